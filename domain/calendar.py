@@ -1,0 +1,103 @@
+"""Working days in China: published holidays, make-up working days, region overlays, and what lies beyond the horizon.
+
+Sources: the State Council's yearly notice names days off and weekend days worked instead (调休); a prefecture may add
+its own (自治州州庆). Civil Code (民法典) §201: the starting day does not count; §203: the last day ends at 24:00, or
+at the close of business where there is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One civil day that a notice moves: ``off`` True is a day off, False a day worked."""
+
+    date: date
+    off: bool
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarPublished:
+    """A region's calendar was published or revised; the whole calendar, not a difference.
+
+    ``settled_until``: the last civil day that no later notice is expected to move. ``statutory``: days off by law whose
+    notice is not out yet, used only beyond it.
+    """
+
+    region: str
+    version: str
+    settled_until: date
+    days: tuple[Day, ...]
+    statutory: tuple[date, ...]
+    source: str
+
+
+CalendarFact = CalendarPublished
+FACTS: tuple[type, ...] = (CalendarPublished,)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Which civil days are worked, in one version."""
+
+    version: str
+    settled_until: date
+    moved: Mapping[date, bool]
+    statutory: frozenset[date]
+
+    def is_working_day(self, day: date) -> bool:
+        """Whether the utility's office works on that civil day (local date)."""
+        off = self.moved.get(day)
+        if off is None:
+            off = day.weekday() >= SATURDAY or (day > self.settled_until and day in self.statutory)
+        return not off
+
+    def add_working_days(self, start: date, days: int) -> date:
+        """The last day of a limit of ``days`` working days (≥ 1); the starting day does not count (§201)."""
+        if days < 1:
+            raise ValueError(f"a limit has at least one working day, found {days}")
+        day = start
+        while days:
+            day += timedelta(days=1)
+            days -= self.is_working_day(day)
+        return day
+
+    def is_tentative(self, day: date) -> bool:
+        """Whether a limit that ends on ``day`` may still be moved by a notice that is not out yet (暂定)."""
+        return day > self.settled_until
+
+
+def from_published(chain: Iterable[CalendarPublished]) -> Calendar:
+    """One calendar from a region chain, the widest region first; a narrower region's entry wins."""
+    versions: list[str] = []
+    moved: dict[date, bool] = {}
+    statutory: set[date] = set()
+    settled: date | None = None
+    for published in chain:
+        versions.append(f"{published.region}@{published.version}")
+        moved.update({day.date: day.off for day in published.days})
+        statutory.update(published.statutory)
+        # An overlay says which days are off in its region, not how far the national notice reaches.
+        settled = settled or published.settled_until
+    if settled is None:
+        raise ValueError("a calendar needs at least one published region")
+    return Calendar("+".join(versions), settled, moved, frozenset(statutory))
+
+
+def local_date(instant: datetime) -> date:
+    """The civil day in China of an instant."""
+    return instant.astimezone(LOCAL).date()
+
+
+def closing_time(day: date, close_of_business: time) -> datetime:
+    """The instant (UTC) at which a limit that ends on ``day`` runs out (§203)."""
+    return datetime.combine(day, close_of_business, LOCAL).astimezone(UTC)

@@ -1,0 +1,23 @@
+"""A refusal: the rulebook says no, before any event exists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):
+    """A command that the rules do not allow.
+
+    ``code`` is stable and public. ``found`` and ``needed`` say what stood against what; the next step is given in
+    English and in Chinese, because a person at the counter reads it.
+    """
+
+    code: str
+    found: str
+    needed: str
+    next_step: str
+    next_step_zh: str
+
+    def __str__(self) -> str:
+        return f"{self.code}: found {self.found}; needed {self.needed}; {self.next_step}"

@@ -1,0 +1,14 @@
+"""A subject: the person or body behind a case, as events may name them — an opaque id and a revision, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose particulars lie in the vault under ``id``, as they stood in ``revision`` (≥ 1)."""
+
+    id: UUID
+    revision: int

@@ -1,0 +1,503 @@
+"""The time-limit engine: one pure ``judge`` for every promise, and the differences that a decision appends.
+
+An ``Obligation`` says what the facts of a case, sorted by when they happened, make of one commitment: when its window
+opened, which terms (due instants) held from when, and when it was met. ``judge`` turns it into a ``Window`` as it
+stands at an instant. ``differences`` compares windows with the verdicts on record and gives the facts to append.
+Nothing is ever erased: a lapse that falls away is retracted, a moved end is moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import assert_never
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """From ``since`` on the window ends at ``due_at``; None means no end limit."""
+
+    since: datetime
+    due_at: datetime | None
+    decided_by: tuple[UUID, ...]
+    tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RungAt:
+    """A rung of the ladder at its instant."""
+
+    rung: str
+    at: datetime
+    notify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty."""
+
+    commitment: str
+    opened_at: datetime
+    terms: tuple[Term, ...]
+    met_at: datetime | None
+    met_by: tuple[UUID, ...]
+    standard: str
+    calendar: str | None
+    rungs: tuple[RungAt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The verdict on one commitment at an instant.
+
+    ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: no end limit (any longer).
+    ``next_ask_at``: when the verdict can next change by the mere passing of time; None if it cannot.
+    """
+
+    commitment: str
+    opened_at: datetime
+    due_at: datetime | None
+    tentative: bool
+    met_at: datetime | None
+    lapses: tuple[datetime, ...]
+    passed: tuple[RungAt, ...]
+    next_ask_at: datetime | None
+    basis: Basis
+
+
+def judge(obligation: Obligation, at: datetime) -> Window:
+    """The window as it stands at ``at``.
+
+    A term's end is a lapse when it was reached while the term held and nothing had met the commitment by then; meeting
+    it at the very instant is in time. A term that a later one replaced before its end does not lapse; one replaced
+    after its end stays lapsed, so no reassessment saves a broken promise.
+    """
+    last = obligation.terms[-1]
+    met_at = obligation.met_at
+    lapses = _lapses(obligation, at)
+    running = met_at is None and last.due_at is not None and last.due_at not in lapses
+    passed = tuple(mark for mark in obligation.rungs if running and mark.at <= at)
+    ahead = [mark.at for mark in obligation.rungs if mark.at > at]
+    if last.due_at is not None:
+        ahead.append(last.due_at)
+    return Window(
+        commitment=obligation.commitment,
+        opened_at=obligation.opened_at,
+        due_at=last.due_at,
+        tentative=last.tentative,
+        met_at=met_at if last.due_at is not None else None,
+        lapses=lapses,
+        passed=passed,
+        next_ask_at=min(ahead) if running else None,
+        basis=Basis(
+            obligation.standard,
+            obligation.calendar,
+            last.decided_by + (obligation.met_by if met_at is not None else ()),
+        ),
+    )
+
+
+def _lapses(obligation: Obligation, at: datetime) -> tuple[datetime, ...]:
+    lapsed: set[datetime] = set()
+    for place, term in enumerate(obligation.terms):
+        if term.due_at is None or term.due_at > at:
+            continue
+        following = obligation.terms[place + 1 :]
+        replaced_in_time = bool(following) and following[0].since <= max(term.due_at, term.since)
+        met_in_time = obligation.met_at is not None and obligation.met_at <= term.due_at
+        if not replaced_in_time and not met_in_time:
+            lapsed.add(term.due_at)
+    return tuple(sorted(lapsed))
+
+
+# ---- the facts
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a verdict stands on: standard and calendar version, and the ids of the events that decided it."""
+
+    standard: str
+    calendar: str | None
+    decided_by: tuple[UUID, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOpened:
+    """A limit of the case began to run: the utility now owes ``commitment`` by ``due_at`` (None: without end limit)."""
+
+    commitment: str
+    number: int
+    opened_at: datetime
+    due_at: datetime | None
+    tentative: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMoved:
+    """The end of a running or lapsed limit is another one now; ``cause`` names why."""
+
+    commitment: str
+    number: int
+    opened_at: datetime
+    old_due_at: datetime | None
+    due_at: datetime | None
+    tentative: bool
+    cause: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowMet:
+    """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end."""
+
+    commitment: str
+    number: int
+    due_at: datetime
+    met_at: datetime
+    on_time: bool
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowNearing:
+    """A rung of the ladder before the end was reached; ``notify`` are the roles who must act."""
+
+    commitment: str
+    number: int
+    due_at: datetime
+    rung: str
+    notify: tuple[str, ...]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLapsed:
+    """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included."""
+
+    commitment: str
+    number: int
+    lapse: int
+    due_at: datetime
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRetracted:
+    """A lapse on record fell away, because of what became known later. The lapse stays in the history."""
+
+    commitment: str
+    number: int
+    lapse: int
+    due_at: datetime
+    reason: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowReopened:
+    """A met (or cancelled) limit runs again, because what met it no longer stands."""
+
+    commitment: str
+    number: int
+    due_at: datetime | None
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowCancelled:
+    """The limit has no end any longer (a major repair), or the case owes it no more."""
+
+    commitment: str
+    number: int
+    due_at: datetime | None
+    reason: str
+    basis: Basis
+
+
+WindowFact = (
+    WindowOpened
+    | WindowMoved
+    | WindowMet
+    | WindowNearing
+    | WindowLapsed
+    | WindowRetracted
+    | WindowReopened
+    | WindowCancelled
+)
+FACTS: tuple[type, ...] = (
+    WindowOpened,
+    WindowMoved,
+    WindowMet,
+    WindowNearing,
+    WindowLapsed,
+    WindowRetracted,
+    WindowReopened,
+    WindowCancelled,
+)
+
+
+# ---- the verdicts on record
+
+
+@dataclass(frozen=True, slots=True)
+class OnRecord:
+    """One window as the events of the case have it so far."""
+
+    number: int
+    opened_at: datetime
+    due_at: datetime | None
+    tentative: bool
+    standard: str
+    calendar: str | None
+    met_at: datetime | None = None
+    cancelled: bool = False
+    lapses: Mapping[datetime, int] = field(default_factory=dict)
+    lapse_count: int = 0
+    neared: frozenset[tuple[str, datetime]] = frozenset()
+
+
+Ledger = Mapping[str, OnRecord]
+"""Commitment → its window on record."""
+
+
+def record(ledger: Ledger, fact: WindowFact) -> Ledger:
+    """The ledger after a window fact. Never refuses: the highest number counts, an older one changes nothing."""
+    known = ledger.get(fact.commitment)
+    if known is not None and fact.number <= known.number:
+        return ledger
+    if isinstance(fact, WindowOpened):
+        after = OnRecord(
+            fact.number, fact.opened_at, fact.due_at, fact.tentative, fact.basis.standard, fact.basis.calendar
+        )
+    elif known is None:
+        return ledger
+    else:
+        after = replace(_recorded(known, fact), number=fact.number)
+    return {**ledger, fact.commitment: after}
+
+
+def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
+    match fact:
+        case WindowOpened():
+            return known
+        case WindowMoved():
+            return replace(
+                known,
+                opened_at=fact.opened_at,
+                due_at=fact.due_at,
+                tentative=fact.tentative,
+                standard=fact.basis.standard,
+                calendar=fact.basis.calendar,
+            )
+        case WindowMet():
+            return replace(known, met_at=fact.met_at)
+        case WindowNearing():
+            return replace(known, neared=known.neared | {(fact.rung, fact.due_at)})
+        case WindowLapsed():
+            return replace(known, lapses={**known.lapses, fact.due_at: fact.lapse}, lapse_count=fact.lapse)
+        case WindowRetracted():
+            return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
+        case WindowReopened():
+            return replace(known, met_at=None, cancelled=False, due_at=fact.due_at)
+        case WindowCancelled():
+            return replace(known, cancelled=True, met_at=None)
+        case _:
+            assert_never(fact)
+
+
+def differences(ledger: Ledger, windows: Iterable[Window]) -> tuple[WindowFact, ...]:
+    """The facts that bring the verdicts on record to ``windows``; none where they agree already."""
+    facts: list[WindowFact] = []
+    computed = {window.commitment: window for window in windows}
+    for commitment, window in computed.items():
+        facts.extend(_Difference(ledger.get(commitment), window).facts())
+    for commitment, known in ledger.items():
+        if commitment not in computed and not known.cancelled:
+            facts.append(_no_longer_owed(commitment, known))
+    return tuple(facts)
+
+
+def _no_longer_owed(commitment: str, known: OnRecord) -> WindowCancelled:
+    return WindowCancelled(
+        commitment,
+        known.number + 1,
+        due_at=known.due_at,
+        reason="no-longer-owed",
+        basis=Basis(known.standard, known.calendar, ()),
+    )
+
+
+class _Difference:
+    """One window against its record; numbers what it finds."""
+
+    def __init__(self, known: OnRecord | None, window: Window) -> None:
+        self._window = window
+        self._known = known
+        self._facts: list[WindowFact] = []
+        self._number = known.number if known is not None else 0
+
+    def facts(self) -> list[WindowFact]:
+        if self._known is None:
+            self._known = self._opened()
+        self._ends(self._known)
+        self._lapses(self._known)
+        self._met(self._known)
+        self._nearing(self._known)
+        return self._facts
+
+    def _add(self, fact: WindowFact) -> None:
+        self._facts.append(fact)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def _opened(self) -> OnRecord:
+        w = self._window
+        number = self._next()
+        self._add(
+            WindowOpened(
+                w.commitment,
+                number,
+                opened_at=w.opened_at,
+                due_at=w.due_at,
+                tentative=w.tentative,
+                basis=w.basis,
+            )
+        )
+        return OnRecord(number, w.opened_at, w.due_at, w.tentative, w.basis.standard, w.basis.calendar)
+
+    def _ends(self, known: OnRecord) -> None:
+        w = self._window
+        if w.due_at is None and known.due_at is None and known.cancelled:
+            return
+        if w.due_at is None:
+            if not known.cancelled:
+                self._cancelled("no-end-limit")
+            return
+        if known.cancelled:
+            self._add(
+                WindowReopened(
+                    w.commitment,
+                    self._next(),
+                    due_at=w.due_at,
+                    basis=w.basis,
+                )
+            )
+            return
+        cause = _cause_of_move(known, w)
+        if cause is not None:
+            self._moved(known, cause)
+
+    def _moved(self, known: OnRecord, cause: str) -> None:
+        w = self._window
+        self._add(
+            WindowMoved(
+                w.commitment,
+                self._next(),
+                opened_at=w.opened_at,
+                old_due_at=known.due_at,
+                due_at=w.due_at,
+                tentative=w.tentative,
+                cause=cause,
+                basis=w.basis,
+            )
+        )
+
+    def _cancelled(self, reason: str) -> None:
+        w = self._window
+        self._add(
+            WindowCancelled(
+                w.commitment,
+                self._next(),
+                due_at=None,
+                reason=reason,
+                basis=w.basis,
+            )
+        )
+
+    def _lapses(self, known: OnRecord) -> None:
+        w = self._window
+        for due_at, lapse in sorted(known.lapses.items()):
+            if due_at not in w.lapses:
+                self._add(
+                    WindowRetracted(
+                        w.commitment,
+                        self._next(),
+                        lapse=lapse,
+                        due_at=due_at,
+                        reason="met-in-time" if w.met_at is not None and w.met_at <= due_at else "end-moved",
+                        basis=w.basis,
+                    )
+                )
+        new = [due_at for due_at in w.lapses if due_at not in known.lapses]
+        for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
+            self._add(
+                WindowLapsed(
+                    w.commitment,
+                    self._next(),
+                    lapse=lapse,
+                    due_at=due_at,
+                    basis=w.basis,
+                )
+            )
+
+    def _met(self, known: OnRecord) -> None:
+        w = self._window
+        met_on_record = None if known.cancelled else known.met_at
+        if w.met_at == met_on_record:
+            return
+        if w.met_at is None:
+            if w.due_at is not None:
+                self._add(
+                    WindowReopened(
+                        w.commitment,
+                        self._next(),
+                        due_at=w.due_at,
+                        basis=w.basis,
+                    )
+                )
+            return
+        if w.due_at is None:
+            return
+        self._add(
+            WindowMet(
+                w.commitment,
+                self._next(),
+                due_at=w.due_at,
+                met_at=w.met_at,
+                on_time=w.met_at <= w.due_at,
+                basis=w.basis,
+            )
+        )
+
+    def _nearing(self, known: OnRecord) -> None:
+        w = self._window
+        for mark in w.passed:
+            if w.due_at is not None and (mark.rung, w.due_at) not in known.neared:
+                self._add(
+                    WindowNearing(
+                        w.commitment,
+                        self._next(),
+                        due_at=w.due_at,
+                        rung=mark.rung,
+                        notify=mark.notify,
+                        basis=w.basis,
+                    )
+                )
+
+
+def _cause_of_move(known: OnRecord, window: Window) -> str | None:
+    if known.standard != window.basis.standard:
+        return "standard"
+    if known.calendar != window.basis.calendar:
+        return "calendar"
+    if known.opened_at != window.opened_at:
+        return "start"
+    if known.due_at != window.due_at or known.tentative != window.tentative:
+        return "reclassified"
+    return None
