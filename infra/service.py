@@ -1,0 +1,150 @@
+"""The service as entry points see it: run a command, look at a case, ask the clock and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from eventsourcing.persistence import IntegrityError
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from domain.kinds import State
+from domain.standards import Rules
+from infra import rules as published
+from infra.clock import Clock, ScaledClock
+from infra.settings import Settings
+from infra.sql import sql
+from infra.store.application import StoreApplication, open_store
+from infra.store.commands import Command, Receipt, Stream
+from infra.store.envelope import Envelope, read
+from infra.store.writer import Writer
+
+
+class Service:
+    """Store, rules and clock of one process. Made by ``open_service``; close it when done."""
+
+    def __init__(
+        self, settings: Settings, store: StoreApplication, clock: Clock, rules: Rules, pool: ConnectionPool[Any]
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store = store
+        self._pool = pool
+        self._writer = Writer(store, clock, rules)
+
+    @property
+    def rules(self) -> Rules:
+        """The published standards and calendar that this process judges by."""
+        return self._writer.rules
+
+    def submit(self, command: Command) -> Future[Receipt]:
+        """Queue a command; see ``Writer.submit`` for what the future raises."""
+        return self._writer.submit(command)
+
+    def run(self, command: Command) -> Receipt:
+        """Run a command and wait for its receipt."""
+        return self.submit(command).result()
+
+    def next_number(self, prefix: str) -> str:
+        """A fresh case number, for example ``BX-2026-000017``. Numbers may have gaps; they never repeat."""
+        with self.connection() as connection:
+            row = connection.execute(sql("next_case_number")).fetchone()
+        assert row is not None
+        return f"{prefix}-{self.clock.now().year}-{row['number']:06d}"
+
+    def load(self, stream: Stream) -> tuple[State, list[dict[str, Any]]]:
+        """The whole case from the store: its state, and its events as CloudEvents in version order (none: unknown)."""
+        state: State = None
+        events: list[dict[str, Any]] = []
+        for _, text in self.store.log.select_many([stream.id]):
+            _, recorded = read(text)
+            state = stream.kind.evolve(state, recorded)
+            events.append(msgspec.json.decode(text))
+        return state, events
+
+    @contextmanager
+    def connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """A pooled autocommit connection with rows as dicts."""
+        with self._pool.connection() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Finish queued commands and let go of every connection."""
+        self._writer.close()
+        self._pool.close()
+        self.store.close()
+
+
+def connection_pool(database_url: str, *, most: int = 8) -> ConnectionPool[Any]:
+    """A pool of autocommit connections with rows as dicts and time limits on everything."""
+    return ConnectionPool(
+        database_url,
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "connect_timeout": 5,
+            "options": "-c statement_timeout=10s -c lock_timeout=5s",
+        },
+        min_size=1,
+        max_size=most,
+        timeout=5,
+        check=ConnectionPool.check_connection,
+        open=True,
+    )
+
+
+def open_clock(settings: Settings, connection: psycopg.Connection[DictRow]) -> ScaledClock:
+    """The installation's clock: the stored anchor, set once by whoever comes first."""
+    now = datetime.now(UTC)
+    start = settings.clock_start or now
+    connection.execute(sql("anchor_clock"), {"real_at": now, "service_at": start, "factor": settings.clock_factor})
+    row = connection.execute(sql("clock_anchor")).fetchone()
+    assert row is not None
+    return ScaledClock(row["real_at"], row["service_at"], row["factor"])
+
+
+def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
+    """Open store, clock and rules; the first opening publishes the shipped rules. Raises what PostgreSQL raises."""
+    pool = connection_pool(settings.database_url)
+    if clock is None:
+        with pool.connection() as connection:
+            clock = open_clock(settings, connection)
+    store = open_store(settings.database_url, clock)
+    return Service(settings, store, clock, load_rules(store, clock), pool)
+
+
+def load_rules(store: StoreApplication, clock: Clock) -> Rules:
+    """The published rules, after publishing the shipped ones where nothing is published yet."""
+    states = _fold_rules(store)
+    if not states:
+        _publish_shipped(store, clock)
+        states = _fold_rules(store)
+    return published.rules_from(states)
+
+
+def _fold_rules(store: StoreApplication) -> dict[UUID, State]:
+    streams = {stream.id: stream for stream, _ in published.first_publication(datetime.now(UTC))}
+    states: dict[UUID, State] = {}
+    for id_, text in store.log.select_many(list(streams)):
+        _, recorded = read(text)
+        states[id_] = streams[id_].kind.evolve(states.get(id_), recorded)
+    return states
+
+
+def _publish_shipped(store: StoreApplication, clock: Clock) -> None:
+    now = clock.now()
+    envelopes = [
+        Envelope(stream.id, 1, stream.kind.family, stated.fact, now, None, published.FIRST_START)
+        for stream, stated in published.first_publication(now)
+    ]
+    try:
+        store.save(*envelopes)
+    except IntegrityError:
+        return  # another process of this installation was faster

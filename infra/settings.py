@@ -1,0 +1,69 @@
+"""Settings: the only reader of the environment, and the only home of topic and schema names.
+
+Every setting is an environment variable ``TONGSHUI_<NAME>`` (see each field). A wrong value stops the program with
+the variable's name and what was needed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+FAMILIES = ("repair", "connection", "usage", "public", "crew", "office")
+"""One home topic for each family of events (a type name's second word)."""
+
+
+class Settings(BaseSettings):
+    """What an installation chooses. Immutable; made once per process by ``infra.bootstrap`` or a test."""
+
+    model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(default=Path(".tongshui"), description="where `up` keeps embedded data, logs, state")
+    database_url: str = Field(default="", description="libpq connection string; empty: the one `up` wrote down")
+    kafka_bootstrap: str = Field(default="", description="host:port[,host:port]; empty: the one `up` wrote down")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: str | None = None
+    kafka_ssl_cafile: str | None = None
+    kafka_ssl_certfile: str | None = None
+    kafka_ssl_keyfile: str | None = None
+
+    topic_prefix: str = "water."
+    partitions: int = Field(default=4, ge=1, description="of every topic; fixed when the topics are created")
+    replication: int = Field(default=1, ge=1)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = 8225
+
+    relay_delivery_timeout_ms: int = 30_000
+    relay_request_timeout_ms: int = 10_000
+    relay_poll_ms: int = 250
+    relay_checkpoint_ms: int = 1_000
+
+    hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
+    reader_batch: int = Field(default=500, ge=1, le=5_000)
+
+    clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
+    clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
+    log_level: str = "INFO"
+
+    @property
+    def breach_topic(self) -> str:
+        return f"{self.topic_prefix}breach.v1"
+
+    @property
+    def dead_letter_topic(self) -> str:
+        return f"{self.topic_prefix}deadletter.v1"
+
+    def home_topic(self, family: str) -> str:
+        """The topic of a family of events, for example ``water.repair.v1``."""
+        return f"{self.topic_prefix}{family}.v1"
+
+    @property
+    def home_topics(self) -> tuple[str, ...]:
+        return tuple(self.home_topic(family) for family in FAMILIES)

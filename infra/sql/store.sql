@@ -1,0 +1,70 @@
+-- name: lock_head
+SELECT position, recorded_at, generation FROM store.log_head FOR UPDATE
+
+-- name: move_head
+UPDATE store.log_head SET position = %(position)s, recorded_at = %(recorded_at)s
+
+-- name: announce
+SELECT pg_notify('tongshui_log', %(position)s::text)
+
+-- name: taken_versions
+SELECT e.originator_id, e.originator_version
+FROM store.stored_events e
+JOIN unnest(%(ids)s::uuid[], %(versions)s::bigint[]) AS wanted (id, version)
+  ON e.originator_id = wanted.id AND e.originator_version = wanted.version
+
+-- name: command_keys
+SELECT k.*
+FROM store.command_keys k
+JOIN unnest(%(scopes)s::text[], %(keys)s::text[]) AS wanted (scope, key)
+  ON k.actor_scope = wanted.scope AND k.key = wanted.key
+
+-- name: insert_events
+INSERT INTO store.stored_events (originator_id, originator_version, topic, state, notification_id)
+SELECT * FROM unnest(%(ids)s::uuid[], %(versions)s::bigint[], %(types)s::text[], %(states)s::bytea[], %(positions)s::bigint[])
+
+-- name: insert_keys
+INSERT INTO store.command_keys
+    (actor_scope, key, digest, case_id, first_version, last_version, position, recorded_at)
+SELECT *, %(recorded_at)s::timestamptz
+FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_ids)s::uuid[],
+            %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[])
+
+-- name: insert_subjects
+INSERT INTO vault.subjects (subject_id, revision, particulars)
+SELECT * FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(particulars)s::jsonb[])
+
+-- name: events_of
+SELECT originator_id, originator_version, topic, state
+FROM store.stored_events
+WHERE originator_id = ANY(%(ids)s::uuid[])
+ORDER BY originator_id, originator_version
+
+-- name: events_after
+SELECT notification_id AS position, originator_id, originator_version, topic, state
+FROM store.stored_events
+WHERE notification_id > %(after)s
+ORDER BY notification_id
+LIMIT %(most)s
+
+-- name: log_head
+SELECT position, recorded_at, generation FROM store.log_head
+
+-- name: next_case_number
+SELECT nextval('store.case_numbers') AS number
+
+-- name: anchor_clock
+INSERT INTO store.clock_anchor (real_at, service_at, factor)
+VALUES (%(real_at)s, %(service_at)s, %(factor)s)
+ON CONFLICT (only_row) DO NOTHING
+
+-- name: clock_anchor
+SELECT real_at, service_at, factor FROM store.clock_anchor
+
+-- name: beat
+INSERT INTO store.process_beats (name, pid, started_at, beat_at, detail)
+VALUES (%(name)s, %(pid)s, %(started_at)s, clock_timestamp(), %(detail)s)
+ON CONFLICT (name, pid) DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail, started_at = excluded.started_at
+
+-- name: forget_beats
+DELETE FROM store.process_beats WHERE beat_at < clock_timestamp() - interval '10 minutes'

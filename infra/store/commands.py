@@ -1,0 +1,124 @@
+"""What the store is asked to do, and what it answers. Entry points build commands; only the writer runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from domain.facts import Stated
+from domain.kinds import Kind, State
+from domain.standards import Rules, Standard
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One event stream: a case, or a small stream that keeps something unique (a meter)."""
+
+    kind: Kind
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who says it, over which channel, in answer to what. Goes into every envelope of the command."""
+
+    actor: str
+    role: str
+    channel: str
+    command_id: str
+    correlation_id: str
+    causation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """The client's key for this command in the actor's scope, and the SHA-256 of the request it stands for."""
+
+    scope: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubject:
+    """Particulars for the vault, written in the command's own transaction: no case without, no orphan left behind."""
+
+    id: UUID
+    revision: int
+    particulars: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What a decision sees: the instant, the rules, and the streams it named."""
+
+    at: datetime
+    rules: Rules
+    states: Mapping[UUID, State]
+
+    @property
+    def standard(self) -> Standard:
+        """The standard in force now."""
+        return self.rules.in_force(self.at)
+
+    def of(self, stream: Stream) -> Any:
+        """The state of a stream named by the command; None before its first fact."""
+        return self.states[stream.id]
+
+
+Said = tuple[Stream, Stated]
+"""A fact and the stream it belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. ``decide`` is pure: it may be called again when somebody else was faster.
+
+    ``others`` are the further streams that ``decide`` looks at or writes to (a meter); they are saved in the same
+    transaction as the case. ``reads_only``: the stamp names a question (the window watch asks), nothing is claimed.
+    """
+
+    case: Stream
+    stamp: Stamp
+    decide: Callable[[Sight], Sequence[Said]]
+    others: tuple[Stream, ...] = ()
+    key: IdempotencyKey | None = None
+    subject: NewSubject | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an accepted command.
+
+    ``last_version`` is the case's version after it; nothing was written where ``first_version > last_version``
+    (``position`` is then 0 and ``recorded_at`` None). ``next_ask_at``: commitment → when to ask about it again.
+    """
+
+    case_id: UUID
+    first_version: int
+    last_version: int
+    position: int
+    recorded_at: datetime | None
+    replayed: bool
+    next_ask_at: Mapping[str, datetime]
+
+
+@dataclass(frozen=True)
+class KeyReusedError(Exception):
+    """An idempotency key came back with another body."""
+
+    key: str
+
+    def __str__(self) -> str:
+        return f"idempotency key {self.key!r} was used with another body"
+
+
+class StoreUnavailableError(Exception):
+    """PostgreSQL did not take the command in time; nothing is known to be written. Send it again with the same key."""
+
+
+class BusyError(Exception):
+    """The case was changed by others at every try."""

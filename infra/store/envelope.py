@@ -1,0 +1,118 @@
+"""One form of an event, everywhere: the envelope around a fact, and its CloudEvents JSON.
+
+What is written here is what is stored, what the relay publishes and what auditors hash: the same bytes. The recorder
+closes the JSON with ``position`` and ``recordedat`` under the lock that gives them out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import Mapper, StoredEvent
+
+from domain.facts import Fact, Recorded, event_id
+from domain.kinds import REGISTRY
+from infra.store.commands import Stamp
+
+SOURCE = "/tongshui"
+EVENT_LIMIT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A fact with its place in its stream and its circumstances, before it has a position."""
+
+    originator_id: UUID
+    originator_version: int
+    family: str
+    fact: Fact
+    happened_at: datetime
+    reported_at: datetime | None
+    stamp: Stamp
+
+
+class CloudEvent(msgspec.Struct, omit_defaults=True):
+    """The stored and published JSON of one event. See ARCHITECTURE.md, "One form of an event"."""
+
+    specversion: str
+    id: UUID
+    source: str
+    type: str
+    subject: UUID
+    time: datetime
+    datacontenttype: str
+    caseversion: int
+    actor: str
+    role: str
+    channel: str
+    commandid: str
+    correlationid: str
+    data: msgspec.Raw
+    reportedat: datetime | None = None
+    causationid: str | None = None
+    position: int = 0
+    recordedat: datetime | None = None
+
+
+@cache
+def _decoder(name: str) -> tuple[str, msgspec.json.Decoder[Any]]:
+    family, cls = REGISTRY.types[name]
+    return family, msgspec.json.Decoder(cls)
+
+
+_CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
+
+
+def seal(state: bytes, position: int, recorded_at: datetime) -> bytes:
+    """Close an event's JSON with what only the recorder knows. ``state`` ends with the closing brace."""
+    stamp = msgspec.json.encode({"position": position, "recordedat": recorded_at})
+    return state[:-1] + b"," + stamp[1:]
+
+
+def read(state: bytes) -> tuple[CloudEvent, Recorded]:
+    """A stored event's JSON, as envelope and as the fold sees it. Raises KeyError for a type name nobody registered."""
+    event = _CLOUD_EVENT.decode(state)
+    _, decoder = _decoder(event.type)
+    return event, Recorded(decoder.decode(event.data), event.id, event.caseversion, event.time)
+
+
+class CloudEventMapper(Mapper[UUID]):
+    """Writes envelopes as CloudEvents JSON under their public type name, never a module path: code can move."""
+
+    def to_stored_event(self, domain_event: Envelope) -> StoredEvent:  # type: ignore[override]
+        """The stored form, without position and recording time."""
+        name = REGISTRY.name(domain_event.family, domain_event.fact)
+        stamp = domain_event.stamp
+        event = CloudEvent(
+            specversion="1.0",
+            id=event_id(domain_event.originator_id, domain_event.originator_version),
+            source=SOURCE,
+            type=name,
+            subject=domain_event.originator_id,
+            time=domain_event.happened_at,
+            datacontenttype="application/json",
+            caseversion=domain_event.originator_version,
+            actor=stamp.actor,
+            role=stamp.role,
+            channel=stamp.channel,
+            commandid=stamp.command_id,
+            correlationid=stamp.correlation_id,
+            data=msgspec.Raw(msgspec.json.encode(domain_event.fact)),
+            reportedat=domain_event.reported_at,
+            causationid=stamp.causation_id,
+        )
+        return StoredEvent(
+            domain_event.originator_id, domain_event.originator_version, name, msgspec.json.encode(event)
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Envelope:
+        """The envelope of a stored event."""
+        event, recorded = read(bytes(stored_event.state))
+        family, _ = _decoder(event.type)
+        stamp = Stamp(event.actor, event.role, event.channel, event.commandid, event.correlationid, event.causationid)
+        return Envelope(event.subject, event.caseversion, family, recorded.fact, event.time, event.reportedat, stamp)

@@ -1,0 +1,383 @@
+"""Group commit: commands that wait together are decided together and appended in one transaction.
+
+One transaction for each command caps near 850 commands a second; coalesced it is several thousand. A batch holds at
+most one command for each stream, so a decision never works on what another one in the batch is about to change.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
+
+from domain.facts import Recorded, Stated, event_id
+from domain.kinds import State, conclusion, next_ask_at
+from domain.refusals import Refusal
+from domain.standards import Rules
+from infra.clock import Clock
+from infra.store.application import StoreApplication
+from infra.store.commands import (
+    BusyError,
+    Command,
+    IdempotencyKey,
+    KeyReusedError,
+    Receipt,
+    Sight,
+    StoreUnavailableError,
+    Stream,
+)
+from infra.store.envelope import EVENT_LIMIT_BYTES, Envelope, read
+from infra.store.recorder import Appended, KeyRow, Taken
+
+log = logging.getLogger(__name__)
+
+BATCH_COMMANDS = 100
+BATCH_EVENTS = 500
+BATCH_BYTES = 256 * 1024
+PATIENCE_SECONDS = 8.0
+"""How long a command waits for a busy case, or a store that does not answer, before its sender is told."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A command on its way, with the future its sender holds."""
+
+    command: Command
+    future: Future[Receipt]
+    key: IdempotencyKey
+    tries: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def streams(self) -> set[UUID]:
+        return {self.command.case.id, *(stream.id for stream in self.command.others)}
+
+
+@dataclass(slots=True)
+class Decided:
+    """A command's events, ready for the append."""
+
+    waiting: Waiting
+    envelopes: list[Envelope]
+    stored: list[StoredEvent]
+    first_version: int
+    last_version: int
+    asks: dict[str, Any]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(event.state) for event in self.stored)
+
+
+class Writer:
+    """One thread that takes commands, decides them and appends what follows."""
+
+    def __init__(self, store: StoreApplication, clock: Clock, rules: Rules) -> None:
+        self.rules = rules
+        self._store = store
+        self._clock = clock
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self._held: list[Waiting] = []
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, command: Command) -> Future[Receipt]:
+        """Queue a command. The future gives the receipt, or raises Refusal, KeyReusedError, BusyError or
+        StoreUnavailableError (then nothing is known to be written: send the command again with the same key)."""
+        # A command without a client's key gets its own: a commit lost on the wire is found by it and not made twice.
+        key = command.key or IdempotencyKey("command", command.stamp.command_id, b"")
+        waiting = Waiting(command, Future(), key)
+        if self._closed.is_set():
+            waiting.future.set_exception(StoreUnavailableError("the writer is closed"))
+        else:
+            self._queue.put(waiting)
+        return waiting.future
+
+    def close(self) -> None:
+        """Finish what is queued and stop."""
+        self._closed.set()
+        self._queue.put(None)
+        self._thread.join(timeout=PATIENCE_SECONDS + 5)
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        while True:
+            batch = self._next_batch()
+            if batch:
+                self._serve(batch)
+            elif self._closed.is_set() and not self._held:
+                return
+
+    def _next_batch(self) -> list[Waiting]:
+        arrived, self._held = self._held, []
+        if not arrived:
+            first = self._queue.get()
+            if first is not None:
+                arrived.append(first)
+        while len(arrived) < BATCH_COMMANDS:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is not None:
+                arrived.append(more)
+        return self._one_for_each_stream(arrived)
+
+    def _one_for_each_stream(self, arrived: Iterable[Waiting]) -> list[Waiting]:
+        batch: list[Waiting] = []
+        touched: set[UUID] = set()
+        keys: set[tuple[str, str]] = set()
+        for waiting in arrived:
+            key = (waiting.key.scope, waiting.key.key)
+            if touched & waiting.streams or key in keys:
+                self._held.append(waiting)
+            else:
+                batch.append(waiting)
+            # Streams of a held command are taken too: a later one must not overtake it.
+            touched |= waiting.streams
+            keys.add(key)
+        return batch
+
+    def _serve(self, batch: list[Waiting]) -> None:
+        while batch:
+            try:
+                batch = self._serve_once(batch)
+            except (OperationalError, InterfaceError) as error:
+                batch = self._wait_for_store(batch, error)
+            except Exception as error:  # the thread must go on; the senders are told
+                log.exception("a batch of %d commands failed", len(batch))
+                for waiting in batch:
+                    _fail(waiting, error)
+                return
+
+    def _serve_once(self, batch: list[Waiting]) -> list[Waiting]:
+        """Decide and append once. Returns the commands that must be decided again."""
+        batch = self._answer_known(batch)
+        if not batch:
+            return []
+        states = self._load(batch)
+        decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
+        again: list[Waiting] = []
+        for part in _parts(decided):
+            again += self._append(part)
+        return again
+
+    def _answer_known(self, batch: list[Waiting]) -> list[Waiting]:
+        used = self._store.log.select_keys([waiting.key for waiting in batch])
+        new = []
+        for waiting in batch:
+            row = used.get((waiting.key.scope, waiting.key.key))
+            if row is None:
+                new.append(waiting)
+            elif bytes(row["digest"]) != waiting.key.digest:
+                _fail(waiting, KeyReusedError(waiting.key.key))
+            else:
+                _answer(waiting, _replayed(row))
+        return new
+
+    def _load(self, batch: Sequence[Waiting]) -> dict[UUID, tuple[State, int]]:
+        kinds = {stream.id: stream for waiting in batch for stream in (waiting.command.case, *waiting.command.others)}
+        states: dict[UUID, tuple[State, int]] = dict.fromkeys(kinds, (None, 0))
+        for id_, text in self._store.log.select_many(list(kinds)):
+            _, recorded = read(text)
+            stream = kinds[id_]
+            state, _ = states[id_]
+            states[id_] = (stream.kind.evolve(state, recorded), recorded.version)
+        return states
+
+    def _decide(self, waiting: Waiting, states: dict[UUID, tuple[State, int]]) -> Decided | None:
+        try:
+            return _Decision(waiting, states, self.rules, self._clock, self._store).made()
+        except Refusal as refusal:
+            _fail(waiting, refusal)
+        except Exception as error:  # a defect in one decision must not fail the batch
+            log.exception("a decision failed")
+            _fail(waiting, error)
+        return None
+
+    def _append(self, part: Sequence[Decided]) -> list[Waiting]:
+        silent = [decided for decided in part if not decided.stored]
+        for decided in silent:
+            _answer(decided.waiting, _receipt(decided, 0, None))
+        speaking = [decided for decided in part if decided.stored]
+        if not speaking:
+            return []
+        envelopes = [envelope for decided in speaking for envelope in decided.envelopes]
+        appended = Appended()
+        try:
+            self._store.save(
+                *envelopes,
+                keys=_key_rows(speaking),
+                subjects=[d.waiting.command.subject for d in speaking if d.waiting.command.subject],
+                appended=appended,
+            )
+        except Taken as taken:
+            return self._after_conflict(speaking, taken)
+        position = appended.first_position - 1
+        for decided in speaking:
+            position += len(decided.envelopes)
+            _answer(decided.waiting, _receipt(decided, position, appended))
+        return []
+
+    def _after_conflict(self, part: Sequence[Decided], taken: Taken) -> list[Waiting]:
+        """The commands that met something taken are decided again; the rest goes at once."""
+        again: list[Waiting] = []
+        rest: list[Decided] = []
+        for decided in part:
+            waiting = decided.waiting
+            pairs = {(e.originator_id, e.originator_version) for e in decided.envelopes}
+            if not pairs & taken.versions and (waiting.key.scope, waiting.key.key) not in taken.keys:
+                rest.append(decided)
+                continue
+            waiting.tries += 1
+            # Patience counts in time, not tries: who just won has a head start on the next round, so a burst from one
+            # process can win many times in a row.
+            if time.monotonic() - waiting.since > PATIENCE_SECONDS:
+                _fail(waiting, BusyError(f"case {waiting.command.case.id} was changed by others {waiting.tries} times"))
+            else:
+                again.append(waiting)
+        return again + self._append(rest)
+
+    def _wait_for_store(self, batch: list[Waiting], error: PersistenceError) -> list[Waiting]:
+        log.warning("the store does not answer, %d commands wait: %s", len(batch), str(error).splitlines()[0])
+        still = []
+        for waiting in batch:
+            if waiting.future.done():
+                continue
+            if time.monotonic() - waiting.since > PATIENCE_SECONDS:
+                _fail(waiting, StoreUnavailableError("PostgreSQL did not answer in time"))
+            else:
+                still.append(waiting)
+        self._closed.wait(0.2)
+        return still
+
+
+class _Decision:
+    """One command against the streams it named."""
+
+    def __init__(
+        self,
+        waiting: Waiting,
+        states: dict[UUID, tuple[State, int]],
+        rules: Rules,
+        clock: Clock,
+        store: StoreApplication,
+    ) -> None:
+        self._waiting = waiting
+        self._command = waiting.command
+        self._rules = rules
+        self._store = store
+        self._at = clock.now()
+        self._states = {id_: state for id_, (state, _) in states.items()}
+        self._versions = {id_: version for id_, (_, version) in states.items()}
+        self._envelopes: list[Envelope] = []
+
+    def made(self) -> Decided:
+        case = self._command.case
+        first = self._versions[case.id] + 1
+        for stream, stated in self._command.decide(Sight(self._at, self._rules, dict(self._states))):
+            self._say(stream, stated)
+        for stream in (case, *self._command.others):
+            for fact in conclusion(stream.kind, self._states[stream.id], self._rules, self._at):
+                self._say(stream, Stated(fact, self._at))
+        stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
+        _refuse_large(stored)
+        asks = next_ask_at(case.kind, self._states[case.id], self._rules, self._at)
+        return Decided(self._waiting, self._envelopes, stored, first, self._versions[case.id], asks)
+
+    def _say(self, stream: Stream, stated: Stated) -> None:
+        version = self._versions[stream.id] + 1
+        self._envelopes.append(
+            Envelope(
+                stream.id,
+                version,
+                stream.kind.family,
+                stated.fact,
+                stated.happened_at,
+                stated.reported_at,
+                self._command.stamp,
+            )
+        )
+        recorded = Recorded(stated.fact, event_id(stream.id, version), version, stated.happened_at)
+        self._states[stream.id] = stream.kind.evolve(self._states[stream.id], recorded)
+        self._versions[stream.id] = version
+
+
+def _refuse_large(stored: Sequence[StoredEvent]) -> None:
+    for event in stored:
+        if len(event.state) > EVENT_LIMIT_BYTES:
+            raise Refusal(
+                "event-too-large",
+                found=f"an event of {len(event.state)} bytes",
+                needed=f"at most {EVENT_LIMIT_BYTES} bytes",
+                next_step="shorten the text",
+                next_step_zh="请缩短文字内容",
+            )
+
+
+def _parts(decided: Sequence[Decided]) -> Iterable[list[Decided]]:
+    """Batches of at most BATCH_EVENTS events and BATCH_BYTES bytes."""
+    part: list[Decided] = []
+    events = size = 0
+    for one in decided:
+        if part and (events + len(one.stored) > BATCH_EVENTS or size + one.size_bytes > BATCH_BYTES):
+            yield part
+            part, events, size = [], 0, 0
+        part.append(one)
+        events += len(one.stored)
+        size += one.size_bytes
+    if part:
+        yield part
+
+
+def _key_rows(decided: Sequence[Decided]) -> list[KeyRow]:
+    rows = []
+    last = -1
+    for one in decided:
+        last += len(one.envelopes)
+        rows.append(KeyRow(one.waiting.key, one.waiting.command.case.id, one.first_version, one.last_version, last))
+    return rows
+
+
+def _receipt(decided: Decided, position: int, appended: Appended | None) -> Receipt:
+    return Receipt(
+        case_id=decided.waiting.command.case.id,
+        first_version=decided.first_version,
+        last_version=decided.last_version,
+        position=position,
+        recorded_at=appended.recorded_at if appended else None,
+        replayed=False,
+        next_ask_at=decided.asks,
+    )
+
+
+def _replayed(row: dict[str, Any]) -> Receipt:
+    return Receipt(
+        case_id=row["case_id"],
+        first_version=row["first_version"],
+        last_version=row["last_version"],
+        position=row["position"],
+        recorded_at=row["recorded_at"],
+        replayed=True,
+        next_ask_at={},
+    )
+
+
+def _answer(waiting: Waiting, receipt: Receipt) -> None:
+    if not waiting.future.cancelled():
+        waiting.future.set_result(receipt)
+
+
+def _fail(waiting: Waiting, error: BaseException) -> None:
+    if not waiting.future.done():
+        waiting.future.set_exception(error)

@@ -1,0 +1,102 @@
+"""One PostgreSQL and one Apache Kafka for the whole run; a fresh database and fresh topics for each test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from hypothesis import settings as hypothesis_settings
+
+from domain.standards import Rules
+from infra.clock import ManualClock
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.migrate import migrate
+from infra.rules import shipped_rules
+from infra.service import Service, open_service
+from infra.settings import Settings
+
+hypothesis_settings.register_profile("default", deadline=None, print_blob=True)
+hypothesis_settings.register_profile("deep", deadline=None, print_blob=True, max_examples=20_000)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A short-lived folder for the parts of this run; short, because a socket's path must be."""
+    path = Path(tempfile.mkdtemp(prefix="ts-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(home: Path) -> Iterator[EmbeddedPostgres]:
+    """The run's PostgreSQL, with the migrated database `template` that test databases are copied from."""
+    with EmbeddedPostgres(home / "postgres") as server:
+        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE template")
+        migrate(server.conninfo("template"))
+        yield server
+
+
+@pytest.fixture(scope="session")
+def kafka(home: Path) -> Iterator[EmbeddedKafka]:
+    """The run's Apache Kafka."""
+    with EmbeddedKafka(home / "kafka") as broker:
+        yield broker
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh migrated database; gives its connection string."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template")  # type: ignore[call-overload]
+    yield postgres.conninfo(name)
+    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
+
+
+@pytest.fixture
+def settings(database: str, kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
+    """Settings of a whole installation of its own: a fresh database and topics that nobody else has."""
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database,
+        kafka_bootstrap=kafka.bootstrap,
+        topic_prefix=f"test{next(_numbers)}.water.",
+    )
+
+
+@pytest.fixture
+def store_settings(database: str, tmp_path: Path) -> Settings:
+    """Settings for tests that need the store but no Kafka."""
+    return Settings(data_dir=tmp_path, database_url=database, kafka_bootstrap="127.0.0.1:1")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """Wednesday 2026-09-16, 09:00 in China."""
+    return ManualClock(datetime(2026, 9, 16, 1, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def service(store_settings: Settings, clock: ManualClock) -> Iterator[Service]:
+    """A service on a fresh database with a clock that the test moves."""
+    opened = open_service(store_settings, clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def rules() -> Rules:
+    """The shipped rules."""
+    return shipped_rules()

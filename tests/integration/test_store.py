@@ -1,0 +1,255 @@
+"""The store on real PostgreSQL: gapless positions, sealed bytes, keys, conflicts, group commit."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import ApplicationRecorder, StoredEvent
+from eventsourcing.postgres import PostgresDatastore
+from eventsourcing.tests import persistence as library
+from psycopg.conninfo import conninfo_to_dict
+
+from domain import kinds, repair
+from domain.facts import Stated, event_id
+from domain.refusals import Refusal
+from domain.subjects import Subject
+from infra.clock import ManualClock
+from infra.service import Service, open_service
+from infra.settings import Settings
+from infra.store.commands import Command, IdempotencyKey, KeyReusedError, NewSubject, Receipt, Said, Sight, Stamp, Stream
+from infra.store.recorder import LogHeadRecorder, Taken
+
+SUBJECT = Subject(UUID(int=7), 1)
+
+
+def stamp(command_id: str | None = None) -> Stamp:
+    return Stamp("tester", "hotline", "hotline", command_id or str(uuid4()), "test")
+
+
+def case() -> Stream:
+    return Stream(kinds.REPAIR, uuid4())
+
+
+def report(stream: Stream, **options: Any) -> Command:
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = repair.Told(sight.at, sight.at, "hotline", sight.standard)
+        fact = repair.report_fault(
+            sight.of(stream), told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
+        )
+        return [(stream, Stated(fact, sight.at))]
+
+    return Command(stream, options.pop("stamp", stamp()), decide, **options)
+
+
+def dispatch(stream: Stream, crew: str, **options: Any) -> Command:
+    def decide(sight: Sight) -> Sequence[Said]:
+        return [(stream, Stated(repair.dispatch(sight.of(stream), crew=crew), sight.at))]
+
+    return Command(stream, stamp(), decide, **options)
+
+
+def positions(service: Service) -> list[int]:
+    with service.connection() as connection:
+        rows = connection.execute("SELECT notification_id FROM store.stored_events ORDER BY notification_id")
+        return [row["notification_id"] for row in rows]
+
+
+def test_a_command_is_stored_with_its_windows_and_sealed_with_position_and_time(service: Service) -> None:
+    stream = case()
+    receipt = service.run(report(stream))
+    state, events = service.load(stream)
+    assert [event["type"] for event in events] == [
+        "water.repair.FaultReported.v1",
+        "water.repair.WindowOpened.v1",
+        "water.repair.WindowOpened.v1",
+    ]
+    assert (receipt.first_version, receipt.last_version) == (1, 3)
+    assert [event["position"] for event in events] == [receipt.position - 2, receipt.position - 1, receipt.position]
+    assert [event["id"] for event in events] == [str(event_id(stream.id, version)) for version in (1, 2, 3)]
+    assert all(event["recordedat"] == "2026-09-16T01:00:00Z" for event in events)
+    assert state.ledger["repair.arrival"].due_at == service.clock.now() + timedelta(minutes=30)
+    assert receipt.next_ask_at["repair.arrival"] == service.clock.now() + timedelta(minutes=5)
+
+
+def test_positions_are_gapless_and_time_never_falls(service: Service, clock: ManualClock) -> None:
+    service.run(report(case()))
+    clock.move(timedelta(minutes=-3))
+    stream = case()
+    receipt = service.run(report(stream))
+    numbers = positions(service)
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert receipt.recorded_at == datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
+    assert service.store.log.clock_behind_seconds == 180
+
+
+def test_a_refused_command_writes_nothing_not_even_its_subject(service: Service) -> None:
+    before = positions(service)
+    subject = NewSubject(uuid4(), 1, {"name": "somebody"})
+    with pytest.raises(Refusal, match="no-such-case"):
+        service.run(dispatch(case(), "crew-1", subject=subject))
+    assert positions(service) == before
+    with service.connection() as connection:
+        assert connection.execute("SELECT count(*) AS n FROM vault.subjects").fetchone() == {"n": 0}
+
+
+def test_the_same_key_gives_the_same_answer_and_writes_once(service: Service) -> None:
+    stream, key = case(), IdempotencyKey("tester", "k-1", b"digest")
+    first = service.run(report(stream, key=key))
+    before = positions(service)
+    again = service.run(report(stream, key=key))
+    assert again.replayed
+    assert (again.case_id, again.last_version, again.position, again.recorded_at) == (
+        first.case_id,
+        first.last_version,
+        first.position,
+        first.recorded_at,
+    )
+    assert positions(service) == before
+
+
+def test_a_key_used_with_another_body_is_refused(service: Service) -> None:
+    service.run(report(case(), key=IdempotencyKey("tester", "k-1", b"one body")))
+    with pytest.raises(KeyReusedError):
+        service.run(report(case(), key=IdempotencyKey("tester", "k-1", b"another body")))
+
+
+def test_one_key_sent_at_once_by_many_writes_once(service: Service) -> None:
+    stream, key = case(), IdempotencyKey("tester", "k-1", b"digest")
+    receipts = [future.result(10) for future in [service.submit(report(stream, key=key)) for _ in range(20)]]
+    assert sum(not receipt.replayed for receipt in receipts) == 1
+    assert len({receipt.position for receipt in receipts}) == 1
+
+
+def test_a_commit_that_stuck_though_its_answer_was_lost_is_found_by_the_command_id(service: Service) -> None:
+    stream, same = case(), stamp("command-77")
+    first = service.run(report(stream, stamp=same))
+    again = service.run(report(stream, stamp=same))
+    assert again.replayed
+    assert again.position == first.position
+
+
+def test_two_writers_on_one_case_decide_again_instead_of_losing_one(
+    store_settings: Settings, service: Service, clock: ManualClock
+) -> None:
+    stream = case()
+    service.run(report(stream))
+    other = open_service(store_settings, clock=clock)
+    try:
+        futures: list[Future[Receipt]] = []
+        for number in range(40):
+            futures.append((service, other)[number % 2].submit(dispatch(stream, f"crew-{number}")))
+        receipts = [future.result(30) for future in futures]
+    finally:
+        other.close()
+    versions = sorted(receipt.last_version for receipt in receipts)
+    assert versions == list(range(4, 44))
+    numbers = positions(service)
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_batch_is_larger_than_one_command(service: Service) -> None:
+    """Sixty commands waiting together need far fewer transactions: they share recording times."""
+    receipts = [future.result(10) for future in [service.submit(report(case())) for _ in range(60)]]
+    with service.connection() as connection:
+        row = connection.execute("SELECT count(DISTINCT xmin::text) AS n FROM store.command_keys").fetchone()
+    assert row is not None
+    assert row["n"] < len(receipts) / 2
+
+
+def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
+    stream = case()
+    service.run(report(stream))
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = repair.Told(sight.at, sight.at, "hotline", sight.standard)
+        fact = repair.assess(sight.of(stream), told, severity="small", reason="x" * 70_000)
+        return [(stream, Stated(fact, sight.at))]
+
+    with pytest.raises(Refusal, match="event-too-large"):
+        service.run(Command(stream, stamp(), decide))
+
+
+def test_five_hundred_large_events_do_not_hang(service: Service) -> None:
+    """The library's own append hangs for ever on this, holding the lock."""
+    stream = uuid4()
+    text = json.dumps({"text": "x" * 480}).encode()
+    events = [StoredEvent(stream, version, "water.repair.Rubbish.v1", text) for version in range(1, 501)]
+    done = threading.Event()
+
+    def append() -> None:
+        service.store.log.insert_events(events)
+        done.set()
+
+    threading.Thread(target=append, daemon=True).start()
+    assert done.wait(10)
+
+
+def test_a_taken_version_is_told_and_nothing_is_written(service: Service) -> None:
+    stream = case()
+    service.run(report(stream))
+    before = positions(service)
+    fresh = StoredEvent(uuid4(), 1, "water.repair.Rubbish.v1", b"{}")
+    taken = StoredEvent(stream.id, 1, "water.repair.Rubbish.v1", b"{}")
+    with pytest.raises(Taken) as caught:
+        service.store.log.insert_events([fresh, taken])
+    assert caught.value.versions == {(stream.id, 1)}
+    assert positions(service) == before
+
+
+def test_the_first_start_publishes_standard_and_calendar_once(
+    store_settings: Settings, service: Service, clock: ManualClock
+) -> None:
+    open_service(store_settings, clock=clock).close()
+    with service.connection() as connection:
+        rows = connection.execute("SELECT topic FROM store.stored_events").fetchall()
+    assert sorted(row["topic"] for row in rows) == [
+        "water.public.CalendarPublished.v1",
+        "water.public.StandardPublished.v1",
+    ]
+
+
+class _Unsealed(LogHeadRecorder):
+    """The recorder as the library's own tests need it: they store bytes that are not JSON."""
+
+    def seal(self, state: bytes, position: int, recorded_at: datetime) -> bytes:
+        return state
+
+
+class _OnRealPostgres:
+    database: str
+
+    def create_recorder(self) -> ApplicationRecorder:
+        parts = conninfo_to_dict(self.database)
+        with psycopg.connect(self.database, autocommit=True) as connection:
+            connection.execute("TRUNCATE store.stored_events")
+            connection.execute("UPDATE store.log_head SET position = 0")
+        self.datastore = PostgresDatastore(
+            str(parts["dbname"]), str(parts["host"]), str(parts.get("port", 5432)), str(parts["user"]), "",
+            schema="store", pool_size=2, max_overflow=10, max_waiting=200,
+        )  # fmt: skip
+        return _Unsealed(self.datastore)
+
+    def tearDown(self) -> None:  # noqa: N802 (the library's test cases are unittest's)
+        self.datastore.close()
+
+    @pytest.fixture(autouse=True)
+    def _on(self, database: str) -> None:
+        self.database = database
+
+
+class TestTheLibrarysRecorderCases(_OnRealPostgres, library.ApplicationRecorderTestCase[Any]):  # type: ignore[misc]
+    """The event-sourcing library's own tests of a recorder, run against ours."""
+
+
+class TestTheLibrarysInterleavingCase(_OnRealPostgres, library.NonInterleavingNotificationIDsBaseCase):  # type: ignore[misc]
+    """Positions of concurrent appends do not interleave."""
+
+    insert_num = 500
