@@ -44,12 +44,14 @@ class Settings(BaseSettings):
     relay_request_timeout_ms: int = 10_000
     relay_poll_ms: int = 250
     relay_checkpoint_ms: int = 1_000
+    relay_look_ms: int = 5_000
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
 
     clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
+    demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = "INFO"
 
     @property

@@ -35,3 +35,9 @@ SELECT %(reader)s, *
 FROM unnest(%(topics)s::text[], %(topic_ids)s::uuid[], %(partitions)s::int[], %(offsets)s::bigint[],
             %(positions)s::bigint[], %(codes)s::text[], %(reasons)s::text[], %(sizes)s::int[], %(sha256s)s::text[])
 ON CONFLICT DO NOTHING
+
+-- name: relayed_positions
+SELECT topic, partition, position
+FROM store.relay_checkpoint
+WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC LIMIT 1)
+  AND topic = ANY(%(topics)s::text[])

@@ -8,16 +8,20 @@ SELECT cluster_id FROM store.relay_state WHERE cluster_id <> %(cluster_id)s ORDE
 SELECT EXISTS (SELECT FROM store.relay_state WHERE cluster_id = %(cluster_id)s)
 
 -- name: begin_session
-INSERT INTO store.relay_state (cluster_id, epoch, sessions)
-SELECT %(cluster_id)s, coalesce(max(epoch), 0) + 1, 1 FROM store.relay_state
+INSERT INTO store.relay_state (cluster_id, epoch, sessions, refills)
+SELECT %(cluster_id)s, coalesce(max(epoch), 0) + 1, 1, %(refills)s FROM store.relay_state
 ON CONFLICT (cluster_id) DO UPDATE
-SET epoch = excluded.epoch, sessions = relay_state.sessions + 1, updated_at = clock_timestamp()
+SET epoch = excluded.epoch, sessions = relay_state.sessions + 1, refills = relay_state.refills + excluded.refills,
+    updated_at = clock_timestamp()
 RETURNING epoch, all_out
 
 -- name: checkpoints
 SELECT topic, topic_id, partition, position, record_offset, epoch
 FROM store.relay_checkpoint
 WHERE cluster_id = %(cluster_id)s
+
+-- name: forget_topics
+DELETE FROM store.relay_checkpoint WHERE cluster_id = %(cluster_id)s AND NOT topic_id = ANY(%(topic_ids)s::uuid[])
 
 -- name: save_checkpoints
 INSERT INTO store.relay_checkpoint (cluster_id, topic_id, topic, partition, position, record_offset, epoch)
@@ -30,7 +34,7 @@ SET position = excluded.position, record_offset = excluded.record_offset, epoch 
 -- name: save_relay_state
 UPDATE store.relay_state
 SET all_out = %(all_out)s, updated_at = clock_timestamp(), tails_lost = tails_lost + %(tails_lost)s,
-    foreign_records = foreign_records + %(foreign_records)s, refills = refills + %(refills)s
+    foreign_records = foreign_records + %(foreign_records)s
 WHERE cluster_id = %(cluster_id)s
 
 -- name: relay_beat

@@ -67,4 +67,4 @@ VALUES (%(name)s, %(pid)s, %(started_at)s, clock_timestamp(), %(detail)s)
 ON CONFLICT (name, pid) DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail, started_at = excluded.started_at
 
 -- name: forget_beats
-DELETE FROM store.process_beats WHERE beat_at < clock_timestamp() - interval '10 minutes'
+DELETE FROM store.process_beats WHERE beat_at < clock_timestamp() - interval '1 minute'

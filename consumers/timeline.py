@@ -1,0 +1,108 @@
+"""``tongshui timeline``: everything that happened to a case, rebuilt from Kafka alone.
+
+An auditor needs no access to the store: the topics hold every event of every case, in order, for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from infra.bus import Partition, case_key, consumer, logs, look_up_cluster, partition_of, read_ranges
+from infra.reader import START, Applied, Event, apply
+from infra.settings import Settings
+
+LOCAL = ZoneInfo("Asia/Shanghai")
+CASE_FAMILIES = ("repair", "connection")
+
+
+@dataclass(frozen=True)
+class UnknownCaseError(Exception):
+    """No topic has an event of the case."""
+
+    case: str
+
+    def __str__(self) -> str:
+        return (
+            f"no-such-case: found no event of {self.case} on the topics; needed a case id or a case number; "
+            "check it, or wait until the relay has published it (`tongshui status`)"
+        )
+
+
+def timeline(settings: Settings, case: str) -> list[Event]:
+    """The case's events in version order. ``case`` is a case id or a case number. Raises UnknownCaseError."""
+    try:
+        wanted: UUID | None = UUID(case)
+    except ValueError:
+        wanted = None
+    topics = [settings.home_topic(family) for family in CASE_FAMILIES]
+    cluster = look_up_cluster(settings, topics)
+    partitions = cluster.partitions
+    if wanted is not None:
+        number = partition_of(case_key(wanted), settings.partitions)
+        partitions = [partition for partition in partitions if partition.partition == number]
+    events = list(_events(settings, partitions))
+    if wanted is None:
+        wanted = next((event.case_id for event in events if event.data.get("case_number") == case), None)
+    found = [event for event in events if event.case_id == wanted]
+    if not found:
+        raise UnknownCaseError(case)
+    return found
+
+
+def _events(settings: Settings, partitions: Iterable[Partition]) -> Iterable[Event]:
+    """Every event of the partitions up to now, by the reader's rule from nothing: once, in order."""
+    wanted = list(partitions)
+    cluster = look_up_cluster(settings, {partition.topic for partition in wanted})
+    with consumer(settings, client_id="tongshui-timeline", reset="none") as client:
+        where = logs(client, cluster, wanted)
+        places = dict.fromkeys(wanted, START)
+        for _, records in read_ranges(client, {p: (found.first, found.end) for p, found in where.items()}):
+            outcome: Applied = apply(records, places)
+            places.update(outcome.places)
+            yield from outcome.events
+
+
+def describe(events: Iterable[Event]) -> list[str]:
+    """The timeline as lines: version, when it happened, when it was recorded, what, by whom, under what."""
+    return [_line(event) for event in events]
+
+
+def _line(event: Event) -> str:
+    fact = event.type.split(".")[2]
+    happened, recorded = _clock(event.happened_at), _clock(event.recorded_at)
+    return f"{event.version:>3}  {happened}  {recorded}  {fact:<22} {_who(event):<26} {_what(event)}".rstrip()
+
+
+def _who(event: Event) -> str:
+    return f"{event.actor}/{event.role} ({event.channel})"
+
+
+def _what(event: Event) -> str:
+    data = event.data
+    parts = []
+    for key, value in data.items():
+        if key in ("basis", "subject", "number") or value in (None, [], ""):
+            continue
+        parts.append(f"{key}={_value(value)}")
+    basis = data.get("basis")
+    if basis:
+        parts.append(f"standard={basis['standard']}" + (f" calendar={basis['calendar']}" if basis["calendar"] else ""))
+    return " ".join(parts)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, str) and value.endswith("Z") and "T" in value:
+        return _clock(datetime.fromisoformat(value))
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items() if item is not None) + "}"
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,237 @@
+"""The one place that wires real parts together. Importing it connects to nothing; each function is one process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from domain import kinds
+from domain.kinds import Kind, State
+from infra.clock import Clock
+from infra.reader import connect
+from infra.relay import Relay
+from infra.service import Service, open_service
+from infra.settings import Settings
+from infra.sql import sql
+from infra.store.commands import Command, Receipt, Stamp, Stream
+from infra.store.envelope import read
+
+if TYPE_CHECKING:
+    from projections.watch import Ask, Question
+
+log = logging.getLogger(__name__)
+
+WINDOWED: dict[str, Kind] = {kind.family: kind for kind in (kinds.REPAIR, kinds.CONNECTION)}
+"""The kinds of case that owe something, by family."""
+
+BEAT_EVERY_S = 2.0
+
+
+def start_logging(settings: Settings) -> None:
+    """Log lines to stderr: time, level, where, what. No personal data reaches a log line: commands are never logged."""
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
+    for chatty in ("kafka", "aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+
+
+# ---- liveness
+
+
+class Beats:
+    """Tells, every two seconds, that a process lives and what it has to show for itself."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._started_at = datetime.now(UTC)
+        self._connection: psycopg.Connection[Any] | None = None
+        self._lock = threading.Lock()
+
+    def beat(self, detail: dict[str, Any]) -> None:
+        """Write one beat; while PostgreSQL is away there is none, which is what it should look like."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = connect(self._settings)
+                self._connection.execute(
+                    sql("beat"),
+                    {"name": self._name, "pid": os.getpid(), "started_at": self._started_at, "detail": Jsonb(detail)},
+                )
+                self._connection.execute(sql("forget_beats"))
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                self._connection = None
+
+    @contextmanager
+    def beating(self, detail: Callable[[], dict[str, Any]]) -> Iterator[None]:
+        """Beat from a thread while the body runs."""
+        stop = threading.Event()
+
+        def run() -> None:
+            while True:
+                self.beat(detail())
+                if stop.wait(BEAT_EVERY_S):
+                    return
+
+        thread = threading.Thread(target=run, name="beats", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(timeout=5)
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+# ---- asking the domain
+
+
+def asker(service: Service) -> Ask:
+    """What the watch asks with: each case is loaded, judged, and what is new appended to its own stream."""
+    from projections.watch import Answer
+
+    def ask(questions: Sequence[Question]) -> list[Answer]:
+        futures: list[tuple[Question, Future[Receipt]]] = []
+        for question in questions:
+            if question.family in WINDOWED:
+                futures.append((question, service.submit(_question(question.family, question.case_id))))
+        answers = []
+        for question, future in futures:
+            try:
+                receipt = future.result()
+            except Exception as error:  # stays due, and is asked again when its lease is over
+                log.warning("asking about case %s failed: %s", question.case_id, type(error).__name__)
+                continue
+            answers.append(Answer(question, receipt.last_version, receipt.next_ask_at))
+        return answers
+
+    return ask
+
+
+def _question(family: str, case_id: UUID) -> Command:
+    command_id = str(uuid4())
+    stamp = Stamp("window-watch", "system", "system", command_id, correlation_id=command_id)
+    return Command(Stream(WINDOWED[family], case_id), stamp, decide=lambda sight: ())
+
+
+def looker(service: Service) -> Ask:
+    """What the sweeper looks with: what the domain would answer now, storing nothing."""
+    from projections.watch import Answer
+
+    def look(questions: Sequence[Question]) -> list[Answer]:
+        known = [question for question in questions if question.family in WINDOWED]
+        states = _states(service, known)
+        return [_outlook(service, question, *states[question.case_id]) for question in known]
+
+    def _outlook(service: Service, question: Question, state: State, version: int) -> Answer:
+        kind, now = WINDOWED[question.family], service.clock.now()
+        asks = dict(kinds.next_ask_at(kind, state, service.rules, now))
+        # Something that time has already changed and that is not on record was missed: it is to be asked about now.
+        asks.update({fact.commitment: now for fact in kinds.conclusion(kind, state, service.rules, now)})
+        return Answer(question, version, asks)
+
+    return look
+
+
+def _states(service: Service, questions: Sequence[Question]) -> dict[UUID, tuple[State, int]]:
+    kind_of = {question.case_id: WINDOWED[question.family] for question in questions}
+    states: dict[UUID, tuple[State, int]] = dict.fromkeys(kind_of, (None, 0))
+    for case_id, text in service.store.log.select_many(list(kind_of)):
+        _, recorded = read(text)
+        state, _ = states[case_id]
+        states[case_id] = (kind_of[case_id].evolve(state, recorded), recorded.version)
+    return states
+
+
+# ---- one function for each process
+
+
+def run_relay(settings: Settings) -> None:
+    """The relay: publishes the store to Kafka until told to stop. Raises BusRefusal where it must not run."""
+    with Beats(settings, "relay").beating(dict):
+        Relay(settings).run(stop_on_signals())
+
+
+def run_views(settings: Settings) -> None:
+    """One Faust worker of the read models; ends the process when told to stop."""
+    from projections.breaches import BREACHES
+    from projections.cases import CASES
+    from projections.shell import Stream as ModelStream
+    from projections.shell import build_app, run_worker
+    from projections.windows import WINDOWS
+
+    stream = ModelStream(settings, "views", [CASES, WINDOWS, BREACHES])
+    run_worker(build_app(stream, "views", Beats(settings, "views").beat))
+
+
+def run_watch(settings: Settings) -> None:
+    """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
+    from projections.due import DueIndex
+    from projections.shell import Stream as ModelStream
+    from projections.shell import build_app, run_worker
+    from projections.watch import Watch
+
+    service = open_service(settings)
+    watch = Watch(settings, service.clock, asker(service), looker(service))
+    index = DueIndex()
+    beats = Beats(settings, "watch")
+
+    def beat(detail: dict[str, Any]) -> None:
+        canary = {"sung": watch.canary.sung, "lateness_ms": round(watch.canary.lateness_ms, 3)}
+        beats.beat(detail | {"asked": watch.asked, "missed": watch.missed, "canary": canary})
+
+    thread = threading.Thread(target=partial(_until_death, watch.run), name="watch", daemon=True)
+    thread.start()
+    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned), "watch", beat))
+
+
+def _until_death(run: Callable[[threading.Event], None]) -> None:
+    """A watch whose thread has died would look alive and fire nothing: end the process, the supervisor starts it."""
+    try:
+        run(threading.Event())
+    except BaseException:
+        log.exception("the watch failed in a way that has no name; the process ends")
+        logging.shutdown()
+        os._exit(70)
+
+
+def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
+    """The HTTP API and the page, until told to stop."""
+    from api.app import create_app
+    from api.server import make_server
+
+    service = open_service(settings, clock=clock)
+    try:
+        with Beats(settings, "api").beating(dict):
+            make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
+    finally:
+        service.close()
+
+
+def run_billing(settings: Settings) -> None:
+    """The billing consumer, until told to stop."""
+    from consumers import billing
+
+    with Beats(settings, "billing").beating(dict):
+        billing.run(settings, stop_on_signals())

@@ -1,0 +1,238 @@
+"""The command ``tongshui`` (通水, "water on")."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
+
+import click
+import psycopg
+from pydantic import ValidationError
+
+from infra.settings import Settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DEMO_FACTOR = 600.0
+
+
+def say(line: str) -> None:
+    """One line for the person at the terminal."""
+    click.echo(line, err=True)
+
+
+def fail(line: str, code: int = 1) -> NoReturn:
+    """End with one clear line."""
+    click.echo(f"tongshui: {line}", err=True)
+    sys.exit(code)
+
+
+@contextlib.contextmanager
+def one_clear_line() -> Iterator[None]:
+    """What an operator can mend is said in a line, without a traceback; everything else is a defect and shows one."""
+    from kafka.errors import KafkaError
+
+    from consumers.timeline import UnknownCaseError
+    from infra.bus import BusRefusal
+    from infra.embedded.errors import EmbeddedError
+    from infra.migrate import MigrationError
+
+    try:
+        yield
+    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError) as error:
+        fail(str(error))
+    except psycopg.OperationalError as error:
+        fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+    except KafkaError as error:
+        fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "TONGSHUI_" + "_".join(map(str, first["loc"])).upper()
+        fail(f"bad-setting: {name}: found {first['input']!r}; {first['msg']}")
+
+
+def _located() -> Settings:
+    from infra.up import with_addresses
+
+    return with_addresses(_settings())
+
+
+def command(work: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a command so that what an operator can mend is one line."""
+
+    @wraps(work)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        with one_clear_line():
+            return work(*args, **kwargs)
+
+    return run
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tongshui")
+def main() -> None:
+    """通水 tongshui: a water utility's promises, kept and proven.
+
+    Settings are environment variables TONGSHUI_…; the data directory is TONGSHUI_DATA_DIR (default .tongshui).
+    """
+
+
+# ---- everything on one machine
+
+
+@main.command()
+@click.option("--external", is_flag=True, help="PostgreSQL and Kafka run elsewhere; take them from the settings.")
+@click.option("--workers", default=1, show_default=True, help="Processes of each kind of stream processor.")
+@command
+def up(external: bool, workers: int) -> None:
+    """Run every part and keep it running until Ctrl-C."""
+    from infra.up import supervisor
+
+    supervisor(_settings(), say, external=external, workers=workers).run()
+
+
+@main.command()
+@click.option(
+    "--until-proven", is_flag=True, help="End, exit 0, once a lapse and a retraction were seen and all agrees."
+)
+@click.option("--factor", default=DEMO_FACTOR, show_default=True, help="Seconds of service time in a real second.")
+@click.option("--seed", default=225, show_default=True, help="Of everything that the demo makes up.")
+@click.option("--fresh/--keep", default=True, help="Start from an empty data directory, or go on with the last demo's.")
+@command
+def demo(until_proven: bool, factor: float, seed: int, fresh: bool) -> None:
+    """Run the demo city: everything embedded, a scaled clock, real fault reports, simulated crews."""
+    from infra.demo.run import run_demo
+
+    sys.exit(run_demo(_settings(), say, until_proven=until_proven, factor=factor, seed=seed, fresh=fresh))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def status(as_json: bool) -> None:
+    """Each part: up or not, positions, lag, lateness. Exit 1 where something is down or a reader stands still."""
+    from infra.report import status_report
+
+    text, well = status_report(_settings(), as_json=as_json)
+    click.echo(text)
+    sys.exit(0 if well else 1)
+
+
+@main.command()
+@command
+def migrate() -> None:
+    """Bring the database to this program's schema, create the topics, publish the shipped rules."""
+    from infra.bus import ensure_topics
+    from infra.migrate import migrate as bring
+    from infra.service import open_service
+
+    settings = _located()
+    for name in bring(settings.database_url) or ["nothing to do"]:
+        say(f"migrate: {name}")
+    cluster = ensure_topics(settings)
+    say(f"migrate: {len(cluster.topics)} topics on cluster {cluster.id}")
+    service = open_service(settings)
+    standard = service.rules.in_force(service.clock.now())
+    say(f"migrate: standard {standard.version}, calendar {service.rules.calendar.version}")
+    service.close()
+
+
+# ---- what people ask
+
+
+@main.command()
+@click.argument("case")
+@click.option("--json", "as_json", is_flag=True, help="One CloudEvents JSON a line, as published.")
+@command
+def timeline(case: str, as_json: bool) -> None:
+    """Everything that happened to CASE (id or number), rebuilt from Kafka alone.
+
+    Columns: version, happened at, recorded at (both China time), fact, who (role, channel), details.
+    """
+    from consumers.timeline import describe
+    from consumers.timeline import timeline as rebuild
+
+    events = rebuild(_kafka_located(), case)
+    for line in [event.raw.decode() for event in events] if as_json else describe(events):
+        click.echo(line)
+
+
+@main.command()
+@click.argument("stream", type=click.Choice(["breach"]))
+@click.option("--from-start", is_flag=True, help="All there ever was, then go on.")
+@click.option("--json", "as_json", is_flag=True, help="One CloudEvents JSON a line, as published.")
+@command
+def tail(stream: str, from_start: bool, as_json: bool) -> None:
+    """Follow the breach stream until Ctrl-C: nearing, lapsed, retracted, and who must act."""
+    from consumers.tail import follow_breaches
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    follow_breaches(_kafka_located(), stop, click.echo, from_start=from_start, as_json=as_json)
+
+
+def _kafka_located() -> Settings:
+    """Settings for commands that live on Kafka alone."""
+    settings = _settings()
+    return settings if settings.kafka_bootstrap else _located()
+
+
+@main.command()
+@click.option("--from", "start", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The day that does not count.")
+@click.option("--working-days", required=True, type=click.IntRange(1, 2500))
+@click.option("--region", default="CN", show_default=True, help="Of the shipped calendars.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
+    """The day on which a limit of working days ends. Needs nothing running."""
+    from infra.rules import SHIPPED_REGION, shipped_rules
+
+    if region != SHIPPED_REGION:
+        fail(f"unknown-region: found {region}; needed {SHIPPED_REGION}, the only calendar that is shipped")
+    calendar = shipped_rules().calendar
+    day: date = calendar.add_working_days(start.date(), working_days)
+    tentative = calendar.is_tentative(day)
+    if as_json:
+        click.echo(json.dumps({"due": day.isoformat(), "tentative": tentative, "calendar": calendar.version}))
+    else:
+        note = "  tentative 暂定: that year's notice is not out" if tentative else ""
+        click.echo(f"{day.isoformat()} {day:%a}  calendar {calendar.version}{note}")
+
+
+# ---- one process each
+
+
+def _process(name: str, what: str, runner: str) -> None:
+    @main.command(name=name, help=what)
+    @command
+    def run() -> None:
+        from infra import bootstrap
+
+        settings = _located()
+        bootstrap.start_logging(settings)
+        getattr(bootstrap, runner)(settings)
+
+
+_process("relay", "Publish the store to Kafka. Run two: one is active, the other stands by.", "run_relay")
+_process("views", "A stream worker of the read models. Run as many as there are partitions.", "run_views")
+_process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
+_process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
+_process("api", "The HTTP API and the page.", "run_api")
+
+
+if __name__ == "__main__":
+    main()

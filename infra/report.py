@@ -1,0 +1,105 @@
+"""``tongshui status`` as text: each part up or not, positions, lag, lateness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import psycopg
+from kafka.errors import KafkaError
+from psycopg.rows import dict_row
+
+from infra.bus import look_up_cluster, topics
+from infra.embedded.errors import EmbeddedError
+from infra.settings import Settings
+from infra.status import Status, collect
+from infra.supervisor import running_state
+from infra.up import state_file, with_addresses
+
+
+def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
+    """The report, and whether all is well. Asks PostgreSQL and Kafka; either may be down."""
+    state = running_state(state_file(settings))
+    try:
+        settings = with_addresses(settings)
+    except EmbeddedError as error:
+        return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
+    found, postgres = _store(settings)
+    kafka = _kafka(settings)
+    well = found is not None and kafka.startswith("up") and _is_well(found, state)
+    if as_json:
+        return msgspec.json.encode(
+            {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
+        ).decode(), well
+    lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
+    if found is not None:
+        lines += _positions(found)
+    return "\n".join(lines), well
+
+
+def _store(settings: Settings) -> tuple[Status | None, str]:
+    try:
+        with psycopg.connect(
+            settings.database_url, autocommit=True, connect_timeout=5, row_factory=dict_row
+        ) as connection:
+            return collect(connection, settings), "up"
+    except psycopg.Error as error:
+        return None, f"DOWN: {str(error).splitlines()[0]}"
+
+
+def _kafka(settings: Settings) -> str:
+    try:
+        cluster = look_up_cluster(settings, topics(settings))
+    except KafkaError as error:
+        return f"DOWN: {type(error).__name__}"
+    return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
+
+
+def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
+    parts = (state or {}).get("parts", {})
+    standing = any(process.detail.get("still_s") for process in found.processes if process.up)
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not standing
+
+
+def _supervised(state: Mapping[str, Any] | None) -> list[str]:
+    if state is None:
+        return ["supervisor not on this data directory"]
+    lines = [f"supervisor up, pid {state['pid']}, since {state['started']}"]
+    for name, part in state["parts"].items():
+        up = "up" if part["up"] else "DOWN"
+        lines.append(f"  {name:<9} {up:<5} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
+    return lines
+
+
+def _positions(found: Status) -> list[str]:
+    lines = [f"log        head {found.head.position}, clock × {found.clock_factor:g}"]
+    if found.relay is not None:
+        relay = found.relay
+        lines.append(
+            f"relay      all out {relay.all_out}, lag {relay.lag} events, epoch {relay.epoch}, "
+            f"lost tails {relay.tails_lost}, refills {relay.refills}, foreign records {relay.foreign_records}"
+        )
+        if relay.last_error:
+            lines.append(f"           last error: {relay.last_error}")
+    for name in sorted({reader.reader for reader in found.readers}):
+        mine = [reader for reader in found.readers if reader.reader == name]
+        behind = sum(reader.lag > 0 for reader in mine)
+        lines.append(f"reader     {name:<9} {len(mine)} partitions, {behind} behind")
+    for process in found.processes:
+        beat = f"beat {process.beat_age_s:.0f} s ago"
+        lines.append(f"process    {process.name:<9} pid {process.pid} {'up' if process.up else 'silent'}, {beat}")
+    for promise in found.promises:
+        lines.append(
+            f"windows    {promise.commitment:<20} running {promise.running}, lapsed {promise.lapses}, "
+            f"retracted {promise.retractions}"
+        )
+    if found.lateness is not None:
+        late = found.lateness
+        lines.append(
+            f"lateness   p50 {late.p50_ms:.0f} ms, p99 {late.p99_ms:.0f} ms, max {late.max_ms:.0f} ms "
+            f"over {late.lapses} lapses (real milliseconds)"
+        )
+    if found.dead_letters:
+        lines.append("dead letters " + ", ".join(f"{name} {count}" for name, count in found.dead_letters.items()))
+    return lines

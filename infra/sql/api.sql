@@ -1,0 +1,90 @@
+-- What the API reads from the read models.
+
+-- name: list_cases
+SELECT case_id, family, case_number, kind, category, channel, district, zone, crew, severity, stage, open, opened_at,
+       supply_points, points_on, reports, flags, version, position
+FROM views.cases
+WHERE (%(family)s::text IS NULL OR family = %(family)s::text)
+  AND (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
+  AND (%(number)s::text IS NULL OR case_number = %(number)s::text)
+ORDER BY opened_at DESC, case_id
+LIMIT %(limit)s
+
+-- name: windows_running
+SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
+       w.met_at, w.on_time, w.lapses, w.retracted,
+       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage
+FROM (
+    SELECT * FROM views.windows
+    WHERE state = 'running' AND (%(family)s::text IS NULL OR family = %(family)s::text)
+    ORDER BY due_at, case_id, commitment
+    LIMIT %(limit)s
+) w
+LEFT JOIN views.cases c USING (case_id)
+ORDER BY w.due_at, w.case_id, w.commitment
+
+-- name: windows_latest
+SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
+       w.met_at, w.on_time, w.lapses, w.retracted,
+       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage
+FROM (
+    SELECT * FROM views.windows
+    WHERE %(family)s::text IS NULL OR family = %(family)s::text
+    ORDER BY due_at DESC NULLS LAST, case_id, commitment
+    LIMIT %(limit)s
+) w
+LEFT JOIN views.cases c USING (case_id)
+ORDER BY w.due_at DESC NULLS LAST, w.case_id, w.commitment
+
+-- name: count_cases
+SELECT family, category, channel, severity, stage, open, count(*)::bigint AS cases, sum(reports)::bigint AS reports
+FROM views.cases
+GROUP BY family, category, channel, severity, stage, open
+
+-- name: count_windows
+SELECT commitment,
+       count(*) FILTER (WHERE state = 'running') AS running,
+       count(*) FILTER (WHERE state = 'met') AS met,
+       count(*) FILTER (WHERE state = 'met' AND on_time) AS met_on_time,
+       count(*) FILTER (WHERE state = 'lapsed') AS lapsed,
+       count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+       coalesce(sum(lapses), 0)::bigint AS lapses,
+       coalesce(sum(retracted), 0)::bigint AS retracted
+FROM views.windows
+GROUP BY commitment
+ORDER BY commitment
+
+-- name: breaches_after
+-- The breach stream is read partition by partition: within one, rows appear in order of position; between two they do
+-- not. A place in the stream is therefore one position for each partition.
+SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
+       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew
+FROM unnest(%(partitions)s::int[], %(positions)s::bigint[]) AS place (partition, position)
+CROSS JOIN LATERAL (
+    SELECT * FROM views.breaches
+    WHERE topic = %(topic)s AND partition = place.partition AND position > place.position
+    ORDER BY position
+    LIMIT %(limit)s
+) b
+LEFT JOIN views.cases c USING (case_id)
+ORDER BY b.position
+LIMIT %(limit)s
+
+-- name: breaches_latest
+SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
+       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew
+FROM unnest(%(partitions)s::int[]) AS place (partition)
+CROSS JOIN LATERAL (
+    SELECT * FROM views.breaches
+    WHERE topic = %(topic)s AND partition = place.partition
+    ORDER BY position DESC
+    LIMIT %(limit)s
+) b
+LEFT JOIN views.cases c USING (case_id)
+ORDER BY b.position
+
+-- name: breach_heads
+SELECT place.partition, (
+    SELECT max(position) FROM views.breaches WHERE topic = %(topic)s AND partition = place.partition
+) AS position
+FROM unnest(%(partitions)s::int[]) AS place (partition)

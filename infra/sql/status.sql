@@ -1,0 +1,57 @@
+-- How the parts stand. Beats and the relay's times are real time; events and windows are in service time.
+
+-- name: head_now
+SELECT position, nullif(recorded_at, '-infinity') AS recorded_at, generation FROM store.log_head
+
+-- name: relay_now
+SELECT cluster_id, epoch, all_out, sessions, tails_lost, foreign_records, refills, last_error, updated_at
+FROM store.relay_state
+ORDER BY updated_at DESC
+LIMIT 1
+
+-- name: relay_places
+-- Of a topic that was made anew the rows of the old one remain; positions are never used twice, so the furthest counts.
+SELECT topic, partition, max(position) AS position
+FROM store.relay_checkpoint
+WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY updated_at DESC LIMIT 1)
+GROUP BY topic, partition
+
+-- name: reader_places
+SELECT 'views' AS schema, reader, build, topic, partition, position FROM views.places
+UNION ALL
+SELECT 'watch', reader, build, topic, partition, position FROM watch.places
+UNION ALL
+SELECT 'billing', reader, build, topic, partition, position FROM billing.places
+ORDER BY 1, 2, 3, 4, 5
+
+-- name: process_beats
+SELECT name, pid, started_at, extract(epoch FROM clock_timestamp() - beat_at)::float8 AS beat_age_s, detail
+FROM store.process_beats
+ORDER BY name, pid
+
+-- name: dead_letters_by_reader
+SELECT reader, count(*) AS letters FROM store.dead_letters GROUP BY reader ORDER BY reader
+
+-- name: promises_by_commitment
+SELECT coalesce(w.commitment, b.commitment) AS commitment, coalesce(w.running, 0) AS running,
+       coalesce(b.lapses, 0) AS lapses, coalesce(b.retractions, 0) AS retractions
+FROM (SELECT commitment, count(*) FILTER (WHERE state = 'running') AS running FROM views.windows GROUP BY 1) w
+FULL JOIN (
+    SELECT commitment, count(DISTINCT event_id) FILTER (WHERE change = 'lapsed') AS lapses,
+           count(DISTINCT event_id) FILTER (WHERE change = 'retracted') AS retractions
+    FROM views.breaches
+    WHERE change IN ('lapsed', 'retracted')
+    GROUP BY commitment
+) b USING (commitment)
+ORDER BY 1
+
+-- name: lateness
+SELECT count(*) AS lapses, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50_ms,
+       percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99_ms, max(ms) AS max_ms
+FROM (
+    SELECT extract(epoch FROM recorded_at - due_at)::float8 * 1000 / %(factor)s::float8 AS ms
+    FROM views.breaches
+    WHERE change = 'lapsed' AND due_at IS NOT NULL
+    ORDER BY position DESC
+    LIMIT %(most)s
+) late

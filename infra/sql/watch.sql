@@ -1,0 +1,75 @@
+-- The window watch's index.
+
+-- name: watch_rows
+SELECT case_id, commitment, family, number, due_at, next_ask_at, case_version
+FROM watch.due WHERE case_id = ANY(%(ids)s::uuid[])
+
+-- name: watch_store
+INSERT INTO watch.due (case_id, commitment, family, number, due_at, next_ask_at, case_version)
+SELECT case_id, commitment, family, number, due_at, next_ask_at, case_version
+FROM jsonb_populate_recordset(NULL::watch.due, %(rows)s)
+ORDER BY case_id, commitment
+ON CONFLICT (case_id, commitment) DO UPDATE
+SET number = excluded.number, due_at = excluded.due_at, next_ask_at = excluded.next_ask_at,
+    case_version = excluded.case_version, leased_until = '-infinity'
+WHERE watch.due.case_version < excluded.case_version
+
+-- name: watch_take
+WITH due AS (
+    SELECT case_id, commitment
+    FROM watch.due
+    WHERE next_ask_at <= %(now)s AND leased_until < clock_timestamp()
+    ORDER BY next_ask_at
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE watch.due AS taken
+SET leased_until = clock_timestamp() + make_interval(secs => %(lease_s)s)
+FROM due
+WHERE taken.case_id = due.case_id AND taken.commitment = due.commitment
+RETURNING taken.case_id, taken.family, taken.next_ask_at
+
+-- name: watch_take_asked
+DELETE FROM watch.ask_now
+WHERE case_id IN (SELECT case_id FROM watch.ask_now ORDER BY asked_for_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+RETURNING case_id, family
+
+-- name: watch_answer
+INSERT INTO watch.due (case_id, commitment, family, number, due_at, next_ask_at, case_version)
+SELECT case_id, commitment, family, 0, NULL, next_ask_at, case_version
+FROM jsonb_populate_recordset(NULL::watch.due, %(rows)s)
+ORDER BY case_id, commitment
+ON CONFLICT (case_id, commitment) DO UPDATE
+SET next_ask_at = excluded.next_ask_at, case_version = excluded.case_version, leased_until = '-infinity'
+WHERE watch.due.case_version <= excluded.case_version
+
+-- name: watch_silence
+UPDATE watch.due AS known
+SET next_ask_at = NULL, case_version = answer.case_version, leased_until = '-infinity'
+FROM jsonb_to_recordset(%(cases)s) AS answer (case_id uuid, case_version bigint, commitments text[])
+WHERE known.case_id = answer.case_id
+  AND known.case_version <= answer.case_version
+  AND NOT known.commitment = ANY(answer.commitments)
+
+-- name: watch_nearest
+SELECT next_ask_at FROM watch.due
+WHERE next_ask_at > %(now)s ORDER BY next_ask_at LIMIT 1
+
+-- name: watch_leased
+SELECT max(leased_until) AS until FROM watch.due WHERE next_ask_at <= %(now)s AND leased_until >= clock_timestamp()
+
+-- name: watch_ask_now
+INSERT INTO watch.ask_now (case_id, family) SELECT * FROM unnest(%(ids)s::uuid[], %(families)s::text[])
+ON CONFLICT (case_id) DO NOTHING
+
+-- name: sweep_place
+SELECT position, missed FROM watch.sweep
+
+-- name: sweep_move
+UPDATE watch.sweep SET position = greatest(position, %(position)s), missed = missed + %(missed)s
+
+-- name: sweep_cases
+SELECT DISTINCT originator_id AS case_id, split_part(topic, '.', 2) AS family, max(notification_id) AS position
+FROM store.stored_events
+WHERE notification_id > %(after)s AND notification_id <= %(upto)s AND topic LIKE 'water.%%.Window%%'
+GROUP BY 1, 2

@@ -1,0 +1,73 @@
+"""Read model: the breach stream as rows, for the board and for clients that resume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from infra.reader import Event
+from projections.model import Model, fact_name, family
+from projections.windows import time
+
+CHANGES = {
+    "WindowNearing": "nearing",
+    "WindowLapsed": "lapsed",
+    "WindowRetracted": "retracted",
+    "WindowEscalated": "escalated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One record of the breach topic."""
+
+    topic: str
+    partition: int
+    position: int
+    event_id: UUID
+    change: str
+    family: str
+    case_id: UUID
+    commitment: str
+    due_at: datetime | None
+    lapse: int | None
+    rung: str | None
+    notify: tuple[str, ...]
+    reason: str | None
+    recorded_at: datetime
+
+
+def fold(row: Breach | None, event: Event) -> Breach | None:
+    """The row of this record; a type that is not of the breach stream gives none."""
+    change = CHANGES.get(fact_name(event))
+    if change is None:
+        return row
+    data = event.data
+    return Breach(
+        topic=event.topic,
+        partition=event.partition,
+        position=event.position,
+        event_id=event.id,
+        change=change,
+        family=family(event),
+        case_id=event.case_id,
+        commitment=data["commitment"],
+        due_at=time(data.get("due_at")),
+        lapse=data.get("lapse"),
+        rung=data.get("rung"),
+        notify=tuple(data.get("notify", ())),
+        reason=data.get("reason"),
+        recorded_at=event.recorded_at,
+    )
+
+
+BREACHES = Model(
+    name="breaches",
+    table="views.breaches",
+    row=Breach,
+    key=("topic", "partition", "position"),
+    families=("breach",),
+    key_of=lambda event: (event.topic, event.partition, event.position),
+    fold=fold,
+)

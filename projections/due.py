@@ -1,0 +1,101 @@
+"""The window watch's index: when to ask the domain about which case.
+
+Not a read model for people. A fact about a window says "ask now"; the domain's answer at a case version says when to
+ask next, and facts up to that version say nothing new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import Cursor
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from infra.reader import DeadLetter, Event
+from infra.sql import sql
+from projections.model import dead_letter, fact_name, family
+from projections.windows import WINDOW_FACTS, time
+
+ENDS = frozenset({"WindowMet", "WindowCancelled"})
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """One window in the index; ``next_ask_at`` None: time alone changes nothing about it."""
+
+    case_id: UUID
+    commitment: str
+    family: str
+    number: int
+    due_at: datetime | None
+    next_ask_at: datetime | None
+    case_version: int
+
+
+def fold(row: Due | None, event: Event) -> Due | None:
+    """The window's row after the event. Raises KeyError or TypeError on content that its type does not promise."""
+    if fact_name(event) not in WINDOW_FACTS or (row is not None and event.version <= row.case_version):
+        return row
+    data = event.data
+    ended = fact_name(event) in ENDS
+    return Due(
+        case_id=event.case_id,
+        commitment=data["commitment"],
+        family=family(event),
+        number=data["number"],
+        due_at=time(data["due_at"]),
+        next_ask_at=None if ended else event.recorded_at,
+        case_version=event.version,
+    )
+
+
+class DueIndex:
+    """The index as a model of the stream shell."""
+
+    name = "due"
+    families = ("repair", "connection")
+
+    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
+        """Apply events in the cursor's transaction; what cannot be read becomes "ask about this case now"."""
+        about = [event for event in events if fact_name(event) in WINDOW_FACTS]
+        if not about:
+            return []
+        rows = self._load(cursor, {event.case_id for event in about})
+        before = dict(rows)
+        dead = []
+        for event in about:
+            key = (event.case_id, str(event.data.get("commitment")))
+            try:
+                row = fold(rows.get(key), event)
+            except (KeyError, TypeError, ValueError) as error:
+                dead.append(dead_letter(event, topic_ids, f"{type(error).__name__} in the window watch"))
+                continue
+            if row is not None:
+                rows[key] = row
+        self._store(cursor, [row for key, row in rows.items() if row != before.get(key)])
+        return dead
+
+    def poisoned(self, cursor: Cursor[Any], letters: Sequence[DeadLetter]) -> None:
+        """A record that nobody can read may have opened a window: ask about its case."""
+        known = [letter for letter in letters if letter.case_id is not None and letter.position is not None]
+        families = [letter.topic.split(".")[-2] for letter in known]
+        if known:
+            cursor.execute(sql("watch_ask_now"), {"ids": [letter.case_id for letter in known], "families": families})
+            cursor.execute(sql("announce_due"))
+
+    def _load(self, cursor: Cursor[Any], ids: set[UUID]) -> dict[tuple[UUID, str], Due]:
+        with cursor.connection.cursor(row_factory=dict_row) as reading:
+            reading.execute(sql("watch_rows"), {"ids": list(ids)})
+            return {(row["case_id"], row["commitment"]): Due(**row) for row in reading}
+
+    def _store(self, cursor: Cursor[Any], rows: Sequence[Due]) -> None:
+        if rows:
+            encoded = msgspec.to_builtins([asdict(row) for row in rows])
+            cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})
+            cursor.execute(sql("announce_due"))

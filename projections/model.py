@@ -1,0 +1,133 @@
+"""A read model: a pure fold from events to rows of one table, and the set-based SQL that applies it.
+
+A row is written by one partition only and a fold reads nothing of another case, so models need no locks beyond the
+place rows that their reader holds.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from hashlib import sha256
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+import msgspec
+from psycopg import Cursor
+from psycopg.rows import dict_row
+from psycopg.sql import SQL, Composed, Identifier
+from psycopg.types.json import Jsonb
+
+from infra.reader import DeadLetter, Event
+from infra.sql import sql
+
+log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+
+def fact_name(event: Event) -> str:
+    """The fact's name in a type name, for example ``CrewArrived`` in ``water.repair.CrewArrived.v1``."""
+    return _words(event.type)[2]
+
+
+def family(event: Event) -> str:
+    """The family in a type name, for example ``repair``."""
+    return _words(event.type)[1]
+
+
+@cache
+def _words(type_name: str) -> tuple[str, str, str]:
+    words = type_name.split(".")
+    # A type of another form is nobody's here: it falls through every fold.
+    return (words[0], words[1], words[2]) if len(words) == 4 else ("", "", "")
+
+
+@dataclass(frozen=True)
+class Model(Generic[R]):
+    """One read model. ``row`` is a dataclass with the table's columns; ``key`` are its first ones.
+
+    ``key_of`` tells which row an event is about (None: none of this model's); ``fold`` gives the row after it. Types
+    that a model does not know leave the row as it is.
+    """
+
+    name: str
+    table: str
+    row: type[R]
+    key: tuple[str, ...]
+    families: tuple[str, ...]
+    key_of: Callable[[Event], tuple[Any, ...] | None]
+    fold: Callable[[R | None, Event], R | None]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(field.name for field in fields(self.row))  # type: ignore[arg-type]
+
+    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
+        """Apply events in the cursor's transaction. Returns those that the fold could not take."""
+        about = [(key, event) for event in events if (key := self.key_of(event)) is not None]
+        if not about:
+            return []
+        rows = self._load(cursor, {key for key, _ in about})
+        before = dict(rows)
+        dead = [
+            dead_letter(event, topic_ids, f"{type(error).__name__} in the read model {self.name}")
+            for event, error in self._fold(rows, about)
+        ]
+        changed = [row for key, row in rows.items() if row is not None and row != before.get(key)]
+        if changed:
+            encoded = msgspec.to_builtins([asdict(row) for row in changed])  # type: ignore[call-overload]
+            cursor.execute(self._query("model_store"), {"rows": Jsonb(encoded)})
+        return dead
+
+    def _fold(
+        self, rows: dict[tuple[Any, ...], R | None], about: Sequence[tuple[tuple[Any, ...], Event]]
+    ) -> list[tuple[Event, Exception]]:
+        dead: list[tuple[Event, Exception]] = []
+        for key, event in about:
+            try:
+                rows[key] = self.fold(rows.get(key), event)
+            except (KeyError, TypeError, ValueError) as error:
+                # A link of the chain whose content is not what its type promises: poison, named and left behind.
+                log.error("%s cannot take %s at position %d", self.name, event.type, event.position)
+                dead.append((event, error))
+        return dead
+
+    def _load(self, cursor: Cursor[Any], keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], R | None]:
+        wanted = [dict(zip(self.key, key, strict=True)) for key in keys]
+        encoded = Jsonb(msgspec.to_builtins(wanted))
+        with cursor.connection.cursor(row_factory=dict_row) as reading:
+            reading.execute(self._query("model_rows"), {"keys": encoded})
+            found = [self._row(row) for row in reading]
+        return {tuple(getattr(row, name) for name in self.key): row for row in found}
+
+    def _row(self, found: Mapping[str, Any]) -> R:
+        values = {name: tuple(v) if isinstance(v := found[name], list) else v for name in self.columns}
+        return self.row(**values)
+
+    def _query(self, name: str) -> Composed:
+        rest = [column for column in self.columns if column not in self.key]
+        return SQL(sql(name)).format(
+            table=Identifier(*self.table.split(".")),
+            keys=SQL(", ").join(map(Identifier, self.key)),
+            columns=SQL(", ").join(map(Identifier, self.columns)),
+            updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
+        )
+
+
+def dead_letter(event: Event, topic_ids: Mapping[str, UUID], reason: str) -> DeadLetter:
+    """A record that is an event by form but that a fold could not take."""
+    return DeadLetter(
+        topic=event.topic,
+        topic_id=topic_ids[event.topic],
+        partition=event.partition,
+        offset=event.offset,
+        position=event.position,
+        code="fold-failed",
+        reason=reason,
+        size_bytes=len(event.raw),
+        sha256=sha256(event.raw).hexdigest(),
+        case_id=event.case_id,
+    )

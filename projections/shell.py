@@ -1,0 +1,326 @@
+"""The Faust shell: Faust owns consumption, assignment and scaling by workers; PostgreSQL owns what was applied.
+
+Where to read from comes from the place rows, not from Kafka's committed offsets. Nothing is decided in an agent: it
+hands records to a queue, and whatever has gathered there is the next batch, applied in one transaction for all models
+of the process. An agent never raises (Faust acknowledges the whole batch of one that does, and never delivers it
+again): while PostgreSQL is away the batch is tried in place, and a failure without a name ends the process at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+from uuid import UUID
+
+import faust
+import psycopg
+from aiokafka.structs import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+from psycopg import Cursor
+
+from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
+from infra.reader import (
+    Applied,
+    DeadLetter,
+    Event,
+    HoldAlarm,
+    apply,
+    connect,
+    load_places,
+    lock_places,
+    positions_at,
+    relayed_positions,
+    save_dead_letters,
+    save_places,
+    start_offsets,
+)
+from infra.settings import Settings
+from infra.sql import sql
+
+log = logging.getLogger(__name__)
+
+BUILD = 1
+SESSION_TIMEOUT_S = 6.0
+"""A killed worker's partitions stand still for about this long; Faust's default is a minute."""
+HEARTBEAT_S = 1.0
+MIND_EVERY_S = 2.0
+UNNAMED_FAILURE = 70
+
+
+Beat = Callable[[dict[str, Any]], None]
+"""Told, off the loop, what a process has to show for itself."""
+
+
+class StreamModel(Protocol):
+    """What the shell drives."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def families(self) -> tuple[str, ...]: ...
+
+    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]: ...
+
+
+class Stream:
+    """One process's models over the topics they read; applies batches to PostgreSQL.
+
+    ``poisoned`` is told, in the same transaction, which records could not be read.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        schema: str,
+        models: Sequence[StreamModel],
+        poisoned: Callable[[Cursor[Any], Sequence[DeadLetter]], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.models = tuple(models)
+        self.table = f"{schema}.places"
+        self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
+        self.applied_events = 0
+        self._poisoned = poisoned
+        self._topics = {model.name: {settings.home_topic(name) for name in model.families} for model in models}
+        self._topic_ids: Mapping[str, UUID] = {}
+        self._connection: psycopg.Connection[Any] | None = None
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Every topic that one of the models reads."""
+        return tuple(sorted(set().union(*self._topics.values())))
+
+    def start_offsets(self, assigned: set[Partition]) -> dict[Partition, int]:
+        """Where to read each assigned partition from: behind the smallest place of the models. Blocks."""
+        cluster = look_up_cluster(self.settings, self.topics)
+        self._topic_ids = cluster.topic_ids
+        with (
+            consumer(self.settings, client_id="tongshui-start", reset="none") as looker,
+            connect(self.settings) as connection,
+        ):
+            where = logs(looker, cluster, sorted(assigned))
+            starts: dict[Partition, int] = {}
+            for model in self.models:
+                mine = {p: found for p, found in where.items() if p.topic in self._topics[model.name]}
+                found = start_offsets(
+                    connection, self.table, [(model.name, BUILD)], mine, lambda wanted: positions_at(looker, wanted)
+                )
+                for partition, offset in found.items():
+                    starts[partition] = min(offset, starts.get(partition, offset))
+        return starts
+
+    def until_stored(self, records: Sequence[Record], stopping: Callable[[], bool]) -> None:
+        """Apply a batch; while PostgreSQL does not answer, again and again. Returns unapplied only when stopping."""
+        begun = time.monotonic()
+        while not stopping():
+            try:
+                if self._connection is None:
+                    self._connection = connect(self.settings)
+                self._store(self._connection, records)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                away = time.monotonic() - begun
+                log.warning("PostgreSQL does not answer for %.1f s, same batch again: %s", away, error)
+                self.close()
+                time.sleep(min(1.0, 0.1 + away / 4))
+            else:
+                return
+
+    def standing_still(self) -> tuple[list[Partition], dict[str, float]]:
+        """Partitions to read again from their first record, and "model topic/partition" → how long it stands still.
+
+        Compares the places with what the relay had acknowledged: a missing record shows even if none comes after it.
+        """
+        now = time.monotonic()
+        with connect(self.settings) as connection:
+            out = relayed_positions(connection, self.topics)
+            places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
+        again: list[Partition] = []
+        still: dict[str, float] = {}
+        for name, alarm in self._alarms.items():
+            mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
+            alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
+            again += alarm.due(now)
+            still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
+        return again, still
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _store(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+        outcomes: dict[str, Applied] = {}
+        with connection.transaction(), connection.cursor() as cursor:
+            for model in self.models:
+                mine = [record for record in records if record.topic in self._topics[model.name]]
+                if mine:
+                    outcomes[model.name] = self._step(cursor, model, mine)
+            cursor.execute(sql("announce_views"))
+        now = time.monotonic()
+        for name, outcome in outcomes.items():
+            self._alarms[name].update(outcome, now)
+            self.applied_events += len(outcome.events)
+
+    def _step(self, cursor: Cursor[Any], model: StreamModel, records: Sequence[Record]) -> Applied:
+        partitions = {Partition(record.topic, record.partition) for record in records}
+        places = lock_places(cursor, self.table, model.name, BUILD, partitions)
+        outcome = apply(records, places, self._topic_ids)
+        letters = list(outcome.dead_letters)
+        letters += model.step(cursor, outcome.events, self._topic_ids)
+        save_dead_letters(cursor, model.name, letters)
+        if letters and self._poisoned is not None:
+            self._poisoned(cursor, letters)
+        save_places(cursor, self.table, model.name, BUILD, outcome.places)
+        return outcome
+
+
+# ---- Faust
+
+
+class _NoMemory(dict[Any, Any]):
+    """Faust remembers the highest offset read and drops what is below it. A log whose lost tail was refilled comes with
+    lower offsets again; the reader's rule judges by position, so nothing may be dropped before it."""
+
+    def __missing__(self, key: Any) -> None:
+        return None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
+    """A Faust consumer that starts where PostgreSQL says; asked at start and after every rebalance."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = _NoMemory()
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        return await self._thread.call_thread(self._seek_to_places)  # type: ignore[no-any-return]
+
+    async def _seek_to_places(self) -> Mapping[TP, int]:
+        """In the consumer thread's loop; the questions to Kafka and PostgreSQL are asked off it."""
+        assigned = {Partition(tp.topic, tp.partition) for tp in self._thread.assignment()}
+        stream: Stream = self.transport.app.stream_of_models
+        starts = await asyncio.get_running_loop().run_in_executor(None, stream.start_offsets, assigned)
+        for partition, offset in starts.items():
+            self._thread.seek(TopicPartition(*partition), offset)
+        return {TP(*partition): offset for partition, offset in starts.items()}
+
+
+class PlacedTransport(driver.Transport):  # type: ignore[misc]
+    Consumer = PlacedConsumer
+
+
+class _App(faust.App):  # type: ignore[misc]
+    stream_of_models: Stream
+
+    def _new_transport(self) -> Any:
+        return PlacedTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+def build_app(stream: Stream, name: str, beat: Beat | None = None) -> faust.App:
+    """The Faust app of one kind of process; all its workers run the same agent over the same topics."""
+    settings = stream.settings
+    app = _App(
+        f"{settings.topic_prefix}{name}",
+        broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
+        broker_credentials=_credentials(settings),
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=False,
+        stream_buffer_maxsize=settings.reader_batch * 4,
+    )
+    app.stream_of_models = stream
+    topic = app.topic(
+        *stream.topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+    )
+    queue: asyncio.Queue[Record] = asyncio.Queue(maxsize=settings.reader_batch * 4)
+
+    @app.agent(topic, name=f"{name}.take")  # type: ignore[untyped-decorator]
+    async def take(records: Any) -> None:
+        async for event in records.events():
+            await queue.put(record_of(event.message))
+
+    @app.task  # type: ignore[untyped-decorator]
+    async def drain() -> None:
+        await _drain(app, stream, queue)
+
+    @app.timer(MIND_EVERY_S)  # type: ignore[untyped-decorator]
+    async def mind() -> None:
+        await _mind(app, stream, beat)
+
+    return app
+
+
+async def _drain(app: faust.App, stream: Stream, queue: asyncio.Queue[Record]) -> None:
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(1, thread_name_prefix="apply") as one:
+        while not app.should_stop:
+            batch = [await queue.get()]
+            while len(batch) < stream.settings.reader_batch and not queue.empty():
+                batch.append(queue.get_nowait())
+            try:
+                await loop.run_in_executor(one, stream.until_stored, batch, lambda: bool(app.should_stop))
+            except asyncio.CancelledError:
+                raise
+            except BaseException:
+                log.exception("a batch of %d records failed in a way that has no name; the process ends", len(batch))
+                logging.shutdown()
+                os._exit(UNNAMED_FAILURE)
+
+
+async def _mind(app: faust.App, stream: Stream, beat: Beat | None) -> None:
+    """Every few seconds: look for partitions that stand still, and tell that the process lives."""
+    loop = asyncio.get_running_loop()
+    try:
+        again, still = await loop.run_in_executor(None, stream.standing_still)
+        if beat is not None:
+            await loop.run_in_executor(None, beat, {"applied_events": stream.applied_events, "still_s": still})
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        log.warning("PostgreSQL does not answer: %s", error)
+        return
+    for partition in again:
+        log.error(
+            "%s stands still: a record is missing before the next one; reading it again from its first", partition
+        )
+        if TopicPartition(*partition) in app.consumer.assignment():
+            await app.consumer.seek(TopicPartition(*partition), 0)
+
+
+def _credentials(settings: Settings) -> Any:
+    context = None
+    if settings.kafka_security_protocol in ("SSL", "SASL_SSL"):
+        context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
+        if settings.kafka_ssl_certfile:
+            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+    if settings.kafka_security_protocol.startswith("SASL"):
+        return faust.SASLCredentials(
+            mechanism=settings.kafka_sasl_mechanism,
+            username=settings.kafka_sasl_username,
+            password=settings.kafka_sasl_password,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None
+
+
+def run_worker(app: faust.App) -> None:
+    """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process."""
+    worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, blocking_timeout=None)
+    worker.execute_from_commandline()

@@ -1,0 +1,134 @@
+"""Read model: every window of every case with its state, its end and its lapses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from infra.reader import Event
+from projections.model import Model, fact_name, family
+
+WINDOW_FACTS = frozenset(
+    {
+        "WindowOpened",
+        "WindowMoved",
+        "WindowMet",
+        "WindowNearing",
+        "WindowLapsed",
+        "WindowRetracted",
+        "WindowReopened",
+        "WindowCancelled",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRow:
+    """``state``: running, met, lapsed (its end passed and it is not met) or cancelled. ``lapses`` stand now;
+    ``retracted`` fell away."""
+
+    case_id: UUID
+    commitment: str
+    family: str
+    number: int
+    opened_at: datetime
+    due_at: datetime | None
+    tentative: bool
+    standard: str
+    calendar: str | None
+    state: str
+    met_at: datetime | None
+    on_time: bool | None
+    lapses: int
+    retracted: int
+    position: int
+
+
+def time(text: str | None) -> datetime | None:
+    """An instant in an event's data."""
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def required_time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def fold(row: WindowRow | None, event: Event) -> WindowRow | None:
+    """The window's row after the event; the highest number counts."""
+    data = event.data
+    if row is not None and data["number"] <= row.number:
+        return row
+    name = fact_name(event)
+    if name == "WindowOpened":
+        row = _opened(event)
+    elif row is None:
+        return None
+    else:
+        row = _changed(row, name, data)
+    basis = data["basis"]
+    return replace(
+        row,
+        number=data["number"],
+        standard=basis["standard"],
+        calendar=basis["calendar"],
+        position=event.position,
+    )
+
+
+def _opened(event: Event) -> WindowRow:
+    data = event.data
+    return WindowRow(
+        case_id=event.case_id,
+        commitment=data["commitment"],
+        family=family(event),
+        number=data["number"],
+        opened_at=required_time(data["opened_at"]),
+        due_at=time(data["due_at"]),
+        tentative=data["tentative"],
+        standard="",
+        calendar=None,
+        state="running",
+        met_at=None,
+        on_time=None,
+        lapses=0,
+        retracted=0,
+        position=event.position,
+    )
+
+
+def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
+    match name:
+        case "WindowMoved":
+            moved = replace(
+                row,
+                opened_at=required_time(data["opened_at"]),
+                due_at=time(data["due_at"]),
+                tentative=data["tentative"],
+            )
+            return replace(moved, state="running") if row.state == "lapsed" else moved
+        case "WindowMet":
+            return replace(row, state="met", met_at=time(data["met_at"]), on_time=data["on_time"])
+        case "WindowLapsed":
+            return replace(row, lapses=row.lapses + 1, state="lapsed" if row.state == "running" else row.state)
+        case "WindowRetracted":
+            state = "running" if row.state == "lapsed" and row.lapses == 1 else row.state
+            return replace(row, lapses=row.lapses - 1, retracted=row.retracted + 1, state=state)
+        case "WindowReopened":
+            return replace(row, state="running", due_at=time(data["due_at"]), met_at=None, on_time=None)
+        case "WindowCancelled":
+            return replace(row, state="cancelled", met_at=None, on_time=None)
+        case _:
+            return row
+
+
+WINDOWS = Model(
+    name="windows",
+    table="views.windows",
+    row=WindowRow,
+    key=("case_id", "commitment"),
+    families=("repair", "connection"),
+    key_of=lambda event: (event.case_id, event.data.get("commitment")) if fact_name(event) in WINDOW_FACTS else None,
+    fold=fold,
+)
