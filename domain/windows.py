@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import assert_never
 from uuid import UUID
 
@@ -76,12 +77,9 @@ def judge(obligation: Obligation, at: datetime) -> Window:
     """
     last = obligation.terms[-1]
     met_at = obligation.met_at
-    lapses = _lapses(obligation, at)
-    running = met_at is None and last.due_at is not None and last.due_at not in lapses
-    passed = tuple(mark for mark in obligation.rungs if running and mark.at <= at)
-    ahead = [mark.at for mark in obligation.rungs if mark.at > at]
-    if last.due_at is not None:
-        ahead.append(last.due_at)
+    ends = _unmet_ends(obligation)
+    lapses = tuple(end for end in ends if end <= at)
+    warned = last.due_at is not None and last.due_at not in lapses and (met_at is None or met_at > at)
     return Window(
         commitment=obligation.commitment,
         opened_at=obligation.opened_at,
@@ -89,8 +87,11 @@ def judge(obligation: Obligation, at: datetime) -> Window:
         tentative=last.tentative,
         met_at=met_at if last.due_at is not None else None,
         lapses=lapses,
-        passed=passed,
-        next_ask_at=min(ahead) if running else None,
+        passed=tuple(mark for mark in obligation.rungs if warned and mark.at <= at),
+        next_ask_at=min(
+            [end for end in ends if end > at] + [mark.at for mark in obligation.rungs if warned and mark.at > at],
+            default=None,
+        ),
         basis=Basis(
             obligation.standard,
             obligation.calendar,
@@ -99,17 +100,17 @@ def judge(obligation: Obligation, at: datetime) -> Window:
     )
 
 
-def _lapses(obligation: Obligation, at: datetime) -> tuple[datetime, ...]:
-    lapsed: set[datetime] = set()
-    for place, term in enumerate(obligation.terms):
-        if term.due_at is None or term.due_at > at:
+def _unmet_ends(obligation: Obligation) -> tuple[datetime, ...]:
+    """Every end that lapses once it is reached, if nothing more becomes known; in order."""
+    ends: set[datetime] = set()
+    for term, following in zip_longest(obligation.terms, obligation.terms[1:]):
+        if term.due_at is None:
             continue
-        following = obligation.terms[place + 1 :]
-        replaced_in_time = bool(following) and following[0].since <= max(term.due_at, term.since)
+        replaced_in_time = following is not None and following.since <= max(term.due_at, term.since)
         met_in_time = obligation.met_at is not None and obligation.met_at <= term.due_at
         if not replaced_in_time and not met_in_time:
-            lapsed.add(term.due_at)
-    return tuple(sorted(lapsed))
+            ends.add(term.due_at)
+    return tuple(sorted(ends))
 
 
 # ---- the facts

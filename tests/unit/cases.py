@@ -1,0 +1,102 @@
+"""Builders: a case played in memory, as the store shell plays it, without any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from domain import connection, kinds, repair
+from domain.facts import Fact, Recorded, event_id
+from domain.kinds import Kind
+from domain.standards import Rules
+from domain.subjects import Subject
+from domain.usage import MeterDetails
+from domain.windows import Window, WindowFact
+
+NINE = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
+"""Wednesday 2026-09-16, 09:00 in China."""
+SUBJECT = Subject(UUID(int=7), 1)
+CASE = UUID(int=1)
+
+
+def minutes(count: float) -> datetime:
+    """So many minutes after nine."""
+    return NINE + timedelta(minutes=count)
+
+
+@dataclass
+class Play:
+    """A case in the making: each ``say`` appends a fact, then what the rulebook concludes from it."""
+
+    kind: Kind
+    rules: Rules
+    case_id: UUID = CASE
+    state: Any = None
+    version: int = 0
+    concluded: list[WindowFact] = field(default_factory=list)
+
+    def say(self, fact: Fact, happened_at: datetime, at: datetime | None = None) -> list[WindowFact]:
+        """The fact happened then and is recorded ``at`` (default: when it happened). Returns the conclusion."""
+        self.append(fact, happened_at)
+        return self.conclude(at or happened_at)
+
+    def append(self, fact: Fact, happened_at: datetime) -> None:
+        self.version += 1
+        recorded = Recorded(fact, event_id(self.case_id, self.version), self.version, happened_at)
+        self.state = self.kind.evolve(self.state, recorded)
+
+    def conclude(self, at: datetime) -> list[WindowFact]:
+        """What the rulebook adds at an instant, as when the watch asks."""
+        facts = list(kinds.conclusion(self.kind, self.state, self.rules, at))
+        for fact in facts:
+            self.append(fact, at)
+        self.concluded += facts
+        return facts
+
+    def windows(self, at: datetime) -> dict[str, Window]:
+        return {window.commitment: window for window in kinds.windows(self.kind, self.state, self.rules, at)}
+
+
+def names(facts: Sequence[Fact]) -> list[str]:
+    return [type(fact).__name__ for fact in facts]
+
+
+def repairing(rules: Rules, *, zone: str = "urban", at: datetime = NINE) -> Play:
+    """An incident reported at nine."""
+    play = Play(kinds.REPAIR, rules)
+    district = "qianzhou" if zone == "urban" else "aizhai"
+    play.say(repair.FaultReported("BX-1", "leak", district, zone, SUBJECT), at)  # type: ignore[arg-type]
+    return play
+
+
+def connecting(rules: Rules, *, points: int = 1, admitted_at: datetime = NINE) -> Play:
+    """An application received and admitted at nine."""
+    play = Play(kinds.CONNECTION, rules)
+    play.say(connection.ApplicationReceived("BZ-1", "private", points, SUBJECT), admitted_at)
+    play.say(connection.ApplicationAdmitted(), admitted_at)
+    return play
+
+
+def meter(number: str = "M-1", **changes: Any) -> MeterDetails:
+    values: dict[str, Any] = {
+        "number": number,
+        "body_code": "LXS-20E-000001",
+        "dn_mm": 20,
+        "verified_on": date(2026, 6, 1),
+        "expires_on": date(2032, 6, 1),
+        "initial_reading_m3": Decimal("0.000"),
+        "dial_max_m3": 99999,
+    }
+    return MeterDetails(**(values | changes))
+
+
+def told(rules: Rules, happened_at: datetime, at: datetime | None = None, channel: str = "crew-phone") -> repair.Told:
+    at = at or happened_at
+    return repair.Told(happened_at, at, channel, rules.in_force(at))
+
+
+Decide = Callable[..., Fact]

@@ -1,0 +1,173 @@
+"""The repair rulebook: instructions may be refused, facts from the field never for their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import repair
+from domain.refusals import Refusal
+from infra.rules import shipped_rules
+from tests.unit.cases import NINE, SUBJECT, Play, minutes, repairing, told
+
+RULES = shipped_rules()
+
+
+def refused(code: str) -> pytest.RaisesExc[Refusal]:
+    return pytest.RaisesExc(Refusal, match=f"^{code}:")
+
+
+def test_a_report_opens_an_incident_with_its_zone() -> None:
+    fact = repair.report_fault(
+        None, told(RULES, NINE), case_number="BX-1", kind="leak", district_code="aizhai", subject=SUBJECT
+    )
+    assert (fact.zone, fact.flags) == ("other", ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [({"kind": "flood"}, "unknown-fault-kind"), ({"district_code": "beijing"}, "unknown-district")],
+)
+def test_a_report_with_an_unknown_code_is_refused(changes: dict[str, str], code: str) -> None:
+    values = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
+    with refused(code):
+        repair.report_fault(None, told(RULES, NINE), subject=SUBJECT, **values)
+
+
+def test_a_report_from_the_future_is_refused() -> None:
+    with refused("future-time"):
+        repair.report_fault(
+            None,
+            told(RULES, minutes(3), at=NINE),
+            case_number="BX-1",
+            kind="leak",
+            district_code="qianzhou",
+            subject=SUBJECT,
+        )
+
+
+def test_a_device_clock_a_minute_ahead_is_tolerated() -> None:
+    play = repairing(RULES)
+    assert repair.arrive(play.state, told(RULES, minutes(11), at=minutes(10)), crew="c", evidence=None)
+
+
+def test_a_second_report_of_the_incident_is_number_two() -> None:
+    play = repairing(RULES)
+    assert repair.link_report(play.state, told(RULES, minutes(5)), subject=SUBJECT).report == 2
+
+
+def test_a_crew_is_dispatched_and_another_one_takes_over() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, crew="crew-2"), minutes(2))
+    assert play.state.crew == "crew-2"
+
+
+def test_the_same_crew_is_not_dispatched_twice() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    with refused("already-dispatched"):
+        repair.dispatch(play.state, crew="crew-1")
+
+
+def test_a_completed_repair_needs_no_crew() -> None:
+    play = repairing(RULES)
+    play.say(repair.RepairCompleted(), minutes(60))
+    with refused("repair-completed"):
+        repair.dispatch(play.state, crew="crew-1")
+
+
+def test_an_unknown_case_is_refused_whatever_is_asked() -> None:
+    with refused("no-such-case"):
+        repair.dispatch(None, crew="crew-1")
+    with refused("no-such-case"):
+        repair.arrive(None, told(RULES, NINE), crew="crew-1", evidence=None)
+
+
+def test_a_repair_is_closed_after_its_completion_only() -> None:
+    play = repairing(RULES)
+    with refused("repair-not-completed"):
+        repair.close(play.state)
+    play.say(repair.RepairCompleted(), minutes(60))
+    play.say(repair.close(play.state), minutes(61))
+    with refused("case-closed"):
+        repair.close(play.state)
+
+
+def test_a_major_repair_is_closed_after_water_is_back_only() -> None:
+    play = repairing(RULES)
+    play.say(repair.SeverityAssessed("major", "DN 300"), minutes(30))
+    play.say(repair.RepairCompleted(), minutes(600))
+    with refused("water-not-restored"):
+        repair.close(play.state)
+    play.say(repair.WaterRestored(), minutes(610))
+    assert repair.close(play.state)
+
+
+def test_an_arrival_nobody_was_dispatched_for_counts_and_is_flagged() -> None:
+    play = repairing(RULES)
+    fact = repair.arrive(play.state, told(RULES, minutes(10)), crew="crew-9", evidence=None)
+    assert fact.flags == ("not-the-dispatched-crew", "no-evidence")
+
+
+def test_an_arrival_outside_the_geofence_is_flagged() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    evidence = repair.ArrivalEvidence(inside_geofence=False, distance_m=300, accuracy_m=10, photo_digest=None)
+    fact = repair.arrive(play.state, told(RULES, minutes(10)), crew="crew-1", evidence=evidence)
+    assert fact.flags == ("outside-geofence",)
+
+
+def test_a_fact_later_than_its_channels_allowed_lateness_is_flagged_backdated() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    late = told(RULES, minutes(10), at=minutes(10) + timedelta(hours=25))
+    assert "backdated" in repair.acknowledge(play.state, late, crew="crew-1").flags
+    imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import")
+    assert "backdated" not in repair.acknowledge(play.state, imported, crew="crew-1").flags
+
+
+def test_a_fact_after_the_close_is_taken_and_flagged() -> None:
+    play = repairing(RULES)
+    play.say(repair.RepairCompleted(), minutes(60))
+    play.say(repair.CaseClosed(), minutes(61))
+    assert "after-close" in repair.arrive(play.state, told(RULES, minutes(70)), crew="c", evidence=None).flags
+
+
+FIELD: dict[str, Callable[..., Any]] = {
+    "acknowledge": lambda case, t: repair.acknowledge(case, t, crew="crew-1"),
+    "arrive": lambda case, t: repair.arrive(case, t, crew="crew-1", evidence=None),
+    "assess": lambda case, t: repair.assess(case, t, severity="medium", reason="r"),
+    "complete": repair.complete,
+    "restore": repair.restore_water,
+    "link": lambda case, t: repair.link_report(case, t, subject=SUBJECT),
+}
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(FIELD)), st.integers(-500, 900)), max_size=10), st.integers(0, 9))
+def test_a_field_fact_is_never_refused_for_its_order(facts: list[tuple[str, int]], close_at: int) -> None:
+    play: Play = repairing(RULES)
+    for place, (name, minute) in enumerate(facts):
+        if place == close_at:
+            play.say(repair.CaseClosed(), minutes(900))
+        fact = FIELD[name](play.state, told(RULES, minutes(minute), at=minutes(900)))
+        play.say(fact, minutes(minute), at=minutes(900 + place))
+    assert play.state.number == "BX-1"
+
+
+def test_elsewhere_a_crew_has_an_hour_and_a_half() -> None:
+    urban = repairing(RULES).state.ledger[repair.ARRIVAL]
+    other = repairing(RULES, zone="other").state.ledger[repair.ARRIVAL]
+    assert (urban.due_at, other.due_at) == (minutes(30), minutes(90))
+
+
+def test_until_assessed_a_repair_is_held_to_the_small_window() -> None:
+    play = repairing(RULES)
+    assert play.state.ledger[repair.COMPLETION].due_at == minutes(240)
+    play.say(repair.SeverityAssessed("medium", "DN 100"), minutes(30))
+    assert play.state.ledger[repair.COMPLETION].due_at == minutes(480)
