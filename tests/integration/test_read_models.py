@@ -1,0 +1,165 @@
+"""Each read model: applied live = replayed twice = rebuilt from zero, on real PostgreSQL."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from consumers import billing
+from domain.refusals import Refusal
+from infra.agreement import account_disagreements, actual_rows, disagreements
+from infra.bus import Partition, Record
+from infra.clock import ManualClock
+from infra.reader import apply, lock_places, parse, save_places
+from infra.service import Service
+from projections.breaches import BREACHES
+from projections.cases import CASES
+from projections.shell import Stream
+from projections.windows import WINDOWS
+from tests.commands import Application, Incident, ask
+from tests.published import records, topic_ids
+
+MODELS = (CASES, WINDOWS, BREACHES)
+
+
+@pytest.fixture
+def history(service: Service, clock: ManualClock) -> Service:
+    """A late repair, one that forgot to say, a closed one, an open application and one with water."""
+    late, forgot, quick = (Incident(service) for _ in range(3))
+    open_one, done = Application(service), Application(service, points=2)
+    for incident in (late, forgot, quick):
+        clock.move(timedelta(minutes=1))
+        incident.dispatch()
+    quick.arrive()
+    quick.assess("medium")
+    clock.move(timedelta(minutes=40))
+    for incident in (late, forgot):
+        ask(service, incident.stream)
+    forgot.arrive(at=clock.now() - timedelta(minutes=20))
+    late.arrive()
+    quick.complete()
+    quick.close()
+    done.turn_on(1, "M-1")
+    done.turn_on(2, "M-2")
+    clock.move(timedelta(days=9))
+    ask(service, open_one.stream)
+    return service
+
+
+class _Stream(Stream):
+    """The stream shell without Kafka: topic ids are made up."""
+
+    def feed(self, batch: Sequence[Record]) -> None:
+        self._topic_ids = topic_ids(self.settings)
+        self.until_stored(batch, stopping=lambda: False)
+
+
+@pytest.fixture
+def stream(history: Service) -> Iterator[_Stream]:
+    made = _Stream(history.settings, "views", MODELS)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connection(history: Service) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(history.settings.database_url, autocommit=True, row_factory=dict_row) as opened:
+        yield opened
+
+
+def tables(connection: psycopg.Connection[Any]) -> list[Any]:
+    return [actual_rows(connection, model) for model in MODELS]
+
+
+def test_applied_one_by_one_is_what_the_store_says(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
+    for record in records(stream.settings):
+        stream.feed([record])
+    assert disagreements(stream.settings, connection, MODELS) == []
+    assert [len(table) for table in tables(connection)] == [5, 8, 4]
+
+
+def test_applied_in_one_batch_is_the_same(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
+    stream.feed(records(stream.settings))
+    assert disagreements(stream.settings, connection, MODELS) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_redelivery_of_any_stretch_changes_nothing(
+    stream: _Stream, connection: psycopg.Connection[Any], seed: int
+) -> None:
+    rng = random.Random(seed)
+    everything = records(stream.settings)
+    place = 0
+    while place < len(everything):
+        back = rng.randrange(place + 1)
+        place = min(len(everything), place + rng.randrange(1, 9))
+        stream.feed(everything[back:place])
+    assert disagreements(stream.settings, connection, MODELS) == []
+
+
+def test_replayed_twice_is_the_same(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
+    stream.feed(records(stream.settings))
+    before = tables(connection)
+    stream.feed(records(stream.settings))
+    assert tables(connection) == before
+
+
+def test_a_missing_record_holds_its_partition_until_it_comes(
+    stream: _Stream, connection: psycopg.Connection[Any]
+) -> None:
+    everything = records(stream.settings)
+    first = next(record for record in everything if record.topic == stream.settings.home_topic("repair"))
+    partition = [r for r in everything if (r.topic, r.partition) == (first.topic, first.partition)]
+    assert len(partition) > 2
+    lost = partition[1]
+    stream.feed([record for record in everything if record is not lost])
+    assert disagreements(stream.settings, connection, MODELS) != []
+    stream.feed(partition)
+    assert disagreements(stream.settings, connection, MODELS) == []
+
+
+def test_the_agreement_check_can_fail(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
+    stream.feed(records(stream.settings))
+    connection.execute("UPDATE views.cases SET stage = 'reported' WHERE stage = 'closed'")
+    connection.execute("DELETE FROM views.windows WHERE commitment = 'connection.water_on'")
+    found = disagreements(stream.settings, connection, MODELS)
+    assert len(found) == 3
+
+
+def test_billing_opens_one_account_for_each_supply_point(history: Service, connection: psycopg.Connection[Any]) -> None:
+    settings = history.settings
+    mine = [record for record in records(settings) if record.topic == settings.home_topic("connection")]
+    with psycopg.connect(settings.database_url) as plain:
+        for batch in (mine[:3], mine, mine[2:], mine):
+            with plain.transaction(), plain.cursor() as cursor:
+                partitions = {Partition(record.topic, record.partition) for record in batch}
+                places = lock_places(cursor, "billing.places", billing.READER, 1, partitions)
+                outcome = apply(batch, places, topic_ids(settings))
+                billing.step(cursor, outcome.events)
+                save_places(cursor, "billing.places", billing.READER, 1, outcome.places)
+    assert account_disagreements(settings, connection) == []
+    accounts = connection.execute("SELECT meter_number FROM billing.accounts ORDER BY 1").fetchall()
+    assert [row["meter_number"] for row in accounts] == ["M-1", "M-2"]
+
+
+def test_billing_takes_an_event_once_even_without_places(history: Service, connection: psycopg.Connection[Any]) -> None:
+    """The inbox is the second line: unique by event id and by case and point."""
+    settings = history.settings
+    events = [event for record in records(settings) if not hasattr(event := parse(record), "code")]
+    with psycopg.connect(settings.database_url) as plain:
+        for _ in range(2):
+            with plain.transaction(), plain.cursor() as cursor:
+                billing.step(cursor, events)
+    assert account_disagreements(settings, connection) == []
+
+
+def test_a_meter_in_service_elsewhere_is_refused_across_cases(history: Service) -> None:
+    application = Application(history)
+    with pytest.raises(Refusal, match="meter-already-in-service"):
+        application.turn_on(1, "M-1")
