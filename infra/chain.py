@@ -1,0 +1,211 @@
+"""The relay's protocol without its plumbing: the walk of a take-over, and what is on its way to Kafka.
+
+Pure, so that the seeded model in the tests drives this very code under every loss it can think of. The chain, the
+routes and the bytes depend on the store alone: whoever appends, how often and from how far back, appends the same.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from infra.bus import Partition, Record, case_key, route
+from infra.reader import Link, link_of
+
+
+class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+    """Up to where a partition's chain was acknowledged: the record at ``offset`` carries this position and epoch.
+
+    Position 0, offset -1: the partition was known and nothing had been written to it.
+    """
+
+    position: int
+    offset: int
+    epoch: int
+
+
+NOTHING = Checkpoint(0, -1, 0)
+
+
+class Walk:
+    """Follows one partition's chain over its log, in offset order, as a reader who begins at the same point would.
+
+    With a checkpoint the first record taken must be the one at its offset; ``stands`` tells whether it is the one the
+    checkpoint means, once it was taken. Without one the walk begins at the log's first record.
+    """
+
+    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+        self.linked = NOTHING
+        """The last record of the unbroken chain: behind it everything is to be appended again."""
+        self.stands = checkpoint is not None
+        self.disproved = False
+        """Another record lies where the checkpoint says its own does."""
+        self.foreign = 0
+        """Records stepped over that are not of our making."""
+        self._to_verify = checkpoint if checkpoint is not None and checkpoint.position else None
+
+    def take(self, record: Record) -> Link | None:
+        """The next record. Returns its link, whether it continues the chain or not; None for a foreign one."""
+        link = link_of(record)
+        if self._to_verify is not None:
+            self._verify(self._to_verify, record, link)
+        elif link is not None and link.previous == self.linked.position:
+            self.linked = Checkpoint(link.position, record.offset, link.epoch)
+        self.foreign += link is None
+        return link
+
+    def _verify(self, checkpoint: Checkpoint, record: Record, link: Link | None) -> None:
+        self._to_verify = None
+        found = Checkpoint(link.position, record.offset, link.epoch) if link is not None else None
+        self.stands = found == checkpoint
+        self.disproved = not self.stands
+        if self.stands:
+            self.linked = checkpoint
+
+
+def last_linked(records: Iterable[Record], checkpoint: Checkpoint | None = None) -> Walk:
+    """Walk a whole log. With a checkpoint the records begin at its offset; see ``Walk.stands`` and ``Walk.linked``."""
+    walk = Walk(checkpoint)
+    for record in records:
+        walk.take(record)
+    return walk
+
+
+def first_walk(checkpoint: Checkpoint | None, first: int, end: int) -> tuple[Walk, int]:
+    """How to walk a log from ``first`` up to ``end``: the walk, and the offset to begin at.
+
+    Where ``Walk.disproved`` is true afterwards the log is to be walked again, from its first record and without the
+    checkpoint.
+    """
+    if checkpoint is None or checkpoint.position == 0:
+        return Walk(checkpoint), first
+    if first <= checkpoint.offset < end:
+        return Walk(checkpoint), checkpoint.offset
+    return Walk(), first
+
+
+def begin_behind(walks: Iterable[Walk], all_out: int) -> int:
+    """The store position to send from: behind it something may be missing somewhere.
+
+    Below ``all_out`` nothing is missing in a partition whose checkpoint stands, for both are stored together. Any
+    other partition is missing whatever comes behind its last linked record.
+    """
+    return min([all_out, *(walk.linked.position for walk in walks if not walk.stands)])
+
+
+class Tail(msgspec.Struct, frozen=True, gc=False):
+    """Where a partition ends: the position its chain has come to, and the offset its next record must get."""
+
+    position: int
+    end: int
+
+
+class Row(NamedTuple):
+    """An event as the relay reads it from the store."""
+
+    position: int
+    case_id: UUID
+    type_name: str
+    state: bytes
+
+
+class Send(NamedTuple):
+    """One record to append. ``previous`` is the position of the record before it in the partition."""
+
+    partition: Partition
+    position: int
+    previous: int
+    key: bytes
+    value: bytes
+
+
+class OutOfStep(Exception):
+    """An offset is not the one behind the last: the log lost its tail, or somebody else appends to it."""
+
+    def __init__(self, partition: Partition, expected: int, found: int) -> None:
+        super().__init__(partition, expected, found)
+        self.partition = partition
+        self.expected = expected
+        self.found = found
+
+    @property
+    def lost(self) -> bool:
+        """A step back is a lost tail; a jump forward may be somebody's record, and may hide a loss."""
+        return self.found < self.expected
+
+    def __str__(self) -> str:
+        what = "the log lost its tail" if self.lost else "somebody else appended, or a loss is hidden"
+        return f"{self.partition}: offset {self.found} instead of {self.expected}: {what}"
+
+
+class _Pending(NamedTuple):
+    position: int
+    size: int
+
+
+class Outbox:
+    """One relay session's account of what it sent, what was acknowledged and what may be forgotten."""
+
+    def __init__(
+        self, tails: Mapping[Partition, Tail], *, begin: int, epoch: int, partitions: int, prefix: str
+    ) -> None:
+        self.epoch = epoch
+        self.read_to = begin
+        """Store position read up to; rows are to be given from behind it, in order."""
+        self.pending = 0
+        self.pending_bytes = 0
+        self._partitions = partitions
+        self._prefix = prefix
+        self._chain = {partition: tail.position for partition, tail in tails.items()}
+        self._ends = {partition: tail.end for partition, tail in tails.items()}
+        self._pending: dict[Partition, deque[_Pending]] = {}
+        self._acknowledged: dict[Partition, Checkpoint] = {}
+
+    def take(self, row: Row) -> list[Send]:
+        """The records to append for the store's next event; those that are on Kafka already are left out."""
+        key = case_key(row.case_id)
+        sends = []
+        for partition in route(row.type_name, row.case_id, self._partitions, self._prefix):
+            previous = self._chain[partition]
+            if row.position > previous:
+                sends.append(Send(partition, row.position, previous, key, row.state))
+                self._chain[partition] = row.position
+                self._pending.setdefault(partition, deque()).append(_Pending(row.position, len(row.state)))
+                self.pending += 1
+                self.pending_bytes += len(row.state)
+        self.read_to = row.position
+        return sends
+
+    def acknowledged(self, partition: Partition, offset: int) -> None:
+        """The oldest record under way to a partition was appended at this offset. Raises OutOfStep."""
+        expected = self._ends[partition]
+        if offset != expected:
+            raise OutOfStep(partition, expected, offset)
+        queue = self._pending[partition]
+        done = queue.popleft()
+        if not queue:
+            del self._pending[partition]
+        self._ends[partition] = offset + 1
+        self._acknowledged[partition] = Checkpoint(done.position, offset, self.epoch)
+        self.pending -= 1
+        self.pending_bytes -= done.size
+
+    def look(self, ends: Mapping[Partition, int]) -> None:
+        """Compare the logs' end offsets with what they must be where nothing is under way. Raises OutOfStep."""
+        for partition, end in ends.items():
+            if partition not in self._pending and end != self._ends[partition]:
+                raise OutOfStep(partition, self._ends[partition], end)
+
+    @property
+    def all_out(self) -> int:
+        """Every event up to this position is on Kafka, wherever it is routed to."""
+        return min((queue[0].position for queue in self._pending.values()), default=self.read_to + 1) - 1
+
+    def take_checkpoints(self) -> dict[Partition, Checkpoint]:
+        """Checkpoints that grew since last asked; to be stored together with ``all_out``, replacing what is stored."""
+        grown, self._acknowledged = self._acknowledged, {}
+        return grown

@@ -1,0 +1,545 @@
+"""The relay: publishes the store's events to Kafka, in store order within each partition, for ever.
+
+One relay is active, by an advisory lock; any other waits. It reads the store over the very connection that holds the
+lock, and stores its checkpoints over it: who has lost the lock can write no checkpoint. What it may still append to
+Kafka does no harm, for chain, routes and bytes depend on the store alone and readers drop what they have.
+
+Any doubt ends the session: the producer is thrown away and the relay takes over from itself, that is, it reads what
+Kafka really has and goes on behind the last record of the unbroken chain.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from infra.bus import (
+    CONTENT_TYPE,
+    BusRefusal,
+    Cluster,
+    Log,
+    Partition,
+    Record,
+    admin_client,
+    chained_topics,
+    client_config,
+    consumer,
+    ensure_topics,
+    logs,
+    look_up,
+    read_ranges,
+    topics,
+)
+from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
+from infra.reader import connect
+from infra.settings import Settings
+from infra.sql import sql
+
+log = logging.getLogger(__name__)
+
+LOCK = 225_000_002
+"""Advisory lock of the one active relay of a database."""
+
+ROWS = 500
+PENDING_RECORDS = 5_000
+PENDING_BYTES = 16 * 1024 * 1024
+DEAD_LETTERS = 100
+LAST_ACKS_S = 5.0
+"""How long an orderly stop waits for what is under way."""
+LONGEST_PAUSE_S = 2.0
+
+Connection = psycopg.Connection[Any]
+
+
+class RelayRefusal(BusRefusal):
+    """Kafka and the store contradict each other: the relay must not run until an operator has decided."""
+
+
+class SessionLost(Exception):
+    """Something could not be sent, or not be known to be: take over anew."""
+
+
+class Relay:
+    """The relay of one installation. Database and cluster are those of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def run(self, stop: threading.Event) -> None:
+        """Relay until ``stop`` is set. Waits while another relay is active, and while a part is away.
+
+        Raises RelayRefusal "kafka-ahead-of-store" or "kafka-differs", BusRefusal "partition-count" or "no-route".
+        """
+        pause_s = 0.1
+        while not stop.is_set():
+            try:
+                with connect(self.settings) as db:
+                    pause_s = 0.1
+                    if _lead(db, stop):
+                        _listen(db)
+                        self._sessions(db, stop)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("relay: PostgreSQL does not answer (%s); trying again in %.1f s", _line(error), pause_s)
+                stop.wait(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    def _sessions(self, db: Connection, stop: threading.Event) -> None:
+        """One session after the other while this connection, and with it the lock, lasts."""
+        pause_s = 0.0
+        already_lost: set[Partition] = set()
+        while not stop.is_set():
+            begun = time.monotonic()
+            session = _Session(self.settings, db, stop, already_lost)
+            already_lost = set()
+            try:
+                session.run()
+            except BusRefusal as refusal:
+                _note(db, str(refusal))
+                log.error("relay: refuses to run: %s", refusal)
+                raise
+            except OutOfStep as step:
+                log.warning("relay: %s; taking over anew", step)
+                _note(db, str(step), tails_lost=int(step.lost))
+                already_lost = {step.partition} if step.lost else set()
+            except (KafkaError, SessionLost) as error:
+                if stop.is_set():
+                    return
+                log.warning("relay: session ended (%s); taking over anew", _line(error))
+                _note(db, _line(error))
+            # At once the first time; a session that did not last is followed by a longer and longer pause.
+            pause_s = 0.0 if time.monotonic() - begun > LONGEST_PAUSE_S else min(LONGEST_PAUSE_S, pause_s * 2 + 0.1)
+            stop.wait(pause_s)
+
+
+def _lead(db: Connection, stop: threading.Event) -> bool:
+    """Wait to be the active relay. False: stopped meanwhile."""
+    waiting = False
+    while not stop.is_set():
+        row = db.execute(sql("try_relay_lock"), {"lock": LOCK}).fetchone()
+        if row is not None and row[0]:
+            log.info("relay: active")
+            return True
+        if not waiting:
+            log.info("relay: another one is active; standing by")
+            waiting = True
+        stop.wait(0.25)
+    return False
+
+
+def _listen(db: Connection) -> None:
+    db.execute("LISTEN tongshui_log")
+
+
+def _note(db: Connection, error: str, *, tails_lost: int = 0) -> None:
+    db.execute(sql("note_relay_error"), {"error": error, "tails_lost": tails_lost})
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What a take-over found, for the state row and the log."""
+
+    tails_lost: int = 0
+    foreign_records: int = 0
+
+
+class _Session:
+    """From one take-over to the next: one cluster, one epoch, one producer."""
+
+    def __init__(self, settings: Settings, db: Connection, stop: threading.Event, already_lost: set[Partition]) -> None:
+        self.settings = settings
+        self.db = db
+        self.stop = stop
+        self.already_lost = already_lost
+        self.cluster = Cluster("", {})
+        self.epoch = 0
+        self.headers: list[tuple[str, bytes]] = []
+        self.found = _Findings()
+        self.sent: dict[Partition, deque[Any]] = {}
+        self.changed = False
+        self.checkpointed_at = time.monotonic()
+        self.looked_at = time.monotonic()
+
+    def run(self) -> None:
+        self.cluster = ensure_topics(self.settings)
+        with (
+            admin_client(self.settings) as self.admin,
+            consumer(self.settings, client_id="tongshui-relay-look", reset="none") as looker,
+        ):
+            checkpoints, all_out = self.begin()
+            self.outbox = self.take_over(looker, checkpoints, all_out)
+            with _producer(self.settings) as producer:
+                self.dead_letters = _DeadLetters(self.db, producer, self.settings)
+                self.pump(producer, looker)
+
+    # ---- taking over
+
+    def begin(self) -> tuple[dict[Partition, Checkpoint], int]:
+        """Count the session, say what is new about the cluster; the checkpoints of its topics, and ``all_out``."""
+        who = {"cluster_id": self.cluster.id}
+        stored = self.db.execute(sql("checkpoints"), who).fetchall()
+        if _one(self.db, "known_cluster", who)[0]:
+            refills = self.say_new_topics({row[0] for row in stored}, {row[1] for row in stored})
+        else:
+            refills = self.say_new_cluster()
+        self.epoch, all_out = _one(self.db, "begin_session", {**who, "refills": refills})
+        generation = _one(self.db, "generation", {})[0]
+        self.headers = [
+            ("generation", str(generation).encode()),
+            ("epoch", str(self.epoch).encode()),
+            ("content-type", CONTENT_TYPE),
+        ]
+        ids = self.cluster.topic_ids
+        self.db.execute(sql("forget_topics"), {**who, "topic_ids": list(ids.values())})
+        return {Partition(r[0], r[2]): Checkpoint(r[3], r[4], r[5]) for r in stored if ids.get(r[0]) == r[1]}, all_out
+
+    def say_new_cluster(self) -> int:
+        other = self.db.execute(sql("other_cluster"), {"cluster_id": self.cluster.id}).fetchone()
+        if other is None:
+            log.info("relay: first session on the Kafka cluster %s", self.cluster.id)
+            return 0
+        log.warning(
+            "relay: the Kafka cluster was %s and is %s: topics are made anew and refilled from the store (%d events)",
+            other[0],
+            self.cluster.id,
+            _one(self.db, "last_position", {})[0],
+        )
+        return 1
+
+    def say_new_topics(self, names: set[str], ids: set[UUID]) -> int:
+        anew = [topic.name for topic in self.cluster.topics.values() if topic.name in names and topic.id not in ids]
+        if anew:
+            log.warning("relay: topics made anew are refilled from the store: %s", ", ".join(anew))
+        return int(bool(anew))
+
+    def take_over(self, looker: Any, checkpoints: Mapping[Partition, Checkpoint], all_out: int) -> Outbox:
+        """Read what Kafka really has, and go on behind it."""
+        where = logs(looker, self.cluster, self.chained_partitions())
+        walks = self.walk_all(looker, where, checkpoints)
+        self.count(walks, where, checkpoints)
+        begin = begin_behind(walks.values(), all_out)
+        self.save({p: w.linked for p, w in walks.items() if w.linked != checkpoints.get(p)}, begin)
+        log.info(
+            "relay: epoch %d takes over on cluster %s behind position %d; %d records read",
+            self.epoch,
+            self.cluster.id,
+            begin,
+            self.records_read,
+        )
+        looker.unsubscribe()
+        return Outbox(
+            {p: Tail(walk.linked.position, where[p].end) for p, walk in walks.items()},
+            begin=begin,
+            epoch=self.epoch,
+            partitions=self.settings.partitions,
+            prefix=self.settings.topic_prefix,
+        )
+
+    def walk_all(
+        self, looker: Any, where: Mapping[Partition, Log], checkpoints: Mapping[Partition, Checkpoint]
+    ) -> dict[Partition, Walk]:
+        """Every partition's walk: from its checkpoint where that stands, else from its first record."""
+        self.records_read = 0
+        begun = {p: first_walk(checkpoints.get(p), its.first, its.end) for p, its in where.items()}
+        walks = {p: walk for p, (walk, _) in begun.items()}
+        self.walk(looker, walks, {p: (start, where[p].end) for p, (_, start) in begun.items()})
+        anew = {p: Walk() for p, walk in walks.items() if walk.disproved}
+        self.walk(looker, anew, {p: (where[p].first, where[p].end) for p in anew})
+        return walks | anew
+
+    def walk(self, looker: Any, walks: Mapping[Partition, Walk], ranges: Mapping[Partition, tuple[int, int]]) -> None:
+        for partition, records in read_ranges(looker, ranges):
+            linked = [(record, walks[partition].take(record)) for record in records]
+            self.records_read += len(records)
+            self.compare(partition, {link.position: record for record, link in linked if link is not None})
+            if self.stop.is_set():
+                raise SessionLost("stopped while taking over")
+
+    def compare(self, partition: Partition, records: Mapping[int, Record]) -> None:
+        """Refuse a Kafka that has what the store has not."""
+        rows = self.db.execute(sql("events_at"), {"positions": list(records)}, binary=True)
+        stored = {position: bytes(state) for position, state in rows}
+        for position, record in records.items():
+            if stored.get(position) != record.value:
+                raise self.contradiction(partition, record, position, position in stored)
+
+    def contradiction(self, partition: Partition, record: Record, position: int, known: bool) -> RelayRefusal:
+        found = f"position {position} at {partition}, offset {record.offset}"
+        if known:
+            return RelayRefusal(
+                "kafka-differs",
+                found=f"{found}, with other bytes than the store has at this position",
+                needed="the same bytes in store and Kafka",
+                next_step="find out which of the two was restored or written to by others; do not start the relay",
+            )
+        last = _one(self.db, "last_position", {})[0]
+        return RelayRefusal(
+            "kafka-ahead-of-store",
+            found=f"{found}, while the store ends at position {last}",
+            needed="a store that has every published event; this one was probably restored from a backup",
+            next_step="restore a later backup, or append the missing tail back from Kafka before starting the relay",
+        )
+
+    def count(
+        self,
+        walks: Mapping[Partition, Walk],
+        where: Mapping[Partition, Log],
+        checkpoints: Mapping[Partition, Checkpoint],
+    ) -> None:
+        """Say what was lost and what was stepped over."""
+        for partition, walk in walks.items():
+            checkpoint = checkpoints.get(partition)
+            if checkpoint is not None and not walk.stands and partition not in self.already_lost:
+                self.found.tails_lost += 1
+                log.warning(
+                    "relay: %s lost its tail: position %d was acknowledged at offset %d; the log now ends at offset %d "
+                    "and its chain at position %d; appending again what is missing",
+                    partition,
+                    checkpoint.position,
+                    checkpoint.offset,
+                    where[partition].end,
+                    walk.linked.position,
+                )
+            if where[partition].first > 0:
+                log.warning("relay: %s begins at offset %d: its head was deleted", partition, where[partition].first)
+        foreign = {partition: walk.foreign for partition, walk in walks.items() if walk.foreign}
+        self.found.foreign_records = sum(foreign.values())
+        if foreign:
+            log.warning(
+                "relay: stepped over %d records that are not ours, in %s",
+                self.found.foreign_records,
+                ", ".join(map(str, foreign)),
+            )
+
+    def save(self, checkpoints: Mapping[Partition, Checkpoint], all_out: int) -> None:
+        """Checkpoints and ``all_out`` in one transaction: each is only true together with the other."""
+        ids = self.cluster.topic_ids
+        with self.db.transaction():
+            self.db.execute(
+                sql("save_checkpoints"),
+                {
+                    "cluster_id": self.cluster.id,
+                    "topic_ids": [ids[partition.topic] for partition in checkpoints],
+                    "topics": [partition.topic for partition in checkpoints],
+                    "partitions": [partition.partition for partition in checkpoints],
+                    "positions": [checkpoint.position for checkpoint in checkpoints.values()],
+                    "offsets": [checkpoint.offset for checkpoint in checkpoints.values()],
+                    "epochs": [checkpoint.epoch for checkpoint in checkpoints.values()],
+                },
+            )
+            self.db.execute(
+                sql("save_relay_state"),
+                {
+                    "cluster_id": self.cluster.id,
+                    "all_out": all_out,
+                    "tails_lost": self.found.tails_lost,
+                    "foreign_records": self.found.foreign_records,
+                },
+            )
+        self.found = _Findings()
+
+    # ---- publishing
+
+    def pump(self, producer: Any, looker: Any) -> None:
+        while not self.stop.is_set():
+            self.collect()
+            rows = self.fetch() if self.has_room() else []
+            for row in rows:
+                for send in self.outbox.take(row):
+                    self.send(producer, send)
+            self.checkpoint_when_due()
+            self.dead_letters.publish()
+            if not rows:
+                self.look_when_due(looker)
+                self.rest()
+        self.finish()
+
+    def has_room(self) -> bool:
+        return self.outbox.pending < PENDING_RECORDS and self.outbox.pending_bytes < PENDING_BYTES
+
+    def fetch(self) -> list[Row]:
+        cursor = self.db.cursor(binary=True)
+        cursor.execute(sql("outgoing"), {"position": self.outbox.read_to, "limit": ROWS}, prepare=True)
+        return [Row(position, case_id, name, bytes(state)) for position, case_id, name, state in cursor]
+
+    def send(self, producer: Any, send: Send) -> None:
+        headers = [("previousposition", str(send.previous).encode()), *self.headers]
+        try:
+            future = producer.send(
+                send.partition.topic, send.value, send.key, headers=headers, partition=send.partition.partition
+            )
+        except ValueError as error:
+            raise SessionLost(f"{send.partition} is not there any more: {_line(error)}") from error
+        self.sent.setdefault(send.partition, deque()).append(future)
+
+    def collect(self) -> None:
+        """Take in acknowledgements, in order. Raises SessionLost for a failed send, OutOfStep for a wrong offset."""
+        for partition, futures in self.sent.items():
+            while futures and futures[0].is_done:
+                future = futures.popleft()
+                if future.failed():
+                    raise SessionLost(f"a record for {partition} was not acknowledged: {_line(future.exception)}")
+                self.outbox.acknowledged(partition, future.value.offset)
+                self.changed = True
+
+    def checkpoint_when_due(self) -> None:
+        if self.changed and time.monotonic() - self.checkpointed_at >= self.settings.relay_checkpoint_ms / 1000:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        self.check_leaders()
+        self.save(self.outbox.take_checkpoints(), self.outbox.all_out)
+        self.changed = False
+        self.checkpointed_at = time.monotonic()
+
+    def check_leaders(self) -> None:
+        """Raise SessionLost where a partition got a new leader or the topics are others: a tail may have been lost.
+
+        Offsets alone cannot tell: a cut that somebody's rubbish filled up again to the very offset looks like nothing.
+        Asked before each checkpoint, so that no checkpoint is moved over a loss: the next take-over would trust it.
+        """
+        now = look_up(self.admin, topics(self.settings))
+        if now != self.cluster:
+            raise SessionLost(f"the cluster is not as it was: {_difference(self.cluster, now)}")
+
+    def look_when_due(self, looker: Any) -> None:
+        """With nothing to send nothing would tell that a log was cut or a cluster replaced: ask now and then."""
+        if time.monotonic() - self.looked_at < self.settings.relay_look_ms / 1000:
+            return
+        self.looked_at = time.monotonic()
+        self.check_leaders()
+        # Nothing is sent or taken in between asking and comparing, so partitions with nothing under way stand still.
+        where = logs(looker, self.cluster, self.chained_partitions())
+        self.outbox.look({partition: its.end for partition, its in where.items()})
+        self.db.execute(sql("relay_beat"), {"cluster_id": self.cluster.id})
+
+    def chained_partitions(self) -> list[Partition]:
+        chained = set(chained_topics(self.settings))
+        return [partition for partition in self.cluster.partitions if partition.topic in chained]
+
+    def rest(self) -> None:
+        """Until the store says that it grew, which is only a hint, or a moment has passed."""
+        under_way = self.outbox.pending or self.dead_letters.under_way
+        wait_s = 0.01 if under_way else self.settings.relay_poll_ms / 1000
+        for _ in self.db.notifies(timeout=wait_s, stop_after=1):
+            pass
+
+    def finish(self) -> None:
+        """An orderly stop: wait a little for what is under way, and remember how far it came."""
+        deadline = time.monotonic() + LAST_ACKS_S
+        while self.outbox.pending and time.monotonic() < deadline:
+            self.collect()
+            self.rest()
+        if self.changed:
+            self.checkpoint()
+
+
+class _DeadLetters:
+    """Publishes the rows that readers wrote, at least once each."""
+
+    def __init__(self, db: Connection, producer: Any, settings: Settings) -> None:
+        self.db = db
+        self.producer = producer
+        self.settings = settings
+        self.under_way: list[tuple[int, Any]] = []
+        self.looked_at = 0.0
+
+    def publish(self) -> None:
+        if self.under_way:
+            self.mark_when_acknowledged()
+        elif time.monotonic() - self.looked_at >= 1.0:
+            self.looked_at = time.monotonic()
+            rows = self.db.execute(sql("unpublished_dead_letters"), {"limit": DEAD_LETTERS})
+            self.under_way = [(row[0], self.send(row)) for row in rows]
+
+    def send(self, row: tuple[Any, ...]) -> Any:
+        number, reader, topic, topic_id, partition, offset, position, code, reason, size, digest, recorded_at = row
+        letter = {
+            "id": number,
+            "reader": reader,
+            "topic": topic,
+            "topic_id": topic_id,
+            "partition": partition,
+            "offset": offset,
+            "position": position,
+            "code": code,
+            "reason": reason,
+            "size_bytes": size,
+            "sha256": digest,
+            "recorded_at": recorded_at,
+        }
+        return self.producer.send(
+            self.settings.dead_letter_topic,
+            msgspec.json.encode(letter),
+            str(number).encode(),
+            headers=[("content-type", b"application/json")],
+            partition=number % self.settings.partitions,
+        )
+
+    def mark_when_acknowledged(self) -> None:
+        for _, future in self.under_way:
+            if future.is_done and future.failed():
+                raise SessionLost(f"a dead letter was not acknowledged: {_line(future.exception)}")
+        if all(future.is_done for _, future in self.under_way):
+            self.db.execute(sql("mark_dead_letters_published"), {"ids": [number for number, _ in self.under_way]})
+            self.under_way = []
+            self.looked_at = 0.0
+
+
+def _difference(before: Cluster, now: Cluster) -> str:
+    if before.id != now.id:
+        return f"it was {before.id} and is {now.id}"
+    changed = [name for name, topic in before.topics.items() if now.topics.get(name) != topic]
+    return f"missing, made anew or led anew: {', '.join(changed)}"
+
+
+def _one(db: Connection, name: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+    row: tuple[Any, ...] | None = db.execute(sql(name), parameters).fetchone()
+    if row is None:
+        raise psycopg.OperationalError(f"the query {name} gave no row; run `tongshui migrate`")
+    return row
+
+
+@contextmanager
+def _producer(settings: Settings) -> Iterator[Any]:
+    """An idempotent producer that is thrown away at the end: what it has not sent by then it never sends."""
+    producer = KafkaProducer(
+        **client_config(settings),
+        client_id="tongshui-relay",
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        batch_size=256 * 1024,
+        delivery_timeout_ms=settings.relay_delivery_timeout_ms,
+        request_timeout_ms=settings.relay_request_timeout_ms,
+        max_block_ms=settings.relay_request_timeout_ms,
+        allow_auto_create_topics=False,
+    )
+    try:
+        yield producer
+    finally:
+        _discard(producer, settings.relay_request_timeout_ms / 1000 + 1)
+
+
+def _discard(producer: Any, patience_s: float) -> None:
+    # close() begins with a flush, which would send what is behind a failed record. The sender has the way out that
+    # other clients reach by a close with no time: fail whatever is not under way, then end.
+    producer._sender.force_close()
+    producer._sender.join(patience_s)
+    with suppress(KafkaError):
+        producer.close(timeout=0)

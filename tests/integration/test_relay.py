@@ -1,0 +1,406 @@
+"""The relay on real PostgreSQL and real Kafka, and what becomes of it when either of them fails."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from infra.bus import BusRefusal, Partition, admin_client, ensure_topics, look_up_cluster, partition_of, topics
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.migrate import migrate
+from infra.relay import LOCK, Relay, RelayRefusal
+from infra.settings import Settings
+from tests.integration.relaying import (
+    CASES,
+    QUICK,
+    Running,
+    all_out,
+    cut_tail,
+    expected,
+    has_seen_everything,
+    on_kafka,
+    read_anew,
+    reading,
+    relay_state,
+    relaying,
+    seen,
+    send_raw,
+    store_events,
+    wait_until,
+)
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A broker of this module's own: it is killed, cut and wiped."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("k")) as kafka:
+        yield kafka
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of this module's own: it is killed."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("p")) as postgres:
+        yield postgres
+
+
+@pytest.fixture
+def settings(broker: EmbeddedKafka, server: EmbeddedPostgres, tmp_path: Path) -> Settings:
+    number = next(_numbers)
+    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE relay_{number}")
+    migrate(server.conninfo(f"relay_{number}"))
+    return Settings(
+        data_dir=tmp_path,
+        database_url=server.conninfo(f"relay_{number}"),
+        kafka_bootstrap=broker.bootstrap,
+        topic_prefix=f"relay{number}.",
+        **QUICK,
+    )
+
+
+def partition_with_most(settings: Settings) -> Partition:
+    return max(expected(settings), key=lambda partition: len(expected(settings)[partition]))
+
+
+def said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
+    return any(words in record.getMessage() for record in caplog.records)
+
+
+# ---- nothing fails
+
+
+def test_everything_stored_appears_in_each_partition_in_order_with_its_chain(settings: Settings) -> None:
+    last = store_events(settings, 1_200)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+        last = store_events(settings, 30)
+        wait_until(all_out(settings, last))
+    found, wanted = on_kafka(settings), expected(settings)
+    for partition, rows in wanted.items():
+        records = found[partition]
+        assert [record.value for record in records] == [state for _, state in rows]
+        chain = [0, *(position for position, _ in rows)]
+        assert [int(record.headers["previousposition"]) for record in records] == chain[:-1]
+    assert {partition for partition, records in found.items() if records} == set(wanted)
+
+
+def test_records_carry_key_generation_epoch_and_content_type(settings: Settings) -> None:
+    last = store_events(settings, 1)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    with psycopg.connect(settings.database_url) as connection:
+        generation = connection.execute("SELECT generation::text FROM store.log_head").fetchone()
+    # The first event is a lapse: its copy in the breach topic has the same bytes and a chain of its own.
+    (record,), (copy,) = [records for records in on_kafka(settings).values() if records]
+    assert (record.key, record.value, record.headers) == (copy.key, copy.value, copy.headers)
+    assert generation is not None
+    assert record.headers == {
+        "previousposition": b"0",
+        "generation": generation[0].encode(),
+        "epoch": b"1",
+        "content-type": b"application/cloudevents+json; charset=UTF-8",
+    }
+    assert record.key == str(CASES[1]).encode()
+    assert record.partition == partition_of(record.key, settings.partitions)
+
+
+def test_topics_are_kept_for_ever(settings: Settings) -> None:
+    ensure_topics(settings)
+    with admin_client(settings) as admin:
+        for name in topics(settings):
+            found = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name)])
+            assert "retention.ms" in str(found)
+            assert "'-1'" in str(found)
+
+
+def test_a_restarted_relay_goes_on_behind_what_kafka_has(settings: Settings) -> None:
+    last = store_events(settings, 100)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    last = store_events(settings, 50)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    wanted = expected(settings)
+    assert {p: len(records) for p, records in on_kafka(settings).items() if records} == {
+        p: len(rows) for p, rows in wanted.items()
+    }
+    assert read_anew(settings) == wanted
+    state = relay_state(settings)
+    assert (state["sessions"], state["epoch"], state["tails_lost"], state["refills"]) == (2, 2, 0, 0)
+
+
+def test_a_lost_checkpoint_costs_nothing_but_time(settings: Settings) -> None:
+    last = store_events(settings, 100)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM store.relay_checkpoint")
+        connection.execute("DELETE FROM store.relay_state")
+    last = store_events(settings, 10)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    assert sum(len(records) for records in on_kafka(settings).values()) == sum(map(len, expected(settings).values()))
+
+
+def test_a_topic_with_another_number_of_partitions_is_refused(settings: Settings) -> None:
+    ensure_topics(settings)
+    other = settings.model_copy(update={"partitions": settings.partitions + 2})
+    with pytest.raises(BusRefusal, match="partition-count") as refusal:
+        ensure_topics(other)
+    assert "TONGSHUI_PARTITIONS" in refusal.value.next_step
+    assert isinstance(Running(Relay(other).run).ended(), BusRefusal)
+
+
+# ---- two relays
+
+
+def test_of_two_relays_one_waits_and_takes_over(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "infra.relay")
+    last = store_events(settings, 50)
+    with relaying(settings) as first:
+        wait_until(all_out(settings, last))
+        with relaying(settings):
+            wait_until(lambda: said(caplog, "standing by"))
+            assert relay_state(settings)["sessions"] == 1
+            first.stop()
+            last = store_events(settings, 50)
+            wait_until(all_out(settings, last))
+    assert relay_state(settings)["sessions"] == 2
+    assert read_anew(settings) == expected(settings)
+    assert sum(len(records) for records in on_kafka(settings).values()) == sum(map(len, expected(settings).values()))
+
+
+def test_a_killed_relay_process_leaves_no_gap(settings: Settings) -> None:
+    program = (
+        "import threading; from infra.settings import Settings; from infra.relay import Relay; "
+        "Relay(Settings()).run(threading.Event())"
+    )
+    environment = os.environ | {
+        f"TONGSHUI_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None
+    }
+    for _ in range(3):
+        out = relay_state(settings).get("all_out", 0)
+        last = store_events(settings, 2_500)
+        child = subprocess.Popen([sys.executable, "-c", program], env=environment)
+        wait_until(lambda out=out: relay_state(settings).get("all_out", 0) > out, what="progress")  # type: ignore[misc]
+        child.send_signal(signal.SIGKILL)
+        assert child.wait(10) == -signal.SIGKILL
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    assert read_anew(settings) == expected(settings)
+
+
+# ---- Kafka fails
+
+
+def test_a_tail_cut_under_a_live_relay_is_noticed_and_filled_again(
+    settings: Settings, broker: EmbeddedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    with relaying(settings), reading(settings):
+        for _ in range(8):
+            last = store_events(settings, 12)
+            wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+        victim = partition_with_most(settings)
+        broker.kill()
+        cut_tail(broker, victim, keep=len(expected(settings)[victim]) // 2)
+        broker.start()
+        # Nothing new is stored: the relay has to find out by itself.
+        wait_until(lambda: said(caplog, f"{victim} lost its tail"), what="notice of the loss")
+        wait_until(lambda: read_anew(settings) == expected(settings), what="the refilled tail")
+        store_events(settings, 24)
+        wait_until(has_seen_everything(settings), what="the reader's way on")
+    assert relay_state(settings)["tails_lost"] == 1
+    assert read_anew(settings) == expected(settings)
+
+
+def test_a_tail_cut_and_overwritten_by_rubbish_is_noticed(settings: Settings, broker: EmbeddedKafka) -> None:
+    """Whoever writes first after the cut: where rubbish fills it up, offsets look as they should."""
+    with relaying(settings):
+        for _ in range(4):
+            last = store_events(settings, 12)
+            wait_until(all_out(settings, last))
+        victim = partition_with_most(settings)
+        full = len(expected(settings)[victim])
+        broker.kill()
+        cut_tail(broker, victim, keep=full - 3)
+        broker.start()
+        left = full - len(on_kafka(settings)[victim])
+        send_raw(settings, {victim: [b"rubbish"] * left})
+        last = store_events(settings, 24)
+        wait_until(lambda: read_anew(settings) == expected(settings), what="the refilled tail")
+    assert relay_state(settings)["foreign_records"] > 0
+
+
+def test_a_tail_cut_while_no_relay_runs_is_noticed(settings: Settings, broker: EmbeddedKafka) -> None:
+    with relaying(settings):
+        for _ in range(4):
+            last = store_events(settings, 12)
+            wait_until(all_out(settings, last))
+    victim = partition_with_most(settings)
+    broker.stop()
+    cut_tail(broker, victim, keep=2)
+    broker.start()
+    assert len(on_kafka(settings)[victim]) <= 2
+    with relaying(settings):
+        wait_until(lambda: read_anew(settings) == expected(settings), what="the refilled tail")
+    assert relay_state(settings)["tails_lost"] == 1
+
+
+def test_a_broker_away_for_longer_than_the_delivery_timeout_loses_nothing(
+    settings: Settings, broker: EmbeddedKafka
+) -> None:
+    last = store_events(settings, 40)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        broker.kill()
+        last = store_events(settings, 400)
+        sessions = relay_state(settings)["sessions"]
+        wait_until(lambda: relay_state(settings)["last_error"] is not None, what="the end of the session")
+        last = store_events(settings, 40)
+        broker.start()
+        wait_until(all_out(settings, last))
+        assert relay_state(settings)["sessions"] > sessions
+        wait_until(has_seen_everything(settings))
+    assert read_anew(settings) == expected(settings)
+
+
+def test_a_lost_cluster_is_filled_again_and_readers_end_in_the_same_state(
+    settings: Settings, broker: EmbeddedKafka, caplog: pytest.LogCaptureFixture
+) -> None:
+    last = store_events(settings, 300)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+    before, old = seen(settings), look_up_cluster(settings, ()).id
+    broker.stop()
+    broker.wipe()
+    broker.start()
+    with relaying(settings), reading(settings):
+        wait_until(lambda: said(caplog, f"the Kafka cluster was {old}"), what="notice of the loss")
+        wait_until(lambda: read_anew(settings) == expected(settings), what="the refilled topics")
+        assert seen(settings) == before
+        store_events(settings, 60)
+        wait_until(has_seen_everything(settings))
+    assert relay_state(settings)["refills"] == 1
+
+
+def test_a_cluster_lost_under_live_parts_is_filled_again(settings: Settings, broker: EmbeddedKafka) -> None:
+    last = store_events(settings, 100)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+        broker.kill()
+        broker.wipe()
+        broker.start()
+        wait_until(lambda: bool(relay_state(settings)["refills"]), what="the refill")
+        last = store_events(settings, 60)
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+    assert read_anew(settings) == expected(settings)
+
+
+# ---- rubbish
+
+
+def test_rubbish_is_stepped_over_and_told(settings: Settings) -> None:
+    last = store_events(settings, 60)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+        rubbish = {
+            partition: [b"\xff\x00 rubbish", b'{"position": 7}', b""]
+            for partition in look_up_cluster(settings, topics(settings)).partitions
+            if partition.topic != settings.dead_letter_topic
+        }
+        send_raw(settings, rubbish)
+        store_events(settings, 60)
+        wait_until(has_seen_everything(settings), what="the reader's way past the rubbish")
+        wait_until(lambda: len(letters(settings)) == 3 * len(rubbish), what="the dead letters")
+        wait_until(lambda: all(letter["published_at"] for letter in letters(settings)), what="their publication")
+    assert {letter["code"] for letter in letters(settings)} == {"not-json", "not-cloudevent"}
+    published = [
+        json.loads(record.value or b"")
+        for partition, records in on_kafka(settings).items()
+        if partition.topic == settings.dead_letter_topic
+        for record in records
+    ]
+    assert {letter["id"] for letter in published} == {letter["id"] for letter in letters(settings)}
+    assert {"topic", "topic_id", "partition", "offset", "code", "reason", "sha256", "size_bytes"} <= published[0].keys()
+    assert relay_state(settings)["foreign_records"] >= 3 * len(rubbish)
+    assert read_anew(settings) == expected(settings)
+
+
+def letters(settings: Settings) -> list[dict[str, object]]:
+    with psycopg.connect(settings.database_url, row_factory=psycopg.rows.dict_row) as connection:
+        return connection.execute("SELECT * FROM store.dead_letters ORDER BY id").fetchall()
+
+
+# ---- PostgreSQL fails
+
+
+def test_postgresql_killed_with_events_unsent_and_then_no_further_event(
+    settings: Settings, server: EmbeddedPostgres
+) -> None:
+    last = store_events(settings, 40)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        last = store_events(settings, 3_000)
+        server.kill()
+        server.start()
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+    assert read_anew(settings) == expected(settings)
+
+
+def test_a_relay_whose_connection_is_ended_takes_the_lock_again(settings: Settings) -> None:
+    last = store_events(settings, 40)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+        with psycopg.connect(settings.database_url, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s"
+                " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                [LOCK],
+            )
+        last = store_events(settings, 40)
+        wait_until(all_out(settings, last))
+    assert relay_state(settings)["sessions"] == 2
+    assert read_anew(settings) == expected(settings)
+
+
+# ---- Kafka and the store contradict each other
+
+
+def test_a_store_restored_from_a_backup_is_refused(settings: Settings) -> None:
+    last = store_events(settings, 60)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM store.stored_events WHERE notification_id > 40")
+        connection.execute("UPDATE store.log_head SET position = 40")
+        connection.execute("DELETE FROM store.relay_checkpoint")
+    error = Running(Relay(settings).run).ended()
+    assert isinstance(error, RelayRefusal)
+    assert error.code == "kafka-ahead-of-store"
+    assert "the store ends at position 40" in error.found
+    assert "kafka-ahead-of-store" in relay_state(settings)["last_error"]
+
+    store_events(settings, 30, note="another history")
+    error = Running(Relay(settings).run).ended()
+    assert isinstance(error, RelayRefusal)
+    assert error.code == "kafka-differs"

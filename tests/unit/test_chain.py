@@ -1,0 +1,155 @@
+"""What Kafka has and what is under way, piece by piece. As a whole: test_protocol_model.py."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from infra.bus import Partition, Record, route
+from infra.chain import (
+    NOTHING,
+    Checkpoint,
+    Outbox,
+    OutOfStep,
+    Row,
+    Tail,
+    Walk,
+    begin_behind,
+    first_walk,
+    last_linked,
+)
+
+CASE = UUID(int=1)
+HOME, COPY = route("water.repair.WindowLapsed.v1", CASE, 2)
+BOTH = (HOME, COPY)
+
+
+def record(position: int, previous: int, *, offset: int, epoch: int = 1) -> Record:
+    headers = {"previousposition": str(previous).encode(), "epoch": str(epoch).encode(), "generation": b"g"}
+    return Record(*HOME, offset, b"k", f'{{"position":{position}}}'.encode(), headers)
+
+
+def rubbish(offset: int) -> Record:
+    return Record(*HOME, offset, None, b"?", {})
+
+
+def row(position: int, name: str = "water.repair.WindowLapsed.v1") -> Row:
+    return Row(position, CASE, name, b"{}")
+
+
+def outbox(tails: dict[Partition, Tail] | None = None, *, begin: int = 0) -> Outbox:
+    return Outbox(tails or dict.fromkeys(BOTH, Tail(0, 0)), begin=begin, epoch=7, partitions=2, prefix="water.")
+
+
+# ---- the walk
+
+
+def test_a_walk_ends_at_the_last_record_of_the_unbroken_chain() -> None:
+    log = [record(3, 0, offset=0), record(5, 3, offset=1), record(9, 7, offset=2), record(12, 9, offset=3)]
+    assert last_linked(log).linked == Checkpoint(5, 1, 1)
+
+
+def test_a_walk_steps_over_repetitions_and_rubbish() -> None:
+    log = [record(3, 0, offset=0), rubbish(1), record(3, 0, offset=2), record(5, 3, offset=3, epoch=2)]
+    walk = last_linked(log)
+    assert (walk.linked, walk.foreign) == (Checkpoint(5, 3, 2), 1)
+
+
+def test_a_walk_over_nothing_has_come_to_nothing() -> None:
+    assert last_linked([]).linked == NOTHING
+
+
+def test_a_checkpoint_stands_where_its_record_lies() -> None:
+    walk = last_linked([record(5, 3, offset=1), record(9, 5, offset=2)], Checkpoint(5, 1, 1))
+    assert (walk.stands, walk.disproved, walk.linked.position) == (True, False, 9)
+
+
+@pytest.mark.parametrize(
+    "found", [record(5, 3, offset=1, epoch=2), record(4, 3, offset=1), rubbish(1)], ids=["epoch", "position", "rubbish"]
+)
+def test_a_checkpoint_falls_where_another_record_lies(found: Record) -> None:
+    walk = last_linked([found], Checkpoint(5, 1, 1))
+    assert (walk.stands, walk.disproved) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "start", "stands"),
+    [
+        (None, 2, False),
+        (NOTHING, 2, True),
+        (Checkpoint(5, 4, 1), 4, True),
+        (Checkpoint(5, 8, 1), 2, False),
+        (Checkpoint(5, 1, 1), 2, False),
+    ],
+    ids=["none", "nothing was written", "within the log", "the log is shorter", "the head was deleted"],
+)
+def test_a_walk_begins_at_the_checkpoint_where_the_log_has_it(
+    checkpoint: Checkpoint | None, start: int, stands: bool
+) -> None:
+    walk, at = first_walk(checkpoint, 2, 8)
+    assert (at, walk.stands) == (start, stands)
+
+
+def test_sending_begins_behind_everything_that_may_be_missing_somewhere() -> None:
+    standing, lost = Walk(NOTHING), last_linked([record(3, 0, offset=0)])
+    assert begin_behind([standing], 100) == 100
+    assert begin_behind([standing, lost], 100) == 3
+    assert begin_behind([Walk()], 100) == 0
+
+
+# ---- the outbox
+
+
+def test_every_route_of_an_event_continues_its_own_chain() -> None:
+    box = outbox()
+    box.take(row(1, "water.repair.CaseClosed.v1"))
+    assert [(send.partition, send.position, send.previous) for send in box.take(row(2))] == [(HOME, 2, 1), (COPY, 2, 0)]
+
+
+def test_what_kafka_has_is_not_sent_again() -> None:
+    box = outbox({HOME: Tail(8, 3), COPY: Tail(4, 2)}, begin=4)
+    assert [(send.partition, send.previous) for send in box.take(row(8))] == [(COPY, 4)]
+    assert [(send.partition, send.previous) for send in box.take(row(9))] == [(HOME, 8), (COPY, 8)]
+
+
+def test_all_is_out_up_to_the_first_record_under_way() -> None:
+    box = outbox()
+    for position in (1, 2, 3):
+        box.take(row(position))
+    assert box.all_out == 0
+    box.acknowledged(HOME, 0)
+    box.acknowledged(HOME, 1)
+    assert box.all_out == 0
+    box.acknowledged(COPY, 0)
+    assert box.all_out == 1
+    for partition, offset in ((HOME, 2), (COPY, 1), (COPY, 2)):
+        box.acknowledged(partition, offset)
+    assert (box.all_out, box.pending, box.pending_bytes) == (3, 0, 0)
+
+
+def test_checkpoints_tell_what_was_acknowledged_since_last_asked() -> None:
+    box = outbox({HOME: Tail(0, 40), COPY: Tail(0, 0)})
+    box.take(row(1))
+    box.acknowledged(HOME, 40)
+    assert box.take_checkpoints() == {HOME: Checkpoint(1, 40, 7)}
+    assert box.take_checkpoints() == {}
+
+
+@pytest.mark.parametrize(("offset", "lost"), [(39, True), (-1, True), (41, False)])
+def test_an_offset_out_of_step_ends_the_session(offset: int, lost: bool) -> None:
+    box = outbox({HOME: Tail(0, 40), COPY: Tail(0, 0)})
+    box.take(row(1))
+    with pytest.raises(OutOfStep) as step:
+        box.acknowledged(HOME, offset)
+    assert step.value.lost is lost
+    assert f"offset {offset} instead of 40" in str(step.value)
+
+
+def test_a_log_that_is_not_as_long_as_it_must_be_is_noticed_without_sending() -> None:
+    box = outbox({HOME: Tail(8, 3), COPY: Tail(8, 5)}, begin=8)
+    box.look({HOME: 3, COPY: 5})
+    with pytest.raises(OutOfStep, match="lost its tail"):
+        box.look({HOME: 3, COPY: 4})
+    box.take(row(9, "water.repair.CaseClosed.v1"))
+    box.look({HOME: 4, COPY: 5})
