@@ -153,7 +153,7 @@ def _mend(
 ) -> None:
     severity = severity_of(report)
     assessed = arrived + scene.minutes(4, 20)
-    reason = report["detail"].lower() or "as seen on site"
+    reason = f"dn-{report['asset_size_mm']}" if report["asset_size_mm"] else "size-not-published"
     scene.add(assessed, "/assessment", {"severity": severity, "reason": reason}, on_site, happened_at=assessed)
     spans = {"small": (70, 262), "medium": (180, 520), "major": (360, 1200)}
     done = max(at + scene.minutes(*spans[severity]), assessed + timedelta(minutes=10))

@@ -1,0 +1,9 @@
+"""``python -m tests.bench``: every measurement, one after the other."""
+
+from __future__ import annotations
+
+from tests.bench import latency, throughput
+
+if __name__ == "__main__":
+    latency.main()
+    throughput.main()

@@ -1,0 +1,34 @@
+"""A whole installation in a folder of its own, as real processes, for measurements."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from infra.embedded.ports import free_port
+from infra.settings import Settings
+from infra.up import supervisor, with_addresses
+
+
+@contextmanager
+def installation(factor: float = 1.0) -> Iterator[Settings]:
+    """Everything that ``tongshui up`` runs; gives settings with the addresses."""
+    home = Path(tempfile.mkdtemp(prefix="tsb-"))
+    home.chmod(0o755)
+    settings = Settings(data_dir=home, http_port=free_port(), clock_factor=factor, log_level="ERROR")
+    try:
+        with supervisor(settings, lambda line: None, external=False):
+            yield with_addresses(settings)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def percentiles(values: list[float]) -> str:
+    """p50, p99 and maximum of seconds, as milliseconds."""
+    ordered = sorted(values)
+    pick = [ordered[min(len(ordered) - 1, int(len(ordered) * share))] for share in (0.5, 0.99)]
+    p50, p99, most = (value * 1000 for value in (*pick, ordered[-1]))
+    return f"p50 {p50:7.1f} ms   p99 {p99:7.1f} ms   max {most:7.1f} ms   n {len(ordered)}"
