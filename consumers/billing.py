@@ -9,15 +9,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from infra.reader import Applied, DeadLetter, Event, run_reader, save_dead_letters
+from infra.reader import Applied, DeadLetter, Event, dead_letter_of, run_reader, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -93,23 +91,9 @@ def _accounts(events: Sequence[Event]) -> tuple[dict[str, dict[str, Any]], list[
         try:
             accounts[str(event.id)] = account(event)
         except msgspec.ValidationError as error:
-            poison.append(_poison(event, str(error)))
+            # The validation error names field and type, never the value.
+            poison.append(dead_letter_of(event, {}, "bad-data", str(error)))
     return accounts, poison
-
-
-def _poison(event: Event, reason: str) -> DeadLetter:
-    return DeadLetter(
-        topic=event.topic,
-        topic_id=UUID(int=0),
-        partition=event.partition,
-        offset=event.offset,
-        position=event.position,
-        code="bad-data",
-        reason=reason,
-        size_bytes=len(event.raw),
-        sha256=sha256(event.raw).hexdigest(),
-        case_id=event.case_id,
-    )
 
 
 def run(settings: Settings, stop: threading.Event, on_batch: Callable[[Applied], None] | None = None) -> None:

@@ -289,6 +289,22 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     case_id: UUID | None
 
 
+def dead_letter_of(event: Event, topic_ids: Mapping[str, UUID], code: str, reason: str) -> DeadLetter:
+    """The dead letter of a record that is an event by form but whose ``data`` a reader could not take."""
+    return DeadLetter(
+        topic=event.topic,
+        topic_id=topic_ids.get(event.topic, _UNKNOWN_TOPIC),
+        partition=event.partition,
+        offset=event.offset,
+        position=event.position,
+        code=code,
+        reason=reason,
+        size_bytes=len(event.raw),
+        sha256=sha256(event.raw).hexdigest(),
+        case_id=event.case_id,
+    )
+
+
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What a batch of records comes to."""
 

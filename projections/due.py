@@ -17,9 +17,9 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from infra.reader import DeadLetter, Event
+from infra.reader import DeadLetter, Event, dead_letter_of
 from infra.sql import sql
-from projections.model import dead_letter, fact_name, family
+from projections.model import fact_name, family
 from projections.windows import WINDOW_FACTS, time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
@@ -74,7 +74,9 @@ class DueIndex:
             try:
                 row = fold(rows.get(key), event)
             except (KeyError, TypeError, ValueError) as error:
-                dead.append(dead_letter(event, topic_ids, f"{type(error).__name__} in the window watch"))
+                dead.append(
+                    dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the window watch")
+                )
                 continue
             if row is not None:
                 rows[key] = row

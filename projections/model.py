@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from infra.reader import DeadLetter, Event
+from infra.reader import DeadLetter, Event, dead_letter_of
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class Model(Generic[R]):
         rows = self._load(cursor, {key for key, _ in about})
         before = dict(rows)
         dead = [
-            dead_letter(event, topic_ids, f"{type(error).__name__} in the read model {self.name}")
+            dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the read model {self.name}")
             for event, error in self._fold(rows, about)
         ]
         changed = [row for key, row in rows.items() if row is not None and row != before.get(key)]
@@ -115,19 +114,3 @@ class Model(Generic[R]):
             columns=SQL(", ").join(map(Identifier, self.columns)),
             updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
         )
-
-
-def dead_letter(event: Event, topic_ids: Mapping[str, UUID], reason: str) -> DeadLetter:
-    """A record that is an event by form but that a fold could not take."""
-    return DeadLetter(
-        topic=event.topic,
-        topic_id=topic_ids[event.topic],
-        partition=event.partition,
-        offset=event.offset,
-        position=event.position,
-        code="fold-failed",
-        reason=reason,
-        size_bytes=len(event.raw),
-        sha256=sha256(event.raw).hexdigest(),
-        case_id=event.case_id,
-    )

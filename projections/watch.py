@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 AT_MOST = 500
 LEASE_S = 2.0
+"""What was taken and not answered by then is anybody's again."""
 LOOK_AT_LEAST_EVERY_S = 1.0
 """The index is looked at this often even if no notification comes."""
 SWEEP_EVERY_S = 60.0
@@ -156,7 +157,7 @@ class Watch:
 
     def _take(self, connection: psycopg.Connection[Any]) -> list[Question]:
         with connection.transaction():
-            asked = connection.execute(sql("watch_take_asked"), {"most": AT_MOST}).fetchall()
+            asked = connection.execute(sql("watch_take_asked"), {"most": AT_MOST, "lease_s": LEASE_S}).fetchall()
             due = connection.execute(
                 sql("watch_take"), {"now": self.clock.now(), "most": AT_MOST, "lease_s": LEASE_S}
             ).fetchall()

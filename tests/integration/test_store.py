@@ -24,7 +24,17 @@ from domain.subjects import Subject
 from infra.clock import ManualClock
 from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store.commands import Command, IdempotencyKey, KeyReusedError, NewSubject, Receipt, Said, Sight, Stamp, Stream
+from infra.store.commands import (
+    Command,
+    IdempotencyKey,
+    KeyReusedError,
+    NewSubject,
+    Receipt,
+    Said,
+    Sight,
+    Stamp,
+    Stream,
+)
 from infra.store.recorder import LogHeadRecorder, Taken
 
 SUBJECT = Subject(UUID(int=7), 1)
@@ -245,11 +255,11 @@ class _OnRealPostgres:
         self.database = database
 
 
-class TestTheLibrarysRecorderCases(_OnRealPostgres, library.ApplicationRecorderTestCase[Any]):  # type: ignore[misc]
+class TestTheLibrarysRecorderCases(_OnRealPostgres, library.ApplicationRecorderTestCase[Any]):
     """The event-sourcing library's own tests of a recorder, run against ours."""
 
 
-class TestTheLibrarysInterleavingCase(_OnRealPostgres, library.NonInterleavingNotificationIDsBaseCase):  # type: ignore[misc]
+class TestTheLibrarysInterleavingCase(_OnRealPostgres, library.NonInterleavingNotificationIDsBaseCase):
     """Positions of concurrent appends do not interleave."""
 
     insert_num = 500

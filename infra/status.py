@@ -1,0 +1,151 @@
+"""How the parts stand: positions, lag, beats and lateness, read from PostgreSQL alone.
+
+Used by /healthz, /metrics and ``tongshui status``. Positions are the log's and gapless, so head minus all_out is the
+number of events that are not out yet. A reader's lag is a distance between positions: it is 0 when the reader has all
+that was acknowledged in its partition, and no count of events otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import DictRow
+
+from infra.settings import Settings
+from infra.sql import sql
+
+LAPSES_LOOKED_AT = 1_000
+BEAT_PATIENCE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the store's log. ``recorded_at`` None: nothing is recorded yet."""
+
+    position: int
+    recorded_at: datetime | None
+    generation: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """The relay's memory of the cluster it last worked on. ``lag``: events that are not out yet."""
+
+    cluster_id: str
+    epoch: int
+    all_out: int
+    lag: int
+    sessions: int
+    tails_lost: int
+    foreign_records: int
+    refills: int
+    last_error: str | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One reader's place in one partition. ``lag`` is the distance to what the relay saw acknowledged there."""
+
+    schema: str
+    reader: str
+    build: int
+    topic: str
+    partition: int
+    position: int
+    published: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process and its last beat. ``up``: it beat within BEAT_PATIENCE_SECONDS."""
+
+    name: str
+    pid: int
+    started_at: datetime
+    beat_age_s: float
+    up: bool
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """One commitment's windows and the changes of the breach stream so far."""
+
+    commitment: str
+    running: int
+    lapses: int
+    retractions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lateness:
+    """From the instant a limit ran out to the lapse on record, in real milliseconds, over the last lapses.
+
+    A lapse that a fact reported afterwards brought to light counts with its whole delay.
+    """
+
+    lapses: int
+    p50_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
+
+    head: Head
+    clock_factor: float
+    relay: Relay | None
+    readers: tuple[Reader, ...]
+    processes: tuple[Process, ...]
+    dead_letters: dict[str, int] = field(default_factory=dict)
+    promises: tuple[Promises, ...] = ()
+    lateness: Lateness | None = None
+
+
+def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figures: bool = True) -> Status:
+    """Ask PostgreSQL. Raises what psycopg raises when it does not answer. ``figures=False``: the cheap part only."""
+    # Readers before checkpoints before the head: what moves meanwhile shows as a little lag, never as a negative one.
+    places = connection.execute(sql("reader_places")).fetchall()
+    relay = connection.execute(sql("relay_now")).fetchone()
+    published = connection.execute(sql("relay_places")).fetchall()
+    head = connection.execute(sql("head_now")).fetchone()
+    assert head is not None
+    anchor = connection.execute(sql("clock_anchor")).fetchone()
+    factor = float(anchor["factor"]) if anchor is not None else settings.clock_factor
+    processes = connection.execute(sql("process_beats")).fetchall()
+    return Status(
+        head=Head(head["position"], head["recorded_at"], head["generation"]),
+        clock_factor=factor,
+        relay=Relay(lag=max(0, head["position"] - relay["all_out"]), **relay) if relay is not None else None,
+        readers=_readers(places, published),
+        processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
+        **(_figures(connection, factor) if figures else {}),
+    )
+
+
+def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:
+    out = {(row["topic"], row["partition"]): row["position"] for row in published}
+    readers = []
+    for row in places:
+        acknowledged = out.get((row["topic"], row["partition"]), 0)
+        readers.append(Reader(**row, published=acknowledged, lag=max(0, acknowledged - row["position"])))
+    return tuple(readers)
+
+
+def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str, Any]:
+    dead = connection.execute(sql("dead_letters_by_reader")).fetchall()
+    promises = connection.execute(sql("promises_by_commitment")).fetchall()
+    lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
+    return {
+        "dead_letters": {row["reader"]: row["letters"] for row in dead},
+        "promises": tuple(Promises(**row) for row in promises),
+        "lateness": Lateness(**lateness) if lateness is not None and lateness["lapses"] else None,
+    }
