@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
-from typing import assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 
@@ -342,154 +342,67 @@ class _Difference:
         self._number = known.number if known is not None else 0
 
     def facts(self) -> list[WindowFact]:
-        if self._known is None:
-            self._known = self._opened()
-        self._ends(self._known)
-        self._lapses(self._known)
-        self._met(self._known)
-        self._nearing(self._known)
+        known = self._known or self._opened()
+        self._ends(known)
+        self._lapses(known)
+        self._met(known)
+        self._nearing(known)
         return self._facts
 
-    def _add(self, fact: WindowFact) -> None:
-        self._facts.append(fact)
-
-    def _next(self) -> int:
+    def _say(self, fact: type[WindowFact], **what: Any) -> None:
+        """A fact of this window with the next number and the window's basis."""
         self._number += 1
-        return self._number
+        window = self._window
+        self._facts.append(fact(commitment=window.commitment, number=self._number, basis=window.basis, **what))
 
     def _opened(self) -> OnRecord:
         w = self._window
-        number = self._next()
-        self._add(
-            WindowOpened(
-                w.commitment,
-                number,
-                opened_at=w.opened_at,
-                due_at=w.due_at,
-                tentative=w.tentative,
-                basis=w.basis,
-            )
-        )
-        return OnRecord(number, w.opened_at, w.due_at, w.tentative, w.basis.standard, w.basis.calendar)
+        self._say(WindowOpened, opened_at=w.opened_at, due_at=w.due_at, tentative=w.tentative)
+        return OnRecord(self._number, w.opened_at, w.due_at, w.tentative, w.basis.standard, w.basis.calendar)
 
     def _ends(self, known: OnRecord) -> None:
         w = self._window
-        if w.due_at is None and known.due_at is None and known.cancelled:
-            return
         if w.due_at is None:
             if not known.cancelled:
-                self._cancelled("no-end-limit")
-            return
-        if known.cancelled:
-            self._add(
-                WindowReopened(
-                    w.commitment,
-                    self._next(),
-                    due_at=w.due_at,
-                    basis=w.basis,
-                )
-            )
-            return
-        cause = _cause_of_move(known, w)
-        if cause is not None:
-            self._moved(known, cause)
-
-    def _moved(self, known: OnRecord, cause: str) -> None:
-        w = self._window
-        self._add(
-            WindowMoved(
-                w.commitment,
-                self._next(),
+                self._say(WindowCancelled, due_at=None, reason="no-end-limit")
+        elif known.cancelled:
+            self._say(WindowReopened, due_at=w.due_at)
+        elif (cause := _cause_of_move(known, w)) is not None:
+            self._say(
+                WindowMoved,
                 opened_at=w.opened_at,
                 old_due_at=known.due_at,
                 due_at=w.due_at,
                 tentative=w.tentative,
                 cause=cause,
-                basis=w.basis,
             )
-        )
-
-    def _cancelled(self, reason: str) -> None:
-        w = self._window
-        self._add(
-            WindowCancelled(
-                w.commitment,
-                self._next(),
-                due_at=None,
-                reason=reason,
-                basis=w.basis,
-            )
-        )
 
     def _lapses(self, known: OnRecord) -> None:
         w = self._window
         for due_at, lapse in sorted(known.lapses.items()):
             if due_at not in w.lapses:
-                self._add(
-                    WindowRetracted(
-                        w.commitment,
-                        self._next(),
-                        lapse=lapse,
-                        due_at=due_at,
-                        reason="met-in-time" if w.met_at is not None and w.met_at <= due_at else "end-moved",
-                        basis=w.basis,
-                    )
-                )
+                met_in_time = w.met_at is not None and w.met_at <= due_at
+                reason = "met-in-time" if met_in_time else "end-moved"
+                self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason)
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
         for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
-            self._add(
-                WindowLapsed(
-                    w.commitment,
-                    self._next(),
-                    lapse=lapse,
-                    due_at=due_at,
-                    basis=w.basis,
-                )
-            )
+            self._say(WindowLapsed, lapse=lapse, due_at=due_at)
 
     def _met(self, known: OnRecord) -> None:
         w = self._window
         met_on_record = None if known.cancelled else known.met_at
-        if w.met_at == met_on_record:
+        if w.met_at == met_on_record or w.due_at is None:
             return
         if w.met_at is None:
-            if w.due_at is not None:
-                self._add(
-                    WindowReopened(
-                        w.commitment,
-                        self._next(),
-                        due_at=w.due_at,
-                        basis=w.basis,
-                    )
-                )
-            return
-        if w.due_at is None:
-            return
-        self._add(
-            WindowMet(
-                w.commitment,
-                self._next(),
-                due_at=w.due_at,
-                met_at=w.met_at,
-                on_time=w.met_at <= w.due_at,
-                basis=w.basis,
-            )
-        )
+            self._say(WindowReopened, due_at=w.due_at)
+        else:
+            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=w.met_at <= w.due_at)
 
     def _nearing(self, known: OnRecord) -> None:
         w = self._window
         for mark in w.passed:
-            if w.due_at is not None and (mark.rung, w.due_at) not in known.neared:
-                self._add(
-                    WindowNearing(
-                        w.commitment,
-                        self._next(),
-                        due_at=w.due_at,
-                        rung=mark.rung,
-                        notify=mark.notify,
-                        basis=w.basis,
-                    )
-                )
+            if (mark.rung, w.due_at) not in known.neared:
+                self._say(WindowNearing, due_at=w.due_at, rung=mark.rung, notify=mark.notify)
 
 
 def _cause_of_move(known: OnRecord, window: Window) -> str | None:

@@ -199,18 +199,25 @@ def _kafka_located() -> Settings:
 @command
 def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
     """The day on which a limit of working days ends. Needs nothing running."""
-    from infra.rules import SHIPPED_REGION, shipped_rules
+    from domain.calendar import from_published
+    from infra.rules import SHIPPED_REGION, shipped_regions
 
-    if region != SHIPPED_REGION:
-        fail(f"unknown-region: found {region}; needed {SHIPPED_REGION}, the only calendar that is shipped")
-    calendar = shipped_rules().calendar
+    shipped = shipped_regions()
+    if region not in shipped:
+        fail(f"unknown-region: found {region}; needed one of {', '.join(sorted(shipped))}")
+    calendar = from_published(shipped[name] for name in dict.fromkeys((SHIPPED_REGION, region)))
     day: date = calendar.add_working_days(start.date(), working_days)
-    tentative = calendar.is_tentative(day)
+    tentative, source = calendar.is_tentative(day), shipped[region].source
     if as_json:
-        click.echo(json.dumps({"due": day.isoformat(), "tentative": tentative, "calendar": calendar.version}))
+        click.echo(
+            json.dumps(
+                {"due": day.isoformat(), "tentative": tentative, "calendar": calendar.version, "source": source},
+                ensure_ascii=False,
+            )
+        )
     else:
         note = "  tentative 暂定: that year's notice is not out" if tentative else ""
-        click.echo(f"{day.isoformat()} {day:%a}  calendar {calendar.version}{note}")
+        click.echo(f"{day.isoformat()} {day:%a}  calendar {calendar.version} ({source}){note}")
 
 
 # ---- one process each

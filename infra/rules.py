@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from importlib import resources
 from typing import Any
@@ -51,6 +52,18 @@ def shipped_calendar() -> CalendarPublished:
     files = [json.loads(file.read_text(encoding="utf-8")) for file in folder.iterdir() if file.name.endswith(".json")]
     statutory = json.loads((resources.files("infra") / "data" / "statutory-days.json").read_text(encoding="utf-8"))
     return calendar_of(SHIPPED_REGION, files, statutory["days"])
+
+
+def shipped_regions() -> dict[str, CalendarPublished]:
+    """Every calendar that is shipped, by region: CN, and overlays on it. An installation judges by CN alone until an
+    overlay is published in it."""
+    folder = resources.files("infra") / "data" / "regions"
+    overlays = [json.loads(file.read_text(encoding="utf-8")) for file in folder.iterdir()]
+    shipped = {
+        found["region"]: replace(calendar_of(found["region"], [found], ()), source=found["source"])
+        for found in overlays
+    }
+    return {SHIPPED_REGION: shipped_calendar(), **shipped}
 
 
 def calendar_of(region: str, notices: Iterable[Mapping[str, Any]], statutory: Iterable[str]) -> CalendarPublished:

@@ -9,23 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import CalendarPublished, Day, closing_time, from_published, local_date
-from infra.rules import shipped_calendar, shipped_rules
+from domain.calendar import closing_time, from_published, local_date
+from infra.rules import shipped_regions, shipped_rules
 
 CN = shipped_rules().calendar
-XIANGXI = from_published(
-    [
-        shipped_calendar(),
-        CalendarPublished(
-            "CN-Xiangxi",
-            "2026-1",
-            date(2026, 12, 28),
-            (Day(date(2026, 9, 20), True, "州庆"), Day(date(2026, 9, 21), True, "州庆")),
-            (),
-            "hypothetical",
-        ),
-    ]
-)
+XIANGXI = from_published(shipped_regions()[region] for region in ("CN", "CN-Xiangxi"))
 
 
 @pytest.mark.parametrize(
