@@ -1,0 +1,281 @@
+"""The JSON forms of answers. Times are RFC 3339 in UTC; codes are English, names beside them Chinese."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.errors import PROBLEM_JSON
+
+Family = Literal["repair", "connection"]
+WindowState = Literal["running", "met", "lapsed", "cancelled"]
+Change = Literal["nearing", "lapsed", "retracted", "escalated"]
+
+
+def documented(**described: str) -> dict[int | str, dict[str, Any]]:
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status.removeprefix("_"): {"description": text, "content": content} for status, text in described.items()}
+
+
+QUERY_ERRORS = documented(
+    _422="bad-parameter",
+    _503="store-unavailable",
+)
+CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")
+COMMAND_ERRORS = documented(
+    _400="not-json, bad-header",
+    _404="no-such-case, no-such-supply-point",
+    _409="an instruction in the wrong state, something taken, or busy",
+    _413="body-too-large, event-too-large",
+    _415="wrong-content-type",
+    _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
+    _503="store-unavailable",
+)
+
+
+class Accepted(BaseModel):
+    """What became of a command: the case, its versions that were written, and the log's position after them."""
+
+    case_id: UUID
+    case_number: str = Field(examples=["BX-2026-000017"])
+    first_version: int
+    last_version: int
+    position: int
+    recorded_at: datetime | None
+
+
+class WindowView(BaseModel):
+    """A running, met, lapsed or cancelled limit. ``lapses`` are those that stand, ``retracted`` fell away."""
+
+    commitment: str = Field(examples=["repair.arrival"])
+    number: int
+    state: WindowState
+    opened_at: datetime
+    due_at: datetime | None
+    tentative: bool
+    met_at: datetime | None
+    on_time: bool | None
+    lapses: int
+    retracted: int
+    standard: str
+    calendar: str | None
+
+
+class TimelineEntry(BaseModel):
+    """One event of a case: what happened, when, when it was recorded, by whom, under which standard and calendar."""
+
+    version: int
+    position: int
+    event_id: UUID
+    type: str = Field(examples=["water.repair.CrewArrived.v1"])
+    fact: str = Field(examples=["CrewArrived"])
+    happened_at: datetime
+    reported_at: datetime | None
+    recorded_at: datetime
+    actor: str
+    role: str
+    channel: str
+    standard: str | None
+    calendar: str | None
+    data: dict[str, Any]
+
+
+class CaseView(BaseModel):
+    """A case as the store has it now. Nobody's particulars are in it."""
+
+    case_id: UUID
+    family: Family
+    case_number: str
+    stage: str
+    open: bool
+    opened_at: datetime
+    version: int
+    kind: str | None = None
+    district: str | None = None
+    zone: str | None = None
+    crew: str | None = None
+    severity: str | None = None
+    reports: int | None = None
+    category: str | None = None
+    supply_points: int | None = None
+    points_on: list[int] | None = None
+    admitted_at: datetime | None = None
+    windows: list[WindowView]
+    timeline: list[TimelineEntry]
+
+
+class CaseRow(BaseModel):
+    """A case in the list; read from Kafka's read model, so a moment behind the store."""
+
+    case_id: UUID
+    family: Family
+    case_number: str
+    kind: str | None
+    category: str | None
+    channel: str
+    district: str | None
+    zone: str | None
+    crew: str | None
+    severity: str | None
+    stage: str
+    open: bool
+    opened_at: datetime
+    supply_points: int
+    points_on: int
+    reports: int
+    flags: int
+    version: int
+    position: int
+
+
+class Cases(BaseModel):
+    """Cases, the latest first."""
+
+    cases: list[CaseRow]
+
+
+class WindowRow(WindowView):
+    """A window with what a board shows of its case."""
+
+    case_id: UUID
+    family: Family
+    case_number: str | None
+    kind: str | None
+    category: str | None
+    district: str | None
+    crew: str | None
+    severity: str | None
+    stage: str | None
+
+
+class Windows(BaseModel):
+    """Windows by due time, the next one first; ``more`` where the limit cut some off."""
+
+    at: datetime
+    windows: list[WindowRow]
+    more: bool
+
+
+class BreachRow(BaseModel):
+    """One change of the breach stream. ``cursor`` is where to go on after it: ``after`` or ``Last-Event-ID``."""
+
+    cursor: str = Field(examples=["0:17,1:12,2:0,3:44"])
+    partition: int
+    position: int
+    event_id: UUID
+    change: Change
+    family: Family
+    case_id: UUID
+    case_number: str | None
+    kind: str | None
+    category: str | None
+    district: str | None
+    crew: str | None
+    commitment: str
+    due_at: datetime | None
+    lapse: int | None
+    rung: str | None
+    notify: list[str]
+    reason: str | None
+    recorded_at: datetime
+
+
+class Breaches(BaseModel):
+    """A page of the breach stream in order of position; go on with ``after=<next>``."""
+
+    breaches: list[BreachRow]
+    next: str
+    more: bool
+
+
+class Tally(BaseModel):
+    """A number of ours beside the published one, where there is one."""
+
+    code: str
+    name: str
+    name_zh: str
+    count: int
+    published: int | None
+
+
+class ConnectionCounts(BaseModel):
+    """Applications, beside the published period."""
+
+    total: int
+    open: int
+    water_on: int
+    by_category: list[Tally]
+    by_channel: list[Tally]
+    published_sum: int
+    published_reported: int
+
+
+class RepairCounts(BaseModel):
+    """Incidents."""
+
+    total: int
+    open: int
+    closed: int
+    reports: int
+    by_severity: dict[str, int]
+
+
+class WindowCounts(BaseModel):
+    """The limits of one commitment."""
+
+    commitment: str
+    running: int
+    met: int
+    met_on_time: int
+    lapsed: int
+    cancelled: int
+    lapses: int
+    retracted: int
+
+
+class Counts(BaseModel):
+    """Live counts."""
+
+    at: datetime
+    connections: ConnectionCounts
+    repairs: RepairCounts
+    windows: list[WindowCounts]
+    lapses_standing: int
+    lapses_retracted: int
+
+
+class Due(BaseModel):
+    """Until when a limit runs, counted as the law counts (民法典 §201, §203)."""
+
+    region: str
+    working_days: int
+    counted_from: date
+    due_on: date
+    due_at: datetime
+    tentative: bool
+    counted: list[date]
+    calendar: str
+    standard: str
+
+
+class Labels(BaseModel):
+    """The Chinese names of codes in the standard in force."""
+
+    standard: str
+    fault_kinds: dict[str, str]
+    applicant_categories: dict[str, str]
+    districts: dict[str, dict[str, str]]
+    channels: list[str]
+    roles: list[str]
+
+
+class DemoFacts(BaseModel):
+    """What is real and what is simulated while the demo runs; empty otherwise."""
+
+    running: bool | None = None
+    clock_factor: float | None = None
+    real: list[dict[str, str]] | None = None
+    simulated: list[dict[str, str]] | None = None

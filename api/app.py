@@ -1,0 +1,80 @@
+"""The HTTP application. Made by ``infra.bootstrap`` or a test; importing this module connects to nothing."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from fastapi import FastAPI
+
+from api import board, breaches, cases, connections, errors, health, pages, reference, repairs
+from api.linger import Linger
+from api.metrics import Figures
+from api.outer import Outer
+from api.pulse import Pulse
+from api.trust import LoopbackOnly
+from infra.service import Service
+
+DESCRIPTION = """
+Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
+moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
+Send `Idempotency-Key` with every command that you may have to repeat. `X-Actor`, `X-Role` and `X-Channel` are taken
+at their word, which is why only this machine may ask.
+"""
+
+
+def create_app(service: Service) -> FastAPI:
+    """The application over a service: its routes, its table of errors, its figures. Holds nothing else open."""
+    app = FastAPI(
+        title="通水 tongshui",
+        version=_version(),
+        description=DESCRIPTION.strip(),
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        # The framework's own records would carry exceptions' words; ours are in api.outer.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    app.state.service = service
+    app.state.pulse = Pulse(lambda: breaches.heads(service))
+    app.state.figures = Figures(lambda: health.status_of(service))
+    for router in (repairs, connections, cases, board, breaches, reference, health, pages):
+        app.include_router(router.router)
+    app.mount("/static", pages.assets())
+    errors.install(app)
+    app.add_middleware(LoopbackOnly)
+    app.add_middleware(Outer, figures=app.state.figures)
+    app.add_middleware(Linger)
+    _describe_problem(app)
+    return app
+
+
+def _describe_problem(app: FastAPI) -> None:
+    """Put the form of errors, which no route returns itself, into the OpenAPI document; drop the framework's own."""
+    made = app.openapi
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            document = made()
+            schemas = document["components"]["schemas"]
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(name, None)
+            problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(problem.pop("$defs", {}))
+            schemas["Problem"] = problem
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _version() -> str:
+    try:
+        return version("tongshui")
+    except PackageNotFoundError:
+        return "0"

@@ -1,0 +1,195 @@
+"""Cases: one from the store with its timeline, many from the read model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from api.answers import (
+    CASE_ERRORS,
+    QUERY_ERRORS,
+    CaseRow,
+    Cases,
+    CaseView,
+    Family,
+    TimelineEntry,
+    WindowState,
+    WindowView,
+)
+from api.edge import CaseId, Limit, ServiceDep
+from api.strict import StrictRoute
+from domain import kinds
+from domain.connection import Connection
+from domain.refusals import Refusal
+from domain.repair import Repair
+from domain.windows import Ledger, OnRecord
+from infra.service import Service
+from infra.sql import sql
+from infra.store.commands import Stream
+
+router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
+
+KINDS = {kind.family: kind for kind in (kinds.REPAIR, kinds.CONNECTION)}
+
+
+@router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS)
+def cases(
+    service: ServiceDep,
+    kind: Annotated[Family | None, Query(description="only this kind of case")] = None,
+    is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
+    number: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{1,40}$", description="the case's number")] = None,
+    limit: Limit = 100,
+) -> Cases:
+    wanted = {"family": kind, "open": is_open, "number": number, "limit": limit}
+    with service.connection() as connection:
+        rows = connection.execute(sql("list_cases"), wanted).fetchall()
+    return Cases(cases=[CaseRow.model_validate(row) for row in rows])
+
+
+@router.get("/{case_id}", summary="A case with its windows and its timeline", responses=CASE_ERRORS)
+def case(case_id: CaseId, service: ServiceDep) -> CaseView:
+    family, state, events = _load(service, case_id)
+    return CaseView(
+        case_id=case_id,
+        family=family,
+        case_number=state.number,
+        version=events[-1]["caseversion"],
+        windows=windows_on_record(state.ledger),
+        timeline=[timeline_entry(event) for event in events],
+        **(_repair(state) if isinstance(state, Repair) else _connection(state)),
+    )
+
+
+def _load(service: Service, case_id: UUID) -> tuple[Family, Repair | Connection, list[dict[str, Any]]]:
+    """The case, whichever kind it is of. Refuses ``no-such-case``, also for streams that are no cases."""
+    state, events = service.load(Stream(kinds.REPAIR, case_id))
+    if events and family_of(events[0]["type"]) == "connection":
+        state, events = service.load(Stream(kinds.CONNECTION, case_id))
+    if isinstance(state, Repair):
+        return "repair", state, events
+    if isinstance(state, Connection):
+        return "connection", state, events
+    raise Refusal(
+        "no-such-case",
+        found="no case with this id",
+        needed="the id of a case",
+        next_step="look the case up by its number at /api/v1/cases?number=…",
+        next_step_zh="请按编号在 /api/v1/cases?number=… 查询",
+    )
+
+
+def family_of(type_name: str) -> str:
+    """``repair`` of ``water.repair.CrewArrived.v1``."""
+    return type_name.split(".")[1]
+
+
+# ---- shapes
+
+
+def _repair(case: Repair) -> dict[str, Any]:
+    return {
+        "stage": repair_stage(case),
+        "open": not case.closed,
+        "opened_at": min(case.reports).at,
+        "kind": case.kind,
+        "district": case.district,
+        "zone": case.zone,
+        "crew": case.crew,
+        "severity": case.severity,
+        "reports": len(case.reports),
+    }
+
+
+def repair_stage(case: Repair) -> str:
+    """How far the incident has come: the furthest step that is on record, in whatever order they came in."""
+    steps = (
+        (case.closed, "closed"),
+        (bool(case.restored), "restored"),
+        (bool(case.completed), "completed"),
+        (bool(case.assessed), "assessed"),
+        (bool(case.arrived), "on_site"),
+        (bool(case.acknowledged), "acknowledged"),
+        (case.crew is not None, "dispatched"),
+    )
+    return next((stage for reached, stage in steps if reached), "reported")
+
+
+def _connection(case: Connection) -> dict[str, Any]:
+    return {
+        "stage": connection_stage(case),
+        "open": not case.all_on,
+        "opened_at": case.received_at,
+        "category": case.category,
+        "supply_points": case.supply_points,
+        "points_on": sorted(case.on),
+        "admitted_at": case.admitted[0] if case.admitted else None,
+    }
+
+
+def connection_stage(case: Connection) -> str:
+    """How far the application has come."""
+    if case.all_on:
+        return "water_on"
+    if case.on:
+        return "partly_on"
+    return "received" if case.admitted is None else "admitted"
+
+
+def windows_on_record(ledger: Ledger) -> list[WindowView]:
+    """The verdicts on record, one window for each commitment."""
+    return [_window(commitment, window) for commitment, window in ledger.items()]
+
+
+def _window(commitment: str, window: OnRecord) -> WindowView:
+    standing = len(window.lapses)
+    return WindowView(
+        commitment=commitment,
+        number=window.number,
+        state=_state(window),
+        opened_at=window.opened_at,
+        due_at=window.due_at,
+        tentative=window.tentative,
+        met_at=window.met_at,
+        on_time=None if window.met_at is None or window.due_at is None else window.met_at <= window.due_at,
+        lapses=standing,
+        retracted=window.lapse_count - standing,
+        standard=window.standard,
+        calendar=window.calendar,
+    )
+
+
+def _state(window: OnRecord) -> WindowState:
+    if window.cancelled:
+        return "cancelled"
+    if window.met_at is not None:
+        return "met"
+    return "lapsed" if window.due_at in window.lapses else "running"
+
+
+def timeline_entry(event: dict[str, Any]) -> TimelineEntry:
+    """One stored CloudEvent as an auditor reads it."""
+    data = event["data"]
+    basis = data.get("basis") or data
+    return TimelineEntry(
+        version=event["caseversion"],
+        position=event["position"],
+        event_id=event["id"],
+        type=event["type"],
+        fact=event["type"].split(".")[2],
+        happened_at=_at(event["time"]),
+        reported_at=_at(event["reportedat"]) if event.get("reportedat") else None,
+        recorded_at=_at(event["recordedat"]),
+        actor=event["actor"],
+        role=event["role"],
+        channel=event["channel"],
+        standard=basis.get("standard"),
+        calendar=basis.get("calendar"),
+        data=data,
+    )
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)

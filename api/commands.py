@@ -1,0 +1,285 @@
+"""From a request to one command. Every builder is pure but for the ids it mints: they are made at this edge."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID, uuid4, uuid5
+
+from fastapi import Response
+from starlette.concurrency import run_in_threadpool
+
+from api import bodies
+from api.answers import Accepted
+from api.caller import Caller
+from domain import connection, kinds, repair, usage
+from domain.facts import Fact, Stated
+from domain.kinds import Kind
+from domain.repair import Told
+from domain.subjects import Subject
+from domain.usage import MeterDetails
+from infra.rules import NAMESPACE, meter_stream
+from infra.service import Service
+from infra.store.commands import Command, NewSubject, Said, Sight, Stream
+
+REPAIR_NUMBERS = "BX"
+"""报修"""
+CONNECTION_NUMBERS = "BZ"
+"""报装"""
+
+
+class Order:
+    """A command, and the number of its case: noted when it is decided, since a receipt names the id only."""
+
+    def __init__(
+        self,
+        case: Stream,
+        caller: Caller,
+        decide: Callable[[Sight], Sequence[Said]],
+        *,
+        others: tuple[Stream, ...] = (),
+        subject: NewSubject | None = None,
+        number: str | None = None,
+    ) -> None:
+        self.number = number
+
+        def noting(sight: Sight) -> Sequence[Said]:
+            said = decide(sight)
+            known = sight.of(case)
+            if known is not None:
+                self.number = known.number
+            return said
+
+        self.command = Command(case, caller.stamp, noting, others, caller.key, subject)
+
+
+async def carry_out(service: Service, order: Order, response: Response, *, creates: bool = False) -> Accepted:
+    """Run the order and shape its answer. Raises what ``Service.submit`` says; the table of errors answers it."""
+    # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
+    receipt = await asyncio.shield(asyncio.wrap_future(service.submit(order.command)))
+    number = order.number
+    if receipt.replayed or number is None:
+        state, _ = await run_in_threadpool(service.load, Stream(order.command.case.kind, receipt.case_id))
+        number = state.number
+    if receipt.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    if creates:
+        response.headers["Location"] = f"/api/v1/cases/{receipt.case_id}"
+    return Accepted(
+        case_id=receipt.case_id,
+        case_number=number,
+        first_version=receipt.first_version,
+        last_version=receipt.last_version,
+        position=receipt.position,
+        recorded_at=receipt.recorded_at,
+    )
+
+
+# ---- ids
+
+
+def new_case(kind: Kind, caller: Caller) -> Stream:
+    """A new case; under an idempotency key its id follows from the key, so a retried creation is the same case."""
+    if caller.key is None:
+        return Stream(kind, uuid4())
+    return Stream(kind, uuid5(NAMESPACE, f"case:{caller.key.scope}\n{caller.key.key}"))
+
+
+def meter_number(number: str) -> str:
+    """A meter's number as its stream is named by."""
+    return number.strip().upper()
+
+
+# ---- repairs
+
+
+def report_fault(caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime) -> Order:
+    """A new incident."""
+    case = new_case(kinds.REPAIR, caller)
+    subject = _reporter(body.reporter)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = Told(happened_at, sight.at, caller.stamp.channel, sight.standard)
+        fact = repair.report_fault(
+            sight.of(case),
+            told,
+            case_number=number,
+            kind=body.kind,
+            district_code=body.district,
+            subject=_named(subject),
+        )
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide, subject=subject, number=number)
+
+
+def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happened_at: datetime) -> Order:
+    """A further report of an incident."""
+    subject = _reporter(body.reporter)
+    return _from_the_field(
+        caller,
+        case_id,
+        happened_at,
+        lambda case, told: repair.link_report(case, told, subject=_named(subject)),
+        subject=subject,
+    )
+
+
+def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch) -> Order:
+    """Send a crew."""
+    return _instruction(caller, case_id, lambda case: repair.dispatch(case, crew=body.crew))
+
+
+def acknowledge(caller: Caller, case_id: UUID, body: bodies.Acknowledgement, happened_at: datetime) -> Order:
+    """The crew confirms."""
+    return _from_the_field(
+        caller, case_id, happened_at, lambda case, told: repair.acknowledge(case, told, crew=body.crew)
+    )
+
+
+def arrive(caller: Caller, case_id: UUID, body: bodies.Arrival, happened_at: datetime) -> Order:
+    """The crew is on site."""
+    evidence = _evidence(body.evidence) if body.evidence is not None else None
+    return _from_the_field(
+        caller, case_id, happened_at, lambda case, told: repair.arrive(case, told, crew=body.crew, evidence=evidence)
+    )
+
+
+def _evidence(proof: bodies.Evidence) -> repair.ArrivalEvidence:
+    return repair.ArrivalEvidence(proof.inside_geofence, proof.distance_m, proof.accuracy_m, proof.photo_digest)
+
+
+def assess(caller: Caller, case_id: UUID, body: bodies.Assessment, happened_at: datetime) -> Order:
+    """Class the repair."""
+    return _from_the_field(
+        caller,
+        case_id,
+        happened_at,
+        lambda case, told: repair.assess(case, told, severity=body.severity, reason=body.reason),
+    )
+
+
+def complete(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
+    """The repair is done."""
+    return _from_the_field(caller, case_id, happened_at, repair.complete)
+
+
+def restore_water(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
+    """Water flows again."""
+    return _from_the_field(caller, case_id, happened_at, repair.restore_water)
+
+
+def close(caller: Caller, case_id: UUID) -> Order:
+    """Close the file."""
+    return _instruction(caller, case_id, repair.close)
+
+
+def _from_the_field(
+    caller: Caller,
+    case_id: UUID,
+    happened_at: datetime,
+    say: Callable[[repair.Repair | None, Told], Fact],
+    *,
+    subject: NewSubject | None = None,
+) -> Order:
+    case = Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = Told(happened_at, sight.at, caller.stamp.channel, sight.standard)
+        return [(case, Stated(say(_repair(sight, case), told), happened_at))]
+
+    return Order(case, caller, decide, subject=subject)
+
+
+def _instruction(caller: Caller, case_id: UUID, say: Callable[[repair.Repair | None], Fact]) -> Order:
+    case = Stream(kinds.REPAIR, case_id)
+    return Order(case, caller, lambda sight: [(case, Stated(say(_repair(sight, case)), sight.at))])
+
+
+def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
+    state: repair.Repair | None = sight.of(case)
+    return state
+
+
+# ---- connections
+
+
+def receive(caller: Caller, body: bodies.Application, *, number: str, happened_at: datetime) -> Order:
+    """A new application."""
+    case = new_case(kinds.CONNECTION, caller)
+    subject = NewSubject(uuid4(), 1, _particulars(body.applicant))
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        fact = connection.receive(
+            sight.of(case),
+            case_number=number,
+            category=body.category,
+            supply_points=body.supply_points,
+            subject=_named(subject),
+            happened_at=happened_at,
+            at=sight.at,
+            standard=sight.standard,
+        )
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide, subject=subject, number=number)
+
+
+def admit(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
+    """Admit an application."""
+    case = Stream(kinds.CONNECTION, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        fact = connection.admit(sight.of(case), happened_at=happened_at, at=sight.at, standard=sight.standard)
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide)
+
+
+def turn_water_on(caller: Caller, case_id: UUID, point: int, body: bodies.WaterOn, happened_at: datetime) -> Order:
+    """Water on at one supply point; case and meter change together or not at all."""
+    case = Stream(kinds.CONNECTION, case_id)
+    details = _meter(body.meter)
+    meter = meter_stream(details.number)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        on = connection.turn_water_on(
+            sight.of(case),
+            point=point,
+            meter=details,
+            happened_at=happened_at,
+            at=sight.at,
+            standard=sight.standard,
+        )
+        in_service = usage.put_into_service(sight.of(meter), number=details.number, case_id=case_id, point=point)
+        return [(case, Stated(on, happened_at)), (meter, Stated(in_service, happened_at))]
+
+    return Order(case, caller, decide, others=(meter,))
+
+
+def _meter(body: bodies.MeterBody) -> MeterDetails:
+    return MeterDetails(
+        number=meter_number(body.number),
+        body_code=body.body_code.strip(),
+        dn_mm=body.dn_mm,
+        verified_on=body.verified_on,
+        expires_on=body.expires_on,
+        initial_reading_m3=body.initial_reading_m3,
+        dial_max_m3=body.dial_max_m3,
+    )
+
+
+# ---- subjects
+
+
+def _reporter(reporter: bodies.Reporter) -> NewSubject:
+    return NewSubject(uuid4(), 1, _particulars(reporter))
+
+
+def _particulars(person: bodies.Reporter | bodies.Applicant) -> dict[str, str]:
+    return person.model_dump(exclude_none=True)
+
+
+def _named(subject: NewSubject) -> Subject:
+    return Subject(subject.id, subject.revision)

@@ -1,0 +1,21 @@
+"""What every route reaches the service by."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Path, Query, Request
+
+from infra.service import Service
+
+
+def the_service(request: Request) -> Service:
+    """The service that the application was made with."""
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(the_service)]
+CaseId = Annotated[UUID, Path(description="the case's id")]
+Limit = Annotated[int, Query(ge=1, le=500, description="at most so many rows")]

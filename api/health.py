@@ -1,0 +1,119 @@
+"""Is it well: /healthz for machines and for the page, /metrics for Prometheus."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+
+from api.answers import documented
+from api.edge import ServiceDep
+from api.strict import StrictRoute
+from infra.service import Service
+from infra.status import Process, Reader, Relay, Status, collect
+
+router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)
+
+
+class Part(BaseModel):
+    """The processes of one name: how many beat, and the youngest beat's age. One that was restarted counts once."""
+
+    name: str
+    alive: int
+    up: bool
+    beat_age_s: float
+
+
+class ReaderHealth(BaseModel):
+    """A reader over all its partitions; ``lag`` is the largest distance to what is acknowledged on Kafka."""
+
+    name: str
+    lag: int
+
+
+class RelayHealth(BaseModel):
+    """The relay: ``lag`` events are in the store and not known to be on Kafka."""
+
+    all_out: int
+    lag: int
+    tails_lost: int
+    refills: int
+    last_error: str | None
+
+
+class Health(BaseModel):
+    """The store answers, and so far everything else has come."""
+
+    status: str
+    service_time: datetime
+    clock_factor: float
+    head_position: int
+    recorded_at: datetime | None
+    relay: RelayHealth | None
+    readers: list[ReaderHealth]
+    parts: list[Part]
+
+
+@router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable"))
+def healthz(service: ServiceDep, response: Response) -> Health:
+    response.headers["Cache-Control"] = "no-store"
+    return health(status_of(service, figures=False), service.clock.now())
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+def metrics(request: Request) -> Response:
+    return Response(generate_latest(request.app.state.figures.registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def status_of(service: Service, *, figures: bool = True) -> Status:
+    """The status by the service's own database."""
+    with service.connection() as connection:
+        return collect(connection, service.settings, figures=figures)
+
+
+def health(status: Status, now: datetime) -> Health:
+    """What is shown of a status."""
+    return Health(
+        status="ok",
+        service_time=now,
+        clock_factor=status.clock_factor,
+        head_position=status.head.position,
+        recorded_at=status.head.recorded_at,
+        relay=_relay(status.relay) if status.relay is not None else None,
+        readers=_by_name(status.readers),
+        parts=_parts(status.processes),
+    )
+
+
+def _parts(processes: tuple[Process, ...]) -> list[Part]:
+    by_name: dict[str, list[Process]] = {}
+    for process in processes:
+        by_name.setdefault(process.name, []).append(process)
+    return [
+        Part(
+            name=name,
+            alive=sum(process.up for process in same),
+            up=any(process.up for process in same),
+            beat_age_s=round(min(process.beat_age_s for process in same), 1),
+        )
+        for name, same in sorted(by_name.items())
+    ]
+
+
+def _relay(relay: Relay) -> RelayHealth:
+    return RelayHealth(
+        all_out=relay.all_out,
+        lag=relay.lag,
+        tails_lost=relay.tails_lost,
+        refills=relay.refills,
+        last_error=relay.last_error and relay.last_error.splitlines()[0][:200],
+    )
+
+
+def _by_name(readers: tuple[Reader, ...]) -> list[ReaderHealth]:
+    lags: dict[str, int] = {}
+    for reader in readers:
+        lags[reader.reader] = max(lags.get(reader.reader, 0), reader.lag)
+    return [ReaderHealth(name=name, lag=lag) for name, lag in sorted(lags.items())]

@@ -1,0 +1,151 @@
+"""Figures for Prometheus: what PostgreSQL knows, asked at scrape, and what this process counts itself."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from infra.status import Status
+
+log = logging.getLogger(__name__)
+
+LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+UNMATCHED = "(no such path)"
+
+
+class Figures:
+    """One process's registry. Labels are bounded: route templates, methods, and codes of our own."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "tongshui_http_requests",
+            "Requests by route, method, status and outcome (an error's code, or ok)",
+            ("route", "method", "status", "outcome"),
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "tongshui_http_request_seconds",
+            "From the request's first byte to the answer's last; streams are left out",
+            ("route", "method"),
+            buckets=LATENCY_SECONDS,
+            registry=self.registry,
+        )
+        self.registry.register(StatusCollector(status))
+
+    def request(self, route: str, method: str, status: int, outcome: str, seconds: float | None) -> None:
+        """Count a request that was answered; ``seconds`` None: it was a stream."""
+        self._requests.labels(route, method, str(status), outcome).inc()
+        if seconds is not None:
+            self._seconds.labels(route, method).observe(seconds)
+
+
+class StatusCollector(Collector):
+    """Asks for the status at every scrape. Without PostgreSQL only ``tongshui_store_up 0`` is said."""
+
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
+
+    def describe(self) -> list[Metric]:
+        """Nothing: registering must not connect to anything."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        try:
+            status = self._status()
+        except psycopg.Error as error:
+            log.warning("no figures from the store: %s", type(error).__name__)
+            yield gauge("tongshui_store_up", "Whether PostgreSQL answers", 0)
+            return
+        yield gauge("tongshui_store_up", "Whether PostgreSQL answers", 1)
+        yield from families(status)
+
+
+def families(status: Status) -> Iterator[Metric]:
+    """Every figure of a status."""
+    yield gauge("tongshui_log_head_position", "Position of the newest event in the store", status.head.position)
+    yield gauge("tongshui_clock_factor", "Seconds of service time in a real second", status.clock_factor)
+    yield from _relay(status)
+    readers = ("schema", "reader", "build", "topic", "partition")
+    yield labelled(
+        GaugeMetricFamily("tongshui_reader_position", "Position up to which a reader has read", labels=readers),
+        [((r.schema, r.reader, r.build, r.topic, r.partition), r.position) for r in status.readers],
+    )
+    yield labelled(
+        GaugeMetricFamily("tongshui_reader_lag_positions", "Distance to what is acknowledged there", labels=readers),
+        [((r.schema, r.reader, r.build, r.topic, r.partition), r.lag) for r in status.readers],
+    )
+    yield from _promises(status)
+    yield labelled(
+        CounterMetricFamily("tongshui_dead_letters", "Records a reader could not read", labels=("reader",)),
+        [((reader,), letters) for reader, letters in status.dead_letters.items()],
+    )
+    yield labelled(
+        GaugeMetricFamily(
+            "tongshui_process_beat_age_seconds", "Since a process's last sign of life", labels=("name", "pid")
+        ),
+        [((p.name, p.pid), p.beat_age_s) for p in status.processes],
+    )
+
+
+def _relay(status: Status) -> Iterator[Metric]:
+    relay = status.relay
+    if relay is None:
+        return
+    yield gauge("tongshui_relay_all_out_position", "Everything up to here is on Kafka", relay.all_out)
+    yield gauge("tongshui_relay_lag_events", "Events in the store that are not known to be on Kafka", relay.lag)
+    yield gauge("tongshui_relay_epoch", "How often the relay was taken over", relay.epoch)
+    yield counter("tongshui_relay_sessions", "Sessions of the relay", relay.sessions)
+    yield counter("tongshui_relay_tails_lost", "Log tails that Kafka lost and the relay noticed", relay.tails_lost)
+    yield counter("tongshui_relay_foreign_records", "Records in our topics that are not ours", relay.foreign_records)
+    yield counter("tongshui_relay_refills", "Topics filled again from the store", relay.refills)
+
+
+def _promises(status: Status) -> Iterator[Metric]:
+    by = ("commitment",)
+    yield labelled(
+        GaugeMetricFamily("tongshui_windows_running", "Limits that run", labels=by),
+        [((p.commitment,), p.running) for p in status.promises],
+    )
+    yield labelled(
+        CounterMetricFamily("tongshui_lapses", "Limits that ran out unmet", labels=by),
+        [((p.commitment,), p.lapses) for p in status.promises],
+    )
+    yield labelled(
+        CounterMetricFamily("tongshui_retractions", "Lapses that fell away later", labels=by),
+        [((p.commitment,), p.retractions) for p in status.promises],
+    )
+    late = status.lateness
+    if late is not None:
+        yield labelled(
+            GaugeMetricFamily(
+                "tongshui_lapse_lateness_milliseconds",
+                "Real time from a limit's end to its lapse on record, over the last 1000 lapses",
+                labels=("quantile",),
+            ),
+            [(("0.5",), late.p50_ms), (("0.99",), late.p99_ms), (("1",), late.max_ms)],
+        )
+
+
+def gauge(name: str, text: str, value: float) -> Metric:
+    """A figure that goes up and down."""
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def counter(name: str, text: str, value: float) -> Metric:
+    """A figure that only grows."""
+    return CounterMetricFamily(name, text, value=value)
+
+
+def labelled(family: Any, samples: list[tuple[tuple[Any, ...], float]]) -> Metric:
+    """A family with its samples; labels become texts."""
+    for labels, value in samples:
+        family.add_metric([str(label) for label in labels], value)
+    metric: Metric = family
+    return metric

@@ -1,0 +1,145 @@
+"""The published description of the API: complete, readable without us, and what the answers really look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from tests.api_world import METER, Client, FakeService, app_over, application, fault
+
+COMMANDS = {
+    "/api/v1/repairs": 201,
+    "/api/v1/repairs/{case_id}/reports": 200,
+    "/api/v1/repairs/{case_id}/dispatch": 200,
+    "/api/v1/repairs/{case_id}/acknowledgement": 200,
+    "/api/v1/repairs/{case_id}/arrival": 200,
+    "/api/v1/repairs/{case_id}/assessment": 200,
+    "/api/v1/repairs/{case_id}/completion": 200,
+    "/api/v1/repairs/{case_id}/restoration": 200,
+    "/api/v1/repairs/{case_id}/closure": 200,
+    "/api/v1/connections": 201,
+    "/api/v1/connections/{case_id}/admission": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/water-on": 200,
+}
+QUERIES = (
+    "/api/v1/cases",
+    "/api/v1/cases/{case_id}",
+    "/api/v1/windows",
+    "/api/v1/counts",
+    "/api/v1/breaches",
+    "/api/v1/breaches/stream",
+    "/api/v1/due",
+    "/api/v1/labels",
+    "/api/v1/demo",
+    "/healthz",
+    "/metrics",
+)
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client(app_over(FakeService()))
+
+
+@pytest.fixture(scope="module")
+def document(client: Client) -> dict[str, Any]:
+    described: dict[str, Any] = client.get("/openapi.json").json()
+    return described
+
+
+def schema(document: dict[str, Any], name: str) -> dict[str, Any]:
+    """A named schema with everything that it refers to."""
+    return {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+
+
+def answered_with(document: dict[str, Any], path: str, method: str, status: int) -> dict[str, Any]:
+    """The schema of an operation's answer."""
+    content = document["paths"][path][method]["responses"][str(status)]["content"]
+    described: dict[str, Any] = {**content["application/json"]["schema"], "components": document["components"]}
+    return described
+
+
+def fits(value: object, described: dict[str, Any]) -> None:
+    jsonschema.Draft202012Validator(described, format_checker=jsonschema.FormatChecker()).validate(value)
+
+
+def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES}
+    operations = [each for path in document["paths"].values() for each in path.values()]
+    assert len({each["operationId"] for each in operations}) == len(operations)
+    assert all(each["summary"] for each in operations)
+
+
+@pytest.mark.parametrize(("path", "status"), COMMANDS.items())
+def test_every_command_describes_body_headers_answer_and_errors(
+    document: dict[str, Any], path: str, status: int
+) -> None:
+    operation = document["paths"][path]["post"]
+    assert operation["requestBody"]["required"] is True
+    body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+    assert document["components"]["schemas"][body]["additionalProperties"] is False
+    headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+    assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "Idempotency-Key"}
+    assert set(operation["responses"]) == {str(status), "400", "404", "409", "413", "415", "422", "503"}
+    for code, answer in operation["responses"].items():
+        if not code.startswith("2"):
+            described = answer["content"]["application/problem+json"]["schema"]
+            assert described == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    jsonschema.Draft202012Validator.check_schema({"$defs": schemas})
+
+    def references(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+            return own + [ref for each in value.values() for ref in references(each)]
+        return [ref for each in value for ref in references(each)] if isinstance(value, list) else []
+
+    for reference in references(document):
+        assert reference.removeprefix("#/components/schemas/") in schemas, reference
+
+
+def test_examples_fit_their_own_schemas(document: dict[str, Any]) -> None:
+    for name, body in (("FaultReport", fault()), ("Application", application()), ("WaterOn", {"meter": METER})):
+        fits(body, schema(document, name))
+    with pytest.raises(jsonschema.ValidationError):
+        fits(fault(colour="blue"), schema(document, "FaultReport"))
+    with pytest.raises(jsonschema.ValidationError):
+        fits({"meter": METER | {"initial_reading_m3": 0}}, schema(document, "WaterOn"))
+
+
+def test_answers_are_what_is_described(client: Client, document: dict[str, Any]) -> None:
+    accepted = client.post("/api/v1/repairs", fault()).json()
+    fits(accepted, answered_with(document, "/api/v1/repairs", "post", 201))
+    case_id = accepted["case_id"]
+    dispatched = client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}).json()
+    fits(dispatched, answered_with(document, "/api/v1/repairs/{case_id}/dispatch", "post", 200))
+    received = client.post("/api/v1/connections", application()).json()
+    client.post(f"/api/v1/connections/{received['case_id']}/admission")
+    for each in (case_id, received["case_id"]):
+        shown = client.get(f"/api/v1/cases/{each}").json()
+        fits(shown, answered_with(document, "/api/v1/cases/{case_id}", "get", 200))
+    for path in ("cases", "windows", "counts", "breaches", "labels", "demo"):
+        fits(client.get(f"/api/v1/{path}").json(), answered_with(document, f"/api/v1/{path}", "get", 200))
+    due = client.get("/api/v1/due?from=2026-02-13").json()
+    fits(due, answered_with(document, "/api/v1/due", "get", 200))
+
+
+def test_errors_are_what_is_described(client: Client, document: dict[str, Any]) -> None:
+    for answer in (
+        client.get("/nowhere"),
+        client.raw("/api/v1/repairs", b"{"),
+        client.post("/api/v1/repairs", fault(colour="blue")),
+        client.post("/api/v1/repairs", fault(), headers={"X-Role": "king"}),
+        client.get("/api/v1/cases?limit=0"),
+    ):
+        fits(answer.json(), schema(document, "Problem"))
+
+
+def test_the_framework_s_own_error_form_is_not_described(document: dict[str, Any]) -> None:
+    assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])

@@ -1,0 +1,473 @@
+"""What the edge turns away: each with a stable code, in two languages, with nothing written and nobody named."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from eventsourcing.persistence import InterfaceError
+from starlette.types import Message
+
+from api import linger
+from api.errors import MEANINGS, PROBLEM_JSON
+from api.linger import LINGER_BYTES
+from api.strict import BODY_LIMIT_BYTES
+from domain.refusals import Refusal
+from infra.store.commands import BusyError, StoreUnavailableError
+from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def client(service: FakeService) -> Client:
+    return Client(app_over(service))
+
+
+def problem(answer: Any) -> dict[str, Any]:
+    """The problem of an answer, after looking at the form that all of them have."""
+    body: dict[str, Any] = answer.json()
+    assert answer.headers["content-type"] == PROBLEM_JSON
+    assert body["type"] == f"urn:tongshui:error:{body['code']}"
+    assert body["status"] == answer.status_code == MEANINGS[body["code"]].status
+    for name in ("title", "detail", "detail_zh", "found", "needed", "next_step", "next_step_zh"):
+        assert body[name], name
+    assert re.search("[一-鿿]", body["detail_zh"])
+    assert re.search("[一-鿿]", body["next_step_zh"])
+    return body
+
+
+# ---- bodies
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "not-json"),
+        (b"{nope", "not-json"),
+        (b"{} {}", "not-json"),
+        (b'{"reporter": {"phone": "\xff"}}', "not-json"),
+        (b'{"kind": "leak", "kind": "burst"}', "not-json"),
+        (b'{"supply_points": NaN}', "not-json"),
+        (b'{"supply_points": -Infinity}', "not-json"),
+        (b'{"supply_points": ' + b"9" * 6_000 + b"}", "not-json"),
+        (b"[" * 30_000, "not-json"),
+        (b"\xef\xbb\xbf{}", "not-json"),
+        (b"[]", "bad-body"),
+        (b"null", "bad-body"),
+        (b'"text"', "bad-body"),
+        (b"{}", "bad-body"),
+    ],
+)
+def test_what_is_no_json_object_is_refused(client: Client, service: FakeService, content: bytes, code: str) -> None:
+    assert problem(client.raw("/api/v1/repairs", content))["code"] == code
+    assert service.commands == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"colour": "blue"}, "colour"),
+        ({"kind": 7}, "kind"),
+        ({"kind": "Leak in the kitchen of Mrs Li"}, "kind"),
+        ({"kind": None}, "kind"),
+        ({"district": "人民北路"}, "district"),
+        ({"district": "a" * 65}, "district"),
+        ({"reporter": "张三"}, "reporter"),
+        ({"reporter": {}}, "reporter.phone"),
+        ({"reporter": REPORTER | {"wechat": "x"}}, "reporter.wechat"),
+        ({"reporter": REPORTER | {"phone": "call me"}}, "reporter.phone"),
+        ({"reporter": REPORTER | {"phone": "1" * 30}}, "reporter.phone"),
+        ({"reporter": REPORTER | {"phone": 13812345678}}, "reporter.phone"),
+        ({"reporter": REPORTER | {"name": "   "}}, "reporter.name"),
+        ({"reporter": REPORTER | {"name": "张" * 81}}, "reporter.name"),
+        ({"reporter": REPORTER | {"name": "张\x00三"}}, "reporter.name"),
+        ({"reporter": REPORTER | {"name": "张\u202e三"}}, "reporter.name"),
+        ({"reporter": REPORTER | {"address": "1 号\n2 栋"}}, "reporter.address"),
+        ({"reporter": REPORTER | {"address": "\ud800"}}, "reporter.address"),
+        ({"happened_at": "yesterday"}, "happened_at"),
+        ({"happened_at": 1_757_984_400}, "happened_at"),
+        ({"happened_at": "2026-02-30T09:00:00Z"}, "happened_at"),
+        ({"happened_at": "2026-02-13T09:00:00+99:00"}, "happened_at"),
+        ({"happened_at": "0001-01-01T00:00:00+14:00"}, "happened_at"),
+        ({"happened_at": "9999-12-31T23:59:59-12:00"}, "happened_at"),
+    ],
+)
+def test_a_bad_field_is_named(client: Client, service: FakeService, changes: dict[str, Any], field: str) -> None:
+    body = problem(client.raw("/api/v1/repairs", json.dumps(fault(**changes)).encode()))
+    assert body["code"] == "bad-body"
+    assert field in {each["field"] for each in body["fields"]}
+    assert field in body["found"]
+    assert service.commands == []
+
+
+def test_a_time_without_an_offset_has_its_own_code(client: Client, service: FakeService) -> None:
+    body = problem(client.post("/api/v1/repairs", fault(happened_at="2026-09-16T08:50:00")))
+    assert (body["code"], body["fields"][0]["field"]) == ("naive-time", "happened_at")
+    assert service.commands == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"number": "a b"},
+        {"number": ""},
+        {"number": "J" * 40},
+        {"dn_mm": 0},
+        {"dn_mm": 15.0},
+        {"dn_mm": "15"},
+        {"dn_mm": True},
+        {"verified_on": "2026-2-3"},
+        {"verified_on": "2026-02-30"},
+        {"initial_reading_m3": 0},
+        {"initial_reading_m3": "-1"},
+        {"initial_reading_m3": "1e3"},
+        {"initial_reading_m3": "0.0001"},
+        {"initial_reading_m3": "100000"},
+        {"dial_max_m3": 10**12},
+    ],
+)
+def test_a_bad_meter_is_refused(client: Client, service: FakeService, changes: dict[str, Any]) -> None:
+    answer = client.post(f"/api/v1/connections/{uuid4()}/supply-points/1/water-on", {"meter": METER | changes})
+    assert problem(answer)["code"] == "bad-body"
+    assert service.commands == []
+
+
+@pytest.mark.parametrize("severity", ["tiny", "SMALL", None, 1])
+def test_a_class_that_does_not_exist_is_refused(client: Client, severity: object) -> None:
+    body = {"severity": severity, "reason": "valve"}
+    answer = client.post(f"/api/v1/repairs/{uuid4()}/assessment", body)
+    assert problem(answer)["fields"][0]["field"] == "severity"
+
+
+@pytest.mark.parametrize("reason", ["张三 13812345678 的水表", "call 13812345678", "张三家", "", "-", "x" * 81, "a\nb"])
+def test_a_reason_is_a_code_because_free_text_may_name_somebody(client: Client, reason: str) -> None:
+    body = {"severity": "small", "reason": reason}
+    answer = problem(client.post(f"/api/v1/repairs/{uuid4()}/assessment", body))
+    assert answer["fields"][0]["field"] == "reason"
+    assert "13812345678" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "text/json", ""]
+)
+def test_another_content_type_is_refused(client: Client, service: FakeService, content_type: str) -> None:
+    answer = client.raw("/api/v1/repairs", json.dumps(fault()).encode(), content_type)
+    assert problem(answer)["code"] == "wrong-content-type"
+    assert service.commands == []
+
+
+def test_json_in_utf8_may_say_so(client: Client) -> None:
+    content = json.dumps(fault(), ensure_ascii=False).encode()
+    assert client.raw("/api/v1/repairs", content, "application/json; charset=utf-8").status_code == 201
+
+
+# ---- size
+
+
+def test_a_large_body_is_refused_by_what_it_declares_before_any_of_it_is_read(client: Client) -> None:
+    answered = asyncio.run(send_in_chunks(client, chunks=640, declared=640 * CHUNK))
+    assert (answered.status, answered.read_before) == (413, 0)
+    assert answered.read == 640, "the rest is thrown away, so that the answer arrives"
+
+
+def test_a_large_body_of_unknown_length_is_refused_where_the_limit_is_passed(client: Client) -> None:
+    answered = asyncio.run(send_in_chunks(client, chunks=640, declared=None))
+    assert answered.status == 413
+    assert answered.read_before <= BODY_LIMIT_BYTES // CHUNK + 1
+
+
+def test_a_body_without_end_is_not_read_for_ever(client: Client) -> None:
+    answered = asyncio.run(send_in_chunks(client, chunks=10**9, declared=None))
+    assert answered.status == 413
+    assert answered.read <= (BODY_LIMIT_BYTES + LINGER_BYTES) // CHUNK + 2
+
+
+def test_a_body_that_stalls_after_the_answer_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linger, "LINGER_SECONDS", 0.05)
+    answered = asyncio.run(send_in_chunks(client, chunks=10**9, declared=None, stall_after=20))
+    assert (answered.status, answered.read) == (413, 21)
+
+
+CHUNK = 16 * 1024
+
+
+@dataclass
+class Answered:
+    """An answer, and how many chunks of the body were asked for before it and in all."""
+
+    status: int = 0
+    read_before: int = 0
+    read: int = 0
+
+
+async def send_in_chunks(
+    client: Client, *, chunks: int, declared: int | None, stall_after: int | None = None
+) -> Answered:
+    """Post a body of blanks, chunk by chunk as the application asks for it."""
+    answered = Answered()
+
+    async def receive() -> Message:
+        answered.read += 1
+        if stall_after is not None and answered.read > stall_after:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": b" " * CHUNK, "more_body": answered.read < chunks}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answered.status, answered.read_before = message["status"], answered.read
+
+    headers = [(b"host", b"127.0.0.1"), (b"content-type", b"application/json")]
+    if declared is None:
+        headers.append((b"transfer-encoding", b"chunked"))
+    else:
+        headers.append((b"content-length", str(declared).encode()))
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/api/v1/repairs",
+        "raw_path": b"/api/v1/repairs",
+        "query_string": b"",
+        "root_path": "",
+        "scheme": "http",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 8225),
+    }
+    await client.app(scope, receive, send)
+    return answered
+
+
+# ---- headers, paths, parameters
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "code"),
+    [
+        ("X-Role", "king", "unknown-role"),
+        ("X-Role", "system", "unknown-role"),
+        ("X-Role", "x" * 65, "bad-header"),
+        ("X-Channel", "pigeon", "unknown-channel"),
+        ("X-Channel", "system", "unknown-channel"),
+        ("X-Actor", "", "bad-header"),
+        ("X-Actor", "a b", "bad-header"),
+        ("X-Actor", "a" * 65, "bad-header"),
+        ("X-Actor", "13812345678", "bad-header"),
+        ("X-Actor", "433101199001011234", "bad-header"),
+        ("X-Correlation-Id", "call-13812345678", "bad-header"),
+        ("X-Correlation-Id", "<script>", "bad-header"),
+        ("Idempotency-Key", "", "bad-header"),
+        ("Idempotency-Key", "k" * 129, "bad-header"),
+    ],
+)
+def test_a_bad_header_is_refused_and_not_repeated(
+    client: Client, service: FakeService, header: str, value: str, code: str
+) -> None:
+    answer = client.post("/api/v1/repairs", fault(), headers={header: value})
+    assert problem(answer)["code"] == code
+    if len(value) > 7:
+        assert value not in answer.text
+        assert value not in str(answer.headers)
+    assert service.commands == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [
+        ("GET", "/nowhere", "no-such-path"),
+        ("GET", "/static/nowhere.js", "no-such-path"),
+        ("GET", "/static/../app.py", "no-such-path"),
+        ("POST", "/api/v1/nowhere", "no-such-path"),
+        ("GET", "/api/v1/repairs", "method-not-allowed"),
+        ("DELETE", "/api/v1/cases", "method-not-allowed"),
+        ("GET", "/api/v1/cases/not-an-id", "bad-parameter"),
+        ("GET", f"/api/v1/cases/{uuid4()}", "no-such-case"),
+        ("GET", "/api/v1/cases?limit=0", "bad-parameter"),
+        ("GET", "/api/v1/cases?limit=501", "bad-parameter"),
+        ("GET", "/api/v1/cases?kind=meter", "bad-parameter"),
+        ("GET", "/api/v1/cases?open=perhaps", "bad-parameter"),
+        ("GET", "/api/v1/cases?number=%00", "bad-parameter"),
+        ("GET", "/api/v1/breaches?after=x", "bad-cursor"),
+        ("GET", "/api/v1/breaches?after=-1", "bad-cursor"),
+        ("GET", "/api/v1/breaches?after=9:1", "bad-cursor"),
+        ("GET", "/api/v1/breaches/stream?after=x", "bad-cursor"),
+        ("GET", "/api/v1/due", "bad-parameter"),
+        ("GET", "/api/v1/due?from=2026-02-30", "bad-parameter"),
+        ("GET", "/api/v1/due?from=2026-02-13&working_days=0", "bad-parameter"),
+        ("GET", "/api/v1/due?from=2026-02-13&working_days=367", "bad-parameter"),
+        ("GET", "/api/v1/due?from=2026-02-13&region=CN-Nowhere", "unknown-region"),
+        ("GET", "/api/v1/due?from=2014-12-31", "outside-calendar"),
+        ("GET", "/api/v1/due?from=2199-01-01", "outside-calendar"),
+        ("GET", "/api/v1/due?from=9999-12-31&working_days=366", "outside-calendar"),
+    ],
+)
+def test_a_path_or_parameter_that_does_not_fit_is_refused(client: Client, method: str, path: str, code: str) -> None:
+    assert problem(client.request(method, path))["code"] == code
+
+
+def test_a_wrong_method_names_the_right_one(client: Client) -> None:
+    answer = client.get("/api/v1/repairs")
+    assert (answer.headers["allow"], answer.json()["needed"]) == ("POST", "POST")
+
+
+def test_another_machine_is_turned_away(service: FakeService) -> None:
+    stranger = Client(app_over(service), peer="192.0.2.7")
+    assert problem(stranger.get("/api/v1/counts"))["code"] == "not-loopback"
+    assert problem(stranger.post("/api/v1/repairs", fault()))["code"] == "not-loopback"
+    assert service.commands == []
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8225", "127.0.0.1.evil.example", "192.0.2.7:8225"])
+def test_a_foreign_name_for_this_machine_is_turned_away(service: FakeService, host: str) -> None:
+    assert problem(Client(app_over(service), host=host).get("/api/v1/labels"))["code"] == "wrong-host"
+
+
+@pytest.mark.parametrize("host", ["localhost:8225", "127.0.0.1", "127.0.0.1:1", "[::1]:8225", "LOCALHOST"])
+def test_this_machines_own_names_are_welcome(service: FakeService, host: str) -> None:
+    assert Client(app_over(service), host=host).get("/api/v1/labels").status_code == 200
+
+
+# ---- when something is away, busy or broken
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StoreUnavailableError("no answer"),
+        psycopg.OperationalError("connection refused"),
+        psycopg.InterfaceError("closed"),
+        InterfaceError("closed"),
+    ],
+)
+def test_a_store_that_is_away_is_503_and_says_when_to_come_back(
+    client: Client, service: FakeService, error: Exception
+) -> None:
+    service.fails = error
+    for answer in (
+        client.post("/api/v1/repairs", fault()),
+        client.get(f"/api/v1/cases/{uuid4()}"),
+        client.get("/api/v1/counts") if isinstance(error, psycopg.Error) else client.post("/api/v1/repairs", fault()),
+    ):
+        assert problem(answer)["code"] == "store-unavailable"
+        assert int(answer.headers["retry-after"]) > 0
+
+
+def test_health_is_503_while_the_store_is_away(client: Client, service: FakeService) -> None:
+    service.fails = psycopg.OperationalError("connection refused")
+    assert problem(client.get("/healthz"))["code"] == "store-unavailable"
+    assert "tongshui_store_up 0.0" in client.get("/metrics").text
+
+
+def test_a_busy_case_is_a_conflict_to_try_again(client: Client, service: FakeService) -> None:
+    service.fails = BusyError("changed 10 times")
+    answer = client.post("/api/v1/repairs", fault())
+    assert problem(answer)["code"] == "busy"
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_what_nobody_foresaw_is_logged_under_an_incident_without_its_words(
+    client: Client, service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    service.fails = ValueError(f"row ({REPORTER['name']}, {REPORTER['phone']})")
+    with caplog.at_level(logging.DEBUG):
+        answer = client.post("/api/v1/repairs", fault())
+    body = problem(answer)
+    assert body["code"] == "internal-error"
+    assert body["incident"] in caplog.text
+    assert "ValueError" in caplog.text
+    assert "api_world.py" in caplog.text
+    for text in (caplog.text, answer.text):
+        assert REPORTER["name"] not in text
+        assert REPORTER["phone"] not in text
+
+
+# ---- nobody is named
+
+
+def test_no_answer_and_no_log_line_repeats_a_persons_particulars(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "13987654321"
+    bodies: list[tuple[str, Any]] = [
+        ("/api/v1/repairs", fault(reporter={"phone": f"{secret} or {secret}"})),
+        ("/api/v1/repairs", fault(reporter={"phone": secret, "name": f"\x07{secret}"})),
+        ("/api/v1/repairs", fault(reporter={"phone": secret, secret: True})),
+        ("/api/v1/repairs", fault(kind=secret)),
+        ("/api/v1/repairs", fault(kind=f"k{secret}")),
+        ("/api/v1/repairs", fault(reporter=secret)),
+        ("/api/v1/connections", application(applicant={"name": secret, "phone": "x", "address": secret})),
+        ("/api/v1/connections", application(supply_points=secret)),
+        (f"/api/v1/repairs/{secret}/dispatch", {"crew": secret}),
+    ]
+    with caplog.at_level(logging.DEBUG):
+        answers = [client.post(path, body) for path, body in bodies]
+        answers.append(client.get(f"/{secret}?phone={secret}"))
+        answers.append(client.raw("/api/v1/repairs", f'{{"phone": {secret}'.encode()))
+    for answer in answers:
+        assert 400 <= answer.status_code < 500
+        assert secret not in answer.text
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "asyncio"))]
+    assert not [line for line in ours if secret in line]
+
+
+# ---- the table
+
+
+def codes_raised(*folders: str) -> Iterator[tuple[str, str]]:
+    """(code, file) of every refusal written in those folders: the first argument of its making."""
+    makers = {"Refusal", "require_known", "ApiError", "_require_listed"}
+    for file in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not node.args:
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            code = node.args[0]
+            if name in makers and isinstance(code, ast.Constant) and isinstance(code.value, str):
+                yield code.value, str(file.relative_to(ROOT))
+
+
+def test_every_refusal_has_its_place_in_the_table() -> None:
+    raised = dict(codes_raised("domain", "infra/store", "api"))
+    assert {"no-such-case", "meter-already-in-service", "unknown-district", "bad-cursor"} <= raised.keys()
+    missing = {code: file for code, file in raised.items() if code not in MEANINGS}
+    assert not missing, f"enter these codes into MEANINGS of api/errors.py: {missing}"
+
+
+def test_every_code_of_the_table_is_used() -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("domain", "infra/store", "api")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    refused = dict(codes_raised("domain", "infra"))
+    unused = [code for code in MEANINGS if code not in refused and source.count(f'"{code}"') < 2]
+    assert not unused, f"nobody raises {unused}: take them out of MEANINGS"
+
+
+def test_every_meaning_is_said_in_both_languages() -> None:
+    for code, meaning in MEANINGS.items():
+        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
+        assert re.search("[一-鿿]", meaning.title_zh), code
+        assert meaning.title.isascii(), code
+
+
+def test_a_refusal_that_nobody_entered_is_still_a_conflict(client: Client, service: FakeService) -> None:
+    service.fails = Refusal("brand-new", "a", "b", "c", "丁")
+    answer = client.post("/api/v1/repairs", fault())
+    assert (answer.status_code, answer.json()["code"]) == (409, "brand-new")
