@@ -19,7 +19,7 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 CASE_FAMILIES = ("repair", "connection")
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class UnknownCaseError(Exception):
     """No topic has an event of the case."""
 

@@ -193,6 +193,7 @@ def obligations(case: Connection | None, rules: Rules) -> tuple[Obligation, ...]
             standard=standard.version,
             calendar=rules.calendar.version,
             rungs=_rungs(standard, rules.calendar, admitted_at),
+            notify_on_lapse=standard.notify_on_lapse.get(WATER_ON, ()),
         ),
     )
 

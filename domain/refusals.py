@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+# Not frozen: the runtime sets an exception's traceback. Compared by identity, as exceptions are.
+@dataclass(eq=False)
 class Refusal(Exception):
     """A command that the rules do not allow.
 

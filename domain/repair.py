@@ -354,6 +354,7 @@ def _arrival(case: Repair, first: Moment, standard: Standard) -> Obligation:
         standard=standard.version,
         calendar=None,
         rungs=_rungs(standard, ARRIVAL, first.at, due_at, min(case.acknowledged, default=None)),
+        notify_on_lapse=standard.notify_on_lapse.get(ARRIVAL, ()),
     )
 
 
@@ -371,6 +372,7 @@ def _completion(case: Repair, first: Moment, standard: Standard) -> Obligation:
         standard=standard.version,
         calendar=None,
         rungs=_rungs(standard, COMPLETION, first.at, due_at, None) if due_at else (),
+        notify_on_lapse=standard.notify_on_lapse.get(COMPLETION, ()),
     )
 
 

@@ -55,6 +55,7 @@ class StandardPublished:
     close_of_business: time
     calendar_regions: tuple[str, ...]
     ladders: Mapping[str, tuple[Rung, ...]]
+    notify_on_lapse: Mapping[str, tuple[str, ...]]
     districts: Mapping[str, District]
     fault_kinds: Mapping[str, str]
     applicant_categories: Mapping[str, str]

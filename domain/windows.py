@@ -47,6 +47,7 @@ class Obligation:
     standard: str
     calendar: str | None
     rungs: tuple[RungAt, ...] = ()
+    notify_on_lapse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class Window:
     passed: tuple[RungAt, ...]
     next_ask_at: datetime | None
     basis: Basis
+    notify_on_lapse: tuple[str, ...] = ()
 
 
 def judge(obligation: Obligation, at: datetime) -> Window:
@@ -97,6 +99,7 @@ def judge(obligation: Obligation, at: datetime) -> Window:
             obligation.calendar,
             last.decided_by + (obligation.met_by if met_at is not None else ()),
         ),
+        notify_on_lapse=obligation.notify_on_lapse,
     )
 
 
@@ -177,12 +180,14 @@ class WindowNearing:
 
 @dataclass(frozen=True, slots=True)
 class WindowLapsed:
-    """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included."""
+    """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included;
+    ``notify`` are the roles who must act."""
 
     commitment: str
     number: int
     lapse: int
     due_at: datetime
+    notify: tuple[str, ...]
     basis: Basis
 
 
@@ -386,7 +391,7 @@ class _Difference:
                 self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason)
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
         for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
-            self._say(WindowLapsed, lapse=lapse, due_at=due_at)
+            self._say(WindowLapsed, lapse=lapse, due_at=due_at, notify=w.notify_on_lapse)
 
     def _met(self, known: OnRecord) -> None:
         w = self._window

@@ -16,7 +16,7 @@ LOCK = 225_000_001
 """Advisory lock of the migration step."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class MigrationError(Exception):
     """The database does not fit this program."""
 

@@ -106,7 +106,7 @@ class Receipt:
     next_ask_at: Mapping[str, datetime]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class KeyReusedError(Exception):
     """An idempotency key came back with another body."""
 

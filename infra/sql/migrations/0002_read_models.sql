@@ -61,6 +61,7 @@ CREATE TABLE views.breaches (
     PRIMARY KEY (topic, partition, position)
 );
 CREATE INDEX breaches_position ON views.breaches (position);
+CREATE INDEX breaches_change ON views.breaches (change, position DESC);
 
 -- The window watch's index: when to ask the domain about which case. Only the watch reads it.
 CREATE TABLE watch.due (
