@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg.types.json import Jsonb
 
 from domain import kinds
@@ -141,7 +142,11 @@ def looker(service: Service) -> Ask:
 
     def look(questions: Sequence[Question]) -> list[Answer]:
         known = [question for question in questions if question.family in WINDOWED]
-        states = _states(service, known)
+        try:
+            states = _states(service, known)
+        except (OperationalError, InterfaceError) as error:
+            # In the watch's own words: it waits for PostgreSQL then, instead of ending its process.
+            raise psycopg.OperationalError(str(error)) from error
         return [_outlook(service, question, *states[question.case_id]) for question in known]
 
     def _outlook(service: Service, question: Question, state: State, version: int) -> Answer:

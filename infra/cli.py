@@ -22,6 +22,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 DEMO_FACTOR = 600.0
+LAST_START = date(2190, 1, 1)
+"""Of a limit that `due` is asked about: beyond it the calendar's arithmetic comes to its end."""
 
 
 def say(line: str) -> None:
@@ -206,6 +208,10 @@ def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
     if region not in shipped:
         fail(f"unknown-region: found {region}; needed one of {', '.join(sorted(shipped))}")
     calendar = from_published(shipped[name] for name in dict.fromkeys((SHIPPED_REGION, region)))
+    first, last = date(min(calendar.moved).year, 1, 1), LAST_START
+    if not first <= start.date() <= last:
+        # A year before the first notice would silently be counted Monday to Friday.
+        fail(f"outside-calendar: found {start.date()}; needed a day from {first} to {last}")
     day: date = calendar.add_working_days(start.date(), working_days)
     tentative, source = calendar.is_tentative(day), shipped[region].source
     if as_json:

@@ -362,6 +362,8 @@ class _Session:
             for row in rows:
                 for send in self.outbox.take(row):
                     self.send(producer, send)
+            # What Kafka has already is not sent, so no acknowledgement tells that more is out than is noted.
+            self.changed = self.changed or bool(rows)
             self.checkpoint_when_due()
             self.dead_letters.publish()
             if not rows:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from infra.bus import ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
 from infra.migrate import migrate
 from infra.settings import Settings
-from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state
+from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 
 STATE_FILE = "up.json"
 PROCESSES = ("relay", "views", "watch", "billing", "api")
@@ -51,8 +52,9 @@ def with_addresses(settings: Settings) -> Settings:
 def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool, workers: int = 1) -> Supervisor:
     """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own.
 
-    Raises EmbeddedError "port-in-use", "settings-missing" and what the embedded parts raise.
+    Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
     """
+    refuse_second(settings)
     _refuse_taken_port(settings)
     services: list[ServicePart] = []
     if external:
@@ -107,6 +109,19 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def refuse_second(settings: Settings) -> None:
+    """Raise EmbeddedError "already-running" where another program runs on the data directory.
+
+    Asked first, because a second program finds the port taken too, and another port is not what it needs. Whoever
+    starts in the same moment is still kept out by the supervisor's own lock.
+    """
+    file = state_file(settings)
+    with writing():
+        second = running_state(file) is not None
+    if second:
+        take_lock(file).close()
 
 
 def _refuse_taken_port(settings: Settings) -> None:

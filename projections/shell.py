@@ -15,6 +15,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -23,6 +24,7 @@ import psycopg
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
+from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from psycopg import Cursor
 
 from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
@@ -51,6 +53,10 @@ SESSION_TIMEOUT_S = 6.0
 """A killed worker's partitions stand still for about this long; Faust's default is a minute."""
 HEARTBEAT_S = 1.0
 MIND_EVERY_S = 2.0
+ASK_AGAIN_S = 0.5
+METADATA_AGE_S = 5.0
+"""Who joined the group while a lost cluster's topics were not made anew yet gets none, and sees them only with fresh
+metadata; the client's default is five minutes."""
 UNNAMED_FAILURE = 70
 
 
@@ -99,8 +105,14 @@ class Stream:
         return tuple(sorted(set().union(*self._topics.values())))
 
     def start_offsets(self, assigned: set[Partition]) -> dict[Partition, int]:
-        """Where to read each assigned partition from: behind the smallest place of the models. Blocks."""
+        """Where to read each assigned partition from: behind the smallest place of the models. Blocks.
+
+        Raises KafkaError, also where a topic is not there (any more, or yet), and what psycopg raises.
+        """
         cluster = look_up_cluster(self.settings, self.topics)
+        missing = {partition.topic for partition in assigned} - cluster.topics.keys()
+        if missing:
+            raise UnknownTopicOrPartitionError(", ".join(sorted(missing)))
         self._topic_ids = cluster.topic_ids
         with (
             consumer(self.settings, client_id="tongshui-start", reset="none") as looker,
@@ -210,13 +222,26 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         return await self._thread.call_thread(self._seek_to_places)  # type: ignore[no-any-return]
 
     async def _seek_to_places(self) -> Mapping[TP, int]:
-        """In the consumer thread's loop; the questions to Kafka and PostgreSQL are asked off it."""
-        assigned = {Partition(tp.topic, tp.partition) for tp in self._thread.assignment()}
-        stream: Stream = self.transport.app.stream_of_models
-        starts = await asyncio.get_running_loop().run_in_executor(None, stream.start_offsets, assigned)
+        """In the consumer thread's loop; the questions to Kafka and PostgreSQL are asked off it.
+
+        Asked until both answer: Faust takes a seek that failed for one that was done.
+        """
+        starts = await self._starts()
         for partition, offset in starts.items():
             self._thread.seek(TopicPartition(*partition), offset)
         return {TP(*partition): offset for partition, offset in starts.items()}
+
+    async def _starts(self) -> Mapping[Partition, int]:
+        app, loop = self.transport.app, asyncio.get_running_loop()
+        stream: Stream = app.stream_of_models
+        while not app.should_stop:
+            assigned = {Partition(tp.topic, tp.partition) for tp in self._thread.assignment()}
+            try:
+                return await loop.run_in_executor(None, stream.start_offsets, assigned) if assigned else {}
+            except (KafkaError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("where to read from cannot be told yet, asking again: %s", error)
+                await asyncio.sleep(ASK_AGAIN_S)
+        return {}
 
 
 class PlacedTransport(driver.Transport):  # type: ignore[misc]
@@ -244,6 +269,8 @@ def build_app(stream: Stream, name: str, beat: Beat | None = None) -> faust.App:
         broker_session_timeout=SESSION_TIMEOUT_S,
         broker_heartbeat_interval=HEARTBEAT_S,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=int(METADATA_AGE_S * 1000),
+        datadir=str(_folder(settings)),
         stream_wait_empty=False,
         stream_buffer_maxsize=settings.reader_batch * 4,
     )
@@ -267,6 +294,13 @@ def build_app(stream: Stream, name: str, beat: Beat | None = None) -> faust.App:
         await _mind(app, stream, beat)
 
     return app
+
+
+def _folder(settings: Settings) -> Path:
+    """Faust insists on a folder though nothing of ours is kept in it; its default is below the working directory."""
+    folder = settings.data_dir.resolve() / "faust"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 async def _drain(app: faust.App, stream: Stream, queue: asyncio.Queue[Record]) -> None:

@@ -113,9 +113,9 @@ class Watch:
 
     def ask_due(self, connection: psycopg.Connection[Any]) -> int:
         """Take what is due, ask, write the answers. Returns how many cases were taken."""
-        questions = self._take(connection)
+        questions, asked_for = self._take(connection)
         if questions:
-            self._write(connection, self.ask(questions))
+            self._write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
         return len(questions)
 
@@ -155,7 +155,8 @@ class Watch:
     def _later(self, real_s: float) -> datetime:
         return self.clock.now() + timedelta(seconds=real_s * self.clock.factor)
 
-    def _take(self, connection: psycopg.Connection[Any]) -> list[Question]:
+    def _take(self, connection: psycopg.Connection[Any]) -> tuple[list[Question], dict[UUID, datetime]]:
+        """What to ask now; and which of it somebody asked for, to be forgotten once it is answered."""
         with connection.transaction():
             asked = connection.execute(sql("watch_take_asked"), {"most": AT_MOST, "lease_s": LEASE_S}).fetchall()
             due = connection.execute(
@@ -163,9 +164,12 @@ class Watch:
             ).fetchall()
         # In due order, so that what has waited longest after a stop goes first; each case once.
         due.sort(key=lambda row: row["next_ask_at"])
-        return list(dict.fromkeys(Question(row["family"], row["case_id"]) for row in (*asked, *due)))
+        questions = list(dict.fromkeys(Question(row["family"], row["case_id"]) for row in (*asked, *due)))
+        return questions, {row["case_id"]: row["asked_for_at"] for row in asked}
 
-    def _write(self, connection: psycopg.Connection[Any], answers: Sequence[Answer]) -> None:
+    def _write(
+        self, connection: psycopg.Connection[Any], answers: Sequence[Answer], asked_for: Mapping[UUID, datetime]
+    ) -> None:
         rows = [
             {
                 "case_id": answer.question.case_id,
@@ -188,6 +192,10 @@ class Watch:
         with connection.transaction():
             connection.execute(sql("watch_answer"), {"rows": Jsonb(msgspec.to_builtins(rows))})
             connection.execute(sql("watch_silence"), {"cases": Jsonb(msgspec.to_builtins(cases))})
+            answered = [answer.question.case_id for answer in answers if answer.question.case_id in asked_for]
+            if answered:
+                taken_at = [asked_for[case_id] for case_id in answered]
+                connection.execute(sql("watch_forget_asked"), {"ids": answered, "asked_for_at": taken_at})
 
     def _wait_s(self, connection: psycopg.Connection[Any]) -> float:
         now = self.clock.now()

@@ -29,10 +29,26 @@ FROM due
 WHERE taken.case_id = due.case_id AND taken.commitment = due.commitment
 RETURNING taken.case_id, taken.family, taken.next_ask_at
 
+-- A question stays until it is answered; asked_for_at is when it may be taken, so taking it is a lease.
 -- name: watch_take_asked
-DELETE FROM watch.ask_now
-WHERE case_id IN (SELECT case_id FROM watch.ask_now ORDER BY asked_for_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
-RETURNING case_id, family
+WITH asked AS (
+    SELECT case_id FROM watch.ask_now
+    WHERE asked_for_at <= clock_timestamp()
+    ORDER BY asked_for_at
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE watch.ask_now AS taken
+SET asked_for_at = clock_timestamp() + make_interval(secs => %(lease_s)s)
+FROM asked
+WHERE taken.case_id = asked.case_id
+RETURNING taken.case_id, taken.family, taken.asked_for_at
+
+-- One that was asked for anew meanwhile has another instant and stays.
+-- name: watch_forget_asked
+DELETE FROM watch.ask_now AS answered
+USING unnest(%(ids)s::uuid[], %(asked_for_at)s::timestamptz[]) AS taken (case_id, asked_for_at)
+WHERE answered.case_id = taken.case_id AND answered.asked_for_at = taken.asked_for_at
 
 -- name: watch_answer
 INSERT INTO watch.due (case_id, commitment, family, number, due_at, next_ask_at, case_version)
@@ -59,8 +75,10 @@ WHERE next_ask_at > %(now)s ORDER BY next_ask_at LIMIT 1
 SELECT max(leased_until) AS until FROM watch.due WHERE next_ask_at <= %(now)s AND leased_until >= clock_timestamp()
 
 -- name: watch_ask_now
-INSERT INTO watch.ask_now (case_id, family) SELECT * FROM unnest(%(ids)s::uuid[], %(families)s::text[])
-ON CONFLICT (case_id) DO NOTHING
+INSERT INTO watch.ask_now (case_id, family)
+SELECT DISTINCT ON (case_id) case_id, family
+FROM unnest(%(ids)s::uuid[], %(families)s::text[]) AS asked (case_id, family)
+ON CONFLICT (case_id) DO UPDATE SET asked_for_at = excluded.asked_for_at
 
 -- name: sweep_place
 SELECT position, missed FROM watch.sweep
