@@ -1,0 +1,299 @@
+"""``tongshui up`` and the commands beside it, as programs: refusals in one line, nothing left behind, every command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from infra.embedded import free_port
+from tests.faults.cases import SLOW, tell_cases
+from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
+
+
+@pytest.fixture(scope="module")
+def it() -> Iterator[Installation]:
+    """A running installation with a few cases, some of them lapsed."""
+    with installed(**SLOW) as running:
+        tell_cases(running, 4)
+        wait_until(lambda: not running.lagging(), what="the readers")
+        running.wait_for_agreement()
+        yield running
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    with new_home() as path:
+        yield path
+
+
+def refused(it: Installation) -> Ended:
+    """Start ``up``, which must end by itself."""
+    ended = it.run("up", timeout_s=30)
+    assert ended.code == 1, ended
+    assert ended.out == ""
+    return ended
+
+
+# ---- refusals
+
+
+def test_a_second_up_on_the_same_data_directory_is_refused(it: Installation) -> None:
+    """Whether it asks for the same port or for another one."""
+    assert it.process is not None
+    second = Installation(it.home, **SLOW)
+    for port in (it.options["http_port"], second.options["http_port"]):
+        second.options["http_port"] = port
+        complaint = refused(second).complaint
+        assert complaint.startswith(f"tongshui: already-running: found process {it.process.pid} running on")
+        assert f"kill {it.process.pid}" in complaint
+        assert "TONGSHUI_DATA_DIR" in complaint
+    assert it.run("status").code == 0
+
+
+def test_a_port_in_use_is_refused_before_anything_is_started(home: Path) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        complaint = refused(Installation(home, http_port=port)).complaint
+    assert complaint.startswith(f"tongshui: port-in-use: found port {port} on 127.0.0.1")
+    assert "TONGSHUI_HTTP_PORT" in complaint
+    assert not (home / "data").exists()
+
+
+def test_a_data_directory_of_another_postgresql_is_refused_untouched(home: Path) -> None:
+    data = home / "data" / "postgres" / "data"
+    data.mkdir(parents=True, mode=0o700)
+    (data / "PG_VERSION").write_text("16\n")
+    before = {path: path.stat().st_mtime_ns for path in data.rglob("*")}
+    complaint = refused(Installation(home)).complaint
+    assert complaint.startswith("tongshui: postgres-data-version: found a PostgreSQL 16 cluster")
+    assert "pg_dumpall" in complaint
+    assert {path: path.stat().st_mtime_ns for path in data.rglob("*")} == before
+    shutil.rmtree(home / "data")
+
+
+def test_a_directory_that_cannot_be_written_is_refused(home: Path) -> None:
+    (home / "data").write_text("a file")
+    complaint = refused(Installation(home)).complaint
+    assert complaint.startswith("tongshui: data-directory-unwritable")
+    assert "TONGSHUI_DATA_DIR" in complaint
+    (home / "data").unlink()
+
+
+def test_a_setting_that_makes_no_sense_is_named(home: Path) -> None:
+    complaint = refused(Installation(home, clock_factor="fast")).complaint
+    assert complaint.startswith("tongshui: bad-setting: TONGSHUI_CLOCK_FACTOR: found 'fast'")
+
+
+def test_external_parts_without_their_addresses_are_refused(home: Path) -> None:
+    ended = Installation(home).run("up", "--external")
+    assert ended.code == 1
+    assert ended.complaint.startswith(
+        "tongshui: settings-missing: found no TONGSHUI_DATABASE_URL and no TONGSHUI_KAFKA"
+    )
+
+
+@pytest.mark.parametrize(
+    "command", [("timeline", "BX-2026-000001"), ("tail", "breach"), ("migrate",), ("relay",), ("api",), ("billing",)]
+)
+def test_a_command_where_nothing_runs_says_so_in_one_line(home: Path, command: tuple[str, ...]) -> None:
+    ended = Installation(home).run(*command)
+    assert ended.code == 1
+    assert ended.complaint.startswith("tongshui: nothing-runs")
+    assert "tongshui up" in ended.complaint
+
+
+def test_the_status_of_nothing_says_so(home: Path) -> None:
+    ended = Installation(home).run("status")
+    assert (ended.code, ended.err) == (1, "")
+    assert ended.out.startswith("nothing-runs")
+    as_json = Installation(home).run("status", "--json")
+    assert (as_json.code, json.loads(as_json.out)) == (1, {"error": "nothing-runs"})
+
+
+# ---- the end
+
+
+def test_a_killed_up_leaves_no_process_and_its_data_to_the_next_which_ctrl_c_ends(home: Path) -> None:
+    it = Installation(home, **SLOW)
+    it.start()
+    tell_cases(it, 1)
+    cases, http_port = it.one("SELECT count(*) FROM store.stored_events"), int(str(it.options["http_port"]))
+    processes = it.processes()
+    assert len(processes) > len(PARTS)
+    it.kill()
+    wait_until(lambda: gone(processes), 15, what="the end of every process")
+
+    it.start()
+    assert it.one("SELECT count(*) FROM store.stored_events") == cases
+    processes = it.processes()
+    assert it.process is not None
+    # As a terminal does it: the signal goes to the whole group of the program.
+    os.killpg(it.process.pid, signal.SIGINT)
+    assert it.process.wait(30) == 0
+    assert gone(processes)
+    assert not (it.data / "up.json").exists()
+    assert "Traceback" not in it.output()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", http_port)) != 0
+
+
+def test_ctrl_c_while_it_still_starts_leaves_nothing(home: Path) -> None:
+    it = Installation(home)
+    process = it.launch()
+    wait_until(lambda: "postgres: ready" in it.output(), what="the first part")
+    processes = it.processes()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+    assert gone(processes)
+    assert "Traceback" not in it.output()
+
+
+def test_a_part_that_dies_is_told_and_started_again(it: Installation) -> None:
+    pid = it.kill_part("billing")
+    it.wait_for_part("billing", other_than=pid)
+    assert re.search(r"^billing: SIGKILL after .* s; it is started again in 0\.2 s$", it.output(), re.MULTILINE)
+    assert re.search(r"billing .* restarts [1-9]", it.run("status").out)
+
+
+# ---- the commands
+
+
+def test_status_tells_of_every_part(it: Installation) -> None:
+    wait_until(lambda: it.run("status").code == 0, what="a status that is well")
+    text = it.run("status").out
+    for part in PARTS:
+        assert re.search(rf"^  {part} +up +pid \d+ +restarts \d+$", text, re.MULTILINE), text
+    for words in ("postgres   up", "kafka      up, cluster", f"head {it.head()}", "lag 0 events", "lapsed", "lateness"):
+        assert words in text
+    for reader in ("cases", "windows", "breaches", "due", "billing"):
+        assert re.search(rf"^reader +{reader} .* 0 behind$", text, re.MULTILINE), text
+
+
+def test_status_as_json(it: Installation) -> None:
+    ended = it.run("status", "--json")
+    found = json.loads(ended.out)
+    assert found["well"] is True
+    assert found["supervisor"]["parts"].keys() == set(PARTS)
+    assert found["status"]["relay"]["lag"] == 0
+    assert found["status"]["head"]["position"] == it.head()
+
+
+def test_status_of_a_part_that_is_down_ends_with_1(it: Installation) -> None:
+    assert it.process is not None
+    it.process.send_signal(signal.SIGSTOP)  # or the supervisor would start it again
+    try:
+        broker = psutil.Process(it.part("kafka")["pid"])
+        broker.send_signal(signal.SIGSTOP)
+        ended = it.run("status")
+        broker.send_signal(signal.SIGCONT)
+    finally:
+        it.process.send_signal(signal.SIGCONT)
+    assert ended.code == 1
+    assert "kafka      DOWN" in ended.out
+    assert "Traceback" not in ended.err
+
+
+def test_timeline_by_number_and_by_id_is_rebuilt_from_kafka_alone(it: Installation) -> None:
+    (case,) = it.query("SELECT case_id::text, case_number FROM views.cases WHERE family = 'repair' LIMIT 1")
+    stored = [row["state"] for row in it.events() if str(row["case_id"]) == case["case_id"]]
+    by_number = it.run("timeline", case["case_number"], "--json")
+    assert by_number.code == 0
+    assert [line.encode() for line in by_number.lines] == stored
+    lines = it.run("timeline", case["case_id"]).lines
+    assert len(lines) == len(stored)
+    assert "FaultReported" in lines[0]
+    assert "0743" not in "".join(lines)
+
+
+def test_timeline_needs_no_database(it: Installation) -> None:
+    (case,) = it.query("SELECT case_number FROM views.cases WHERE family = 'connection' LIMIT 1")
+    other = Installation(it.home / "elsewhere", kafka_bootstrap=it.settings.kafka_bootstrap)
+    other.home.mkdir(exist_ok=True)
+    ended = other.run("timeline", case["case_number"])
+    assert ended.code == 0
+    assert "ApplicationReceived" in ended.lines[0]
+
+
+@pytest.mark.parametrize("case", ["BX-2026-999999", "00000000-0000-0000-0000-000000000000", "no such thing"])
+def test_timeline_of_an_unknown_case_says_so_in_one_line(it: Installation, case: str) -> None:
+    ended = it.run("timeline", case)
+    assert ended.code == 1
+    assert ended.complaint.startswith(f"tongshui: no-such-case: found no event of {case}")
+
+
+def test_tail_breach_from_the_start_prints_every_breach_and_ends_with_ctrl_c(it: Installation) -> None:
+    stored = [row for row in it.events() if re.search(r"\.Window(Nearing|Lapsed|Retracted)\.", row["type"])]
+    for arguments in (["--json"], []):
+        lines = tailed(it, ["tail", "breach", "--from-start", *arguments], len(stored))
+        if arguments:
+            assert {line.encode() for line in lines} == {row["state"] for row in stored}
+        else:
+            assert sum("LAPSED" in line for line in lines) == sum("Lapsed" in row["type"] for row in stored) > 0
+            assert sum("retracted" in line for line in lines) > 0
+
+
+def tailed(it: Installation, arguments: list[str], number: int) -> list[str]:
+    """The first lines of a program that goes on, which is ended then."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "infra.cli", *arguments],
+        env=it.environment | {"PYTHONUNBUFFERED": "1"},
+        cwd=it.home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        lines = [program.stdout.readline().rstrip("\n") for _ in range(number)]
+        program.send_signal(signal.SIGINT)
+        rest, complaints = program.communicate(timeout=20)
+    assert (program.returncode, rest, complaints) == (0, "", "")
+    return lines
+
+
+def test_due_needs_nothing_running(home: Path) -> None:
+    it = Installation(home)
+    day = it.run("due", "--from", "2026-02-13", "--working-days", "5")
+    assert (day.code, day.err) == (0, "")
+    assert day.out.startswith("2026-02-27 Fri  calendar CN@2026-1")
+    as_json: dict[str, Any] = json.loads(it.run("due", "--from", "2026-12-30", "--working-days", "5", "--json").out)
+    assert (as_json["due"], as_json["tentative"], as_json["calendar"]) == ("2027-01-07", True, "CN@2026-1")
+    assert not it.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "2026-02-13", "--working-days", "5", "--region", "CN-Nowhere"], "unknown-region"),
+        (["--from", "2026-02-13", "--working-days", "0"], "--working-days"),
+        (["--from", "13.02.2026", "--working-days", "5"], "--from"),
+        (["--from", "1990-01-01", "--working-days", "5"], "outside-calendar"),
+        (["--from", "9999-12-30", "--working-days", "5"], "outside-calendar"),
+    ],
+)
+def test_due_refuses_what_it_cannot_tell(home: Path, arguments: list[str], words: str) -> None:
+    ended = Installation(home).run("due", *arguments)
+    assert ended.code in (1, 2)
+    assert words in ended.err
+    assert "Traceback" not in ended.err
+
+
+def test_migrate_again_changes_nothing(it: Installation) -> None:
+    head = it.head()
+    ended = it.run("migrate")
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.splitlines()[0] == "migrate: nothing to do"
+    assert re.search(r"^migrate: 8 topics on cluster ", ended.err, re.MULTILINE)
+    assert it.head() == head
