@@ -247,7 +247,7 @@ class _OnRealPostgres:
         )  # fmt: skip
         return _Unsealed(self.datastore)
 
-    def tearDown(self) -> None:  # noqa: N802 (the library's test cases are unittest's)
+    def tearDown(self) -> None:
         self.datastore.close()
 
     @pytest.fixture(autouse=True)
