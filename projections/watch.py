@@ -7,6 +7,7 @@ with a lapse in the case's own stream, or with the next time to ask. Several wat
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -81,7 +82,7 @@ class Watch:
     canary: Canary = field(init=False)
     _head_seen: int = 0
     _swept_at: float = field(default_factory=time.monotonic)
-    _swept_all_at: float = field(default_factory=time.monotonic)
+    _swept_all_at: float = -math.inf
 
     def __post_init__(self) -> None:
         self.canary = Canary(self._later(CANARY_EVERY_S))
@@ -131,7 +132,9 @@ class Watch:
     def sweep(self, connection: psycopg.Connection[Any], *, whole: bool | None = None) -> int:
         """Compare the store's open windows with the index; what differs is asked, counted, told. Returns how many."""
         if whole is None:
-            whole = time.monotonic() - self._swept_all_at > SWEEP_ALL_EVERY_S
+            # The first full look comes with the first sweep that has something to look at, so that a watch which is
+            # restarted every day still does one every day.
+            whole = self._head_seen > 0 and time.monotonic() - self._swept_all_at > SWEEP_ALL_EVERY_S
         # What was in the log at the last sweep has had its time to come through the stream since.
         upto = self._head_seen
         self._head_seen = _position(connection, sql("log_head"))

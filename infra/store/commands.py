@@ -120,5 +120,9 @@ class StoreUnavailableError(Exception):
     """PostgreSQL did not take the command in time; nothing is known to be written. Send it again with the same key."""
 
 
+class UnreadableStreamError(Exception):
+    """A stream holds an event that this program cannot read: a newer program wrote it, or a defect did."""
+
+
 class BusyError(Exception):
     """The case was changed by others at every try."""

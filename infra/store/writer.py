@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
 from domain.facts import Recorded, Stated, event_id
@@ -33,6 +34,7 @@ from infra.store.commands import (
     Sight,
     StoreUnavailableError,
     Stream,
+    UnreadableStreamError,
 )
 from infra.store.envelope import EVENT_LIMIT_BYTES, Envelope, read
 from infra.store.recorder import Appended, KeyRow, Taken
@@ -165,7 +167,11 @@ class Writer:
         batch = self._answer_known(batch)
         if not batch:
             return []
-        states = self._load(batch)
+        states, unreadable = self._load(batch)
+        for waiting in batch:
+            if unreadable & waiting.streams:
+                _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}"))
+        batch = [waiting for waiting in batch if not unreadable & waiting.streams]
         decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
         again: list[Waiting] = []
         for part in _parts(decided):
@@ -185,15 +191,21 @@ class Writer:
                 _answer(waiting, _replayed(row))
         return new
 
-    def _load(self, batch: Sequence[Waiting]) -> dict[UUID, tuple[State, int]]:
+    def _load(self, batch: Sequence[Waiting]) -> tuple[dict[UUID, tuple[State, int]], set[UUID]]:
+        """The streams' states and versions, and which streams hold something that this program cannot read."""
         kinds = {stream.id: stream for waiting in batch for stream in (waiting.command.case, *waiting.command.others)}
         states: dict[UUID, tuple[State, int]] = dict.fromkeys(kinds, (None, 0))
+        unreadable: set[UUID] = set()
         for id_, text in self._store.log.select_many(list(kinds)):
-            _, recorded = read(text)
-            stream = kinds[id_]
+            try:
+                _, recorded = read(text)
+            except (KeyError, msgspec.DecodeError):
+                log.exception("an event of stream %s cannot be read by this program", id_)
+                unreadable.add(id_)
+                continue
             state, _ = states[id_]
-            states[id_] = (stream.kind.evolve(state, recorded), recorded.version)
-        return states
+            states[id_] = (kinds[id_].kind.evolve(state, recorded), recorded.version)
+        return states, unreadable
 
     def _decide(self, waiting: Waiting, states: dict[UUID, tuple[State, int]]) -> Decided | None:
         try:

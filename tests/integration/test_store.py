@@ -34,6 +34,7 @@ from infra.store.commands import (
     Sight,
     Stamp,
     Stream,
+    UnreadableStreamError,
 )
 from infra.store.recorder import LogHeadRecorder, Taken
 
@@ -185,6 +186,15 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
 
     with pytest.raises(Refusal, match="event-too-large"):
         service.run(Command(stream, stamp(), decide))
+
+
+def test_a_stream_that_cannot_be_read_fails_its_own_commands_only(service: Service) -> None:
+    broken = case()
+    service.store.log.insert_events([StoredEvent(broken.id, 1, "water.repair.FromTomorrow.v9", b'{"no": "event"}')])
+    futures = [service.submit(dispatch(broken, "crew-1")), *(service.submit(report(case())) for _ in range(20))]
+    with pytest.raises(UnreadableStreamError):
+        futures[0].result(10)
+    assert all(future.result(10).last_version == 3 for future in futures[1:])
 
 
 def test_five_hundred_large_events_do_not_hang(service: Service) -> None:
