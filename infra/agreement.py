@@ -96,7 +96,7 @@ def account_disagreements(settings: Settings, connection: psycopg.Connection[Any
         for event in published(settings, connection)
         if event.type == "water.connection.WaterTurnedOn.v1"
     }
-    rows = connection.execute("SELECT case_id, point FROM billing.accounts").fetchall()
+    rows = connection.execute(sql("billing_supply_points")).fetchall()
     opened = [tuple(row.values()) if isinstance(row, dict) else tuple(row) for row in rows]
     found = [f"billing: no account for {key}" for key in wanted - set(opened)]
     found += [f"billing: an account for {key} that the store does not know" for key in set(opened) - wanted]

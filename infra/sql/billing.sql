@@ -15,3 +15,6 @@ SELECT case_id, point, subject_id, subject_revision, meter_number, meter_body_co
 FROM jsonb_populate_recordset(NULL::billing.accounts, %(accounts)s)
 ON CONFLICT (case_id, point) DO NOTHING
 RETURNING account_number
+
+-- name: billing_supply_points
+SELECT case_id, point FROM billing.accounts

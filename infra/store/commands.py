@@ -78,7 +78,8 @@ class Command:
     """One command. ``decide`` is pure: it may be called again when somebody else was faster.
 
     ``others`` are the further streams that ``decide`` looks at or writes to (a meter); they are saved in the same
-    transaction as the case. ``reads_only``: the stamp names a question (the window watch asks), nothing is claimed.
+    transaction as the case. A ``decide`` that says nothing is a question (the window watch asks): only what the
+    rulebook concludes is appended.
     """
 
     case: Stream

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -97,6 +97,3 @@ def meter(number: str = "M-1", **changes: Any) -> MeterDetails:
 def told(rules: Rules, happened_at: datetime, at: datetime | None = None, channel: str = "crew-phone") -> repair.Told:
     at = at or happened_at
     return repair.Told(happened_at, at, channel, rules.in_force(at))
-
-
-Decide = Callable[..., Fact]
