@@ -93,6 +93,36 @@ def from_published(chain: Iterable[CalendarPublished]) -> Calendar:
     return Calendar("+".join(versions), settled, moved, frozenset(statutory))
 
 
+@dataclass(frozen=True, slots=True)
+class CalendarVersion:
+    """The calendar of a region chain as it stood from ``published_at`` on, until the next version."""
+
+    published_at: datetime
+    calendar: Calendar
+
+
+def versions(
+    chain: Iterable[str], published: Iterable[tuple[datetime, CalendarPublished]]
+) -> tuple[CalendarVersion, ...]:
+    """Every version of a region chain's calendar, oldest first: each publication in one of its regions makes one.
+
+    Raises LookupError where a region of the chain was never published.
+    """
+    regions = tuple(chain)
+    latest: dict[str, CalendarPublished] = {}
+    found: list[CalendarVersion] = []
+    for published_at, document in sorted(published, key=lambda publication: publication[0]):
+        if document.region not in regions:
+            continue
+        latest[document.region] = document
+        if latest.keys() == set(regions):
+            found.append(CalendarVersion(published_at, from_published(latest[region] for region in regions)))
+    if not found:
+        missing = ", ".join(sorted(set(regions) - latest.keys())) or "none"
+        raise LookupError(f"calendar regions that are not published: {missing}; run `tongshui migrate`")
+    return tuple(found)
+
+
 def local_date(instant: datetime) -> date:
     """The civil day in China of an instant."""
     return instant.astimezone(LOCAL).date()

@@ -33,12 +33,15 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A fact in its case's stream, as a fold sees it."""
+    """A fact in its case's stream, as a fold sees it: with who said it, in which role, over which channel."""
 
     fact: Fact
     event_id: UUID
     version: int
     happened_at: datetime
+    actor: str = ""
+    role: str = ""
+    channel: str = ""
 
 
 def event_id(case_id: UUID, version: int) -> UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 
 # Not frozen: the runtime sets an exception's traceback. Compared by identity, as exceptions are.
@@ -22,3 +23,10 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return f"{self.code}: found {self.found}; needed {self.needed}; {self.next_step}"
+
+
+@dataclass(eq=False)
+class AttemptRefused(Refusal):
+    """A refusal whose attempt is itself a fact: ``attempt`` goes into the case, for auditors and supervisors to see."""
+
+    attempt: Any

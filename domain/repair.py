@@ -18,11 +18,11 @@ from domain.standards import (
     Standard,
     Zone,
     district,
-    is_backdated,
     require_known,
     require_not_future,
 )
 from domain.subjects import Subject
+from domain.told import Told
 from domain.windows import FACTS as WINDOW_FACTS
 from domain.windows import Ledger, Obligation, RungAt, Term, WindowFact, record
 
@@ -207,16 +207,6 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
 
 
 # ---- decisions
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The circumstances of a field fact: when it happened as claimed, when it is taken down, over which channel."""
-
-    happened_at: datetime
-    at: datetime
-    channel: str
-    standard: Standard
 
 
 def report_fault(
@@ -434,7 +424,7 @@ def _require_open(case: Repair) -> None:
 
 
 def _late(told: Told) -> tuple[str, ...]:
-    return ("backdated",) if is_backdated(told.standard, told.channel, told.happened_at, told.at) else ()
+    return ("backdated",) if told.is_late else ()
 
 
 def _after_close(case: Repair) -> tuple[str, ...]:

@@ -1,17 +1,19 @@
 """A standard: one published version of all promises. Every number of the service is here, as data.
 
 Sources of the numbers in the first standard: the published "0225" promises and four of the eight repair promises; where
-they are silent, the utility's own decision, marked so in ``infra/data/standard-0225.json``.
+they are silent, the practice of other water companies or the utility's own decision, marked so in
+``infra/data/README.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Literal
 
-from domain.calendar import Calendar
+from domain.calendar import Calendar, CalendarPublished, CalendarVersion, versions
+from domain.fees import CataloguePublished
 from domain.refusals import Refusal
 
 Zone = Literal["urban", "other"]
@@ -43,6 +45,79 @@ class District:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What the public was told about connections, in numbers. A standard keeps within it or publishes another one."""
+
+    version: str
+    working_days: int
+    steps: int
+    documents: int
+    fees: int
+    trips_remote: int
+    trips_otherwise: int
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step 环节 that the applicant sees."""
+
+    code: str
+    name_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRequirement:
+    """A document that an applicant owes. ``main`` False: it may be outstanding at admission (容缺).
+
+    ``met_by``: the ways that meet it, of upload, seen, shared, verified.
+    """
+
+    code: str
+    name_zh: str
+    main: bool
+    met_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PapersPolicy:
+    """Admission with papers outstanding (容缺受理).
+
+    ``admits``: ``main-papers`` admits by itself once the main papers are in, unless the applicant is barred or has
+    declined; ``with-commitment`` waits for the written commitment too. ``longest_working_days``: the latest deadline a
+    commitment may have, never later than the case's own. ``bar_months``: how long a broken commitment bars.
+    """
+
+    admits: Literal["main-papers", "with-commitment"]
+    when_broken: Literal["end", "suspend"]
+    longest_working_days: int
+    bar_months: int
+
+
+@dataclass(frozen=True, slots=True)
+class PauseReason:
+    """A reason for which the clock may stand, at most ``cap_working_days`` of a case."""
+
+    name_zh: str
+    cap_working_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where applications of some categories are handed on to, and the named people who own them."""
+
+    name_zh: str
+    owners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityClass:
+    """A class of repair (小修, 中修, 大修) in words that a crew can check on site."""
+
+    name_zh: str
+    criteria_zh: str
+
+
+@dataclass(frozen=True, slots=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
 
@@ -63,25 +138,103 @@ class StandardPublished:
     future_tolerance_seconds: int
     max_supply_points: int
     meter_verification_years: tuple[tuple[int, int], ...]
+    # What follows came with the second shipped version; the defaults read a standard that was published before.
+    promise: Promise | None = None
+    steps: tuple[Step, ...] = ()
+    documents: Mapping[str, tuple[DocumentRequirement, ...]] = field(default_factory=dict)
+    document_ways: Mapping[str, str] = field(default_factory=dict)
+    defects: Mapping[str, str] = field(default_factory=dict)
+    hidden_defects: Mapping[str, str] = field(default_factory=dict)
+    notice_minutes: Mapping[str, int] = field(default_factory=dict)
+    notice_working_days: int = 1
+    silence_working_days: int = 5
+    papers: PapersPolicy = PapersPolicy("main-papers", "end", 5, 12)
+    pause_reasons: Mapping[str, PauseReason] = field(default_factory=dict)
+    pause_cap_working_days: int = 0
+    remote_channels: tuple[str, ...] = ()
+    desks: Mapping[str, Desk] = field(default_factory=dict)
+    routing: Mapping[str, str] = field(default_factory=dict)
+    refusal_reasons: Mapping[str, str] = field(default_factory=dict)
+    withdrawal_reasons: Mapping[str, str] = field(default_factory=dict)
+    survey_findings: Mapping[str, str] = field(default_factory=dict)
+    inspection_defects: Mapping[str, str] = field(default_factory=dict)
+    deliverables: Mapping[str, str] = field(default_factory=dict)
+    delivery_ways: Mapping[str, str] = field(default_factory=dict)
+    payer_classes: Mapping[str, str] = field(default_factory=dict)
+    price_version: str = ""
+    price_classes: Mapping[str, str] = field(default_factory=dict)
+    squads: Mapping[str, str] = field(default_factory=dict)
+    visit_purposes: Mapping[str, str] = field(default_factory=dict)
+    consultation_topics: Mapping[str, str] = field(default_factory=dict)
+    preservices: Mapping[str, str] = field(default_factory=dict)
+    works_kinds: Mapping[str, str] = field(default_factory=dict)
+    severity_classes: Mapping[Severity, SeverityClass] = field(default_factory=dict)
+    calendar_warning_from: str = "11-15"
+    powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def allowed_trips(self, channel: str) -> int | None:
+        """How often the applicant may have to appear in person; None where nothing was promised about it."""
+        if self.promise is None:
+            return None
+        return self.promise.trips_remote if channel in self.remote_channels else self.promise.trips_otherwise
 
 
 Standard = StandardPublished
-FACTS: tuple[type, ...] = (StandardPublished,)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What judges: every published standard, and the calendar of its regions."""
+    """What judges: every published standard, calendar and fee catalogue. ``position``: the log's, of the newest."""
 
     standards: tuple[Standard, ...]
-    calendar: Calendar
+    calendars: Mapping[tuple[str, ...], tuple[CalendarVersion, ...]]
+    catalogues: tuple[CataloguePublished, ...] = ()
+    position: int = 0
 
     def in_force(self, at: datetime) -> Standard:
         """The standard that governs a limit which starts at ``at``; the oldest one for anything earlier still."""
-        begun = [standard for standard in self.standards if standard.effective_from <= at]
-        if begun:
-            return max(begun, key=lambda standard: standard.effective_from)
-        return min(self.standards, key=lambda standard: standard.effective_from)
+        return self._begun(at) or min(self.standards, key=lambda standard: standard.effective_from)
+
+    def _begun(self, at: datetime) -> Standard | None:
+        # Of two with one date the one published last counts: max() keeps the first of equals.
+        begun = [standard for standard in reversed(self.standards) if standard.effective_from <= at]
+        return max(begun, key=lambda standard: standard.effective_from, default=None)
+
+    def calendars_of(self, standard: Standard) -> tuple[CalendarVersion, ...]:
+        """Every version of the calendar that the standard counts by, oldest first."""
+        return self.calendars[standard.calendar_regions]
+
+    @property
+    def newest(self) -> Standard:
+        """The standard with the latest date, in force already or not."""
+        return max(reversed(self.standards), key=lambda standard: standard.effective_from)
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar as it stands now, of the newest standard's regions."""
+        return self.calendars_of(self.newest)[-1].calendar
+
+    def catalogue(self, at: datetime) -> CataloguePublished | None:
+        """The fee catalogue in force at ``at``; None before the first."""
+        begun = [catalogue for catalogue in reversed(self.catalogues) if catalogue.effective_from <= at]
+        return max(begun, key=lambda catalogue: catalogue.effective_from, default=None)
+
+
+def make_rules(
+    standards: Iterable[Standard],
+    calendars: Iterable[tuple[datetime, CalendarPublished]],
+    catalogues: Iterable[CataloguePublished] = (),
+    position: int = 0,
+) -> Rules:
+    """Rules from everything that was published, calendars with the time of publication.
+
+    Raises LookupError where no standard is published, or a region that one of them counts by.
+    """
+    known, published = tuple(standards), tuple(calendars)
+    if not known:
+        raise LookupError("no standard is published: run `tongshui migrate`")
+    chains = {standard.calendar_regions for standard in known}
+    return Rules(known, {chain: versions(chain, published) for chain in chains}, tuple(catalogues), position)
 
 
 def district(standard: Standard, code: str) -> District:
@@ -98,13 +251,13 @@ def district(standard: Standard, code: str) -> District:
     return found
 
 
-def require_known(code: str, found: str, known: Mapping[str, str]) -> None:
-    """Refuse with ``code`` where ``found`` is not a key of ``known``."""
-    if found not in known:
+def require_known(code: str, found: str, known: Iterable[str]) -> None:
+    """Refuse with ``code`` where ``found`` is none of ``known``."""
+    if found not in (listed := set(known)):
         raise Refusal(
             code,
             found=repr(found),
-            needed="one of " + ", ".join(sorted(known)),
+            needed="one of " + ", ".join(sorted(listed)),
             next_step="choose one of the listed codes",
             next_step_zh="请从列出的代码中选择",
         )

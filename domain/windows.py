@@ -18,12 +18,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """From ``since`` on the window ends at ``due_at``; None means no end limit."""
+    """From ``since`` on the window ends at ``due_at``; None means no end limit, for ``reason``."""
 
     since: datetime
     due_at: datetime | None
     decided_by: tuple[UUID, ...]
     tentative: bool = False
+    reason: str = "no-end-limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class RungAt:
 
 @dataclass(frozen=True, slots=True)
 class Obligation:
-    """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty."""
+    """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
+    what moves its end where neither start, standard nor calendar did."""
 
     commitment: str
     opened_at: datetime
@@ -48,14 +50,33 @@ class Obligation:
     calendar: str | None
     rungs: tuple[RungAt, ...] = ()
     notify_on_lapse: tuple[str, ...] = ()
+    cause: str = "reclassified"
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A commitment that is a count, not a time: at most ``allowed`` of what is ``counted`` (instant and event, in
+    order) until it is ``closed``. Each one too many is a lapse at its own instant. ``cancelled``: why it is owed no
+    more."""
+
+    commitment: str
+    opened_at: datetime
+    allowed: int
+    counted: tuple[tuple[datetime, UUID], ...]
+    closed: tuple[datetime, UUID] | None
+    cancelled: str | None
+    standard: str
+    decided_by: tuple[UUID, ...]
+    notify_on_lapse: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
     """The verdict on one commitment at an instant.
 
-    ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: no end limit (any longer).
-    ``next_ask_at``: when the verdict can next change by the mere passing of time; None if it cannot.
+    ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: a count, or no end limit (any longer);
+    ``cancelled`` says why in the second case. ``next_ask_at``: when the verdict can next change by the mere passing of
+    time; None if it cannot.
     """
 
     commitment: str
@@ -68,15 +89,19 @@ class Window:
     next_ask_at: datetime | None
     basis: Basis
     notify_on_lapse: tuple[str, ...] = ()
+    cause: str = "reclassified"
+    cancelled: str | None = None
 
 
-def judge(obligation: Obligation, at: datetime) -> Window:
+def judge(obligation: Obligation | Tally, at: datetime) -> Window:
     """The window as it stands at ``at``.
 
     A term's end is a lapse when it was reached while the term held and nothing had met the commitment by then; meeting
     it at the very instant is in time. A term that a later one replaced before its end does not lapse; one replaced
     after its end stays lapsed, so no reassessment saves a broken promise.
     """
+    if isinstance(obligation, Tally):
+        return _tallied(obligation, at)
     last = obligation.terms[-1]
     met_at = obligation.met_at
     ends = _unmet_ends(obligation)
@@ -100,6 +125,27 @@ def judge(obligation: Obligation, at: datetime) -> Window:
             last.decided_by + (obligation.met_by if met_at is not None else ()),
         ),
         notify_on_lapse=obligation.notify_on_lapse,
+        cause=obligation.cause,
+        cancelled=last.reason if last.due_at is None else None,
+    )
+
+
+def _tallied(tally: Tally, at: datetime) -> Window:
+    excess = [(when, by) for when, by in tally.counted[tally.allowed :] if when <= at]
+    closed = tally.closed if not excess and tally.cancelled is None else None
+    decided_by = tally.decided_by + tuple(by for _, by in excess) + ((closed[1],) if closed else ())
+    return Window(
+        commitment=tally.commitment,
+        opened_at=tally.opened_at,
+        due_at=None,
+        tentative=False,
+        met_at=closed[0] if closed else None,
+        lapses=tuple(sorted({when for when, _ in excess})),
+        passed=(),
+        next_ask_at=None,
+        basis=Basis(tally.standard, None, decided_by),
+        notify_on_lapse=tally.notify_on_lapse,
+        cancelled=tally.cancelled,
     )
 
 
@@ -156,11 +202,12 @@ class WindowMoved:
 
 @dataclass(frozen=True, slots=True)
 class WindowMet:
-    """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end."""
+    """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end (``due_at``; None for
+    a commitment that is a count)."""
 
     commitment: str
     number: int
-    due_at: datetime
+    due_at: datetime | None
     met_at: datetime
     on_time: bool
     basis: Basis
@@ -300,7 +347,8 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
                 calendar=fact.basis.calendar,
             )
         case WindowMet():
-            return replace(known, met_at=fact.met_at)
+            basis = fact.basis
+            return replace(known, met_at=fact.met_at, standard=basis.standard, calendar=basis.calendar)
         case WindowNearing():
             return replace(known, neared=known.neared | {(fact.rung, fact.due_at)})
         case WindowLapsed():
@@ -367,12 +415,14 @@ class _Difference:
 
     def _ends(self, known: OnRecord) -> None:
         w = self._window
-        if w.due_at is None:
+        if w.cancelled is not None:
             if not known.cancelled:
-                self._say(WindowCancelled, due_at=None, reason="no-end-limit")
-        elif known.cancelled:
+                self._say(WindowCancelled, due_at=None, reason=w.cancelled)
+            return
+        if known.cancelled:
             self._say(WindowReopened, due_at=w.due_at)
-        elif (cause := _cause_of_move(known, w)) is not None:
+            known = replace(known, due_at=w.due_at)
+        if (cause := _cause_of_move(known, w)) is not None:
             self._say(
                 WindowMoved,
                 opened_at=w.opened_at,
@@ -396,12 +446,13 @@ class _Difference:
     def _met(self, known: OnRecord) -> None:
         w = self._window
         met_on_record = None if known.cancelled else known.met_at
-        if w.met_at == met_on_record or w.due_at is None:
+        if w.met_at == met_on_record or w.cancelled is not None:
             return
         if w.met_at is None:
             self._say(WindowReopened, due_at=w.due_at)
         else:
-            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=w.met_at <= w.due_at)
+            on_time = w.due_at is None or w.met_at <= w.due_at
+            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=on_time)
 
     def _nearing(self, known: OnRecord) -> None:
         w = self._window
@@ -411,12 +462,13 @@ class _Difference:
 
 
 def _cause_of_move(known: OnRecord, window: Window) -> str | None:
+    if known.opened_at != window.opened_at:
+        return "start"
     if known.standard != window.basis.standard:
         return "standard"
     if known.calendar != window.basis.calendar:
+        # Also where the end stays: every open window says which calendar it runs under.
         return "calendar"
-    if known.opened_at != window.opened_at:
-        return "start"
     if known.due_at != window.due_at or known.tentative != window.tentative:
-        return "reclassified"
+        return window.cause
     return None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
 
 import chinese_calendar
 import pytest
@@ -33,13 +36,41 @@ def test_the_table_of_due_dates(admitted: str, national: str, xiangxi: str) -> N
     assert XIANGXI.add_working_days(day, 5) == date.fromisoformat(xiangxi)
 
 
-def test_every_day_of_the_published_years_agrees_with_an_independent_package() -> None:
-    day, differing = date(2015, 1, 1), []
-    while day <= date(2026, 12, 31):
-        if CN.is_working_day(day) != chinese_calendar.is_workday(day):
-            differing.append(day)
-        day += timedelta(days=1)
-    assert differing == []
+PUBLISHED = [date(2015, 1, 1) + timedelta(days=n) for n in range((date(2027, 1, 1) - date(2015, 1, 1)).days)]
+CROSSCHECK = Path(sys.prefix) / "crosscheck"
+"""Where `make setup` puts the package `holidays`, beside the environment: it needs an older python-dateutil."""
+
+
+def test_every_day_of_the_published_years_agrees_with_chinese_calendar() -> None:
+    assert [day for day in PUBLISHED if CN.is_working_day(day) != chinese_calendar.is_workday(day)] == []
+
+
+def test_every_day_of_the_published_years_agrees_with_holidays() -> None:
+    assert CROSSCHECK.is_dir(), "the second calendar is missing; run `make setup`"
+    program = (
+        "import holidays, sys; from datetime import date\n"
+        "known = holidays.country_holidays('CN', years=range(2015, 2027))\n"
+        "print(' '.join(day for day in sys.stdin.read().split() if known.is_working_day(date.fromisoformat(day))))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", program],
+        input=" ".join(day.isoformat() for day in PUBLISHED),
+        env={"PYTHONPATH": str(CROSSCHECK), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    worked = {date.fromisoformat(day) for day in answer.stdout.split()}
+    assert len(worked) > 2_900
+    assert [day for day in PUBLISHED if CN.is_working_day(day) != (day in worked)] == []
+
+
+def test_a_start_on_any_day_that_is_not_worked_counts_the_next_working_day_as_the_first() -> None:
+    # An off-by-one of some libraries: they take a start on a day off for a start on the working day after it.
+    for start in (day for day in PUBLISHED if day.year < 2026 and not CN.is_working_day(day)):
+        following = next(d for n in range(1, 20) if CN.is_working_day(d := start + timedelta(days=n)))
+        assert CN.add_working_days(start, 1) == following
+        assert CN.add_working_days(start, 2) == CN.add_working_days(following, 1)
 
 
 @given(st.dates(date(2015, 1, 1), date(2026, 11, 30)), st.integers(1, 30))

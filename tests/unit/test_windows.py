@@ -16,6 +16,7 @@ from domain.windows import (
     Basis,
     Obligation,
     OnRecord,
+    Tally,
     Term,
     Window,
     WindowCancelled,
@@ -213,10 +214,10 @@ def test_what_met_it_no_longer_standing_reopens() -> None:
 
 
 def test_no_end_limit_any_longer_cancels_once() -> None:
-    facts = differences(known(), [window(due_at=None)])
+    facts = differences(known(), [window(due_at=None, cancelled="no-end-limit")])
     assert names(facts) == ["WindowCancelled"]
     ledger = record(known(), facts[0])
-    assert differences(ledger, [window(due_at=None)]) == ()
+    assert differences(ledger, [window(due_at=None, cancelled="no-end-limit")]) == ()
 
 
 def test_an_end_limit_again_reopens_a_cancelled_window() -> None:
@@ -359,3 +360,74 @@ def test_lapse_numbers_of_a_window_never_repeat(rules: Rules) -> None:
     lapses = [fact.lapse for fact in play.concluded if isinstance(fact, WindowLapsed)]
     assert lapses == sorted(set(lapses))
     assert len(lapses) == 2
+
+
+# ---- commitments that are counts
+
+
+def tally(*counted: float, allowed: int = 1, closed: float | None = None, cancelled: str | None = None) -> Tally:
+    return Tally(
+        commitment="c",
+        opened_at=NINE,
+        allowed=allowed,
+        counted=tuple((minutes(at), UUID(int=n)) for n, at in enumerate(counted)),
+        closed=None if closed is None else (minutes(closed), BY),
+        cancelled=cancelled,
+        standard="s",
+        decided_by=(BY,),
+        notify_on_lapse=("manager",),
+    )
+
+
+def concluded(ledger: dict[str, OnRecord], found: Tally, at: float) -> list[Fact]:
+    return list(differences(ledger, [judge(found, minutes(at))]))
+
+
+def test_a_count_opens_without_an_end_and_is_met_when_closed_within_what_is_allowed() -> None:
+    facts = concluded({}, tally(5, closed=60), 60)
+    assert names(facts) == ["WindowOpened", "WindowMet"]
+    met = facts[1]
+    assert isinstance(met, WindowMet)
+    assert (met.due_at, met.met_at, met.on_time) == (None, minutes(60), True)
+
+
+def test_each_one_too_many_is_a_lapse_at_its_own_instant_and_the_count_is_never_met() -> None:
+    facts = concluded({}, tally(5, 10, 20, closed=60), 60)
+    assert names(facts) == ["WindowOpened", "WindowLapsed", "WindowLapsed"]
+    lapses = [fact for fact in facts if isinstance(fact, WindowLapsed)]
+    assert [(lapse.due_at, lapse.lapse) for lapse in lapses] == [(minutes(10), 1), (minutes(20), 2)]
+    assert lapses[0].basis.decided_by == (BY, UUID(int=1), UUID(int=2))
+
+
+def test_a_count_that_turns_out_lower_takes_its_lapse_back() -> None:
+    lapsed: dict[str, OnRecord] = {}
+    for fact in concluded({}, tally(5, 10), 10):
+        lapsed = dict(record(lapsed, fact))
+    (fact,) = concluded(lapsed, tally(5), 11)
+    assert isinstance(fact, WindowRetracted)
+
+
+def test_a_count_of_a_case_that_stops_is_owed_no_more() -> None:
+    facts = concluded({}, tally(5, cancelled="withdrawn"), 10)
+    assert names(facts) == ["WindowOpened", "WindowCancelled"]
+
+
+def test_time_alone_changes_nothing_about_a_count() -> None:
+    assert judge(tally(5), minutes(10)).next_ask_at is None
+
+
+def test_a_new_start_and_a_new_calendar_are_each_named_as_the_cause() -> None:
+    (fact,) = differences(known(), [window(opened_at=minutes(-5))])
+    assert isinstance(fact, WindowMoved)
+    assert fact.cause == "start"
+    (fact,) = differences(known(calendar="CN@1"), [window(basis=Basis("s", "CN@2", ()))])
+    assert isinstance(fact, WindowMoved)
+    assert (fact.cause, fact.old_due_at == fact.due_at) == ("calendar", True)
+    (fact,) = differences(known(), [window(due_at=minutes(40), cause="pause")])
+    assert isinstance(fact, WindowMoved)
+    assert fact.cause == "pause"
+
+
+def test_a_window_that_was_met_keeps_the_calendar_it_was_met_under() -> None:
+    met = WindowMet("c", 5, minutes(30), minutes(10), True, Basis("s", "CN@7", ()))
+    assert record(known(calendar="CN@1"), met)["c"].calendar == "CN@7"

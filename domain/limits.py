@@ -1,0 +1,127 @@
+"""Limits in working days: when one ends, which days did not count and why, and what a revised calendar does to it.
+
+Sources: Civil Code (民法典) §201 (the starting day does not count) and §203 (the last day ends at the close of
+business); our decisions: a day does not count where the clock stood at its close of business, so a paused limit never
+runs out; a deadline that a revised calendar moves earlier leaves at least one working day from the publication.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from uuid import UUID
+
+from domain.calendar import Calendar, CalendarVersion, closing_time, local_date
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The clock stands from ``since`` until ``until`` (None: still), for at most ``cap_working_days`` of its days.
+
+    ``until`` itself is running time again. ``by``: the ids of the events that decided it.
+    """
+
+    since: datetime
+    until: datetime | None
+    cap_working_days: int
+    by: tuple[UUID, ...]
+
+    def covers(self, instant: datetime) -> bool:
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """A limit of ``days`` working days that starts at ``start``; the clock stands during ``stops``, of which all
+    together excuse at most ``stops_cap_working_days``."""
+
+    start: datetime
+    days: int
+    close_of_business: time
+    stops: tuple[Stop, ...] = ()
+    stops_cap_working_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How a limit was counted: the working days that counted, and those that did not because the clock stood."""
+
+    counted: tuple[date, ...]
+    stood: tuple[date, ...]
+    due_at: datetime
+    tentative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """When a limit ends, by which version of the calendar. ``due_at`` is what is judged by: for a deadline that a
+    revision moved earlier, not before one working day from the publication."""
+
+    due_at: datetime
+    tentative: bool
+    calendar: str
+
+
+def count(limit: WorkingDays, calendar: Calendar) -> Count:
+    """Count the limit by one calendar."""
+    counted: list[date] = []
+    stood: list[date] = []
+    left = {stop: stop.cap_working_days for stop in limit.stops}
+    day = local_date(limit.start)
+    while len(counted) < limit.days:
+        day = calendar.add_working_days(day, 1)
+        closing = closing_time(day, limit.close_of_business)
+        excuse = next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
+        if excuse is not None and len(stood) < limit.stops_cap_working_days:
+            left[excuse] -= 1
+            stood.append(day)
+        else:
+            counted.append(day)
+    return Count(tuple(counted), tuple(stood), closing_time(day, limit.close_of_business), calendar.is_tentative(day))
+
+
+def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: datetime | None) -> End:
+    """When the limit ends, by the newest calendar that was published before it was met.
+
+    A commitment that was met keeps the verdict of the calendar it was met under; one that is open moves with every
+    revision. ``calendars`` is not empty, oldest first.
+    """
+    applied = [version for version in calendars if met_at is None or version.published_at <= met_at] or [calendars[0]]
+    begun = [version for version in applied if version.published_at <= limit.start] or applied[:1]
+    nominal = count(limit, begun[-1].calendar)
+    judged = nominal.due_at
+    for revision in applied[applied.index(begun[-1]) + 1 :]:
+        moved = count(limit, revision.calendar)
+        judged = _revised(nominal.due_at, moved.due_at, judged, revision, limit.close_of_business)
+        nominal = moved
+    return End(judged, nominal.tentative, applied[-1].calendar.version)
+
+
+def _revised(
+    before: datetime, after: datetime, judged: datetime, revision: CalendarVersion, close_of_business: time
+) -> datetime:
+    """What is judged by after a revision: a later end at once; an earlier one with a working day's grace, and not at
+    all where the limit had run out before the revision came."""
+    if after > before:
+        return max(after, judged)
+    if after == before or revision.published_at >= judged:
+        return judged
+    return max(after, _one_working_day_after(revision, close_of_business))
+
+
+def _one_working_day_after(revision: CalendarVersion, close_of_business: time) -> datetime:
+    day = revision.calendar.add_working_days(local_date(revision.published_at), 1)
+    return closing_time(day, close_of_business)
+
+
+def stood_for(stops: Iterable[Stop], start: datetime, until: datetime) -> timedelta:
+    """How long the clock stood between two instants; overlapping stops count once. Caps are not looked at here."""
+    total, reached = timedelta(), start
+    for stop in sorted(stops, key=lambda stop: stop.since):
+        begin = max(stop.since, reached)
+        finish = min(stop.until or until, until)
+        if finish > begin:
+            total += finish - begin
+            reached = finish
+    return total
