@@ -16,22 +16,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
-from eventsourcing.persistence import InterfaceError, OperationalError
+from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 from psycopg.types.json import Jsonb
 
 from domain import kinds
 from domain.kinds import Kind, State
+from infra import recompute
 from infra.clock import Clock
 from infra.reader import connect
 from infra.relay import Relay
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, Receipt, Stamp, Stream
+from infra.store.commands import BusyError, Command, Receipt, Stamp, StoreUnavailableError, Stream
 from infra.store.envelope import read
 
 if TYPE_CHECKING:
-    from projections.watch import Ask, Question
+    from projections.watch import Ask, Question, Watch
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ WINDOWED: dict[str, Kind] = {kind.family: kind for kind in (kinds.REPAIR, kinds.
 """The kinds of case that owe something, by family."""
 
 BEAT_EVERY_S = 2.0
+RECOMPUTE_LOOK_S = 1.0
 
 
 def start_logging(settings: Settings) -> None:
@@ -154,6 +156,8 @@ def looker(service: Service) -> Ask:
         asks = dict(kinds.next_ask_at(kind, state, service.rules, now))
         # Something that time has already changed and that is not on record was missed: it is to be asked about now.
         asks.update({fact.commitment: now for fact in kinds.conclusion(kind, state, service.rules, now)})
+        if kinds.follows(kind, state, service.rules, now):
+            asks |= dict.fromkeys(asks or state.ledger, now)
         return Answer(question, version, asks)
 
     return look
@@ -180,13 +184,11 @@ def run_relay(settings: Settings) -> None:
 
 def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
-    from projections.breaches import BREACHES
-    from projections.cases import CASES
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
-    from projections.windows import WINDOWS
+    from projections.views import VIEWS
 
-    stream = ModelStream(settings, "views", [CASES, WINDOWS, BREACHES])
+    stream = ModelStream(settings, "views", VIEWS)
     run_worker(build_app(stream, "views", Beats(settings, "views").beat))
 
 
@@ -199,6 +201,9 @@ def run_watch(settings: Settings) -> None:
 
     service = open_service(settings)
     watch = Watch(settings, service.clock, asker(service), looker(service))
+    threading.Thread(
+        target=partial(_until_death, partial(_recompute, service, watch)), name="recompute", daemon=True
+    ).start()
     index = DueIndex()
     beats = Beats(settings, "watch")
 
@@ -209,6 +214,25 @@ def run_watch(settings: Settings) -> None:
     thread = threading.Thread(target=partial(_until_death, watch.run), name="watch", daemon=True)
     thread.start()
     run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned), "watch", beat))
+
+
+def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
+    """Look for newly published rules, and bring every open deadline to them."""
+    from projections.watch import Answer, Question
+
+    def answered(receipts: Sequence[tuple[Kind, Receipt]]) -> None:
+        answers = [
+            Answer(Question(kind.family, receipt.case_id), receipt.last_version, receipt.next_ask_at)
+            for kind, receipt in receipts
+        ]
+        with service.connection() as connection:
+            watch.write(connection, answers, {})
+
+    while not stop.wait(RECOMPUTE_LOOK_S):
+        try:
+            recompute.run(service, answered)
+        except (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, StoreUnavailableError, BusyError):
+            log.warning("the recompute job is interrupted, and begins anew", exc_info=True)
 
 
 def _until_death(run: Callable[[threading.Event], None]) -> None:

@@ -1,7 +1,7 @@
 """The rules that the program ships, and how they come into and out of the store.
 
-Standards and calendars are events like everything else. The first start publishes the shipped ones; from then on the
-store is the source.
+Standards, calendars and fee catalogues are events like everything else. The first start publishes the shipped ones;
+from then on the store is the source.
 """
 
 from __future__ import annotations
@@ -17,17 +17,24 @@ from uuid import UUID, uuid5
 import msgspec
 
 from domain import kinds
-from domain.calendar import CalendarPublished, Day, from_published
-from domain.facts import Stated
-from domain.standards import Rules, StandardPublished
+from domain.calendar import CalendarPublished, Day
+from domain.facts import Recorded, Stated
+from domain.fees import CataloguePublished
+from domain.publishing import Calendars, Catalogues, Standards
+from domain.standards import Rules, StandardPublished, make_rules
 from infra.store.commands import Stamp, Stream
 
 NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
 """Of every id that is made from a name (uuid5): standards, calendars, meters."""
 
 STANDARDS = Stream(kinds.STANDARDS, uuid5(NAMESPACE, "standards"))
+FEES = Stream(kinds.FEES, uuid5(NAMESPACE, "fees"))
 SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
+
+UPGRADE = Stamp("tongshui", "system", "system", command_id="program-upgrade", correlation_id="program-upgrade")
+SHIPPED_BEFORE = ("0225-1",)
+"""Versions of the standard that older programs shipped."""
 
 
 def calendar_stream(region: str) -> Stream:
@@ -40,10 +47,26 @@ def meter_stream(number: str) -> Stream:
     return Stream(kinds.METER, uuid5(NAMESPACE, f"meter:{number}"))
 
 
+def squad_stream(squad: str) -> Stream:
+    """The stream of a squad's roster, by its code in the standard."""
+    return Stream(kinds.SQUAD, uuid5(NAMESPACE, f"squad:{squad}"))
+
+
+def squad_day_stream(squad: str, day: date) -> Stream:
+    """The stream of a squad's visits on a civil day in China."""
+    return Stream(kinds.SQUAD_DAY, uuid5(NAMESPACE, f"squad-day:{squad}:{day.isoformat()}"))
+
+
 def shipped_standard() -> StandardPublished:
     """The "0225" standard as shipped in infra/data."""
     text = (resources.files("infra") / "data" / "standard-0225.json").read_bytes()
     return msgspec.json.decode(text, type=StandardPublished)
+
+
+def shipped_catalogue() -> CataloguePublished:
+    """The fee catalogue as shipped in infra/data; its amounts and document numbers are examples."""
+    text = (resources.files("infra") / "data" / "fees-0225.json").read_bytes()
+    return msgspec.json.decode(text, type=CataloguePublished)
 
 
 def shipped_calendar() -> CalendarPublished:
@@ -91,26 +114,45 @@ def first_publication(at: datetime) -> list[tuple[Stream, Stated]]:
     return [
         (STANDARDS, Stated(shipped_standard(), at)),
         (calendar_stream(SHIPPED_REGION), Stated(shipped_calendar(), at)),
+        (FEES, Stated(shipped_catalogue(), at)),
     ]
 
 
-def rules_from(states: Mapping[UUID, Any], regions: Iterable[str] | None = None) -> Rules:
-    """The rules from the folded streams of standards and calendars. Raises LookupError where one is not published."""
-    standards = states.get(STANDARDS.id)
-    if not standards:
-        raise LookupError("no standard is published: run `tongshui migrate`")
-    latest = max(standards, key=lambda standard: standard.effective_from)
-    chain = [states.get(calendar_stream(region).id) for region in (regions or latest.calendar_regions)]
-    if not all(chain):
-        raise LookupError("a calendar region is not published: run `tongshui migrate`")
-    return Rules(tuple(standards), from_published(published for published in chain if published is not None))
+def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple[Stream, Stated, Stamp]]:
+    """What the program ships and the store has not yet, by the folded streams.
+
+    A standard that the utility published itself is never replaced: only one that an older program shipped is.
+    """
+    missing = [(stream, said, FIRST_START) for stream, said in first_publication(at) if stream.id not in states]
+    standards: Standards | None = states.get(STANDARDS.id)
+    if standards is not None and standards.published[-1].version in SHIPPED_BEFORE:
+        upgraded = replace(shipped_standard(), effective_from=at)
+        missing.append((STANDARDS, Stated(upgraded, at), UPGRADE))
+    return missing
+
+
+def rule_streams(states: Mapping[UUID, Any]) -> list[Stream]:
+    """Every stream that rules come from, as far as the standards in ``states`` name the regions."""
+    standards: Standards = states.get(STANDARDS.id) or Standards()
+    regions = {region for standard in standards.published for region in standard.calendar_regions}
+    return [STANDARDS, FEES, *(calendar_stream(region) for region in sorted(regions))]
+
+
+def rules_from(states: Mapping[UUID, Any], position: int = 0) -> Rules:
+    """The rules from the folded streams. Raises LookupError where a standard or a calendar is not published."""
+    standards: Standards = states.get(STANDARDS.id) or Standards()
+    catalogues: Catalogues = states.get(FEES.id) or Catalogues()
+    calendars = [
+        publication for state in states.values() if isinstance(state, Calendars) for publication in state.published
+    ]
+    return make_rules(standards.published, calendars, catalogues.published, position)
 
 
 def shipped_rules() -> Rules:
     """The shipped rules without any store: for unit tests and `tongshui due`."""
     epoch = datetime(2021, 1, 1, tzinfo=UTC)
-    return rules_from({stream.id: _state(stream, stated.fact) for stream, stated in first_publication(epoch)})
-
-
-def _state(stream: Stream, fact: Any) -> Any:
-    return (fact,) if stream is STANDARDS else fact
+    states = {
+        stream.id: stream.kind.evolve(None, Recorded(stated.fact, stream.id, 1, epoch))
+        for stream, stated in first_publication(epoch)
+    }
+    return rules_from(states)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from eventsourcing.persistence import IntegrityError
+from eventsourcing.persistence import IntegrityError, PersistenceError
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
@@ -37,12 +37,16 @@ class Service:
         self.clock = clock
         self.store = store
         self._pool = pool
-        self._writer = Writer(store, clock, rules)
+        self._writer = Writer(store, clock, rules, lambda: load_rules(store))
 
     @property
     def rules(self) -> Rules:
-        """The published standards and calendar that this process judges by."""
-        return self._writer.rules
+        """The published standards, calendars and fee catalogues, at most a second old. A decision is never made by
+        older ones than are published: the append sees to that."""
+        try:
+            return self._writer.current_rules()
+        except PersistenceError:
+            return self._writer.rules  # PostgreSQL is away: these are the last that were known
 
     def submit(self, command: Command) -> Future[Receipt]:
         """Queue a command; see ``Writer.submit`` for what the future raises."""
@@ -117,34 +121,44 @@ def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
         with pool.connection() as connection:
             clock = open_clock(settings, connection)
     store = open_store(settings.database_url, clock)
-    return Service(settings, store, clock, load_rules(store, clock), pool)
+    publish_shipped(store, clock)
+    return Service(settings, store, clock, load_rules(store), pool)
 
 
-def load_rules(store: StoreApplication, clock: Clock) -> Rules:
-    """The published rules, after publishing the shipped ones where nothing is published yet."""
-    states = _fold_rules(store)
-    if not states:
-        _publish_shipped(store, clock)
-        states = _fold_rules(store)
-    return published.rules_from(states)
+def load_rules(store: StoreApplication) -> Rules:
+    """The rules as they are published. Raises LookupError where something is not."""
+    # Read before the streams: what is published in between makes the next append ask for the rules again.
+    position = store.log.rules_position()
+    return published.rules_from(load_publications(store), position)
 
 
-def _fold_rules(store: StoreApplication) -> dict[UUID, State]:
-    streams = {stream.id: stream for stream, _ in published.first_publication(datetime.now(UTC))}
-    states: dict[UUID, State] = {}
-    for id_, text in store.log.select_many(list(streams)):
-        _, recorded = read(text)
-        states[id_] = streams[id_].kind.evolve(states.get(id_), recorded)
-    return states
+def load_publications(store: StoreApplication) -> dict[UUID, State]:
+    """The folded streams of everything that is published: standards, fee catalogues, and the regions' calendars."""
+    states = _fold(store, published.rule_streams({}))
+    return states | _fold(store, [stream for stream in published.rule_streams(states) if stream.id not in states])
 
 
-def _publish_shipped(store: StoreApplication, clock: Clock) -> None:
+def publish_shipped(store: StoreApplication, clock: Clock) -> None:
+    """Publish what the program ships and the store has not: all at the first start, what is new after an upgrade."""
     now = clock.now()
+    states = _fold(store, [stream for stream, _ in published.first_publication(now)])
+    versions = {id_: store.log.last_version(id_) for id_ in states}
     envelopes = [
-        Envelope(stream.id, 1, stream.kind.family, stated.fact, now, None, published.FIRST_START)
-        for stream, stated in published.first_publication(now)
+        Envelope(stream.id, versions.get(stream.id, 0) + 1, stream.kind.family, said.fact, now, None, stamp)
+        for stream, said, stamp in published.missing_publications(states, now)
     ]
+    if not envelopes:
+        return
     try:
         store.save(*envelopes)
     except IntegrityError:
         return  # another process of this installation was faster
+
+
+def _fold(store: StoreApplication, streams: Sequence[Stream]) -> dict[UUID, State]:
+    kinds = {stream.id: stream.kind for stream in streams}
+    states: dict[UUID, State] = {}
+    for id_, text in store.log.select_many(list(kinds)):
+        _, recorded = read(text)
+        states[id_] = kinds[id_].evolve(states.get(id_), recorded)
+    return states

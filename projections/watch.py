@@ -116,7 +116,7 @@ class Watch:
         """Take what is due, ask, write the answers. Returns how many cases were taken."""
         questions, asked_for = self._take(connection)
         if questions:
-            self._write(connection, self.ask(questions), asked_for)
+            self.write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
         return len(questions)
 
@@ -170,9 +170,10 @@ class Watch:
         questions = list(dict.fromkeys(Question(row["family"], row["case_id"]) for row in (*asked, *due)))
         return questions, {row["case_id"]: row["asked_for_at"] for row in asked}
 
-    def _write(
+    def write(
         self, connection: psycopg.Connection[Any], answers: Sequence[Answer], asked_for: Mapping[UUID, datetime]
     ) -> None:
+        """Write answers into the index, and forget the questions of ``asked_for`` that they answer."""
         rows = [
             {
                 "case_id": answer.question.case_id,

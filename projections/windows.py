@@ -26,8 +26,8 @@ WINDOW_FACTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """``state``: running, met, lapsed (its end passed and it is not met) or cancelled. ``lapses`` stand now;
-    ``retracted`` fell away."""
+    """``state``: running, met, lapsed (its end passed and it is not met) or cancelled. ``lapses`` stand now, at the
+    ends ``lapsed_ends``; ``retracted`` fell away."""
 
     case_id: UUID
     commitment: str
@@ -43,6 +43,7 @@ class WindowRow:
     on_time: bool | None
     lapses: int
     retracted: int
+    lapsed_ends: tuple[datetime, ...]
     position: int
 
 
@@ -94,6 +95,7 @@ def _opened(event: Event) -> WindowRow:
         on_time=None,
         lapses=0,
         retracted=0,
+        lapsed_ends=(),
         position=event.position,
     )
 
@@ -107,20 +109,29 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
                 due_at=time(data["due_at"]),
                 tentative=data["tentative"],
             )
-            return replace(moved, state="running") if row.state == "lapsed" else moved
+            return _open(moved) if row.state in ("running", "lapsed") else moved
         case "WindowMet":
             return replace(row, state="met", met_at=time(data["met_at"]), on_time=data["on_time"])
         case "WindowLapsed":
-            return replace(row, lapses=row.lapses + 1, state="lapsed" if row.state == "running" else row.state)
+            ends = tuple(sorted({*row.lapsed_ends, required_time(data["due_at"])}))
+            after = replace(row, lapses=len(ends), lapsed_ends=ends)
+            return _open(after) if row.state == "running" else after
         case "WindowRetracted":
-            state = "running" if row.state == "lapsed" and row.lapses == 1 else row.state
-            return replace(row, lapses=row.lapses - 1, retracted=row.retracted + 1, state=state)
+            ends = tuple(end for end in row.lapsed_ends if end != required_time(data["due_at"]))
+            after = replace(row, lapses=len(ends), retracted=row.retracted + 1, lapsed_ends=ends)
+            return _open(after) if row.state == "lapsed" else after
         case "WindowReopened":
-            return replace(row, state="running", due_at=time(data["due_at"]), met_at=None, on_time=None)
+            return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None))
         case "WindowCancelled":
             return replace(row, state="cancelled", met_at=None, on_time=None)
         case _:
             return row
+
+
+def _open(row: WindowRow) -> WindowRow:
+    """Running or lapsed: by whether its end, or for a count anything at all, stands as lapsed."""
+    lapsed = row.due_at in row.lapsed_ends if row.due_at is not None else bool(row.lapsed_ends)
+    return replace(row, state="lapsed" if lapsed else "running")
 
 
 WINDOWS = Model(

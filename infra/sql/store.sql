@@ -1,8 +1,11 @@
 -- name: lock_head
-SELECT position, recorded_at, generation FROM store.log_head FOR UPDATE
+SELECT position, recorded_at, generation, rules_position FROM store.log_head FOR UPDATE
 
 -- name: move_head
 UPDATE store.log_head SET position = %(position)s, recorded_at = %(recorded_at)s
+
+-- name: move_rules
+UPDATE store.log_head SET rules_position = %(position)s
 
 -- name: announce
 SELECT pg_notify('tongshui_log', %(position)s::text)
@@ -25,10 +28,10 @@ SELECT * FROM unnest(%(ids)s::uuid[], %(versions)s::bigint[], %(types)s::text[],
 
 -- name: insert_keys
 INSERT INTO store.command_keys
-    (actor_scope, key, digest, case_id, first_version, last_version, position, recorded_at)
+    (actor_scope, key, digest, case_id, first_version, last_version, position, refusal, recorded_at)
 SELECT *, %(recorded_at)s::timestamptz
 FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_ids)s::uuid[],
-            %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[])
+            %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[], %(refusals)s::jsonb[])
 
 -- name: insert_subjects
 INSERT INTO vault.subjects (subject_id, revision, particulars)
@@ -40,6 +43,9 @@ FROM store.stored_events
 WHERE originator_id = ANY(%(ids)s::uuid[])
 ORDER BY originator_id, originator_version
 
+-- name: last_version
+SELECT COALESCE(max(originator_version), 0) AS version FROM store.stored_events WHERE originator_id = %(id)s
+
 -- name: events_after
 SELECT notification_id AS position, originator_id, originator_version, topic, state
 FROM store.stored_events
@@ -48,7 +54,7 @@ ORDER BY notification_id
 LIMIT %(most)s
 
 -- name: log_head
-SELECT position, recorded_at, generation FROM store.log_head
+SELECT position, recorded_at, generation, rules_position FROM store.log_head
 
 -- name: next_case_number
 SELECT nextval('store.case_numbers') AS number

@@ -78,7 +78,8 @@ def read(state: bytes) -> tuple[CloudEvent, Recorded]:
     """A stored event's JSON, as envelope and as the fold sees it. Raises KeyError for a type name nobody registered."""
     event = _CLOUD_EVENT.decode(state)
     _, decoder = _decoder(event.type)
-    return event, Recorded(decoder.decode(event.data), event.id, event.caseversion, event.time)
+    fact = decoder.decode(event.data)
+    return event, Recorded(fact, event.id, event.caseversion, event.time, event.actor, event.role, event.channel)
 
 
 class CloudEventMapper(Mapper[UUID]):

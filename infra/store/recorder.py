@@ -42,6 +42,8 @@ class KeyRow:
     last_version: int
     last_event: int
     """Index, in the batch, of the command's last event; -1 where the command wrote none."""
+    refusal: Mapping[str, str] | None = None
+    """Of a refused command whose attempt is on record: the refusal's words."""
 
 
 class Taken(IntegrityError):
@@ -51,6 +53,16 @@ class Taken(IntegrityError):
         super().__init__(f"{len(versions)} versions and {len(keys)} keys are taken")
         self.versions = versions
         self.keys = keys
+
+
+class RulesChanged(IntegrityError):
+    """Nothing was written: rules were published since those that the batch was decided under."""
+
+
+RULE_TYPES = frozenset(
+    f"water.public.{name}.v1" for name in ("StandardPublished", "CalendarPublished", "CataloguePublished")
+)
+"""Events that change what is decided from here on."""
 
 
 @dataclass(slots=True)
@@ -75,12 +87,15 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         keys: Sequence[KeyRow] = (),
         subjects: Sequence[NewSubject] = (),
         appended: Appended | None = None,
+        rules_position: int | None = None,
         **_: Any,
     ) -> Sequence[int] | None:
-        """Append in one transaction. Returns the positions, in order.
+        """Append in one transaction. Returns the positions, in order. ``rules_position``: of the newest rules that the
+        batch was decided under (None: it was not decided by rules).
 
-        Raises Taken, with nothing written, where a (case, version) or a key exists already; OperationalError where
-        PostgreSQL did not answer in time, in which case the commit may or may not have stuck (the keys tell).
+        Raises, with nothing written, Taken where a (case, version) or a key exists already and RulesChanged where newer
+        rules were published; OperationalError where PostgreSQL did not answer in time, in which case the commit may or
+        may not have stuck (the keys tell).
         """
         with self.datastore.get_connection() as connection, connection.transaction(), connection.cursor() as cursor:
             for statement in TIMEOUTS:
@@ -89,6 +104,8 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             head = cursor.fetchone()
             if head is None:
                 raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
+            if rules_position is not None and head["rules_position"] > rules_position:
+                raise RulesChanged(f"rules were published at position {head['rules_position']}")
             self._refuse_taken(cursor, stored_events, keys)
             recorded_at = self._recording_time(head["recorded_at"])
             first = head["position"] + 1
@@ -98,6 +115,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert_subjects(cursor, subjects)
             if positions:
                 cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
+                self._move_rules(cursor, stored_events, positions)
                 cursor.execute(sql("announce"), {"position": positions[-1]})
         if appended is not None:
             appended.first_position, appended.recorded_at = first, recorded_at
@@ -109,6 +127,13 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             cursor.execute(sql("events_of"), {"ids": list(ids)}, prepare=True)
             return [(row["originator_id"], bytes(row["state"])) for row in cursor]
 
+    def last_version(self, stream: UUID) -> int:
+        """The version of the stream's last event; 0 before the first."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(sql("last_version"), {"id": stream}, prepare=True)
+            row = cursor.fetchone()
+            return int(row["version"]) if row is not None else 0
+
     def select_keys(self, keys: Sequence[IdempotencyKey]) -> dict[tuple[str, str], DictRow]:
         """The rows of those keys that were used: (scope, key) → row."""
         if not keys:
@@ -116,7 +141,23 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:
             return self._keys(cursor, keys)
 
+    def rules_position(self) -> int:
+        """The position of the newest published rules."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(sql("log_head"), prepare=True)
+            head = cursor.fetchone()
+            return int(head["rules_position"]) if head is not None else 0
+
     # ---- steps of the append
+
+    def _move_rules(
+        self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent], positions: Sequence[int]
+    ) -> None:
+        published = [
+            position for event, position in zip(stored_events, positions, strict=True) if event.topic in RULE_TYPES
+        ]
+        if published:
+            cursor.execute(sql("move_rules"), {"position": published[-1]})
 
     def seal(self, state: bytes, position: int, recorded_at: datetime) -> bytes:
         """The bytes to store. The library's own recorder tests, which store bytes that are not JSON, override it."""
@@ -190,6 +231,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
                 "firsts": [row.first_version for row in keys],
                 "lasts": [row.last_version for row in keys],
                 "positions": [positions[row.last_event] if row.last_event >= 0 else 0 for row in keys],
+                "refusals": [Jsonb(dict(row.refusal)) if row.refusal is not None else None for row in keys],
                 "recorded_at": recorded_at,
             },
             prepare=True,

@@ -10,9 +10,10 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,8 @@ import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
 from domain.facts import Recorded, Stated, event_id
-from domain.kinds import State, conclusion, next_ask_at
-from domain.refusals import Refusal
+from domain.kinds import State, asks, concluded, follows, windows
+from domain.refusals import AttemptRefused, Refusal
 from domain.standards import Rules
 from infra.clock import Clock
 from infra.store.application import StoreApplication
@@ -31,19 +32,23 @@ from infra.store.commands import (
     IdempotencyKey,
     KeyReusedError,
     Receipt,
+    Said,
     Sight,
+    Stamp,
     StoreUnavailableError,
     Stream,
     UnreadableStreamError,
 )
 from infra.store.envelope import EVENT_LIMIT_BYTES, Envelope, read
-from infra.store.recorder import Appended, KeyRow, Taken
+from infra.store.recorder import RULE_TYPES, Appended, KeyRow, RulesChanged, Taken
 
 log = logging.getLogger(__name__)
 
 BATCH_COMMANDS = 100
 BATCH_EVENTS = 500
 BATCH_BYTES = 256 * 1024
+FOLLOWS_AT_MOST = 16
+RULES_LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0
 """How long a command waits for a busy case, or a store that does not answer, before its sender is told."""
 
@@ -73,6 +78,11 @@ class Decided:
     first_version: int
     last_version: int
     asks: dict[str, Any]
+    refusal: Refusal | None = None
+
+    @property
+    def publishes_rules(self) -> bool:
+        return any(event.topic in RULE_TYPES for event in self.stored)
 
     @property
     def size_bytes(self) -> int:
@@ -82,8 +92,10 @@ class Decided:
 class Writer:
     """One thread that takes commands, decides them and appends what follows."""
 
-    def __init__(self, store: StoreApplication, clock: Clock, rules: Rules) -> None:
+    def __init__(self, store: StoreApplication, clock: Clock, rules: Rules, load_rules: Callable[[], Rules]) -> None:
         self.rules = rules
+        self._load_rules = load_rules
+        self._looked_at = time.monotonic()
         self._store = store
         self._clock = clock
         self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
@@ -167,6 +179,7 @@ class Writer:
         batch = self._answer_known(batch)
         if not batch:
             return []
+        rules = self.current_rules()
         states, unreadable = self._load(batch)
         for waiting in batch:
             if unreadable & waiting.streams:
@@ -175,8 +188,20 @@ class Writer:
         decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
         again: list[Waiting] = []
         for part in _parts(decided):
-            again += self._append(part)
+            again += self._append(part, rules.position)
         return again
+
+    def current_rules(self) -> Rules:
+        """The rules as published; looked at once a second, and at once where an append says that they changed."""
+        if time.monotonic() - self._looked_at > RULES_LOOK_SECONDS:
+            self._refresh_rules()
+        return self.rules
+
+    def _refresh_rules(self) -> None:
+        if self._store.log.rules_position() > self.rules.position:
+            self.rules = self._load_rules()
+            log.info("rules of position %d: calendar %s", self.rules.position, self.rules.calendar.version)
+        self._looked_at = time.monotonic()
 
     def _answer_known(self, batch: list[Waiting]) -> list[Waiting]:
         used = self._store.log.select_keys([waiting.key for waiting in batch])
@@ -187,6 +212,8 @@ class Writer:
                 new.append(waiting)
             elif bytes(row["digest"]) != waiting.key.digest:
                 _fail(waiting, KeyReusedError(waiting.key.key))
+            elif row["refusal"] is not None:
+                _fail(waiting, Refusal(**row["refusal"]))
             else:
                 _answer(waiting, _replayed(row))
         return new
@@ -217,7 +244,7 @@ class Writer:
             _fail(waiting, error)
         return None
 
-    def _append(self, part: Sequence[Decided]) -> list[Waiting]:
+    def _append(self, part: Sequence[Decided], rules_position: int) -> list[Waiting]:
         silent = [decided for decided in part if not decided.stored]
         for decided in silent:
             _answer(decided.waiting, _receipt(decided, 0, None))
@@ -232,16 +259,25 @@ class Writer:
                 keys=_key_rows(speaking),
                 subjects=[d.waiting.command.subject for d in speaking if d.waiting.command.subject],
                 appended=appended,
+                rules_position=rules_position,
             )
+        except RulesChanged:
+            self._refresh_rules()
+            return [decided.waiting for decided in speaking]
         except Taken as taken:
-            return self._after_conflict(speaking, taken)
+            return self._after_conflict(speaking, taken, rules_position)
+        if any(decided.publishes_rules for decided in speaking):
+            self._refresh_rules()  # before the answer: who published is served by the new rules from here on
         position = appended.first_position - 1
         for decided in speaking:
             position += len(decided.envelopes)
-            _answer(decided.waiting, _receipt(decided, position, appended))
+            if decided.refusal is not None:
+                _fail(decided.waiting, decided.refusal)
+            else:
+                _answer(decided.waiting, _receipt(decided, position, appended))
         return []
 
-    def _after_conflict(self, part: Sequence[Decided], taken: Taken) -> list[Waiting]:
+    def _after_conflict(self, part: Sequence[Decided], taken: Taken, rules_position: int) -> list[Waiting]:
         """The commands that met something taken are decided again; the rest goes at once."""
         again: list[Waiting] = []
         rest: list[Decided] = []
@@ -258,7 +294,7 @@ class Writer:
                 _fail(waiting, BusyError(f"case {waiting.command.case.id} was changed by others {waiting.tries} times"))
             else:
                 again.append(waiting)
-        return again + self._append(rest)
+        return again + self._append(rest, rules_position)
 
     def _wait_for_store(self, batch: list[Waiting], error: PersistenceError) -> list[Waiting]:
         log.warning("the store does not answer, %d commands wait: %s", len(batch), str(error).splitlines()[0])
@@ -290,39 +326,66 @@ class _Decision:
         self._rules = rules
         self._store = store
         self._at = clock.now()
-        self._states = {id_: state for id_, (state, _) in states.items()}
-        self._versions = {id_: version for id_, (_, version) in states.items()}
+        # Only the command's own streams: a copy of the batch's for each command would cost more than the deciding.
+        self._states = {id_: states[id_][0] for id_ in waiting.streams}
+        self._versions = {id_: states[id_][1] for id_ in waiting.streams}
         self._envelopes: list[Envelope] = []
 
     def made(self) -> Decided:
         case = self._command.case
         first = self._versions[case.id] + 1
-        for stream, stated in self._command.decide(Sight(self._at, self._rules, dict(self._states))):
-            self._say(stream, stated)
-        for stream in (case, *self._command.others):
-            for fact in conclusion(stream.kind, self._states[stream.id], self._rules, self._at):
-                self._say(stream, Stated(fact, self._at))
+        said, refusal = self._decided()
+        for stream, stated in said:
+            self._say(stream, stated, self._command.stamp)
+        ask_again, *_ = [self._conclude(stream) for stream in (case, *self._command.others)]
         stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
         _refuse_large(stored)
-        asks = next_ask_at(case.kind, self._states[case.id], self._rules, self._at)
-        return Decided(self._waiting, self._envelopes, stored, first, self._versions[case.id], asks)
+        return Decided(self._waiting, self._envelopes, stored, first, self._versions[case.id], ask_again, refusal)
 
-    def _say(self, stream: Stream, stated: Stated) -> None:
+    def _decided(self) -> tuple[Sequence[Said], Refusal | None]:
+        try:
+            return self._command.decide(Sight(self._at, self._rules, dict(self._states))), None
+        except AttemptRefused as refused:
+            return [(self._command.case, Stated(refused.attempt, self._at))], refused
+
+    def _conclude(self, stream: Stream) -> dict[str, datetime]:
+        """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""
+        self._follow(stream)
+        found = windows(stream.kind, self._states[stream.id], self._rules, self._at)
+        for fact in concluded(stream.kind, self._states[stream.id], found):
+            self._say(stream, Stated(fact, self._at), self._command.stamp)
+        return asks(found)
+
+    def _follow(self, stream: Stream) -> None:
+        """What follows by rule, until nothing more does. It is nobody's word but the program's."""
+        for _ in range(FOLLOWS_AT_MOST):
+            facts = follows(stream.kind, self._states[stream.id], self._rules, self._at)
+            if not facts:
+                return
+            for stated in facts:
+                self._say(stream, stated, _by_rule(self._command.stamp))
+        raise RuntimeError(f"what follows by rule in a {stream.kind.name} does not come to an end")
+
+    def _say(self, stream: Stream, stated: Stated, stamp: Stamp) -> None:
         version = self._versions[stream.id] + 1
         self._envelopes.append(
-            Envelope(
-                stream.id,
-                version,
-                stream.kind.family,
-                stated.fact,
-                stated.happened_at,
-                stated.reported_at,
-                self._command.stamp,
-            )
+            Envelope(stream.id, version, stream.kind.family, stated.fact, stated.happened_at, stated.reported_at, stamp)
         )
-        recorded = Recorded(stated.fact, event_id(stream.id, version), version, stated.happened_at)
+        recorded = Recorded(
+            stated.fact,
+            event_id(stream.id, version),
+            version,
+            stated.happened_at,
+            stamp.actor,
+            stamp.role,
+            stamp.channel,
+        )
         self._states[stream.id] = stream.kind.evolve(self._states[stream.id], recorded)
         self._versions[stream.id] = version
+
+
+def _by_rule(stamp: Stamp) -> Stamp:
+    return replace(stamp, actor="tongshui", role="system", channel="system")
 
 
 def _refuse_large(stored: Sequence[StoredEvent]) -> None:
@@ -338,10 +401,14 @@ def _refuse_large(stored: Sequence[StoredEvent]) -> None:
 
 
 def _parts(decided: Sequence[Decided]) -> Iterable[list[Decided]]:
-    """Batches of at most BATCH_EVENTS events and BATCH_BYTES bytes."""
+    """Batches of at most BATCH_EVENTS events and BATCH_BYTES bytes. Who publishes rules goes first and alone: the rest
+    was decided under the rules before, and its append will say so."""
+    yield from ([one] for one in decided if one.publishes_rules)
     part: list[Decided] = []
     events = size = 0
     for one in decided:
+        if one.publishes_rules:
+            continue
         if part and (events + len(one.stored) > BATCH_EVENTS or size + one.size_bytes > BATCH_BYTES):
             yield part
             part, events, size = [], 0, 0
@@ -357,8 +424,15 @@ def _key_rows(decided: Sequence[Decided]) -> list[KeyRow]:
     last = -1
     for one in decided:
         last += len(one.envelopes)
-        rows.append(KeyRow(one.waiting.key, one.waiting.command.case.id, one.first_version, one.last_version, last))
+        case_id = one.waiting.command.case.id
+        rows.append(KeyRow(one.waiting.key, case_id, one.first_version, one.last_version, last, _words(one.refusal)))
     return rows
+
+
+def _words(refusal: Refusal | None) -> dict[str, str] | None:
+    if refusal is None:
+        return None
+    return {name: getattr(refusal, name) for name in ("code", "found", "needed", "next_step", "next_step_zh")}
 
 
 def _receipt(decided: Decided, position: int, appended: Appended | None) -> Receipt:

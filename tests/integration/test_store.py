@@ -21,6 +21,7 @@ from domain import kinds, repair
 from domain.facts import Stated, event_id
 from domain.refusals import Refusal
 from domain.subjects import Subject
+from domain.told import Told
 from infra.clock import ManualClock
 from infra.service import Service, open_service
 from infra.settings import Settings
@@ -51,7 +52,7 @@ def case() -> Stream:
 
 def report(stream: Stream, **options: Any) -> Command:
     def decide(sight: Sight) -> Sequence[Said]:
-        told = repair.Told(sight.at, sight.at, "hotline", sight.standard)
+        told = Told(sight.at, sight.at, "hotline", sight.rules)
         fact = repair.report_fault(
             sight.of(stream), told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
         )
@@ -180,7 +181,7 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
     service.run(report(stream))
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = repair.Told(sight.at, sight.at, "hotline", sight.standard)
+        told = Told(sight.at, sight.at, "hotline", sight.rules)
         fact = repair.assess(sight.of(stream), told, severity="small", reason="x" * 70_000)
         return [(stream, Stated(fact, sight.at))]
 
@@ -224,7 +225,7 @@ def test_a_taken_version_is_told_and_nothing_is_written(service: Service) -> Non
     assert positions(service) == before
 
 
-def test_the_first_start_publishes_standard_and_calendar_once(
+def test_the_first_start_publishes_standard_calendar_and_fees_once(
     store_settings: Settings, service: Service, clock: ManualClock
 ) -> None:
     open_service(store_settings, clock=clock).close()
@@ -232,6 +233,7 @@ def test_the_first_start_publishes_standard_and_calendar_once(
         rows = connection.execute("SELECT topic FROM store.stored_events").fetchall()
     assert sorted(row["topic"] for row in rows) == [
         "water.public.CalendarPublished.v1",
+        "water.public.CataloguePublished.v1",
         "water.public.StandardPublished.v1",
     ]
 

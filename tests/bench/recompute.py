@@ -1,0 +1,171 @@
+"""A revised calendar over many open deadlines, beside the bare append of as many events of the same size."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+from psycopg.types.json import Jsonb
+
+from domain import kinds
+from domain.calendar import Day
+from domain.connection.facts import ApplicationAdmitted, ApplicationReceived, DocumentSupplied, SupplyPoint
+from domain.facts import Fact, Recorded, Stated, event_id
+from infra import recompute, rules
+from infra.clock import ManualClock
+from infra.embedded import EmbeddedPostgres
+from infra.migrate import migrate
+from infra.service import Service, open_service
+from infra.settings import Settings
+from infra.store.commands import Command, Stamp
+from infra.store.envelope import Envelope
+from tests.unit.cases import SUBJECT
+
+CASES = int(os.environ.get("BENCH_CASES", "100000"))
+AT = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
+STAMP = Stamp("bench", "counter", "counter", "bench", "bench")
+FACTS: tuple[Fact, ...] = (
+    ApplicationReceived("BZ-1", "private", 1, SUBJECT, (SupplyPoint("grid-0101", {"residential": 100}, 3),)),
+    DocumentSupplied("identity", "seen", None),
+    DocumentSupplied("property-right", "seen", None),
+    ApplicationAdmitted("papers"),
+)
+
+
+def case(service: Service, case_id: UUID) -> list[Envelope]:
+    """The events of one admitted application with its open windows."""
+    state, envelopes = None, []
+    for version, fact in enumerate(FACTS, start=1):
+        envelopes.append(Envelope(case_id, version, "connection", fact, AT, None, STAMP))
+        recorded = Recorded(fact, event_id(case_id, version), version, AT, channel="counter")
+        state = kinds.CONNECTION.evolve(state, recorded)
+    for fact in kinds.conclusion(kinds.CONNECTION, state, service.rules, AT):
+        envelopes.append(Envelope(case_id, len(envelopes) + 1, "connection", fact, AT, None, STAMP))
+    return envelopes
+
+
+def fill(service: Service) -> int:
+    """Open cases straight into the store, and into the read model of windows. Returns the number of events."""
+    events, windows = 0, []
+    batch: list[Envelope] = []
+    for number in range(CASES):
+        envelopes = case(service, case_id := uuid4())
+        batch += envelopes
+        windows.append(_row(case_id))
+        if len(batch) > 480 or number == CASES - 1:
+            service.store.save(*batch)
+            events += len(batch)
+            batch = []
+        if len(windows) == 5_000 or number == CASES - 1:
+            _read(service, windows)
+            windows = []
+    return events
+
+
+def _row(case_id: UUID) -> dict[str, object]:
+    return {
+        "case_id": str(case_id),
+        "commitment": "connection.water_on",
+        "family": "connection",
+        "number": 1,
+        "opened_at": AT.isoformat(),
+        "due_at": AT.isoformat(),
+        "tentative": False,
+        "standard": "0225-2",
+        "calendar": "CN@2026-1",
+        "state": "running",
+        "lapses": 0,
+        "retracted": 0,
+        "position": 1,
+    }
+
+
+def _read(service: Service, windows: list[dict[str, object]]) -> None:
+    with service.connection() as connection:
+        connection.execute(
+            "INSERT INTO views.windows SELECT * FROM jsonb_populate_recordset(NULL::views.windows, %s)",
+            [Jsonb(windows)],
+        )
+
+
+def _caught_up(service: Service) -> None:
+    """Say that the read model has read everything, as it has in an installation at rest."""
+    with service.connection() as connection:
+        connection.execute(
+            "INSERT INTO views.places (reader, build, topic, partition, position)"
+            " SELECT 'windows', 1, %s, n, (SELECT position FROM store.log_head) FROM generate_series(0, %s) n",
+            [service.settings.home_topic("connection"), service.settings.partitions - 1],
+        )
+
+
+def publish(service: Service) -> None:
+    """A revised calendar: Monday 21 September 2026 is off."""
+    shipped = rules.shipped_calendar()
+    moved = {day.date: day for day in (*shipped.days, Day(date(2026, 9, 21), True, "revised"))}
+    document = replace(shipped, version="2026-2", days=tuple(moved[day] for day in sorted(moved)))
+    stream = rules.calendar_stream("CN")
+    said = [(stream, Stated(document, service.clock.now()))]
+    service.run(Command(stream, replace(STAMP, command_id=str(uuid4())), lambda sight: said))
+
+
+def bare_append(service: Service, count: int) -> float:
+    """Seconds to append as many events of the like, already decided, in full batches."""
+    fact = kinds.conclusion(kinds.CONNECTION, _admitted(), service.rules, AT)[0]
+    begun = time.perf_counter()
+    for start in range(0, count, 500):
+        service.store.save(
+            *(Envelope(uuid4(), 1, "connection", fact, AT, None, STAMP) for _ in range(min(500, count - start)))
+        )
+    return time.perf_counter() - begun
+
+
+def _admitted() -> object:
+    state = None
+    for version, fact in enumerate(FACTS, start=1):
+        recorded = Recorded(fact, event_id(UUID(int=1), version), version, AT, channel="counter")
+        state = kinds.CONNECTION.evolve(state, recorded)
+    return state
+
+
+def main() -> None:
+    """Print how long it took, what moved, and what must not have happened."""
+    home = Path(tempfile.mkdtemp(prefix="tsb-"))
+    home.chmod(0o755)
+    clock = ManualClock(AT)
+    try:
+        with EmbeddedPostgres(home / "postgres") as server:
+            migrate(server.conninfo("postgres"))
+            settings = Settings(data_dir=home, database_url=server.conninfo("postgres"))
+            service = open_service(settings, clock=clock)
+            events = fill(service)
+            _caught_up(service)
+            clock.move(timedelta(hours=1))
+            publish(service)
+            result = recompute.run(service)
+            bare = bare_append(service, CASES)
+            with service.connection() as connection:
+                moved = connection.execute(COUNT, ["water.connection.WindowMoved.v1"]).fetchone()
+                lapsed = connection.execute(COUNT, ["water.connection.WindowLapsed.v1"]).fetchone()
+            service.close()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    assert result is not None
+    assert moved is not None
+    assert lapsed is not None
+    print(f"{CASES} open deadlines ({events} events) under a revised calendar")
+    print(f"  looked at {result.looked_at}, moved {moved['n']}, lapsed {lapsed['n']}")
+    print(f"  recomputed in          {result.seconds:8.1f} s   {result.looked_at / result.seconds:8.0f} cases/s")
+    print(f"  bare append of as many {bare:8.1f} s   ratio {result.seconds / bare:.1f}")
+
+
+COUNT = "SELECT count(*) AS n FROM store.stored_events WHERE topic = %s"
+
+
+if __name__ == "__main__":
+    main()
