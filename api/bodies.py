@@ -18,7 +18,6 @@ from pydantic import (
     StrictInt,
     StrictStr,
     WithJsonSchema,
-    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -30,7 +29,7 @@ _AMOUNT = re.compile(r"(?:0|[1-9]\d{0,8})(?:\.\d{1,3})?", re.ASCII)
 _YEARS = range(2000, 2200)
 
 
-def _text(value: str) -> str:
+def clean_text(value: str) -> str:
     """Composed form, without blanks around it. Refuses what cannot be seen: it hides in names and breaks screens."""
     text = unicodedata.normalize("NFC", value).strip()
     if not text:
@@ -105,8 +104,8 @@ Amount = Annotated[
 ]
 HappenedAt = Annotated[Instant | None, Field(description="when it happened; left out: now")]
 
-Name = Annotated[StrictStr, Field(max_length=80, examples=["张三"]), AfterValidator(_text)]
-Address = Annotated[StrictStr, Field(max_length=200, examples=["人民北路 1 号"]), AfterValidator(_text)]
+Name = Annotated[StrictStr, Field(max_length=80, examples=["张三"]), AfterValidator(clean_text)]
+Address = Annotated[StrictStr, Field(max_length=200, examples=["人民北路 1 号"]), AfterValidator(clean_text)]
 Phone = Annotated[StrictStr, Field(pattern=r"^\+?[0-9](?:[0-9 -]{3,18})[0-9]$", examples=["0743-8220000"])]
 IdNumber = Annotated[
     StrictStr,
@@ -127,6 +126,9 @@ Crew = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*$", max_length=32),
     AfterValidator(_short_numbers),
+]
+Digest = Annotated[
+    StrictStr, Field(pattern=r"^sha256:[0-9a-f]{64}$", examples=["sha256:" + "0" * 64], description="of a file")
 ]
 BodyMark = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}$")]
 
@@ -180,7 +182,7 @@ class Evidence(Body):
     inside_geofence: StrictBool
     distance_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
     accuracy_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
-    photo_digest: Annotated[StrictStr, Field(pattern=r"^sha256:[0-9a-f]{64}$")] | None = None
+    photo_digest: Digest | None = None
 
 
 class Arrival(Body):
@@ -218,39 +220,3 @@ class Applicant(Body):
     phone: Phone
     id_number: IdNumber | None = None
     address: Address
-
-
-class Application(Body):
-    """An application for a water connection."""
-
-    applicant: Applicant
-    category: Annotated[Code, Field(examples=["private"])]
-    supply_points: Annotated[StrictInt, Field(ge=0, le=1_000_000, examples=[1])]
-    happened_at: HappenedAt = None
-
-
-class MeterBody(Body):
-    """A meter with its forced verification. The number is taken without blanks around it and in capitals."""
-
-    number: Annotated[
-        StrictStr, Field(pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$", examples=["JS-2026-0001"])
-    ]
-    body_code: BodyMark
-    dn_mm: Annotated[StrictInt, Field(ge=1, le=4_000)]
-    verified_on: Day
-    expires_on: Day
-    initial_reading_m3: Amount
-    dial_max_m3: Annotated[StrictInt, Field(ge=1, le=999_999_999)]
-
-    @model_validator(mode="after")
-    def _reading_fits_the_dial(self) -> MeterBody:
-        if self.initial_reading_m3 > self.dial_max_m3:
-            raise PydanticCustomError("reading_beyond_dial", "the initial reading is beyond the dial's end")
-        return self
-
-
-class WaterOn(Body):
-    """Water on at one supply point, behind that meter."""
-
-    meter: MeterBody
-    happened_at: HappenedAt = None

@@ -8,25 +8,23 @@ from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import Response
+from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api import bodies
 from api.answers import Accepted
 from api.caller import Caller
-from domain import connection, kinds, repair, usage
+from domain import kinds, repair
 from domain.facts import Fact, Stated
 from domain.kinds import Kind
-from domain.repair import Told
 from domain.subjects import Subject
-from domain.usage import MeterDetails
-from infra.rules import NAMESPACE, meter_stream
+from domain.told import Person, Told
+from infra.rules import NAMESPACE
 from infra.service import Service
 from infra.store.commands import Command, NewSubject, Said, Sight, Stream
 
 REPAIR_NUMBERS = "BX"
 """报修"""
-CONNECTION_NUMBERS = "BZ"
-"""报装"""
 
 
 class Order:
@@ -100,14 +98,14 @@ def report_fault(caller: Caller, body: bodies.FaultReport, *, number: str, happe
     subject = _reporter(body.reporter)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(happened_at, sight.at, caller.stamp.channel, sight.standard)
+        told = _told(caller, sight, happened_at)
         fact = repair.report_fault(
             sight.of(case),
             told,
             case_number=number,
             kind=body.kind,
             district_code=body.district,
-            subject=_named(subject),
+            subject=named(subject),
         )
         return [(case, Stated(fact, happened_at))]
 
@@ -121,7 +119,7 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
         caller,
         case_id,
         happened_at,
-        lambda case, told: repair.link_report(case, told, subject=_named(subject)),
+        lambda case, told: repair.link_report(case, told, subject=named(subject)),
         subject=subject,
     )
 
@@ -186,10 +184,15 @@ def _from_the_field(
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(happened_at, sight.at, caller.stamp.channel, sight.standard)
+        told = _told(caller, sight, happened_at)
         return [(case, Stated(say(_repair(sight, case), told), happened_at))]
 
     return Order(case, caller, decide, subject=subject)
+
+
+def _told(caller: Caller, sight: Sight, happened_at: datetime) -> Told:
+    by = Person(caller.stamp.actor, caller.stamp.role)
+    return Told(happened_at, sight.at, caller.stamp.channel, sight.rules, by)
 
 
 def _instruction(caller: Caller, case_id: UUID, say: Callable[[repair.Repair | None], Fact]) -> Order:
@@ -202,84 +205,18 @@ def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
     return state
 
 
-# ---- connections
-
-
-def receive(caller: Caller, body: bodies.Application, *, number: str, happened_at: datetime) -> Order:
-    """A new application."""
-    case = new_case(kinds.CONNECTION, caller)
-    subject = NewSubject(uuid4(), 1, _particulars(body.applicant))
-
-    def decide(sight: Sight) -> Sequence[Said]:
-        fact = connection.receive(
-            sight.of(case),
-            case_number=number,
-            category=body.category,
-            supply_points=body.supply_points,
-            subject=_named(subject),
-            happened_at=happened_at,
-            at=sight.at,
-            standard=sight.standard,
-        )
-        return [(case, Stated(fact, happened_at))]
-
-    return Order(case, caller, decide, subject=subject, number=number)
-
-
-def admit(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
-    """Admit an application."""
-    case = Stream(kinds.CONNECTION, case_id)
-
-    def decide(sight: Sight) -> Sequence[Said]:
-        fact = connection.admit(sight.of(case), happened_at=happened_at, at=sight.at, standard=sight.standard)
-        return [(case, Stated(fact, happened_at))]
-
-    return Order(case, caller, decide)
-
-
-def turn_water_on(caller: Caller, case_id: UUID, point: int, body: bodies.WaterOn, happened_at: datetime) -> Order:
-    """Water on at one supply point; case and meter change together or not at all."""
-    case = Stream(kinds.CONNECTION, case_id)
-    details = _meter(body.meter)
-    meter = meter_stream(details.number)
-
-    def decide(sight: Sight) -> Sequence[Said]:
-        on = connection.turn_water_on(
-            sight.of(case),
-            point=point,
-            meter=details,
-            happened_at=happened_at,
-            at=sight.at,
-            standard=sight.standard,
-        )
-        in_service = usage.put_into_service(sight.of(meter), number=details.number, case_id=case_id, point=point)
-        return [(case, Stated(on, happened_at)), (meter, Stated(in_service, happened_at))]
-
-    return Order(case, caller, decide, others=(meter,))
-
-
-def _meter(body: bodies.MeterBody) -> MeterDetails:
-    return MeterDetails(
-        number=meter_number(body.number),
-        body_code=body.body_code.strip(),
-        dn_mm=body.dn_mm,
-        verified_on=body.verified_on,
-        expires_on=body.expires_on,
-        initial_reading_m3=body.initial_reading_m3,
-        dial_max_m3=body.dial_max_m3,
-    )
-
-
 # ---- subjects
 
 
 def _reporter(reporter: bodies.Reporter) -> NewSubject:
-    return NewSubject(uuid4(), 1, _particulars(reporter))
+    return NewSubject(uuid4(), 1, particulars(reporter))
 
 
-def _particulars(person: bodies.Reporter | bodies.Applicant) -> dict[str, str]:
+def particulars(person: BaseModel) -> dict[str, str]:
+    """What the vault keeps of a person: every field that was given."""
     return person.model_dump(exclude_none=True)
 
 
-def _named(subject: NewSubject) -> Subject:
+def named(subject: NewSubject) -> Subject:
+    """How events name the person."""
     return Subject(subject.id, subject.revision)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, cast
@@ -20,15 +21,16 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.server import make_server
-from domain.facts import Recorded, Stated, event_id
-from domain.kinds import State, conclusion
+from domain.facts import Stated
+from domain.kinds import State, conclusion, follows
+from domain.refusals import AttemptRefused, Refusal
 from domain.standards import Rules
 from infra.clock import ManualClock
 from infra.rules import shipped_rules
 from infra.service import Service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, KeyReusedError, NewSubject, Receipt, Sight, Stream
+from infra.store.commands import Command, KeyReusedError, NewSubject, Receipt, Said, Sight, Stamp, Stream
 from infra.store.envelope import CloudEventMapper, Envelope, read, seal
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
@@ -47,12 +49,12 @@ class FakeService:
         self.settings = Settings(**settings)
         self.clock = ManualClock(MORNING)
         self.rules = rules or shipped_rules()
-        self.answers: dict[str, Rows] = {}
+        self.answers: dict[str, Rows] = {"pseudonym_key": lambda _: [{"key": b"k" * 32}]}
         self.fails: BaseException | None = None
         self.subjects: list[NewSubject] = []
         self.commands: list[Command] = []
         self.events: dict[UUID, list[bytes]] = {}
-        self._keys: dict[tuple[str, str], tuple[bytes, Receipt]] = {}
+        self._keys: dict[tuple[str, str], tuple[bytes, Receipt | Refusal]] = {}
         self._position = 0
         self._number = 0
 
@@ -78,11 +80,15 @@ class FakeService:
         if command.key is not None and known:
             if known[0] != command.key.digest:
                 raise KeyReusedError(command.key.key)
+            if isinstance(known[1], Refusal):
+                raise known[1]
             return known[1]
-        receipt = self._decide(command)
+        receipt, refusal = self._decide(command)
         if command.key is not None:
-            kept = Receipt(**{**_fields(receipt), "replayed": True})
+            kept = refusal or Receipt(**{**_fields(receipt), "replayed": True})
             self._keys[command.key.scope, command.key.key] = (command.key.digest, kept)
+        if refusal is not None:
+            raise refusal
         if command.subject is not None:
             self.subjects.append(command.subject)
         return receipt
@@ -91,39 +97,56 @@ class FakeService:
         """As after the term for which keys are kept."""
         self._keys.clear()
 
-    def _decide(self, command: Command) -> Receipt:
+    @property
+    def head(self) -> int:
+        """The position of the newest event."""
+        return self._position
+
+    def _decide(self, command: Command) -> tuple[Receipt, Refusal | None]:
         at = self.clock.now()
         streams = {stream.id: stream for stream in (command.case, *command.others)}
         states = {id_: self.load(stream)[0] for id_, stream in streams.items()}
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
-        for stream, stated in command.decide(Sight(at, self.rules, dict(states))):
-            states[stream.id] = self._say(command, stream, stated, states[stream.id], written)
+        said, refusal = self._said(command, Sight(at, self.rules, dict(states)))
+        for stream, stated in said:
+            states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():
-            for fact in conclusion(stream.kind, states[stream.id], self.rules, at):
-                states[stream.id] = self._say(command, stream, Stated(fact, at), states[stream.id], written)
+            states[stream.id] = self._conclude(command.stamp, stream, states[stream.id], written)
         for id_, sealed in written.items():
             self.events.setdefault(id_, []).extend(sealed)
-        return Receipt(command.case.id, first, len(self.events[command.case.id]), self._position, at, False, {})
+        last = len(self.events.get(command.case.id, ()))
+        return Receipt(command.case.id, first, last, self._position, at, False, {}), refusal
+
+    def _said(self, command: Command, sight: Sight) -> tuple[Sequence[Said], Refusal | None]:
+        """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""
+        try:
+            return command.decide(sight), None
+        except AttemptRefused as refused:
+            return [(command.case, Stated(refused.attempt, sight.at))], refused
+
+    def _conclude(self, stamp: Stamp, stream: Stream, state: State, written: dict[UUID, list[bytes]]) -> State:
+        at = self.clock.now()
+        by_rule = replace(stamp, actor="tongshui", role="system", channel="system")
+        while following := follows(stream.kind, state, self.rules, at):
+            for stated in following:
+                state = self._say(by_rule, stream, stated, state, written)
+        for fact in conclusion(stream.kind, state, self.rules, at):
+            state = self._say(stamp, stream, Stated(fact, at), state, written)
+        return state
 
     def _say(
-        self, command: Command, stream: Stream, stated: Stated, state: State, written: dict[UUID, list[bytes]]
+        self, stamp: Stamp, stream: Stream, stated: Stated, state: State, written: dict[UUID, list[bytes]]
     ) -> State:
         sealed = written.setdefault(stream.id, [])
         version = len(self.events.get(stream.id, ())) + len(sealed) + 1
         envelope = Envelope(
-            stream.id,
-            version,
-            stream.kind.family,
-            stated.fact,
-            stated.happened_at,
-            stated.reported_at,
-            command.stamp,
+            stream.id, version, stream.kind.family, stated.fact, stated.happened_at, stated.reported_at, stamp
         )
         self._position += 1
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
         sealed.append(seal(stored.state, self._position, self.clock.now()))
-        recorded = Recorded(stated.fact, event_id(stream.id, version), version, stated.happened_at)
+        recorded = read(sealed[-1])[1]
         return stream.kind.evolve(state, recorded)
 
     # ---- queries
@@ -215,6 +238,59 @@ def fault(**changes: Any) -> dict[str, Any]:
 
 def application(**changes: Any) -> dict[str, Any]:
     return {"applicant": APPLICANT, "category": "private", "supply_points": 1, **changes}
+
+
+DIGEST = "sha256:" + "0" * 64
+PAPERS = [
+    {"document": "identity", "way": "verified"},
+    {"document": "property-right", "way": "upload", "digest": DIGEST},
+]
+"""Both documents of a private applicant."""
+
+
+def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[str, str]:
+    """The headers of somebody in that role."""
+    return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
+
+
+STEPS_TO_WATER: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("survey", {"feasible": True, "findings": []}, "squad"),
+    ("design", {"drawing_digest": DIGEST}, "squad"),
+    ("quotes", {"lines": [{"fee": "water-loss", "quantity": "1"}, {"fee": "installation", "quantity": "10"}]}, "squad"),
+    ("contract", {"contract": "HT-1", "digest": DIGEST}, "applicant"),
+    (
+        "payments",
+        {
+            "payment": "PAY-1",
+            "lines": [{"fee": "water-loss", "amount_fen": 6000}, {"fee": "installation", "amount_fen": 128_500}],
+        },
+        "cashier",
+    ),
+    ("construction/start", {"crew": "crew-1"}, "crew-lead"),
+    ("construction/completion", {}, "crew-lead"),
+    ("inspection", {"passed": True, "defects": []}, "inspector"),
+)
+"""What lies between an application of a private person with all papers and its meters: step, body, role."""
+
+
+def step(client: Client, case_id: str, path: str, body: Any, role: str, **headers: str) -> httpx.Response:
+    """One command on a connection case, by somebody in that role."""
+    return client.post(f"/api/v1/connections/{case_id}/{path}", body, headers={**staff(role), **headers})
+
+
+def ready_for_water(client: Client, **changes: Any) -> str:
+    """An application that has come as far as its meters; its id."""
+    answer = client.post("/api/v1/connections", application(documents=PAPERS, **changes))
+    assert answer.status_code == 201, answer.text
+    case_id = str(answer.json()["case_id"])
+    for path, body, role in STEPS_TO_WATER:
+        told = step(client, case_id, path, body, role)
+        assert told.status_code == 200, told.text
+    return case_id
+
+
+def turned_on(client: Client, case_id: str, point: int = 1, meter: dict[str, Any] | None = None) -> httpx.Response:
+    return step(client, case_id, f"supply-points/{point}/water-on", {"meter": meter or METER}, "crew")
 
 
 # ---- a real server

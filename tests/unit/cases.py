@@ -9,11 +9,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import connection, kinds, repair
+from domain import kinds, repair
+from domain.connection.facts import ApplicationAdmitted, ApplicationReceived
 from domain.facts import Fact, Recorded, event_id
 from domain.kinds import Kind
 from domain.standards import Rules
 from domain.subjects import Subject
+from domain.told import NOBODY, Person, Told
 from domain.usage import MeterDetails
 from domain.windows import Window, WindowFact
 
@@ -30,27 +32,40 @@ def minutes(count: float) -> datetime:
 
 @dataclass
 class Play:
-    """A case in the making: each ``say`` appends a fact, then what the rulebook concludes from it."""
+    """A case in the making: each ``say`` appends a fact, then what follows by rule, then what the rulebook concludes.
+
+    ``followed`` and ``concluded`` keep the last two kinds, in order.
+    """
 
     kind: Kind
     rules: Rules
     case_id: UUID = CASE
     state: Any = None
     version: int = 0
+    followed: list[Fact] = field(default_factory=list)
     concluded: list[WindowFact] = field(default_factory=list)
 
-    def say(self, fact: Fact, happened_at: datetime, at: datetime | None = None) -> list[WindowFact]:
-        """The fact happened then and is recorded ``at`` (default: when it happened). Returns the conclusion."""
-        self.append(fact, happened_at)
+    def say(
+        self, fact: Fact, happened_at: datetime, at: datetime | None = None, *, by: Person = NOBODY, channel: str = ""
+    ) -> list[WindowFact]:
+        """The fact happened then and is recorded ``at`` (default: when it happened). Returns the conclusion. A tuple
+        is several facts of one decision."""
+        for one in fact if isinstance(fact, tuple) else (fact,):
+            self.append(one, happened_at, by, channel)
         return self.conclude(at or happened_at)
 
-    def append(self, fact: Fact, happened_at: datetime) -> None:
+    def append(self, fact: Fact, happened_at: datetime, by: Person = NOBODY, channel: str = "") -> None:
         self.version += 1
-        recorded = Recorded(fact, event_id(self.case_id, self.version), self.version, happened_at)
+        id_ = event_id(self.case_id, self.version)
+        recorded = Recorded(fact, id_, self.version, happened_at, by.actor, by.role, channel)
         self.state = self.kind.evolve(self.state, recorded)
 
     def conclude(self, at: datetime) -> list[WindowFact]:
         """What the rulebook adds at an instant, as when the watch asks."""
+        while following := kinds.follows(self.kind, self.state, self.rules, at):
+            for stated in following:
+                self.followed.append(stated.fact)
+                self.append(stated.fact, stated.happened_at, Person("tongshui", "system"), "system")
         facts = list(kinds.conclusion(self.kind, self.state, self.rules, at))
         for fact in facts:
             self.append(fact, at)
@@ -76,8 +91,8 @@ def repairing(rules: Rules, *, zone: str = "urban", at: datetime = NINE) -> Play
 def connecting(rules: Rules, *, points: int = 1, admitted_at: datetime = NINE) -> Play:
     """An application received and admitted at nine."""
     play = Play(kinds.CONNECTION, rules)
-    play.say(connection.ApplicationReceived("BZ-1", "private", points, SUBJECT), admitted_at)
-    play.say(connection.ApplicationAdmitted(), admitted_at)
+    play.append(ApplicationReceived("BZ-1", "private", points, SUBJECT), admitted_at)
+    play.say(ApplicationAdmitted(), admitted_at)
     return play
 
 
@@ -94,6 +109,13 @@ def meter(number: str = "M-1", **changes: Any) -> MeterDetails:
     return MeterDetails(**(values | changes))
 
 
-def told(rules: Rules, happened_at: datetime, at: datetime | None = None, channel: str = "crew-phone") -> repair.Told:
-    at = at or happened_at
-    return repair.Told(happened_at, at, channel, rules.in_force(at))
+def told(
+    rules: Rules,
+    happened_at: datetime,
+    at: datetime | None = None,
+    channel: str = "crew-phone",
+    role: str = "crew",
+    actor: str = "",
+) -> Told:
+    """Somebody in that role says that it happened then; taken down ``at`` (default: when it happened)."""
+    return Told(happened_at, at or happened_at, channel, rules, Person(actor or f"{role}-1", role))

@@ -1,0 +1,2 @@
+-- name: pseudonym_key
+SELECT key FROM vault.pseudonym_key

@@ -1,0 +1,210 @@
+"""Builders: connection cases told by whoever may tell them, through the decisions, without any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from domain import kinds
+from domain.connection import charges, intake, papers, site
+from domain.connection.case import Connection
+from domain.connection.facts import MoneyLine, NoticeItem, SupplyPoint
+from domain.facts import Fact
+from domain.refusals import AttemptRefused, Refusal
+from domain.standards import Rules
+from domain.told import Person, Told
+from infra.rules import shipped_rules
+from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
+
+RULES = shipped_rules()
+DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
+DIGEST = "sha256:" + "0" * 64
+VISIT = UUID(int=70)
+
+IDENTITY = intake.Supplied("identity", "verified")
+PROPERTY = intake.Supplied("property-right", "upload", DIGEST)
+PAPERS = (IDENTITY, PROPERTY)
+"""Both documents of a private applicant; the second one is deferrable."""
+LINES = (("water-loss", Decimal(1)), ("installation", Decimal(10)))
+MONEY = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
+FIFTH_CLOSE = NINE.replace(day=22, hour=9, minute=30)
+"""The close of the fifth working day after NINE: Tuesday 2026-09-22, 17:30 in China (the 20th is worked)."""
+
+Decision = Callable[[Connection | None, Told], Any]
+
+
+def refused(code: str) -> pytest.RaisesExc[Refusal]:
+    """A refusal with exactly that code, that says in both languages what to do next."""
+
+    def told(refusal: Refusal) -> bool:
+        words = (refusal.found, refusal.needed, refusal.next_step, refusal.next_step_zh)
+        return refusal.code == code and all(words)
+
+    return pytest.RaisesExc(Refusal, check=told)
+
+
+class Case:
+    """A connection case in the making. ``tell`` runs a decision as the store does: what it says is recorded, with what
+    follows by rule and what the rulebook concludes; a refused attempt that is a fact is recorded, and raised again."""
+
+    def __init__(self, *, channel: str = "website", rules: Rules = RULES, case_id: UUID = CASE) -> None:
+        self.play = Play(kinds.CONNECTION, rules, case_id)
+        self.channel = channel
+        self.at = NINE
+        self.facts: list[Fact] = []
+        self.told_facts: list[tuple[Fact, datetime]] = []
+        """The same with when each happened."""
+
+    @property
+    def state(self) -> Connection:
+        assert isinstance(self.play.state, Connection)
+        return self.play.state
+
+    def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> Told:
+        by = Person(actor or f"{role}-1", role)
+        return Told(happened_at or self.at, self.at, self.channel, self.play.rules, by)
+
+    def tell(
+        self,
+        role: str,
+        decision: Decision,
+        *,
+        at: datetime | None = None,
+        happened_at: datetime | None = None,
+        actor: str | None = None,
+    ) -> list[Fact]:
+        """``at``: the clock moves there first. Returns the decision's facts."""
+        self.at = at or self.at
+        told = self.told(role, happened_at, actor)
+        try:
+            said = decision(self.play.state, told)
+        except AttemptRefused as refusal:
+            self._record((refusal.attempt,), self.at, told)
+            raise
+        facts = list(said) if isinstance(said, tuple) else [said]
+        self._record(facts, told.happened_at, told)
+        return facts
+
+    def _record(self, facts: Iterable[Fact], happened_at: datetime, told: Told) -> None:
+        listed = tuple(facts)
+        self.facts.extend(listed)
+        self.told_facts.extend((fact, happened_at) for fact in listed)
+        self.play.say(listed, happened_at, self.at, by=told.by, channel=told.channel)
+
+    def wait(self, until: datetime) -> list[Fact]:
+        """The clock moves on, and the watch asks. Returns what came on record."""
+        self.at = until
+        before = len(self.play.followed)
+        concluded = self.play.conclude(until)
+        return [*self.play.followed[before:], *concluded]
+
+    # ---- steps in short
+
+    def supply(self, supplied: intake.Supplied, role: str = "counter", **when: Any) -> list[Fact]:
+        return self.tell(role, lambda case, told: papers.supply_document(case, told, supplied=supplied), **when)
+
+    def notice(self, *items: tuple[str, str], **when: Any) -> list[Fact]:
+        named = [NoticeItem(*item) for item in items]
+        return self.tell("counter", lambda case, told: papers.give_notice(case, told, items=named), **when)
+
+    def promise(self, deadline: datetime, *documents: str, barred: bool = False, **when: Any) -> list[Fact]:
+        return self.tell(
+            "applicant",
+            lambda case, told: papers.promise_papers(
+                case,
+                told,
+                papers=documents or ("property-right",),
+                deadline=(deadline + 8 * HOUR).date(),
+                commitment_digest=DIGEST,
+                barred=barred,
+            ),
+            **when,
+        )
+
+    def quote(self, *lines: tuple[str, Decimal], role: str = "squad", **when: Any) -> list[Fact]:
+        return self.tell(role, lambda case, told: charges.issue_quote(case, told, lines=lines or LINES), **when)
+
+    def sign(self, contract: str = "HT-1", **when: Any) -> list[Fact]:
+        sign = charges.sign_contract
+        return self.tell("applicant", lambda case, told: sign(case, told, contract=contract, digest=DIGEST), **when)
+
+    def pay(self, *lines: MoneyLine, payment: str = "PAY-1", **when: Any) -> list[Fact]:
+        return self.tell(
+            "cashier", lambda case, told: charges.pay(case, told, payment=payment, lines=lines or MONEY), **when
+        )
+
+    def survey(self, *findings: str, feasible: bool = True, **when: Any) -> list[Fact]:
+        survey = site.survey
+        return self.tell("squad", lambda case, told: survey(case, told, feasible=feasible, findings=findings), **when)
+
+    def design(self, **when: Any) -> list[Fact]:
+        return self.tell("squad", lambda case, told: site.design(case, told, drawing_digest=DIGEST), **when)
+
+    def start(self, **when: Any) -> list[Fact]:
+        return self.tell("crew", lambda case, told: site.start_construction(case, told, crew="crew-1"), **when)
+
+    def complete(self, **when: Any) -> list[Fact]:
+        return self.tell("crew", site.complete_construction, **when)
+
+    def inspect(self, *defects: str, **when: Any) -> list[Fact]:
+        inspect = site.inspect
+        return self.tell(
+            "inspector", lambda case, told: inspect(case, told, passed=not defects, defects=defects), **when
+        )
+
+    def turn_on(
+        self, point: int = 1, number: str | None = "M-1", *, meter_changes: Any = None, **when: Any
+    ) -> list[Fact]:
+        details = meter(number, **(meter_changes or {})) if number is not None else None
+        on = site.turn_water_on
+        return self.tell("crew", lambda case, told: on(case, told, point=point, meter=details), **when)
+
+    def ready(self) -> Case:
+        """All that lies between admission and the meters, at once."""
+        self.survey()
+        self.design()
+        self.quote()
+        self.sign()
+        self.pay()
+        self.start()
+        self.complete()
+        self.inspect()
+        return self
+
+
+def received(
+    *documents: intake.Supplied,
+    channel: str = "website",
+    role: str = "counter",
+    at: datetime = NINE,
+    points: int = 1,
+    places: tuple[SupplyPoint, ...] = (),
+    barred: bool = False,
+    rules: Rules = RULES,
+    case_id: UUID = CASE,
+    **form: Any,
+) -> Case:
+    """An application of a private person, with these documents."""
+    case = Case(channel=channel, rules=rules, case_id=case_id)
+    filled = intake.Form("private", points, SUBJECT, places, documents, **form)
+    case.tell(
+        role,
+        lambda known, told: intake.receive(known, told, case_number="BZ-2026-000001", form=filled, barred=barred),
+        at=at,
+    )
+    return case
+
+
+def admitted(**changes: Any) -> Case:
+    """An application that came with both papers, and so was admitted."""
+    return received(*PAPERS, **changes)
+
+
+def kinds_of(facts: Iterable[Fact]) -> list[str]:
+    return [type(fact).__name__ for fact in facts]
