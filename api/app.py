@@ -6,7 +6,24 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from api import board, breaches, cases, connections, errors, health, pages, reference, repairs
+from api import (
+    ahead,
+    board,
+    breaches,
+    cases,
+    connections,
+    desk,
+    disclosure,
+    errors,
+    figures,
+    health,
+    pages,
+    publication,
+    reference,
+    repairs,
+    squads,
+    works,
+)
 from api.linger import Linger
 from api.metrics import Figures
 from api.outer import Outer
@@ -14,6 +31,8 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
+COMMANDS = (repairs, connections, ahead, squads, works, publication)
+QUERIES = (cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
@@ -43,8 +62,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.service = service
     app.state.pulse = Pulse(lambda: breaches.heads(service))
     app.state.figures = Figures(lambda: health.status_of(service))
-    for router in (repairs, connections, cases, board, breaches, reference, health, pages):
-        app.include_router(router.router)
+    for module in (*COMMANDS, *QUERIES):
+        app.include_router(module.router)
     app.mount("/static", pages.assets())
     errors.install(app)
     app.add_middleware(LoopbackOnly)

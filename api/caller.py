@@ -13,28 +13,9 @@ from fastapi import Depends, Header, Request
 from api.edge import ServiceDep
 from api.errors import ApiError
 from api.trace import note_correlation
+from domain.roles import ROLES
 from infra.service import Service
 from infra.store.commands import IdempotencyKey, Stamp
-
-ROLES = (
-    "public",
-    "applicant",
-    "reporter",
-    "hotline",
-    "counter",
-    "squad",
-    "dispatcher",
-    "duty-dispatcher",
-    "duty-manager",
-    "crew",
-    "crew-lead",
-    "case-owner",
-    "manager",
-    "meter-reader",
-    "auditor",
-    "operator",
-)
-"""The roles that a header may claim. ``system`` is the program's own."""
 
 INTERNAL_CHANNELS = frozenset({"system"})
 DEFAULT_CHANNEL = "website"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from domain.publication.calendars import WarningCode
 from infra.status import Status
 
 log = logging.getLogger(__name__)
@@ -72,6 +73,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield gauge("tongshui_log_head_position", "Position of the newest event in the store", status.head.position)
     yield gauge("tongshui_clock_factor", "Seconds of service time in a real second", status.clock_factor)
     yield from _relay(status)
+    yield from _calendar(status)
     readers = ("schema", "reader", "build", "topic", "partition")
     yield labelled(
         GaugeMetricFamily("tongshui_reader_position", "Position up to which a reader has read", labels=readers),
@@ -91,6 +93,19 @@ def families(status: Status) -> Iterator[Metric]:
             "tongshui_process_beat_age_seconds", "Since a process's last sign of life", labels=("name", "pid")
         ),
         [((p.name, p.pid), p.beat_age_s) for p in status.processes],
+    )
+
+
+def _calendar(status: Status) -> Iterator[Metric]:
+    calendar = status.calendar
+    if calendar is None:
+        return
+    # Below zero every new deadline is tentative; an alert belongs well before it.
+    yield gauge("tongshui_calendar_settled_days", "Days that no later notice will move", calendar.settled_days)
+    standing = {warning.code for warning in calendar.warnings}
+    yield labelled(
+        GaugeMetricFamily("tongshui_calendar_warning", "1 where a notice is missing and is needed", labels=("code",)),
+        [((code,), int(code in standing)) for code in get_args(WarningCode)],
     )
 
 

@@ -1,16 +1,18 @@
-"""Every kind of stream: its family of published events, its fold, and the promises it carries."""
+"""Every kind of stream: its family of published events, its fold, the promises it carries, what follows by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import calendar, connection, repair, standards, usage
-from domain.facts import Recorded, registry
+from domain import applicants, calendar, consultations, fees, preservice, publishing, repair, squads, usage, works
+from domain.connection import automatic, case, promises
+from domain.connection import facts as connection
+from domain.facts import Recorded, Stated, registry
 from domain.standards import Rules
-from domain.windows import Ledger, Obligation, Window, WindowFact, differences, judge
+from domain.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge
 
 State = Any
 """A kind's state class, or None before the first fact."""
@@ -18,38 +20,49 @@ State = Any
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of stream. ``obligations`` is None for streams that promise nothing."""
+    """One kind of stream.
+
+    ``obligations`` is None for streams that promise nothing. ``consequences`` are the facts that follow from the state
+    at an instant by rule, without anybody's command (None: none ever do); they are asked for again until none is left.
+    """
 
     name: str
     family: str
     evolve: Callable[[State, Recorded], State]
-    obligations: Callable[[State, Rules], tuple[Obligation, ...]] | None = None
-
-
-def _latest(state: State, recorded: Recorded) -> State:
-    """A published document replaces the one before it."""
-    return recorded.fact
-
-
-def _all(state: State, recorded: Recorded) -> State:
-    """Published standards are kept side by side; each governs from its date on."""
-    return (*(state or ()), recorded.fact)
+    obligations: Callable[[State, Rules], tuple[Obligation | Tally, ...]] | None = None
+    consequences: Callable[[State, Rules, datetime], tuple[Stated, ...]] | None = None
 
 
 REPAIR = Kind("repair", "repair", repair.evolve, repair.obligations)
-CONNECTION = Kind("connection", "connection", connection.evolve, connection.obligations)
+CONNECTION = Kind("connection", "connection", case.evolve, promises.obligations, automatic.consequences)
 METER = Kind("meter", "usage", usage.evolve)
-STANDARDS = Kind("standards", "public", _all)
-CALENDAR = Kind("calendar", "public", _latest)
+STANDARDS = Kind("standards", "public", publishing.evolve_standards)
+CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
+FEES = Kind("fees", "public", publishing.evolve_catalogues)
+SQUAD = Kind("squad", "crew", squads.evolve)
+SQUAD_DAY = Kind("squad-day", "crew", squads.evolve_day)
+APPLICANT = Kind("applicant", "office", applicants.evolve)
+CONSULTATION = Kind("consultation", "connection", consultations.evolve)
+PRESERVICE = Kind("preservice", "connection", preservice.evolve)
+WORK = Kind("work", "public", works.evolve)
 
 REGISTRY = registry(
     (
         ("repair", repair.FACTS),
-        ("connection", connection.FACTS),
+        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
         ("usage", usage.FACTS),
-        ("public", (*standards.FACTS, *calendar.FACTS)),
+        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
+        ("crew", squads.FACTS),
+        ("office", applicants.FACTS),
     )
 )
+
+
+def follows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+    """The facts that follow by rule and are not on record; to be appended and asked for again until there are none."""
+    if kind.consequences is None or state is None:
+        return ()
+    return kind.consequences(state, rules, at)
 
 
 def windows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Window, ...]:
@@ -61,12 +74,22 @@ def windows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Windo
 
 def conclusion(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[WindowFact, ...]:
     """What every decision ends with: the facts that bring the verdicts on record up to ``at``."""
+    return concluded(kind, state, windows(kind, state, rules, at)) if state is not None else ()
+
+
+def concluded(kind: Kind, state: State, found: Sequence[Window]) -> tuple[WindowFact, ...]:
+    """The facts that bring the verdicts on record to windows that were judged already."""
     if kind.obligations is None or state is None:
         return ()
     ledger: Ledger = state.ledger
-    return differences(ledger, windows(kind, state, rules, at))
+    return differences(ledger, found)
 
 
 def next_ask_at(kind: Kind, state: State, rules: Rules, at: datetime) -> dict[str, datetime]:
     """Commitment → when its verdict can next change by time alone; a commitment that cannot is left out."""
-    return {w.commitment: w.next_ask_at for w in windows(kind, state, rules, at) if w.next_ask_at is not None}
+    return asks(windows(kind, state, rules, at))
+
+
+def asks(found: Sequence[Window]) -> dict[str, datetime]:
+    """The same, of windows that were judged already."""
+    return {window.commitment: window.next_ask_at for window in found if window.next_ask_at is not None}

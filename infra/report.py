@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import psycopg
+from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
 from psycopg.rows import dict_row
 
 from infra.bus import look_up_cluster, topics
+from infra.clock import REAL, Clock, ScaledClock
 from infra.embedded.errors import EmbeddedError
+from infra.service import load_rules
 from infra.settings import Settings
-from infra.status import Status, collect
+from infra.sql import sql
+from infra.status import CalendarStatus, Status, calendar_status, collect
+from infra.store.application import open_store
 from infra.supervisor import running_state
 from infra.up import state_file, with_addresses
 
@@ -25,7 +31,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         settings = with_addresses(settings)
     except EmbeddedError as error:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
-    found, postgres = _store(settings)
+    found, postgres = store_status(settings)
     kafka = _kafka(settings)
     well = found is not None and kafka.startswith("up") and _is_well(found, state)
     if as_json:
@@ -34,18 +40,33 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         ).decode(), well
     lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
     if found is not None:
-        lines += _positions(found)
+        lines += [*_positions(found), *calendar_lines(found)]
     return "\n".join(lines), well
 
 
-def _store(settings: Settings) -> tuple[Status | None, str]:
+def store_status(settings: Settings) -> tuple[Status | None, str]:
+    """What PostgreSQL knows, and whether it is up."""
     try:
         with psycopg.connect(
             settings.database_url, autocommit=True, connect_timeout=5, row_factory=dict_row
         ) as connection:
-            return collect(connection, settings), "up"
+            found = collect(connection, settings)
+            anchor = connection.execute(sql("clock_anchor")).fetchone()
+            clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor else REAL
+        return replace(found, calendar=_calendar_now(settings, clock)), "up"
     except psycopg.Error as error:
         return None, f"DOWN: {str(error).splitlines()[0]}"
+
+
+def _calendar_now(settings: Settings, clock: Clock) -> CalendarStatus | None:
+    """The calendar as the store has it; None where none can be read, before the first publication for example."""
+    store = open_store(settings.database_url, clock, connections=1)
+    try:
+        return calendar_status(load_rules(store), clock.now())
+    except (LookupError, PersistenceError):
+        return None
+    finally:
+        store.close()
 
 
 def _kafka(settings: Settings) -> str:
@@ -70,6 +91,16 @@ def _supervised(state: Mapping[str, Any] | None) -> list[str]:
         up = "up" if part["up"] else "DOWN"
         lines.append(f"  {name:<9} {up:<5} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
     return lines
+
+
+def calendar_lines(found: Status) -> list[str]:
+    """The calendar that deadlines are counted by, and what is missing in it."""
+    if found.calendar is None:
+        return ["calendar   none can be read: run `tongshui migrate`"]
+    calendar = found.calendar
+    days = f"{calendar.settled_days} days from today"
+    lines = [f"calendar   {calendar.version}, settled until {calendar.settled_until} ({days})"]
+    return lines + [f"           {warning}" for warning in calendar.warnings]
 
 
 def _positions(found: Status) -> list[str]:

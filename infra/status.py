@@ -8,13 +8,16 @@ that was acknowledged in its partition, and no count of events otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import DictRow
 
+from domain.calendar import local_date
+from domain.publication.calendars import CalendarWarning, calendar_warnings
+from domain.standards import Rules
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -97,6 +100,17 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
+class CalendarStatus:
+    """The calendar that deadlines are counted by. ``settled_days``: from today on, below zero when it has run out.
+    ``warnings``: what a person should do something about."""
+
+    version: str
+    settled_until: date
+    settled_days: int
+    warnings: tuple[CalendarWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
 
@@ -108,6 +122,17 @@ class Status:
     dead_letters: dict[str, int] = field(default_factory=dict)
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
+    calendar: CalendarStatus | None = None
+
+
+def calendar_status(rules: Rules, at: datetime) -> CalendarStatus:
+    """How the calendar in use stands at an instant."""
+    return CalendarStatus(
+        rules.calendar.version,
+        rules.calendar.settled_until,
+        (rules.calendar.settled_until - local_date(at)).days,
+        calendar_warnings(rules.calendar, rules.in_force(at), local_date(at)),
+    )
 
 
 def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figures: bool = True) -> Status:

@@ -1,0 +1,42 @@
+"""The door-to-door squads 上门服务专班: who is in one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+
+from api.answers import COMMAND_ERRORS, Accepted
+from api.caller import Caller, CallerDep
+from api.edge import ServiceDep
+from api.public_bodies import SquadRoster
+from api.publication import published
+from api.strict import StrictRoute
+from domain import squads
+from domain.facts import Stated
+from infra.publication import told_now
+from infra.rules import squad_stream
+from infra.service import Service
+from infra.store.commands import Command, Said, Sight
+
+router = APIRouter(prefix="/api/v1/squads", tags=["squads 专班"], route_class=StrictRoute, responses=COMMAND_ERRORS)
+
+
+@router.post("", status_code=201, summary="Form a squad, or change who is in it 组建专班")
+async def form(body: SquadRoster, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    return await published(service, forming(service, caller, body), response, body.squad)
+
+
+def forming(service: Service, caller: Caller, body: SquadRoster) -> Command:
+    """The command. The other squads of the standard are looked at: nobody is in two."""
+    squad = squad_stream(body.squad)
+    known = service.rules.in_force(service.clock.now()).squads
+    others = tuple(squad_stream(code) for code in sorted(known) if code != body.squad)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        elsewhere = [state for stream in others if (state := sight.of(stream)) is not None]
+        told = told_now(sight, caller.stamp)
+        fact = squads.form(sight.of(squad), told, squad=body.squad, members=body.members, others=elsewhere)
+        return [(squad, Stated(fact, sight.at))]
+
+    return Command(squad, caller.stamp, decide, others, caller.key)

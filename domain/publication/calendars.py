@@ -1,0 +1,235 @@
+"""Calendars on their way to the public: a year's notice is merged into the region's calendar, which is published whole.
+
+Sources: the State Council's notice of each year (holidays and make-up working days); a prefecture's own days off. Our
+decisions: a notice owns the days from 29 December before its year until 28 December in it, since the next one has moved
+days from the 29th on (2018, 2022); no year is left out, for it would silently be counted Monday to Friday.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Literal
+
+from domain.calendar import Calendar, CalendarPublished, Day
+from domain.fees import first_repeated
+from domain.publication.documents import require_clean, require_new_version, require_range, require_said
+from domain.publishing import Calendars
+from domain.refusals import Refusal
+from domain.standards import Standard
+from domain.told import Told, require_power
+
+_REGION = re.compile(r"[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}")
+_NUMBERED = re.compile(r"(?P<year>[0-9]{4})-(?P<number>[0-9]{1,4})")
+WarningCode = Literal["notice-missing", "year-without-notice"]
+FIRST_YEAR, LAST_YEAR = 2000, 2199
+MOST_DAYS = 366
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One year's notice: the civil days that it moves."""
+
+    year: int
+    days: tuple[Day, ...]
+
+
+def publish(
+    state: Calendars | None, told: Told, *, document: CalendarPublished, regions: Collection[str]
+) -> CalendarPublished:
+    """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar.
+
+    Refuses ``wrong-role``, ``unknown-region`` (an overlay without what it lies over), ``bad-version``,
+    ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``.
+    """
+    require_power(told, "calendar.publish")
+    published = [each for _, each in (state or Calendars()).published]
+    _require_region(document.region, regions)
+    require_new_version(document.version, [each.version for each in published])
+    require_clean(document)
+    require_said("the source", document.source)
+    _require_days(document)
+    if published:
+        _require_going_on(published[-1], document)
+    return document
+
+
+def notice_merged(
+    latest: CalendarPublished | None,
+    notice: Notice,
+    *,
+    region: str,
+    source: str,
+    version: str | None = None,
+    statutory: Iterable[date] = (),
+) -> CalendarPublished:
+    """The region's calendar after a notice: its year is replaced as a whole, every other year stays.
+
+    ``version`` None: the year up to which days are settled, and a number that counts up. ``statutory``: days off by law
+    where there is no calendar yet. Refuses ``out-of-range``, ``outside-calendar``, ``day-twice``, ``year-skipped``.
+    """
+    require_range("the notice's year", notice.year, FIRST_YEAR, LAST_YEAR)
+    _require_notice_days(notice)
+    _require_no_gap(latest, notice, region)
+    kept = [day for day in (latest.days if latest else ()) if not _owns(notice, day.date)]
+    days = {day.date: day for day in (*kept, *notice.days)}
+    settled_until = date(notice.year, 12, 28)
+    if latest is not None:
+        settled_until = max(latest.settled_until, settled_until)
+    return CalendarPublished(
+        region=region,
+        version=version or _next_version(latest, settled_until.year),
+        settled_until=settled_until,
+        days=tuple(days[day] for day in sorted(days)),
+        statutory=latest.statutory if latest is not None else tuple(statutory),
+        source=source,
+    )
+
+
+def _owns(notice: Notice, day: date) -> bool:
+    return date(notice.year - 1, 12, 29) <= day <= date(notice.year, 12, 28)
+
+
+def _next_version(latest: CalendarPublished | None, year: int) -> str:
+    match = _NUMBERED.fullmatch(latest.version) if latest is not None else None
+    number = int(match["number"]) + 1 if match is not None and int(match["year"]) == year else 1
+    return f"{year}-{number}"
+
+
+def _is_overlay(region: str) -> bool:
+    return "-" in region
+
+
+def _require_notice_days(notice: Notice) -> None:
+    require_range("days of the notice", len(notice.days), 1, MOST_DAYS)
+    _require_each_once(day.date for day in notice.days)
+    first, last = date(notice.year - 1, 12, 1), date(notice.year, 12, 31)
+    for day in notice.days:
+        if not first <= day.date <= last:
+            raise _outside(day.date, first, last)
+
+
+def _require_no_gap(latest: CalendarPublished | None, notice: Notice, region: str) -> None:
+    # An overlay names what is off in its region; a year without such a day is no gap.
+    if latest is None or not latest.days or _is_overlay(region):
+        return
+    first, last = latest.days[0].date.year, latest.settled_until.year + 1
+    if not first - 1 <= notice.year <= last:
+        raise Refusal(
+            "year-skipped",
+            found=f"the notice of {notice.year}",
+            needed=f"a year from {first - 1} to {last}: the calendar has notices of {first} to {last - 1}",
+            next_step=f"load the notice of {last if notice.year > last else first - 1} first",
+            next_step_zh="年份不连续，请先载入中间年份的放假安排",
+        )
+
+
+def _require_region(region: str, regions: Collection[str]) -> None:
+    parent = region.rpartition("-")[0]
+    if not _REGION.fullmatch(region) or (parent and parent not in regions):
+        raise Refusal(
+            "unknown-region",
+            found=repr(region[:80]),
+            needed="a country as two capitals, or a region of one that is published: " + ", ".join(sorted(regions)),
+            next_step="publish the wider region's calendar first",
+            next_step_zh="请先发布上级地区的工作日历",
+        )
+
+
+def _require_days(document: CalendarPublished) -> None:
+    _require_each_once(day.date for day in document.days)
+    first, last = date(FIRST_YEAR, 1, 1), date(document.settled_until.year, 12, 31)
+    for day in document.days:
+        if not first <= day.date <= last:
+            raise _outside(day.date, first, last)
+
+
+def _require_going_on(latest: CalendarPublished, document: CalendarPublished) -> None:
+    if document.settled_until < latest.settled_until:
+        raise Refusal(
+            "settled-goes-back",
+            found=f"settled until {document.settled_until}",
+            needed=f"not before {latest.settled_until}, as {latest.version} says",
+            next_step="publish a calendar that has every notice which is out",
+            next_step_zh="已确定的日期不得减少，请补全放假安排",
+        )
+    if (latest.days, latest.settled_until, latest.statutory) == (
+        document.days,
+        document.settled_until,
+        document.statutory,
+    ):
+        raise Refusal(
+            "calendar-unchanged",
+            found=f"the days of {latest.version}",
+            needed="a day that is moved, or a year more",
+            next_step="nothing is to be done",
+            next_step_zh="与现行日历相同，无需发布",
+        )
+
+
+def _require_each_once(days: Iterable[date]) -> None:
+    if twice := first_repeated(day.isoformat() for day in days):
+        raise Refusal(
+            "day-twice",
+            found=f"{twice} twice",
+            needed="each day once",
+            next_step="take one of the two out",
+            next_step_zh="日期重复，请删除其一",
+        )
+
+
+def _outside(day: date, first: date, last: date) -> Refusal:
+    return Refusal(
+        "outside-calendar",
+        found=day.isoformat(),
+        needed=f"a day from {first} to {last}",
+        next_step="correct the day, or the year",
+        next_step_zh="日期超出范围，请更正日期或年份",
+    )
+
+
+# ---- what is missing
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarWarning:
+    """A year whose notice is missing. ``notice-missing``: it is the coming year's, and usually out by now;
+    ``year-without-notice``: it is the current one's, and every deadline is tentative."""
+
+    code: WarningCode
+    year: int
+    settled_until: date
+    message: str
+    message_zh: str
+
+    def __str__(self) -> str:
+        loud = "ALARM" if self.code == "year-without-notice" else "WARNING"
+        return f"{loud} {self.message} {self.message_zh}"
+
+
+def calendar_warnings(calendar: Calendar, standard: Standard, today: date) -> tuple[CalendarWarning, ...]:
+    """What a person should do something about, on that civil day (China)."""
+    settled = calendar.settled_until
+    if settled.year < today.year:
+        message = f"no notice of {today.year} is loaded: every deadline after {settled} is tentative"
+        message_zh = f"尚未载入{today.year}年放假安排，{settled}之后的期限均为暂定"
+        return (CalendarWarning("year-without-notice", today.year, settled, message, message_zh),)
+    if settled.year == today.year and today >= _warning_from(standard, today.year):
+        year = today.year + 1
+        message = f"the notice of {year} is usually out by now and is not loaded: load it with `tongshui calendar load`"
+        message_zh = f"{year}年放假安排通常已公布而尚未载入，请载入"
+        return (CalendarWarning("notice-missing", year, settled, message, message_zh),)
+    return ()
+
+
+def _warning_from(standard: Standard, year: int) -> date:
+    month, day = map(int, standard.calendar_warning_from.split("-"))
+    # 29 February in a year without one: the day before.
+    return date(year, month, 1) + timedelta(days=day - 1) if (month, day) != (2, 29) else date(year, 2, 28)
+
+
+def known_regions(calendars: Iterable[Calendars | None]) -> tuple[str, ...]:
+    """The regions of these streams that have a published calendar."""
+    return tuple(state.published[-1][1].region for state in calendars if state is not None and state.published)

@@ -1,0 +1,260 @@
+"""The fee catalogue on its way to the public: drafted, reviewed by two authorities, published by a second person.
+
+Sources: the price authority (发改) and the market regulator (市场监管) review the catalogue, published; four eyes and
+the order of the steps are our decision. What a catalogue may hold is checked when it is drafted and again when it is
+published, since the promise or the bans may have changed in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from decimal import Decimal
+from typing import cast
+
+from domain.fees import (
+    Authority,
+    BannedName,
+    Catalogue,
+    CatalogueDrafted,
+    CataloguePublished,
+    CatalogueReviewed,
+    FeeItem,
+    Outcome,
+    banned_name,
+    plain,
+)
+from domain.publication.documents import (
+    no_such_draft,
+    require_clean,
+    require_codes,
+    require_new_version,
+    require_range,
+    require_said,
+    require_to_come,
+)
+from domain.publishing import CatalogueDraft, Catalogues, Review
+from domain.refusals import Refusal
+from domain.standards import Promise, Rules, require_known
+from domain.told import Told, require_one_of, require_power, require_second_person
+
+AUTHORITIES: tuple[Authority, ...] = ("price-authority", "market-regulator")
+OUTCOMES: tuple[Outcome, ...] = ("agreed", "objected")
+HIGHEST_RATE = Decimal(1_000_000_000)
+SMALLEST_STEP = Decimal("0.000001")
+HIGHEST_CAP_FEN = 10**12
+MOST_ITEMS = 50
+MOST_BANNED = 200
+
+
+def draft(state: Catalogues | None, told: Told, *, catalogue: Catalogue) -> CatalogueDrafted:
+    """Draft a new version; nothing can be charged by it.
+
+    Refuses ``wrong-role``, ``version-used``, ``bad-version`` and what ``_require_sound`` refuses.
+    """
+    require_power(told, "fees.draft")
+    known = state or Catalogues()
+    require_new_version(catalogue.version, {*known.drafts, *(each.version for each in known.published)})
+    _require_sound(known, told, catalogue)
+    return CatalogueDrafted(catalogue)
+
+
+def review(state: Catalogues | None, told: Told, *, version: str, outcome: str, document: str) -> CatalogueReviewed:
+    """An authority's opinion of a draft; which authority, the role says. It may come to another opinion later.
+
+    Refuses ``wrong-role``, ``no-such-draft``, ``same-person`` (who drafted it, or reviewed it for the other authority),
+    ``unknown-outcome``, ``review-unchanged``.
+    """
+    require_power(told, "fees.review")
+    require_one_of(told.by, AUTHORITIES, "fees.review")
+    authority = cast(Authority, told.by.role)
+    waiting = _drafted(state, version)
+    require_known("unknown-outcome", outcome, OUTCOMES)
+    require_second_person(told, waiting.drafted_by, f"catalogue {version}")
+    for other, opinion in waiting.reviews.items():
+        if other != authority:
+            require_second_person(told, opinion.reviewer, f"the review of catalogue {version} for {other}")
+    opinion = Review(outcome == "agreed", document, told.by.actor)
+    require_clean(opinion)
+    require_said("the number of the opinion", document)
+    if waiting.reviews.get(authority) == opinion:
+        raise Refusal(
+            "review-unchanged",
+            found=f"the opinion that {authority} gave already",
+            needed="another opinion",
+            next_step="nothing is to be done",
+            next_step_zh="该审核意见已登记，无需操作",
+        )
+    return CatalogueReviewed(version, authority, cast(Outcome, outcome), document)
+
+
+def publish(state: Catalogues | None, told: Told, *, version: str) -> CataloguePublished:
+    """Publish a draft that both authorities agreed to. Quotes bind to it from its date on.
+
+    Refuses ``wrong-role``, ``no-such-draft``, ``same-person``, ``review-objected``, ``review-missing`` and what
+    ``_require_sound`` refuses.
+    """
+    require_power(told, "fees.publish")
+    waiting = _drafted(state, version)
+    require_second_person(told, waiting.drafted_by, f"catalogue {version}")
+    _require_agreed(waiting)
+    catalogue = waiting.catalogue
+    _require_sound(state or Catalogues(), told, catalogue)
+    return CataloguePublished(catalogue.version, catalogue.effective_from, catalogue.items, catalogue.banned)
+
+
+def _drafted(state: Catalogues | None, version: str) -> CatalogueDraft:
+    found = state.drafts.get(version) if state is not None else None
+    if found is None:
+        raise no_such_draft(version)
+    return found
+
+
+def _require_agreed(waiting: CatalogueDraft) -> None:
+    version = waiting.catalogue.version
+    for authority in AUTHORITIES:
+        opinion = waiting.reviews.get(authority)
+        if opinion is None:
+            raise Refusal(
+                "review-missing",
+                found=f"catalogue {version} without a review by {authority}",
+                needed="the agreement of both authorities",
+                next_step=f"have {authority} review it",
+                next_step_zh="须经发改和市场监管两部门审核同意",
+            )
+        if not opinion.agreed:
+            raise Refusal(
+                "review-objected",
+                found=f"catalogue {version}, to which {authority} objected",
+                needed="the agreement of both authorities",
+                next_step="draft a new version, or have the authority review it again",
+                next_step_zh="主管部门有异议，请另拟版本或请其重新审核",
+            )
+
+
+# ---- what a catalogue may hold
+
+
+def _require_sound(known: Catalogues, told: Told, catalogue: Catalogue) -> None:
+    """Refuses ``effective-in-the-past``, ``bad-text``, ``bad-code``, ``code-twice``, ``out-of-range``,
+    ``fee-banned``, ``bad-ban``, ``fee-without-basis``, ``fee-of-unknown-line``, ``dates-out-of-order``,
+    ``unknown-payer-class``, ``beyond-the-promise``."""
+    require_to_come(catalogue.effective_from, told.at)
+    require_clean(catalogue)
+    require_range("number of fees", len(catalogue.items), 0, MOST_ITEMS)
+    require_range("number of forbidden names", len(catalogue.banned), 0, MOST_BANNED)
+    require_codes("the catalogue", [item.code for item in catalogue.items])
+    _require_bans_readable(catalogue.banned)
+    _require_no_forbidden_name(known, catalogue)
+    payers = set(told.rules.in_force(catalogue.effective_from).payer_classes.values())
+    for item in catalogue.items:
+        _require_item(item, payers)
+        _require_base(item, catalogue.items)
+    _require_within_the_promise(told, catalogue)
+
+
+def _require_bans_readable(banned: Iterable[BannedName]) -> None:
+    for ban in banned:
+        # A single character, or only signs, would forbid nearly every name.
+        if len(plain(ban.name_zh)) < 2 or not ban.source.strip():
+            raise Refusal(
+                "bad-ban",
+                found=f"the forbidden name {ban.name_zh!r} by {ban.source!r}",
+                needed="at least two characters, and the source that forbids it",
+                next_step="correct the entry",
+                next_step_zh="禁收名目至少两个字，并须注明依据",
+            )
+
+
+def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
+    # The bans in force count too: otherwise one version could lift a ban and charge for it in the same breath.
+    before = known.published[-1].banned if known.published else ()
+    both = replace(catalogue, banned=(*catalogue.banned, *before))
+    for item in catalogue.items:
+        for name in (item.code, item.name_zh):
+            if (forbidden := banned_name(both, name)) is not None:
+                raise Refusal(
+                    "fee-banned",
+                    found=f"{name}, which is {forbidden}",
+                    needed="a name that the law does not forbid to charge",
+                    next_step="take the item out: another name for it does not make it lawful",
+                    next_step_zh="该名目依法禁止收取，请删除；更换名称亦不得收取",
+                )
+
+
+def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
+    if not item.name_zh.strip() or not item.legal_basis.strip():
+        raise Refusal(
+            "fee-without-basis",
+            found=f"{item.code} without a name or without a legal basis",
+            needed="its name, and the number of the document that allows it",
+            next_step="name the document, or take the item out",
+            next_step_zh="每项收费须有名称和依据文号",
+        )
+    rate = item.formula.rate
+    if not rate.is_finite() or not 0 <= rate <= HIGHEST_RATE or rate != rate.quantize(SMALLEST_STEP):
+        raise Refusal(
+            "out-of-range",
+            found=f"{item.code}: a rate of {rate:.6g}",
+            needed=f"0 to {HIGHEST_RATE}, in steps of {SMALLEST_STEP}",
+            next_step="correct the rate",
+            next_step_zh="费率超出范围，请更正",
+        )
+    if item.cap_fen is not None:
+        require_range(f"{item.code}: a cap in fen of", item.cap_fen, 0, HIGHEST_CAP_FEN)
+    if item.valid_until is not None and item.valid_until < item.valid_from:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"{item.code} valid from {item.valid_from} until {item.valid_until}",
+            needed="an end that is not before the beginning",
+            next_step="correct the dates",
+            next_step_zh="有效期起止颠倒，请更正",
+        )
+    _require_payers(item, payers)
+
+
+def _require_payers(item: FeeItem, payers: Iterable[str]) -> None:
+    require_codes(f"the payers of {item.code}", item.payer_classes)
+    for payer in item.payer_classes or ("nobody",):
+        require_known("unknown-payer-class", payer, payers)
+
+
+def _require_base(item: FeeItem, items: Iterable[FeeItem]) -> None:
+    formula = item.formula
+    others = {other.code for other in items if other.formula.kind != "per-mille-of"}
+    # A base may be switched off: then its part cannot be charged either, and one change was enough.
+    unsound = formula.of not in others if formula.kind == "per-mille-of" else formula.of is not None
+    if unsound or (formula.kind == "per-unit") != (formula.quantity is not None):
+        raise Refusal(
+            "fee-of-unknown-line",
+            found=f"{item.code}: {formula.kind} of {formula.of}, quantity {formula.quantity}",
+            needed="per-mille-of with a fixed or per-unit fee of the same catalogue, per-unit with a quantity",
+            next_step="correct the formula",
+            next_step_zh="计费公式与计费基数不符，请更正",
+        )
+
+
+def _require_within_the_promise(told: Told, catalogue: Catalogue) -> None:
+    charged = [item.code for item in catalogue.items if item.active]
+    for promise in _promised(told.rules, catalogue):
+        if len(charged) > promise.fees:
+            raise Refusal(
+                "beyond-the-promise",
+                found=f"{len(charged)} fees: {', '.join(charged)}",
+                needed=f"at most {promise.fees}, as promise {promise.version} says",
+                next_step="switch fees off, or publish a standard with a new promise first",
+                next_step_zh="收费项目超过公开承诺，请减少，或先公布新的承诺",
+            )
+
+
+def _promised(rules: Rules, catalogue: Catalogue) -> Iterator[Promise]:
+    """What is promised when the catalogue begins, and by the standards that follow while it is charged by."""
+    begin = catalogue.effective_from
+    governing = [rules.in_force(begin)]
+    for later in rules.standards:
+        replaced_by = rules.catalogue(later.effective_from)
+        if later.effective_from > begin and (replaced_by is None or replaced_by.effective_from <= begin):
+            governing.append(later)
+    for standard in governing:
+        if standard.promise is not None:
+            yield standard.promise

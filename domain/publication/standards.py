@@ -1,0 +1,397 @@
+"""A new standard on its way to the public: drafted by one person, approved by a second one.
+
+Sources: the published promises (steps, documents, working days, fees, trips) bind what a standard may ask for, and
+catch-all wording for documents was abolished; approval by a second person is our decision. Every guard stands at the
+draft and again at the approval, since the rules in force may have changed in between.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date
+from typing import get_args
+
+from domain import repair
+from domain.connection import promises
+from domain.connection.facts import DocumentWay
+from domain.fees import CataloguePublished, plain
+from domain.publication.documents import (
+    no_such_draft,
+    require_clean,
+    require_codes,
+    require_new_version,
+    require_range,
+    require_to_come,
+)
+from domain.publishing import StandardDrafted, Standards
+from domain.refusals import Refusal
+from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
+from domain.standards import Promise, Rules, Rung, Severity, Standard, StandardPublished, Zone, require_known
+from domain.told import Told, require_power, require_second_person
+
+COMMITMENTS = frozenset(
+    {
+        repair.ARRIVAL,
+        repair.COMPLETION,
+        promises.WATER_ON,
+        promises.NOTICE,
+        promises.PAPERS,
+        promises.TRIPS,
+    }
+)
+"""What the program can watch. A ladder for anything else would never be climbed."""
+MOST_DAYS = 366
+MOST_MINUTES = 366 * 24 * 60
+
+
+def draft(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> StandardDrafted:
+    """Draft a new standard; nothing runs under it. ``regions``: those with a published calendar.
+
+    Refuses ``wrong-role``, ``bad-version``, ``version-used`` and what ``_require_sound`` refuses.
+    """
+    require_power(told, "standard.draft")
+    known = state or Standards()
+    require_new_version(document.version, {*known.drafts, *(each.version for each in known.published)})
+    _require_sound(known, told, document, regions)
+    return StandardDrafted(document)
+
+
+def approve(state: Standards | None, told: Told, *, version: str, regions: Collection[str]) -> StandardPublished:
+    """Approve a draft as a second person: it is published, and in force from its date on.
+
+    Refuses ``wrong-role``, ``no-such-draft``, ``same-person`` and what ``_require_sound`` refuses.
+    """
+    require_power(told, "standard.approve")
+    waiting = state.drafts.get(version) if state is not None else None
+    if state is None or waiting is None:
+        raise no_such_draft(version)
+    require_second_person(told, waiting.drafted_by, f"standard {version}")
+    _require_sound(state, told, waiting.document, regions)
+    return waiting.document
+
+
+def _require_sound(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
+    require_to_come(document.effective_from, told.at)
+    require_clean(document)
+    _require_calendar(document, regions)
+    _require_promise(known, told, document)
+    _require_within_the_promise(told, document)
+    _require_tables(document)
+    _require_categories(document)
+    _require_numbers(document)
+    _require_ladders(document)
+    _require_powers(document)
+
+
+# ---- the promise
+
+
+def _require_promise(known: Standards, told: Told, document: Standard) -> None:
+    """A promise is kept as it is, or a new one is published under a new name. Refuses ``promise-missing``,
+    ``promise-changed-in-silence``, ``out-of-range``."""
+    promise = document.promise
+    if promise is None:
+        raise Refusal(
+            "promise-missing",
+            found="a standard without a promise",
+            needed="what the public is told, in numbers",
+            next_step="add the promise",
+            next_step_zh="标准须写明公开承诺",
+        )
+    require_new_version(promise.version, ())
+    for name in ("steps", "documents", "fees", "trips_remote", "trips_otherwise"):
+        require_range(f"promise: {name}", getattr(promise, name), 0, 100)
+    require_range("promise: working_days", promise.working_days, 1, MOST_DAYS)
+    kept = {told.standard.promise, told.rules.in_force(document.effective_from).promise}
+    if promise not in kept and _was_given(known, promise.version):
+        raise Refusal(
+            "promise-changed-in-silence",
+            found=f"promise {promise.version}, which the public knows otherwise, or knows as replaced",
+            needed="the promise in force, word for word, or a new one under a new version",
+            next_step="give the changed promise a new version, so that it is published as what it is",
+            next_step_zh="承诺有变须以新版本公开，不得沿用原版本号",
+        )
+
+
+def _was_given(known: Standards, version: str) -> bool:
+    return any(each.promise is not None and each.promise.version == version for each in known.published)
+
+
+def _require_within_the_promise(told: Told, document: Standard) -> None:
+    """Refuses ``beyond-the-promise``: more steps, documents, days or fees than the standard's own promise allows."""
+    assert document.promise is not None, "looked at before"
+    for what, found, most in _measured(told, document, document.promise):
+        if found > most:
+            raise Refusal(
+                "beyond-the-promise",
+                found=f"{found} {what}",
+                needed=f"at most {most}, as promise {document.promise.version} says",
+                next_step="keep to the promise, or publish a new promise with the standard",
+                next_step_zh="超出公开承诺，请遵守承诺，或随标准公布新的承诺",
+            )
+
+
+def _measured(told: Told, document: Standard, promise: Promise) -> Iterator[tuple[str, int, int]]:
+    yield "steps", len(document.steps), promise.steps
+    yield "working days", document.connection_working_days, promise.working_days
+    for category, required in document.documents.items():
+        yield f"documents for {category}", len(required), promise.documents
+    for catalogue in _charged_by(told.rules, document):
+        charged = sum(item.active for item in catalogue.items)
+        yield f"fees in catalogue {catalogue.version}", charged, promise.fees
+
+
+def _charged_by(rules: Rules, document: Standard) -> Iterator[CataloguePublished]:
+    """The catalogue in force when the standard begins, and those that follow while nothing newer governs."""
+    begin = document.effective_from
+    first = rules.catalogue(begin)
+    if first is not None:
+        yield first
+    for later in rules.catalogues:
+        if later.effective_from > begin and rules.in_force(later.effective_from).effective_from <= begin:
+            yield later
+
+
+# ---- tables of codes, and what refers to them
+
+
+def _require_tables(document: Standard) -> None:
+    """Refuses ``bad-code``, ``code-twice``, ``table-empty``, ``bad-day``."""
+    for name in _TABLES:
+        require_codes(name, list(getattr(document, name)))
+    require_codes("steps", [step.code for step in document.steps])
+    for name in ("steps", "applicant_categories", "districts", "fault_kinds", "squads", "allowed_lateness_minutes"):
+        if not getattr(document, name):
+            raise Refusal(
+                "table-empty",
+                found=f"nothing in {name}",
+                needed="at least one entry",
+                next_step="fill the table",
+                next_step_zh="该项不得为空，请补充",
+            )
+    try:
+        date.fromisoformat(f"2000-{document.calendar_warning_from}")
+    except ValueError:
+        raise Refusal(
+            "bad-day",
+            found=f"calendar_warning_from {document.calendar_warning_from[:10]!r}",
+            needed="a day of the year as MM-DD",
+            next_step="correct the day",
+            next_step_zh="日期格式应为 月-日",
+        ) from None
+
+
+_TABLES = (
+    "districts",
+    "fault_kinds",
+    "applicant_categories",
+    "allowed_lateness_minutes",
+    "documents",
+    "document_ways",
+    "defects",
+    "hidden_defects",
+    "notice_minutes",
+    "pause_reasons",
+    "remote_channels",
+    "desks",
+    "routing",
+    "refusal_reasons",
+    "withdrawal_reasons",
+    "survey_findings",
+    "inspection_defects",
+    "deliverables",
+    "delivery_ways",
+    "payer_classes",
+    "price_classes",
+    "squads",
+    "visit_purposes",
+    "consultation_topics",
+    "preservices",
+    "works_kinds",
+)
+
+
+def _require_categories(document: Standard) -> None:
+    """Every category of applicant has its documents, its desk and its payer class, and nothing else has.
+
+    Refuses ``category-incomplete``, ``unknown-applicant-category``, ``unknown-desk``, ``desk-without-owner``,
+    ``no-main-document``, ``catch-all-document``, ``unknown-document-way``, ``code-twice``, ``bad-code``.
+    """
+    for name in ("documents", "routing", "payer_classes"):
+        table = getattr(document, name)
+        for category in table:
+            require_known("unknown-applicant-category", category, document.applicant_categories)
+        for category in document.applicant_categories:
+            if not table.get(category):
+                raise _incomplete(category, name)
+    for desk in document.routing.values():
+        require_known("unknown-desk", desk, document.desks)
+    _require_owners(document)
+    for way in document.document_ways:
+        require_known("unknown-document-way", way, get_args(DocumentWay))
+    for category in document.documents:
+        _require_documents(document, category)
+
+
+def _incomplete(category: str, name: str) -> Refusal:
+    return Refusal(
+        "category-incomplete",
+        found=f"{category} without {name}",
+        needed="documents, routing and a payer class for every category",
+        next_step="complete the category, or take it out",
+        next_step_zh="每类申请人须有材料清单、转办岗位和缴费类别",
+    )
+
+
+def _require_owners(document: Standard) -> None:
+    for code, desk in document.desks.items():
+        require_codes(f"the owners of {code}", desk.owners)
+        if not desk.owners:
+            raise Refusal(
+                "desk-without-owner",
+                found=f"{code} with nobody",
+                needed="at least one named person: somebody answers for each case",
+                next_step="name who owns the desk's cases",
+                next_step_zh="每个岗位须有专人负责",
+            )
+
+
+def _require_documents(document: Standard, category: str) -> None:
+    required = document.documents[category]
+    require_codes(f"the documents of {category}", [each.code for each in required])
+    if not any(each.main for each in required):
+        raise Refusal(
+            "no-main-document",
+            found=f"{category} without a main document",
+            needed="at least one main document: the working days begin when the main papers are in",
+            next_step="mark what is asked for first as main",
+            next_step_zh="每类申请人至少一份主要材料",
+        )
+    for each in required:
+        if is_catch_all(each.name_zh) or each.code in _CATCH_ALL_CODES:
+            raise Refusal(
+                "catch-all-document",
+                found=f"{each.name_zh} ({each.code}) for {category}",
+                needed="a document that is named",
+                next_step="name the document, or take it out",
+                next_step_zh="不得使用“其他材料”“有关材料”等兜底表述",
+            )
+        for way in each.met_by or ("no way at all",):
+            require_known("unknown-document-way", way, document.document_ways)
+
+
+_CATCH_ALL_CODES = frozenset({"other", "others", "misc", "miscellaneous", "further", "etc"})
+_CATCH_ALL = re.compile(
+    "(?:其他|其它|其余|有关|相关|等|所需|必要)的?(?:材料|资料|文件|证件|证明|手续)|等有关|等相关|等其他"
+)
+
+
+def is_catch_all(name_zh: str) -> bool:
+    """Whether a document's name leaves open what is asked for (兜底表述)."""
+    return _CATCH_ALL.search(plain(unicodedata.normalize("NFKC", name_zh))) is not None
+
+
+# ---- numbers
+
+
+def _require_numbers(document: Standard) -> None:
+    """Refuses ``out-of-range``, ``unknown-channel``, ``unknown-zone``, ``unknown-severity``."""
+    for what, value, least, most in _numbers(document):
+        require_range(what, value, least, most)
+    for channel in (*document.remote_channels, *document.notice_minutes):
+        require_known("unknown-channel", channel, document.allowed_lateness_minutes)
+    for zone in get_args(Zone):
+        require_known("unknown-zone", zone, document.arrival_minutes)
+    for severity in get_args(Severity):
+        require_known("unknown-severity", severity, document.completion_minutes)
+
+
+def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
+    """What a number is of, the number, and the least and the most it can be."""
+    yield "connection_working_days", document.connection_working_days, 1, MOST_DAYS
+    yield "notice_working_days", document.notice_working_days, 1, MOST_DAYS
+    yield "silence_working_days", document.silence_working_days, 1, MOST_DAYS
+    yield "pause_cap_working_days", document.pause_cap_working_days, 0, MOST_DAYS
+    yield "papers: longest_working_days", document.papers.longest_working_days, 1, MOST_DAYS
+    yield "papers: bar_months", document.papers.bar_months, 0, 120
+    yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
+    yield "max_supply_points", document.max_supply_points, 1, 100_000
+    for code, reason in document.pause_reasons.items():
+        yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
+    for code, minutes in (*document.arrival_minutes.items(), *document.notice_minutes.items()):
+        yield f"minutes for {code}", minutes, 1, MOST_MINUTES
+    for code, limit in document.completion_minutes.items():
+        yield f"completion_minutes: {code}", limit if limit is not None else 1, 1, MOST_MINUTES
+    for code, lateness in document.allowed_lateness_minutes.items():
+        yield f"allowed_lateness_minutes: {code}", lateness or 0, 0, MOST_MINUTES
+    widest = 0
+    for dn_mm, years in document.meter_verification_years:
+        yield "meter_verification_years: a diameter of", dn_mm, widest + 1, 1_000_000
+        yield "meter_verification_years: years of", years, 1, 50
+        widest = dn_mm
+
+
+# ---- ladders, powers, the calendar
+
+
+def _require_ladders(document: Standard) -> None:
+    """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``."""
+    for commitment in (*document.ladders, *document.notify_on_lapse):
+        require_known("unknown-commitment", commitment, COMMITMENTS)
+    for commitment, told_on_lapse in document.notify_on_lapse.items():
+        _require_addressees(commitment, told_on_lapse)
+    for commitment, ladder in document.ladders.items():
+        require_codes(f"the ladder of {commitment}", [rung.name for rung in ladder])
+        for rung in ladder:
+            _require_rung(commitment, rung)
+
+
+def _require_rung(commitment: str, rung: Rung) -> None:
+    said = {
+        "percent": (rung.percent, 100),
+        "minutes": (rung.minutes, MOST_MINUTES),
+        "working_day": (rung.working_day, MOST_DAYS),
+    }
+    given = {name: (value, most) for name, (value, most) in said.items() if value is not None}
+    if len(given) != 1:
+        raise Refusal(
+            "rung-unclear",
+            found=f"{commitment}, {rung.name}: {', '.join(given) or 'no time'}",
+            needed="exactly one of minutes, percent and working_day",
+            next_step="say once when the rung is reached",
+            next_step_zh="每级提醒须且只能有一种时间规定",
+        )
+    for name, (value, most) in given.items():
+        require_range(f"{commitment}, {rung.name}: {name}", value, 1, most)
+    _require_addressees(commitment, rung.notify)
+
+
+def _require_addressees(commitment: str, notify: Iterable[str]) -> None:
+    for role in tuple(notify) or (f"nobody for {commitment}",):
+        require_known("unknown-role", role, ADDRESSEES)
+
+
+def _require_powers(document: Standard) -> None:
+    """Refuses ``unknown-power``, ``power-missing``, ``unknown-role``."""
+    for power, roles in document.powers.items():
+        require_known("unknown-power", power, POWERS)
+        for role in roles:
+            require_known("unknown-role", role, (*ROLES, SYSTEM))
+    for power in sorted(POWERS):
+        if not document.powers.get(power):
+            raise Refusal(
+                "power-missing",
+                found=f"nobody who may {power}",
+                needed="at least one role for every power: what is not given is not allowed",
+                next_step="say who may do it",
+                next_step_zh="每项权限至少授予一个岗位",
+            )
+
+
+def _require_calendar(document: Standard, regions: Collection[str]) -> None:
+    """Refuses ``unknown-region``: the days of a standard could not be counted."""
+    for region in document.calendar_regions or ("no region",):
+        require_known("unknown-region", region, regions)
+    require_codes("calendar_regions", [region.lower() for region in document.calendar_regions])

@@ -1,0 +1,122 @@
+"""Documents that people hand over as JSON files: standards, fee catalogues, holiday notices. Read strictly.
+
+msgspec leaves out what it does not know; a misspelt table of a standard would then be empty without anybody noticing.
+So a document is refused where it has a field that its form does not, or lacks one of a standard's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+
+from domain.calendar import Day
+from domain.fees import Catalogue
+from domain.publication.calendars import Notice
+from domain.standards import StandardPublished
+
+T = TypeVar("T")
+FILE_LIMIT_BYTES = 1024 * 1024
+# What the holiday-cn data set says about itself; nothing of it moves a day.
+_ABOUT_THE_FILE = frozenset({"$schema", "$id", "papers", "source", "region"})
+
+
+class DocumentError(Exception):
+    """A document that does not have the form it needs; says where, and never what is written there."""
+
+
+def standard_of(raw: bytes) -> StandardPublished:
+    """A whole standard, in the form of infra/data/standard-0225.json. Raises DocumentError."""
+    parsed = _object(raw)
+    absent = [field.name for field in fields(StandardPublished) if field.name not in parsed]
+    if absent:
+        raise DocumentError(f"a standard is published whole; it lacks {', '.join(absent)}")
+    return _strict(parsed, StandardPublished)
+
+
+def catalogue_of(raw: bytes) -> Catalogue:
+    """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
+    return _strict(_object(raw), Catalogue)
+
+
+def notice_of(raw: bytes) -> Notice:
+    """A year's notice in the form of the holiday-cn data set. Raises DocumentError."""
+    parsed = _object(raw)
+    found = {name: value for name, value in parsed.items() if name not in _ABOUT_THE_FILE}
+    return notice_from(_strict(found, HolidayFile))
+
+
+class HolidayDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One day of a notice, as the data set writes it."""
+
+    name: str
+    date: date
+    isOffDay: bool  # noqa: N815 the data set's own spelling
+
+
+class HolidayFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A year's notice, as the data set writes it."""
+
+    year: int
+    days: tuple[HolidayDay, ...]
+
+
+def notice_from(file: HolidayFile) -> Notice:
+    """The notice that a file of the data set is of."""
+    return Notice(file.year, tuple(Day(day.date, day.isOffDay, day.name) for day in file.days))
+
+
+def _object(raw: bytes) -> dict[str, Any]:
+    if len(raw) > FILE_LIMIT_BYTES:
+        raise DocumentError(f"more than {FILE_LIMIT_BYTES} bytes")
+    try:
+        parsed = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise DocumentError(f"not one JSON object in UTF-8: {type(error).__name__}") from None
+    if not isinstance(parsed, dict):
+        raise DocumentError("not one JSON object")
+    return parsed
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise ValueError("a field that is given twice")
+    return made
+
+
+def _strict(parsed: dict[str, Any], form: type[T]) -> T:
+    _require_known_fields(parsed, form, "")
+    try:
+        return msgspec.convert(parsed, form)
+    except msgspec.ValidationError as error:
+        raise DocumentError(str(error)) from None
+
+
+def _require_known_fields(value: Any, form: Any, where: str) -> None:
+    """Refuse a field that the dataclass at that place does not have."""
+    if is_dataclass(form) and isinstance(form, type) and isinstance(value, dict):
+        hints = get_type_hints(form)
+        for name, inner in value.items():
+            if name not in hints:
+                raise DocumentError(f"an unknown field {where + name[:40]!r}")
+            _require_known_fields(inner, hints[name], f"{where}{name}.")
+    elif isinstance(value, dict) and _is_mapping(form):
+        for inner in value.values():
+            _require_known_fields(inner, get_args(form)[1], where)
+    elif isinstance(value, list):
+        for inner in value:
+            _require_known_fields(inner, get_args(form)[0] if get_args(form) else form, where)
+    else:
+        for option in get_args(form):
+            if is_dataclass(option):
+                _require_known_fields(value, option, where)
+
+
+def _is_mapping(form: Any) -> bool:
+    origin = get_origin(form)
+    return isinstance(origin, type) and issubclass(origin, Mapping)

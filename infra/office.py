@@ -1,0 +1,150 @@
+"""What the office does from the command line: publish rules, and see what is published. One line for each answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from uuid import uuid4
+
+from domain.calendar import LOCAL
+from domain.refusals import Refusal
+from domain.roles import ROLES
+from domain.standards import require_known
+from infra import documents, publication, recompute
+from infra.documents import DocumentError
+from infra.publication import CalendarWanted
+from infra.service import Service, open_service
+from infra.settings import Settings
+from infra.status import calendar_status
+from infra.store.commands import Command, Stamp
+
+CHANNEL = "office"
+_ACTOR = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,31}")
+
+
+@contextmanager
+def at_the_office(settings: Settings) -> Iterator[Service]:
+    """The service, for one command of an operator."""
+    service = open_service(settings)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def stamp(actor: str, role: str) -> Stamp:
+    """Who acts, from the options. Refuses ``unknown-role``, ``bad-actor``."""
+    require_known("unknown-role", role, ROLES)
+    if not _ACTOR.fullmatch(actor):
+        raise Refusal(
+            "bad-actor",
+            found="what is no staff id",
+            needed="a letter, then at most 31 letters, digits, dots, hyphens or underscores",
+            next_step="use your staff id, not your name",
+            next_step_zh="请使用工号，不要使用姓名",
+        )
+    command_id = str(uuid4())
+    return Stamp(actor, role, CHANNEL, command_id, correlation_id=command_id)
+
+
+# ---- standards and fees
+
+
+def draft_standard(service: Service, raw: bytes, who: Stamp) -> str:
+    """Draft what the file holds."""
+    document = documents.standard_of(raw)
+    return _done(service, publication.draft_standard(who, document), f"standard {document.version} is drafted")
+
+
+def approve_standard(service: Service, version: str, who: Stamp) -> str:
+    """Approve a draft."""
+    regions = publication.regions_of_draft(service, version)
+    return _done(service, publication.approve_standard(who, version, regions), f"standard {version} is published")
+
+
+def draft_catalogue(service: Service, raw: bytes, who: Stamp) -> str:
+    """Draft what the file holds."""
+    catalogue = documents.catalogue_of(raw)
+    return _done(service, publication.draft_catalogue(who, catalogue), f"catalogue {catalogue.version} is drafted")
+
+
+def review_catalogue(service: Service, version: str, outcome: str, document: str, who: Stamp) -> str:
+    """Record an opinion."""
+    command = publication.review_catalogue(who, version, outcome, document)
+    return _done(service, command, f"{who.role} {outcome} to catalogue {version}")
+
+
+def publish_catalogue(service: Service, version: str, who: Stamp) -> str:
+    """Publish a reviewed catalogue."""
+    return _done(service, publication.publish_catalogue(who, version), f"catalogue {version} is published")
+
+
+def _done(service: Service, command: Command, what: str) -> str:
+    receipt = service.run(command)
+    return f"{what}, position {receipt.position}"
+
+
+# ---- calendars
+
+
+def calendar_wanted(
+    raw: bytes, file_name: str, *, region: str, source: str | None, version: str | None
+) -> CalendarWanted:
+    """What a file wants published. Raises DocumentError, also where it says that it is of another region."""
+    notice = documents.notice_of(raw)
+    about = json.loads(raw.decode("utf-8-sig"))
+    if about.get("region", region) != region:
+        raise DocumentError(f"the file is of region {str(about['region'])[:40]!r}, found --region {region}")
+    papers = about.get("source") or "; ".join(map(str, about.get("papers") or ())) or file_name
+    return CalendarWanted(region, notice, source or str(papers)[:200], version)
+
+
+def publish_calendar(service: Service, wanted: CalendarWanted, who: Stamp) -> Iterator[str]:
+    """Publish, and bring the open deadlines to the new calendar."""
+    receipt = service.run(publication.publish_calendar(who, wanted))
+    yield f"calendar of {wanted.region} is published, position {receipt.position}"
+    yield f"in use: {service.rules.calendar.version}"
+    done = recompute.run(service)
+    if done is not None:
+        yield f"{done.looked_at} open cases looked at, {done.moved} changed, {done.seconds:.1f} s"
+
+
+def try_calendar(service: Service, wanted: CalendarWanted) -> Iterator[str]:
+    """Every open deadline that would move, and how many; nothing is stored."""
+    document = publication.calendar_to_try(service, wanted)
+    try:
+        found = recompute.dry_run(service, document)
+    except LookupError as error:
+        yield f"dry run: {error}; nothing would move"
+        return
+    for move in found.moves:
+        old, new = _local(move.old_due_at), _local(move.new_due_at)
+        marks = f"{_mark(move.old_tentative)} -> {_mark(move.new_tentative)}"
+        yield f"{move.case_number}  {move.commitment}  {old} -> {new}  {marks}"
+    yield f"dry run of {found.calendar}: deadlines that would move {len(found.moves)}, open cases {found.looked_at}"
+
+
+def show_calendars(service: Service) -> Iterator[str]:
+    """Each region's calendar, and what is missing."""
+    for region, state in publication.published_calendars(service).items():
+        published_at, newest = state.published[-1]
+        yield (
+            f"{region:<12} {newest.version:<8} settled until {newest.settled_until}, {len(newest.days)} days moved, "
+            f"published {_local(published_at)}, {len(state.published)} versions"
+        )
+        yield f"             source: {newest.source}"
+    now = service.clock.now()
+    standing = calendar_status(service.rules, now)
+    yield f"in use: {standing.version}, {standing.settled_days} settled days from today"
+    yield from map(str, standing.warnings)
+
+
+def _mark(tentative: bool) -> str:
+    return "tentative 暂定" if tentative else "settled"
+
+
+def _local(instant: datetime | None) -> str:
+    return instant.astimezone(LOCAL).strftime("%Y-%m-%d %H:%M") if instant is not None else "none"

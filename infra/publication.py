@@ -1,0 +1,172 @@
+"""Commands that publish rules, for the API and the command line alike: which streams they look at, and what they say.
+
+A publication is one event in the stream of its kind of document. The store decides a command again where rules were
+published meanwhile, so two people cannot publish past each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from domain.calendar import CalendarPublished
+from domain.facts import Fact, Stated
+from domain.fees import Catalogue
+from domain.publication import calendars, catalogues, standards
+from domain.publication.calendars import Notice
+from domain.publishing import Calendars, Catalogues, Standards
+from domain.standards import Standard
+from domain.told import Person, Told
+from infra.rules import FEES, SHIPPED_REGION, STANDARDS, calendar_stream, shipped_calendar, shipped_regions
+from infra.service import Service
+from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+
+
+def told_now(sight: Sight, stamp: Stamp) -> Told:
+    """An instruction: it happens when it is taken down."""
+    return told_at(sight, stamp, sight.at)
+
+
+def told_at(sight: Sight, stamp: Stamp, happened_at: datetime) -> Told:
+    """What somebody says happened then."""
+    return Told(happened_at, sight.at, stamp.channel, sight.rules, Person(stamp.actor, stamp.role))
+
+
+def _publication(
+    stream: Stream,
+    stamp: Stamp,
+    key: IdempotencyKey | None,
+    say: Callable[[Any, Told, Sight], Fact],
+    others: tuple[Stream, ...] = (),
+) -> Command:
+    def decide(sight: Sight) -> Sequence[Said]:
+        return [(stream, Stated(say(sight.of(stream), told_now(sight, stamp), sight), sight.at))]
+
+    return Command(stream, stamp, decide, others, key)
+
+
+# ---- standards
+
+
+def draft_standard(stamp: Stamp, document: Standard, key: IdempotencyKey | None = None) -> Command:
+    """Draft a standard."""
+    others = _calendars(document.calendar_regions)
+
+    def say(state: Standards | None, told: Told, sight: Sight) -> Fact:
+        return standards.draft(state, told, document=document, regions=_regions(sight, others))
+
+    return _publication(STANDARDS, stamp, key, say, others)
+
+
+def approve_standard(stamp: Stamp, version: str, regions: Iterable[str], key: IdempotencyKey | None = None) -> Command:
+    """Approve a draft. ``regions``: those that the draft counts by (``regions_of_draft``)."""
+    others = _calendars(regions)
+
+    def say(state: Standards | None, told: Told, sight: Sight) -> Fact:
+        return standards.approve(state, told, version=version, regions=_regions(sight, others))
+
+    return _publication(STANDARDS, stamp, key, say, others)
+
+
+def regions_of_draft(service: Service, version: str) -> tuple[str, ...]:
+    """The regions that a draft counts by; none where there is no such draft. A draft never changes."""
+    state: Standards | None = service.load(STANDARDS)[0]
+    draft = state.drafts.get(version) if state is not None else None
+    return draft.document.calendar_regions if draft is not None else ()
+
+
+# ---- fees
+
+
+def draft_catalogue(stamp: Stamp, catalogue: Catalogue, key: IdempotencyKey | None = None) -> Command:
+    """Draft a fee catalogue."""
+
+    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
+        return catalogues.draft(state, told, catalogue=catalogue)
+
+    return _publication(FEES, stamp, key, say)
+
+
+def review_catalogue(
+    stamp: Stamp, version: str, outcome: str, document: str, key: IdempotencyKey | None = None
+) -> Command:
+    """Review a draft; the authority is the stamp's role."""
+
+    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
+        return catalogues.review(state, told, version=version, outcome=outcome, document=document)
+
+    return _publication(FEES, stamp, key, say)
+
+
+def publish_catalogue(stamp: Stamp, version: str, key: IdempotencyKey | None = None) -> Command:
+    """Publish a draft that both authorities agreed to."""
+
+    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
+        return catalogues.publish(state, told, version=version)
+
+    return _publication(FEES, stamp, key, say)
+
+
+# ---- calendars
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarWanted:
+    """A notice to be merged into a region's calendar. ``version`` None: counted up."""
+
+    region: str
+    notice: Notice
+    source: str
+    version: str | None = None
+
+
+def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey | None = None) -> Command:
+    """Merge a notice into the region's calendar as it is then, and publish the whole."""
+    stream = calendar_stream(wanted.region)
+    others = _calendars({wanted.region.rpartition("-")[0]} - {""})
+
+    def say(state: Calendars | None, told: Told, sight: Sight) -> Fact:
+        return calendars.publish(state, told, document=merged(state, wanted), regions=_regions(sight, others))
+
+    return _publication(stream, stamp, key, say, others)
+
+
+def merged(state: Calendars | None, wanted: CalendarWanted) -> CalendarPublished:
+    """The calendar that the notice would make of the region's latest one."""
+    latest = state.published[-1][1] if state is not None and state.published else None
+    statutory = shipped_calendar().statutory if wanted.region == SHIPPED_REGION and latest is None else ()
+    return calendars.notice_merged(
+        latest,
+        wanted.notice,
+        region=wanted.region,
+        source=wanted.source,
+        version=wanted.version,
+        statutory=statutory,
+    )
+
+
+def calendar_to_try(service: Service, wanted: CalendarWanted) -> CalendarPublished:
+    """The calendar that would be published now: for a dry run, which nobody's power is needed for."""
+    state: Calendars | None = service.load(calendar_stream(wanted.region))[0]
+    return merged(state, wanted)
+
+
+def published_calendars(service: Service) -> dict[str, Calendars]:
+    """Every region's calendars that are published: the regions that a standard counts by, and the shipped ones."""
+    named = {region for standard in service.rules.standards for region in standard.calendar_regions}
+    found: dict[str, Calendars] = {}
+    for region in sorted(named | shipped_regions().keys()):
+        state = service.load(calendar_stream(region))[0]
+        if state is not None:
+            found[region] = state
+    return found
+
+
+def _calendars(regions: Iterable[str]) -> tuple[Stream, ...]:
+    return tuple(calendar_stream(region) for region in sorted(set(regions)))
+
+
+def _regions(sight: Sight, streams: Iterable[Stream]) -> Collection[str]:
+    return calendars.known_regions(sight.of(stream) for stream in streams)

@@ -1,0 +1,228 @@
+"""The office's commands on a real store: a file becomes a rule, and two people cannot publish past each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import date, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+
+from domain import kinds
+from domain.connection.facts import ApplicationAdmitted, ApplicationReceived
+from domain.facts import Stated
+from domain.publication.calendars import calendar_warnings
+from domain.publishing import Standards
+from domain.refusals import Refusal
+from infra import publication
+from infra.cli import main
+from infra.documents import notice_of
+from infra.office import stamp
+from infra.publication import CalendarWanted
+from infra.report import calendar_lines, store_status
+from infra.rules import STANDARDS, calendar_stream
+from infra.service import Service, open_service
+from infra.settings import Settings
+from infra.store.commands import Command, Receipt, Stream
+from tests.unit.cases import SUBJECT
+from tests.unit.office import a_catalogue, a_standard
+
+NOTICE = {"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOffDay": True}]}
+# What a State Council that thinks again might say: Monday 21 September 2026 is off.
+REVISED = json.loads((resources.files("infra") / "data" / "holiday-cn" / "2026.json").read_text(encoding="utf-8"))
+REVISED["days"].append({"name": "临时放假", "date": "2026-09-21", "isOffDay": True})
+MANAGER = ("--actor", "staff-1", "--role", "manager")
+OTHER = ("--actor", "staff-2", "--role", "manager")
+DIRECTOR = ("--actor", "staff-3", "--role", "deputy-director")
+
+
+@pytest.fixture
+def run(store_settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command line on the test's own store and clock; ``service`` looks at the same store meanwhile."""
+    monkeypatch.setattr("infra.cli._located", lambda: store_settings)
+    monkeypatch.setattr("infra.office.open_service", lambda settings: open_service(settings, clock=service.clock))
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+def said(result: Result) -> str:
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def refused(result: Result, code: str) -> str:
+    assert result.exit_code == 1, result.output
+    assert result.output.startswith(f"tongshui: {code}: "), result.output
+    assert len(result.output.splitlines()) == 1
+    return result.output
+
+
+def written(folder: Path, document: Any) -> Path:
+    file = folder / "document.json"
+    file.write_bytes(msgspec.json.encode(document))
+    return file
+
+
+def open_case(service: Service, number: str = "BZ-1") -> Stream:
+    stream = Stream(kinds.CONNECTION, uuid4())
+    facts = (ApplicationReceived(number, "private", 1, SUBJECT), ApplicationAdmitted())
+
+    def decide(sight: Any) -> list[tuple[Stream, Stated]]:
+        return [(stream, Stated(fact, sight.at)) for fact in facts]
+
+    service.run(Command(stream, stamp("staff-1", "manager"), decide))
+    return stream
+
+
+def due_on(service: Service, stream: Stream) -> str:
+    state, _ = service.load(stream)
+    return str(state.ledger["connection.water_on"].due_at.date())
+
+
+# ---- calendars
+
+
+def test_a_notice_is_loaded_shown_and_judged_by(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
+    said(run("calendar", "load", written(tmp_path, NOTICE), "--source", "示例通知", *MANAGER))
+    shown = said(run("calendar", "show"))
+    assert "2027-1" in shown
+    assert "settled until 2027-12-28" in shown
+    assert "source: 示例通知" in shown
+    second = open_service(service.settings, clock=service.clock)
+    assert second.rules.calendar.version == "CN@2027-1"
+    assert not second.rules.calendar.is_working_day(date(2027, 1, 1))
+    second.close()
+
+
+def test_a_dry_run_lists_what_would_move_and_publishes_nothing(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    case = open_case(service)
+    before = service.load(calendar_stream("CN"))[1]
+    tried = said(run("calendar", "load", written(tmp_path, REVISED), "--dry-run"))
+    assert "BZ-1  connection.water_on  2026-09-22 17:30 -> 2026-09-23 17:30  settled -> settled" in tried
+    assert "deadlines that would move 1, open cases 1" in tried
+    assert service.load(calendar_stream("CN"))[1] == before
+    assert due_on(service, case) == "2026-09-22"
+
+
+def test_loading_what_was_tried_moves_just_that(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
+    case = open_case(service)
+    said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
+    assert due_on(service, case) == "2026-09-23"
+    state, _ = service.load(case)
+    assert state.ledger["connection.water_on"].lapse_count == 0
+
+
+def test_a_dry_run_of_a_region_that_nobody_counts_by_says_so(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    tried = said(run("calendar", "load", written(tmp_path, NOTICE), "--region", "CN-Xiangxi", "--dry-run"))
+    assert "nothing would move" in tried
+
+
+def test_what_is_no_notice_is_one_clear_line(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
+    refused(run("calendar", "load", written(tmp_path, NOTICE | {"x": 1}), *MANAGER), "bad-document")
+    refused(run("calendar", "load", written(tmp_path, NOTICE | {"year": 2028}), *MANAGER), "outside-calendar")
+    late = {"year": 2029, "days": [{"name": "元旦", "date": "2029-01-01", "isOffDay": True}]}
+    refused(run("calendar", "load", written(tmp_path, late), *MANAGER), "year-skipped")
+    refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "crew"), "wrong-role")
+    refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "king"), "unknown-role")
+    refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "张三", "--role", "manager"), "bad-actor")
+    refused(run("calendar", "load", written(tmp_path, NOTICE), "--region", "US-NY", *MANAGER), "unknown-region")
+    assert len(service.load(calendar_stream("CN"))[1]) == 1
+
+
+def test_status_shows_the_calendar_and_warns_of_a_missing_notice(service: Service) -> None:
+    # The installation's clock is real time here, so what is missing depends on the day: the line itself does not.
+    found, said_up = store_status(service.settings)
+    assert (said_up, found is not None) == ("up", True)
+    assert found is not None
+    assert found.calendar is not None
+    assert calendar_lines(found)[0].startswith("calendar   CN@2026-1, settled until 2026-12-28")
+    warnings = calendar_warnings(service.rules.calendar, service.rules.newest, date(2027, 1, 2))
+    line = calendar_lines(replace(found, calendar=replace(found.calendar, warnings=warnings)))[1].strip()
+    assert line.startswith("ALARM no notice of 2027 is loaded")
+
+
+def test_of_two_notices_at_once_both_are_in_the_calendar(service: Service) -> None:
+    years = (notice_of(msgspec.json.encode(NOTICE)), notice_of(msgspec.json.encode(REVISED)))
+
+    def load(number: int) -> Receipt:
+        wanted = CalendarWanted("CN", years[number], "示例通知")
+        return service.run(publication.publish_calendar(stamp(f"staff-{number}", "manager"), wanted))
+
+    with ThreadPoolExecutor(2) as pool:
+        receipts = list(pool.map(load, range(2)))
+    assert {receipt.last_version for receipt in receipts} == {2, 3}
+    state, _ = service.load(calendar_stream("CN"))
+    moved = {day.date for day in state.published[-1][1].days}
+    assert {date(2027, 1, 1), date(2026, 9, 21)} <= moved
+
+
+# ---- standards and fees
+
+
+def test_a_standard_goes_from_a_file_to_every_process(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    file = written(tmp_path, a_standard(silence_working_days=4))
+    assert "standard 0225-3 is drafted" in said(run("standard", "draft", file, *MANAGER))
+    refused(run("standard", "approve", "0225-3", *MANAGER), "wrong-role")
+    same = ("--actor", "staff-1", "--role", "deputy-director")
+    refused(run("standard", "approve", "0225-3", *same), "same-person")
+    assert "standard 0225-3 is published" in said(run("standard", "approve", "0225-3", *DIRECTOR))
+    refused(run("standard", "approve", "0225-3", *DIRECTOR), "no-such-draft")
+    second = open_service(service.settings, clock=service.clock)
+    now = service.clock.now()
+    assert second.rules.in_force(now).version == "0225-2"
+    assert second.rules.in_force(now + timedelta(days=1)).silence_working_days == 4
+    second.close()
+
+
+def test_a_standard_that_breaks_the_promise_is_not_drafted(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    file = written(tmp_path, a_standard(connection_working_days=6))
+    line = refused(run("standard", "draft", file, *MANAGER), "beyond-the-promise")
+    assert "超出公开承诺" in line
+    state: Standards = service.load(STANDARDS)[0]
+    assert state.drafts == {}
+
+
+def test_a_catalogue_goes_from_a_file_to_what_may_be_charged(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    said(run("fees", "draft", written(tmp_path, a_catalogue()), *MANAGER))
+    for authority in ("price-authority", "market-regulator"):
+        refused(run("fees", "publish", "2026-2", *OTHER), "review-missing")
+        opinion = ("--outcome", "agreed", "--document", "示例文号〔2026〕7号", "--actor", f"{authority}-1")
+        said(run("fees", "review", "2026-2", "--authority", authority, *opinion))
+    said(run("fees", "publish", "2026-2", *OTHER))
+    second = open_service(service.settings, clock=service.clock)
+    in_force = second.rules.catalogue(service.clock.now() + timedelta(days=1))
+    assert in_force is not None
+    assert in_force.version == "2026-2"
+    second.close()
+
+
+def test_of_two_approvals_at_once_one_is_published(service: Service) -> None:
+    service.run(publication.draft_standard(stamp("staff-1", "manager"), a_standard()))
+
+    def approve(number: int) -> str:
+        who = stamp(f"director-{number}", "deputy-director")
+        try:
+            service.run(publication.approve_standard(who, "0225-3", ("CN",)))
+        except Refusal as refusal:
+            return refusal.code
+        return "published"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(approve, range(2))) == ["no-such-draft", "published"]

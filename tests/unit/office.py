@@ -1,0 +1,61 @@
+"""Builders for what the office does: people in roles, documents, and states after what was said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from domain.facts import Recorded, event_id
+from domain.fees import BannedName, Catalogue, FeeItem, Formula
+from domain.standards import Rules, Standard
+from domain.told import Person, Told
+from infra.rules import shipped_catalogue, shipped_standard
+from tests.unit.cases import NINE
+
+TOMORROW = NINE + timedelta(days=1)
+LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)
+
+
+def by(
+    rules: Rules, role: str, actor: str | None = None, *, at: datetime = NINE, happened_at: datetime | None = None
+) -> Told:
+    """Somebody in a role says it at nine."""
+    return Told(happened_at or at, at, "office", rules, Person(actor or f"{role}-1", role))
+
+
+def after(evolve: Callable[[Any, Recorded], Any], state: Any, fact: Any, actor: str = "", at: datetime = NINE) -> Any:
+    """The state after one more fact."""
+    return evolve(state, Recorded(fact, event_id(UUID(int=9), 1), 1, at, actor))
+
+
+def a_standard(**changes: Any) -> Standard:
+    """The shipped standard as a new version from tomorrow on."""
+    return replace(shipped_standard(), **{"version": "0225-3", "effective_from": TOMORROW, **changes})
+
+
+def an_item(**changes: Any) -> FeeItem:
+    """A fee that anybody may be charged."""
+    values: dict[str, Any] = {
+        "code": "installation",
+        "name_zh": "工程安装费",
+        "legal_basis": "示例文号〔2026〕2号",
+        "formula": Formula("per-unit", Decimal(12850), "metre"),
+        "unit_zh": "米",
+        "cap_fen": None,
+        "payer_classes": ("person", "company"),
+        "valid_from": date(2021, 1, 1),
+        "valid_until": None,
+        "active": True,
+    }
+    return FeeItem(**(values | changes))
+
+
+def a_catalogue(*items: FeeItem, version: str = "2026-2", **changes: Any) -> Catalogue:
+    """The shipped catalogue's items, or these, as a new version from tomorrow on."""
+    shipped = shipped_catalogue()
+    banned: tuple[BannedName, ...] = changes.pop("banned", shipped.banned)
+    return Catalogue(version, changes.pop("effective_from", TOMORROW), items or shipped.items, banned)

@@ -1,0 +1,239 @@
+"""How a year's notice becomes part of the calendar, what is refused, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from importlib import resources
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.calendar import CalendarPublished, Day, from_published
+from domain.publication import calendars
+from domain.publication.calendars import Notice, calendar_warnings, notice_merged
+from domain.publishing import Calendars, evolve_calendar
+from domain.refusals import Refusal
+from domain.standards import Rules
+from infra.documents import notice_of
+from infra.rules import calendar_of, shipped_calendar, shipped_standard
+from tests.unit.office import LONG_AGO, after, by
+
+SHIPPED = shipped_calendar()
+OFF, WORKED = True, False
+
+
+def refused(code: str) -> Any:
+    return pytest.raises(Refusal, match=f"^{code}: ")
+
+
+def notice(year: int, *days: tuple[str, bool]) -> Notice:
+    return Notice(year, tuple(Day(date.fromisoformat(day), off, "春节") for day, off in days))
+
+
+def merged(latest: CalendarPublished | None, given_notice: Notice, **options: Any) -> CalendarPublished:
+    return notice_merged(latest, given_notice, **({"region": "CN", "source": "示例通知"} | options))
+
+
+def shipped_notice(year: int) -> Notice:
+    return notice_of((resources.files("infra") / "data" / "holiday-cn" / f"{year}.json").read_bytes())
+
+
+NEXT = notice(2027, ("2027-02-08", OFF), ("2027-02-13", WORKED))
+
+
+# ---- merging
+
+
+def test_year_by_year_the_notices_make_the_calendar_that_is_shipped() -> None:
+    calendar: CalendarPublished | None = None
+    for year in range(2015, 2027):
+        calendar = merged(calendar, shipped_notice(year), statutory=SHIPPED.statutory)
+        assert calendar.version == f"{year}-1"
+    assert calendar is not None
+    assert replace(calendar, source=SHIPPED.source) == SHIPPED
+
+
+def test_a_notice_that_comes_again_replaces_its_year_and_nothing_else() -> None:
+    assert merged(SHIPPED, shipped_notice(2019)).days == SHIPPED.days
+    once = merged(SHIPPED, NEXT)
+    twice = merged(once, notice(2027, ("2027-02-09", OFF)))
+    assert (once.version, twice.version) == ("2027-1", "2027-2")
+    assert [day.date.isoformat() for day in twice.days if day.date.year == 2027] == ["2027-02-09"]
+    assert twice.days[:-1] == SHIPPED.days
+
+
+def test_a_notice_may_move_the_last_days_of_the_year_before() -> None:
+    once = merged(SHIPPED, notice(2027, ("2026-12-29", WORKED), ("2026-12-31", OFF), ("2027-01-01", OFF)))
+    assert {day.date.isoformat(): day.off for day in once.days[-3:]} == {
+        "2026-12-29": WORKED,
+        "2026-12-31": OFF,
+        "2027-01-01": OFF,
+    }
+    # An amended notice takes them back; an amended notice of the year before leaves them alone.
+    assert date(2026, 12, 31) not in {day.date for day in merged(once, NEXT).days}
+    assert merged(once, shipped_notice(2026)).days == once.days
+
+
+def test_a_revision_of_an_earlier_year_settles_no_less_and_counts_up() -> None:
+    revised = merged(SHIPPED, shipped_notice(2020))
+    assert (revised.settled_until, revised.version) == (SHIPPED.settled_until, "2026-2")
+
+
+def test_statutory_days_stay_for_the_years_to_come() -> None:
+    assert merged(SHIPPED, NEXT).statutory == SHIPPED.statutory
+
+
+def test_the_merged_calendar_counts_the_new_year() -> None:
+    calendar = from_published([merged(SHIPPED, NEXT)])
+    assert not calendar.is_working_day(date(2027, 2, 8))
+    assert calendar.is_working_day(date(2027, 2, 13))
+    assert not calendar.is_tentative(date(2027, 12, 28))
+    assert calendar.is_tentative(date(2027, 12, 29))
+
+
+@pytest.mark.parametrize(
+    ("given_notice", "refusal"),
+    [
+        (notice(2028, ("2028-01-25", OFF)), "year-skipped"),
+        (notice(2013, ("2013-01-01", OFF)), "year-skipped"),
+        (notice(2027, ("2028-01-01", OFF)), "outside-calendar"),
+        (notice(2027, ("2026-11-30", OFF)), "outside-calendar"),
+        (notice(2027, ("2027-02-08", OFF), ("2027-02-08", WORKED)), "day-twice"),
+        (notice(2027), "out-of-range"),
+        (notice(1999, ("1999-01-01", OFF)), "out-of-range"),
+        (notice(2200, ("2200-01-01", OFF)), "out-of-range"),
+    ],
+)
+def test_a_notice_that_would_leave_the_calendar_wrong_is_refused(given_notice: Notice, refusal: str) -> None:
+    with refused(refusal):
+        merged(SHIPPED, given_notice)
+
+
+def test_an_overlay_may_leave_years_out() -> None:
+    first = merged(None, notice(2024, ("2024-09-20", OFF)), region="CN-Xiangxi")
+    second = merged(first, notice(2026, ("2026-09-21", OFF)), region="CN-Xiangxi")
+    assert [day.date.year for day in second.days] == [2024, 2026]
+
+
+days_of_2027 = st.dates(date(2026, 12, 29), date(2027, 12, 28))
+
+
+@given(st.lists(st.dictionaries(days_of_2027, st.booleans(), min_size=1, max_size=40), min_size=1, max_size=4))
+def test_however_often_a_year_is_revised_the_last_notice_stands_and_other_years_stay(
+    revisions: list[dict[date, bool]],
+) -> None:
+    calendar = SHIPPED
+    for moved in revisions:
+        days = tuple(Day(day, off, "节") for day, off in moved.items())
+        calendar = merged(calendar, Notice(2027, days))
+    assert calendar.version == f"2027-{len(revisions)}"
+    assert [day for day in calendar.days if day.date <= SHIPPED.settled_until] == list(SHIPPED.days)
+    assert {day.date: day.off for day in calendar.days if day.date > SHIPPED.settled_until} == revisions[-1]
+
+
+# ---- publishing
+
+
+@pytest.fixture
+def known() -> Calendars:
+    state: Calendars = after(evolve_calendar, None, SHIPPED, at=LONG_AGO)
+    return state
+
+
+def published(
+    rules: Rules, state: Calendars | None, document: CalendarPublished, *, role: str = "manager", regions: Any = ()
+) -> Calendars:
+    fact = calendars.publish(state, by(rules, role), document=document, regions=regions)
+    made: Calendars = after(evolve_calendar, state, fact)
+    return made
+
+
+def test_a_calendar_is_published_beside_the_earlier_ones(rules: Rules, known: Calendars) -> None:
+    state = published(rules, known, merged(SHIPPED, NEXT))
+    assert [document.version for _, document in state.published] == ["2026-1", "2027-1"]
+
+
+def test_an_operator_may_publish_and_the_counter_may_not(rules: Rules, known: Calendars) -> None:
+    assert len(published(rules, known, merged(SHIPPED, NEXT), role="operator").published) == 2
+    with refused("wrong-role"):
+        published(rules, known, merged(SHIPPED, NEXT), role="counter")
+
+
+def test_the_same_days_again_are_nothing_to_do(rules: Rules, known: Calendars) -> None:
+    with refused("calendar-unchanged"):
+        published(rules, known, merged(SHIPPED, shipped_notice(2026)))
+
+
+def test_an_overlay_needs_what_it_lies_over(rules: Rules) -> None:
+    overlay = merged(None, notice(2026, ("2026-09-21", OFF)), region="CN-Xiangxi")
+    with refused("unknown-region"):
+        published(rules, None, overlay)
+    assert len(published(rules, None, overlay, regions=("CN",)).published) == 1
+
+
+NEW = merged(SHIPPED, NEXT)
+
+
+@pytest.mark.parametrize(
+    ("document", "refusal"),
+    [
+        (replace(NEW, version="2026-1"), "version-used"),
+        (replace(NEW, version="next year's"), "bad-version"),
+        (replace(SHIPPED, version="2026-2", settled_until=date(2026, 12, 27)), "settled-goes-back"),
+        (replace(NEW, days=(*NEW.days, NEW.days[0])), "day-twice"),
+        (replace(NEW, days=(*NEW.days, Day(date(2028, 1, 1), OFF, "元旦"))), "outside-calendar"),
+        (replace(NEW, days=(Day(date(1999, 1, 1), OFF, "元旦"), *NEW.days)), "outside-calendar"),
+        (replace(NEW, source="示\x07例"), "bad-text"),
+        (replace(NEW, source="长" * 1_000_000), "bad-text"),
+        (replace(NEW, region="China"), "unknown-region"),
+        (replace(NEW, region="CN-"), "unknown-region"),
+    ],
+)
+def test_what_is_no_calendar_is_refused(
+    rules: Rules, known: Calendars, document: CalendarPublished, refusal: str
+) -> None:
+    with refused(refusal):
+        published(rules, known, document, regions=("CN",))
+
+
+# ---- what is missing
+
+
+@pytest.mark.parametrize(
+    ("today", "code", "year"),
+    [
+        (date(2026, 11, 14), None, None),
+        (date(2026, 11, 15), "notice-missing", 2027),
+        (date(2026, 12, 31), "notice-missing", 2027),
+        (date(2027, 1, 1), "year-without-notice", 2027),
+        (date(2027, 11, 20), "year-without-notice", 2027),
+    ],
+)
+def test_a_missing_notice_is_warned_of_and_louder_once_its_year_has_begun(
+    today: date, code: str | None, year: int | None
+) -> None:
+    found = calendar_warnings(from_published([SHIPPED]), shipped_standard(), today)
+    assert [(each.code, each.year) for each in found] == ([] if code is None else [(code, year)])
+
+
+def test_once_the_notice_is_loaded_nothing_is_missing() -> None:
+    calendar = from_published([merged(SHIPPED, NEXT)])
+    for today in (date(2026, 11, 15), date(2027, 1, 1), date(2027, 11, 14)):
+        assert calendar_warnings(calendar, shipped_standard(), today) == ()
+
+
+def test_the_day_of_the_warning_is_data_even_on_a_leap_day() -> None:
+    leap = replace(shipped_standard(), calendar_warning_from="02-29")
+    calendar = from_published([SHIPPED])
+    assert calendar_warnings(calendar, leap, date(2026, 2, 27)) == ()
+    assert len(calendar_warnings(calendar, leap, date(2026, 2, 28))) == 1
+
+
+def test_the_builder_of_the_shipped_calendar_and_the_merge_agree_on_one_notice() -> None:
+    file = json.loads((resources.files("infra") / "data" / "holiday-cn" / "2026.json").read_text(encoding="utf-8"))
+    built = calendar_of("CN", [file], ())
+    assert merged(None, shipped_notice(2026), source=built.source) == built

@@ -1,0 +1,362 @@
+"""How a standard becomes public, and what it can never ask of an applicant without a new promise."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.publication import standards
+from domain.publication.standards import is_catch_all
+from domain.publishing import StandardDrafted, Standards, evolve_standards
+from domain.refusals import Refusal
+from domain.roles import POWERS
+from domain.standards import (
+    Desk,
+    DocumentRequirement,
+    PapersPolicy,
+    PauseReason,
+    Promise,
+    Rules,
+    Rung,
+    Standard,
+    Step,
+)
+from infra.rules import shipped_standard
+from tests.unit.cases import NINE
+from tests.unit.office import LONG_AGO, TOMORROW, a_catalogue, a_standard, after, an_item, by
+
+SHIPPED = shipped_standard()
+REGIONS = ("CN",)
+
+
+def refused(code: str) -> Any:
+    return pytest.raises(Refusal, match=f"^{code}: ")
+
+
+@pytest.fixture
+def known() -> Standards:
+    """The shipped standard is in force."""
+    state: Standards = after(evolve_standards, None, SHIPPED, "tongshui", LONG_AGO)
+    return state
+
+
+def drafted(rules: Rules, state: Standards | None, document: Standard) -> Standards:
+    fact = standards.draft(state, by(rules, "manager", "drafter"), document=document, regions=REGIONS)
+    made: Standards = after(evolve_standards, state, fact, "drafter")
+    return made
+
+
+def approved(
+    rules: Rules, state: Standards, version: str = "0225-3", actor: str = "approver", **told: Any
+) -> Standards:
+    somebody = by(rules, told.pop("role", "deputy-director"), actor, **told)
+    fact = standards.approve(state, somebody, version="0225-3", regions=REGIONS)
+    made: Standards = after(evolve_standards, state, fact, actor)
+    return made
+
+
+# ---- the way
+
+
+def test_a_standard_is_public_once_a_second_person_approved(rules: Rules, known: Standards) -> None:
+    state = approved(rules, drafted(rules, known, a_standard()))
+    assert [each.version for each in state.published] == ["0225-2", "0225-3"]
+    assert state.published[1] == a_standard()
+    assert state.drafts == {}
+
+
+def test_nothing_runs_under_a_draft(rules: Rules, known: Standards) -> None:
+    state = drafted(rules, known, a_standard())
+    assert [each.version for each in state.published] == ["0225-2"]
+    assert state.drafts["0225-3"].drafted_by == "drafter"
+
+
+def test_who_drafted_does_not_approve(rules: Rules, known: Standards) -> None:
+    with refused("same-person"):
+        approved(rules, drafted(rules, known, a_standard()), actor="drafter")
+
+
+def test_each_step_has_its_role(rules: Rules, known: Standards) -> None:
+    with refused("wrong-role"):
+        standards.draft(known, by(rules, "case-owner"), document=a_standard(), regions=REGIONS)
+    with refused("wrong-role"):
+        approved(rules, drafted(rules, known, a_standard()), role="manager")
+
+
+def test_an_approved_standard_is_not_approved_again(rules: Rules, known: Standards) -> None:
+    state = approved(rules, drafted(rules, known, a_standard()))
+    for each in (state, known):
+        with refused("no-such-draft"):
+            approved(rules, each)
+
+
+@pytest.mark.parametrize("version", ["0225-2", "0225-3"])
+def test_a_version_stands_for_one_text(rules: Rules, known: Standards, version: str) -> None:
+    state = drafted(rules, known, a_standard())
+    with refused("version-used"):
+        drafted(rules, state, a_standard(version=version))
+
+
+def test_the_date_is_still_to_come_at_the_draft_and_at_the_approval(rules: Rules, known: Standards) -> None:
+    with refused("effective-in-the-past"):
+        drafted(rules, known, a_standard(effective_from=NINE - timedelta(seconds=1)))
+    state = drafted(rules, known, a_standard())
+    with refused("effective-in-the-past"):
+        approved(rules, state, at=TOMORROW + timedelta(seconds=1))
+    assert len(approved(rules, state, at=TOMORROW).published) == 2
+
+
+def test_a_guard_that_came_to_apply_after_the_draft_stops_the_approval(rules: Rules, known: Standards) -> None:
+    state = drafted(rules, known, a_standard())
+    with refused("unknown-region"):
+        standards.approve(state, by(rules, "deputy-director"), version="0225-3", regions=())
+    crowded = replace(rules, catalogues=(_published(4),))
+    with refused("beyond-the-promise"):
+        approved(crowded, state)
+
+
+def _published(fees: int) -> Any:
+    from domain.fees import CataloguePublished
+
+    made = a_catalogue(*(an_item(code=f"fee-{'abcdef'[number]}") for number in range(fees)), effective_from=LONG_AGO)
+    return CataloguePublished(made.version, made.effective_from, made.items, made.banned)
+
+
+# ---- the promise
+
+THIRD = DocumentRequirement("site-plan", "总平面图", main=False, met_by=("upload",))
+MORE: dict[str, dict[str, Any]] = {
+    "a third step": {"steps": (*SHIPPED.steps, Step("inspect", "现场核验"))},
+    "a third document": {"documents": {**SHIPPED.documents, "private": (*SHIPPED.documents["private"], THIRD)}},
+    "a sixth working day": {"connection_working_days": 6},
+}
+
+
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE.keys())
+def test_more_than_was_promised_is_refused(rules: Rules, known: Standards, more: dict[str, Any]) -> None:
+    with refused("beyond-the-promise"):
+        drafted(rules, known, a_standard(**more))
+
+
+@pytest.mark.parametrize("more", MORE.values(), ids=MORE.keys())
+def test_more_than_was_promised_needs_a_new_promise_published_with_it(
+    rules: Rules, known: Standards, more: dict[str, Any]
+) -> None:
+    wider = Promise("0225-b", working_days=6, steps=3, documents=3, fees=3, trips_remote=0, trips_otherwise=1)
+    with refused("promise-changed-in-silence"):
+        drafted(rules, known, a_standard(promise=replace(wider, version="0225"), **more))
+    state = approved(rules, drafted(rules, known, a_standard(promise=wider, **more)))
+    assert state.published[-1].promise == wider
+
+
+@pytest.mark.parametrize("less", [{"steps": SHIPPED.steps[:1]}, {"connection_working_days": 3}], ids=["a step", "days"])
+def test_less_than_was_promised_needs_no_new_promise(rules: Rules, known: Standards, less: dict[str, Any]) -> None:
+    assert "0225-3" in drafted(rules, known, a_standard(**less)).drafts
+
+
+@pytest.mark.parametrize("change", ["working_days", "steps", "documents", "fees", "trips_remote", "trips_otherwise"])
+def test_a_promise_does_not_change_under_its_name(rules: Rules, known: Standards, change: str) -> None:
+    assert SHIPPED.promise is not None
+    weaker = replace(SHIPPED.promise, **{change: getattr(SHIPPED.promise, change) + 1})
+    with refused("promise-changed-in-silence"):
+        drafted(rules, known, a_standard(promise=weaker))
+    renamed = replace(weaker, version="0225-b")
+    assert "0225-3" in drafted(rules, known, a_standard(promise=renamed)).drafts
+
+
+def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Rules, known: Standards) -> None:
+    assert SHIPPED.promise is not None
+    better = replace(SHIPPED.promise, version="0225-b", working_days=4)
+    newer = a_standard(promise=better, connection_working_days=4)
+    state = approved(rules, drafted(rules, known, newer))
+    since = replace(rules, standards=(*rules.standards, newer))
+    later = TOMORROW + timedelta(days=1)
+    back = a_standard(version="0225-4", effective_from=later + timedelta(days=1))
+    with refused("promise-changed-in-silence"):
+        standards.draft(state, by(since, "manager", at=later), document=back, regions=REGIONS)
+
+
+def test_a_standard_without_a_promise_is_refused(rules: Rules, known: Standards) -> None:
+    with refused("promise-missing"):
+        drafted(rules, known, a_standard(promise=None))
+
+
+def test_a_promise_of_fewer_fees_than_are_charged_is_refused(rules: Rules, known: Standards) -> None:
+    assert SHIPPED.promise is not None
+    fewer = replace(SHIPPED.promise, version="0225-b", fees=2)
+    with refused("beyond-the-promise"):
+        drafted(rules, known, a_standard(promise=fewer))
+
+
+def test_a_catalogue_to_come_with_more_fees_than_promised_is_seen(rules: Rules, known: Standards) -> None:
+    later = replace(_published(4), effective_from=TOMORROW + timedelta(days=30))
+    coming = replace(rules, catalogues=(*rules.catalogues, later))
+    with refused("beyond-the-promise"):
+        drafted(coming, known, a_standard())
+    newer = a_standard(version="0225-9", effective_from=TOMORROW + timedelta(days=20))
+    superseded = replace(coming, standards=(*coming.standards, newer))
+    assert "0225-3" in drafted(superseded, known, a_standard()).drafts, "another standard governs by then"
+
+
+# ---- what a standard may say
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "其他材料",
+        "有关材料",
+        "相关证明材料",
+        "身份证等材料",
+        "其 他 材 料",
+        "其他（相关）材料",
+        "等有关手续",
+        "其它资料",
+        "所需证件",
+        "相 关文件",
+    ],
+)
+def test_catch_all_wording_is_no_document(rules: Rules, known: Standards, name: str) -> None:
+    assert is_catch_all(name)
+    both = (SHIPPED.documents["private"][0], DocumentRequirement("more", name, main=False, met_by=("upload",)))
+    with refused("catch-all-document"):
+        drafted(rules, known, a_standard(documents={**SHIPPED.documents, "private": both}))
+
+
+def test_the_shipped_documents_are_named() -> None:
+    names = [each.name_zh for required in SHIPPED.documents.values() for each in required]
+    assert not any(is_catch_all(name) for name in names)
+
+
+def required(*requirements: DocumentRequirement) -> dict[str, Any]:
+    return {"documents": {**SHIPPED.documents, "private": requirements}}
+
+
+def rung(**when: Any) -> dict[str, Any]:
+    return {"ladders": {"connection.water_on": (Rung("first", ("manager",), **when),)}}
+
+
+def without(table: str, key: str) -> dict[str, Any]:
+    return {table: {known: value for known, value in getattr(SHIPPED, table).items() if known != key}}
+
+
+MAIN = SHIPPED.documents["private"][0]
+BAD: list[tuple[dict[str, Any], str]] = [
+    ({"version": "two words"}, "bad-version"),
+    ({"calendar_regions": ()}, "unknown-region"),
+    ({"calendar_regions": ("CN", "CN-Xiangxi")}, "unknown-region"),
+    ({"calendar_regions": ("CN", "CN")}, "code-twice"),
+    # documents
+    (required(), "category-incomplete"),
+    (without("documents", "private"), "category-incomplete"),
+    (without("routing", "private"), "category-incomplete"),
+    (without("payer_classes", "private"), "category-incomplete"),
+    (required(replace(MAIN, main=False)), "no-main-document"),
+    (required(MAIN, MAIN), "code-twice"),
+    (required(replace(MAIN, code="Identity")), "bad-code"),
+    (required(replace(MAIN, code="other")), "catch-all-document"),
+    (required(replace(MAIN, met_by=())), "unknown-document-way"),
+    (required(replace(MAIN, met_by=("fax",))), "unknown-document-way"),
+    ({"document_ways": {**SHIPPED.document_ways, "fax": "传真"}}, "unknown-document-way"),
+    ({"documents": {**SHIPPED.documents, "foreigner": (MAIN,)}}, "unknown-applicant-category"),
+    ({"routing": {**SHIPPED.routing, "private": "basement"}}, "unknown-desk"),
+    ({"desks": {**SHIPPED.desks, "household": Desk("居民报装岗", ())}}, "desk-without-owner"),
+    ({"desks": {**SHIPPED.desks, "household": Desk("居民报装岗", ("o-1", "o-1"))}}, "code-twice"),
+    # tables
+    ({"steps": ()}, "table-empty"),
+    ({"applicant_categories": {}}, "table-empty"),
+    ({"steps": (SHIPPED.steps[0], SHIPPED.steps[0])}, "code-twice"),
+    ({"defects": {"Not a code": "缺少"}}, "bad-code"),
+    ({"calendar_warning_from": "13-01"}, "bad-day"),
+    ({"calendar_warning_from": "11-31"}, "bad-day"),
+    # numbers
+    ({"connection_working_days": 0}, "out-of-range"),
+    ({"pause_cap_working_days": -1}, "out-of-range"),
+    ({"pause_reasons": {"permit": PauseReason("许可", -1)}}, "out-of-range"),
+    ({"papers": PapersPolicy("main-papers", "end", 0, 12)}, "out-of-range"),
+    ({"papers": PapersPolicy("main-papers", "end", 5, -1)}, "out-of-range"),
+    ({"notice_working_days": 0}, "out-of-range"),
+    ({"silence_working_days": 0}, "out-of-range"),
+    ({"notice_minutes": {"counter": 0}}, "out-of-range"),
+    ({"notice_minutes": {"pigeon": 15}}, "unknown-channel"),
+    ({"remote_channels": ("pigeon",)}, "unknown-channel"),
+    ({"allowed_lateness_minutes": {**SHIPPED.allowed_lateness_minutes, "hotline": -1}}, "out-of-range"),
+    ({"arrival_minutes": {"urban": 30}}, "unknown-zone"),
+    ({"arrival_minutes": {"urban": 0, "other": 90}}, "out-of-range"),
+    ({"completion_minutes": {"small": 240, "medium": 480}}, "unknown-severity"),
+    ({"meter_verification_years": ((50, 4), (25, 6))}, "out-of-range"),
+    ({"future_tolerance_seconds": -1}, "out-of-range"),
+    ({"max_supply_points": 0}, "out-of-range"),
+    # ladders
+    (rung(percent=0), "out-of-range"),
+    (rung(percent=101), "out-of-range"),
+    (rung(minutes=0), "out-of-range"),
+    (rung(working_day=0), "out-of-range"),
+    (rung(), "rung-unclear"),
+    (rung(percent=50, minutes=5), "rung-unclear"),
+    ({"ladders": {"connection.tea": (Rung("first", ("manager",), percent=50),)}}, "unknown-commitment"),
+    ({"notify_on_lapse": {"connection.tea": ("manager",)}}, "unknown-commitment"),
+    ({"notify_on_lapse": {"connection.water_on": ("king",)}}, "unknown-role"),
+    ({"notify_on_lapse": {"connection.water_on": ()}}, "unknown-role"),
+    ({"ladders": {"connection.water_on": (Rung("first", ("king",), percent=50),)}}, "unknown-role"),
+    # powers
+    ({"powers": {**SHIPPED.powers, "connection.quote": ("king",)}}, "unknown-role"),
+    ({"powers": {**SHIPPED.powers, "connection.bribe": ("manager",)}}, "unknown-power"),
+    ({"powers": {**SHIPPED.powers, "standard.approve": ()}}, "power-missing"),
+    (without("powers", "fees.review"), "power-missing"),
+    # texts
+    ({"squads": {"squad-1": "一" * 201}}, "bad-text"),
+    ({"squads": {"squad-1": "一\u202e专班"}}, "bad-text"),
+    ({"price_version": "2021\x00"}, "bad-text"),
+    ({"squads": {"squad-1": "专" * 1_000_000}}, "bad-text"),
+]
+IDS = [f"{number}-{code}-{'-'.join(change)}" for number, (change, code) in enumerate(BAD)]
+
+
+@pytest.mark.parametrize(("change", "refusal"), BAD, ids=IDS)
+def test_a_standard_that_could_not_be_worked_by_is_not_even_drafted(
+    rules: Rules, known: Standards, change: dict[str, Any], refusal: str
+) -> None:
+    with refused(refusal) as caught:
+        drafted(rules, known, a_standard(**change))
+    assert len(str(caught.value)) < 2_000, "a refusal names what it found, it does not repeat it"
+
+
+@pytest.mark.parametrize(("change", "refusal"), BAD, ids=IDS)
+def test_every_guard_stands_at_the_approval_too(
+    rules: Rules, known: Standards, change: dict[str, Any], refusal: str
+) -> None:
+    if "version" in change:
+        return  # the version's form is looked at when it is given, and never changes
+    unguarded = after(evolve_standards, known, StandardDrafted(a_standard(**change)), "drafter")
+    with refused(refusal):
+        approved(rules, unguarded)
+
+
+def test_the_shipped_standard_passes_every_guard(rules: Rules, known: Standards) -> None:
+    assert drafted(rules, known, a_standard()).drafts["0225-3"].document == a_standard()
+
+
+# ---- powers
+
+
+def test_the_powers_are_those_that_decisions_ask_for_and_the_shipped_standard_gives() -> None:
+    written: set[str] = set()
+    required: set[str] = set()
+    top = Path(__file__).parents[2]
+    for file in (*(top / "domain").rglob("*.py"), *(top / "api").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and file.name != "roles.py":
+                written.add(node.value)
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_power":
+                required |= {power.value for power in node.args[1:] if isinstance(power, ast.Constant)}  # type: ignore[misc]
+    assert SHIPPED.powers.keys() == POWERS
+    # Decisions on a connection leave its family's name out (domain/connection/requirements.py).
+    asked = written | {f"connection.{word}" for word in written}
+    assert POWERS - asked == set(), "a power that no decision asks for"
+    assert required - POWERS == set(), "a power that no standard could give"
