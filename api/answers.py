@@ -27,6 +27,7 @@ QUERY_ERRORS = documented(
 CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")
 COMMAND_ERRORS = documented(
     _400="not-json, bad-header",
+    _403="wrong-role",
     _404="no-such-case, no-such-supply-point",
     _409="an instruction in the wrong state, something taken, or busy",
     _413="body-too-large, event-too-large",
@@ -267,6 +268,11 @@ class Labels(BaseModel):
     standard: str
     fault_kinds: dict[str, str]
     applicant_categories: dict[str, str]
+    documents: dict[str, str]
+    defects: dict[str, str]
+    deliverables: dict[str, str]
+    squads: dict[str, str]
+    fees: dict[str, str]
     districts: dict[str, dict[str, str]]
     channels: list[str]
     roles: list[str]

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api import published
 from api.answers import (
     QUERY_ERRORS,
     ConnectionCounts,
@@ -20,9 +19,10 @@ from api.answers import (
     Windows,
 )
 from api.edge import Limit, ServiceDep
-from api.published import Group
 from api.strict import StrictRoute
 from infra.sql import sql
+from projections import published
+from projections.published import Group
 
 router = APIRouter(prefix="/api/v1", tags=["board 看板"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

@@ -22,7 +22,8 @@ from api.answers import (
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
-from domain.connection import Connection
+from domain.connection import outlook
+from domain.connection.case import Connection
 from domain.refusals import Refusal
 from domain.repair import Repair
 from domain.windows import Ledger, OnRecord
@@ -119,23 +120,14 @@ def repair_stage(case: Repair) -> str:
 
 def _connection(case: Connection) -> dict[str, Any]:
     return {
-        "stage": connection_stage(case),
-        "open": not case.all_on,
+        "stage": outlook.stage(case),
+        "open": not case.all_on and (case.stopped is None or not case.stopped.final),
         "opened_at": case.received_at,
         "category": case.category,
         "supply_points": case.supply_points,
         "points_on": sorted(case.on),
-        "admitted_at": case.admitted[0] if case.admitted else None,
+        "admitted_at": outlook.moment_at(case.admitted),
     }
-
-
-def connection_stage(case: Connection) -> str:
-    """How far the application has come."""
-    if case.all_on:
-        return "water_on"
-    if case.on:
-        return "partly_on"
-    return "received" if case.admitted is None else "admitted"
 
 
 def windows_on_record(ledger: Ledger) -> list[WindowView]:
@@ -172,7 +164,8 @@ def _state(window: OnRecord) -> WindowState:
 def timeline_entry(event: dict[str, Any]) -> TimelineEntry:
     """One stored CloudEvent as an auditor reads it."""
     data = event["data"]
-    basis = data.get("basis") or data
+    # An admission's basis is a word; a verdict's is what it stands on.
+    basis = found if isinstance(found := data.get("basis"), dict) else data
     return TimelineEntry(
         version=event["caseversion"],
         position=event["position"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from fastapi import APIRouter, Request, Response
@@ -12,7 +13,7 @@ from api.answers import documented
 from api.edge import ServiceDep
 from api.strict import StrictRoute
 from infra.service import Service
-from infra.status import Process, Reader, Relay, Status, collect
+from infra.status import Process, Reader, Relay, Status, calendar_status, collect
 
 router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)
 
@@ -70,7 +71,8 @@ def metrics(request: Request) -> Response:
 def status_of(service: Service, *, figures: bool = True) -> Status:
     """The status by the service's own database."""
     with service.connection() as connection:
-        return collect(connection, service.settings, figures=figures)
+        found = collect(connection, service.settings, figures=figures)
+    return replace(found, calendar=calendar_status(service.rules, service.clock.now()))
 
 
 def health(status: Status, now: datetime) -> Health:

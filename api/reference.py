@@ -8,11 +8,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.answers import QUERY_ERRORS, DemoFacts, Due, Labels
-from api.caller import INTERNAL_CHANNELS, ROLES
+from api.caller import INTERNAL_CHANNELS
 from api.edge import ServiceDep
 from api.errors import ApiError
 from api.strict import StrictRoute
 from domain.calendar import Calendar, closing_time
+from domain.roles import ROLES
 
 router = APIRouter(prefix="/api/v1", tags=["reference 参考"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
@@ -49,11 +50,17 @@ def due(
 
 @router.get("/labels", summary="The Chinese names of codes")
 def labels(service: ServiceDep) -> Labels:
-    standard = service.rules.in_force(service.clock.now())
+    now = service.clock.now()
+    standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
     return Labels(
         standard=standard.version,
         fault_kinds=dict(standard.fault_kinds),
         applicant_categories=dict(standard.applicant_categories),
+        documents={one.code: one.name_zh for owed in standard.documents.values() for one in owed},
+        defects={**standard.defects, **standard.hidden_defects},
+        deliverables=dict(standard.deliverables),
+        squads=dict(standard.squads),
+        fees={item.code: item.name_zh for item in catalogue.items} if catalogue is not None else {},
         districts={code: {"name_zh": d.name_zh, "zone": d.zone} for code, d in standard.districts.items()},
         channels=sorted(set(standard.allowed_lateness_minutes) - INTERNAL_CHANNELS),
         roles=list(ROLES),

@@ -84,12 +84,14 @@ def _who(event: Event) -> str:
 def _what(event: Event) -> str:
     data = event.data
     parts = []
+    # A verdict's basis is what it stands on; an admission's is a word like any other.
+    basis = data.get("basis")
+    stands_on = basis if isinstance(basis, dict) else None
     for key, value in data.items():
-        if key in ("basis", "subject", "number") or value in (None, [], ""):
+        if key in ("subject", "number") or value in (None, [], "", stands_on):
             continue
         parts.append(f"{key}={_value(value)}")
-    basis = data.get("basis")
-    if basis:
+    if basis := stands_on:
         parts.append(f"standard={basis['standard']}" + (f" calendar={basis['calendar']}" if basis["calendar"] else ""))
     return " ".join(parts)
 

@@ -32,6 +32,14 @@ def published(settings: Settings, connection: psycopg.Connection[Any]) -> Iterat
             after = rows[-1]["position"]
 
 
+def published_of(settings: Settings, connection: psycopg.Connection[Any], case_id: UUID) -> Iterator[Event]:
+    """Every event of one stream, as its home topic carries it; none where there is no such stream."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(sql("events_of"), {"ids": [case_id]}).fetchall()
+    for row in rows:
+        yield next(_records(settings, row["topic"], case_id, bytes(row["state"])))
+
+
 def _records(settings: Settings, type_name: str, case_id: UUID, state: bytes) -> Iterator[Event]:
     for topic, partition in route(type_name, case_id, settings.partitions, settings.topic_prefix):
         record = Record(topic, partition, 0, case_key(case_id), state, {"previousposition": b"0"})
@@ -49,12 +57,9 @@ def expected_rows(
     topics = {model.name: {settings.home_topic(family) for family in model.families} for model in models}
     for event in published(settings, connection):
         for model in models:
-            key = model.key_of(event) if event.topic in topics[model.name] else None
-            if key is not None:
-                row = model.fold(rows[model.name].get(key), event)
-                if row is not None:
-                    rows[model.name][key] = row
-    return {name: {key: asdict(row) for key, row in found.items()} for name, found in rows.items()}
+            if event.topic in topics[model.name]:
+                model.take(rows[model.name], event)
+    return {name: {key: asdict(row) for key, row in found.items() if row is not None} for name, found in rows.items()}
 
 
 def actual_rows(connection: psycopg.Connection[Any], model: Any) -> dict[tuple[Any, ...], dict[str, Any]]:

@@ -14,8 +14,12 @@ from projections.model import Model, fact_name, family
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``stage``: reported, dispatched, acknowledged, on_site, assessed, completed, restored, closed; received,
-    admitted, partly_on, water_on. ``flags`` counts what was odd about its field facts."""
+    """``stage``: one of ``STAGES``, or why the case stands still (suspended) or is over (ended, withdrawn, refused).
+
+    ``reached`` is how far it had come by then. ``flags`` counts what was odd about its field facts. ``quoted_fen`` and
+    ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
+    the case once got as far as `paid`.
+    """
 
     case_id: UUID
     family: str
@@ -37,14 +41,41 @@ class Case:
     version: int
     position: int
     updated_at: datetime
+    owner: str | None = None
+    reached: str = ""
+    quoted_fen: int = 0
+    paid_fen: int = 0
 
 
-STAGES = ("reported", "dispatched", "acknowledged", "on_site", "assessed", "completed", "restored", "closed")
+REPAIR_STAGES = ("reported", "dispatched", "acknowledged", "on_site", "assessed", "completed", "restored", "closed")
+CONNECTION_STAGES = (
+    "received",
+    "notice_given",
+    "admitted",
+    "surveyed",
+    "designed",
+    "quoted",
+    "contracted",
+    "paid",
+    "under_construction",
+    "constructed",
+    "inspected",
+    "partly_on",
+    "water_on",
+)
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES)
+STOPS = ("suspended", "ended", "withdrawn", "refused")
+"""What a case is at instead of a stage while it stands still, or once it is over."""
+
+
+Step = Callable[["Case", dict[str, Any]], "Case"]
 
 
 def _forward(row: Case, stage: str) -> Case:
     """Field facts come in any order: a late arrival does not take a completed repair back to `on_site`."""
-    return replace(row, stage=stage) if STAGES.index(stage) > STAGES.index(row.stage) else row
+    if STAGES.index(stage) <= STAGES.index(row.reached):
+        return row
+    return replace(row, reached=stage, stage=row.stage if row.stage in STOPS else stage)
 
 
 def _dispatched(row: Case, data: dict[str, Any]) -> Case:
@@ -60,26 +91,72 @@ def _linked(row: Case, data: dict[str, Any]) -> Case:
 
 
 def _closed(row: Case, data: dict[str, Any]) -> Case:
-    return replace(row, stage="closed", open=False)
+    return replace(_forward(row, "closed"), open=False)
 
 
 def _on(row: Case, data: dict[str, Any]) -> Case:
-    points_on = row.points_on + 1
-    done = points_on >= row.supply_points
-    return replace(row, points_on=points_on, stage="water_on" if done else "partly_on", open=not done)
+    row = replace(row, points_on=row.points_on + 1)
+    done = row.points_on >= row.supply_points
+    return replace(_forward(row, "water_on" if done else "partly_on"), open=row.open and not done)
 
 
-STEPS: dict[str, Callable[[Case, dict[str, Any]], Case]] = {
+def _stopped(stop: str) -> Step:
+    return lambda row, data: replace(row, stage=stop, open=stop == "suspended")
+
+
+def _resumed(row: Case, data: dict[str, Any]) -> Case:
+    return replace(row, stage=row.reached, open=row.reached != "water_on")
+
+
+def _quoted(row: Case, data: dict[str, Any]) -> Case:
+    return _forward(replace(row, quoted_fen=_sum(data)), "quoted")
+
+
+def _paid(row: Case, data: dict[str, Any]) -> Case:
+    row = replace(row, paid_fen=row.paid_fen + _sum(data))
+    return _forward(row, "paid") if row.paid_fen >= row.quoted_fen > 0 else row
+
+
+def _sum(data: dict[str, Any]) -> int:
+    return sum(line["amount_fen"] for line in data["lines"])
+
+
+def _inspected(row: Case, data: dict[str, Any]) -> Case:
+    return _forward(row, "inspected") if data["passed"] else row
+
+
+def _step(stage: str) -> Step:
+    return lambda row, data: _forward(row, stage)
+
+
+STEPS: dict[str, Step] = {
     "ReportLinked": _linked,
     "CrewDispatched": _dispatched,
-    "DispatchAcknowledged": lambda row, data: _forward(row, "acknowledged"),
-    "CrewArrived": lambda row, data: _forward(row, "on_site"),
+    "DispatchAcknowledged": _step("acknowledged"),
+    "CrewArrived": _step("on_site"),
     "SeverityAssessed": _assessed,
-    "RepairCompleted": lambda row, data: _forward(row, "completed"),
-    "WaterRestored": lambda row, data: _forward(row, "restored"),
+    "RepairCompleted": _step("completed"),
+    "WaterRestored": _step("restored"),
     "CaseClosed": _closed,
-    "ApplicationAdmitted": lambda row, data: replace(row, stage="admitted"),
+    "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
+    "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
+    "OneTimeNoticeGiven": _step("notice_given"),
+    "ApplicationAdmitted": _step("admitted"),
+    "SurveyMade": _step("surveyed"),
+    "DesignApproved": _step("designed"),
+    "ApprovedOnSite": _step("designed"),
+    "QuoteIssued": _quoted,
+    "ContractSigned": _step("contracted"),
+    "PaymentReceived": _paid,
+    "ConstructionStarted": _step("under_construction"),
+    "ConstructionCompleted": _step("constructed"),
+    "FinalInspectionMade": _inspected,
     "WaterTurnedOn": _on,
+    "ApplicationWithdrawn": _stopped("withdrawn"),
+    "ApplicationRefused": _stopped("refused"),
+    "CaseEnded": _stopped("ended"),
+    "CaseSuspended": _stopped("suspended"),
+    "CaseResumed": _resumed,
 }
 
 
@@ -98,6 +175,7 @@ def fold(row: Case | None, event: Event) -> Case | None:
 
 def _opened(event: Event) -> Case:
     data = event.data
+    first = REPAIR_STAGES[0] if family(event) == "repair" else CONNECTION_STAGES[0]
     return Case(
         case_id=event.case_id,
         family=family(event),
@@ -109,7 +187,7 @@ def _opened(event: Event) -> Case:
         zone=data.get("zone"),
         crew=None,
         severity=None,
-        stage="reported" if family(event) == "repair" else "received",
+        stage=first,
         open=True,
         opened_at=event.happened_at,
         supply_points=data.get("supply_points", 0),
@@ -119,6 +197,7 @@ def _opened(event: Event) -> Case:
         version=event.version,
         position=event.position,
         updated_at=event.recorded_at,
+        reached=first,
     )
 
 

@@ -45,66 +45,29 @@ def _words(type_name: str) -> tuple[str, str, str]:
 
 
 @dataclass(frozen=True)
-class Model(Generic[R]):
-    """One read model. ``row`` is a dataclass with the table's columns; ``key`` are its first ones.
-
-    ``key_of`` tells which row an event is about (None: none of this model's); ``fold`` gives the row after it. Types
-    that a model does not know leave the row as it is.
-    """
+class Table(Generic[R]):
+    """What every read model has: its table, the dataclass of a row with the table's columns, the key among them, and
+    the families of events that it reads."""
 
     name: str
     table: str
     row: type[R]
     key: tuple[str, ...]
     families: tuple[str, ...]
-    key_of: Callable[[Event], tuple[Any, ...] | None]
-    fold: Callable[[R | None, Event], R | None]
 
     @property
     def columns(self) -> tuple[str, ...]:
         return tuple(field.name for field in fields(self.row))  # type: ignore[arg-type]
 
-    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
-        """Apply events in the cursor's transaction. Returns those that the fold could not take."""
-        about = [(key, event) for event in events if (key := self.key_of(event)) is not None]
-        if not about:
-            return []
-        rows = self._load(cursor, {key for key, _ in about})
-        before = dict(rows)
-        dead = [
-            dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the read model {self.name}")
-            for event, error in self._fold(rows, about)
-        ]
-        changed = [row for key, row in rows.items() if row is not None and row != before.get(key)]
-        if changed:
-            encoded = msgspec.to_builtins([asdict(row) for row in changed])  # type: ignore[call-overload]
+    def key_in(self, row: R) -> tuple[Any, ...]:
+        """The key of a row."""
+        return tuple(getattr(row, name) for name in self.key)
+
+    def store(self, cursor: Cursor[Any], rows: Sequence[R]) -> None:
+        """Upsert rows in the cursor's transaction."""
+        if rows:
+            encoded = msgspec.to_builtins([asdict(row) for row in rows])  # type: ignore[call-overload]
             cursor.execute(self._query("model_store"), {"rows": Jsonb(encoded)})
-        return dead
-
-    def _fold(
-        self, rows: dict[tuple[Any, ...], R | None], about: Sequence[tuple[tuple[Any, ...], Event]]
-    ) -> list[tuple[Event, Exception]]:
-        dead: list[tuple[Event, Exception]] = []
-        for key, event in about:
-            try:
-                rows[key] = self.fold(rows.get(key), event)
-            except (KeyError, TypeError, ValueError) as error:
-                # A link of the chain whose content is not what its type promises: poison, named and left behind.
-                log.error("%s cannot take %s at position %d", self.name, event.type, event.position)
-                dead.append((event, error))
-        return dead
-
-    def _load(self, cursor: Cursor[Any], keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], R | None]:
-        wanted = [dict(zip(self.key, key, strict=True)) for key in keys]
-        encoded = Jsonb(msgspec.to_builtins(wanted))
-        with cursor.connection.cursor(row_factory=dict_row) as reading:
-            reading.execute(self._query("model_rows"), {"keys": encoded})
-            found = [self._row(row) for row in reading]
-        return {tuple(getattr(row, name) for name in self.key): row for row in found}
-
-    def _row(self, found: Mapping[str, Any]) -> R:
-        values = {name: tuple(v) if isinstance(v := found[name], list) else v for name in self.columns}
-        return self.row(**values)
 
     def _query(self, name: str) -> Composed:
         rest = [column for column in self.columns if column not in self.key]
@@ -114,3 +77,78 @@ class Model(Generic[R]):
             columns=SQL(", ").join(map(Identifier, self.columns)),
             updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
         )
+
+    def _dead(self, event: Event, error: Exception, topic_ids: Mapping[str, UUID]) -> DeadLetter:
+        # A link of the chain whose content is not what its type promises: poison, named and left behind.
+        log.error("%s cannot take %s at position %d", self.name, event.type, event.position)
+        return dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the read model {self.name}")
+
+
+@dataclass(frozen=True)
+class Model(Table[R]):
+    """A read model by fold: an event changes the row that it is about.
+
+    ``key_of`` tells which row an event is about (None: none of this model's); ``fold`` gives the row after it. Types
+    that a model does not know leave the row as it is.
+    """
+
+    key_of: Callable[[Event], tuple[Any, ...] | None]
+    fold: Callable[[R | None, Event], R | None]
+
+    def take(self, rows: dict[tuple[Any, ...], R | None], event: Event) -> None:
+        """Apply an event to rows in memory. Raises KeyError, TypeError or ValueError on content that its type does not
+        promise."""
+        key = self.key_of(event)
+        if key is not None:
+            rows[key] = self.fold(rows.get(key), event)
+
+    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
+        """Apply events in the cursor's transaction. Returns those that the fold could not take."""
+        about = [(key, event) for event in events if (key := self.key_of(event)) is not None]
+        if not about:
+            return []
+        rows = self._load(cursor, {key for key, _ in about})
+        before = dict(rows)
+        dead = []
+        for _, event in about:
+            try:
+                self.take(rows, event)
+            except (KeyError, TypeError, ValueError) as error:
+                dead.append(self._dead(event, error, topic_ids))
+        self.store(cursor, [row for key, row in rows.items() if row is not None and row != before.get(key)])
+        return dead
+
+    def _load(self, cursor: Cursor[Any], keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], R | None]:
+        wanted = [dict(zip(self.key, key, strict=True)) for key in keys]
+        encoded = Jsonb(msgspec.to_builtins(wanted))
+        with cursor.connection.cursor(row_factory=dict_row) as reading:
+            reading.execute(self._query("model_rows"), {"keys": encoded})
+            found = [self._row(row) for row in reading]
+        return {self.key_in(row): row for row in found}
+
+    def _row(self, found: Mapping[str, Any]) -> R:
+        values = {name: tuple(v) if isinstance(v := found[name], list) else v for name in self.columns}
+        return self.row(**values)
+
+
+@dataclass(frozen=True)
+class Journal(Table[R]):
+    """A read model that only adds: an event gives any number of rows, and none of them changes later."""
+
+    rows_of: Callable[[Event], Sequence[R]]
+
+    def take(self, rows: dict[tuple[Any, ...], R | None], event: Event) -> None:
+        """Add an event's rows to those in memory; raises as ``Model.take`` does."""
+        rows.update({self.key_in(row): row for row in self.rows_of(event)})
+
+    def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
+        """Add events' rows in the cursor's transaction. Returns the events that gave none because of their content."""
+        rows: dict[tuple[Any, ...], R | None] = {}
+        dead = []
+        for event in events:
+            try:
+                self.take(rows, event)
+            except (KeyError, TypeError, ValueError) as error:
+                dead.append(self._dead(event, error, topic_ids))
+        self.store(cursor, [row for row in rows.values() if row is not None])
+        return dead

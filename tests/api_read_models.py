@@ -10,24 +10,22 @@ from uuid import UUID
 from infra.reader import Event
 from infra.service import Service
 from infra.settings import Settings
-from projections.breaches import BREACHES, CHANGES
-from projections.cases import CASES
-from projections.model import fact_name, family
-from projections.windows import WINDOWS
+from projections.breaches import CHANGES
+from projections.views import VIEWS
 
 
 def project(service: Service, events: Sequence[dict[str, Any]]) -> None:
     """Fold stored events into the read models, as the Faust processors would from Kafka."""
     partitions = service.settings.partitions
-    home = [as_event(event, service.settings, breach=False) for event in events]
-    copies = [
+    records = [as_event(event, service.settings, breach=False) for event in events]
+    records += [
         as_event(event, service.settings, breach=True) for event in events if event["type"].split(".")[2] in CHANGES
     ]
-    assert all(event.partition < partitions for event in home)
+    assert all(event.partition < partitions for event in records)
     with service.connection() as connection, connection.transaction(), connection.cursor() as cursor:
-        assert CASES.step(cursor, [event for event in home if family(event) in CASES.families], {}) == []
-        assert WINDOWS.step(cursor, [event for event in home if family(event) in WINDOWS.families], {}) == []
-        assert BREACHES.step(cursor, [event for event in copies if fact_name(event) in CHANGES], {}) == []
+        for model in VIEWS:
+            topics = {service.settings.home_topic(name) for name in model.families}
+            assert model.step(cursor, [event for event in records if event.topic in topics], {}) == []
 
 
 def as_event(event: dict[str, Any], settings: Settings, *, breach: bool) -> Event:

@@ -18,14 +18,10 @@ from infra.bus import Partition, Record
 from infra.clock import ManualClock
 from infra.reader import apply, lock_places, parse, save_places
 from infra.service import Service
-from projections.breaches import BREACHES
-from projections.cases import CASES
 from projections.shell import Stream
-from projections.windows import WINDOWS
+from projections.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask
 from tests.published import records, topic_ids
-
-MODELS = (CASES, WINDOWS, BREACHES)
 
 
 @pytest.fixture
@@ -81,7 +77,7 @@ def test_applied_one_by_one_is_what_the_store_says(stream: _Stream, connection: 
     for record in records(stream.settings):
         stream.feed([record])
     assert disagreements(stream.settings, connection, MODELS) == []
-    assert [len(table) for table in tables(connection)] == [5, 8, 4]
+    assert [len(table) for table in tables(connection)] == [5, 10, 4, 2, 4, 0, 0, 0]
 
 
 def test_applied_in_one_batch_is_the_same(stream: _Stream, connection: psycopg.Connection[Any]) -> None:

@@ -1,0 +1,61 @@
+"""Chinese names of what read models call by a code, for people at a terminal. Pages have their own."""
+
+from __future__ import annotations
+
+STAGES = {
+    "reported": "已报修",
+    "dispatched": "已派单",
+    "acknowledged": "已接单",
+    "on_site": "已到场",
+    "assessed": "已定级",
+    "completed": "已修复",
+    "restored": "已恢复供水",
+    "closed": "已关单",
+    "received": "已收件",
+    "notice_given": "已一次性告知",
+    "admitted": "已受理",
+    "surveyed": "已勘察",
+    "designed": "已设计",
+    "quoted": "已报价",
+    "contracted": "已签约",
+    "paid": "已缴费",
+    "under_construction": "施工中",
+    "constructed": "已完工",
+    "inspected": "验收合格",
+    "partly_on": "部分通水",
+    "water_on": "已通水",
+    "suspended": "已中止",
+    "ended": "已终止",
+    "withdrawn": "已撤回",
+    "refused": "不予受理",
+}
+COMMITMENTS = {
+    "repair.arrival": "到场",
+    "repair.completion": "修复",
+    "connection.water_on": "通水",
+    "connection.notice": "一次性告知",
+    "connection.papers": "容缺补件",
+    "connection.trips": "跑腿次数",
+}
+WINDOW_STATES = {"running": "运行中", "met": "已兑现", "lapsed": "超时", "cancelled": "已取消"}
+CHANNELS = {
+    "website": "网站",
+    "wechat": "微信",
+    "hotline": "热线",
+    "platform": "平台",
+    "counter": "窗口",
+    "home": "上门",
+}
+BASES = {
+    "papers": "材料齐全",
+    "papers-outstanding": "容缺受理",
+    "silence": "逾期视为受理",
+    "office": "人工受理",
+    "not-admitted": "未受理",
+}
+OUTCOMES = {**STAGES, "open": "在办"}
+
+
+def name(names: dict[str, str], code: str) -> str:
+    """The code with its Chinese name; the code alone where it has none."""
+    return f"{names[code]} {code}" if code in names else code
