@@ -1,4 +1,5 @@
-"""The pages: the board at / and the reference of the interface at /docs. No build step, nothing from elsewhere."""
+"""The pages: the board at /, what is public at /disclosure, the desk at /desk, and the reference of the interface at
+/docs. No build step, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -22,6 +23,16 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def board() -> FileResponse:
     return FileResponse(STATIC / "index.html", headers=HEADERS)
+
+
+@router.get("/disclosure")
+def disclosure() -> FileResponse:
+    return FileResponse(STATIC / "disclosure.html", headers=HEADERS)
+
+
+@router.get("/desk")
+def desk() -> FileResponse:
+    return FileResponse(STATIC / "desk.html", headers=HEADERS)
 
 
 @router.get("/docs")

@@ -1,100 +1,18 @@
 // The board. Everything that comes from the server enters the page as text, never as markup.
 
+import { DAY, EXACT, HOURS, SHORT, ask, byId, en, make, named, pair, setText, yuan } from "./page.js";
+import { BASES, CHANGES, CHANNELS, COMMITMENTS, FACTS, FLAGS, REASONS, ROLES, SEVERITIES, STAGES, STATES, TONES } from "./names.js";
+
 const API = "/api/v1";
 const STREAM_ROWS = 120;
 const WINDOW_ROWS = 80;
-
-const COMMITMENTS = {
-  "repair.arrival": ["到场", "arrival"],
-  "repair.completion": ["修复", "completion"],
-  "connection.water_on": ["通水", "water on"],
-};
-const SEVERITIES = {
-  small: ["小修", "small"], medium: ["中修", "medium"], major: ["大修", "major"], unassessed: ["未定级", "not assessed"],
-};
-const CHANGES = {
-  nearing: ["临近", "nearing"], lapsed: ["超时", "lapsed"], retracted: ["撤回", "retracted"], escalated: ["升级", "escalated"],
-};
-const STATES = {
-  running: ["运行中", "running"], met: ["已兑现", "met"], lapsed: ["超时", "lapsed"], cancelled: ["无终限", "no end limit"],
-};
-const REASONS = {
-  "met-in-time": ["实际按时兑现", "it was met in time after all"],
-  "end-moved": ["时限已变更", "its end was moved"],
-  "no-end-limit": ["大修不设终限，连续作业至通水", "major repair: no end limit"],
-  "no-longer-owed": ["不再承诺", "no longer owed"],
-};
-const ROLES = {
-  "duty-dispatcher": ["值班调度", "duty dispatcher"], "crew-lead": ["班组长", "crew lead"],
-  "second-crew": ["就近第二班组", "second crew"], manager: ["主管", "manager"], "case-owner": ["专办人员", "case owner"],
-  "duty-manager": ["值班经理", "duty manager"], "deputy-director": ["分管副主任", "deputy director"],
-  dispatcher: ["调度", "dispatcher"], crew: ["班组", "crew"], hotline: ["热线", "hotline"], counter: ["窗口", "counter"],
-  public: ["公众", "public"], system: ["系统", "system"], squad: ["专班", "squad"], operator: ["运维", "operator"],
-};
-const CHANNELS = {
-  website: ["网站", "website"], wechat: ["微信", "WeChat"], hotline: ["热线", "hotline"], platform: ["平台", "platform"],
-  counter: ["窗口", "counter"], "crew-phone": ["班组手机", "crew phone"], office: ["调度室", "office"], import: ["批量导入", "import"], system: ["系统", "system"],
-};
-const FACTS = {
-  FaultReported: ["报修", "fault reported"], ReportLinked: ["并入报修", "further report"], CrewDispatched: ["派单", "crew sent"],
-  DispatchAcknowledged: ["接单", "acknowledged"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
-  RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
-  ApplicationReceived: ["收件", "application received"], ApplicationAdmitted: ["受理", "admitted"], WaterTurnedOn: ["通水", "water on"],
-  WindowOpened: ["时限开始", "limit opened"], WindowMoved: ["时限变更", "limit moved"], WindowMet: ["承诺兑现", "promise met"],
-  WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
-  WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
-};
-const TONES = {
-  WindowLapsed: "bad", WindowNearing: "near", WindowRetracted: "good", WindowMet: "good",
-  WindowOpened: "promise", WindowMoved: "promise", WindowReopened: "promise", WindowCancelled: "promise",
-};
-const FLAGS = {
-  backdated: ["迟报", "backdated"], "after-close": ["关单后", "after close"],
-  "not-the-dispatched-crew": ["非派单班组", "not the dispatched crew"], "before-first-report": ["早于首次报修", "before first report"],
-  repeated: ["重复", "repeated"], "no-evidence": ["无到场证据", "no evidence"], "outside-geofence": ["围栏外", "outside geofence"],
-  "before-arrival": ["未到场先报", "before arrival"],
-};
-const STAGES = {
-  reported: ["已报修", "reported"], dispatched: ["已派单", "dispatched"], acknowledged: ["已接单", "acknowledged"],
-  on_site: ["已到场", "on site"], assessed: ["已定级", "assessed"], completed: ["已修复", "completed"], restored: ["已通水", "restored"],
-  closed: ["已关单", "closed"], received: ["已收件", "received"], admitted: ["已受理", "admitted"],
-  partly_on: ["部分通水", "partly on"], water_on: ["已通水", "water on"],
-};
+// Commitments that are a count and not a time: nothing of them runs out.
+const COUNTED = new Set(["connection.trips"]);
 
 let labels = { fault_kinds: {}, districts: {}, applicant_categories: {} };
 const clock = { service: Date.now(), local: performance.now(), factor: 1, known: false };
 
-// ---- making elements
-
-const byId = (id) => document.getElementById(id);
-
-function make(tag, options = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || value === null) continue;
-    if (name === "class") element.className = value;
-    else if (name === "data") Object.assign(element.dataset, value);
-    else element.setAttribute(name, value);
-  }
-  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
-  return element;
-}
-
-const en = (text) => make("span", { lang: "en" }, text);
-const pair = ([zh, english]) => [zh, " ", en(english)];
-const named = (names, code) => names[code] ?? [code ?? "—", ""];
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 // ---- time
-
-const inChina = (options) => new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour12: false, ...options });
-const HOURS = inChina({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const DAY = inChina({ year: "numeric", month: "2-digit", day: "2-digit", weekday: "short" });
-const SHORT = inChina({ month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
-const EXACT = inChina({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 const serviceNow = () => clock.service + (performance.now() - clock.local) * clock.factor;
 
@@ -134,14 +52,7 @@ function countDown(row, now) {
   setText(row.querySelector(".left b"), now > due ? `已过 ${span(now - due)}` : `剩 ${span(due - now)}`);
 }
 
-// ---- asking
-
-async function ask(path) {
-  const answer = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000) });
-  const body = await answer.json();
-  if (!answer.ok) throw Object.assign(new Error(body.code ?? answer.status), { problem: body });
-  return body;
-}
+// ---- asking again
 
 function every(milliseconds, work) {
   const round = async () => {
@@ -172,13 +83,20 @@ async function showHealth() {
     const behind = health.relay.lag > 0;
     parts.push(part(behind ? "behind" : "up", behind ? `转发 −${health.relay.lag}` : "转发", "relay", health.relay.last_error));
   }
-  for (const reader of health.readers) {
-    parts.push(part(reader.lag ? "behind" : "up", `读模型 ${reader.name}`, reader.lag ? `−${reader.lag}` : ""));
-  }
+  if (health.readers.length) parts.push(readers(health.readers));
   for (const one of health.parts) {
     parts.push(part(one.up ? "up" : "down", `进程 ${one.name}`, one.up ? (one.alive > 1 ? `×${one.alive}` : "") : `${Math.round(one.beat_age_s)} s`));
   }
   byId("parts").replaceChildren(...parts);
+}
+
+// One mark for all of them: a row of ten would push the page about whenever one is a moment behind.
+function readers(all) {
+  const behind = all.filter((reader) => reader.lag);
+  const names = (some) => some.map((reader) => (reader.lag ? `${reader.name} −${reader.lag}` : reader.name)).join(", ");
+  return behind.length
+    ? part("behind", `读模型 ${behind.length}/${all.length} 滞后`, "behind", names(behind))
+    : part("up", `读模型 ${all.length} 个`, "read models", names(all));
 }
 
 function part(state, zh, english, title) {
@@ -194,7 +112,7 @@ async function showCounts() {
   setText(byId("n-closed"), String(repairs.closed));
   setText(byId("n-lapses"), String(counts.lapses_standing));
   setText(byId("n-retracted"), String(counts.lapses_retracted));
-  setText(byId("n-windows"), String(counts.windows.reduce((sum, each) => sum + each.running, 0)));
+  setText(byId("n-windows"), String(counts.windows.filter((each) => !COUNTED.has(each.commitment)).reduce((sum, each) => sum + each.running, 0)));
   byId("severities").replaceChildren(...Object.entries(SEVERITIES).map(([code, name]) => {
     const count = repairs.by_severity[code] ?? 0;
     const bar = make("i");
@@ -313,9 +231,11 @@ function arrived(each) {
 function breachRow(each) {
   const [promise, promiseEn] = named(COMMITMENTS, each.commitment);
   const due = each.due_at ? `，截止 ${SHORT.format(Date.parse(each.due_at))}` : "";
+  // A count is exceeded, a time runs out.
+  const over = COUNTED.has(each.commitment) ? "超次" : "超时";
   const what = each.change === "retracted"
-    ? [make("s", {}, `${promise}超时`), ` ${named(REASONS, each.reason)[0]} `, en(named(REASONS, each.reason)[1])]
-    : [`${promise}${each.change === "lapsed" ? "超时" : "时限临近"}${due} `, en(`${promiseEn}${each.lapse > 1 ? `, lapse ${each.lapse}` : ""}`)];
+    ? [make("s", {}, `${promise}${over}`), ` ${named(REASONS, each.reason)[0]} `, en(named(REASONS, each.reason)[1])]
+    : [`${promise}${each.change === "lapsed" ? over : "时限临近"}${due} `, en(`${promiseEn}${each.lapse > 1 ? `, lapse ${each.lapse}` : ""}`)];
   const act = each.notify.length
     ? make("div", { class: "act" }, "须处理 ", make("b", {}, each.notify.map((role) => named(ROLES, role)[0]).join("、")), " ", en(`to act: ${each.notify.map((role) => named(ROLES, role)[1] || role).join(", ")}`))
     : null;
@@ -398,6 +318,15 @@ function details(data) {
   add("类型", labels.fault_kinds[data.kind] ?? data.kind);
   add("类别", labels.applicant_categories[data.category] ?? data.category);
   add("用水点", data.point ?? data.supply_points);
+  add("专办人员", data.owner);
+  const document = (code) => labels.documents?.[code] ?? code;
+  add("材料", data.document ? document(data.document) : (data.papers ?? data.papers_collected)?.map(document).join("、"));
+  add("待补", data.items?.map((item) => `${document(item.document)}（${labels.defects?.[item.defect] ?? item.defect}）`).join("、"));
+  add("专班", labels.squads?.[data.squad] ?? data.squad);
+  add("文件", labels.deliverables?.[data.deliverable] ?? data.deliverable);
+  add("费用", data.lines?.map((line) => `${labels.fees?.[line.fee] ?? line.fee} ${yuan(line.amount_fen)}`).join("、"));
+  add("拒收", data.charge && `${data.banned ?? data.charge} ${data.amount_fen ? yuan(data.amount_fen) : ""}`);
+  add("受理依据", data.basis && BASES[data.basis]?.[0]);
   add("水表", data.meter && `${data.meter.number} DN${data.meter.dn_mm}`);
   add("距围栏", data.evidence && `${data.evidence.inside_geofence ? "内" : "外"} ${data.evidence.distance_m} 米 ±${data.evidence.accuracy_m}`);
   add("通知", data.notify?.map((role) => named(ROLES, role)[0]).join("、"));

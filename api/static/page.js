@@ -1,0 +1,46 @@
+// What every page needs: elements, times in China, questions to the service. Everything that comes from the server
+// enters a page as text, never as markup.
+
+// ---- making elements
+
+export const byId = (id) => document.getElementById(id);
+
+export function make(tag, options = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || value === null) continue;
+    if (name === "class") element.className = value;
+    else if (name === "data") Object.assign(element.dataset, value);
+    else element.setAttribute(name, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+export const en = (text) => make("span", { lang: "en" }, text);
+export const pair = ([zh, english]) => [zh, " ", en(english)];
+export const named = (names, code) => names[code] ?? [code ?? "—", ""];
+
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export const yuan = (fen) => `${(fen / 100).toLocaleString("zh-CN", { minimumFractionDigits: 2 })} 元`;
+
+// ---- time
+
+export const inChina = (options) => new Intl.DateTimeFormat("zh-CN", { timeZone: "Asia/Shanghai", hour12: false, ...options });
+export const HOURS = inChina({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const DAY = inChina({ year: "numeric", month: "2-digit", day: "2-digit", weekday: "short" });
+export const SHORT = inChina({ month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" });
+export const EXACT = inChina({ year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+export const DATE = inChina({ year: "numeric", month: "2-digit", day: "2-digit" });
+
+// ---- asking
+
+export async function ask(path) {
+  const answer = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000) });
+  const body = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(body.code ?? answer.status), { problem: body });
+  return body;
+}

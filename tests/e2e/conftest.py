@@ -1,0 +1,58 @@
+"""A real browser and a running installation without Kafka, for every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from api.app import create_app
+from infra.clock import ManualClock
+from infra.service import open_service
+from infra.settings import Settings
+from tests.api_world import served
+from tests.e2e.city import City
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+
+# Not for the session: while Playwright's loop lives in this thread no other test can run one of its own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, as the system has it or as Playwright brought it."""
+    with sync_playwright() as playwright:
+        found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+        path = found or playwright.chromium.executable_path
+        if not Path(path).exists():
+            reason = "no Chromium: apt-get install chromium, or playwright install chromium"
+            pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        launched = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def city(store_settings: Settings, clock: ManualClock) -> Iterator[City]:
+    service = open_service(store_settings.model_copy(update={"demo": True}), clock=clock)
+    with served(create_app(service)) as url:
+        yield City(service, clock, url)
+    service.close()
+
+
+@pytest.fixture
+def page(browser: Browser, city: City) -> Iterator[Page]:
+    """A page of 1440 × 900 that may load nothing from elsewhere and may complain about nothing."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
+    page = context.new_page()
+    troubles: list[str] = []
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
+    page.on("request", lambda request: None if request.url.startswith(city.url) else troubles.append(request.url))
+    yield page
+    context.close()
+    assert troubles == []

@@ -1,0 +1,58 @@
+"""Whatever people may get to see by its code has a Chinese name, on the pages and at the terminal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from domain.kinds import REGISTRY
+from domain.roles import POWERS, ROLES
+from infra.rules import shipped_standard
+from projections.cases import STAGES, STOPS
+from projections.names import CHANNELS, COMMITMENTS
+from projections.names import STAGES as STAGE_NAMES
+
+PAGES = Path(__file__).parents[2] / "api" / "static" / "names.js"
+STANDARD = shipped_standard()
+
+
+def shown(table: str) -> set[str]:
+    """The codes that a table of the pages' names has."""
+    text = PAGES.read_text(encoding="utf-8")
+    body = text.split(f"export const {table} = {{")[1].split("\n};")[0]
+    return {quoted or plain for quoted, plain in re.findall(r'(?:"([a-z_.-]+)"|\b([A-Za-z_]+)): \[', body)}
+
+
+def test_every_fact_of_a_case_has_a_name_on_the_board() -> None:
+    facts = {cls.__name__ for family, cls in REGISTRY.names if family in ("repair", "connection")}
+    assert facts - shown("FACTS") == set()
+
+
+def test_every_stage_has_a_name_everywhere() -> None:
+    stages = {*STAGES, *STOPS}
+    assert stages - shown("STAGES") == set()
+    assert stages - STAGE_NAMES.keys() == set()
+
+
+def test_every_commitment_role_and_channel_has_a_name() -> None:
+    promised = {*STANDARD.ladders, *STANDARD.notify_on_lapse}
+    assert promised - shown("COMMITMENTS") == set()
+    assert promised - COMMITMENTS.keys() == set()
+    assert {*ROLES, "second-crew"} - shown("ROLES") == set()
+    assert set(STANDARD.allowed_lateness_minutes) - shown("CHANNELS") == set()
+    assert set(STANDARD.remote_channels) - CHANNELS.keys() == set()
+
+
+def test_every_next_action_has_a_name_at_the_desk() -> None:
+    source = (Path(__file__).parents[2] / "domain" / "connection" / "outlook.py").read_text(encoding="utf-8")
+    powers = {power.removeprefix("connection.") for power in POWERS if power.startswith("connection.")}
+    given = {word for word in re.findall(r'"([a-z-]+)"', source) if word in powers}
+    assert given
+    assert given - shown("ACTIONS") == set()
+
+
+@pytest.mark.parametrize("reasons", ["pause_reasons", "withdrawal_reasons"])
+def test_every_reason_of_the_shipped_standard_has_a_name(reasons: str) -> None:
+    assert set(getattr(STANDARD, reasons)) - {"other"} - shown("REASONS") == set()
