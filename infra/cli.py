@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import BinaryIO, NoReturn, ParamSpec, TypeVar
 
 import click
 import psycopg
@@ -43,14 +43,23 @@ def one_clear_line() -> Iterator[None]:
     from kafka.errors import KafkaError
 
     from consumers.timeline import UnknownCaseError
+    from domain.refusals import Refusal
     from infra.bus import BusRefusal
+    from infra.documents import DocumentError
     from infra.embedded.errors import EmbeddedError
     from infra.migrate import MigrationError
+    from infra.store.commands import StoreUnavailableError
 
     try:
         yield
     except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError) as error:
         fail(str(error))
+    except DocumentError as error:
+        fail(f"bad-document: {error}")
+    except StoreUnavailableError as error:
+        fail(f"store-unavailable: {error}; see `tongshui status`")
+    except Refusal as error:
+        fail(f"{error} ({error.next_step_zh})")
     except psycopg.OperationalError as error:
         fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
     except KafkaError as error:
@@ -224,6 +233,211 @@ def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
     else:
         note = "  tentative 暂定: that year's notice is not out" if tentative else ""
         click.echo(f"{day.isoformat()} {day:%a}  calendar {calendar.version} ({source}){note}")
+
+
+# ---- what is published
+
+
+WHO = (
+    click.option("--actor", required=True, help="Your staff id."),
+    click.option("--role", required=True, help="The role in which you act, for example manager."),
+)
+
+
+def _as_somebody(run: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed(WHO):
+        run = option(run)
+    return run
+
+
+@main.group()
+def calendar() -> None:
+    """The working-day calendars: show them, try a notice, publish it."""
+
+
+@calendar.command("load")
+@click.argument("file", type=click.File("rb"))
+@click.option("--region", default="CN", show_default=True, help="An overlay's region is named after what it lies over.")
+@click.option("--version", "name", default=None, help="Left out: counted up.")
+@click.option("--source", default=None, help="Which notice it is. Left out: the file's papers, or its name.")
+@click.option("--dry-run", is_flag=True, help="Publish nothing; list every open deadline that would move.")
+@click.option("--actor", default="operator", show_default=True, help="Your staff id.")
+@click.option("--role", default="operator", show_default=True, help="The role in which you act.")
+@command
+def calendar_load(
+    file: BinaryIO, region: str, name: str | None, source: str | None, dry_run: bool, actor: str, role: str
+) -> None:
+    """Publish a year's notice from FILE, in the form of the holiday-cn data set. Open deadlines move."""
+    from infra import office
+
+    wanted = office.calendar_wanted(file.read(), file.name, region=region, source=source, version=name)
+    with office.at_the_office(_located()) as service:
+        lines = (
+            office.try_calendar(service, wanted)
+            if dry_run
+            else office.publish_calendar(service, wanted, office.stamp(actor, role))
+        )
+        for line in lines:
+            click.echo(line)
+
+
+@calendar.command("show")
+@command
+def calendar_show() -> None:
+    """Which calendars are published, until when they are settled, and what is missing."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        for line in office.show_calendars(service):
+            click.echo(line)
+
+
+@main.group()
+def standard() -> None:
+    """The published promises and everything that goes with them."""
+
+
+@standard.command("draft")
+@click.argument("file", type=click.File("rb"))
+@_as_somebody
+@command
+def standard_draft(file: BinaryIO, actor: str, role: str) -> None:
+    """Draft the standard in FILE; a second person approves it."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        click.echo(office.draft_standard(service, file.read(), office.stamp(actor, role)))
+
+
+@standard.command("approve")
+@click.argument("version")
+@_as_somebody
+@command
+def standard_approve(version: str, actor: str, role: str) -> None:
+    """Approve the drafted standard VERSION: it is published."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        click.echo(office.approve_standard(service, version, office.stamp(actor, role)))
+
+
+@main.group()
+def fees() -> None:
+    """The fee catalogue: drafted, reviewed by two authorities, published."""
+
+
+@fees.command("draft")
+@click.argument("file", type=click.File("rb"))
+@_as_somebody
+@command
+def fees_draft(file: BinaryIO, actor: str, role: str) -> None:
+    """Draft the catalogue in FILE."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        click.echo(office.draft_catalogue(service, file.read(), office.stamp(actor, role)))
+
+
+@fees.command("review")
+@click.argument("version")
+@click.option("--authority", required=True, type=click.Choice(["price-authority", "market-regulator"]))
+@click.option("--outcome", required=True, type=click.Choice(["agreed", "objected"]))
+@click.option("--document", required=True, help="The number of the written opinion.")
+@click.option("--actor", required=True, help="The reviewer's staff id.")
+@command
+def fees_review(version: str, authority: str, outcome: str, document: str, actor: str) -> None:
+    """Record an authority's opinion of the drafted catalogue VERSION."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        who = office.stamp(actor, authority)
+        click.echo(office.review_catalogue(service, version, outcome, document, who))
+
+
+@fees.command("publish")
+@click.argument("version")
+@_as_somebody
+@command
+def fees_publish(version: str, actor: str, role: str) -> None:
+    """Publish the catalogue VERSION that both authorities agreed to."""
+    from infra import office
+
+    with office.at_the_office(_located()) as service:
+        click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
+
+
+# ---- what is counted, and replayed
+
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@main.command()
+@click.option("--from", "first", default=None, type=DAY, help="The first day in China; left out: from the beginning.")
+@click.option("--to", "last", default=None, type=DAY, help="The last day, included; left out: until now.")
+@click.option("--published", "beside", is_flag=True, help="Ours beside the figures that were published.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def figures(first: datetime | None, last: datetime | None, beside: bool, as_json: bool) -> None:
+    """Our own counts of a period, from the read models; applications by the day they came in."""
+    from psycopg.rows import dict_row
+
+    from projections.figures import figures as count
+    from projections.figures_text import as_text
+
+    if first is not None and last is not None and first > last:
+        fail(f"dates-out-of-order: found {first.date()} to {last.date()}; needed a first day not later than the last")
+    with psycopg.connect(_located().database_url, connect_timeout=5, row_factory=dict_row) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        found = count(connection, first and first.date(), last and last.date())
+    click.echo(as_text(found, beside=beside, as_json=as_json))
+
+
+@main.group()
+def replay() -> None:
+    """Play what happened again: one case from the store, or the published period through the rulebook."""
+
+
+@replay.command("case")
+@click.argument("case")
+@click.option("--json", "as_json", is_flag=True, help="One JSON a line: the case after each of its events.")
+@command
+def replay_case(case: str, as_json: bool) -> None:
+    """Fold CASE (id or number) anew from the store; after each event its stage and every window on record."""
+    import msgspec
+
+    from infra.service import open_service
+    from projections import replay as replaying
+
+    service = open_service(_located())
+    try:
+        found = replaying.replay_case(service, case)
+    finally:
+        service.close()
+    if as_json:
+        text = [msgspec.json.encode(step).decode() for step in found.steps]
+    else:
+        text = [*replaying.lines(found.steps), *replaying.to_come(found)]
+    for line in text:
+        click.echo(line)
+
+
+@replay.command("published")
+@click.option("--seed", default=225, show_default=True, help="Of everything that is made up.")
+@click.option("--database", default=None, help="An empty database; left out: an embedded one that is gone afterwards.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def replay_published(seed: int, database: str | None, as_json: bool) -> None:
+    """Play the published period's 240 applications through the rulebook; our figures beside the published ones.
+
+    Exit 1 where an application is not accounted for, or a step was refused that should not have been.
+    """
+    from infra.demo.replay import replay_published as play
+    from infra.demo.replay import report
+
+    found = play(_settings(), seed, database)
+    click.echo(report(found, as_json=as_json))
+    sys.exit(0 if found.is_accounted_for and not found.astray else 1)
 
 
 # ---- one process each

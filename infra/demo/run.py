@@ -18,6 +18,7 @@ from infra.agreement import account_disagreements, disagreements
 from infra.clock import ScaledClock
 from infra.demo import city
 from infra.demo.play import Player
+from infra.demo.script import Script
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.reader import Unreadable
@@ -26,9 +27,7 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.supervisor import Supervisor, running_state
 from infra.up import state_file, supervisor, with_addresses
-from projections.breaches import BREACHES
-from projections.cases import CASES
-from projections.windows import WINDOWS
+from projections.views import VIEWS
 
 Say = Callable[[str], None]
 
@@ -79,6 +78,7 @@ def _tell(settings: Settings, say: Say, factor: float) -> None:
     say(f"  The service clock runs × {factor:g}: half an hour is {1800 / factor:g} s, a day is {86400 / factor:g} s.")
     say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
     say("  Real: kinds and times of day of the fault reports. Simulated: crews, arrivals, applications.")
+    say("  Public: /disclosure 公示. For the counter and case owners: /desk 窗口.")
     say(f"  In another terminal: TONGSHUI_DATA_DIR={settings.data_dir} tongshui status | tail breach | timeline CASE")
     say("  Ctrl-C stops everything.")
     say("")
@@ -148,7 +148,7 @@ class _Show:
                     # One snapshot for store and tables: while they differ only because something is under way, the
                     # places lag behind the head and the next look decides.
                     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                    wrong = disagreements(self._settings, connection, (CASES, WINDOWS, BREACHES))
+                    wrong = disagreements(self._settings, connection, VIEWS)
                     wrong += account_disagreements(self._settings, connection)
                 if wrong:
                     time.sleep(0.5)
@@ -167,11 +167,11 @@ class _Show:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
-        scripts = city.plan(self._seed, shipped_rules().calendar, row["service_at"])
+        scripts = city.plan(self._seed, shipped_rules(), row["service_at"])
         player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
         asyncio.run(self._play_until_stopped(player, scripts))
 
-    async def _play_until_stopped(self, player: Player, scripts: list[city.Script]) -> None:
+    async def _play_until_stopped(self, player: Player, scripts: list[Script]) -> None:
         stop = asyncio.Event()
         playing = asyncio.create_task(player.play(scripts, stop))
         while not self._stop.is_set() and not playing.done():

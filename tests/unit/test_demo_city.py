@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+from itertools import pairwise
+
 from domain.calendar import LOCAL
 from infra.demo import city
+from infra.demo.script import Script
 from infra.rules import shipped_rules
 
 RULES = shipped_rules()
-PLAN = city.plan(225, RULES.calendar)
+PLAN = city.plan(225, RULES)
 
 
 def test_the_applications_are_the_published_mix_of_240_not_238() -> None:
@@ -34,8 +38,8 @@ def test_every_real_report_is_played_at_its_own_time_of_day() -> None:
 
 
 def test_the_same_seed_gives_the_same_city() -> None:
-    assert city.plan(225, RULES.calendar) == PLAN
-    assert city.plan(226, RULES.calendar) != PLAN
+    assert city.plan(225, RULES) == PLAN
+    assert city.plan(226, RULES) != PLAN
 
 
 def test_requests_of_a_case_are_in_order_and_claim_no_future() -> None:
@@ -53,8 +57,15 @@ def test_every_code_is_known_to_the_standard() -> None:
         if script.kind == "repairs":
             assert first["kind"] in standard.fault_kinds
             assert first["district"] in standard.districts
-        else:
+        elif script.kind == "connections":
             assert first["category"] in standard.applicant_categories
+            assert {d["document"] for d in first["documents"]} <= {
+                d.code for d in standard.documents[first["category"]]
+            }
+        elif script.kind == "works":
+            assert first["kind"] in standard.works_kinds
+        elif script.kind == "preservices":
+            assert first["service"] in standard.preservices
         assert {request.channel for request in script.requests} <= set(standard.allowed_lateness_minutes)
 
 
@@ -67,3 +78,82 @@ def test_the_opening_shows_a_lapse_that_falls_away_and_one_that_stands() -> None
         assert arrival.happened_at is not None
         arrivals[name] = ((arrival.happened_at - reported).seconds // 60, (arrival.at - reported).seconds // 60)
     assert arrivals == {"opening-forgot": (24, 52), "opening-late": (45, 46)}
+
+
+def stories(*fates: str) -> list[Script]:
+    """The applications with that path somewhere."""
+    return [s for s in PLAN if s.kind == "connections" and any(r.path.startswith(fates) for r in s.requests[1:])]
+
+
+def test_27_applicants_have_papers_outstanding_and_most_are_visited_at_home() -> None:
+    promised = stories("/papers-commitment")
+    assert len(promised) == 27
+    assert sum(any(r.path.startswith("/visits") for r in s.requests) for s in promised) == 22
+    for script in promised:
+        form = script.requests[0].body
+        assert [d["document"] for d in form["documents"]] == [
+            "identity" if form["category"] == "private" else "licence"
+        ]
+
+
+def test_three_squads_make_more_than_30_visits_and_never_two_at_once() -> None:
+    taken: dict[str, list[tuple[datetime, datetime]]] = {}
+    made = 0
+    for script in stories("/visits"):
+        held = [r for r in script.requests if r.path == "/visits" or r.path.endswith("/reassignment")][-1]
+        begin, end = (datetime.fromisoformat(held.body[name]) for name in ("begin", "end"))
+        assert held.at < begin
+        taken.setdefault(held.body["squad"], []).append((begin, end))
+        made += sum(r.path.endswith("/made") for r in script.requests)
+    assert made > 30
+    assert set(taken) == set(RULES.in_force(city.START).squads)
+    for spans in taken.values():
+        in_order = sorted(spans)
+        assert all(end <= begin for (_, end), (begin, _) in pairwise(in_order))
+
+
+def test_a_pause_is_approved_by_somebody_else_than_who_asked() -> None:
+    decided = stories("/pauses")
+    assert len(decided) == 3
+    for script in decided:
+        asked = next(r for r in script.requests if r.path == "/pauses")
+        second = next(r for r in script.requests if r.path.endswith(("/approval", "/decline")))
+        assert asked.actor != second.actor
+        assert second.role == "manager"
+
+
+def test_what_is_meant_to_be_refused_is_a_banned_charge_or_a_second_request() -> None:
+    meant = [request for script in PLAN for request in script.requests if request.refusal]
+    assert sorted({(request.path, request.refusal) for request in meant}) == [
+        ("/charges", "fee-banned"),
+        ("/further-requests", "already-visible"),
+    ]
+
+
+def test_squads_stand_before_anybody_books_them_and_five_pump_rooms_are_built() -> None:
+    formed = [script.requests[0].at for script in PLAN if script.kind == "squads"]
+    assert len(formed) == 3
+    assert max(formed) < min(r.at for script in stories("/visits") for r in script.requests)
+    rooms = [s for s in PLAN if s.kind == "works" and s.requests[0].body["kind"] == "pump-room"]
+    assert len({script.requests[0].body["community"] for script in rooms}) == 5
+    assert all(script.requests[-1].path == "/completion" for script in rooms)
+    assert sum(script.kind == "preservices" for script in PLAN) == 4
+
+
+def test_the_counter_is_open_in_office_hours_of_working_days_only() -> None:
+    for script in PLAN:
+        first = script.requests[0]
+        if script.kind == "connections" and first.channel == "counter":
+            local = first.at.astimezone(LOCAL)
+            assert RULES.calendar.is_working_day(local.date())
+            assert 8 <= local.hour < 17
+
+
+def test_the_applications_do_not_depend_on_the_repairs() -> None:
+    assert [s for s in PLAN if s.kind != "repairs"] == city.connections(225, RULES)
+
+
+def test_the_first_lapse_needs_no_application() -> None:
+    """The show opens with the repairs: nothing else is sent before the first of them but the squads and the works."""
+    first = min(s.requests[0].at for s in PLAN if s.kind == "repairs")
+    assert first - city.START == timedelta(minutes=2)
