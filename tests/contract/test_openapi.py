@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.api_world import METER, Client, FakeService, app_over, application, fault
+from tests.api_world import METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 COMMANDS = {
     "/api/v1/repairs": 201,
@@ -20,14 +20,78 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/restoration": 200,
     "/api/v1/repairs/{case_id}/closure": 200,
     "/api/v1/connections": 201,
-    "/api/v1/connections/{case_id}/admission": 200,
-    "/api/v1/connections/{case_id}/supply-points/{point}/water-on": 200,
+    **{
+        f"/api/v1/connections/{{case_id}}/{step}": 200
+        for step in (
+            "owner",
+            "appearances",
+            "withdrawal",
+            "refusal",
+            "documents",
+            "documents/{document}/rejection",
+            "notice",
+            "further-requests",
+            "papers-commitment",
+            "papers-commitment/refusal",
+            "papers-commitment/repair",
+            "admission",
+            "resumption",
+            "survey",
+            "design",
+            "on-site-approval",
+            "construction/start",
+            "construction/completion",
+            "inspection",
+            "supply-points/{point}/meter",
+            "supply-points/{point}/water-on",
+            "quotes",
+            "charges",
+            "contract",
+            "payments",
+            "payments/{number}/reversal",
+            "refunds",
+            "refunds/{number}/reversal",
+            "visits",
+            "visits/{visit}/reassignment",
+            "visits/{visit}/made",
+            "visits/{visit}/cancellation",
+            "deliverables",
+            "deliverables/receipt",
+            "pauses",
+            "pauses/{pause}/approval",
+            "pauses/{pause}/decline",
+            "pauses/{pause}/end",
+            "pauses/{pause}/revocation",
+        )
+    },
+    "/api/v1/squads": 201,
+    "/api/v1/consultations": 201,
+    "/api/v1/preservices": 201,
+    "/api/v1/preservices/{case_id}/given": 200,
+    "/api/v1/works": 201,
+    "/api/v1/works/{case_id}/start": 200,
+    "/api/v1/works/{case_id}/completion": 200,
+    "/api/v1/standards": 201,
+    "/api/v1/standards/{version}/approval": 200,
+    "/api/v1/fees/catalogues": 201,
+    "/api/v1/fees/catalogues/{version}/review": 200,
+    "/api/v1/fees/catalogues/{version}/publication": 200,
+    "/api/v1/calendars": 201,
+    "/api/v1/calendars/dry-run": 200,
 }
 QUERIES = (
+    "/api/v1/standards",
+    "/api/v1/fees",
+    "/api/v1/calendars",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
+    "/api/v1/connections/{case_id}",
     "/api/v1/windows",
     "/api/v1/counts",
+    "/api/v1/figures",
+    "/api/v1/charges",
+    "/api/v1/disclosure",
+    "/api/v1/desk",
     "/api/v1/breaches",
     "/api/v1/breaches/stream",
     "/api/v1/due",
@@ -83,7 +147,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     assert document["components"]["schemas"][body]["additionalProperties"] is False
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
     assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "Idempotency-Key"}
-    assert set(operation["responses"]) == {str(status), "400", "404", "409", "413", "415", "422", "503"}
+    assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):
             described = answer["content"]["application/problem+json"]["schema"]
@@ -119,12 +183,13 @@ def test_answers_are_what_is_described(client: Client, document: dict[str, Any])
     case_id = accepted["case_id"]
     dispatched = client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}).json()
     fits(dispatched, answered_with(document, "/api/v1/repairs/{case_id}/dispatch", "post", 200))
-    received = client.post("/api/v1/connections", application()).json()
-    client.post(f"/api/v1/connections/{received['case_id']}/admission")
-    for each in (case_id, received["case_id"]):
+    received = ready_for_water(client)
+    outlook = client.get(f"/api/v1/connections/{received}").json()
+    fits(outlook, answered_with(document, "/api/v1/connections/{case_id}", "get", 200))
+    for each in (case_id, received):
         shown = client.get(f"/api/v1/cases/{each}").json()
         fits(shown, answered_with(document, "/api/v1/cases/{case_id}", "get", 200))
-    for path in ("cases", "windows", "counts", "breaches", "labels", "demo"):
+    for path in ("cases", "windows", "counts", "breaches", "labels", "demo", "standards", "fees", "calendars"):
         fits(client.get(f"/api/v1/{path}").json(), answered_with(document, f"/api/v1/{path}", "get", 200))
     due = client.get("/api/v1/due?from=2026-02-13").json()
     fits(due, answered_with(document, "/api/v1/due", "get", 200))

@@ -8,11 +8,12 @@ from typing import Any
 
 import httpx
 
+from tests.api_world import PAPERS, STEPS_TO_WATER
 from tests.faults.installation import Installation, wait_until
 from tests.faults.load import START, clock_of
 
 _numbers = itertools.count(1)
-HEADERS = {"X-Actor": "tester", "X-Role": "operator", "X-Channel": "import"}
+HEADERS = {"X-Actor": "tester", "X-Role": "counter", "X-Channel": "import"}
 SLOW: dict[str, object] = {"clock_factor": 1.0, "clock_start": START.isoformat()}
 """Settings of an installation in whose test no limit runs out but by what is told."""
 
@@ -47,9 +48,10 @@ def _application(it: Installation, client: httpx.Client, number: int) -> None:
     """Received two weeks ago; water is on at one of its two points."""
     began = clock_of(it).now() - timedelta(days=14)
     person = {"name": "张三", "phone": "0743-8220000", "address": "示例路1号"}
-    body = {"applicant": person, "category": "private", "supply_points": 2, "happened_at": began.isoformat()}
-    case = f"/connections/{_post(client, '/connections', body)['case_id']}"
-    _post(client, f"{case}/admission", {"happened_at": began.isoformat()})
+    form = {"applicant": person, "category": "private", "supply_points": 2, "documents": PAPERS}
+    case = f"/connections/{_post(client, '/connections', form | {'happened_at': began.isoformat()})['case_id']}"
+    for step, body, role in STEPS_TO_WATER:
+        _post(client, f"{case}/{step}", body, role)
     meter = {
         "number": f"M-{number:05d}",
         "body_code": "LXS-20E",
@@ -59,11 +61,11 @@ def _application(it: Installation, client: httpx.Client, number: int) -> None:
         "initial_reading_m3": "0.000",
         "dial_max_m3": 99999,
     }
-    _post(client, f"{case}/supply-points/1/water-on", {"meter": meter})
+    _post(client, f"{case}/supply-points/1/water-on", {"meter": meter}, "crew")
 
 
-def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = client.post(path, json=body)
+def _post(client: httpx.Client, path: str, body: dict[str, Any], role: str = "counter") -> dict[str, Any]:
+    answer = client.post(path, json=body, headers={"X-Role": role})
     assert answer.status_code < 300, answer.text
     found: dict[str, Any] = answer.json()
     return found

@@ -25,11 +25,8 @@ from infra.embedded import EmbeddedPostgres, free_port
 from infra.embedded.children import Child, spawn
 from infra.settings import Settings
 from infra.store.envelope import read
-from projections.breaches import BREACHES
-from projections.cases import CASES
-from projections.windows import WINDOWS
+from projections.views import VIEWS as MODELS
 
-MODELS = (CASES, WINDOWS, BREACHES)
 PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "api")
 Row = dict[str, Any]
 
@@ -219,7 +216,8 @@ class Installation:
                 " (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC LIMIT 1)"
             )
         }
-        for schema, readers in (("views", ("cases", "windows", "breaches")), ("watch", ("due",)), ("billing", None)):
+        views = tuple(model.name for model in MODELS)
+        for schema, readers in (("views", views), ("watch", ("due",)), ("billing", None)):
             for row in self.query(f"SELECT reader, topic, partition, position FROM {schema}.places"):
                 if readers is None or row["reader"] in readers:
                     wanted = out.get((row["topic"], row["partition"]), 0)

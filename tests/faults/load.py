@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from infra.clock import ScaledClock
+from tests.api_world import PAPERS, STEPS_TO_WATER
 from tests.faults.installation import Installation
 
 AT_ONCE = 32
@@ -24,6 +25,19 @@ START = datetime(2026, 9, 18, 6, 30, tzinfo=UTC)
 ADMITTED = datetime(2026, 9, 11, 3, 0, tzinfo=UTC)
 CLOSE = datetime(2026, 9, 18, 9, 30, tzinfo=UTC)
 """When water must be on at applications admitted at ADMITTED."""
+RECEIVED = "ApplicationReceived CaseRouted DocumentSupplied DocumentSupplied ApplicationAdmitted"
+WORKS = (
+    "SurveyMade",
+    "DesignApproved",
+    "QuoteIssued",
+    "ContractSigned",
+    "PaymentReceived",
+    "ConstructionStarted",
+    "ConstructionCompleted",
+    "FinalInspectionMade",
+)
+"""The facts of STEPS_TO_WATER."""
+INSTRUCTIONS = ("QuoteIssued", "ContractSigned")
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,8 @@ class Accepted:
     """A command that was accepted: its key and the answer, and when that came (monotonic seconds)."""
 
     key: str
-    fact: str
+    facts: tuple[str, ...]
+    """What it must have put on record, but for verdicts."""
     case_id: str
     first_version: int
     last_version: int
@@ -142,10 +157,14 @@ class Load:
         """Admitted five working days ago, so that the limit of all of them runs out at the same instant."""
         points, fate = rng.choice((1, 1, 2)), rng.choices(("soon", "late", "told afterwards"), (60, 25, 15))[0]
         say = _Teller(self, f"application {number}", "connections", "counter-1")
-        person = {"name": "张三", "phone": "0743-8220000", "address": "示例路1号"}
-        body = {"applicant": person, "category": "private", "supply_points": points}
-        await say("ApplicationReceived", "", body | {"happened_at": (ADMITTED - timedelta(hours=1)).isoformat()})
-        await say("ApplicationAdmitted", "/admission", {"happened_at": ADMITTED.isoformat()})
+        person = {"name": "张三", "phone": f"0743-82{number:05d}", "address": "示例路1号"}
+        body = {"applicant": person, "category": "private", "supply_points": points, "documents": PAPERS}
+        await say(RECEIVED, "", body | {"happened_at": ADMITTED.isoformat()}, role="counter")
+        for hours, (fact, (step, told, role)) in enumerate(zip(WORKS, STEPS_TO_WATER, strict=True)):
+            claimed = (
+                {"happened_at": (ADMITTED + timedelta(hours=hours)).isoformat()} if fact not in INSTRUCTIONS else {}
+            )
+            await say(fact, f"/{step}", told | claimed, role=role)
         begun = self.clock.now()
         if fate != "soon":
             begun = max(begun, CLOSE)
@@ -153,18 +172,20 @@ class Load:
             await self._wait(begun, rng.uniform(5, 40))
             at = CLOSE - timedelta(minutes=30) if fate == "told afterwards" else self.clock.now()
             body = {"meter": _meter(number, point), "happened_at": at.isoformat()}
-            await say("WaterTurnedOn", f"/supply-points/{point}/water-on", body)
+            await say("MeterInstalled WaterTurnedOn", f"/supply-points/{point}/water-on", body, role="crew")
 
     async def _wait(self, begun: datetime, minutes: float) -> None:
         left = begun + timedelta(minutes=minutes) - self.clock.now()
         await asyncio.sleep(max(0.0, left.total_seconds() / self.clock.factor))
 
-    async def send(self, path: str, body: dict[str, Any], key: str, fact: str, actor: str) -> dict[str, Any]:
+    async def send(
+        self, path: str, body: dict[str, Any], key: str, facts: str, actor: str, role: str
+    ) -> dict[str, Any]:
         """Send a command under its key until it is answered."""
         # The correlation id goes into every event that the command caused: they are counted by it.
         headers = {
             "X-Actor": actor,
-            "X-Role": "operator",
+            "X-Role": role,
             "X-Channel": "import",
             "Idempotency-Key": key,
             "X-Correlation-Id": key,
@@ -187,13 +208,13 @@ class Load:
                 code = str(answer.json().get("code"))
                 if answer.status_code < 500 and code != "busy":
                     self.refused[code] += 1
-                    raise AssertionError(f"{fact} was refused: {answer.text}")
+                    raise AssertionError(f"{facts} was refused: {answer.text}")
                 self.faults[code] += 1
             await asyncio.sleep(0.2)
         self.replayed += answer.headers.get("Idempotency-Replayed") == "true"
         found: dict[str, Any] = answer.json()
         versions = (found["first_version"], found["last_version"], found["position"])
-        self.accepted.append(Accepted(key, fact, found["case_id"], *versions, at=time.monotonic()))
+        self.accepted.append(Accepted(key, tuple(facts.split()), found["case_id"], *versions, at=time.monotonic()))
         return found
 
 
@@ -207,9 +228,9 @@ class _Teller:
         self._actor = actor
         self._number = 0
 
-    async def __call__(self, fact: str, path: str, body: dict[str, Any]) -> None:
+    async def __call__(self, facts: str, path: str, body: dict[str, Any], *, role: str = "operator") -> None:
         key = f"{self._name} {self._number}".replace(" ", "-")
-        answer = await self._load.send(self._path + path, body, key, fact, self._actor)
+        answer = await self._load.send(self._path + path, body, key, facts, self._actor, role)
         if self._number == 0:
             self._path += f"/{answer['case_id']}"
         self._number += 1

@@ -8,7 +8,18 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api_world import APPLICANT, METER, REPORTER, Client, FakeService, app_over, application, fault
+from tests.api_world import (
+    APPLICANT,
+    METER,
+    REPORTER,
+    Client,
+    FakeService,
+    app_over,
+    application,
+    fault,
+    ready_for_water,
+    turned_on,
+)
 
 
 @pytest.fixture
@@ -25,12 +36,6 @@ def reported(client: Client, **changes: Any) -> str:
     answer = client.post("/api/v1/repairs", fault(**changes))
     assert answer.status_code == 201, answer.text
     return str(answer.json()["case_id"])
-
-
-def admitted(client: Client, **changes: Any) -> str:
-    case_id = str(client.post("/api/v1/connections", application(**changes)).json()["case_id"])
-    assert client.post(f"/api/v1/connections/{case_id}/admission").status_code == 200
-    return case_id
 
 
 def facts(service: FakeService, case_id: str) -> list[str]:
@@ -92,13 +97,12 @@ def test_a_repair_runs_from_report_to_closed_file(client: Client, service: FakeS
 
 
 def test_an_application_runs_until_its_last_supply_point_has_water(client: Client, service: FakeService) -> None:
-    case_id = admitted(client, supply_points=2)
+    case_id = ready_for_water(client, supply_points=2)
     for point in (1, 2):
-        body = {"meter": METER | {"number": f"JS-000{point}"}}
-        answer = client.post(f"/api/v1/connections/{case_id}/supply-points/{point}/water-on", body)
+        answer = turned_on(client, case_id, point, METER | {"number": f"JS-000{point}"})
         assert answer.status_code == 200, answer.text
         assert answer.json()["case_number"] == "BZ-2026-000001"
-    assert facts(service, case_id)[-2:] == ["WaterTurnedOn", "WindowMet"]
+    assert facts(service, case_id)[-4:] == ["MeterInstalled", "WaterTurnedOn", "WindowMet", "WindowMet"]
     assert last(service, case_id, "WaterTurnedOn")["data"]["meter"] == {
         **METER,
         "number": "JS-0002",
@@ -106,15 +110,12 @@ def test_an_application_runs_until_its_last_supply_point_has_water(client: Clien
 
 
 def test_a_meters_number_is_taken_without_blanks_and_in_capitals(client: Client, service: FakeService) -> None:
-    first, second = admitted(client), admitted(client)
-    body = {"meter": METER | {"number": " js-0001 "}}
-    assert client.post(f"/api/v1/connections/{first}/supply-points/1/water-on", body).status_code == 200
+    first, second = ready_for_water(client), ready_for_water(client)
+    assert turned_on(client, first, meter=METER | {"number": " js-0001 "}).status_code == 200
     assert last(service, first, "WaterTurnedOn")["data"]["meter"]["number"] == "JS-0001"
-    again = client.post(
-        f"/api/v1/connections/{second}/supply-points/1/water-on", {"meter": METER | {"number": "JS-0001"}}
-    )
+    again = turned_on(client, second, meter=METER | {"number": "JS-0001"})
     assert (again.status_code, again.json()["code"]) == (409, "meter-already-in-service")
-    assert "WaterTurnedOn" not in facts(service, second), "case and meter change together or not at all"
+    assert not {"MeterInstalled", "WaterTurnedOn"} & set(facts(service, second)), "together or not at all"
 
 
 def test_headers_say_who_asked(client: Client, service: FakeService) -> None:
@@ -135,7 +136,7 @@ def test_without_headers_the_public_asks_over_the_website(client: Client, servic
 def test_particulars_go_to_the_vault_and_into_no_event(client: Client, service: FakeService) -> None:
     case_id = reported(client)
     client.post(f"/api/v1/repairs/{case_id}/reports", {"reporter": {"phone": "0743-8220000"}})
-    admitted(client)
+    assert turned_on(client, ready_for_water(client)).status_code == 200
     kept = [dict(subject.particulars) for subject in service.subjects]
     assert kept == [REPORTER, {"phone": "0743-8220000"}, APPLICANT]
     published = b"".join(event for events in service.events.values() for event in events).decode()
@@ -223,8 +224,6 @@ def test_an_instruction_in_the_wrong_state_is_a_conflict(client: Client, service
     [
         ("repairs/{id}/dispatch", {"crew": "crew-1"}),
         ("repairs/{id}/arrival", {"crew": "crew-1"}),
-        ("connections/{id}/admission", {}),
-        ("connections/{id}/supply-points/1/water-on", {"meter": METER}),
     ],
 )
 def test_a_command_on_no_case_is_not_found(

@@ -431,7 +431,7 @@ def test_no_answer_and_no_log_line_repeats_a_persons_particulars(
 
 def codes_raised(*folders: str) -> Iterator[tuple[str, str]]:
     """(code, file) of every refusal written in those folders: the first argument of its making."""
-    makers = {"Refusal", "require_known", "ApiError", "_require_listed"}
+    makers = {"Refusal", "require_known", "ApiError", "_require_listed", "_not_chargeable"}
     for file in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.Call) or not node.args:

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.app import create_app
-from api.cases import connection_stage, repair_stage
+from api.cases import repair_stage
 from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
@@ -19,7 +19,17 @@ from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
 from infra.status import Head, Lateness, Process, Promises, Reader, Relay, Status
 from infra.store.commands import Stream
-from tests.api_world import METER, MORNING, REPORTER, Client, FakeService, app_over, application, fault
+from tests.api_world import (
+    MORNING,
+    REPORTER,
+    Client,
+    FakeService,
+    app_over,
+    application,
+    fault,
+    ready_for_water,
+    turned_on,
+)
 
 
 @pytest.fixture
@@ -53,13 +63,13 @@ def test_a_case_shows_its_state_its_windows_and_its_timeline(client: Client, ser
         "severity": None,
     }
     arrival = next(window for window in shown["windows"] if window["commitment"] == "repair.arrival")
-    assert (arrival["state"], arrival["on_time"], arrival["lapses"], arrival["standard"]) == ("met", True, 0, "0225-1")
+    assert (arrival["state"], arrival["on_time"], arrival["lapses"], arrival["standard"]) == ("met", True, 0, "0225-2")
     first = shown["timeline"][0]
     assert (first["fact"], first["actor"], first["role"]) == ("FaultReported", "staff-7", "hotline")
     late = next(entry for entry in shown["timeline"] if entry["fact"] == "CrewArrived")
     assert (late["happened_at"], late["recorded_at"]) == ("2026-09-16T01:25:00Z", "2026-09-16T01:40:00Z")
     opened = next(entry for entry in shown["timeline"] if entry["fact"] == "WindowOpened")
-    assert opened["standard"] == "0225-1"
+    assert opened["standard"] == "0225-2"
     assert [entry["version"] for entry in shown["timeline"]] == list(range(1, shown["version"] + 1))
 
 
@@ -75,12 +85,11 @@ def test_a_lapse_that_fell_away_is_shown_as_retracted(client: Client, service: F
 
 
 def test_a_connection_case_shows_the_calendar_it_is_judged_by(client: Client) -> None:
-    case_id = client.post("/api/v1/connections", application(supply_points=2)).json()["case_id"]
-    client.post(f"/api/v1/connections/{case_id}/admission")
-    client.post(f"/api/v1/connections/{case_id}/supply-points/2/water-on", {"meter": METER})
+    case_id = ready_for_water(client, supply_points=2)
+    assert turned_on(client, case_id, 2).status_code == 200
     shown = client.get(f"/api/v1/cases/{case_id}").json()
     assert (shown["family"], shown["stage"], shown["points_on"]) == ("connection", "partly_on", [2])
-    window = shown["windows"][0]
+    window = next(window for window in shown["windows"] if window["commitment"] == "connection.water_on")
     assert (window["due_at"], window["calendar"]) == ("2026-09-22T09:30:00Z", "CN@2026-1")
 
 
@@ -91,10 +100,9 @@ def test_a_case_never_shows_anybodys_particulars(client: Client) -> None:
 
 
 def test_a_stream_that_is_no_case_is_not_shown(client: Client, service: FakeService) -> None:
-    case_id = client.post("/api/v1/connections", application()).json()["case_id"]
-    client.post(f"/api/v1/connections/{case_id}/admission")
-    client.post(f"/api/v1/connections/{case_id}/supply-points/1/water-on", {"meter": METER})
-    meter = next(id_ for id_ in service.events if str(id_) != case_id)
+    case_id = ready_for_water(client)
+    assert turned_on(client, case_id).status_code == 200
+    (meter,) = (id_ for id_ in service.events if str(id_) != case_id)
     answer = client.get(f"/api/v1/cases/{meter}")
     assert (answer.status_code, answer.json()["code"]) == (404, "no-such-case")
 
@@ -111,7 +119,8 @@ def test_a_stage_is_the_furthest_step_on_record(client: Client, service: FakeSer
         stages.append(repair_stage(service.load(Stream(kinds.REPAIR, UUID(case_id)))[0]))
     assert stages == ["completed", "completed", "closed"]
     received = client.post("/api/v1/connections", application()).json()["case_id"]
-    assert connection_stage(service.load(Stream(kinds.CONNECTION, UUID(received)))[0]) == "received"
+    assert client.get(f"/api/v1/cases/{received}").json()["stage"] == "received"
+    assert client.get(f"/api/v1/cases/{ready_for_water(client)}").json()["stage"] == "inspected"
 
 
 # ---- the board
@@ -186,7 +195,7 @@ def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeSe
         "opened_at": MORNING,
         "due_at": MORNING + timedelta(minutes=30),
         "tentative": False,
-        "standard": "0225-1",
+        "standard": "0225-2",
         "calendar": None,
         "state": "running",
         "met_at": None,
