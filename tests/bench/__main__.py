@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.bench import latency, throughput
+from tests.bench import latency, recompute, throughput
 
 if __name__ == "__main__":
     latency.main()
     throughput.main()
+    recompute.main()

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -50,19 +50,19 @@ def case(service: Service, case_id: UUID) -> list[Envelope]:
     return envelopes
 
 
-def fill(service: Service) -> int:
+def fill(service: Service, cases: int) -> int:
     """Open cases straight into the store, and into the read model of windows. Returns the number of events."""
     events, windows = 0, []
     batch: list[Envelope] = []
-    for number in range(CASES):
+    for number in range(cases):
         envelopes = case(service, case_id := uuid4())
         batch += envelopes
         windows.append(_row(case_id))
-        if len(batch) > 480 or number == CASES - 1:
+        if len(batch) > 480 or number == cases - 1:
             service.store.save(*batch)
             events += len(batch)
             batch = []
-        if len(windows) == 5_000 or number == CASES - 1:
+        if len(windows) == 5_000 or number == cases - 1:
             _read(service, windows)
             windows = []
     return events
@@ -82,6 +82,7 @@ def _row(case_id: UUID) -> dict[str, object]:
         "state": "running",
         "lapses": 0,
         "retracted": 0,
+        "lapsed_ends": [],
         "position": 1,
     }
 
@@ -133,38 +134,55 @@ def _admitted() -> object:
     return state
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run came to; times in seconds."""
+
+    events: int
+    result: recompute.Recomputed
+    moved: int
+    lapsed: int
+    bare_seconds: float
+
+
+def measure(conninfo: str, home: Path, cases: int) -> Measured:
+    """Fill an empty migrated database, publish a revised calendar, move everything."""
+    clock = ManualClock(AT)
+    service = open_service(Settings(data_dir=home, database_url=conninfo), clock=clock)
+    try:
+        events = fill(service, cases)
+        _caught_up(service)
+        clock.move(timedelta(hours=1))
+        publish(service)
+        result = recompute.run(service)
+        assert result is not None, "nothing was recomputed"
+        moved, lapsed = (_count(service, f"water.connection.Window{fact}.v1") for fact in ("Moved", "Lapsed"))
+        return Measured(events, result, moved, lapsed, bare_append(service, cases))
+    finally:
+        service.close()
+
+
+def _count(service: Service, type_name: str) -> int:
+    with service.connection() as connection:
+        row = connection.execute("SELECT count(*) AS n FROM store.stored_events WHERE topic = %s", [type_name])
+        return int((row.fetchone() or {"n": 0})["n"])
+
+
 def main() -> None:
     """Print how long it took, what moved, and what must not have happened."""
     home = Path(tempfile.mkdtemp(prefix="tsb-"))
     home.chmod(0o755)
-    clock = ManualClock(AT)
     try:
         with EmbeddedPostgres(home / "postgres") as server:
             migrate(server.conninfo("postgres"))
-            settings = Settings(data_dir=home, database_url=server.conninfo("postgres"))
-            service = open_service(settings, clock=clock)
-            events = fill(service)
-            _caught_up(service)
-            clock.move(timedelta(hours=1))
-            publish(service)
-            result = recompute.run(service)
-            bare = bare_append(service, CASES)
-            with service.connection() as connection:
-                moved = connection.execute(COUNT, ["water.connection.WindowMoved.v1"]).fetchone()
-                lapsed = connection.execute(COUNT, ["water.connection.WindowLapsed.v1"]).fetchone()
-            service.close()
+            found = measure(server.conninfo("postgres"), home, CASES)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    assert result is not None
-    assert moved is not None
-    assert lapsed is not None
-    print(f"{CASES} open deadlines ({events} events) under a revised calendar")
-    print(f"  looked at {result.looked_at}, moved {moved['n']}, lapsed {lapsed['n']}")
-    print(f"  recomputed in          {result.seconds:8.1f} s   {result.looked_at / result.seconds:8.0f} cases/s")
-    print(f"  bare append of as many {bare:8.1f} s   ratio {result.seconds / bare:.1f}")
-
-
-COUNT = "SELECT count(*) AS n FROM store.stored_events WHERE topic = %s"
+    seconds, rate = found.result.seconds, found.result.looked_at / found.result.seconds
+    print(f"{CASES} open deadlines ({found.events} events) under a revised calendar")
+    print(f"  looked at {found.result.looked_at}, moved {found.moved}, lapsed {found.lapsed}")
+    print(f"  recomputed in          {seconds:8.1f} s   {rate:8.0f} cases/s")
+    print(f"  bare append of as many {found.bare_seconds:8.1f} s   ratio {seconds / found.bare_seconds:.1f}")
 
 
 if __name__ == "__main__":

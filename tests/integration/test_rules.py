@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -24,6 +25,7 @@ from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.store.commands import Command, IdempotencyKey, Receipt, Said, Sight, Stamp, Stream
 from infra.store.envelope import Envelope
+from tests.bench.recompute import measure
 from tests.unit.cases import SUBJECT
 
 DUE = datetime(2026, 9, 22, 9, 30, tzinfo=UTC)
@@ -275,3 +277,8 @@ def test_under_load_no_event_is_stored_under_a_calendar_that_was_replaced_before
             opened += 1
             assert data["basis"]["calendar"] == in_force
     assert opened == 120 + 6 * 40
+
+
+def test_hundreds_of_open_deadlines_move_and_none_lapses(database: str, tmp_path: Path) -> None:
+    found = measure(database, tmp_path, 300)
+    assert (found.result.looked_at, found.moved, found.lapsed) == (300, 300, 0)
