@@ -36,13 +36,15 @@ class StrictRoute(APIRoute):
     Here and not in the framework's handlers: those set attributes of an exception, and ours may be immutable.
     """
 
+    body_limit_bytes = BODY_LIMIT_BYTES
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
         takes_body = self.body_field is not None
 
         async def strict(request: Request) -> Response:
             try:
-                return await handle(await _with_body(request) if takes_body else request)
+                return await handle(await _with_body(request, self.body_limit_bytes) if takes_body else request)
             except Exception as error:
                 api_error = as_api_error(error)
                 if api_error is None:
@@ -53,10 +55,10 @@ class StrictRoute(APIRoute):
         return strict
 
 
-async def _with_body(request: Request) -> StrictRequest:
+async def _with_body(request: Request, limit_bytes: int) -> StrictRequest:
     """The request with its body read and parsed, bounded before it is held and JSON in the strict sense."""
     _require_json(request)
-    raw = await _read(request)
+    raw = await _read(request, limit_bytes)
     return StrictRequest(request, raw, parse(raw))
 
 
@@ -113,23 +115,23 @@ def _require_json(request: Request) -> None:
         )
 
 
-async def _read(request: Request) -> bytes:
+async def _read(request: Request, limit_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > BODY_LIMIT_BYTES:
-        raise _too_large()
+    if declared.isdecimal() and int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
-        if len(read) > BODY_LIMIT_BYTES:
-            raise _too_large()
+        if len(read) > limit_bytes:
+            raise _too_large(limit_bytes)
     return bytes(read)
 
 
-def _too_large() -> ApiError:
+def _too_large(limit_bytes: int) -> ApiError:
     return ApiError(
         "body-too-large",
-        found=f"more than {BODY_LIMIT_BYTES} bytes",
-        needed=f"at most {BODY_LIMIT_BYTES} bytes",
+        found=f"more than {limit_bytes} bytes",
+        needed=f"at most {limit_bytes} bytes",
         next_step="send less; photographs go as a digest",
         next_step_zh="请缩减内容；照片仅需提交摘要",
         # The rest of the body is thrown away in api.linger, or never comes: no other request on this connection.

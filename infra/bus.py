@@ -262,6 +262,21 @@ def ensure_topics(settings: Settings) -> Cluster:
     return cluster
 
 
+def ensure_readings_topic(settings: Settings) -> Cluster:
+    """Create the topic of meter readings where it is missing; they stay on it for some days, as settings say."""
+    name = settings.readings_topic
+    with admin_client(settings) as admin:
+        cluster = look_up(admin, [name])
+        if name not in cluster.topics:
+            keep_ms = settings.readings_days * 24 * 3600 * 1000
+            _create(admin, [name], settings, settings.readings_partitions, str(keep_ms))
+            admin.wait_for_topics([name], timeout_ms=REPLY_MS)
+            cluster = look_up(admin, [name])
+    if name not in cluster.topics:
+        raise KafkaTimeoutError(f"the topic {name} was created but is not there yet")
+    return cluster
+
+
 def logs(client: Any, cluster: Cluster, partitions: Iterable[Partition]) -> dict[Partition, Log]:
     """First and end offsets of partitions, by a kafka-python consumer. Raises KafkaTimeoutError."""
     wanted = [TopicPartition(*partition) for partition in partitions]
@@ -313,13 +328,15 @@ def _uuid(found: Any) -> UUID:
     return found if isinstance(found, UUID) else UUID(str(found))
 
 
-def _create(admin: Any, missing: list[str], settings: Settings) -> None:
+def _create(
+    admin: Any, missing: list[str], settings: Settings, partitions: int | None = None, keep_ms: str = "-1"
+) -> None:
     wanted = {
         name: {
-            "num_partitions": settings.partitions,
+            "num_partitions": partitions or settings.partitions,
             "replication_factor": settings.replication,
-            # Both limits off: what readers rebuild from must never be cut at its head.
-            "configs": {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"},
+            # Both limits off by default: what readers rebuild from must never be cut at its head.
+            "configs": {"retention.ms": keep_ms, "retention.bytes": "-1", "cleanup.policy": "delete"},
         }
         for name in missing
     }

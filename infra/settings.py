@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     topic_prefix: str = "water."
     partitions: int = Field(default=4, ge=1, description="of every topic; fixed when the topics are created")
     replication: int = Field(default=1, ge=1)
+    readings_partitions: int = Field(default=4, ge=1, description="of the readings' topic")
+    readings_days: int = Field(default=7, ge=1, description="how long the readings' topic keeps them")
+    readings_batch: int = Field(default=5_000, ge=1, le=20_000)
 
     http_host: str = "127.0.0.1"
     http_port: int = 8225
@@ -61,6 +64,11 @@ class Settings(BaseSettings):
     @property
     def dead_letter_topic(self) -> str:
         return f"{self.topic_prefix}deadletter.v1"
+
+    @property
+    def readings_topic(self) -> str:
+        """Meter readings: not from the store, and not kept for ever."""
+        return f"{self.topic_prefix}readings.v1"
 
     def home_topic(self, family: str) -> str:
         """The topic of a family of events, for example ``water.repair.v1``."""

@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.bus import ensure_topics
+from infra.bus import ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
@@ -18,7 +18,7 @@ from infra.settings import Settings
 from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 
 STATE_FILE = "up.json"
-PROCESSES = ("relay", "views", "watch", "billing", "api")
+PROCESSES = ("relay", "views", "watch", "billing", "readings", "api")
 
 
 def state_file(settings: Settings) -> Path:
@@ -83,6 +83,7 @@ def prepare(settings: Settings) -> None:
     """The schema and the topics, before any process needs them."""
     migrate(settings.database_url)
     ensure_topics(settings)
+    ensure_readings_topic(settings)
 
 
 def _processes(settings: Settings, http: str, workers: int) -> list[Part]:

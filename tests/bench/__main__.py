@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.bench import latency, recompute, throughput
+from tests.bench import latency, readings, recompute, throughput
 
 if __name__ == "__main__":
     latency.main()
     throughput.main()
     recompute.main()
+    readings.main()

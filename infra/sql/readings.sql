@@ -1,0 +1,88 @@
+-- The processor of meter readings.
+
+-- name: readings_lock_shared
+SELECT pg_advisory_xact_lock_shared(225000008)
+
+-- name: readings_lock
+SELECT pg_advisory_xact_lock(225000008)
+
+-- name: readings_offsets_begin
+INSERT INTO readings.offsets (topic, partition, topic_id, next_offset)
+SELECT %(topic)s, partition, %(topic_id)s, 0 FROM unnest(%(partitions)s::int[]) AS partition
+ORDER BY partition
+ON CONFLICT DO NOTHING
+
+-- name: readings_offsets_lock
+SELECT partition, topic_id, next_offset FROM readings.offsets
+WHERE topic = %(topic)s AND partition = ANY(%(partitions)s::int[])
+ORDER BY partition
+FOR UPDATE
+
+-- name: readings_offsets_save
+UPDATE readings.offsets AS place
+SET next_offset = moved.next_offset, topic_id = %(topic_id)s
+FROM unnest(%(partitions)s::int[], %(next_offsets)s::bigint[]) AS moved (partition, next_offset)
+WHERE place.topic = %(topic)s AND place.partition = moved.partition
+
+-- name: readings_known
+SELECT meter, initial_litres, dial_max_m3, read_at, litres, recent, flowing_since
+FROM readings.meters LEFT JOIN readings.histories USING (meter)
+WHERE meter = ANY(%(meters)s::text[])
+
+-- name: readings_insert
+INSERT INTO readings.readings (meter, read_at, litres)
+SELECT * FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(litres)s::bigint[])
+ON CONFLICT DO NOTHING
+RETURNING meter, read_at
+
+-- name: readings_set_aside
+INSERT INTO readings.set_aside (meter, read_at, litres, reason)
+SELECT * FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(litres)s::bigint[], %(reasons)s::text[])
+ON CONFLICT DO NOTHING
+
+-- name: readings_stored
+SELECT meter, read_at, litres FROM readings.readings
+WHERE (meter, read_at) IN (SELECT * FROM unnest(%(meters)s::text[], %(times)s::timestamptz[]))
+
+-- name: readings_all_of
+SELECT meter, read_at, litres FROM readings.readings WHERE meter = ANY(%(meters)s::text[])
+
+-- name: readings_save_histories
+INSERT INTO readings.histories (meter, read_at, litres, recent, flowing_since)
+SELECT meter, read_at, litres, recent::bigint[], flowing_since
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(litres)s::bigint[], %(recents)s::text[],
+            %(flowing)s::timestamptz[]) AS found (meter, read_at, litres, recent, flowing_since)
+ORDER BY meter
+ON CONFLICT (meter) DO UPDATE
+SET read_at = excluded.read_at, litres = excluded.litres, recent = excluded.recent,
+    flowing_since = excluded.flowing_since
+
+-- name: readings_forget_anomalies
+DELETE FROM readings.anomalies WHERE meter = ANY(%(meters)s::text[])
+  AND (meter, read_at) NOT IN (SELECT * FROM unnest(%(kept)s::text[], %(kept_times)s::timestamptz[]))
+
+-- name: readings_save_anomalies
+INSERT INTO readings.anomalies (meter, read_at, used_litres, flags, found_at)
+SELECT meter, read_at, used, flags::text[], %(now)s
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(used)s::bigint[], %(flags)s::text[])
+  AS found (meter, read_at, used, flags)
+ON CONFLICT (meter, read_at) DO UPDATE SET used_litres = excluded.used_litres, flags = excluded.flags
+
+-- name: readings_meet_meters
+INSERT INTO readings.meters (meter, initial_litres, dial_max_m3)
+SELECT * FROM unnest(%(meters)s::text[], %(initial)s::bigint[], %(dials)s::int[])
+ON CONFLICT DO NOTHING
+RETURNING meter
+
+-- name: readings_take_up
+DELETE FROM readings.set_aside WHERE meter = ANY(%(meters)s::text[]) AND reason = 'unknown-meter'
+RETURNING meter, read_at, litres
+
+-- name: readings_make_month
+CREATE TABLE IF NOT EXISTS {name} PARTITION OF readings.readings FOR VALUES FROM ({first}) TO ({end})
+
+-- name: readings_anomalies
+SELECT meter, read_at, used_litres, flags, found_at FROM readings.anomalies
+WHERE %(meter)s::text IS NULL OR meter = %(meter)s
+ORDER BY found_at DESC, meter, read_at DESC
+LIMIT %(limit)s

@@ -1,0 +1,417 @@
+"""The processor of meter readings: stores each once, judges it by its meter's history, writes down what stands out.
+
+The topic is not from the store and has no positions: the place is the offset, kept in the transaction that writes the
+rows, and the natural key (meter, time of reading) makes what was sent twice one row. In order, a reading is judged by
+the history row of its meter; one that comes late has all of the meter's readings judged anew, so that the outcome never
+depends on the order. Meters are known from the events that put them in; readings of others wait until theirs comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+from kafka.errors import KafkaError
+from kafka.structs import TopicPartition
+from psycopg import Cursor
+from psycopg.sql import SQL, Identifier, Literal
+
+from domain.readings import Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.refusals import Refusal
+from domain.standards import ReadingPolicy, Rules, require_not_future
+from infra.bus import Cluster, Partition, Record, consumer, ensure_readings_topic, logs, look_up_cluster, record_of
+from infra.clock import Clock
+from infra.meter_readings import LITRES_IN_M3, BadRowError, MeterReading, from_json
+from infra.reader import DeadLetter, Event, connect, dead_letter_of, run_reader, save_dead_letters
+from infra.settings import Settings
+from infra.sql import sql
+
+log = logging.getLogger(__name__)
+
+READER = "readings"
+METER_READER = "meters"
+METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1")
+LOOK_S = 30.0
+"""How often it is asked whether the topic was made anew."""
+
+Meter = tuple[Dial, History | None]
+
+
+class _Meter(msgspec.Struct):
+    number: str
+    initial_reading_m3: str
+    dial_max_m3: int
+
+
+class _MeterIn(msgspec.Struct):
+    meter: _Meter
+
+
+class Processor:
+    """One process of it; a second one stands by. ``stored`` and ``set_aside`` count the rows of this process."""
+
+    def __init__(self, settings: Settings, rules: Callable[[], Rules], clock: Clock) -> None:
+        self.settings = settings
+        self.stored = 0
+        self.set_aside = 0
+        self._rules = rules
+        self._clock = clock
+        self._connection: psycopg.Connection[Any] | None = None
+        self._months: set[tuple[int, int]] = set()
+        self._failure: BaseException | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Process until ``stop`` is set. Raises what has no name: a supervisor starts the process again."""
+        meters = threading.Thread(target=self._meet_meters, args=(stop,), name="meters", daemon=True)
+        meters.start()
+        try:
+            while not stop.is_set():
+                try:
+                    self._read(stop)
+                except KafkaError as error:
+                    log.warning("Kafka does not answer (%s); trying again", error)
+                    stop.wait(0.5)
+        finally:
+            stop.set()
+            meters.join(timeout=10)
+            self._disconnect()
+        if self._failure is not None:
+            raise self._failure
+
+    # ---- readings
+
+    def _read(self, stop: threading.Event) -> None:
+        cluster = ensure_readings_topic(self.settings)
+        topic_id = cluster.topics[self.settings.readings_topic].id
+        name = f"tongshui-{READER}"
+        with consumer(
+            self.settings, client_id=name, reset="earliest", max_records=self.settings.readings_batch
+        ) as client:
+            client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+            for partition, offset in self._starts(client, cluster, topic_id, stop).items():
+                client.seek(TopicPartition(*partition), offset)
+            looked_at = time.monotonic()
+            while not stop.is_set():
+                polled = client.poll(timeout_ms=self.settings.relay_poll_ms)
+                records = [record_of(message) for messages in polled.values() for message in messages]
+                if records:
+                    self._until_done(partial(self.store, records=records, topic_id=topic_id), stop)
+                if time.monotonic() - looked_at > LOOK_S:
+                    looked_at = time.monotonic()
+                    if look_up_cluster(self.settings, [self.settings.readings_topic]).topics != cluster.topics:
+                        return
+
+    def _starts(self, client: Any, cluster: Cluster, topic_id: UUID, stop: threading.Event) -> dict[Partition, int]:
+        """Behind what is stored, as far as the log still has it; a topic made anew is read from its first record."""
+        places: dict[int, int] = {}
+
+        def load(connection: psycopg.Connection[Any]) -> None:
+            with connection.transaction(), connection.cursor() as cursor:
+                places.update(self._lock_places(cursor, [p.partition for p in cluster.partitions], topic_id))
+
+        self._until_done(load, stop)
+        starts = {}
+        for partition, where in logs(client, cluster, cluster.partitions).items():
+            place = places.get(partition.partition, 0)
+            if where.first > place:
+                log.error("%s: %d readings were gone before they were read", partition, where.first - place)
+            # A log that lost its tail is read from its first record: what is stored already is dropped by its key.
+            starts[partition] = max(place, where.first) if place <= where.end else where.first
+        return starts
+
+    def _until_done(self, work: Callable[[psycopg.Connection[Any]], None], stop: threading.Event) -> None:
+        """Work on PostgreSQL; while it does not answer, the same again. Returns undone only when stopping."""
+        while not stop.is_set():
+            try:
+                if self._connection is None:
+                    self._connection = connect(self.settings)
+                work(self._connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("PostgreSQL does not answer, same batch again: %s", error)
+                self._disconnect()
+                stop.wait(0.3)
+            else:
+                return
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
+        """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
+        found, letters = self._parsed(records, topic_id)
+        self._make_months(connection, [reading.read_at for _, reading in found])
+        ends = {record.partition: record.offset + 1 for record in records}
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(sql("readings_lock_shared"))
+            places = self._lock_places(cursor, sorted(ends), topic_id)
+            fresh = [reading for record, reading in found if record.offset >= places[record.partition]]
+            stored, aside = self.take(cursor, fresh)
+            save_dead_letters(cursor, READER, letters)
+            moved = {partition: max(end, places[partition]) for partition, end in ends.items()}
+            cursor.execute(
+                sql("readings_offsets_save"),
+                {
+                    "topic": self.settings.readings_topic,
+                    "topic_id": topic_id,
+                    "partitions": list(moved),
+                    "next_offsets": list(moved.values()),
+                },
+            )
+        self.stored += stored
+        self.set_aside += aside
+
+    def _parsed(
+        self, records: Sequence[Record], topic_id: UUID
+    ) -> tuple[list[tuple[Record, MeterReading]], list[DeadLetter]]:
+        now = self._clock.now()
+        standard = self._rules().in_force(now)
+        found: list[tuple[Record, MeterReading]] = []
+        letters: list[DeadLetter] = []
+        for record in records:
+            try:
+                reading = from_json(record.value or b"")
+                require_not_future(standard, reading.read_at, now)
+            except BadRowError as error:
+                letters.append(_letter(record, topic_id, "bad-reading", str(error)))
+            except Refusal as refusal:
+                letters.append(_letter(record, topic_id, refusal.code, "read_at is later than now"))
+            else:
+                found.append((record, reading))
+        return found, letters
+
+    def _lock_places(self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID) -> dict[int, int]:
+        names = {"topic": self.settings.readings_topic, "topic_id": topic_id, "partitions": list(partitions)}
+        cursor.execute(sql("readings_offsets_begin"), names)
+        cursor.execute(sql("readings_offsets_lock"), names)
+        return {partition: offset if known == topic_id else 0 for partition, known, offset in cursor.fetchall()}
+
+    def _make_months(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:
+        """The table's part of each month, before the transaction that needs it: making one locks the whole table."""
+        for year, month in sorted({(at.year, at.month) for at in times} - self._months):
+            first, end = (
+                datetime(year, month, 1, tzinfo=UTC),
+                datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC),
+            )
+            name = Identifier("readings", f"readings_{year:04d}_{month:02d}")
+            with connection.transaction():
+                connection.execute(sql("readings_lock"))
+                connection.execute(
+                    SQL(sql("readings_make_month")).format(name=name, first=Literal(first), end=Literal(end))
+                )
+            self._months.add((year, month))
+
+    # ---- judging
+
+    def take(self, cursor: Cursor[Any], wanted: Sequence[MeterReading]) -> tuple[int, int]:
+        """Store and judge readings in the cursor's transaction. Returns how many were new, and how many set aside."""
+        unique = {(reading.meter, reading.read_at, reading.litres): reading for reading in wanted}
+        meters = _known(cursor, {reading.meter for reading in unique.values()})
+        strangers = [reading for reading in unique.values() if reading.meter not in meters]
+        known = [reading for reading in unique.values() if reading.meter in meters]
+        fresh, contradicting = _insert(cursor, known)
+        _set_aside(cursor, strangers, "unknown-meter")
+        _set_aside(cursor, contradicting, "contradicts")
+        self._judge(cursor, meters, fresh)
+        return len(fresh), len(strangers) + len(contradicting)
+
+    def _judge(self, cursor: Cursor[Any], meters: Mapping[str, Meter], fresh: Sequence[MeterReading]) -> None:
+        now = self._clock.now()
+        policy = self._rules().in_force(now).readings
+        of_meter: dict[str, list[Reading]] = {}
+        for reading in fresh:
+            of_meter.setdefault(reading.meter, []).append(Reading(reading.read_at, reading.litres))
+        late = [meter for meter, new in of_meter.items() if _is_late(meters[meter][1], new)]
+        whole = _all_of(cursor, late)
+        histories: dict[str, History] = {}
+        anomalies: list[tuple[str, Reading, Judged]] = []
+        for meter, new in of_meter.items():
+            dial, history = meters[meter]
+            found, ended = (
+                judge_all(whole[meter], dial, policy) if meter in whole else _onward(history, new, dial, policy)
+            )
+            if ended is not None:
+                histories[meter] = ended
+            anomalies += [(meter, reading, judged) for reading, judged in found if judged.flags]
+        _save_histories(cursor, histories)
+        _save_anomalies(cursor, late, anomalies, now)
+
+    # ---- meters
+
+    def _meet_meters(self, stop: threading.Event) -> None:
+        """Read which meters were put in; a failure without a name ends the process by way of the other thread."""
+        try:
+            run_reader(
+                self.settings,
+                reader_name=METER_READER,
+                schema="readings",
+                topics=[self.settings.home_topic("connection")],
+                step=self.meet,
+                stop=stop,
+            )
+        except BaseException as error:
+            log.exception("reading of meters failed in a way that has no name; the process ends")
+            self._failure = error
+            stop.set()
+
+    def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> None:
+        """Take note of the meters that were put in, and take up the readings that waited for them."""
+        found: dict[str, tuple[int, int]] = {}
+        letters: list[DeadLetter] = []
+        for event in events:
+            if event.type in METER_EVENTS:
+                try:
+                    meter = msgspec.convert(event.data, _MeterIn).meter
+                    found.setdefault(meter.number, (_litres(meter.initial_reading_m3), meter.dial_max_m3))
+                except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
+                    letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
+        save_dead_letters(cursor, METER_READER, letters)
+        if found:
+            self._introduce(cursor, found)
+
+    def _introduce(self, cursor: Cursor[Any], found: Mapping[str, tuple[int, int]]) -> None:
+        # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
+        cursor.execute(sql("readings_lock"))
+        initial, dials = zip(*found.values(), strict=True)
+        values = {"meters": list(found), "initial": list(initial), "dials": list(dials)}
+        cursor.execute(sql("readings_meet_meters"), values)
+        met = [row[0] for row in cursor.fetchall()]
+        cursor.execute(sql("readings_take_up"), {"meters": met})
+        self.take(cursor, [MeterReading(meter, at, litres) for meter, at, litres in cursor.fetchall()])
+
+
+def _litres(cubic_metres: str) -> int:
+    return int(Decimal(cubic_metres) * LITRES_IN_M3)
+
+
+def _letter(record: Record, topic_id: UUID, code: str, reason: str) -> DeadLetter:
+    value = record.value or b""
+    return DeadLetter(
+        topic=record.topic,
+        topic_id=topic_id,
+        partition=record.partition,
+        offset=record.offset,
+        position=None,
+        code=code,
+        reason=reason,
+        size_bytes=len(value),
+        sha256=sha256(value).hexdigest(),
+        case_id=None,
+    )
+
+
+def _is_late(history: History | None, new: Sequence[Reading]) -> bool:
+    return history is not None and min(new).read_at <= history.last.read_at
+
+
+def _onward(
+    history: History | None, new: Sequence[Reading], dial: Dial, policy: ReadingPolicy
+) -> tuple[list[tuple[Reading, Judged]], History | None]:
+    """As ``judge_all``, from a history on."""
+    found = []
+    for reading in sorted(new):
+        judged = judge_reading(history, reading, dial, policy)
+        found.append((reading, judged))
+        history = after(history, reading, judged, policy)
+    return found, history
+
+
+# ---- rows
+
+
+def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, Meter]:
+    cursor.execute(sql("readings_known"), {"meters": list(meters)})
+    found: dict[str, Meter] = {}
+    for meter, initial, dial_max, read_at, litres, recent, flowing in cursor.fetchall():
+        history = None if read_at is None else History(Reading(read_at, litres), tuple(recent), flowing)
+        found[meter] = (Dial(initial, dial_max), history)
+    return found
+
+
+def _columns(readings: Sequence[MeterReading]) -> dict[str, Any]:
+    return {
+        "meters": [reading.meter for reading in readings],
+        "times": [reading.read_at for reading in readings],
+        "litres": [reading.litres for reading in readings],
+    }
+
+
+def _insert(cursor: Cursor[Any], known: Sequence[MeterReading]) -> tuple[list[MeterReading], list[MeterReading]]:
+    """The readings that are new, and those that say something else than the one that came first."""
+    if not known:
+        return [], []
+    cursor.execute(sql("readings_insert"), _columns(known))
+    inserted = {(meter, at) for meter, at in cursor.fetchall()}
+    fresh: dict[tuple[str, datetime], MeterReading] = {}
+    others: list[MeterReading] = []
+    for reading in known:
+        key = (reading.meter, reading.read_at)
+        if key in inserted and key not in fresh:
+            fresh[key] = reading
+        else:
+            others.append(reading)
+    return list(fresh.values()), _contradicting(cursor, others)
+
+
+def _contradicting(cursor: Cursor[Any], others: Sequence[MeterReading]) -> list[MeterReading]:
+    if not others:
+        return []
+    columns = _columns(others)
+    cursor.execute(sql("readings_stored"), {"meters": columns["meters"], "times": columns["times"]})
+    stored = {(meter, at): litres for meter, at, litres in cursor.fetchall()}
+    return [reading for reading in others if stored[reading.meter, reading.read_at] != reading.litres]
+
+
+def _set_aside(cursor: Cursor[Any], readings: Sequence[MeterReading], reason: str) -> None:
+    if readings:
+        cursor.execute(sql("readings_set_aside"), _columns(readings) | {"reasons": [reason] * len(readings)})
+
+
+def _all_of(cursor: Cursor[Any], meters: Sequence[str]) -> dict[str, list[Reading]]:
+    found: dict[str, list[Reading]] = {}
+    if meters:
+        cursor.execute(sql("readings_all_of"), {"meters": list(meters)})
+        for meter, at, litres in cursor.fetchall():
+            found.setdefault(meter, []).append(Reading(at, litres))
+    return found
+
+
+def _save_histories(cursor: Cursor[Any], histories: Mapping[str, History]) -> None:
+    if histories:
+        cursor.execute(
+            sql("readings_save_histories"),
+            {
+                "meters": list(histories),
+                "times": [history.last.read_at for history in histories.values()],
+                "litres": [history.last.litres for history in histories.values()],
+                "recents": ["{" + ",".join(map(str, history.recent)) + "}" for history in histories.values()],
+                "flowing": [history.flowing_since for history in histories.values()],
+            },
+        )
+
+
+def _save_anomalies(
+    cursor: Cursor[Any], anew: Sequence[str], anomalies: Sequence[tuple[str, Reading, Judged]], now: datetime
+) -> None:
+    """Write what stands out; of the meters judged ``anew``, forget what does not stand out any more."""
+    meters = [meter for meter, _, _ in anomalies]
+    times = [reading.read_at for _, reading, _ in anomalies]
+    if anew:
+        cursor.execute(sql("readings_forget_anomalies"), {"meters": list(anew), "kept": meters, "kept_times": times})
+    if anomalies:
+        used = [judged.litres for _, _, judged in anomalies]
+        flags = ["{" + ",".join(judged.flags) + "}" for _, _, judged in anomalies]
+        cursor.execute(
+            sql("readings_save_anomalies"), {"meters": meters, "times": times, "used": used, "flags": flags, "now": now}
+        )

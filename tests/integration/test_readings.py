@@ -1,0 +1,269 @@
+"""Readings on real Kafka and real PostgreSQL: nothing lost, nothing twice, the same whatever the order."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import psycopg
+import pytest
+
+from api.readings import Intake
+from domain import kinds
+from domain.standards import Rules
+from infra.bus import Record, ensure_readings_topic, ensure_topics, look_up_cluster
+from infra.clock import ManualClock
+from infra.meter_readings import MeterReading, to_record
+from infra.reader import Event, parse
+from infra.settings import Settings
+from infra.sql import sql
+from infra.store.commands import Stream
+from projections.readings import Processor
+from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, turned_on
+from tests.integration.relaying import wait_until
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+METERS = [f"JS-{number:04d}" for number in range(20)]
+
+
+@pytest.fixture
+def installed(settings: Settings) -> Settings:
+    ensure_topics(settings)
+    ensure_readings_topic(settings)
+    return settings
+
+
+@pytest.fixture
+def intake(installed: Settings) -> Iterator[Intake]:
+    door = Intake(lambda: installed)
+    yield door
+    door.close()
+
+
+@pytest.fixture
+def connection(installed: Settings) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(installed.database_url, autocommit=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def processor(installed: Settings, rules: Rules, clock: ManualClock) -> Processor:
+    return Processor(installed, lambda: rules, clock)
+
+
+def know(connection: psycopg.Connection[Any], *meters: str) -> None:
+    for meter in meters:
+        connection.execute("INSERT INTO readings.meters VALUES (%s, 0, 99999)", [meter])
+
+
+def months(meter: str, *cubic_metres: int) -> list[MeterReading]:
+    return [
+        MeterReading(meter, BEGIN + timedelta(days=28 * month), value * 1000)
+        for month, value in enumerate(cubic_metres)
+    ]
+
+
+def run_until(processor: Processor, connection: psycopg.Connection[Any], wanted: int) -> None:
+    """Run it in a thread until so many offsets are taken."""
+    stop = threading.Event()
+    thread = threading.Thread(target=processor.run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: taken(connection) >= wanted)
+    finally:
+        stop.set()
+        thread.join(timeout=20)
+    assert not thread.is_alive()
+
+
+def taken(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT coalesce(sum(next_offset), 0) FROM readings.offsets").fetchone()
+    return int(row[0]) if row else 0
+
+
+def table(connection: psycopg.Connection[Any], query: str) -> list[Any]:
+    return connection.execute(query.encode()).fetchall()
+
+
+def take(processor: Processor, connection: psycopg.Connection[Any], readings: list[MeterReading]) -> tuple[int, int]:
+    processor._make_months(connection, [reading.read_at for reading in readings])
+    with connection.transaction(), connection.cursor() as cursor:
+        return processor.take(cursor, readings)
+
+
+def everything(connection: psycopg.Connection[Any]) -> list[Any]:
+    return [
+        table(connection, "SELECT * FROM readings.readings ORDER BY meter, read_at"),
+        table(connection, "SELECT * FROM readings.histories ORDER BY meter"),
+        table(connection, "SELECT meter, read_at, used_litres, flags FROM readings.anomalies ORDER BY meter, read_at"),
+    ]
+
+
+def test_the_topic_forgets_after_some_days(installed: Settings) -> None:
+    from kafka.admin import ConfigResource, ConfigResourceType
+
+    from infra.bus import admin_client
+
+    with admin_client(installed) as admin:
+        found = str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, installed.readings_topic)]))
+    assert "'retention.ms'" in found
+    assert str(7 * 24 * 3600 * 1000) in found
+
+
+def test_what_was_sent_is_stored_and_what_stands_out_is_written_down(
+    intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, *METERS)
+    for meter in METERS:
+        intake.send(months(meter, 10, 20, 30, 40, 70))
+    run_until(processor, connection, 100)
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(100,)]
+    rows = connection.execute(sql("readings_anomalies"), {"meter": "JS-0003", "limit": 5}).fetchall()
+    assert [(row[0], row[2], row[3]) for row in rows] == [("JS-0003", 30_000, ["high"])]
+    assert table(connection, "SELECT DISTINCT used_litres, flags FROM readings.anomalies") == [(30_000, ["high"])]
+    assert table(connection, "SELECT count(*) FROM readings.anomalies") == [(20,)]
+    names = table(
+        connection,
+        "SELECT inhrelid::regclass::text FROM pg_inherits JOIN pg_class c ON c.oid = inhparent"
+        " WHERE c.relname = 'readings' AND c.relkind = 'p' ORDER BY 1",
+    )
+    assert names[0] == ("readings.readings_2026_01",)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_any_order_any_repetition_and_any_batches_end_in_the_same_rows(
+    seed: int, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, *METERS[:3])
+    readings = [reading for meter in METERS[:3] for reading in months(meter, 10, 20, 30, 41, 70, 60, 60, 75, 200)]
+    take(processor, connection, readings)
+    expected = everything(connection)
+    for name in ("readings", "histories", "anomalies"):
+        connection.execute(f"TRUNCATE readings.{name}".encode())
+    chance = random.Random(seed)
+    told = readings + chance.sample(readings, 9)
+    chance.shuffle(told)
+    while told:
+        size = chance.randint(1, 7)
+        take(processor, connection, told[:size])
+        told = told[size:]
+    assert everything(connection) == expected
+    assert expected[2]
+
+
+def test_a_late_reading_takes_back_what_stood_out_for_want_of_it(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    first, second, third, fourth, missing, last = months("JS-1", 10, 20, 30, 40, 55, 65)
+    take(processor, connection, [first, second, third, fourth, last])
+    assert table(connection, "SELECT flags FROM readings.anomalies") == [(["high"],)]
+    take(processor, connection, [missing])
+    assert table(connection, "SELECT flags FROM readings.anomalies") == []
+
+
+def test_a_reading_that_contradicts_the_first_is_kept_aside(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    assert take(processor, connection, [MeterReading("JS-1", BEGIN, 5), MeterReading("JS-1", BEGIN, 6)]) == (1, 1)
+    assert take(processor, connection, [MeterReading("JS-1", BEGIN, 5)]) == (0, 0)
+    assert table(connection, "SELECT litres, reason FROM readings.set_aside") == [(6, "contradicts")]
+
+
+def test_readings_of_an_unknown_meter_wait_until_it_is_known(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    waiting = months("JS-1", 10, 20, 30, 40, 70)
+    assert take(processor, connection, waiting) == (0, 5)
+    assert table(connection, "SELECT DISTINCT reason FROM readings.set_aside") == [("unknown-meter",)]
+    with connection.transaction(), connection.cursor() as cursor:
+        processor._introduce(cursor, {"JS-1": (0, 99_999)})
+    assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
+    assert table(connection, "SELECT flags FROM readings.anomalies") == [(["high"],)]
+
+
+def test_a_meter_is_known_from_the_event_that_puts_it_in(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    store = FakeService()
+    client = Client(app_over(store))
+    case_id = ready_for_water(client)
+    meter = METER | {"number": "JS-9", "initial_reading_m3": "1.250"}
+    assert turned_on(client, case_id, meter=meter).status_code == 200
+    _, events = store.load(Stream(kinds.CONNECTION, UUID(case_id)))
+    parsed = [
+        parse(Record("c", 0, 0, case_id.encode(), msgspec.json.encode(event), {"previousposition": b"0"}))
+        for event in events
+    ]
+    found = [event for event in parsed if isinstance(event, Event)]
+    assert len(found) == len(events)
+    take(processor, connection, [MeterReading("JS-9", BEGIN, 1_250)])
+    for _ in range(2):
+        with connection.transaction(), connection.cursor() as cursor:
+            processor.meet(cursor, found)
+    assert table(connection, "SELECT * FROM readings.meters") == [("JS-9", 1_250, 99_999)]
+    assert table(connection, "SELECT used_litres, flags FROM readings.anomalies") == [(0, ["zero"])]
+    assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
+
+
+def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
+    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    intake.send(months("JS-1", 1))
+    intake._made().send(installed.readings_topic, key=b"JS-1", value=b'{"meter":"JS-1"}').get(10)
+    future = MeterReading("JS-1", datetime(2030, 1, 1, tzinfo=UTC), 1)
+    intake.send([future])
+    run_until(processor, connection, 3)
+    assert table(connection, "SELECT code FROM store.dead_letters ORDER BY code") == [
+        ("bad-reading",),
+        ("future-time",),
+    ]
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(1,)]
+
+
+def test_a_batch_that_fails_half_way_is_read_again_from_where_it_began(
+    intake: Intake,
+    installed: Settings,
+    processor: Processor,
+    connection: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a kill does between the rows and the commit: the transaction is gone, and so is the place."""
+    know(connection, *METERS)
+    for meter in METERS:
+        intake.send(months(meter, 10, 20, 30))
+    stop = threading.Event()
+    with monkeypatch.context() as broken:
+        broken.setattr("projections.readings.save_dead_letters", _dies)
+        with pytest.raises(RuntimeError, match="killed"):
+            processor.run(stop)
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(0,)]
+    assert taken(connection) == 0
+    run_until(processor, connection, 60)
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(60,)]
+
+
+def _dies(*_: object) -> None:
+    raise RuntimeError("killed")
+
+
+def test_records_that_come_again_are_dropped_by_their_place(
+    intake: Intake, installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
+    records = [
+        Record(installed.readings_topic, 0, offset, *to_record(reading), {})
+        for offset, reading in enumerate(months("JS-1", 1, 2, 3))
+    ]
+    for batch in (records, records[:2], records):
+        processor.store(connection, batch, topic_id)
+    assert processor.stored == 3
+    assert taken(connection) == 3
