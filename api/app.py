@@ -12,13 +12,18 @@ from api import (
     breaches,
     cases,
     connections,
+    crews,
     desk,
     disclosure,
     errors,
     figures,
     health,
+    linking,
+    mass,
+    outages,
     pages,
     publication,
+    readings,
     reference,
     repairs,
     squads,
@@ -31,8 +36,8 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (repairs, connections, ahead, squads, works, publication)
-QUERIES = (cases, board, breaches, figures, disclosure, desk, reference, health, pages)
+COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings)
+QUERIES = (linking, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
@@ -60,6 +65,7 @@ def create_app(service: Service) -> FastAPI:
         },
     )
     app.state.service = service
+    app.state.intake = readings.Intake(lambda: service.settings)
     app.state.pulse = Pulse(lambda: breaches.heads(service))
     app.state.figures = Figures(lambda: health.status_of(service))
     for module in (*COMMANDS, *QUERIES):

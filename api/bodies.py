@@ -7,6 +7,7 @@ import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 from pydantic import (
     AfterValidator,
@@ -139,6 +140,22 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+SecondPerson = Annotated[
+    StrictStr,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$", examples=["dispatcher-2"]),
+    AfterValidator(_short_numbers),
+]
+
+
+class FromTheField(Body):
+    """What happened, and when; with the second person where it is told later than the channel allows."""
+
+    happened_at: HappenedAt = None
+    confirmed_by: Annotated[
+        SecondPerson | None, Field(description="another person's id; needed where it is told too late for the channel")
+    ] = None
+
+
 class Reporter(Body):
     """Who reports a fault. Goes to the vault and to no event."""
 
@@ -147,33 +164,38 @@ class Reporter(Body):
     address: Address | None = None
 
 
-class FaultReport(Body):
+class FaultReport(FromTheField):
     """A first report of a fault."""
 
     reporter: Reporter
     kind: Annotated[Code, Field(examples=["leak"])]
     district: Annotated[Code, Field(examples=["zhenxi"])]
-    happened_at: HappenedAt = None
 
 
-class FurtherReport(Body):
+class FurtherReport(FromTheField):
     """Another report of the same incident."""
 
     reporter: Reporter
-    happened_at: HappenedAt = None
 
 
 class Dispatch(Body):
-    """The crew to send."""
+    """The crew to send; taken away from the incident that it is on only where that is named."""
 
     crew: Crew
+    reassigned_from: Annotated[UUID | None, Field(description="the incident that the crew is taken away from")] = None
 
 
-class Acknowledgement(Body):
+class Declined(FromTheField):
+    """The crew cannot come, and why by a code of the standard."""
+
+    crew: Crew
+    reason: Annotated[Code, Field(examples=["vehicle"])]
+
+
+class Acknowledgement(FromTheField):
     """The crew confirms."""
 
     crew: Crew
-    happened_at: HappenedAt = None
 
 
 class Evidence(Body):
@@ -185,22 +207,66 @@ class Evidence(Body):
     photo_digest: Digest | None = None
 
 
-class Arrival(Body):
+class Arrival(FromTheField):
     """The crew is on site."""
 
     crew: Crew
-    happened_at: HappenedAt = None
     evidence: Evidence | None = None
 
 
-class Assessment(Body):
+class Assessment(FromTheField):
     """The repair's class, and why as a code of the catalogue."""
 
     severity: Severity
     reason: Annotated[
         Cause, Field(description="a catalogue's words, never free text", examples=["dn-100-no-road-opening"])
     ]
-    happened_at: HappenedAt = None
+
+
+class Reassessment(FromTheField):
+    """Another class, why as a code of the catalogue, on what evidence, and who approved it."""
+
+    severity: Severity
+    reason: Annotated[
+        Cause, Field(description="a catalogue's words, never free text", examples=["road-must-be-closed"])
+    ]
+    evidence_digest: Digest
+    approved_by: Annotated[SecondPerson | None, Field(description="another person's id; needed late in the window")] = (
+        None
+    )
+
+
+class WorkLog(FromTheField):
+    """The crew is at work; the note is a code of the standard."""
+
+    note: Annotated[Code, Field(examples=["welding"])]
+    crew: Crew
+
+
+class Unlinking(Body):
+    """A report is of another fault: of another kind or elsewhere, where that is so."""
+
+    kind: Annotated[Code | None, Field(examples=["leak"])] = None
+    district: Annotated[Code | None, Field(examples=["donghe"])] = None
+
+
+class Consent(FromTheField):
+    """The user agreed in writing to a paid service."""
+
+    consent_digest: Digest
+
+
+class PaidService(Body):
+    """The crew that begins the paid service."""
+
+    crew: Crew
+
+
+class HandOver(FromTheField):
+    """One crew takes over from another."""
+
+    from_crew: Crew
+    to_crew: Crew
 
 
 class When(Body):

@@ -92,13 +92,15 @@ def meter_number(number: str) -> str:
 # ---- repairs
 
 
-def report_fault(caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime) -> Order:
-    """A new incident."""
+def report_fault(
+    caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime, mass: str | None = None
+) -> Order:
+    """A new incident; ``mass``: the mass incident that it belongs to."""
     case = new_case(kinds.REPAIR, caller)
     subject = _reporter(body.reporter)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = _told(caller, sight, happened_at)
+        told = _told(caller, sight, happened_at, body.confirmed_by)
         fact = repair.report_fault(
             sight.of(case),
             told,
@@ -106,6 +108,7 @@ def report_fault(caller: Caller, body: bodies.FaultReport, *, number: str, happe
             kind=body.kind,
             district_code=body.district,
             subject=named(subject),
+            mass=mass,
         )
         return [(case, Stated(fact, happened_at))]
 
@@ -118,21 +121,39 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
     return _from_the_field(
         caller,
         case_id,
+        body,
         happened_at,
         lambda case, told: repair.link_report(case, told, subject=named(subject)),
         subject=subject,
     )
 
 
-def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch) -> Order:
-    """Send a crew."""
-    return _instruction(caller, case_id, lambda case: repair.dispatch(case, crew=body.crew))
+def unlink_report(caller: Caller, case_id: UUID, report: int, body: bodies.Unlinking, *, number: str) -> Order:
+    """Undo a wrong link: the report opens a case of its own."""
+    case, wrong = new_case(kinds.REPAIR, caller), Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        undone = repair.unlink_report(
+            _repair(sight, wrong),
+            _told(caller, sight, sight.at, None),
+            report=report,
+            new_case=case.id,
+            case_number=number,
+            kind=body.kind,
+            district_code=body.district,
+        )
+        return [
+            (case, Stated(undone.reported, undone.reported_at)),
+            (wrong, Stated(undone.unlinked, sight.at)),
+        ]
+
+    return Order(case, caller, decide, others=(wrong,), number=number)
 
 
 def acknowledge(caller: Caller, case_id: UUID, body: bodies.Acknowledgement, happened_at: datetime) -> Order:
     """The crew confirms."""
     return _from_the_field(
-        caller, case_id, happened_at, lambda case, told: repair.acknowledge(case, told, crew=body.crew)
+        caller, case_id, body, happened_at, lambda case, told: repair.acknowledge(case, told, crew=body.crew)
     )
 
 
@@ -140,7 +161,11 @@ def arrive(caller: Caller, case_id: UUID, body: bodies.Arrival, happened_at: dat
     """The crew is on site."""
     evidence = _evidence(body.evidence) if body.evidence is not None else None
     return _from_the_field(
-        caller, case_id, happened_at, lambda case, told: repair.arrive(case, told, crew=body.crew, evidence=evidence)
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.arrive(case, told, crew=body.crew, evidence=evidence),
     )
 
 
@@ -153,19 +178,84 @@ def assess(caller: Caller, case_id: UUID, body: bodies.Assessment, happened_at: 
     return _from_the_field(
         caller,
         case_id,
+        body,
         happened_at,
         lambda case, told: repair.assess(case, told, severity=body.severity, reason=body.reason),
     )
 
 
-def complete(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
+def reassess(caller: Caller, case_id: UUID, body: bodies.Reassessment, happened_at: datetime) -> Order:
+    """Give the repair another class."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.reassess(
+            case,
+            told,
+            severity=body.severity,
+            reason=body.reason,
+            evidence_digest=body.evidence_digest,
+            approved_by=body.approved_by,
+        ),
+    )
+
+
+def log_work(caller: Caller, case_id: UUID, body: bodies.WorkLog, happened_at: datetime) -> Order:
+    """The crew is at work."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.log_work(case, told, note=body.note, crew=body.crew),
+    )
+
+
+def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> Order:
+    """One crew takes over from another."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.hand_over(case, told, from_crew=body.from_crew, to_crew=body.to_crew),
+    )
+
+
+def find_user_side(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
+    """The fault lies behind the meter."""
+    return _from_the_field(caller, case_id, body, happened_at, repair.find_user_side)
+
+
+def consent(caller: Caller, case_id: UUID, body: bodies.Consent, happened_at: datetime) -> Order:
+    """The user agreed to a paid service."""
+    digest = body.consent_digest
+    return _from_the_field(
+        caller, case_id, body, happened_at, lambda case, told: repair.consent(case, told, consent_digest=digest)
+    )
+
+
+def start_paid_service(caller: Caller, case_id: UUID, body: bodies.PaidService) -> Order:
+    """The crew begins the paid service."""
+    case = Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = _told(caller, sight, sight.at, None)
+        return [(case, Stated(repair.start_paid_service(_repair(sight, case), told, crew=body.crew), sight.at))]
+
+    return Order(case, caller, decide)
+
+
+def complete(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
     """The repair is done."""
-    return _from_the_field(caller, case_id, happened_at, repair.complete)
+    return _from_the_field(caller, case_id, body, happened_at, repair.complete)
 
 
-def restore_water(caller: Caller, case_id: UUID, happened_at: datetime) -> Order:
+def restore_water(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
     """Water flows again."""
-    return _from_the_field(caller, case_id, happened_at, repair.restore_water)
+    return _from_the_field(caller, case_id, body, happened_at, repair.restore_water)
 
 
 def close(caller: Caller, case_id: UUID) -> Order:
@@ -176,6 +266,7 @@ def close(caller: Caller, case_id: UUID) -> Order:
 def _from_the_field(
     caller: Caller,
     case_id: UUID,
+    body: bodies.FromTheField,
     happened_at: datetime,
     say: Callable[[repair.Repair | None, Told], Fact],
     *,
@@ -184,15 +275,15 @@ def _from_the_field(
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = _told(caller, sight, happened_at)
+        told = _told(caller, sight, happened_at, body.confirmed_by)
         return [(case, Stated(say(_repair(sight, case), told), happened_at))]
 
     return Order(case, caller, decide, subject=subject)
 
 
-def _told(caller: Caller, sight: Sight, happened_at: datetime) -> Told:
+def _told(caller: Caller, sight: Sight, happened_at: datetime, confirmed_by: str | None) -> Told:
     by = Person(caller.stamp.actor, caller.stamp.role)
-    return Told(happened_at, sight.at, caller.stamp.channel, sight.rules, by)
+    return Told(happened_at, sight.at, caller.stamp.channel, sight.rules, by, confirmed_by)
 
 
 def _instruction(caller: Caller, case_id: UUID, say: Callable[[repair.Repair | None], Fact]) -> Order:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
 
-from api import bodies, commands
+from api import bodies, commands, crew_commands
 from api.answers import COMMAND_ERRORS, Accepted
 from api.caller import CallerDep
 from api.commands import carry_out
 from api.edge import CaseId, ServiceDep
 from api.strict import StrictRoute
+from infra.rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
@@ -21,7 +24,9 @@ async def report_fault(
 ) -> Accepted:
     number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
     happened_at = body.happened_at or service.clock.now()
-    order = commands.report_fault(caller, body, number=number, happened_at=happened_at)
+    register = (await run_in_threadpool(service.load, MASS))[0]
+    tag = register.of(body.district, happened_at) if register is not None else None
+    order = commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag)
     return await carry_out(service, order, response, creates=True)
 
 
@@ -33,11 +38,36 @@ async def link_report(
     return await carry_out(service, order, response)
 
 
+@router.post("/{case_id}/reports/{report}/unlinking", status_code=201, summary="Undo a wrong link 拆单")
+async def unlink_report(
+    case_id: CaseId,
+    report: Annotated[int, Path(ge=1, le=100_000, description="the report's number in the incident")],
+    body: bodies.Unlinking,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    """Answers with the new case, whose clock starts when the report was made."""
+    number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
+    order = commands.unlink_report(caller, case_id, report, body, number=number)
+    return await carry_out(service, order, response, creates=True)
+
+
 @router.post("/{case_id}/dispatch", summary="Send a crew 派单")
 async def dispatch(
     case_id: CaseId, body: bodies.Dispatch, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    return await carry_out(service, commands.dispatch(caller, case_id, body), response)
+    return await crew_commands.looking(
+        service, case_id, response, lambda seen: crew_commands.dispatch(caller, case_id, body, seen)
+    )
+
+
+@router.post("/{case_id}/decline", summary="The crew says no 拒单")
+async def decline(
+    case_id: CaseId, body: bodies.Declined, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = crew_commands.decline(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
 
 
 @router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单")
@@ -64,19 +94,66 @@ async def assess(
     return await carry_out(service, order, response)
 
 
+@router.post("/{case_id}/reassessment", summary="Give the repair another class 重新定级")
+async def reassess(
+    case_id: CaseId, body: bodies.Reassessment, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.reassess(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录")
+async def log_work(
+    case_id: CaseId, body: bodies.WorkLog, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.log_work(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/hand-overs", summary="One crew takes over from another 交接班")
+async def hand_over(
+    case_id: CaseId, body: bodies.HandOver, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.hand_over(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/user-side", summary="The fault lies behind the meter 表后故障")
+async def find_user_side(
+    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.find_user_side(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/paid-service/consent", summary="The user agrees to a paid service 同意有偿服务")
+async def consent(
+    case_id: CaseId, body: bodies.Consent, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.consent(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/paid-service", summary="The paid service begins 有偿服务开始")
+async def start_paid_service(
+    case_id: CaseId, body: bodies.PaidService, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    return await carry_out(service, commands.start_paid_service(caller, case_id, body), response)
+
+
 @router.post("/{case_id}/completion", summary="The repair is done 修复完成")
 async def complete(
-    case_id: CaseId, body: bodies.When, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = commands.complete(caller, case_id, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+    order = commands.complete(caller, case_id, body, body.happened_at or service.clock.now())
+    return await crew_commands.freeing(service, order, response, "completed")
 
 
 @router.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore_water(
-    case_id: CaseId, body: bodies.When, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = commands.restore_water(caller, case_id, body.happened_at or service.clock.now())
+    order = commands.restore_water(caller, case_id, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 
 
@@ -84,4 +161,4 @@ async def restore_water(
 async def close(
     case_id: CaseId, body: bodies.Nothing, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    return await carry_out(service, commands.close(caller, case_id), response)
+    return await crew_commands.freeing(service, commands.close(caller, case_id), response, "closed")

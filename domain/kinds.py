@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from domain import applicants, calendar, consultations, fees, preservice, publishing, repair, squads, usage, works
+from domain import (
+    applicants,
+    calendar,
+    consultations,
+    crews,
+    fees,
+    mass,
+    outages,
+    preservice,
+    publishing,
+    repair,
+    squads,
+    usage,
+    works,
+)
 from domain.connection import automatic, case, promises
 from domain.connection import facts as connection
 from domain.facts import Recorded, Stated, registry
@@ -40,19 +54,22 @@ STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
 FEES = Kind("fees", "public", publishing.evolve_catalogues)
 SQUAD = Kind("squad", "crew", squads.evolve)
+CREW = Kind("crew", "crew", crews.evolve)
 SQUAD_DAY = Kind("squad-day", "crew", squads.evolve_day)
 APPLICANT = Kind("applicant", "office", applicants.evolve)
 CONSULTATION = Kind("consultation", "connection", consultations.evolve)
 PRESERVICE = Kind("preservice", "connection", preservice.evolve)
+OUTAGE = Kind("outage", "repair", outages.evolve)
+MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
 
 REGISTRY = registry(
     (
-        ("repair", repair.FACTS),
+        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS)),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
         ("usage", usage.FACTS),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
-        ("crew", squads.FACTS),
+        ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
     )
 )

@@ -18,6 +18,7 @@ from domain.refusals import Refusal
 
 Zone = Literal["urban", "other"]
 Severity = Literal["small", "medium", "major"]
+CompletionStart = Literal["report", "arrival", "assessment"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,25 @@ class SeverityClass:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingPolicy:
+    """When a consumption is out of the ordinary (用量异常).
+
+    ``compared_with``: how many earlier consumptions the median is of; fewer than ``compared_at_least`` say nothing.
+    ``dial_over_percent``: a dial is taken to have started anew where it stood within so much of its end and stands
+    within so much of its beginning; any other smaller reading is a falling one. ``still_gap_minutes``: readings that
+    lie further apart cannot show that water never stood still in between.
+    """
+
+    compared_with: int = 6
+    compared_at_least: int = 3
+    high_percent: int = 200
+    high_more_m3: int = 5
+    dial_over_percent: int = 10
+    never_still_hours: int = 24
+    still_gap_minutes: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
 
@@ -170,6 +190,19 @@ class StandardPublished:
     works_kinds: Mapping[str, str] = field(default_factory=dict)
     severity_classes: Mapping[Severity, SeverityClass] = field(default_factory=dict)
     calendar_warning_from: str = "11-15"
+    crew_skills: Mapping[str, str] = field(default_factory=dict)
+    decline_reasons: Mapping[str, str] = field(default_factory=dict)
+    mass_causes: Mapping[str, str] = field(default_factory=dict)
+    outage_notice_hours: int = 24
+    # Of repairs: a number that a standard does not have promises nothing.
+    completion_from: CompletionStart = "report"
+    assessment_minutes: int | None = None
+    reassessment_second_person_percent: int = 75
+    continuity_minutes: int | None = None
+    work_notes: Mapping[str, str] = field(default_factory=dict)
+    fault_families: Mapping[str, str] = field(default_factory=dict)
+    link_suggestion_minutes: int = 0
+    readings: ReadingPolicy = ReadingPolicy()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allowed_trips(self, channel: str) -> int | None:

@@ -23,13 +23,17 @@ NOBODY = Person("", "")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules."""
+    """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
+
+    ``confirmed_by``: the second person, where something is told later than the channel allows.
+    """
 
     happened_at: datetime
     at: datetime
     channel: str
     rules: Rules
     by: Person = NOBODY
+    confirmed_by: str | None = None
 
     @property
     def standard(self) -> Standard:

@@ -264,3 +264,18 @@ def run_billing(settings: Settings) -> None:
 
     with Beats(settings, "billing").beating(dict):
         billing.run(settings, stop_on_signals())
+
+
+def run_readings(settings: Settings) -> None:
+    """The processor of meter readings, until told to stop."""
+    from projections.readings import Processor
+
+    service = open_service(settings)
+    processor = Processor(settings, lambda: service.rules, service.clock)
+    try:
+        with Beats(settings, "readings").beating(
+            lambda: {"stored": processor.stored, "set_aside": processor.set_aside}
+        ):
+            processor.run(stop_on_signals())
+    finally:
+        service.close()

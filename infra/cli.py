@@ -146,7 +146,7 @@ def status(as_json: bool) -> None:
 @command
 def migrate() -> None:
     """Bring the database to this program's schema, create the topics, publish the shipped rules."""
-    from infra.bus import ensure_topics
+    from infra.bus import ensure_readings_topic, ensure_topics
     from infra.migrate import migrate as bring
     from infra.service import open_service
 
@@ -154,6 +154,7 @@ def migrate() -> None:
     for name in bring(settings.database_url) or ["nothing to do"]:
         say(f"migrate: {name}")
     cluster = ensure_topics(settings)
+    ensure_readings_topic(settings)
     say(f"migrate: {len(cluster.topics)} topics on cluster {cluster.id}")
     service = open_service(settings)
     standard = service.rules.in_force(service.clock.now())
@@ -458,6 +459,7 @@ _process("relay", "Publish the store to Kafka. Run two: one is active, the other
 _process("views", "A stream worker of the read models. Run as many as there are partitions.", "run_views")
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
 _process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
+_process("readings", "The processor of meter readings. A second one is a hot standby.", "run_readings")
 _process("api", "The HTTP API and the page.", "run_api")
 
 

@@ -29,6 +29,7 @@ NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
 
 STANDARDS = Stream(kinds.STANDARDS, uuid5(NAMESPACE, "standards"))
 FEES = Stream(kinds.FEES, uuid5(NAMESPACE, "fees"))
+MASS = Stream(kinds.MASS, uuid5(NAMESPACE, "mass-incidents"))
 SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
 
@@ -55,6 +56,11 @@ def squad_stream(squad: str) -> Stream:
 def squad_day_stream(squad: str, day: date) -> Stream:
     """The stream of a squad's visits on a civil day in China."""
     return Stream(kinds.SQUAD_DAY, uuid5(NAMESPACE, f"squad-day:{squad}:{day.isoformat()}"))
+
+
+def crew_stream(crew: str) -> Stream:
+    """The stream of a repair crew, by its code; writing it large or small does not make another crew."""
+    return Stream(kinds.CREW, uuid5(NAMESPACE, f"crew:{crew.lower()}"))
 
 
 def shipped_standard() -> StandardPublished:

@@ -82,12 +82,20 @@ def _dispatched(row: Case, data: dict[str, Any]) -> Case:
     return replace(_forward(row, "dispatched"), crew=data["crew"])
 
 
+def _without_crew(row: Case, data: dict[str, Any]) -> Case:
+    return replace(row, crew=None) if row.crew == data["crew"] else row
+
+
 def _assessed(row: Case, data: dict[str, Any]) -> Case:
     return replace(_forward(row, "assessed"), severity=data["severity"])
 
 
 def _linked(row: Case, data: dict[str, Any]) -> Case:
-    return replace(row, reports=max(row.reports, data["report"]))
+    return replace(row, reports=row.reports + 1)
+
+
+def _unlinked(row: Case, data: dict[str, Any]) -> Case:
+    return replace(row, reports=row.reports - 1)
 
 
 def _closed(row: Case, data: dict[str, Any]) -> Case:
@@ -131,10 +139,14 @@ def _step(stage: str) -> Step:
 
 STEPS: dict[str, Step] = {
     "ReportLinked": _linked,
+    "ReportUnlinked": _unlinked,
     "CrewDispatched": _dispatched,
+    "DispatchDeclined": _without_crew,
+    "CrewWithdrawn": _without_crew,
     "DispatchAcknowledged": _step("acknowledged"),
     "CrewArrived": _step("on_site"),
     "SeverityAssessed": _assessed,
+    "SeverityReassessed": _assessed,
     "RepairCompleted": _step("completed"),
     "WaterRestored": _step("restored"),
     "CaseClosed": _closed,

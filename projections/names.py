@@ -32,6 +32,8 @@ STAGES = {
 COMMITMENTS = {
     "repair.arrival": "到场",
     "repair.completion": "修复",
+    "repair.assessment": "定级",
+    "repair.continuity": "连续作业",
     "connection.water_on": "通水",
     "connection.notice": "一次性告知",
     "connection.papers": "容缺补件",

@@ -9,9 +9,20 @@ from projections.breaches import BREACHES
 from projections.cases import CASES
 from projections.charges import CHARGES
 from projections.connections import CONNECTIONS
+from projections.crews import CREWS
 from projections.model import Journal, Model
 from projections.visits import VISITS
 from projections.windows import WINDOWS
 from projections.works import WORKS
 
-VIEWS: tuple[Model[Any] | Journal[Any], ...] = (CASES, WINDOWS, BREACHES, CONNECTIONS, CHARGES, VISITS, AHEAD, WORKS)
+VIEWS: tuple[Model[Any] | Journal[Any], ...] = (
+    CASES,
+    WINDOWS,
+    BREACHES,
+    CONNECTIONS,
+    CHARGES,
+    VISITS,
+    AHEAD,
+    WORKS,
+    CREWS,
+)

@@ -3,6 +3,8 @@
 export const COMMITMENTS = {
   "repair.arrival": ["到场", "arrival"],
   "repair.completion": ["修复", "completion"],
+  "repair.assessment": ["定级", "assessment"],
+  "repair.continuity": ["连续作业", "continuous work"],
   "connection.water_on": ["通水", "water on"],
   "connection.notice": ["一次性告知", "one-time notice"],
   "connection.papers": ["容缺补件", "papers outstanding"],
@@ -21,6 +23,7 @@ export const STATES = {
 export const REASONS = {
   "met-in-time": ["实际按时兑现", "it was met in time after all"],
   "end-moved": ["时限已变更", "its end was moved"],
+  "no-longer-major": ["已改为非大修", "no major repair any longer"],
   "no-end-limit": ["大修不设终限，连续作业至通水", "major repair: no end limit"],
   "no-longer-owed": ["不再承诺", "no longer owed"],
   "notice-given": ["已一次性告知，待补正", "notice given, waiting for papers"],
@@ -49,7 +52,13 @@ export const CHANNELS = {
 };
 export const FACTS = {
   FaultReported: ["报修", "fault reported"], ReportLinked: ["并入报修", "further report"], CrewDispatched: ["派单", "crew sent"],
-  DispatchAcknowledged: ["接单", "acknowledged"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
+  DispatchAcknowledged: ["接单", "acknowledged"], DispatchDeclined: ["拒单", "declined"], OutagePlanned: ["计划停水", "outage planned"], EmergencyOutageBegan: ["突发停水", "emergency outage"],
+  OutageNoticeSent: ["停水通知", "outage notice sent"], OutageNoticeProven: ["通知送达", "notice proven"], OutageReported: ["报告主管部门", "authority told"],
+  OutageStarted: ["开始停水", "outage began"], OutageExtended: ["延长停水", "outage extended"], EmergencyWaterProvided: ["应急供水", "emergency water"],
+  OutageRestored: ["恢复供水", "outage over"], MassDeclared: ["宣布群发事件", "mass incident declared"], MassEnded: ["群发事件结束", "mass incident over"], CrewWithdrawn: ["调出班组", "crew taken away"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
+  UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
+  ReportUnlinked: ["拆分报修", "report unlinked"],
+  SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
   CaseRouted: ["分办", "routed"], OwnerReplaced: ["更换专办人员", "owner replaced"], ApplicantAppeared: ["申请人到场", "applicant appeared"],
   ApplicationWithdrawn: ["撤回申请", "withdrawn"], ApplicationRefused: ["不予受理", "refused"],
@@ -86,6 +95,8 @@ export const FLAGS = {
   backdated: ["迟报", "backdated"], "after-close": ["关单后", "after close"],
   "not-the-dispatched-crew": ["非派单班组", "not the dispatched crew"], "before-first-report": ["早于首次报修", "before first report"],
   repeated: ["重复", "repeated"], "no-evidence": ["无到场证据", "no evidence"], "outside-geofence": ["围栏外", "outside geofence"],
+  "backdated-after-lapse": ["超时后迟报", "backdated after a lapse"], "not-major": ["非大修", "not a major repair"],
+  unlinked: ["由并单拆分", "was a wrong link"],
   "before-arrival": ["未到场先报", "before arrival"],
 };
 export const STAGES = {

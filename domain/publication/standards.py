@@ -28,13 +28,22 @@ from domain.publication.documents import (
 from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
-from domain.standards import Promise, Rules, Rung, Severity, Standard, StandardPublished, Zone, require_known
+from domain.standards import (
+    Promise,
+    ReadingPolicy,
+    Rules,
+    Rung,
+    Severity,
+    Standard,
+    StandardPublished,
+    Zone,
+    require_known,
+)
 from domain.told import Told, require_power, require_second_person
 
 COMMITMENTS = frozenset(
     {
-        repair.ARRIVAL,
-        repair.COMPLETION,
+        *repair.COMMITMENTS,
         promises.WATER_ON,
         promises.NOTICE,
         promises.PAPERS,
@@ -158,7 +167,7 @@ def _charged_by(rules: Rules, document: Standard) -> Iterator[CataloguePublished
 
 
 def _require_tables(document: Standard) -> None:
-    """Refuses ``bad-code``, ``code-twice``, ``table-empty``, ``bad-day``."""
+    """Refuses ``bad-code``, ``code-twice``, ``table-empty``, ``unknown-fault-kind``, ``bad-day``."""
     for name in _TABLES:
         require_codes(name, list(getattr(document, name)))
     require_codes("steps", [step.code for step in document.steps])
@@ -171,6 +180,8 @@ def _require_tables(document: Standard) -> None:
                 next_step="fill the table",
                 next_step_zh="该项不得为空，请补充",
             )
+    for kind in document.fault_families:
+        require_known("unknown-fault-kind", kind, document.fault_kinds)
     try:
         date.fromisoformat(f"2000-{document.calendar_warning_from}")
     except ValueError:
@@ -210,6 +221,11 @@ _TABLES = (
     "consultation_topics",
     "preservices",
     "works_kinds",
+    "crew_skills",
+    "decline_reasons",
+    "mass_causes",
+    "work_notes",
+    "fault_families",
 )
 
 
@@ -317,7 +333,14 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "papers: longest_working_days", document.papers.longest_working_days, 1, MOST_DAYS
     yield "papers: bar_months", document.papers.bar_months, 0, 120
     yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
+    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90  # the least by 城市供水条例 §22
     yield "max_supply_points", document.max_supply_points, 1, 100_000
+    percent = document.reassessment_second_person_percent
+    yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
+    yield "reassessment_second_person_percent", percent, 0, 100
+    for name in ("assessment_minutes", "continuity_minutes"):
+        yield name, getattr(document, name) or 1, 1, MOST_MINUTES
+    yield from _reading_numbers(document.readings)
     for code, reason in document.pause_reasons.items():
         yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
     for code, minutes in (*document.arrival_minutes.items(), *document.notice_minutes.items()):
@@ -331,6 +354,16 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
         yield "meter_verification_years: a diameter of", dn_mm, widest + 1, 1_000_000
         yield "meter_verification_years: years of", years, 1, 50
         widest = dn_mm
+
+
+def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int]]:
+    yield "readings: compared_with", policy.compared_with, 1, 120
+    yield "readings: compared_at_least", policy.compared_at_least, 1, policy.compared_with
+    yield "readings: high_percent", policy.high_percent, 100, 10_000
+    yield "readings: high_more_m3", policy.high_more_m3, 0, 1_000_000
+    yield "readings: dial_over_percent", policy.dial_over_percent, 0, 50
+    yield "readings: never_still_hours", policy.never_still_hours, 1, 24 * 31
+    yield "readings: still_gap_minutes", policy.still_gap_minutes, 1, MOST_MINUTES
 
 
 # ---- ladders, powers, the calendar

@@ -25,13 +25,36 @@ START = datetime(2026, 9, 14, 0, 0, tzinfo=UTC)
 """Monday 2026-09-14, 08:00 in China: the week before a make-up working Sunday, two before the Mid-Autumn holiday."""
 URBAN = ("zhenxi", "donghe", "qianzhou", "jifeng", "shijiachong")
 OTHER = ("shuangtang", "aizhai", "majingao", "hexi", "danqing")
-CREWS = tuple(f"crew-{number:02d}" for number in range(1, 13))
+CREWS = tuple(f"crew-{number:02d}" for number in range(1, 31))
+MENDING = {"small": (70, 262), "medium": (180, 520), "major": (360, 1200)}
+"""Minutes from a report until a repair of that class is done: at the soonest, at the latest."""
+
+
+class Roster:
+    """Who is on which incident when: a crew is never on two at once, nor sent within half an hour of the one before."""
+
+    MARGIN = timedelta(minutes=30)
+
+    def __init__(self) -> None:
+        self._taken: dict[str, list[tuple[datetime, datetime]]] = {crew: [] for crew in CREWS}
+
+    def free(self, rng: random.Random, begin: datetime, end: datetime) -> str:
+        """Some crew that is free all that time; where there is none, one more."""
+        known = rng.sample(list(self._taken), len(self._taken))
+        one_more = f"crew-{len(known) + 1:02d}"
+        crew = next((crew for crew in known if self._is_free(crew, begin, end)), one_more)
+        self._taken.setdefault(crew, []).append((begin, end + self.MARGIN))
+        return crew
+
+    def _is_free(self, crew: str, begin: datetime, end: datetime) -> bool:
+        return all(until <= begin or end + self.MARGIN <= since for since, until in self._taken[crew])
 
 
 def plan(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
     """Every case of the demo, by the time of its first request."""
     rng = random.Random(seed)
-    repairs = [*_opening_scenes(rng, start), *_repairs(rng, start)]
+    roster = Roster()
+    repairs = [*_opening_scenes(rng, start, roster), *_repairs(rng, start, roster)]
     return _by_first_request([*repairs, *connections(seed, rules, start)])
 
 
@@ -63,15 +86,15 @@ def reports() -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def _opening_scenes(rng: random.Random, start: datetime) -> Iterator[Script]:
+def _opening_scenes(rng: random.Random, start: datetime, roster: Roster) -> Iterator[Script]:
     """The first two faults show, within a minute, what the system is for: a lapse that stands, one that falls away."""
     first, second = reports()[:2]
     at = start + timedelta(minutes=2)
-    yield _repair("opening-forgot", first, at, Scene(rng), arrival=(24, 52))
-    yield _repair("opening-late", second, at + timedelta(minutes=1), Scene(rng), arrival=(45, 46))
+    yield _repair("opening-forgot", first, at, Scene(rng), (24, 52), roster)
+    yield _repair("opening-late", second, at + timedelta(minutes=1), Scene(rng), (45, 46), roster)
 
 
-def _repairs(rng: random.Random, start: datetime) -> Iterator[Script]:
+def _repairs(rng: random.Random, start: datetime, roster: Roster) -> Iterator[Script]:
     """Each real report on a demo day of its own weekday, at its own time of day."""
     for report in reports()[2:]:
         reported = datetime.fromisoformat(report["reported"])
@@ -79,7 +102,8 @@ def _repairs(rng: random.Random, start: datetime) -> Iterator[Script]:
         days = reported.weekday() + 7 * rng.randrange(2)
         at = monday + timedelta(days=days, hours=reported.hour, minutes=reported.minute, seconds=reported.second)
         if at.astimezone(UTC) > start + timedelta(minutes=5):
-            yield _repair(f"{report['source']}-{report['id']}", report, at.astimezone(UTC), Scene(rng), _arrival(rng))
+            name = f"{report['source']}-{report['id']}"
+            yield _repair(name, report, at.astimezone(UTC), Scene(rng), _arrival(rng), roster)
 
 
 def _arrival(rng: random.Random) -> tuple[float, float]:
@@ -100,8 +124,19 @@ def severity_of(report: dict[str, str]) -> str:
     return "small" if size <= 50 else "medium" if size <= 150 else "major"
 
 
-def _repair(name: str, report: dict[str, str], at: datetime, scene: Scene, arrival: tuple[float, float]) -> Script:
-    rng, crew = scene.rng, scene.rng.choice(CREWS)
+def _repair(
+    name: str,
+    report: dict[str, str],
+    at: datetime,
+    scene: Scene,
+    arrival: tuple[float, float],
+    roster: Roster,
+) -> Script:
+    rng = scene.rng
+    there, said = (at + timedelta(minutes=minutes) for minutes in arrival)
+    assessed = said + scene.minutes(4, 20)
+    done = max(at + scene.minutes(*MENDING[severity_of(report)]), assessed + timedelta(minutes=10))
+    crew = roster.free(rng, at, done)
     channel = rng.choice(("hotline", "hotline", "hotline", "wechat", "website"))
     dispatcher, on_site = ("dispatcher-1", "dispatcher", "office"), (crew, "crew", "crew-phone")
     district = rng.choice(URBAN if rng.random() < 0.8 else OTHER)
@@ -115,23 +150,30 @@ def _repair(name: str, report: dict[str, str], at: datetime, scene: Scene, arriv
     if rng.random() < 0.9:
         seen = sent + scene.minutes(0.5, 3)
         scene.tell(seen, "/acknowledgement", {"crew": crew}, on_site)
-    there, said = (at + timedelta(minutes=minutes) for minutes in arrival)
     scene.tell(said, "/arrival", {"crew": crew, "evidence": _evidence(rng)}, on_site, there)
-    _mend(scene, report, at, said, on_site, dispatcher)
+    _mend(scene, report, assessed, done, on_site, dispatcher)
     return scene.script(name, "repairs")
 
 
-def _mend(scene: Scene, report: dict[str, str], at: datetime, arrived: datetime, on_site: Who, dispatcher: Who) -> None:
-    severity = severity_of(report)
-    assessed = arrived + scene.minutes(4, 20)
+def _mend(scene: Scene, report: dict[str, str], assessed: datetime, done: datetime, on_site: Who, office: Who) -> None:
     reason = f"dn-{report['asset_size_mm']}" if report["asset_size_mm"] else "size-not-published"
-    scene.tell(assessed, "/assessment", {"severity": severity, "reason": reason}, on_site)
-    spans = {"small": (70, 262), "medium": (180, 520), "major": (360, 1200)}
-    done = max(at + scene.minutes(*spans[severity]), assessed + timedelta(minutes=10))
+    scene.tell(assessed, "/assessment", {"severity": severity_of(report), "reason": reason}, on_site)
+    if severity_of(report) == "major":
+        _log_work(scene, assessed, done, on_site)
     scene.tell(done, "/completion", {}, on_site)
     flows = done + scene.minutes(1, 20)
     scene.tell(flows, "/restoration", {}, on_site)
-    scene.instruct(flows + scene.minutes(20, 60), "/closure", {}, dispatcher)
+    scene.instruct(flows + scene.minutes(20, 60), "/closure", {}, office)
+
+
+def _log_work(scene: Scene, assessed: datetime, done: datetime, on_site: Who) -> None:
+    """A major repair is logged every hour and a half or so; now and then a log is forgotten, and the gap shows."""
+    at = assessed + scene.minutes(70, 105)
+    while at < done:
+        if scene.rng.random() < 0.92:
+            note = scene.rng.choice(("excavating", "cutting", "fitting", "welding", "pressure-test"))
+            scene.tell(at, "/work-logs", {"note": note, "crew": on_site[0]}, on_site)
+        at += scene.minutes(70, 105)
 
 
 def _evidence(rng: random.Random) -> dict[str, Any]:

@@ -88,3 +88,18 @@ SELECT place.partition, (
     SELECT max(position) FROM views.breaches WHERE topic = %(topic)s AND partition = place.partition
 ) AS position
 FROM unnest(%(partitions)s::int[]) AS place (partition)
+
+-- name: free_crews
+SELECT crew, name_zh, skills, district, located_at
+FROM views.crews
+WHERE on_case IS NULL AND on_shift
+ORDER BY crew
+LIMIT 500
+
+-- name: incidents_to_link
+SELECT case_id, case_number, kind, stage, crew, opened_at, reports
+FROM views.cases
+WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(kinds)s::text[])
+  AND opened_at BETWEEN %(since)s AND %(until)s
+ORDER BY abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
+LIMIT 20

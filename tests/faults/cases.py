@@ -38,9 +38,10 @@ def _repair(it: Installation, client: httpx.Client, number: int) -> None:
     began = clock_of(it).now() - timedelta(hours=2)
     body = {"reporter": {"phone": "0743-8220000"}, "kind": "leak", "district": "qianzhou"}
     case = f"/repairs/{_post(client, '/repairs', body | {'happened_at': began.isoformat()})['case_id']}"
-    _post(client, f"{case}/dispatch", {"crew": "crew-1"})
+    crew = f"crew-{number}"  # its own: none is ever sent while it is elsewhere
+    _post(client, f"{case}/dispatch", {"crew": crew})
     there = began + timedelta(minutes=20 if number % 4 == 1 else 50)
-    _post(client, f"{case}/arrival", {"crew": "crew-1", "happened_at": there.isoformat()})
+    _post(client, f"{case}/arrival", {"crew": crew, "happened_at": there.isoformat()})
     _post(client, f"{case}/completion", {})
 
 

@@ -125,7 +125,7 @@ class Load:
     async def _repair(self, number: int, rng: random.Random) -> None:
         """On time, late, reported afterwards, or nobody comes; then mended, or left undone."""
         fate = rng.choices(("on time", "late", "told afterwards", "nobody"), (60, 15, 20, 5))[0]
-        crew, begun = f"crew-{rng.randrange(1, 13):02d}", self.clock.now()
+        crew, begun = f"crew-{number:05d}", self.clock.now()  # its own: none is ever sent while it is elsewhere
         say = _Teller(self, f"repair {number}", "repairs", crew)
         district = rng.choice(("qianzhou", "zhenxi", "donghe", "aizhai"))
         body = {"reporter": {"phone": "0743-8220000"}, "kind": "leak", "district": district}

@@ -204,8 +204,9 @@ RULES: Rules = shipped_rules()
 
 def test_every_part_was_killed_and_started_again(after: Aftermath) -> None:
     assert [recovery.part for recovery in after.recoveries] == list(KILLED)
-    assert set(KILLED) == set(PARTS)
-    assert {part: found["restarts"] >= 1 for part, found in after.parts.items()} == dict.fromkeys(PARTS, True)
+    # The readings' processor has a load and a test of its own: test_readings_killed.
+    assert {*KILLED, "readings"} == set(PARTS)
+    assert {part: after.parts[part]["restarts"] >= 1 for part in KILLED} == dict.fromkeys(KILLED, True)
     assert all(found["up"] for found in after.parts.values())
 
 
@@ -303,7 +304,7 @@ def test_lapses_of_every_sort_were_there_to_be_missed(after: Aftermath) -> None:
     watched = [
         row for row in after.events if isinstance(row["recorded"].fact, WindowLapsed) and row["event"].role == "system"
     ]
-    assert Counter(row["recorded"].fact.commitment for row in watched).keys() == {
+    assert {row["recorded"].fact.commitment for row in watched} >= {
         "repair.arrival",
         "repair.completion",
         "connection.water_on",

@@ -19,9 +19,10 @@ from tests.integration.relaying import expected, on_kafka, read_anew
 
 READERS = {
     "repair": {"cases", "windows", "due"},
-    "connection": {"cases", "windows", "connections", "charges", "visits", "ahead", "due", "billing"},
+    "connection": {"cases", "windows", "connections", "charges", "visits", "ahead", "due", "billing", "meters"},
     "breach": {"breaches"},
     "public": {"works"},
+    "crew": {"crews"},
 }
 """Who reads which topic; of the others there is no reader that could complain."""
 SECRET = "0743-8225225-nobody-may-read-this"

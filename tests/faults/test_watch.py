@@ -430,6 +430,7 @@ def test_a_fact_that_ends_a_limit_ends_the_asking(
     incident = Incident(service)
     clock.move(timedelta(minutes=10))
     incident.arrive()
+    incident.assess("small")
     incident.complete()
     index.feed()
     assert connection.execute("SELECT count(next_ask_at) AS n FROM watch.due").fetchone() == {"n": 0}

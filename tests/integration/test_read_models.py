@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -18,6 +18,7 @@ from infra.bus import Partition, Record
 from infra.clock import ManualClock
 from infra.reader import apply, lock_places, parse, save_places
 from infra.service import Service
+from infra.sql import sql
 from projections.shell import Stream
 from projections.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask
@@ -77,7 +78,7 @@ def test_applied_one_by_one_is_what_the_store_says(stream: _Stream, connection: 
     for record in records(stream.settings):
         stream.feed([record])
     assert disagreements(stream.settings, connection, MODELS) == []
-    assert [len(table) for table in tables(connection)] == [5, 10, 4, 2, 4, 0, 0, 0]
+    assert [len(table) for table in tables(connection)] == [5, 13, 4, 2, 4, 0, 0, 0, 0]
 
 
 def test_applied_in_one_batch_is_the_same(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
@@ -159,3 +160,23 @@ def test_a_meter_in_service_elsewhere_is_refused_across_cases(history: Service) 
     application = Application(history)
     with pytest.raises(Refusal, match="meter-already-in-service"):
         application.turn_on(1, "M-1")
+
+
+def test_the_incident_that_a_report_may_be_of_is_found_by_district_kind_and_time(
+    stream: _Stream, connection: psycopg.Connection[Any], history: Service
+) -> None:
+    stream.feed(records(stream.settings))
+    at = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
+
+    def found(**changes: Any) -> int:
+        wanted = {
+            "district": "qianzhou",
+            "kinds": ["leak", "burst"],
+            "at": at,
+            "since": at - timedelta(hours=4),
+            "until": at + timedelta(hours=4),
+        }
+        return len(connection.execute(sql("incidents_to_link"), wanted | changes).fetchall())
+
+    assert found() == 2, "the third one is closed"
+    assert found(district="zhenxi") == found(kinds=["meter"]) == found(since=at + timedelta(hours=1)) == 0

@@ -116,6 +116,7 @@ def told(
     channel: str = "crew-phone",
     role: str = "crew",
     actor: str = "",
+    confirmed_by: str | None = None,
 ) -> Told:
     """Somebody in that role says that it happened then; taken down ``at`` (default: when it happened)."""
-    return Told(happened_at, at or happened_at, channel, rules, Person(actor or f"{role}-1", role))
+    return Told(happened_at, at or happened_at, channel, rules, Person(actor or f"{role}-1", role), confirmed_by)

@@ -112,6 +112,18 @@ def test_three_squads_make_more_than_30_visits_and_never_two_at_once() -> None:
         assert all(end <= begin for (_, end), (begin, _) in pairwise(in_order))
 
 
+def test_no_crew_is_sent_while_it_is_on_another_incident() -> None:
+    taken: dict[str, list[tuple[datetime, datetime]]] = {}
+    for script in PLAN:
+        if script.kind == "repairs":
+            sent = next(r for r in script.requests if r.path == "/dispatch")
+            done = next(r for r in script.requests if r.path == "/completion")
+            taken.setdefault(sent.body["crew"], []).append((sent.at, done.at))
+    assert len(taken) > 12
+    for spans in taken.values():
+        assert all(done + timedelta(minutes=20) < sent for (_, done), (sent, _) in pairwise(sorted(spans)))
+
+
 def test_a_pause_is_approved_by_somebody_else_than_who_asked() -> None:
     decided = stories("/pauses")
     assert len(decided) == 3

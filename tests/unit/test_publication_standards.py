@@ -21,6 +21,7 @@ from domain.standards import (
     PapersPolicy,
     PauseReason,
     Promise,
+    ReadingPolicy,
     Rules,
     Rung,
     Standard,
@@ -277,6 +278,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     # numbers
     ({"connection_working_days": 0}, "out-of-range"),
     ({"pause_cap_working_days": -1}, "out-of-range"),
+    ({"outage_notice_hours": 23}, "out-of-range"),
+    ({"mass_causes": {"Frost": "冰冻"}}, "bad-code"),
     ({"pause_reasons": {"permit": PauseReason("许可", -1)}}, "out-of-range"),
     ({"papers": PapersPolicy("main-papers", "end", 0, 12)}, "out-of-range"),
     ({"papers": PapersPolicy("main-papers", "end", 5, -1)}, "out-of-range"),
@@ -292,6 +295,11 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"meter_verification_years": ((50, 4), (25, 6))}, "out-of-range"),
     ({"future_tolerance_seconds": -1}, "out-of-range"),
     ({"max_supply_points": 0}, "out-of-range"),
+    ({"readings": ReadingPolicy(compared_with=0)}, "out-of-range"),
+    ({"readings": ReadingPolicy(compared_with=2, compared_at_least=3)}, "out-of-range"),
+    ({"readings": ReadingPolicy(high_percent=99)}, "out-of-range"),
+    ({"readings": ReadingPolicy(dial_over_percent=51)}, "out-of-range"),
+    ({"readings": ReadingPolicy(never_still_hours=0)}, "out-of-range"),
     # ladders
     (rung(percent=0), "out-of-range"),
     (rung(percent=101), "out-of-range"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from domain import repair
 from domain.refusals import Refusal
+from domain.subjects import Subject
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, repairing, told
 
@@ -123,13 +125,50 @@ def test_an_arrival_outside_the_geofence_is_flagged() -> None:
     assert fact.flags == ("outside-geofence",)
 
 
-def test_a_fact_later_than_its_channels_allowed_lateness_is_flagged_backdated() -> None:
+def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagged_backdated() -> None:
     play = repairing(RULES)
     play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
-    late = told(RULES, minutes(10), at=minutes(10) + timedelta(hours=25))
-    assert "backdated" in repair.acknowledge(play.state, late, crew="crew-1").flags
+    at = minutes(10) + timedelta(hours=25)
+    for nobody_else in (None, "crew-1"):
+        with refused("second-person-needed"):
+            repair.acknowledge(
+                play.state, told(RULES, minutes(10), at=at, actor="crew-1", confirmed_by=nobody_else), crew="crew-1"
+            )
+    confirmed = told(RULES, minutes(10), at=at, actor="crew-1", confirmed_by="dispatcher-2")
+    fact = repair.acknowledge(play.state, confirmed, crew="crew-1")
+    assert (fact.flags, fact.confirmed_by) == (("backdated",), "dispatcher-2")
+
+
+def test_an_import_is_never_backdated() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
     imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import")
-    assert "backdated" not in repair.acknowledge(play.state, imported, crew="crew-1").flags
+    fact = repair.acknowledge(play.state, imported, crew="crew-1")
+    assert (fact.flags, fact.confirmed_by) == ((), None)
+
+
+def test_a_backdated_arrival_that_takes_a_lapse_off_is_flagged_for_auditors() -> None:
+    play = repairing(RULES)
+    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    late = timedelta(hours=25)
+    play.conclude(minutes(40))
+
+    def flags(minute: int) -> tuple[str, ...]:
+        confirmed = told(RULES, minutes(minute), at=minutes(minute) + late, confirmed_by="dispatcher-2")
+        return repair.arrive(play.state, confirmed, crew="crew-1", evidence=None).flags
+
+    assert flags(20) == ("backdated", "no-evidence", "backdated-after-lapse")
+    assert flags(45) == ("backdated", "no-evidence"), "it was late anyway: nothing was taken off"
+
+
+def test_a_report_that_comes_too_late_needs_a_second_person_too() -> None:
+    at = minutes(31)
+    values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou", "subject": SUBJECT}
+    with refused("second-person-needed"):
+        repair.report_fault(None, told(RULES, NINE, at=at, channel="hotline"), **values)
+    confirmed = told(RULES, NINE, at=at, channel="hotline", confirmed_by="dispatcher-2")
+    fact = repair.report_fault(None, confirmed, **values)
+    assert (fact.flags, fact.confirmed_by) == (("backdated",), "dispatcher-2")
 
 
 def test_a_fact_after_the_close_is_taken_and_flagged() -> None:
@@ -139,6 +178,58 @@ def test_a_fact_after_the_close_is_taken_and_flagged() -> None:
     assert "after-close" in repair.arrive(play.state, told(RULES, minutes(70)), crew="c", evidence=None).flags
 
 
+def linked() -> Play:
+    """Reported at nine, and again five and ten minutes later."""
+    play = repairing(RULES)
+    for minute in (5, 10):
+        play.say(repair.link_report(play.state, told(RULES, minutes(minute)), subject=OTHER), minutes(minute))
+    return play
+
+
+def unlink(play: Play, report: int, *, role: str = "dispatcher", **changes: Any) -> repair.Unlinked:
+    values: dict[str, Any] = {"new_case": UUID(int=2), "case_number": "BX-2", "kind": None, "district_code": None}
+    return repair.unlink_report(play.state, told(RULES, minutes(60), role=role), report=report, **(values | changes))
+
+
+def test_a_wrong_link_becomes_a_case_of_its_own_from_its_own_time() -> None:
+    undone = unlink(linked(), 2, district_code="aizhai")
+    assert undone.unlinked == repair.ReportUnlinked(2, UUID(int=2))
+    assert (undone.reported.subject, undone.reported.zone, undone.reported.kind) == (OTHER, "other", "leak")
+    assert (undone.reported.flags, undone.reported_at) == (("unlinked",), minutes(5))
+
+
+def test_verdicts_follow_a_link_and_its_undoing() -> None:
+    play = repairing(RULES)
+    play.say(repair.CrewArrived("crew-1", None), minutes(25))
+    play.say(repair.ReportLinked(2, SUBJECT), minutes(-10), at=minutes(26))
+    assert play.windows(minutes(30))[repair.ARRIVAL].lapses == (minutes(20),)
+    play.say(repair.ReportUnlinked(2, UUID(int=2)), minutes(40))
+    assert play.windows(minutes(41))[repair.ARRIVAL].lapses == ()
+    assert play.state.ledger[repair.ARRIVAL].due_at == minutes(30)
+
+
+def test_a_number_of_a_report_is_never_given_twice_nor_unlinked_twice() -> None:
+    play = linked()
+    play.say(unlink(play, 3).unlinked, minutes(60))
+    assert repair.link_report(play.state, told(RULES, minutes(61)), subject=SUBJECT).report == 4
+    with refused("no-such-report"):
+        unlink(play, 3)
+    with refused("no-such-report"):
+        unlink(play, 9)
+
+
+def test_the_first_report_stays_and_only_who_may_undoes_a_link() -> None:
+    with refused("first-report"):
+        unlink(linked(), 1)
+    with refused("wrong-role"):
+        unlink(linked(), 2, role="public")
+    with refused("unknown-district"):
+        unlink(linked(), 2, district_code="beijing")
+    with refused("unknown-fault-kind"):
+        unlink(linked(), 2, kind="flood")
+
+
+OTHER = Subject(UUID(int=8), 1)
 FIELD: dict[str, Callable[..., Any]] = {
     "acknowledge": lambda case, t: repair.acknowledge(case, t, crew="crew-1"),
     "arrive": lambda case, t: repair.arrive(case, t, crew="crew-1", evidence=None),

@@ -1,0 +1,61 @@
+"""Which open incident a new report may be of. It is a suggestion: a person decides, and may undo it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from api.answers import QUERY_ERRORS
+from api.bodies import Instant
+from api.edge import ServiceDep
+from api.strict import StrictRoute
+from domain import repair
+from domain.standards import district as district_of
+from infra.sql import sql
+
+router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=QUERY_ERRORS)
+
+
+class Linkable(BaseModel):
+    """An open incident of the same district whose kind of fault may be the same burst."""
+
+    case_id: UUID
+    case_number: str
+    kind: str
+    stage: str
+    crew: str | None
+    opened_at: datetime
+    reports: int
+
+
+class Linkables(BaseModel):
+    """Open incidents, the nearest in time first."""
+
+    incidents: list[Linkable]
+
+
+@router.get("/suggestions", summary="Incidents that a report may belong to 并单建议")
+def suggestions(
+    service: ServiceDep,
+    kind: Annotated[str, Query(max_length=64, description="what is reported")],
+    district: Annotated[str, Query(max_length=64, description="where it is")],
+    at: Annotated[Instant | None, Query(description="when it was reported; left out: now")] = None,
+) -> Linkables:
+    now = service.clock.now()
+    standard = service.rules.in_force(now)
+    district_of(standard, district)
+    reported_at, apart = at or now, timedelta(minutes=standard.link_suggestion_minutes)
+    wanted = {
+        "district": district,
+        "kinds": list(repair.kinds_that_may_be_one(standard, kind)),
+        "at": reported_at,
+        "since": reported_at - apart,
+        "until": reported_at + apart,
+    }
+    with service.connection() as connection:
+        rows = connection.execute(sql("incidents_to_link"), wanted).fetchall()
+    return Linkables(incidents=[Linkable(**row) for row in rows])

@@ -1,0 +1,258 @@
+"""Outages 停水: planned with approval and notice, or in an emergency; told, extended, over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, StrictInt
+from starlette.concurrency import run_in_threadpool
+
+from api.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
+from api.bodies import Body, Code, Digest, HappenedAt, Instant, Nothing, When
+from api.caller import Caller, CallerDep
+from api.commands import Order, carry_out, new_case
+from api.edge import CaseId, ServiceDep
+from api.public_bodies import DocumentNumber
+from api.strict import StrictRoute
+from domain import kinds, outages, repair
+from domain.facts import Stated
+from domain.mass import Register
+from domain.outages import Outage, OutageFact
+from domain.refusals import Refusal
+from domain.told import Told
+from infra.publication import told_at
+from infra.rules import MASS
+from infra.store.commands import Said, Sight, Stream
+
+router = APIRouter(tags=["outages 停水"])
+_telling = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
+
+OUTAGE_NUMBERS = "TS"
+"""停水"""
+Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
+Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
+Say = Callable[[Outage | None, Told], OutageFact]
+
+
+class Planned(Body):
+    """A planned outage, with the number of the authority's approval."""
+
+    districts: Districts
+    affected_users: Users
+    begin: Instant
+    end: Instant
+    approval: DocumentNumber | None = None
+
+
+class Emergency(Body):
+    """Water is off because of an incident."""
+
+    incident: UUID
+    districts: Districts
+    affected_users: Users
+    happened_at: HappenedAt = None
+
+
+class Notice(Body):
+    """How the users were told, and the digest of what was sent."""
+
+    way: Code
+    digest: Digest
+    happened_at: HappenedAt = None
+
+
+class Proof(Body):
+    """Which notice arrived, from 1, and the digest of the proof."""
+
+    notice: Annotated[StrictInt, Field(ge=1, le=10_000)]
+    digest: Digest
+    happened_at: HappenedAt = None
+
+
+class Report(Body):
+    """The document in which the authority was told."""
+
+    document: DocumentNumber
+    happened_at: HappenedAt = None
+
+
+class Extension(Body):
+    """Until when it will take."""
+
+    end: Instant
+
+
+class Water(Body):
+    """Emergency water: at which point, by its code, and how much."""
+
+    point: Annotated[Code, Field(examples=["renmin-square"])]
+    litres: Annotated[StrictInt, Field(ge=1, le=outages.MOST_LITRES)]
+    happened_at: HappenedAt = None
+
+
+class OutageView(BaseModel):
+    """An outage as it stands; ``incident`` None: planned. ``noticed``: when each notice was sent, from number 1."""
+
+    case_id: UUID
+    case_number: str
+    districts: list[str]
+    affected_users: int
+    incident: UUID | None
+    end: datetime | None
+    noticed: list[datetime]
+    proven: list[int]
+    reported: bool
+    started_at: datetime | None
+    restored_at: datetime | None
+    water_litres: int
+
+
+@_asking.get("/{case_id}", summary="How the outage stands")
+def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
+    outage: Outage | None = service.load(_outage(case_id))[0]
+    if outage is None:
+        raise Refusal(
+            "no-such-case",
+            found="no outage with this id",
+            needed="the id of an outage",
+            next_step="look the outage up where it was planned or recorded",
+            next_step_zh="没有该停水，请核对编号",
+        )
+    return OutageView(
+        case_id=case_id,
+        case_number=outage.number,
+        districts=list(outage.districts),
+        affected_users=outage.affected_users,
+        incident=outage.incident,
+        end=outage.end,
+        noticed=list(outage.noticed),
+        proven=sorted(outage.proven),
+        reported=outage.reported,
+        started_at=outage.started_at,
+        restored_at=outage.restored_at,
+        water_litres=outage.water_litres,
+    )
+
+
+@_telling.post("/planned", status_code=201, summary="Plan an outage 计划停水")
+async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    case = new_case(kinds.OUTAGE, caller)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        register: Register | None = sight.of(MASS)
+        fact = outages.plan(
+            sight.of(case),
+            told_at(sight, caller.stamp, sight.at),
+            number=number,
+            districts=body.districts,
+            affected_users=body.affected_users,
+            begin=body.begin,
+            end=body.end,
+            approval=body.approval,
+            mass=register,
+        )
+        return [(case, Stated(fact, sight.at))]
+
+    return await carry_out(service, Order(case, caller, decide, others=(MASS,), number=number), response)
+
+
+@_telling.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
+async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    case, incident = new_case(kinds.OUTAGE, caller), Stream(kinds.REPAIR, body.incident)
+    happened_at = body.happened_at or service.clock.now()
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        if sight.of(incident) is None:
+            raise repair.no_such_case()
+        fact = outages.begin_emergency(
+            sight.of(case),
+            told_at(sight, caller.stamp, happened_at),
+            number=number,
+            incident=body.incident,
+            districts=body.districts,
+            affected_users=body.affected_users,
+        )
+        return [(case, Stated(fact, happened_at))]
+
+    return await carry_out(service, Order(case, caller, decide, others=(incident,), number=number), response)
+
+
+@_telling.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
+async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    return await carry_out(service, _order(case_id, caller, None, outages.start), response)
+
+
+@_telling.post("/{case_id}/notices", summary="The users were told 停水通知")
+async def send_notice(
+    case_id: CaseId, body: Notice, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.send_notice(outage, told, way=body.way, digest=body.digest)
+
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+
+
+@_telling.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
+async def prove_notice(
+    case_id: CaseId, body: Proof, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.prove_notice(outage, told, notice=body.notice, digest=body.digest)
+
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+
+
+@_telling.post("/{case_id}/report", summary="The authority was told 报告主管部门")
+async def report(case_id: CaseId, body: Report, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.report(outage, told, document=body.document)
+
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+
+
+@_telling.post("/{case_id}/extension", summary="It takes longer 延长停水")
+async def extend(
+    case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = _order(case_id, caller, None, lambda outage, told: outages.extend(outage, told, end=body.end))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
+async def provide_water(
+    case_id: CaseId, body: Water, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.provide_water(outage, told, point=body.point, litres=body.litres)
+
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+
+
+@_telling.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+async def restore(case_id: CaseId, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    return await carry_out(service, _order(case_id, caller, body.happened_at, outages.restore), response)
+
+
+def _outage(case_id: UUID) -> Stream:
+    return Stream(kinds.OUTAGE, case_id)
+
+
+def _order(case_id: UUID, caller: Caller, happened_at: datetime | None, say: Say) -> Order:
+    case = _outage(case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = told_at(sight, caller.stamp, happened_at or sight.at)
+        return [(case, Stated(say(sight.of(case), told), told.happened_at))]
+
+    return Order(case, caller, decide)
+
+
+router.include_router(_telling)
+router.include_router(_asking)

@@ -1,0 +1,94 @@
+"""The repair case 报修: one incident, from its first report to water and a closed file.
+
+Facts from the field (reports, acknowledgement, arrival, assessment, work, completion, restoration) are never refused
+for their order; what is odd about them is flagged. Instructions (dispatch, reassess, close) may be refused.
+"""
+
+from domain.repair.case import Moment, Repair, Report, evolve
+from domain.repair.checks import no_such_case
+from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
+from domain.repair.facts import (
+    FACTS,
+    ArrivalEvidence,
+    CaseClosed,
+    CrewArrived,
+    CrewDispatched,
+    CrewWithdrawn,
+    DispatchAcknowledged,
+    DispatchDeclined,
+    FaultReported,
+    FieldFact,
+    PaidServiceConsented,
+    PaidServiceStarted,
+    RepairCompleted,
+    RepairFact,
+    ReportLinked,
+    ReportUnlinked,
+    SeverityAssessed,
+    SeverityReassessed,
+    ShiftHandedOver,
+    UserSideFound,
+    WaterRestored,
+    WorkLogged,
+)
+from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water
+from domain.repair.promises import ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
+from domain.repair.reports import Unlinked, kinds_that_may_be_one, link_report, report_fault, unlink_report
+from domain.repair.severity import assess, reassess
+from domain.repair.user_side import consent, find_user_side, start_paid_service
+
+__all__ = [
+    "ARRIVAL",
+    "ASSESSMENT",
+    "COMMITMENTS",
+    "COMPLETION",
+    "CONTINUITY",
+    "FACTS",
+    "ArrivalEvidence",
+    "CaseClosed",
+    "CrewArrived",
+    "CrewDispatched",
+    "CrewWithdrawn",
+    "DispatchAcknowledged",
+    "DispatchDeclined",
+    "FaultReported",
+    "FieldFact",
+    "Moment",
+    "PaidServiceConsented",
+    "PaidServiceStarted",
+    "Repair",
+    "RepairCompleted",
+    "RepairFact",
+    "Report",
+    "ReportLinked",
+    "ReportUnlinked",
+    "SeverityAssessed",
+    "SeverityReassessed",
+    "ShiftHandedOver",
+    "Unlinked",
+    "UserSideFound",
+    "WaterRestored",
+    "WorkLogged",
+    "acknowledge",
+    "arrive",
+    "assess",
+    "close",
+    "complete",
+    "consent",
+    "decline",
+    "dispatch",
+    "evolve",
+    "find_user_side",
+    "hand_over",
+    "kinds_that_may_be_one",
+    "link_report",
+    "log_work",
+    "no_such_case",
+    "obligations",
+    "reassess",
+    "report_fault",
+    "restore_water",
+    "start_paid_service",
+    "unlink_report",
+    "withdraw",
+]

@@ -1,0 +1,118 @@
+"""What every decision about an incident looks at first, and what is odd about a fact from the field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from domain.facts import Recorded
+from domain.refusals import Refusal
+from domain.repair.case import Moment, Repair, evolve
+from domain.repair.facts import FieldFact
+from domain.repair.promises import obligations
+from domain.standards import Rules, require_not_future
+from domain.told import Told
+from domain.windows import judge
+
+F = TypeVar("F", bound=FieldFact)
+BACKDATED = "backdated"
+BACKDATED_AFTER_LAPSE = "backdated-after-lapse"
+
+
+def existing(case: Repair | None) -> Repair:
+    if case is None:
+        raise no_such_case()
+    return case
+
+
+def no_such_case() -> Refusal:
+    return Refusal(
+        "no-such-case",
+        found="no repair case with this id",
+        needed="the id of a reported incident",
+        next_step="look the case up by its number",
+        next_step_zh="请按工单号查询",
+    )
+
+
+def known_to(case: Repair | None, told: Told) -> Repair:
+    """The incident that something is told of. Refuses ``no-such-case``, ``future-time``, ``second-person-needed``."""
+    known = existing(case)
+    require_credible(told)
+    return known
+
+
+def require_credible(told: Told) -> None:
+    """Refuses ``future-time``, and ``second-person-needed`` for what is told later than the channel allows without
+    another person who confirms it. Imports have no limit."""
+    require_not_future(told.standard, told.happened_at, told.at)
+    if told.is_late:
+        require_other_person(told, told.confirmed_by, "a fact told later than its channel allows", "confirmed_by")
+
+
+def require_other_person(told: Told, other: str | None, what: str, named_in: str) -> None:
+    """Refuse ``second-person-needed`` where nobody, or the same person, stands behind it (our decision: four eyes)."""
+    if other is None or other == told.by.actor:
+        raise Refusal(
+            "second-person-needed",
+            found=f"{what}, by {told.by.actor} alone",
+            needed=f"another person in {named_in}",
+            next_step=f"have somebody else look at it and name them in {named_in}",
+            next_step_zh="须由第二人核实，并在请求中注明其工号",
+        )
+
+
+def require_open(case: Repair) -> None:
+    """Refuses ``case-closed``."""
+    if case.closed:
+        raise Refusal(
+            "case-closed",
+            found=f"repair {case.number} is closed",
+            needed="an open case",
+            next_step="report a new fault",
+            next_step_zh="工单已关闭，请另行报修",
+        )
+
+
+# ---- flags
+
+
+def late(told: Told) -> tuple[str, ...]:
+    return (BACKDATED,) if told.is_late else ()
+
+
+def field_flags(case: Repair, told: Told, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
+    """What is odd about a fact; ``before``: the facts of its sort that are on record."""
+    flags = late(told) + (("after-close",) if case.closed else ())
+    if crew is not None and crew != case.crew:
+        flags += ("not-the-dispatched-crew",)
+    if told.happened_at < min(case.reports).at:
+        flags += ("before-first-report",)
+    if before:
+        flags += ("repeated",)
+    return flags
+
+
+def from_the_field(case: Repair, told: Told, fact: F) -> F:
+    """The fact with who confirmed it, and flagged where it is backdated and takes a lapse off: auditors look there."""
+    if not told.is_late:
+        return fact
+    flags = fact.flags
+    after = evolve(case, Recorded(fact, _UNRECORDED, 0, told.happened_at))
+    if _lapses(case, told.rules, told.at) - _lapses(after, told.rules, told.at):
+        flags += (BACKDATED_AFTER_LAPSE,)
+    return replace(fact, flags=flags, confirmed_by=told.confirmed_by)
+
+
+# Sorts last among events of one instant; it never gets into a stream.
+_UNRECORDED = UUID(int=2**128 - 1)
+
+
+def _lapses(case: Repair | None, rules: Rules, at: datetime) -> set[tuple[str, datetime]]:
+    return {
+        (obligation.commitment, lapse)
+        for obligation in obligations(case, rules)
+        for lapse in judge(obligation, at).lapses
+    }

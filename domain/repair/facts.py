@@ -1,0 +1,231 @@
+"""The facts of a repair case. Facts from the field carry flags: what is odd about them is said, never refused.
+
+``confirmed_by``: the second person, where a fact was told later than its channel allows (our decision: four eyes).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.standards import Severity, Zone
+from domain.subjects import Subject
+from domain.windows import FACTS as WINDOW_FACTS
+from domain.windows import WindowFact
+
+
+@dataclass(frozen=True, slots=True)
+class FaultReported:
+    """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
+
+    ``mass``: the code of the mass incident that it belongs to.
+    """
+
+    case_number: str
+    kind: str
+    district: str
+    zone: Zone
+    subject: Subject
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+    mass: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLinked:
+    """A further report of the same incident, number ``report`` (≥ 2); an earlier one starts the clock earlier."""
+
+    report: int
+    subject: Subject
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportUnlinked:
+    """Report number ``report`` is of another fault after all: the case ``new_case`` begins with it, at its own time."""
+
+    report: int
+    new_case: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CrewDispatched:
+    """The dispatcher sent a crew."""
+
+    crew: str
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchAcknowledged:
+    """The crew confirmed that it is on its way."""
+
+    crew: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchDeclined:
+    """The crew that was sent said no. ``reason``: a code of the standard."""
+
+    crew: str
+    reason: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CrewWithdrawn:
+    """The dispatcher took the crew away for another incident."""
+
+    crew: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalEvidence:
+    """What proves an arrival. A fix inside the geofence or not, never coordinates; lengths in metres."""
+
+    inside_geofence: bool
+    distance_m: int
+    accuracy_m: int
+    photo_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class CrewArrived:
+    """A crew is on site."""
+
+    crew: str
+    evidence: ArrivalEvidence | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityAssessed:
+    """The repair's class as assessed on site: small 小修, medium 中修 or major 大修."""
+
+    severity: Severity
+    reason: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityReassessed:
+    """The repair got another class on site, for a reason and on evidence (digest of a photo or a form).
+
+    ``approved_by``: the second person; None where so little of the window had run that nobody else was needed.
+    """
+
+    severity: Severity
+    reason: str
+    evidence_digest: str
+    approved_by: str | None = None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkLogged:
+    """The crew is at work on a major repair; ``note`` is a code of the standard."""
+
+    note: str
+    crew: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftHandedOver:
+    """One crew handed the work over to another on site; counts as a log of the work."""
+
+    from_crew: str
+    to_crew: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserSideFound:
+    """The fault lies behind the meter, on the user's own pipe."""
+
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidServiceConsented:
+    """The user agreed in writing to a paid service on the own pipe; ``consent_digest`` is of that paper."""
+
+    consent_digest: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidServiceStarted:
+    """The crew began the paid service behind the meter."""
+
+    crew: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepairCompleted:
+    """The repair is done; meets the completion promise."""
+
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WaterRestored:
+    """Water flows again for everybody that the incident cut off."""
+
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaseClosed:
+    """The dispatcher closed the file."""
+
+
+FieldFact = (
+    FaultReported
+    | ReportLinked
+    | DispatchAcknowledged
+    | DispatchDeclined
+    | CrewArrived
+    | SeverityAssessed
+    | SeverityReassessed
+    | WorkLogged
+    | ShiftHandedOver
+    | UserSideFound
+    | PaidServiceConsented
+    | RepairCompleted
+    | WaterRestored
+)
+RepairFact = FieldFact | ReportUnlinked | PaidServiceStarted | CrewDispatched | CrewWithdrawn | CaseClosed | WindowFact
+FACTS: tuple[type, ...] = (
+    FaultReported,
+    ReportLinked,
+    ReportUnlinked,
+    CrewDispatched,
+    DispatchAcknowledged,
+    CrewArrived,
+    SeverityAssessed,
+    SeverityReassessed,
+    WorkLogged,
+    ShiftHandedOver,
+    UserSideFound,
+    PaidServiceConsented,
+    PaidServiceStarted,
+    RepairCompleted,
+    WaterRestored,
+    CaseClosed,
+    DispatchDeclined,
+    CrewWithdrawn,
+    *WINDOW_FACTS,
+)

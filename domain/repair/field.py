@@ -1,0 +1,94 @@
+"""What crews tell from the field: arrival, work on a major repair, completion, water; and the close of the file."""
+
+from __future__ import annotations
+
+from domain.refusals import Refusal
+from domain.repair.case import Repair
+from domain.repair.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repair.facts import (
+    ArrivalEvidence,
+    CaseClosed,
+    CrewArrived,
+    RepairCompleted,
+    ShiftHandedOver,
+    WaterRestored,
+    WorkLogged,
+)
+from domain.standards import require_known
+from domain.told import Told
+
+
+def arrive(case: Repair | None, told: Told, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
+    """The crew is on site; without evidence, or from outside the geofence, it counts and is flagged."""
+    known = known_to(case, told)
+    flags = field_flags(known, told, crew=crew, before=known.arrived)
+    if evidence is None:
+        flags += ("no-evidence",)
+    elif not evidence.inside_geofence:
+        flags += ("outside-geofence",)
+    return from_the_field(known, told, CrewArrived(crew, evidence, flags))
+
+
+def log_work(case: Repair | None, told: Told, *, note: str, crew: str) -> WorkLogged:
+    """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
+    known = known_to(case, told)
+    require_known("unknown-work-note", note, told.standard.work_notes)
+    flags = field_flags(known, told, crew=crew, before=()) + _not_needed(known)
+    return from_the_field(known, told, WorkLogged(note, crew, flags))
+
+
+def hand_over(case: Repair | None, told: Told, *, from_crew: str, to_crew: str) -> ShiftHandedOver:
+    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``."""
+    known = known_to(case, told)
+    if from_crew == to_crew:
+        raise Refusal(
+            "same-crew",
+            found=f"{from_crew} to itself",
+            needed="two crews",
+            next_step="name the crew that takes over",
+            next_step_zh="交接班须为两个不同班组",
+        )
+    flags = field_flags(known, told, crew=None, before=()) + _not_needed(known)
+    return from_the_field(known, told, ShiftHandedOver(from_crew, to_crew, flags))
+
+
+def _not_needed(case: Repair) -> tuple[str, ...]:
+    return () if case.severity == "major" else ("not-major",)
+
+
+def complete(case: Repair | None, told: Told) -> RepairCompleted:
+    """The repair is done."""
+    known = known_to(case, told)
+    flags = field_flags(known, told, crew=None, before=known.completed)
+    if not known.arrived:
+        flags += ("before-arrival",)
+    return from_the_field(known, told, RepairCompleted(flags))
+
+
+def restore_water(case: Repair | None, told: Told) -> WaterRestored:
+    """Water flows again."""
+    known = known_to(case, told)
+    return from_the_field(known, told, WaterRestored(field_flags(known, told, crew=None, before=known.restored)))
+
+
+def close(case: Repair | None) -> CaseClosed:
+    """Close the file. Refuses while the repair is open, and for a major repair until water is restored."""
+    known = existing(case)
+    require_open(known)
+    if not known.completed:
+        raise Refusal(
+            "repair-not-completed",
+            found=f"repair {known.number} without completion",
+            needed="a completed repair",
+            next_step="record the completion first",
+            next_step_zh="请先登记修复完成",
+        )
+    if known.severity == "major" and not known.restored:
+        raise Refusal(
+            "water-not-restored",
+            found=f"major repair {known.number} without restored water",
+            needed="water restored",
+            next_step="record that water flows again first",
+            next_step_zh="大修须先登记恢复供水",
+        )
+    return CaseClosed()

@@ -1,0 +1,182 @@
+"""The promises of an incident, from its facts as they happened.
+
+Sources: arrival and completion are published promises, counted from the first report (our strict reading; a standard
+may select a later start for the completion). A major repair has no end limit but is continuous work until water flows,
+as published; that it is logged every so often, and that an assessment is due, is our decision, so that no incident
+escapes its limit by never being classed. The numbers are the standard's in force at the first report; a number that a
+standard does not have promises nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from domain.repair.case import Moment, Repair
+from domain.standards import Rules, Severity, Standard
+from domain.windows import Obligation, RungAt, Term
+
+ARRIVAL = "repair.arrival"
+COMPLETION = "repair.completion"
+ASSESSMENT = "repair.assessment"
+CONTINUITY = "repair.continuity"
+COMMITMENTS = (ARRIVAL, COMPLETION, ASSESSMENT, CONTINUITY)
+
+
+def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
+    """Everything that the incident promises so far."""
+    if case is None:
+        return ()
+    standard = standard_of(case, rules)
+    found = (
+        _arrival(case, standard),
+        _completion(case, standard),
+        _assessment(case, standard),
+        _continuity(case, standard),
+    )
+    return tuple(obligation for obligation in found if obligation is not None)
+
+
+def standard_of(case: Repair, rules: Rules) -> Standard:
+    """The standard that governs the incident: the one in force at its first report."""
+    return rules.in_force(min(case.reports).at)
+
+
+def _arrival(case: Repair, standard: Standard) -> Obligation:
+    first = min(case.reports)
+    due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
+    rungs = _rungs(standard, ARRIVAL, first.at, due_at, min(case.acknowledged, default=None))
+    return _obligation(
+        ARRIVAL, standard, first.at, (Term(first.at, due_at, (first.by,)),), min(case.arrived, default=None), rungs
+    )
+
+
+# ---- completion
+
+
+def start_of_completion(case: Repair, standard: Standard) -> Moment:
+    """Where the completion window starts: at the first report, or at the arrival or the assessment where the standard
+    says so and there is one; until then at the first report, so that an incident without one has a limit too."""
+    chosen = {
+        "report": case.reports,
+        "arrival": case.arrived,
+        "assessment": tuple(moment for moment, _ in case.assessed),
+    }[standard.completion_from]
+    first = min(case.reports)
+    return max(first, min(chosen, default=first))
+
+
+def _completion(case: Repair, standard: Standard) -> Obligation:
+    first = min(case.reports)
+    terms = tuple(_completion_terms(case, standard))
+    due_at = terms[-1].due_at
+    rungs = _rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at, None) if due_at else ()
+    return _obligation(COMPLETION, standard, first.at, terms, min(case.completed, default=None), rungs)
+
+
+def _completion_terms(case: Repair, standard: Standard) -> Iterator[Term]:
+    """From the first report on; a later start and every class begin a term. A term that had run out stays lapsed."""
+    first, start = min(case.reports), start_of_completion(case, standard)
+    yield _term(first, first, standard.completion_minutes[standard.unassessed_as])
+    severity: Severity = standard.unassessed_as
+    changes: list[tuple[Moment, Severity | None]] = [*case.assessed]
+    if start != first:
+        changes.append((start, None))
+    for moment, named in sorted(changes, key=lambda change: (change[0], change[1] or "")):
+        severity = named or severity
+        yield _term(start if start <= moment else first, moment, standard.completion_minutes[severity])
+
+
+def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
+    due_at = None if minutes is None else start.at + timedelta(minutes=minutes)
+    decided_by = (start.by,) if since == start else (start.by, since.by)
+    return Term(max(since.at, start.at), due_at, decided_by)
+
+
+# ---- assessment
+
+
+def _assessment(case: Repair, standard: Standard) -> Obligation | None:
+    """Due so many minutes after the first arrival; the first assessment meets it, an imported one before it too."""
+    if standard.assessment_minutes is None or not case.arrived:
+        return None
+    start = min(case.arrived)
+    due_at = start.at + timedelta(minutes=standard.assessment_minutes)
+    met = min((moment for moment, _ in case.assessed), default=None)
+    rungs = _rungs(standard, ASSESSMENT, start.at, due_at, None)
+    return _obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, rungs)
+
+
+# ---- continuity
+
+
+def _continuity(case: Repair, standard: Standard) -> Obligation | None:
+    """While the repair is a major one: each log replaces the end that the one before has set. An end that no log
+    replaced in time is a gap, and lapses by itself."""
+    terms = tuple(_continuous(case, standard.continuity_minutes)) if standard.continuity_minutes else ()
+    if not terms:
+        return None
+    last, due_at = terms[-1], terms[-1].due_at
+    rungs = _rungs(standard, CONTINUITY, last.since, due_at, None) if due_at else ()
+    restored = min(case.restored, default=None)
+    return _obligation(CONTINUITY, standard, terms[0].since, terms, restored, rungs, cause="work-logged")
+
+
+def _continuous(case: Repair, gap_minutes: int) -> Iterator[Term]:
+    """A term from the class major, and from every log while it holds; one without end from a lower class on."""
+    events: list[tuple[Moment, Severity | None]] = [*case.assessed, *((log, None) for log in _logs(case))]
+    held = False
+    for moment, severity in sorted(events, key=lambda event: event[0]):
+        if severity == "major" or (severity is None and held):
+            held = True
+            yield Term(moment.at, moment.at + timedelta(minutes=gap_minutes), (moment.by,))
+        elif held and severity is not None:
+            held = False
+            yield Term(moment.at, None, (moment.by,), reason="no-longer-major")
+
+
+def _logs(case: Repair) -> tuple[Moment, ...]:
+    """The logs that count: once water flows, nothing needs one."""
+    restored = min(case.restored, default=None)
+    return tuple(log for log in case.logged if restored is None or log.at < restored.at)
+
+
+# ---- what they share
+
+
+def _obligation(
+    commitment: str,
+    standard: Standard,
+    opened_at: datetime,
+    terms: tuple[Term, ...],
+    met: Moment | None,
+    rungs: tuple[RungAt, ...],
+    cause: str = "reclassified",
+) -> Obligation:
+    return Obligation(
+        commitment=commitment,
+        opened_at=opened_at,
+        terms=terms,
+        met_at=met.at if met else None,
+        met_by=(met.by,) if met else (),
+        standard=standard.version,
+        calendar=None,
+        rungs=rungs,
+        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
+        cause=cause,
+    )
+
+
+def _rungs(
+    standard: Standard, commitment: str, start: datetime, due_at: datetime, acknowledged: Moment | None
+) -> tuple[RungAt, ...]:
+    rungs = []
+    for rung in standard.ladders.get(commitment, ()):
+        if rung.minutes is not None:
+            at = start + timedelta(minutes=rung.minutes)
+        else:
+            at = start + (due_at - start) * (rung.percent or 0) / 100
+        if rung.unless_acknowledged and acknowledged is not None and acknowledged.at <= at:
+            continue
+        rungs.append(RungAt(rung.name, at, rung.notify))
+    return tuple(rungs)

@@ -1,0 +1,116 @@
+"""Reports: the first one opens the incident, further ones of the same burst are linked; a wrong link is undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.refusals import Refusal
+from domain.repair.case import Repair, Report
+from domain.repair.checks import existing, from_the_field, known_to, late, require_credible
+from domain.repair.facts import FaultReported, ReportLinked, ReportUnlinked
+from domain.standards import Standard, district, require_known
+from domain.subjects import Subject
+from domain.told import Told, require_power
+
+
+def report_fault(
+    case: Repair | None,
+    told: Told,
+    *,
+    case_number: str,
+    kind: str,
+    district_code: str,
+    subject: Subject,
+    mass: str | None = None,
+) -> FaultReported:
+    """Open an incident at its first report. Refuses unknown kinds and districts, a case that exists, and
+    ``second-person-needed``."""
+    require_credible(told)
+    if case is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"case {case.number}",
+            needed="a new case",
+            next_step="link the report to the incident instead",
+            next_step_zh="请将该报修并入已有工单",
+        )
+    require_known("unknown-fault-kind", kind, told.standard.fault_kinds)
+    zone = district(told.standard, district_code).zone
+    confirmed_by = told.confirmed_by if told.is_late else None
+    return FaultReported(case_number, kind, district_code, zone, subject, late(told), confirmed_by, mass)
+
+
+def link_report(case: Repair | None, told: Told, *, subject: Subject) -> ReportLinked:
+    """Take a further report of the same burst into the incident."""
+    known = known_to(case, told)
+    flags = late(told) + (("after-close",) if known.closed else ())
+    return from_the_field(known, told, ReportLinked(max(each.number for each in known.reported) + 1, subject, flags))
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A wrong link undone: what the incident says, and the report that opens the new case, made at ``reported_at``."""
+
+    unlinked: ReportUnlinked
+    reported: FaultReported
+    reported_at: datetime
+
+
+def unlink_report(
+    case: Repair | None,
+    told: Told,
+    *,
+    report: int,
+    new_case: UUID,
+    case_number: str,
+    kind: str | None,
+    district_code: str | None,
+) -> Unlinked:
+    """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
+
+    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
+    ``no-such-case``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and ``unknown-district``.
+    """
+    require_power(told, "repair.unlink")
+    known = existing(case)
+    found = _linked(known, report)
+    require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
+    code = district_code or known.district
+    zone = district(told.standard, code).zone
+    opened = FaultReported(case_number, kind or known.kind, code, zone, found.subject, (UNLINKED,))
+    return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
+
+
+def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
+    """The kinds of fault that one burst may be reported as, this one among them. Refuses ``unknown-fault-kind``."""
+    require_known("unknown-fault-kind", kind, standard.fault_kinds)
+    family = standard.fault_families.get(kind)
+    alike = {each for each, its in standard.fault_families.items() if its == family} if family is not None else set()
+    return tuple(sorted({kind, *alike}))
+
+
+UNLINKED = "unlinked"
+"""The flag of a case that began as a wrong link."""
+
+
+def _linked(case: Repair, number: int) -> Report:
+    if number == 1:
+        raise Refusal(
+            "first-report",
+            found=f"report 1, which opened repair {case.number}",
+            needed="a further report, that was linked",
+            next_step="unlink the further reports instead",
+            next_step_zh="首次报修不可拆分，请拆分后并入的报修",
+        )
+    for report in case.reported:
+        if report.number == number and number not in case.unlinked:
+            return report
+    raise Refusal(
+        "no-such-report",
+        found=f"report {number} of repair {case.number}",
+        needed="a report that is linked to the incident",
+        next_step="look at the incident's reports",
+        next_step_zh="请核对工单下的报修序号",
+    )

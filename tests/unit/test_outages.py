@@ -1,0 +1,193 @@
+"""Outages: approval and notice before one is planned, notice while one is an emergency, and the index."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain import outages
+from domain.outages import Outage
+from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
+
+PLANNED = {
+    "districts": ["zhenxi", "donghe"],
+    "affected_users": 1200,
+    "begin": "2026-09-17T02:00:00Z",
+    "end": "2026-09-17T08:00:00Z",
+    "approval": "示例文号〔2026〕7号",
+}
+PATH = "/api/v1/outages"
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def client(service: FakeService) -> Client:
+    return Client(app_over(service))
+
+
+def told(
+    client: Client, path: str, body: dict[str, Any], status: int = 200, code: str | None = None, role: str = "manager"
+) -> dict[str, Any]:
+    answer = client.post(f"{PATH}/{path}", body, headers=staff(role))
+    found: dict[str, Any] = answer.json()
+    assert (answer.status_code, found.get("code")) == (status, code), answer.text
+    return found
+
+
+def planned(client: Client, **changes: Any) -> str:
+    return str(told(client, "planned", PLANNED | changes, 201)["case_id"])
+
+
+def emergency(client: Client, **changes: Any) -> str:
+    incident = client.post("/api/v1/repairs", fault()).json()["case_id"]
+    body = {"incident": incident, "districts": ["zhenxi"], "affected_users": 300, **changes}
+    return str(told(client, "emergency", body, 201)["case_id"])
+
+
+def facts(service: FakeService, case_id: str) -> list[str]:
+    return [json.loads(event)["type"].split(".")[2] for event in service.events[UUID(case_id)]]
+
+
+# ---- planned
+
+
+def test_a_planned_outage_runs_from_notice_to_water(client: Client, service: FakeService) -> None:
+    case_id = planned(client)
+    told(client, f"{case_id}/notices", {"way": "wechat", "digest": DIGEST})
+    told(client, f"{case_id}/notices/proof", {"notice": 1, "digest": DIGEST})
+    service.clock.move(timedelta(hours=25))
+    told(client, f"{case_id}/start", {})
+    told(client, f"{case_id}/extension", {"end": "2026-09-17T10:00:00Z"})
+    told(client, f"{case_id}/water", {"point": "renmin-square", "litres": 4000}, role="crew")
+    service.clock.move(timedelta(hours=7))
+    told(client, f"{case_id}/restoration", {}, role="crew")
+    shown = client.get(f"{PATH}/{case_id}").json()
+    assert shown["case_number"] == "TS-2026-000001"
+    assert (shown["started_at"], shown["restored_at"]) == ("2026-09-17T02:00:00Z", "2026-09-17T09:00:00Z")
+    assert shown["water_litres"] == 4000
+    assert (shown["end"], shown["proven"], shown["incident"]) == ("2026-09-17T10:00:00Z", [1], None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"),
+    [
+        ({"approval": None}, 409, "outage-not-approved"),
+        ({"approval": ""}, 422, "bad-body"),
+        ({"begin": "2026-09-17T00:59:59Z"}, 409, "notice-too-short"),
+        ({"begin": "2026-09-15T02:00:00Z"}, 409, "notice-too-short"),
+        ({"end": "2026-09-17T02:00:00Z"}, 422, "dates-out-of-order"),
+        ({"districts": ["atlantis"]}, 422, "unknown-district"),
+        ({"districts": ["zhenxi", "zhenxi"]}, 422, "code-twice"),
+        ({"districts": []}, 422, "bad-body"),
+        ({"affected_users": 0}, 422, "bad-body"),
+        ({"begin": "2026-09-17T02:00:00"}, 422, "naive-time"),
+    ],
+)
+def test_an_outage_that_does_not_do_is_not_planned(
+    client: Client, service: FakeService, changes: dict[str, Any], status: int, code: str
+) -> None:
+    told(client, "planned", PLANNED | changes, status, code)
+    assert service.events == {}
+
+
+def test_notice_of_exactly_24_hours_is_enough(client: Client) -> None:
+    planned(client, begin=(MORNING + timedelta(hours=24)).isoformat())
+
+
+def test_the_public_plans_and_reports_no_outage(client: Client) -> None:
+    told(client, "planned", PLANNED, 403, "wrong-role", role="public")
+    case_id = planned(client)
+    told(client, f"{case_id}/notices", {"way": "wechat", "digest": DIGEST}, 403, "wrong-role", role="public")
+
+
+def test_water_is_not_turned_off_without_notice_in_time(client: Client, service: FakeService) -> None:
+    case_id = planned(client)
+    told(client, f"{case_id}/start", {}, 409, "notice-too-short")
+    service.clock.move(timedelta(hours=2))
+    told(client, f"{case_id}/notices", {"way": "wechat", "digest": DIGEST})
+    service.clock.move(timedelta(hours=23))
+    told(client, f"{case_id}/start", {}, 409, "notice-too-short")
+    service.clock.move(timedelta(hours=1))
+    told(client, f"{case_id}/start", {})
+    told(client, f"{case_id}/start", {}, 409, "outage-started")
+
+
+def test_while_a_mass_incident_holds_no_outage_is_planned_there(client: Client, service: FakeService) -> None:
+    form = {"mass": "frost-a", "cause": "frost", "districts": ["donghe"]}
+    assert client.post("/api/v1/mass-incidents", form, headers=staff("manager")).status_code == 201
+    told(client, "planned", PLANNED, 409, "mass-running")
+    planned(client, districts=["hexi"])
+    emergency(client)
+    service.clock.move(timedelta(minutes=1))
+    assert client.post("/api/v1/mass-incidents/frost-a/end", {}, headers=staff("manager")).status_code == 200
+    planned(client, begin="2026-09-17T03:00:00Z")
+
+
+# ---- in an emergency
+
+
+def test_an_emergency_belongs_to_an_incident_and_begins_at_once(client: Client, service: FakeService) -> None:
+    case_id = emergency(client, happened_at="2026-09-16T00:40:00Z")
+    told(client, f"{case_id}/report", {"document": "示例报告〔2026〕1号"})
+    told(client, f"{case_id}/start", {}, 409, "outage-started")
+    told(client, f"{case_id}/restoration", {"happened_at": "2026-09-16T00:50:00Z"})
+    assert facts(service, case_id) == ["EmergencyOutageBegan", "OutageReported", "OutageRestored"]
+    body = {"incident": str(uuid4()), "districts": ["zhenxi"], "affected_users": 300}
+    told(client, "emergency", body, 404, "no-such-case")
+
+
+def test_water_never_comes_back_before_it_was_off_nor_twice(client: Client) -> None:
+    case_id = emergency(client, happened_at="2026-09-16T00:40:00Z")
+    told(client, f"{case_id}/restoration", {"happened_at": "2026-09-16T00:39:59Z"}, 422, "dates-out-of-order")
+    told(client, f"{case_id}/restoration", {"happened_at": "2026-09-16T02:00:00Z"}, 422, "future-time")
+    told(client, f"{case_id}/restoration", {"happened_at": "2026-09-16T00:40:00Z"})
+    told(client, f"{case_id}/restoration", {}, 409, "outage-restored")
+    told(client, f"{case_id}/extension", {"end": "2026-09-16T09:00:00Z"}, 409, "outage-restored")
+    told(client, f"{planned(client)}/restoration", {}, 409, "outage-not-started")
+
+
+@pytest.mark.parametrize(
+    ("step", "body", "status", "code"),
+    [
+        ("notices", {"way": "smoke-signals", "digest": DIGEST}, 422, "unknown-way"),
+        ("notices", {"way": "wechat", "digest": "sha256:0"}, 422, "bad-body"),
+        ("notices/proof", {"notice": 1, "digest": DIGEST}, 404, "no-such-notice"),
+        ("notices/proof", {"notice": 0, "digest": DIGEST}, 422, "bad-body"),
+        ("report", {"document": "13812345678"}, 422, "bad-body"),
+        ("water", {"point": "人民北路 1 号", "litres": 10}, 422, "bad-body"),
+        ("water", {"point": "square", "litres": 0}, 422, "bad-body"),
+        ("extension", {"end": "2026-09-16T00:00:00Z"}, 422, "dates-out-of-order"),
+    ],
+)
+def test_what_is_badly_told_of_an_outage_is_refused(
+    client: Client, service: FakeService, step: str, body: dict[str, Any], status: int, code: str
+) -> None:
+    case_id = emergency(client)
+    told(client, f"{case_id}/{step}", body, status, code)
+    assert facts(service, case_id) == ["EmergencyOutageBegan"]
+
+
+def test_an_unknown_outage_has_nothing_to_tell(client: Client) -> None:
+    told(client, f"{uuid4()}/restoration", {}, 404, "no-such-case")
+    assert client.get(f"{PATH}/{uuid4()}").json()["code"] == "no-such-case"
+
+
+# ---- the index
+
+
+def test_the_index_is_the_time_that_each_customer_was_without_water() -> None:
+    def over(minutes: float, users: int) -> Outage:
+        return Outage("TS-1", (), users, None, started_at=MORNING, restored_at=MORNING + timedelta(minutes=minutes))
+
+    lasting = Outage("TS-2", (), 10_000, None, started_at=MORNING)
+    assert outages.index_minutes([over(60, 100), over(30, 400), lasting], 1000) == pytest.approx(18.0)
+    assert outages.index_minutes([], 1000) == 0
+    assert outages.index_minutes([over(60, 100)], 0) is None
