@@ -17,7 +17,6 @@ from api.public_bodies import Asker, Consulted, PreServiceAsked, PreServiceHande
 from api.strict import StrictRoute
 from domain import consultations, kinds, preservice
 from domain.facts import Stated
-from infra.publication import told_at
 from infra.store.commands import NewSubject, Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -60,7 +59,7 @@ def consulting(caller: Caller, body: Consulted, number: str, happened_at: dateti
     subject = named(asked) if asked is not None else None
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_at(sight, caller.stamp, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         fact = consultations.give(sight.of(case), told, number=number, topic=body.topic, subject=subject)
         return [(case, Stated(fact, happened_at))]
 
@@ -75,7 +74,7 @@ def requesting(caller: Caller, body: PreServiceAsked, number: str, happened_at: 
     def decide(sight: Sight) -> Sequence[Said]:
         fact = preservice.request(
             sight.of(case),
-            told_at(sight, caller.stamp, happened_at),
+            sight.told(caller.stamp, happened_at),
             number=number,
             service=body.service,
             category=body.category,
@@ -91,7 +90,7 @@ def giving(caller: Caller, case_id: UUID, body: PreServiceHanded, happened_at: d
     case = Stream(kinds.PRESERVICE, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_at(sight, caller.stamp, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         fact = preservice.give(sight.of(case), told, deliverable=body.deliverable, digest=body.digest)
         return [(case, Stated(fact, happened_at))]
 

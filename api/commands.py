@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID, uuid4, uuid5
 
@@ -17,8 +18,9 @@ from api.caller import Caller
 from domain import kinds, repair
 from domain.facts import Fact, Stated
 from domain.kinds import Kind
+from domain.refusals import Refusal
 from domain.subjects import Subject
-from domain.told import Person, Told
+from domain.told import Told
 from infra.rules import NAMESPACE
 from infra.service import Service
 from infra.store.commands import Command, NewSubject, Said, Sight, Stream
@@ -74,6 +76,34 @@ async def carry_out(service: Service, order: Order, response: Response, *, creat
     )
 
 
+# ---- commands that must look first
+
+
+LOOKS = 5
+"""How often a command looks at a case that changes under it, before its sender is told to try again."""
+
+
+class LookAgain(Refusal):
+    """The command named other streams than it would name now. Nothing was written."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "busy",
+            found="a case that was changed by others at every look",
+            needed="a moment of quiet",
+            next_step="send the same request again, under the same key if it had one",
+            next_step_zh="请稍后以同一幂等键重试",
+        )
+
+
+async def again(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
+    """The command, as often as it says that it must look again; then what it says of itself: busy."""
+    for _ in range(LOOKS - 1):
+        with suppress(LookAgain):
+            return await attempt()
+    return await attempt()
+
+
 # ---- ids
 
 
@@ -100,7 +130,7 @@ def report_fault(
     subject = _reporter(body.reporter)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = _told(caller, sight, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
         fact = repair.report_fault(
             sight.of(case),
             told,
@@ -135,7 +165,7 @@ def unlink_report(caller: Caller, case_id: UUID, report: int, body: bodies.Unlin
     def decide(sight: Sight) -> Sequence[Said]:
         undone = repair.unlink_report(
             _repair(sight, wrong),
-            _told(caller, sight, sight.at, None),
+            sight.told(caller.stamp, sight.at, None),
             report=report,
             new_case=case.id,
             case_number=number,
@@ -242,7 +272,7 @@ def start_paid_service(caller: Caller, case_id: UUID, body: bodies.PaidService) 
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = _told(caller, sight, sight.at, None)
+        told = sight.told(caller.stamp, sight.at, None)
         return [(case, Stated(repair.start_paid_service(_repair(sight, case), told, crew=body.crew), sight.at))]
 
     return Order(case, caller, decide)
@@ -275,15 +305,10 @@ def _from_the_field(
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = _told(caller, sight, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
         return [(case, Stated(say(_repair(sight, case), told), happened_at))]
 
     return Order(case, caller, decide, subject=subject)
-
-
-def _told(caller: Caller, sight: Sight, happened_at: datetime, confirmed_by: str | None) -> Told:
-    by = Person(caller.stamp.actor, caller.stamp.role)
-    return Told(happened_at, sight.at, caller.stamp.channel, sight.rules, by, confirmed_by)
 
 
 def _instruction(caller: Caller, case_id: UUID, say: Callable[[repair.Repair | None], Fact]) -> Order:

@@ -10,8 +10,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from domain.connection import outlook
-from domain.connection.case import Commitment, Connection, Moment
+from domain.connection.case import Commitment, Connection
 from domain.connection.promises import papers_in, standard_of
+from domain.facts import Moment
 from domain.standards import Rules
 
 

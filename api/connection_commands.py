@@ -7,8 +7,7 @@ case; if the look was out of date by the time of the decision, the command looks
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -20,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from api import connection_bodies as bodies
 from api.answers import Accepted
 from api.caller import Caller, CallerDep
-from api.commands import Order, carry_out, meter_number, named, new_case, particulars
+from api.commands import LookAgain, Order, again, carry_out, meter_number, named, new_case, particulars
 from api.edge import ServiceDep
 from domain import applicants, kinds, squads, usage
 from domain.calendar import local_date
@@ -28,8 +27,7 @@ from domain.connection import intake, papers, site, visits
 from domain.connection.case import Connection, Visit
 from domain.connection.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
 from domain.facts import Stated
-from domain.refusals import Refusal
-from domain.told import Person, Told
+from domain.told import Told
 from domain.usage import MeterDetails
 from infra.pseudonyms import pseudonym, pseudonym_key
 from infra.rules import meter_stream, squad_day_stream, squad_stream
@@ -38,23 +36,8 @@ from infra.store.commands import NewSubject, Said, Sight, Stream
 
 CONNECTION_NUMBERS = "BZ"
 """报装"""
-LOOKS = 5
-"""How often a command looks at a case that changes under it, before its sender is told to try again."""
 
 Say = Callable[[Connection | None, Told], ConnectionFact | tuple[ConnectionFact, ...]]
-
-
-class LookAgain(Refusal):
-    """The command named other streams than it would name now. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "busy",
-            found="a case that was changed by others at every look",
-            needed="a moment of quiet",
-            next_step="send the same request again, under the same key if it had one",
-            next_step_zh="请稍后以同一幂等键重试",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +73,6 @@ class Telling:
         return state
 
 
-async def again(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
-    """The command, as often as it says that it must look again; then what it says of itself: busy."""
-    for _ in range(LOOKS - 1):
-        with suppress(LookAgain):
-            return await attempt()
-    return await attempt()
-
-
 def the_telling(caller: CallerDep, service: ServiceDep, response: Response) -> Telling:
     """Who asks, and of whom."""
     return Telling(caller, service, response)
@@ -114,16 +89,10 @@ def said(caller: Caller, case_id: UUID, say: Say, happened_at: datetime | None) 
     case = Stream(kinds.CONNECTION, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         return _all(case, say(sight.of(case), told), told)
 
     return Order(case, caller, decide)
-
-
-def told_by(caller: Caller, sight: Sight, happened_at: datetime | None = None) -> Told:
-    """The circumstances of the caller's command."""
-    by = Person(caller.stamp.actor, caller.stamp.role)
-    return Told(happened_at or sight.at, sight.at, caller.stamp.channel, sight.rules, by)
 
 
 def _all(stream: Stream, facts: object, told: Told) -> list[Said]:
@@ -166,7 +135,7 @@ def _received(
     form = _form(body, subject, who)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         barred = _is_barred(sight, applicant)
         return _all(case, intake.receive(sight.of(case), told, case_number=number, form=form, barred=barred), told)
 
@@ -225,7 +194,7 @@ def _promised(
     others = tuple(one for one in _cases(held) if one != case)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight)
+        told = sight.told(caller.stamp)
         promised = _promise(body, barred=_is_barred(sight, applicant))(sight.of(case), told)
         entered = applicants.enter_commitment(sight.of(applicant), case_id=case_id)
         return [*_all(case, promised, told), *_all(applicant, entered, told)]
@@ -273,7 +242,7 @@ def install_meter(caller: Caller, case_id: UUID, point: int, body: bodies.MeterI
     meter = meter_stream(details.number)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         installed = site.install_meter(sight.of(case), told, point=point, meter=details)
         return [*_all(case, installed, told), _in_service(sight, meter, details, case_id, point, told)]
 
@@ -287,7 +256,7 @@ def turn_water_on(caller: Caller, case_id: UUID, point: int, body: bodies.WaterO
     meter = meter_stream(details.number) if details is not None else None
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         facts = site.turn_water_on(sight.of(case), told, point=point, meter=details)
         goes_in = any(isinstance(fact, MeterInstalled) for fact in facts)
         if meter is None or details is None or not goes_in:
@@ -326,7 +295,7 @@ def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> Orde
     roster, day = squad_stream(body.squad), _day(body.squad, body.begin)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight)
+        told = sight.told(caller.stamp)
         booked = visits.book(
             sight.of(case),
             told,
@@ -359,7 +328,7 @@ def reassign_visit(
     before = _day_of(case_seen, visit)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight)
+        told = sight.told(caller.stamp)
         moved = visits.reassign(sight.of(case), told, visit=visit, squad=body.squad, begin=body.begin, end=body.end)
         _require_seen(sight, case, visit, before)
         assert before is not None
@@ -391,7 +360,7 @@ def make_visit(
     case, day = Stream(kinds.CONNECTION, case_id), _day_of(case_seen, visit)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight, happened_at)
+        told = sight.told(caller.stamp, happened_at)
         made = visits.make(sight.of(case), told, visit=visit, papers_collected=body.papers_collected)
         _require_seen(sight, case, visit, day)
         assert day is not None
@@ -407,7 +376,7 @@ def cancel_visit(
     case, day = Stream(kinds.CONNECTION, case_id), _day_of(case_seen, visit)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_by(caller, sight)
+        told = sight.told(caller.stamp)
         cancelled = visits.cancel(sight.of(case), told, visit=visit, reason=body.reason)
         _require_seen(sight, case, visit, day)
         assert day is not None

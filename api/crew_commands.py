@@ -17,14 +17,12 @@ from starlette.concurrency import run_in_threadpool
 from api import bodies
 from api.answers import Accepted
 from api.caller import Caller
-from api.commands import Order, carry_out
-from api.connection_commands import LookAgain, again
+from api.commands import LookAgain, Order, again, carry_out
 from domain import crews, kinds, repair
 from domain.crews import Crew, Freed
 from domain.facts import Stated
 from domain.repair import Repair
 from domain.told import Told
-from infra.publication import told_at
 from infra.rules import crew_stream
 from infra.service import Service
 from infra.store.commands import Said, Sight, Stream
@@ -92,7 +90,7 @@ def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: d
     case, crew = Stream(kinds.REPAIR, case_id), crew_stream(body.crew)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = replace(told_at(sight, caller.stamp, happened_at), confirmed_by=body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
         declined = repair.decline(sight.of(case), told, crew=body.crew, reason=body.reason)
         released = crews.release(sight.of(crew), case_id=case_id, reason="declined")
         free: list[Said] = [(crew, Stated(released, happened_at))] if released is not None else []
@@ -108,7 +106,7 @@ def of_crew(
     crew = crew_stream(code)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_at(sight, caller.stamp, happened_at or sight.at)
+        told = sight.told(caller.stamp, happened_at)
         return [(crew, Stated(say(sight.of(crew), told), told.happened_at))]
 
     return Order(crew, caller, decide, number=code)

@@ -27,7 +27,6 @@ from api.strict import StrictRoute
 from domain import mass
 from domain.facts import Stated
 from domain.told import Told
-from infra.publication import told_at
 from infra.rules import MASS
 from infra.service import Service
 from infra.store.commands import Command, IdempotencyKey, Said, Sight
@@ -134,7 +133,7 @@ def _command(
     caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, Told], mass.MassFact]
 ) -> Command:
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_at(sight, caller.stamp, happened_at or sight.at)
+        told = sight.told(caller.stamp, happened_at)
         return [(MASS, Stated(say(sight.of(MASS), told), told.happened_at))]
 
     return Command(MASS, caller.stamp, decide, key=caller.key)

@@ -24,7 +24,6 @@ from domain.mass import Register
 from domain.outages import Outage, OutageFact
 from domain.refusals import Refusal
 from domain.told import Told
-from infra.publication import told_at
 from infra.rules import MASS
 from infra.store.commands import Said, Sight, Stream
 
@@ -148,7 +147,7 @@ async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: 
         register: Register | None = sight.of(MASS)
         fact = outages.plan(
             sight.of(case),
-            told_at(sight, caller.stamp, sight.at),
+            sight.told(caller.stamp),
             number=number,
             districts=body.districts,
             affected_users=body.affected_users,
@@ -173,7 +172,7 @@ async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDe
             raise repair.no_such_case()
         fact = outages.begin_emergency(
             sight.of(case),
-            told_at(sight, caller.stamp, happened_at),
+            sight.told(caller.stamp, happened_at),
             number=number,
             incident=body.incident,
             districts=body.districts,
@@ -248,7 +247,7 @@ def _order(case_id: UUID, caller: Caller, happened_at: datetime | None, say: Say
     case = _outage(case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = told_at(sight, caller.stamp, happened_at or sight.at)
+        told = sight.told(caller.stamp, happened_at)
         return [(case, Stated(say(sight.of(case), told), told.happened_at))]
 
     return Order(case, caller, decide)

@@ -60,7 +60,7 @@ class Batch(Body):
 
 
 class RowRefused(BaseModel):
-    """A row that was not taken: its number from 0, why, and which field; never what was in it."""
+    """A row that was not taken: its number from 1, why, and which field; never what was in it."""
 
     row: int
     code: str = Field(examples=["bad-reading"])
@@ -177,7 +177,7 @@ def _judged(rows: list[Any], caller: Caller, service: Service) -> tuple[list[Met
     require_sender(told)
     found: list[MeterReading] = []
     refused: list[RowRefused] = []
-    for number, row in enumerate(rows):
+    for number, row in enumerate(rows, start=1):
         try:
             reading = from_row(row)
             require_read(told, reading.read_at)

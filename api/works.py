@@ -20,7 +20,6 @@ from domain import kinds, works
 from domain.facts import Fact, Stated
 from domain.told import Told
 from domain.works import Work
-from infra.publication import told_at
 from infra.store.commands import Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -70,6 +69,6 @@ def _order(
     number: str | None = None,
 ) -> Order:
     def decide(sight: Sight) -> Sequence[Said]:
-        return [(case, Stated(say(sight.of(case), told_at(sight, caller.stamp, happened_at)), happened_at))]
+        return [(case, Stated(say(sight.of(case), sight.told(caller.stamp, happened_at)), happened_at))]
 
     return Order(case, caller, decide, number=number)

@@ -14,10 +14,10 @@ from typing import Literal
 from uuid import UUID
 
 from domain.facts import Recorded
-from domain.publication.documents import require_clean, require_codes, require_said
 from domain.refusals import Refusal
 from domain.standards import Standard, district, require_known, require_not_future
 from domain.told import Told, require_power
+from domain.values import require_clean, require_codes, require_said
 
 Freed = Literal["completed", "declined", "reassigned", "closed"]
 """Why a crew is free of an incident."""

@@ -44,6 +44,14 @@ class Recorded:
     channel: str = ""
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """When something happened, and the event that says so; sorts by time, ties by event id."""
+
+    at: datetime
+    by: UUID
+
+
 def event_id(case_id: UUID, version: int) -> UUID:
     """The id of a case's event: known from case and version alone, so a repeated append cannot mint a second one."""
     return uuid5(case_id, str(version))

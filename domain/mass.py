@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.facts import Recorded
-from domain.publication.documents import require_codes
 from domain.refusals import Refusal
 from domain.standards import district, require_known, require_not_future
 from domain.told import Told, require_power
+from domain.values import require_codes
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from uuid import UUID
 
 from domain.facts import Recorded
 from domain.mass import Register
-from domain.publication.documents import require_clean, require_codes, require_range, require_said
 from domain.refusals import Refusal
 from domain.standards import district, require_known, require_not_future
 from domain.told import Told, require_power
+from domain.values import require_clean, require_codes, require_range, require_said
 
 MOST_USERS = 10_000_000
 MOST_LITRES = 1_000_000

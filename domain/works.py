@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.facts import Recorded
-from domain.publication.documents import require_clean, require_codes, require_range, require_said
 from domain.refusals import Refusal
 from domain.standards import require_known, require_not_future
 from domain.told import Told, require_power
+from domain.values import require_clean, require_codes, require_range, require_said
 
 MOST_HOUSEHOLDS = 1_000_000
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
@@ -28,7 +28,7 @@ from infra.relay import Relay
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import BusyError, Command, Receipt, Stamp, StoreUnavailableError, Stream
+from infra.store.commands import BusyError, Receipt, StoreUnavailableError, Stream, asking
 from infra.store.envelope import read
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ def asker(service: Service) -> Ask:
         futures: list[tuple[Question, Future[Receipt]]] = []
         for question in questions:
             if question.family in WINDOWED:
-                futures.append((question, service.submit(_question(question.family, question.case_id))))
+                case = Stream(WINDOWED[question.family], question.case_id)
+                futures.append((question, service.submit(asking(case, "window-watch"))))
         answers = []
         for question, future in futures:
             try:
@@ -130,12 +131,6 @@ def asker(service: Service) -> Ask:
         return answers
 
     return ask
-
-
-def _question(family: str, case_id: UUID) -> Command:
-    command_id = str(uuid4())
-    stamp = Stamp("window-watch", "system", "system", command_id, correlation_id=command_id)
-    return Command(Stream(WINDOWED[family], case_id), stamp, decide=lambda sight: ())
 
 
 def looker(service: Service) -> Ask:

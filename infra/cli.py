@@ -60,6 +60,8 @@ def one_clear_line() -> Iterator[None]:
         fail(f"store-unavailable: {error}; see `tongshui status`")
     except Refusal as error:
         fail(f"{error} ({error.next_step_zh})")
+    except psycopg.errors.UndefinedTable:
+        fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
     except psycopg.OperationalError as error:
         fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
     except KafkaError as error:

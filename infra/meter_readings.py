@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import msgspec
 
+from domain.readings import LITRES_IN_M3
+
 EARLIEST_YEAR = 2000
-LITRES_IN_M3 = 1000
 FIELDS = ("meter", "read_at", "value_m3")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from domain.calendar import CalendarPublished
@@ -18,7 +17,7 @@ from domain.publication import calendars, catalogues, standards
 from domain.publication.calendars import Notice
 from domain.publishing import Calendars, Catalogues, Standards
 from domain.standards import Standard
-from domain.told import Person, Told
+from domain.told import Told
 from infra.rules import FEES, SHIPPED_REGION, STANDARDS, calendar_stream, shipped_calendar, shipped_regions
 from infra.service import Service
 from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
@@ -26,12 +25,7 @@ from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, St
 
 def told_now(sight: Sight, stamp: Stamp) -> Told:
     """An instruction: it happens when it is taken down."""
-    return told_at(sight, stamp, sight.at)
-
-
-def told_at(sight: Sight, stamp: Stamp, happened_at: datetime) -> Told:
-    """What somebody says happened then."""
-    return Told(happened_at, sight.at, stamp.channel, sight.rules, Person(stamp.actor, stamp.role))
+    return sight.told(stamp)
 
 
 def _publication(

@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from domain import kinds
 from domain.calendar import CalendarPublished
@@ -25,7 +25,7 @@ from domain.windows import Window
 from infra import rules as published
 from infra.service import Service, load_publications
 from infra.sql import sql
-from infra.store.commands import Command, Receipt, Stamp, Stream, UnreadableStreamError
+from infra.store.commands import Receipt, Stream, UnreadableStreamError, asking
 from infra.store.envelope import read
 
 log = logging.getLogger(__name__)
@@ -167,11 +167,7 @@ def _parts(cases: Iterator[UUID]) -> Iterator[list[UUID]]:
 
 
 def _ask(service: Service, kind: Kind, cases: Sequence[UUID]) -> list[Receipt]:
-    futures: list[Future[Receipt]] = []
-    for case_id in cases:
-        command_id = str(uuid4())
-        stamp = Stamp("recompute", "system", "system", command_id, correlation_id=command_id)
-        futures.append(service.submit(Command(Stream(kind, case_id), stamp, decide=lambda sight: ())))
+    futures = [service.submit(asking(Stream(kind, case_id), "recompute")) for case_id in cases]
     return [receipt for future in futures if (receipt := _receipt(future)) is not None]
 
 

@@ -26,12 +26,12 @@ from kafka.structs import TopicPartition
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
-from domain.readings import Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
 from domain.refusals import Refusal
 from domain.standards import ReadingPolicy, Rules, require_not_future
 from infra.bus import Cluster, Partition, Record, consumer, ensure_readings_topic, logs, look_up_cluster, record_of
 from infra.clock import Clock
-from infra.meter_readings import LITRES_IN_M3, BadRowError, MeterReading, from_json
+from infra.meter_readings import BadRowError, MeterReading, from_json
 from infra.reader import DeadLetter, Event, connect, dead_letter_of, run_reader, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from domain.connection.case import Connection, Moment
+from domain.connection.case import Connection
 from domain.connection.facts import (
     AdmissionBasis,
     ApplicationAdmitted,
@@ -25,7 +25,7 @@ from domain.connection.promises import (
     silence_end,
     standard_of,
 )
-from domain.facts import Stated
+from domain.facts import Moment, Stated
 from domain.standards import Rules, Standard
 
 

@@ -58,18 +58,10 @@ from domain.connection.facts import (
     SurveyMade,
     WaterTurnedOn,
 )
-from domain.facts import Recorded
+from domain.facts import Moment, Recorded
 from domain.subjects import Subject
 from domain.usage import MeterDetails
 from domain.windows import Ledger, WindowFact, record
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Moment:
-    """When something happened, and the event that says so; sorts by time, ties by event id."""
-
-    at: datetime
-    by: UUID
 
 
 @dataclass(frozen=True, slots=True)

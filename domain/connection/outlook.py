@@ -12,9 +12,10 @@ from typing import Literal
 
 from domain.calendar import local_date
 from domain.connection.automatic import missing
-from domain.connection.case import Connection, Moment
+from domain.connection.case import Connection
 from domain.connection.promises import papers_due_at, standard_of, water_on_end, water_on_limit
 from domain.connection.requirements import requirements
+from domain.facts import Moment
 from domain.limits import Stop, count, stood_for
 from domain.standards import Rules, Standard
 

@@ -12,7 +12,7 @@ from datetime import date
 
 from domain.calendar import closing_time, local_date
 from domain.connection.automatic import missing
-from domain.connection.case import Connection, Document, Moment
+from domain.connection.case import Connection, Document
 from domain.connection.facts import (
     ApplicationAdmitted,
     CaseResumed,
@@ -42,6 +42,7 @@ from domain.connection.requirements import (
     stopped,
     under_way,
 )
+from domain.facts import Moment
 from domain.refusals import AttemptRefused, Refusal
 from domain.standards import Standard, require_known
 from domain.told import Told

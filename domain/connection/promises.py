@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.calendar import CalendarVersion, closing_time
-from domain.connection.case import Connection, Interruption, Moment
+from domain.connection.case import Connection, Interruption
+from domain.facts import Moment
 from domain.limits import End, Stop, WorkingDays, count, end
 from domain.standards import Rules, Standard
 from domain.windows import Obligation, RungAt, Tally, Term

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
-from domain.connection.case import Connection, Moment
+from domain.connection.case import Connection
 from domain.connection.promises import standard_of
+from domain.facts import Moment
 from domain.refusals import Refusal
 from domain.standards import DocumentRequirement, Rules, require_known, require_not_future
 from domain.told import Told, require_power

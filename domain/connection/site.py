@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.calendar import local_date
 from domain.connection.automatic import missing
-from domain.connection.case import Connection, Moment
+from domain.connection.case import Connection
 from domain.connection.charges import require_contract, require_paid
 from domain.connection.facts import (
     ApprovedOnSite,
@@ -41,6 +41,7 @@ from domain.connection.requirements import (
     under_way,
 )
 from domain.connection.visits import the_visit
+from domain.facts import Moment
 from domain.refusals import Refusal
 from domain.standards import Standard
 from domain.told import Told

@@ -15,11 +15,12 @@ from typing import Literal
 
 from domain.calendar import Calendar, CalendarPublished, Day
 from domain.fees import first_repeated
-from domain.publication.documents import require_clean, require_new_version, require_range, require_said
+from domain.publication.documents import require_new_version
 from domain.publishing import Calendars
 from domain.refusals import Refusal
 from domain.standards import Standard
 from domain.told import Told, require_power
+from domain.values import require_clean, require_range, require_said
 
 _REGION = re.compile(r"[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}")
 _NUMBERED = re.compile(r"(?P<year>[0-9]{4})-(?P<number>[0-9]{1,4})")

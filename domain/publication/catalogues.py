@@ -24,19 +24,12 @@ from domain.fees import (
     banned_name,
     plain,
 )
-from domain.publication.documents import (
-    no_such_draft,
-    require_clean,
-    require_codes,
-    require_new_version,
-    require_range,
-    require_said,
-    require_to_come,
-)
+from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publishing import CatalogueDraft, Catalogues, Review
 from domain.refusals import Refusal
 from domain.standards import Promise, Rules, require_known
 from domain.told import Told, require_one_of, require_power, require_second_person
+from domain.values import require_clean, require_codes, require_range, require_said
 
 AUTHORITIES: tuple[Authority, ...] = ("price-authority", "market-regulator")
 OUTCOMES: tuple[Outcome, ...] = ("agreed", "objected")

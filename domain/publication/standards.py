@@ -17,14 +17,7 @@ from domain import repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
-from domain.publication.documents import (
-    no_such_draft,
-    require_clean,
-    require_codes,
-    require_new_version,
-    require_range,
-    require_to_come,
-)
+from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
@@ -40,6 +33,7 @@ from domain.standards import (
     require_known,
 )
 from domain.told import Told, require_power, require_second_person
+from domain.values import require_clean, require_codes, require_range
 
 COMMITMENTS = frozenset(
     {

@@ -4,7 +4,8 @@ Facts from the field (reports, acknowledgement, arrival, assessment, work, compl
 for their order; what is odd about them is flagged. Instructions (dispatch, reassess, close) may be refused.
 """
 
-from domain.repair.case import Moment, Repair, Report, evolve
+from domain.facts import Moment
+from domain.repair.case import Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repair.facts import (

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from uuid import UUID
 
-from domain.facts import Recorded
+from domain.facts import Moment, Recorded
 from domain.repair.facts import (
     CaseClosed,
     CrewArrived,
@@ -30,14 +28,6 @@ from domain.repair.facts import (
 from domain.standards import Severity, Zone
 from domain.subjects import Subject
 from domain.windows import Ledger, WindowFact, record
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Moment:
-    """When something happened, and the event that says so; sorts by time, ties by event id."""
-
-    at: datetime
-    by: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from domain.facts import Recorded
+from domain.facts import Moment, Recorded
 from domain.refusals import Refusal
-from domain.repair.case import Moment, Repair, evolve
+from domain.repair.case import Repair, evolve
 from domain.repair.facts import FieldFact
 from domain.repair.promises import obligations
 from domain.standards import Rules, require_not_future

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from domain.repair.case import Moment, Repair
+from domain.facts import Moment
+from domain.repair.case import Repair
 from domain.standards import Rules, Severity, Standard
 from domain.windows import Obligation, RungAt, Term
 

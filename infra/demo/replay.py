@@ -20,7 +20,7 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
 import msgspec
@@ -41,7 +41,7 @@ from infra.rules import shipped_rules
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, Receipt, Stamp, Stream
+from infra.store.commands import Command, Receipt, Stream, asking
 from projections.figures import Figures, figures
 from projections.figures_text import as_object, as_text
 from projections.views import VIEWS
@@ -256,9 +256,7 @@ class _Stage:
             if due_at not in self._known[case_id].values():
                 continue  # another fact has moved it since
             self._clock.set(max(due_at, self._clock.now()))
-            command_id = str(uuid4())
-            stamp = Stamp("window-watch", "system", "system", command_id, correlation_id=command_id)
-            receipt = self._service.run(Command(Stream(kinds.CONNECTION, case_id), stamp, lambda sight: ()))
+            receipt = self._service.run(asking(Stream(kinds.CONNECTION, case_id), "window-watch"))
             self._heard[case_id] = receipt.next_ask_at
             self.asked += 1
             self._take_down()

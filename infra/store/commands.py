@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from domain.facts import Stated
 from domain.kinds import Kind, State
 from domain.standards import Rules, Standard
+from domain.told import Person, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class Sight:
         """The standard in force now."""
         return self.rules.in_force(self.at)
 
+    def told(self, stamp: Stamp, happened_at: datetime | None = None, confirmed_by: str | None = None) -> Told:
+        """What somebody says happened then (None: now, as with every instruction), under these rules."""
+        by = Person(stamp.actor, stamp.role)
+        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, confirmed_by)
+
     def of(self, stream: Stream) -> Any:
         """The state of a stream named by the command; None before its first fact."""
         return self.states[stream.id]
@@ -88,6 +94,13 @@ class Command:
     others: tuple[Stream, ...] = ()
     key: IdempotencyKey | None = None
     subject: NewSubject | None = None
+
+
+def asking(case: Stream, asker: str) -> Command:
+    """A command that says nothing: what the rulebook concludes by now is appended. ``asker``: the part that asks."""
+    command_id = str(uuid4())
+    stamp = Stamp(asker, "system", "system", command_id, correlation_id=command_id)
+    return Command(case, stamp, decide=lambda sight: ())
 
 
 @dataclass(frozen=True, slots=True)
