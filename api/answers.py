@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.errors import PROBLEM_JSON
 
 Family = Literal["repair", "connection"]
+"""The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
 
@@ -85,10 +86,10 @@ class TimelineEntry(BaseModel):
 
 
 class CaseView(BaseModel):
-    """A case as the store has it now. Nobody's particulars are in it."""
+    """A case as the store has it now. Nobody's particulars are in it. ``family``: the kind of case."""
 
     case_id: UUID
-    family: Family
+    family: str = Field(examples=["repair"])
     case_number: str
     stage: str
     open: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from api.strict import StrictRoute
 from domain import kinds
 from domain.connection import outlook
 from domain.connection.case import Connection
+from domain.kinds import Kind, State
 from domain.refusals import Refusal
 from domain.repair import Repair
 from domain.windows import Ledger, OnRecord
@@ -32,8 +34,6 @@ from infra.sql import sql
 from infra.store.commands import Stream
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
-
-KINDS = {kind.family: kind for kind in (kinds.REPAIR, kinds.CONNECTION)}
 
 
 @router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS)
@@ -52,39 +52,33 @@ def cases(
 
 @router.get("/{case_id}", summary="A case with its windows and its timeline", responses=CASE_ERRORS)
 def case(case_id: CaseId, service: ServiceDep) -> CaseView:
-    family, state, events = _load(service, case_id)
+    kind, state, events = load_case(service, case_id)
     return CaseView(
         case_id=case_id,
-        family=family,
+        family=kind.name,
         case_number=state.number,
         version=events[-1]["caseversion"],
         windows=windows_on_record(state.ledger),
         timeline=[timeline_entry(event) for event in events],
-        **(_repair(state) if isinstance(state, Repair) else _connection(state)),
+        **SHAPES[kind.name](state),
     )
 
 
-def _load(service: Service, case_id: UUID) -> tuple[Family, Repair | Connection, list[dict[str, Any]]]:
+def load_case(service: Service, case_id: UUID) -> tuple[Kind, State, list[dict[str, Any]]]:
     """The case, whichever kind it is of. Refuses ``no-such-case``, also for streams that are no cases."""
     state, events = service.load(Stream(kinds.REPAIR, case_id))
-    if events and family_of(events[0]["type"]) == "connection":
-        state, events = service.load(Stream(kinds.CONNECTION, case_id))
-    if isinstance(state, Repair):
-        return "repair", state, events
-    if isinstance(state, Connection):
-        return "connection", state, events
-    raise Refusal(
-        "no-such-case",
-        found="no case with this id",
-        needed="the id of a case",
-        next_step="look the case up by its number at /api/v1/cases?number=…",
-        next_step_zh="请按编号在 /api/v1/cases?number=… 查询",
-    )
-
-
-def family_of(type_name: str) -> str:
-    """``repair`` of ``water.repair.CrewArrived.v1``."""
-    return type_name.split(".")[1]
+    kind = kinds.opened_as(events[0]["type"]) if events else None
+    if kind is None:
+        raise Refusal(
+            "no-such-case",
+            found="no case with this id",
+            needed="the id of a case",
+            next_step="look the case up by its number at /api/v1/cases?number=…",
+            next_step_zh="请按编号在 /api/v1/cases?number=… 查询",
+        )
+    if kind is not kinds.REPAIR:
+        state, events = service.load(Stream(kind, case_id))
+    return kind, state, events
 
 
 # ---- shapes
@@ -128,6 +122,10 @@ def _connection(case: Connection) -> dict[str, Any]:
         "points_on": sorted(case.on),
         "admitted_at": outlook.moment_at(case.admitted),
     }
+
+
+SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {"repair": _repair, "connection": _connection}
+"""What a case of each kind shows beside its windows and its timeline."""
 
 
 def windows_on_record(ledger: Ledger) -> list[WindowView]:

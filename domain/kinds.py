@@ -38,6 +38,7 @@ class Kind:
 
     ``obligations`` is None for streams that promise nothing. ``consequences`` are the facts that follow from the state
     at an instant by rule, without anybody's command (None: none ever do); they are asked for again until none is left.
+    ``opened_by``: the facts that a stream with promises begins with; they tell its kind from its first event.
     """
 
     name: str
@@ -45,10 +46,18 @@ class Kind:
     evolve: Callable[[State, Recorded], State]
     obligations: Callable[[State, Rules], tuple[Obligation | Tally, ...]] | None = None
     consequences: Callable[[State, Rules, datetime], tuple[Stated, ...]] | None = None
+    opened_by: tuple[type, ...] = ()
 
 
-REPAIR = Kind("repair", "repair", repair.evolve, repair.obligations)
-CONNECTION = Kind("connection", "connection", case.evolve, promises.obligations, automatic.consequences)
+REPAIR = Kind("repair", "repair", repair.evolve, repair.obligations, opened_by=(repair.FaultReported,))
+CONNECTION = Kind(
+    "connection",
+    "connection",
+    case.evolve,
+    promises.obligations,
+    automatic.consequences,
+    opened_by=(connection.ApplicationReceived,),
+)
 METER = Kind("meter", "usage", usage.evolve)
 STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
@@ -73,6 +82,17 @@ REGISTRY = registry(
         ("office", applicants.FACTS),
     )
 )
+
+
+PROMISING = (REPAIR, CONNECTION)
+"""The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
+
+_OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}
+
+
+def opened_as(type_name: str) -> Kind | None:
+    """The kind of case whose stream begins with an event of that public type; None where such a stream owes nothing."""
+    return _OPENED_BY.get(type_name)
 
 
 def follows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Stated, ...]:

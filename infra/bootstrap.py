@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
     from projections.watch import Ask, Question, Watch
 
 log = logging.getLogger(__name__)
-
-WINDOWED: dict[str, Kind] = {kind.family: kind for kind in (kinds.REPAIR, kinds.CONNECTION)}
-"""The kinds of case that owe something, by family."""
 
 BEAT_EVERY_S = 2.0
 RECOMPUTE_LOOK_S = 1.0
@@ -115,12 +112,17 @@ def asker(service: Service) -> Ask:
     from projections.watch import Answer
 
     def ask(questions: Sequence[Question]) -> list[Answer]:
+        with _in_the_watchs_words():
+            kind_of = service.kinds_of([question.case_id for question in questions])
         futures: list[tuple[Question, Future[Receipt]]] = []
-        for question in questions:
-            if question.family in WINDOWED:
-                case = Stream(WINDOWED[question.family], question.case_id)
-                futures.append((question, service.submit(asking(case, "window-watch"))))
         answers = []
+        for question in questions:
+            kind = kind_of.get(question.case_id)
+            if kind is None:
+                answers.append(Answer(question, 0, {}))  # a stream that owes nothing is not to be asked about again
+            else:
+                case = Stream(kind, question.case_id)
+                futures.append((question, service.submit(asking(case, "window-watch"))))
         for question, future in futures:
             try:
                 receipt = future.result()
@@ -138,16 +140,14 @@ def looker(service: Service) -> Ask:
     from projections.watch import Answer
 
     def look(questions: Sequence[Question]) -> list[Answer]:
-        known = [question for question in questions if question.family in WINDOWED]
-        try:
-            states = _states(service, known)
-        except (OperationalError, InterfaceError) as error:
-            # In the watch's own words: it waits for PostgreSQL then, instead of ending its process.
-            raise psycopg.OperationalError(str(error)) from error
-        return [_outlook(service, question, *states[question.case_id]) for question in known]
+        with _in_the_watchs_words():
+            kind_of = service.kinds_of([question.case_id for question in questions])
+            states = _states(service, kind_of)
+        known = [question for question in questions if question.case_id in kind_of]
+        return [_outlook(kind_of[question.case_id], question, *states[question.case_id]) for question in known]
 
-    def _outlook(service: Service, question: Question, state: State, version: int) -> Answer:
-        kind, now = WINDOWED[question.family], service.clock.now()
+    def _outlook(kind: Kind, question: Question, state: State, version: int) -> Answer:
+        now = service.clock.now()
         asks = dict(kinds.next_ask_at(kind, state, service.rules, now))
         # Something that time has already changed and that is not on record was missed: it is to be asked about now.
         asks.update({fact.commitment: now for fact in kinds.conclusion(kind, state, service.rules, now)})
@@ -158,8 +158,16 @@ def looker(service: Service) -> Ask:
     return look
 
 
-def _states(service: Service, questions: Sequence[Question]) -> dict[UUID, tuple[State, int]]:
-    kind_of = {question.case_id: WINDOWED[question.family] for question in questions}
+@contextmanager
+def _in_the_watchs_words() -> Iterator[None]:
+    """A store that does not answer, as psycopg has it: the watch waits for PostgreSQL then, and does not end."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise psycopg.OperationalError(str(error)) from error
+
+
+def _states(service: Service, kind_of: Mapping[UUID, Kind]) -> dict[UUID, tuple[State, int]]:
     states: dict[UUID, tuple[State, int]] = dict.fromkeys(kind_of, (None, 0))
     for case_id, text in service.store.log.select_many(list(kind_of)):
         _, recorded = read(text)

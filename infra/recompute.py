@@ -142,11 +142,13 @@ def _open_cases(service: Service, kind: Kind, newest: Sequence[str]) -> Iterator
         ).fetchone()
         like = f"water.{kind.family}.Window%"
         position = place["position"] if place is not None else 0
-        recent = [row["case_id"] for row in connection.execute(sql("windows_since"), {"after": position, "like": like})]
+        rows = connection.execute(sql("windows_since"), {"after": position, "like": like}).fetchall()
+    touched = [row["case_id"] for row in rows]
+    recent = [case_id for case_id, its in service.kinds_of(touched).items() if its is kind]
     yield from recent
     seen, after = set(recent), _BEFORE_ALL
     while True:
-        query = {"family": kind.family, "newest": list(newest), "after": after, "most": AT_ONCE}
+        query = {"family": kind.name, "newest": list(newest), "after": after, "most": AT_ONCE}
         with service.connection() as connection:
             found = [row["case_id"] for row in connection.execute(sql("deadlines_by_calendar"), query)]
         if not found:

@@ -15,7 +15,8 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
-from domain.kinds import State
+from domain import kinds
+from domain.kinds import Kind, State
 from domain.standards import Rules
 from infra import rules as published
 from infra.clock import Clock, ScaledClock
@@ -72,6 +73,11 @@ class Service:
             state = stream.kind.evolve(state, recorded)
             events.append(msgspec.json.decode(text))
         return state, events
+
+    def kinds_of(self, cases: Sequence[UUID]) -> dict[UUID, Kind]:
+        """The kind of each case that owes something by a time, by its first event; other streams are left out."""
+        found = {id_: kinds.opened_as(name) for id_, name in self.store.log.first_types(cases).items()}
+        return {id_: kind for id_, kind in found.items() if kind is not None}
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[DictRow]]:
@@ -156,9 +162,9 @@ def publish_shipped(store: StoreApplication, clock: Clock) -> None:
 
 
 def _fold(store: StoreApplication, streams: Sequence[Stream]) -> dict[UUID, State]:
-    kinds = {stream.id: stream.kind for stream in streams}
+    kind_of = {stream.id: stream.kind for stream in streams}
     states: dict[UUID, State] = {}
-    for id_, text in store.log.select_many(list(kinds)):
+    for id_, text in store.log.select_many(list(kind_of)):
         _, recorded = read(text)
-        states[id_] = kinds[id_].evolve(states.get(id_), recorded)
+        states[id_] = kind_of[id_].evolve(states.get(id_), recorded)
     return states

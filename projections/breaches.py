@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from infra.reader import Event
-from projections.model import Model, fact_name, family
+from projections.model import Model, fact_name, kind_of_case
 from projections.windows import time
 
 CHANGES = {
@@ -20,7 +20,7 @@ CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One record of the breach topic."""
+    """One record of the breach topic. ``family``: the kind of case."""
 
     topic: str
     partition: int
@@ -50,7 +50,7 @@ def fold(row: Breach | None, event: Event) -> Breach | None:
         position=event.position,
         event_id=event.id,
         change=change,
-        family=family(event),
+        family=kind_of_case(data["commitment"]),
         case_id=event.case_id,
         commitment=data["commitment"],
         due_at=time(data.get("due_at")),

@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 from infra.reader import Event
-from projections.model import Model, fact_name, family
+from projections.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """``stage``: one of ``STAGES``, or why the case stands still (suspended) or is over (ended, withdrawn, refused).
+    """``family``: the kind of case. ``stage``: one of ``STAGES``, or why the case stands still (suspended) or is over
+    (ended, withdrawn, refused).
 
     ``reached`` is how far it had come by then. ``flags`` counts what was odd about its field facts. ``quoted_fen`` and
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
@@ -172,11 +173,15 @@ STEPS: dict[str, Step] = {
 }
 
 
+OPENED = {"FaultReported": ("repair", "reported"), "ApplicationReceived": ("connection", "received")}
+"""What opens a case: its kind, and its first stage."""
+
+
 def fold(row: Case | None, event: Event) -> Case | None:
     """The case's row after the event."""
     name = fact_name(event)
-    if name in ("FaultReported", "ApplicationReceived"):
-        row = _opened(event)
+    if name in OPENED:
+        row = _opened(event, *OPENED[name])
     elif row is None:
         return None
     elif name in STEPS:
@@ -185,12 +190,11 @@ def fold(row: Case | None, event: Event) -> Case | None:
     return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
 
 
-def _opened(event: Event) -> Case:
+def _opened(event: Event, kind_of_case: str, first: str) -> Case:
     data = event.data
-    first = REPAIR_STAGES[0] if family(event) == "repair" else CONNECTION_STAGES[0]
     return Case(
         case_id=event.case_id,
-        family=family(event),
+        family=kind_of_case,
         case_number=data["case_number"],
         kind=data.get("kind"),
         category=data.get("category"),
@@ -204,7 +208,7 @@ def _opened(event: Event) -> Case:
         opened_at=event.happened_at,
         supply_points=data.get("supply_points", 0),
         points_on=0,
-        reports=1 if family(event) == "repair" else 0,
+        reports=1 if kind_of_case == "repair" else 0,
         flags=0,
         version=event.version,
         position=event.position,
@@ -218,7 +222,7 @@ CASES = Model(
     table="views.cases",
     row=Case,
     key=("case_id",),
-    families=("repair", "connection"),
+    families=("repair", "connection", "usage"),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

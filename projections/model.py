@@ -37,6 +37,12 @@ def family(event: Event) -> str:
     return _words(event.type)[1]
 
 
+def kind_of_case(commitment: str) -> str:
+    """The kind of case that a commitment is of: ``outage`` of ``outage.notice``. A family of events may have several
+    kinds of case."""
+    return commitment.partition(".")[0]
+
+
 @cache
 def _words(type_name: str) -> tuple[str, str, str]:
     words = type_name.split(".")

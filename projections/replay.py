@@ -18,7 +18,7 @@ from infra.service import Service
 from infra.sql import sql
 from infra.store.commands import Stream
 from projections.cases import CASES, Case
-from projections.model import fact_name, family
+from projections.model import fact_name
 from projections.names import COMMITMENTS, STAGES, WINDOW_STATES, name
 from projections.windows import WINDOWS, WindowRow
 
@@ -71,15 +71,12 @@ class Replay:
     to_come: tuple[WindowFact, ...]
 
 
-KINDS = {kind.family: kind for kind in (kinds.REPAIR, kinds.CONNECTION)}
-
-
 def replay_case(service: Service, case: str) -> Replay:
     """Replay the case of that id or number. Refuses ``no-such-case``."""
     with service.connection() as connection:
         case_id = _id_of(case) or _id_of_number(connection, case)
         events = list(published_of(service.settings, connection, case_id)) if case_id is not None else []
-    kind = KINDS.get(family(events[0])) if events else None
+    kind = kinds.opened_as(events[0].type) if events else None
     steps = tuple(replay(events)) if kind is not None else ()
     if case_id is None or kind is None or not any(step.stage for step in steps):
         raise Refusal(

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from infra.reader import Event
-from projections.model import Model, fact_name, family
+from projections.model import Model, fact_name, kind_of_case
 
 WINDOW_FACTS = frozenset(
     {
@@ -26,8 +26,8 @@ WINDOW_FACTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """``state``: running, met, lapsed (its end passed and it is not met) or cancelled. ``lapses`` stand now, at the
-    ends ``lapsed_ends``; ``retracted`` fell away."""
+    """``family``: the kind of case. ``state``: running, met, lapsed (its end passed and it is not met) or cancelled.
+    ``lapses`` stand now, at the ends ``lapsed_ends``; ``retracted`` fell away."""
 
     case_id: UUID
     commitment: str
@@ -83,7 +83,7 @@ def _opened(event: Event) -> WindowRow:
     return WindowRow(
         case_id=event.case_id,
         commitment=data["commitment"],
-        family=family(event),
+        family=kind_of_case(data["commitment"]),
         number=data["number"],
         opened_at=required_time(data["opened_at"]),
         due_at=time(data["due_at"]),
@@ -139,7 +139,7 @@ WINDOWS = Model(
     table="views.windows",
     row=WindowRow,
     key=("case_id", "commitment"),
-    families=("repair", "connection"),
+    families=("repair", "connection", "usage"),
     key_of=lambda event: (event.case_id, event.data.get("commitment")) if fact_name(event) in WINDOW_FACTS else None,
     fold=fold,
 )

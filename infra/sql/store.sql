@@ -43,6 +43,10 @@ FROM store.stored_events
 WHERE originator_id = ANY(%(ids)s::uuid[])
 ORDER BY originator_id, originator_version
 
+-- name: first_types
+SELECT originator_id, topic FROM store.stored_events
+WHERE originator_id = ANY(%(ids)s::uuid[]) AND originator_version = 1
+
 -- name: last_version
 SELECT COALESCE(max(originator_version), 0) AS version FROM store.stored_events WHERE originator_id = %(id)s
 

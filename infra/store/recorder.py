@@ -127,6 +127,12 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             cursor.execute(sql("events_of"), {"ids": list(ids)}, prepare=True)
             return [(row["originator_id"], bytes(row["state"])) for row in cursor]
 
+    def first_types(self, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """The public type of each stream's first event; streams that there are not are left out."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(sql("first_types"), {"ids": list(ids)}, prepare=True)
+            return {row["originator_id"]: row["topic"] for row in cursor}
+
     def last_version(self, stream: UUID) -> int:
         """The version of the stream's last event; 0 before the first."""
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:

@@ -82,13 +82,13 @@ def facts(service: FakeService, id_: Any) -> list[str]:
 
 def test_a_standard_goes_from_a_draft_to_the_public(client: Client, service: FakeService) -> None:
     drafted = told(client, "standards", STANDARD, MANAGER)
-    assert (drafted["case_id"], drafted["case_number"]) == (str(STANDARDS.id), "0225-3")
+    assert (drafted["case_id"], drafted["case_number"]) == (str(STANDARDS.id), "0225-4")
     waiting = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in waiting["standards"]] == ["0225-2"]
-    assert (waiting["drafts"][0]["version"], waiting["drafts"][0]["drafted_by"]) == ("0225-3", "manager-1")
-    told(client, "standards/0225-3/approval", {}, DIRECTOR, 200)
+    assert [each["version"] for each in waiting["standards"]] == ["0225-3"]
+    assert (waiting["drafts"][0]["version"], waiting["drafts"][0]["drafted_by"]) == ("0225-4", "manager-1")
+    told(client, "standards/0225-4/approval", {}, DIRECTOR, 200)
     shown = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in shown["standards"]] == ["0225-2", "0225-3"]
+    assert [each["version"] for each in shown["standards"]] == ["0225-3", "0225-4"]
     assert shown["drafts"] == []
     stored = json.loads(service.events[STANDARDS.id][-1])
     assert stored["type"] == "water.public.StandardPublished.v1"
@@ -118,7 +118,7 @@ def test_a_standard_by_an_unpublished_calendar_is_refused(client: Client) -> Non
     assert code(client, "standards", overlaid, MANAGER) == (422, "unknown-region")
     told(client, "calendars", CALENDAR | {"region": "CN-Xiangxi"}, MANAGER)
     told(client, "standards", overlaid, MANAGER)
-    told(client, "standards/0225-3/approval", {}, DIRECTOR, 200)
+    told(client, "standards/0225-4/approval", {}, DIRECTOR, 200)
 
 
 # ---- fees
