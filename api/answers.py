@@ -12,7 +12,7 @@ from api.errors import PROBLEM_JSON
 
 Family = Literal["repair", "connection"]
 """The kinds of case, as lists name them."""
-WindowState = Literal["running", "met", "lapsed", "cancelled"]
+WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
 
 
@@ -50,7 +50,10 @@ class Accepted(BaseModel):
 
 
 class WindowView(BaseModel):
-    """A running, met, lapsed or cancelled limit. ``lapses`` are those that stand, ``retracted`` fell away."""
+    """A running, met, lapsed or cancelled limit, or one of imported history that nobody can judge (unknown).
+
+    ``lapses`` are those that stand, ``retracted`` fell away.
+    """
 
     commitment: str = Field(examples=["repair.arrival"])
     number: int
@@ -101,6 +104,7 @@ class CaseView(BaseModel):
     crew: str | None = None
     severity: str | None = None
     reports: int | None = None
+    details: dict[str, str] | None = None
     category: str | None = None
     supply_points: int | None = None
     points_on: list[int] | None = None
@@ -234,6 +238,7 @@ class WindowCounts(BaseModel):
     met_on_time: int
     lapsed: int
     cancelled: int
+    unknown: int
     lapses: int
     retracted: int
 

@@ -22,12 +22,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from domain.standards import Severity
+from domain.repair.details import ASSET, ASSET_LENGTH
+from domain.standards import Precision, Severity
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _AMOUNT = re.compile(r"(?:0|[1-9]\d{0,8})(?:\.\d{1,3})?", re.ASCII)
 _YEARS = range(2000, 2200)
+_HISTORY_YEARS = range(1900, 2200)
+"""Of instants: order books are imported, and some begin long ago."""
 
 
 def clean_text(value: str) -> str:
@@ -54,8 +57,8 @@ def _instant(value: Any) -> datetime:
         at = datetime.fromisoformat(value.upper())
     except ValueError:
         raise PydanticCustomError("bad_time", "is not a time that exists") from None
-    if at.year not in _YEARS:
-        raise PydanticCustomError("bad_time", "is not in the years 2000 to 2199")
+    if at.year not in _HISTORY_YEARS:
+        raise PydanticCustomError("bad_time", "is not in the years 1900 to 2199")
     return at.astimezone(UTC)
 
 
@@ -82,6 +85,11 @@ def _short_numbers(value: str) -> str:
     if re.search(r"\d{6}", value):
         raise PydanticCustomError("long_number", "has a run of more than five digits")
     return value
+
+
+def _short_detail(value: str) -> str:
+    """A pipe's number is short; what is longer is a code, and then numbers little."""
+    return value if len(value) <= ASSET_LENGTH else _short_numbers(value)
 
 
 def _as_code(value: str) -> str:
@@ -164,18 +172,68 @@ class Reporter(Body):
     address: Address | None = None
 
 
-class FaultReport(FromTheField):
-    """A first report of a fault."""
+Origin = Annotated[
+    Code | None, Field(description="imported history only: how its source was told, a code of the standard")
+]
+Precise = Annotated[
+    Precision, Field(description="day: imported history of which the hour is not known; happened_at is the day's begin")
+]
 
-    reporter: Reporter
+
+class FaultReport(FromTheField):
+    """A first report of a fault. Imported history alone may have no reporter."""
+
+    reporter: Reporter | None = None
+    precision: Precise = "second"
+    origin: Origin = None
     kind: Annotated[Code, Field(examples=["leak"])]
     district: Annotated[Code, Field(examples=["zhenxi"])]
 
 
 class FurtherReport(FromTheField):
-    """Another report of the same incident."""
+    """Another report of the same incident. Imported history alone may have no reporter."""
 
-    reporter: Reporter
+    reporter: Reporter | None = None
+    precision: Precise = "second"
+    origin: Origin = None
+
+
+class Completion(FromTheField):
+    """The repair is done."""
+
+    precision: Precise = "second"
+
+
+class Dismissal(FromTheField):
+    """The incident needs no repair of ours, and why by a code of the standard."""
+
+    reason: Annotated[Code, Field(examples=["false-alarm"])]
+    evidence_digest: Digest | None = None
+
+
+Asset = Annotated[
+    StrictStr, Field(pattern=f"^{ASSET.pattern}$", examples=["DN-10442"], description="the pipe register's number")
+]
+
+
+class Pipe(FromTheField):
+    """Which pipe failed, as far as it is known."""
+
+    asset: Asset | None = None
+    material: Annotated[Code | None, Field(examples=["ductile-iron"])] = None
+    dn_mm: Annotated[StrictInt | None, Field(ge=1, le=10_000)] = None
+    laid_in: Annotated[StrictInt | None, Field(ge=1800, le=2199, description="the year")] = None
+
+
+Detail = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9/-]{0,63}$"), AfterValidator(_short_detail)]
+
+
+class Correction(FromTheField):
+    """A detail is another one than was taken down; both stay on record. null: nothing."""
+
+    detail: Annotated[Code, Field(examples=["material"])]
+    old: Annotated[Detail | None, Field(examples=["steel"], description="what stood there")]
+    new: Annotated[Detail | None, Field(examples=["ductile-iron"], description="what stands there now")]
 
 
 class Dispatch(Body):

@@ -95,6 +95,7 @@ def _repair(case: Repair) -> dict[str, Any]:
         "crew": case.crew,
         "severity": case.severity,
         "reports": len(case.reports),
+        "details": {name: value for name, value in sorted(case.details.items()) if value is not None},
     }
 
 
@@ -104,6 +105,7 @@ def repair_stage(case: Repair) -> str:
         (case.closed, "closed"),
         (bool(case.restored), "restored"),
         (bool(case.completed), "completed"),
+        (bool(case.dismissed), "dismissed"),
         (bool(case.assessed), "assessed"),
         (bool(case.arrived), "on_site"),
         (bool(case.acknowledged), "acknowledged"),
@@ -153,7 +155,7 @@ def _window(commitment: str, window: OnRecord) -> WindowView:
 
 def _state(window: OnRecord) -> WindowState:
     if window.cancelled:
-        return "cancelled"
+        return "unknown" if window.reason == "unknown" else "cancelled"
     if window.met_at is not None:
         return "met"
     return "lapsed" if window.due_at in window.lapses else "running"

@@ -131,6 +131,7 @@ def report_fault(
 
     def decide(sight: Sight) -> Sequence[Said]:
         told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        repair.require_reporter(told, body.reporter is not None)
         fact = repair.report_fault(
             sight.of(case),
             told,
@@ -139,6 +140,8 @@ def report_fault(
             district_code=body.district,
             subject=named(subject),
             mass=mass,
+            precision=body.precision,
+            origin=body.origin,
         )
         return [(case, Stated(fact, happened_at))]
 
@@ -148,14 +151,12 @@ def report_fault(
 def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happened_at: datetime) -> Order:
     """A further report of an incident."""
     subject = _reporter(body.reporter)
-    return _from_the_field(
-        caller,
-        case_id,
-        body,
-        happened_at,
-        lambda case, told: repair.link_report(case, told, subject=named(subject)),
-        subject=subject,
-    )
+
+    def say(case: repair.Repair | None, told: Told) -> Fact:
+        repair.require_reporter(told, body.reporter is not None)
+        return repair.link_report(case, told, subject=named(subject), precision=body.precision, origin=body.origin)
+
+    return _from_the_field(caller, case_id, body, happened_at, say, subject=subject)
 
 
 def unlink_report(caller: Caller, case_id: UUID, report: int, body: bodies.Unlinking, *, number: str) -> Order:
@@ -278,9 +279,46 @@ def start_paid_service(caller: Caller, case_id: UUID, body: bodies.PaidService) 
     return Order(case, caller, decide)
 
 
-def complete(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
+def complete(caller: Caller, case_id: UUID, body: bodies.Completion, happened_at: datetime) -> Order:
     """The repair is done."""
-    return _from_the_field(caller, case_id, body, happened_at, repair.complete)
+    return _from_the_field(
+        caller, case_id, body, happened_at, lambda case, told: repair.complete(case, told, precision=body.precision)
+    )
+
+
+def dismiss(caller: Caller, case_id: UUID, body: bodies.Dismissal, happened_at: datetime) -> Order:
+    """The incident needs no repair of ours."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.dismiss(case, told, reason=body.reason, evidence_digest=body.evidence_digest),
+    )
+
+
+def identify_pipe(caller: Caller, case_id: UUID, body: bodies.Pipe, happened_at: datetime) -> Order:
+    """Which pipe failed."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.identify_pipe(
+            case, told, asset=body.asset, material=body.material, dn_mm=body.dn_mm, laid_in=body.laid_in
+        ),
+    )
+
+
+def correct(caller: Caller, case_id: UUID, body: bodies.Correction, happened_at: datetime) -> Order:
+    """A detail is another one."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.correct(case, told, detail=body.detail, old=body.old, new=body.new),
+    )
 
 
 def restore_water(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
@@ -324,8 +362,9 @@ def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
 # ---- subjects
 
 
-def _reporter(reporter: bodies.Reporter) -> NewSubject:
-    return NewSubject(uuid4(), 1, particulars(reporter))
+def _reporter(reporter: bodies.Reporter | None) -> NewSubject:
+    """Whoever reported; of imported history without one a subject of whom the vault knows nothing."""
+    return NewSubject(uuid4(), 1, particulars(reporter) if reporter is not None else {})
 
 
 def particulars(person: BaseModel) -> dict[str, str]:

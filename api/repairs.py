@@ -143,7 +143,7 @@ async def start_paid_service(
 
 @router.post("/{case_id}/completion", summary="The repair is done 修复完成")
 async def complete(
-    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: bodies.Completion, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     order = commands.complete(caller, case_id, body, body.happened_at or service.clock.now())
     return await crew_commands.freeing(service, order, response, "completed")
@@ -162,3 +162,27 @@ async def close(
     case_id: CaseId, body: bodies.Nothing, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     return await crew_commands.freeing(service, commands.close(caller, case_id), response, "closed")
+
+
+@router.post("/{case_id}/dismissal", summary="The incident needs no repair of ours 无需抢修")
+async def dismiss(
+    case_id: CaseId, body: bodies.Dismissal, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.dismiss(caller, case_id, body, body.happened_at or service.clock.now())
+    return await crew_commands.freeing(service, order, response, "closed")
+
+
+@router.post("/{case_id}/pipe", summary="Which pipe failed 管段信息")
+async def identify_pipe(
+    case_id: CaseId, body: bodies.Pipe, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.identify_pipe(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/corrections", summary="Correct a detail; what stood there stays on record 更正")
+async def correct(
+    case_id: CaseId, body: bodies.Correction, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = commands.correct(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)

@@ -86,6 +86,8 @@ POWERS = frozenset(
         "crew.locate",
         "repair.reassess",
         "repair.unlink",
+        "repair.dismiss",
+        "repair.correct",
         "repair.start-paid-service",
         "readings.read",
         "readings.send",

@@ -19,6 +19,8 @@ from domain.refusals import Refusal
 Zone = Literal["urban", "other"]
 Severity = Literal["small", "medium", "major"]
 CompletionStart = Literal["report", "arrival", "assessment"]
+Precision = Literal["second", "day"]
+"""How closely a time is known: of ``day`` only the day is, and the instant is that day's beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,13 @@ class StandardPublished:
     work_notes: Mapping[str, str] = field(default_factory=dict)
     fault_families: Mapping[str, str] = field(default_factory=dict)
     link_suggestion_minutes: int = 0
+    # Of imported history, of incidents that needed no repair, and of what is known about a fault. The codes of
+    # ``incident_details`` stand under the detail that they are of.
+    history_channels: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+    dismissal_reasons: Mapping[str, str] = field(default_factory=dict)
+    pipe_materials: Mapping[str, str] = field(default_factory=dict)
+    incident_details: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     readings: ReadingPolicy = ReadingPolicy()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

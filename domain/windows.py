@@ -298,7 +298,7 @@ FACTS: tuple[type, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """One window as the events of the case have it so far."""
+    """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is."""
 
     number: int
     opened_at: datetime
@@ -308,6 +308,7 @@ class OnRecord:
     calendar: str | None
     met_at: datetime | None = None
     cancelled: bool = False
+    reason: str | None = None
     lapses: Mapping[datetime, int] = field(default_factory=dict)
     lapse_count: int = 0
     neared: frozenset[tuple[str, datetime]] = frozenset()
@@ -356,9 +357,9 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
         case WindowRetracted():
             return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
         case WindowReopened():
-            return replace(known, met_at=None, cancelled=False, due_at=fact.due_at)
+            return replace(known, met_at=None, cancelled=False, reason=None, due_at=fact.due_at)
         case WindowCancelled():
-            return replace(known, cancelled=True, met_at=None)
+            return replace(known, cancelled=True, reason=fact.reason, met_at=None)
         case _:
             assert_never(fact)
 
@@ -416,7 +417,7 @@ class _Difference:
     def _ends(self, known: OnRecord) -> None:
         w = self._window
         if w.cancelled is not None:
-            if not known.cancelled:
+            if not known.cancelled or known.reason != w.cancelled:
                 self._say(WindowCancelled, due_at=None, reason=w.cancelled)
             return
         if known.cancelled:

@@ -48,7 +48,17 @@ class Case:
     paid_fen: int = 0
 
 
-REPAIR_STAGES = ("reported", "dispatched", "acknowledged", "on_site", "assessed", "completed", "restored", "closed")
+REPAIR_STAGES = (
+    "reported",
+    "dispatched",
+    "acknowledged",
+    "on_site",
+    "assessed",
+    "dismissed",
+    "completed",
+    "restored",
+    "closed",
+)
 CONNECTION_STAGES = (
     "received",
     "notice_given",
@@ -97,6 +107,10 @@ def _linked(row: Case, data: dict[str, Any]) -> Case:
 
 def _unlinked(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, reports=row.reports - 1)
+
+
+def _corrected(row: Case, data: dict[str, Any]) -> Case:
+    return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
 def _closed(row: Case, data: dict[str, Any]) -> Case:
@@ -151,6 +165,8 @@ STEPS: dict[str, Step] = {
     "RepairCompleted": _step("completed"),
     "WaterRestored": _step("restored"),
     "CaseClosed": _closed,
+    "IncidentDismissed": _step("dismissed"),
+    "DetailCorrected": _corrected,
     "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
     "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
     "OneTimeNoticeGiven": _step("notice_given"),

@@ -8,6 +8,7 @@ STAGES = {
     "acknowledged": "已接单",
     "on_site": "已到场",
     "assessed": "已定级",
+    "dismissed": "无需抢修",
     "completed": "已修复",
     "restored": "已恢复供水",
     "closed": "已关单",
@@ -39,7 +40,13 @@ COMMITMENTS = {
     "connection.papers": "容缺补件",
     "connection.trips": "跑腿次数",
 }
-WINDOW_STATES = {"running": "运行中", "met": "已兑现", "lapsed": "超时", "cancelled": "已取消"}
+WINDOW_STATES = {
+    "running": "运行中",
+    "met": "已兑现",
+    "lapsed": "超时",
+    "cancelled": "已取消",
+    "unknown": "无从判定",
+}
 CHANNELS = {
     "website": "网站",
     "wechat": "微信",

@@ -26,7 +26,8 @@ WINDOW_FACTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """``family``: the kind of case. ``state``: running, met, lapsed (its end passed and it is not met) or cancelled.
+    """``family``: the kind of case. ``state``: running, met, lapsed (its end passed and it is not met), cancelled, or
+    unknown (imported history that nobody can judge).
     ``lapses`` stand now, at the ends ``lapsed_ends``; ``retracted`` fell away."""
 
     case_id: UUID
@@ -123,7 +124,8 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
         case "WindowReopened":
             return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None))
         case "WindowCancelled":
-            return replace(row, state="cancelled", met_at=None, on_time=None)
+            state = "unknown" if data["reason"] == "unknown" else "cancelled"
+            return replace(row, state=state, met_at=None, on_time=None)
         case _:
             return row
 

@@ -16,14 +16,14 @@ const wanted = new URLSearchParams(location.search);
 const localDay = (at) => DAY.format(at);
 
 function near(each, now) {
-  if (each.due_at === null || each.state === "cancelled") return "none";
+  if (each.due_at === null || each.state === "cancelled" || each.state === "unknown") return "none";
   const due = Date.parse(each.due_at);
   if (due <= now) return "over";
   return localDay(due) === localDay(now) ? "today" : "later";
 }
 
 function due(each) {
-  if (each.due_at === null || each.state === "cancelled") return [make("b", {}, "—"), make("i", {}, "暂不计时 ", en("not running"))];
+  if (each.due_at === null || each.state === "cancelled" || each.state === "unknown") return [make("b", {}, "—"), make("i", {}, "暂不计时 ", en("not running"))];
   const tentative = each.tentative ? make("span", { class: "tentative" }, "暂定 ", en("tentative")) : null;
   const note = each.admitted_at === null ? make("i", {}, "自收件起预估 ", en("provisional, from receipt")) : null;
   return [make("b", {}, SHORT.format(Date.parse(each.due_at))), " ", tentative, note];

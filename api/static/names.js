@@ -18,7 +18,7 @@ export const CHANGES = {
   nearing: ["临近", "nearing"], lapsed: ["超时", "lapsed"], retracted: ["撤回", "retracted"], escalated: ["升级", "escalated"],
 };
 export const STATES = {
-  running: ["运行中", "running"], met: ["已兑现", "met"], lapsed: ["超时", "lapsed"], cancelled: ["停止计时", "not running"], none: ["未开始", "not begun"],
+  running: ["运行中", "running"], met: ["已兑现", "met"], lapsed: ["超时", "lapsed"], cancelled: ["停止计时", "not running"], unknown: ["无从判定", "unknown"], none: ["未开始", "not begun"],
 };
 export const REASONS = {
   "met-in-time": ["实际按时兑现", "it was met in time after all"],
@@ -26,6 +26,7 @@ export const REASONS = {
   "no-longer-major": ["已改为非大修", "no major repair any longer"],
   "no-end-limit": ["大修不设终限，连续作业至通水", "major repair: no end limit"],
   "no-longer-owed": ["不再承诺", "no longer owed"],
+  dismissed: ["无需抢修", "dismissed"], unknown: ["历史导入，无从判定", "imported history, cannot be judged"],
   "notice-given": ["已一次性告知，待补正", "notice given, waiting for papers"],
   "papers-commitment-broken": ["容缺承诺未兑现", "papers commitment broken"],
   "papers-in": ["材料已补齐", "papers in"], "papers-upheld": ["承诺经核实已兑现", "commitment upheld"],
@@ -57,7 +58,8 @@ export const FACTS = {
   OutageStarted: ["开始停水", "outage began"], OutageExtended: ["延长停水", "outage extended"], EmergencyWaterProvided: ["应急供水", "emergency water"],
   OutageRestored: ["恢复供水", "outage over"], MassDeclared: ["宣布群发事件", "mass incident declared"], MassEnded: ["群发事件结束", "mass incident over"], CrewWithdrawn: ["调出班组", "crew taken away"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
-  ReportUnlinked: ["拆分报修", "report unlinked"],
+  ReportUnlinked: ["拆分报修", "report unlinked"], IncidentDismissed: ["无需抢修", "dismissed"],
+  PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
   SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
   CaseRouted: ["分办", "routed"], OwnerReplaced: ["更换专办人员", "owner replaced"], ApplicantAppeared: ["申请人到场", "applicant appeared"],
@@ -98,10 +100,12 @@ export const FLAGS = {
   "backdated-after-lapse": ["超时后迟报", "backdated after a lapse"], "not-major": ["非大修", "not a major repair"],
   unlinked: ["由并单拆分", "was a wrong link"],
   "before-arrival": ["未到场先报", "before arrival"],
+  "after-dismissal": ["判定无需抢修后", "after dismissal"], "not-what-was-known": ["原值不符", "not what was known"],
+  "younger-than-the-fault": ["管段晚于故障敷设", "pipe younger than the fault"],
 };
 export const STAGES = {
   reported: ["已报修", "reported"], dispatched: ["已派单", "dispatched"], acknowledged: ["已接单", "acknowledged"],
-  on_site: ["已到场", "on site"], assessed: ["已定级", "assessed"], completed: ["已修复", "completed"], restored: ["已通水", "restored"],
+  on_site: ["已到场", "on site"], assessed: ["已定级", "assessed"], dismissed: ["无需抢修", "dismissed"], completed: ["已修复", "completed"], restored: ["已通水", "restored"],
   closed: ["已关单", "closed"], received: ["已收件", "received"], admitted: ["已受理", "admitted"],
   notice_given: ["已一次性告知", "notice given"], surveyed: ["已勘察", "surveyed"], designed: ["已设计", "designed"], quoted: ["已报价", "quoted"],
   contracted: ["已签约", "contracted"], paid: ["已缴费", "paid"], under_construction: ["施工中", "under construction"],

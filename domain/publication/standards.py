@@ -176,6 +176,8 @@ def _require_tables(document: Standard) -> None:
             )
     for kind in document.fault_families:
         require_known("unknown-fault-kind", kind, document.fault_kinds)
+    for detail, codes in document.incident_details.items():
+        require_codes(f"incident_details: {detail}", list(codes))
     try:
         date.fromisoformat(f"2000-{document.calendar_warning_from}")
     except ValueError:
@@ -220,6 +222,11 @@ _TABLES = (
     "mass_causes",
     "work_notes",
     "fault_families",
+    "history_channels",
+    "origins",
+    "dismissal_reasons",
+    "pipe_materials",
+    "incident_details",
 )
 
 
@@ -310,7 +317,7 @@ def _require_numbers(document: Standard) -> None:
     """Refuses ``out-of-range``, ``unknown-channel``, ``unknown-zone``, ``unknown-severity``."""
     for what, value, least, most in _numbers(document):
         require_range(what, value, least, most)
-    for channel in (*document.remote_channels, *document.notice_minutes):
+    for channel in (*document.remote_channels, *document.notice_minutes, *document.history_channels):
         require_known("unknown-channel", channel, document.allowed_lateness_minutes)
     for zone in get_args(Zone):
         require_known("unknown-zone", zone, document.arrival_minutes)

@@ -7,6 +7,8 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 from domain.facts import Moment
 from domain.repair.case import Repair, Report, evolve
 from domain.repair.checks import no_such_case
+from domain.repair.details import correct, identify_pipe
+from domain.repair.dismissal import dismiss
 from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repair.facts import (
     FACTS,
@@ -15,12 +17,15 @@ from domain.repair.facts import (
     CrewArrived,
     CrewDispatched,
     CrewWithdrawn,
+    DetailCorrected,
     DispatchAcknowledged,
     DispatchDeclined,
     FaultReported,
     FieldFact,
+    IncidentDismissed,
     PaidServiceConsented,
     PaidServiceStarted,
+    PipeIdentified,
     RepairCompleted,
     RepairFact,
     ReportLinked,
@@ -33,6 +38,7 @@ from domain.repair.facts import (
     WorkLogged,
 )
 from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water
+from domain.repair.imported import require_reporter
 from domain.repair.promises import ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
 from domain.repair.reports import Unlinked, kinds_that_may_be_one, link_report, report_fault, unlink_report
 from domain.repair.severity import assess, reassess
@@ -50,13 +56,16 @@ __all__ = [
     "CrewArrived",
     "CrewDispatched",
     "CrewWithdrawn",
+    "DetailCorrected",
     "DispatchAcknowledged",
     "DispatchDeclined",
     "FaultReported",
     "FieldFact",
+    "IncidentDismissed",
     "Moment",
     "PaidServiceConsented",
     "PaidServiceStarted",
+    "PipeIdentified",
     "Repair",
     "RepairCompleted",
     "RepairFact",
@@ -76,11 +85,14 @@ __all__ = [
     "close",
     "complete",
     "consent",
+    "correct",
     "decline",
+    "dismiss",
     "dispatch",
     "evolve",
     "find_user_side",
     "hand_over",
+    "identify_pipe",
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
@@ -88,6 +100,7 @@ __all__ = [
     "obligations",
     "reassess",
     "report_fault",
+    "require_reporter",
     "restore_water",
     "start_paid_service",
     "unlink_report",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from uuid import UUID
 
 from domain.facts import Moment, Recorded
 from domain.repair.facts import (
@@ -10,11 +12,14 @@ from domain.repair.facts import (
     CrewArrived,
     CrewDispatched,
     CrewWithdrawn,
+    DetailCorrected,
     DispatchAcknowledged,
     DispatchDeclined,
     FaultReported,
+    IncidentDismissed,
     PaidServiceConsented,
     PaidServiceStarted,
+    PipeIdentified,
     RepairCompleted,
     ReportLinked,
     ReportUnlinked,
@@ -25,23 +30,34 @@ from domain.repair.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.standards import Severity, Zone
+from domain.standards import Precision, Severity, Zone
 from domain.subjects import Subject
 from domain.windows import Ledger, WindowFact, record
+
+KIND = "kind"
+"""The detail that every incident has from its first report on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report of the incident: its number, when it was made, and who made it."""
+    """One report of the incident: its number, when it was made, and who made it; over which channel it was told, how
+    closely its time is known, and over which way of the source's own (imported history only)."""
 
     number: int
     moment: Moment
     subject: Subject
+    channel: str = ""
+    precision: Precision = "second"
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too."""
+    """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
+
+    ``days_only``: the completions of which only the day is known. ``details``: what was told last of the fault and its
+    pipe; no promise depends on it.
+    """
 
     number: str
     kind: str
@@ -60,6 +76,9 @@ class Repair:
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
     closed: bool = False
+    dismissed: tuple[Moment, ...] = ()
+    days_only: frozenset[UUID] = frozenset()
+    details: Mapping[str, str | None] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=dict)
 
     @property
@@ -68,9 +87,20 @@ class Repair:
         return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
 
     @property
+    def first_report(self) -> Report:
+        """The earliest report that is of this incident."""
+        return min((each for each in self.reported if each.number not in self.unlinked), key=lambda each: each.moment)
+
+    @property
     def severity(self) -> Severity | None:
         """The class by the assessment that happened last; None before the first."""
         return max(self.assessed)[1] if self.assessed else None
+
+    def detail(self, name: str) -> str | None:
+        """What is known of a detail; None where nothing is."""
+        if name not in self.details:
+            return self.kind if name == KIND else None
+        return self.details[name]
 
 
 def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
@@ -78,7 +108,8 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     fact = recorded.fact
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
-        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (Report(1, moment, fact.subject),))
+        first = Report(1, moment, fact.subject, recorded.channel, fact.precision, fact.origin)
+        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,))
     if case is None:
         return None
     if isinstance(fact, WindowFact):
@@ -88,8 +119,9 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
 
 def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
     match recorded.fact:
-        case ReportLinked(number, subject):
-            return replace(case, reported=(*case.reported, Report(number, moment, subject)))
+        case ReportLinked(number, subject, precision=precision, origin=origin):
+            further = Report(number, moment, subject, recorded.channel, precision, origin)
+            return replace(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})
         case CrewDispatched(crew):
@@ -110,11 +142,28 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, consented=(*case.consented, moment))
         case PaidServiceStarted():
             return replace(case, paid_service=True)
-        case RepairCompleted():
-            return replace(case, completed=(*case.completed, moment))
+        case RepairCompleted(precision=precision):
+            rough = {moment.by} if precision == "day" else set()
+            return replace(case, completed=(*case.completed, moment), days_only=case.days_only | rough)
+        case IncidentDismissed():
+            return replace(case, dismissed=(*case.dismissed, moment))
+        case PipeIdentified():
+            return _detailed(case, pipe_details(recorded.fact))
+        case DetailCorrected(detail, _, new):
+            return _detailed(case, {detail: new})
         case WaterRestored():
             return replace(case, restored=(*case.restored, moment))
         case CaseClosed():
             return replace(case, closed=True)
         case _:
             return case
+
+
+def pipe_details(pipe: PipeIdentified) -> dict[str, str | None]:
+    """What is said about the pipe, as details; what is not known is left out."""
+    said = {"asset": pipe.asset, "material": pipe.material, "dn-mm": pipe.dn_mm, "laid-in": pipe.laid_in}
+    return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def _detailed(case: Repair, said: Mapping[str, str | None]) -> Repair:
+    return replace(case, details={**case.details, **said}, kind=said.get(KIND) or case.kind)

@@ -85,7 +85,7 @@ def late(told: Told) -> tuple[str, ...]:
 
 def field_flags(case: Repair, told: Told, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
     """What is odd about a fact; ``before``: the facts of its sort that are on record."""
-    flags = late(told) + (("after-close",) if case.closed else ())
+    flags = late(told) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())
     if crew is not None and crew != case.crew:
         flags += ("not-the-dispatched-crew",)
     if told.happened_at < min(case.reports).at:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from domain.refusals import Refusal
 from domain.repair.case import Repair
 from domain.repair.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repair.dismissal import require_undismissed
 from domain.repair.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.standards import require_known
 from domain.told import Told
@@ -22,6 +23,7 @@ def dispatch(case: Repair | None, *, crew: str) -> CrewDispatched:
             next_step="report a new fault if water fails again",
             next_step_zh="抢修已完成；如再次停水请另行报修",
         )
+    require_undismissed(known)
     if known.crew == crew:
         raise Refusal(
             "already-dispatched",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.standards import Severity, Zone
+from domain.standards import Precision, Severity, Zone
 from domain.subjects import Subject
 from domain.windows import FACTS as WINDOW_FACTS
 from domain.windows import WindowFact
@@ -18,7 +18,8 @@ from domain.windows import WindowFact
 class FaultReported:
     """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
 
-    ``mass``: the code of the mass incident that it belongs to.
+    ``mass``: the code of the mass incident that it belongs to. ``origin``: over which of its own ways the source of
+    imported history was told, a code of the standard.
     """
 
     case_number: str
@@ -29,6 +30,8 @@ class FaultReported:
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
     mass: str | None = None
+    precision: Precision = "second"
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class ReportLinked:
     subject: Subject
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
+    precision: Precision = "second"
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +182,51 @@ class RepairCompleted:
 
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
+    precision: Precision = "second"
 
 
 @dataclass(frozen=True, slots=True)
 class WaterRestored:
     """Water flows again for everybody that the incident cut off."""
 
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentDismissed:
+    """The incident needed no repair of ours: a false alarm, another body's, a duplicate. Nothing is owed from then on.
+
+    ``reason``: a code of the standard; ``evidence_digest``: of a photo or a paper.
+    """
+
+    reason: str
+    evidence_digest: str | None = None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipeIdentified:
+    """Which pipe failed: its number in the register, its material as a code of the standard, its diameter in
+    millimetres, the year in which it was laid. None: not known."""
+
+    asset: str | None
+    material: str | None
+    dn_mm: int | None
+    laid_in: int | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetailCorrected:
+    """A detail of the incident is another one: ``old`` is what stood there, ``new`` what stands there now (None:
+    nothing). Both stay on record."""
+
+    detail: str
+    old: str | None
+    new: str | None
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
 
@@ -206,6 +250,9 @@ FieldFact = (
     | PaidServiceConsented
     | RepairCompleted
     | WaterRestored
+    | IncidentDismissed
+    | PipeIdentified
+    | DetailCorrected
 )
 RepairFact = FieldFact | ReportUnlinked | PaidServiceStarted | CrewDispatched | CrewWithdrawn | CaseClosed | WindowFact
 FACTS: tuple[type, ...] = (
@@ -227,5 +274,8 @@ FACTS: tuple[type, ...] = (
     CaseClosed,
     DispatchDeclined,
     CrewWithdrawn,
+    IncidentDismissed,
+    PipeIdentified,
+    DetailCorrected,
     *WINDOW_FACTS,
 )

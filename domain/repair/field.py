@@ -14,7 +14,8 @@ from domain.repair.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.standards import require_known
+from domain.repair.imported import require_import_fields
+from domain.standards import Precision, require_known
 from domain.told import Told
 
 
@@ -56,13 +57,14 @@ def _not_needed(case: Repair) -> tuple[str, ...]:
     return () if case.severity == "major" else ("not-major",)
 
 
-def complete(case: Repair | None, told: Told) -> RepairCompleted:
-    """The repair is done."""
+def complete(case: Repair | None, told: Told, *, precision: Precision = "second") -> RepairCompleted:
+    """The repair is done. Refuses ``bad-precision``."""
     known = known_to(case, told)
+    require_import_fields(told, precision)
     flags = field_flags(known, told, crew=None, before=known.completed)
     if not known.arrived:
         flags += ("before-arrival",)
-    return from_the_field(known, told, RepairCompleted(flags))
+    return from_the_field(known, told, RepairCompleted(flags, precision=precision))
 
 
 def restore_water(case: Repair | None, told: Told) -> WaterRestored:
@@ -72,9 +74,12 @@ def restore_water(case: Repair | None, told: Told) -> WaterRestored:
 
 
 def close(case: Repair | None) -> CaseClosed:
-    """Close the file. Refuses while the repair is open, and for a major repair until water is restored."""
+    """Close the file. Refuses while the repair is open, and for a major repair until water is restored; an incident
+    that was dismissed needs neither."""
     known = existing(case)
     require_open(known)
+    if known.dismissed:
+        return CaseClosed()
     if not known.completed:
         raise Refusal(
             "repair-not-completed",

@@ -5,11 +5,16 @@ may select a later start for the completion). A major repair has no end limit bu
 as published; that it is logged every so often, and that an assessment is due, is our decision, so that no incident
 escapes its limit by never being classed. The numbers are the standard's in force at the first report; a number that a
 standard does not have promises nothing.
+
+Our decision: of imported history without an arrival the arrival promise is ``unknown``, neither kept nor broken; where
+only the day of a report or of a completion is known, so is what is counted in hours, unless the limit had run out
+before that day began. What a dismissed incident still owed, it owes no more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.facts import Moment
@@ -35,7 +40,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _assessment(case, standard),
         _continuity(case, standard),
     )
-    return tuple(obligation for obligation in found if obligation is not None)
+    return tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
 
 
 def standard_of(case: Repair, rules: Rules) -> Standard:
@@ -45,6 +50,8 @@ def standard_of(case: Repair, rules: Rules) -> Standard:
 
 def _arrival(case: Repair, standard: Standard) -> Obligation:
     first = min(case.reports)
+    if case.first_report.precision == "day" or (not case.arrived and _is_history(case, standard)):
+        return _unknown(ARRIVAL, standard, first)
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     rungs = _rungs(standard, ARRIVAL, first.at, due_at, min(case.acknowledged, default=None))
     return _obligation(
@@ -70,9 +77,22 @@ def start_of_completion(case: Repair, standard: Standard) -> Moment:
 def _completion(case: Repair, standard: Standard) -> Obligation:
     first = min(case.reports)
     terms = tuple(_completion_terms(case, standard))
-    due_at = terms[-1].due_at
+    due_at, done = terms[-1].due_at, _completed(case)
+    if case.first_report.precision == "day" or (done is not None and _is_rough(case, done, due_at)):
+        return _unknown(COMPLETION, standard, first)
     rungs = _rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at, None) if due_at else ()
-    return _obligation(COMPLETION, standard, first.at, terms, min(case.completed, default=None), rungs)
+    return _obligation(COMPLETION, standard, first.at, terms, done, rungs)
+
+
+def _completed(case: Repair) -> Moment | None:
+    """The first completion; one that is known to the second before any of which only the day is."""
+    exact = [moment for moment in case.completed if moment.by not in case.days_only]
+    return min(exact or case.completed, default=None)
+
+
+def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
+    """Whether nobody can say if it was in time: its day had begun by the end of the limit, its hour is not known."""
+    return done.by in case.days_only and due_at is not None and done.at <= due_at
 
 
 def _completion_terms(case: Repair, standard: Standard) -> Iterator[Term]:
@@ -140,6 +160,33 @@ def _logs(case: Repair) -> tuple[Moment, ...]:
     """The logs that count: once water flows, nothing needs one."""
     restored = min(case.restored, default=None)
     return tuple(log for log in case.logged if restored is None or log.at < restored.at)
+
+
+# ---- what cannot be judged, and what is owed no more
+
+
+UNKNOWN = "unknown"
+DISMISSED = "dismissed"
+
+
+def _is_history(case: Repair, standard: Standard) -> bool:
+    return case.first_report.channel in standard.history_channels
+
+
+def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
+    """A promise of which nobody can say whether it was kept: it has no end, for this reason, and never lapses."""
+    return _obligation(commitment, standard, first.at, (Term(first.at, None, (first.by,), reason=UNKNOWN),), None, ())
+
+
+def _until_dismissed(case: Repair, obligation: Obligation) -> Obligation:
+    """From the dismissal on nothing more is owed, unless it was met by then; what had run out before stays lapsed."""
+    dismissed = min(case.dismissed, default=None)
+    met_at, first = obligation.met_at, obligation.terms[0]
+    if dismissed is None or first.reason == UNKNOWN or (met_at is not None and met_at <= dismissed.at):
+        return obligation
+    before = tuple(term for term in obligation.terms if term.since < dismissed.at)
+    last = Term(max(dismissed.at, first.since), None, (dismissed.by,), reason=DISMISSED)
+    return replace(obligation, terms=(*before, last), met_at=None, met_by=(), rungs=())
 
 
 # ---- what they share

@@ -10,7 +10,8 @@ from domain.refusals import Refusal
 from domain.repair.case import Repair, Report
 from domain.repair.checks import existing, from_the_field, known_to, late, require_credible
 from domain.repair.facts import FaultReported, ReportLinked, ReportUnlinked
-from domain.standards import Standard, district, require_known
+from domain.repair.imported import require_import_fields
+from domain.standards import Precision, Standard, district, require_known
 from domain.subjects import Subject
 from domain.told import Told, require_power
 
@@ -24,10 +25,13 @@ def report_fault(
     district_code: str,
     subject: Subject,
     mass: str | None = None,
+    precision: Precision = "second",
+    origin: str | None = None,
 ) -> FaultReported:
-    """Open an incident at its first report. Refuses unknown kinds and districts, a case that exists, and
-    ``second-person-needed``."""
+    """Open an incident at its first report. Refuses unknown kinds and districts, a case that exists,
+    ``second-person-needed``, ``bad-precision`` and ``unknown-origin``."""
     require_credible(told)
+    require_import_fields(told, precision, origin)
     if case is not None:
         raise Refusal(
             "case-exists",
@@ -39,14 +43,21 @@ def report_fault(
     require_known("unknown-fault-kind", kind, told.standard.fault_kinds)
     zone = district(told.standard, district_code).zone
     confirmed_by = told.confirmed_by if told.is_late else None
-    return FaultReported(case_number, kind, district_code, zone, subject, late(told), confirmed_by, mass)
+    return FaultReported(
+        case_number, kind, district_code, zone, subject, late(told), confirmed_by, mass, precision, origin
+    )
 
 
-def link_report(case: Repair | None, told: Told, *, subject: Subject) -> ReportLinked:
-    """Take a further report of the same burst into the incident."""
+def link_report(
+    case: Repair | None, told: Told, *, subject: Subject, precision: Precision = "second", origin: str | None = None
+) -> ReportLinked:
+    """Take a further report of the same burst into the incident. Refuses ``bad-precision``, ``unknown-origin``."""
     known = known_to(case, told)
+    require_import_fields(told, precision, origin)
     flags = late(told) + (("after-close",) if known.closed else ())
-    return from_the_field(known, told, ReportLinked(max(each.number for each in known.reported) + 1, subject, flags))
+    number = max(each.number for each in known.reported) + 1
+    fact = ReportLinked(number, subject, flags, precision=precision, origin=origin)
+    return from_the_field(known, told, fact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,16 @@ def unlink_report(
     require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
     code = district_code or known.district
     zone = district(told.standard, code).zone
-    opened = FaultReported(case_number, kind or known.kind, code, zone, found.subject, (UNLINKED,))
+    opened = FaultReported(
+        case_number,
+        kind or known.kind,
+        code,
+        zone,
+        found.subject,
+        (UNLINKED,),
+        precision=found.precision,
+        origin=found.origin,
+    )
     return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
 
 

@@ -48,6 +48,7 @@ SELECT commitment,
        count(*) FILTER (WHERE state = 'met' AND on_time) AS met_on_time,
        count(*) FILTER (WHERE state = 'lapsed') AS lapsed,
        count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+       count(*) FILTER (WHERE state = 'unknown') AS unknown,
        coalesce(sum(lapses), 0)::bigint AS lapses,
        coalesce(sum(retracted), 0)::bigint AS retracted
 FROM views.windows

@@ -27,6 +27,9 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/completion": 200,
     "/api/v1/repairs/{case_id}/restoration": 200,
     "/api/v1/repairs/{case_id}/closure": 200,
+    "/api/v1/repairs/{case_id}/dismissal": 200,
+    "/api/v1/repairs/{case_id}/pipe": 200,
+    "/api/v1/repairs/{case_id}/corrections": 200,
     "/api/v1/connections": 201,
     **{
         f"/api/v1/connections/{{case_id}}/{step}": 200

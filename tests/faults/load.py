@@ -131,7 +131,7 @@ class Load:
         body = {"reporter": {"phone": "0743-8220000"}, "kind": "leak", "district": district}
         if fate == "nobody":
             begun -= timedelta(minutes=200)  # so that its completion, too, runs out while the load lasts
-        await say("FaultReported", "", body | {"happened_at": begun.isoformat()})
+        await say("FaultReported", "", body | {"happened_at": begun.isoformat(), "confirmed_by": "tester-2"})
         if fate == "nobody":
             return
         await self._wait(begun, rng.uniform(1, 4))
@@ -186,7 +186,8 @@ class Load:
         headers = {
             "X-Actor": actor,
             "X-Role": role,
-            "X-Channel": "import",
+            # Imported history has no arrival promise to break until an arrival is told.
+            "X-Channel": "hotline" if facts == "FaultReported" else "import",
             "Idempotency-Key": key,
             "X-Correlation-Id": key,
         }

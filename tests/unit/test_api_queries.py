@@ -148,6 +148,7 @@ def test_counts_stand_beside_the_published_ones(client: Client, service: FakeSer
             "met_on_time": 2,
             "lapsed": 1,
             "cancelled": 0,
+            "unknown": 0,
             "lapses": 2,
             "retracted": 1,
         }

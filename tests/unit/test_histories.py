@@ -87,6 +87,19 @@ ENDS = {
         "repair.arrival": ("2026-09-16T01:34:00+00:00", None, False, 0, 0),
         "repair.completion": ("2026-09-16T05:04:00+00:00", None, False, 0, 0),
     },
+    "repair-imported-and-dismissed": {
+        "repair.arrival": (None, None, True, 0, 0),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", None, True, 1, 1),
+    },
+    "repair-imported-by-day": {
+        "repair.arrival": (None, None, True, 0, 0),
+        "repair.completion": (None, None, True, 0, 0),
+    },
+    "repair-imported-arrival-told-later": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:45:00+00:00", False, 1, 1),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T04:20:00+00:00", False, 0, 1),
+        "repair.assessment": ("2026-09-16T02:45:00+00:00", "2026-09-16T01:50:00+00:00", False, 0, 1),
+    },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:20:00+00:00", False, 0, 0),

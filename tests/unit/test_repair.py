@@ -36,7 +36,7 @@ def test_a_report_opens_an_incident_with_its_zone() -> None:
     [({"kind": "flood"}, "unknown-fault-kind"), ({"district_code": "beijing"}, "unknown-district")],
 )
 def test_a_report_with_an_unknown_code_is_refused(changes: dict[str, str], code: str) -> None:
-    values = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
+    values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
     with refused(code):
         repair.report_fault(None, told(RULES, NINE), subject=SUBJECT, **values)
 
