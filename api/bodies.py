@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import (
@@ -175,8 +175,12 @@ class Reporter(Body):
 Origin = Annotated[
     Code | None, Field(description="imported history only: how its source was told, a code of the standard")
 ]
+ToTheDay = Annotated[
+    Literal["second", "day"],
+    Field(description="day: imported history of which the hour is not known; happened_at is the day's beginning"),
+]
 Precise = Annotated[
-    Precision, Field(description="day: imported history of which the hour is not known; happened_at is the day's begin")
+    Precision, Field(description="imported history only: day, as of a report; by: it had happened by happened_at")
 ]
 
 
@@ -184,7 +188,7 @@ class FaultReport(FromTheField):
     """A first report of a fault. Imported history alone may have no reporter."""
 
     reporter: Reporter | None = None
-    precision: Precise = "second"
+    precision: ToTheDay = "second"
     origin: Origin = None
     kind: Annotated[Code, Field(examples=["leak"])]
     district: Annotated[Code, Field(examples=["zhenxi"])]
@@ -194,7 +198,7 @@ class FurtherReport(FromTheField):
     """Another report of the same incident. Imported history alone may have no reporter."""
 
     reporter: Reporter | None = None
-    precision: Precise = "second"
+    precision: ToTheDay = "second"
     origin: Origin = None
 
 
@@ -209,6 +213,7 @@ class Dismissal(FromTheField):
 
     reason: Annotated[Code, Field(examples=["false-alarm"])]
     evidence_digest: Digest | None = None
+    precision: Precise = "second"
 
 
 Asset = Annotated[

@@ -293,7 +293,9 @@ def dismiss(caller: Caller, case_id: UUID, body: bodies.Dismissal, happened_at: 
         case_id,
         body,
         happened_at,
-        lambda case, told: repair.dismiss(case, told, reason=body.reason, evidence_digest=body.evidence_digest),
+        lambda case, told: repair.dismiss(
+            case, told, reason=body.reason, evidence_digest=body.evidence_digest, precision=body.precision
+        ),
     )
 
 

@@ -78,7 +78,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "unknown-pipe-material": Meaning(422, "Unknown pipe material", "未知的管材"),
     "bad-detail": Meaning(422, "The detail cannot be so", "内容不符合要求"),
     "pipe-unnamed": Meaning(422, "Nothing is said of the pipe", "未填写管段信息"),
-    "bad-precision": Meaning(422, "Only imported history may know the day alone", "仅历史导入可只注明日期"),
+    "bad-precision": Meaning(422, "Only imported history may know a time roughly", "仅历史导入可不精确到秒"),
     "unknown-origin": Meaning(422, "Unknown origin of imported history", "未知的历史来源渠道"),
     "reporter-missing": Meaning(422, "The reporter is missing", "缺少报修人"),
     "already-dispatched": Meaning(409, "The crew is on this incident already", "该班组已在本工单"),

@@ -19,8 +19,9 @@ from domain.refusals import Refusal
 Zone = Literal["urban", "other"]
 Severity = Literal["small", "medium", "major"]
 CompletionStart = Literal["report", "arrival", "assessment"]
-Precision = Literal["second", "day"]
-"""How closely a time is known: of ``day`` only the day is, and the instant is that day's beginning."""
+Precision = Literal["second", "day", "by"]
+"""How closely a time is known: of ``day`` only the day is, and the instant is that day's beginning; ``by`` the instant
+it had happened (imported history that says no more than how it ended)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ class Report:
 class Repair:
     """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
 
-    ``days_only``: the completions of which only the day is known. ``details``: what was told last of the fault and its
-    pipe; no promise depends on it.
+    ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last of the
+    fault and its pipe; no promise depends on it.
     """
 
     number: str
@@ -77,7 +77,7 @@ class Repair:
     restored: tuple[Moment, ...] = ()
     closed: bool = False
     dismissed: tuple[Moment, ...] = ()
-    days_only: frozenset[UUID] = frozenset()
+    rough: Mapping[UUID, Precision] = field(default_factory=dict)
     details: Mapping[str, str | None] = field(default_factory=dict)
     ledger: Ledger = field(default_factory=dict)
 
@@ -143,10 +143,9 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
         case PaidServiceStarted():
             return replace(case, paid_service=True)
         case RepairCompleted(precision=precision):
-            rough = {moment.by} if precision == "day" else set()
-            return replace(case, completed=(*case.completed, moment), days_only=case.days_only | rough)
-        case IncidentDismissed():
-            return replace(case, dismissed=(*case.dismissed, moment))
+            return replace(_roughly(case, moment, precision), completed=(*case.completed, moment))
+        case IncidentDismissed(precision=precision):
+            return replace(_roughly(case, moment, precision), dismissed=(*case.dismissed, moment))
         case PipeIdentified():
             return _detailed(case, pipe_details(recorded.fact))
         case DetailCorrected(detail, _, new):
@@ -167,3 +166,7 @@ def pipe_details(pipe: PipeIdentified) -> dict[str, str | None]:
 
 def _detailed(case: Repair, said: Mapping[str, str | None]) -> Repair:
     return replace(case, details={**case.details, **said}, kind=said.get(KIND) or case.kind)
+
+
+def _roughly(case: Repair, moment: Moment, precision: Precision) -> Repair:
+    return case if precision == "second" else replace(case, rough={**case.rough, moment.by: precision})

@@ -10,18 +10,27 @@ from domain.refusals import Refusal
 from domain.repair.case import Repair
 from domain.repair.checks import field_flags, from_the_field, known_to, require_open
 from domain.repair.facts import IncidentDismissed
-from domain.standards import require_known
+from domain.repair.imported import require_import_fields
+from domain.standards import Precision, require_known
 from domain.told import Told, require_power
 
 
-def dismiss(case: Repair | None, told: Told, *, reason: str, evidence_digest: str | None = None) -> IncidentDismissed:
+def dismiss(
+    case: Repair | None,
+    told: Told,
+    *,
+    reason: str,
+    evidence_digest: str | None = None,
+    precision: Precision = "second",
+) -> IncidentDismissed:
     """Say that the incident needs no repair of ours.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``case-closed``,
-    ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``.
+    ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``, ``bad-precision``.
     """
     require_power(told, "repair.dismiss")
     known = known_to(case, told)
+    require_import_fields(told, precision)
     require_open(known)
     if known.completed:
         raise Refusal(
@@ -34,7 +43,7 @@ def dismiss(case: Repair | None, told: Told, *, reason: str, evidence_digest: st
     require_undismissed(known)
     require_known("unknown-dismissal-reason", reason, told.standard.dismissal_reasons)
     flags = field_flags(known, told, crew=None, before=())
-    return from_the_field(known, told, IncidentDismissed(reason, evidence_digest, flags))
+    return from_the_field(known, told, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
 
 
 def require_undismissed(case: Repair) -> None:

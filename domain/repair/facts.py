@@ -204,6 +204,7 @@ class IncidentDismissed:
     evidence_digest: str | None = None
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
+    precision: Precision = "second"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,15 +20,15 @@ def is_history(told: Told) -> bool:
 
 
 def require_import_fields(told: Told, precision: Precision, origin: str | None = None) -> None:
-    """Refuses ``bad-precision`` for a day without its hour outside imported history (our decision: whoever tells now
-    knows the hour), and ``unknown-origin``."""
+    """Refuses ``bad-precision`` for a time that is not known to the second outside imported history (our decision:
+    whoever tells now knows it), and ``unknown-origin``."""
     if precision != "second" and not is_history(told):
         raise Refusal(
             "bad-precision",
             found=f"precision {precision} over channel {told.channel}",
-            needed="a time to the second; only imported history may know the day alone",
+            needed="a time to the second; only imported history may know less",
             next_step="give the time at which it happened",
-            next_step_zh="请填写具体时刻；仅历史导入可只注明日期",
+            next_step_zh="请填写具体时刻；仅历史导入可不精确到秒",
         )
     if origin is not None:
         require_known("unknown-origin", origin, told.standard.origins if is_history(told) else ())

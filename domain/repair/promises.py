@@ -7,8 +7,9 @@ escapes its limit by never being classed. The numbers are the standard's in forc
 standard does not have promises nothing.
 
 Our decision: of imported history without an arrival the arrival promise is ``unknown``, neither kept nor broken; where
-only the day of a report or of a completion is known, so is what is counted in hours, unless the limit had run out
-before that day began. What a dismissed incident still owed, it owes no more.
+only the day of a report is known, so is everything that is counted in hours; where a completion is known by its day, or
+by an instant at which it was over, so is the completion promise, unless that is enough to tell. What a dismissed
+incident still owed, it owes no more.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def standard_of(case: Repair, rules: Rules) -> Standard:
 
 def _arrival(case: Repair, standard: Standard) -> Obligation:
     first = min(case.reports)
-    if case.first_report.precision == "day" or (not case.arrived and _is_history(case, standard)):
+    if case.first_report.precision != "second" or (not case.arrived and _is_history(case, standard)):
         return _unknown(ARRIVAL, standard, first)
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     rungs = _rungs(standard, ARRIVAL, first.at, due_at, min(case.acknowledged, default=None))
@@ -78,21 +79,25 @@ def _completion(case: Repair, standard: Standard) -> Obligation:
     first = min(case.reports)
     terms = tuple(_completion_terms(case, standard))
     due_at, done = terms[-1].due_at, _completed(case)
-    if case.first_report.precision == "day" or (done is not None and _is_rough(case, done, due_at)):
+    if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
     rungs = _rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at, None) if due_at else ()
     return _obligation(COMPLETION, standard, first.at, terms, done, rungs)
 
 
 def _completed(case: Repair) -> Moment | None:
-    """The first completion; one that is known to the second before any of which only the day is."""
-    exact = [moment for moment in case.completed if moment.by not in case.days_only]
+    """The first completion; one that is known to the second before any that is not."""
+    exact = [moment for moment in case.completed if moment.by not in case.rough]
     return min(exact or case.completed, default=None)
 
 
 def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
-    """Whether nobody can say if it was in time: its day had begun by the end of the limit, its hour is not known."""
-    return done.by in case.days_only and due_at is not None and done.at <= due_at
+    """Whether nobody can say if it was in time. A day that began after the end of the limit is late enough; what was
+    over by the end was in time."""
+    precision = case.rough.get(done.by)
+    if due_at is None or precision is None:
+        return False
+    return done.at <= due_at if precision == "day" else done.at > due_at
 
 
 def _completion_terms(case: Repair, standard: Standard) -> Iterator[Term]:
@@ -180,10 +185,16 @@ def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
 
 def _until_dismissed(case: Repair, obligation: Obligation) -> Obligation:
     """From the dismissal on nothing more is owed, unless it was met by then; what had run out before stays lapsed."""
-    dismissed = min(case.dismissed, default=None)
+    exact = [moment for moment in case.dismissed if moment.by not in case.rough]
+    dismissed = min(exact or case.dismissed, default=None)
     met_at, first = obligation.met_at, obligation.terms[0]
     if dismissed is None or first.reason == UNKNOWN or (met_at is not None and met_at <= dismissed.at):
         return obligation
+    if dismissed.by in case.rough:
+        # What had run out by then is not known either.
+        return replace(
+            obligation, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), rungs=()
+        )
     before = tuple(term for term in obligation.terms if term.since < dismissed.at)
     last = Term(max(dismissed.at, first.since), None, (dismissed.by,), reason=DISMISSED)
     return replace(obligation, terms=(*before, last), met_at=None, met_by=(), rungs=())

@@ -96,6 +96,23 @@ def test_a_completion_known_by_its_day_is_late_only_where_the_limit_ended_before
     assert (known.reason, len(known.lapses)) == (reason, lapses)
 
 
+@pytest.mark.parametrize(("over_by", "reason", "met"), [(200, None, True), (241, "unknown", False)])
+def test_what_was_over_by_the_end_was_in_time_and_later_nobody_knows(
+    over_by: int, reason: str | None, met: bool
+) -> None:
+    play = imported()
+    play.say(repair.RepairCompleted(precision="by"), minutes(over_by), at=LATER, channel="import")
+    known = play.state.ledger[repair.COMPLETION]
+    assert (known.reason, known.met_at is not None, len(known.lapses)) == (reason, met, 0)
+
+
+def test_of_an_incident_dismissed_nobody_knows_when_nothing_is_judged() -> None:
+    play = imported()
+    play.say(repair.IncidentDismissed("withdrawn", precision="by"), LATER, at=LATER, channel="import")
+    assert states(play) == {repair.ARRIVAL: "unknown", repair.COMPLETION: "unknown"}
+    assert not any(known.lapses for known in play.state.ledger.values())
+
+
 def test_a_completion_to_the_second_counts_before_one_known_by_its_day() -> None:
     play = imported()
     play.say(repair.RepairCompleted(precision="day"), minutes(-540), at=LATER, channel="import")
@@ -297,6 +314,8 @@ FACTS: tuple[Happened, ...] = (
     (repair.RepairCompleted(precision="day"), minutes(-540), "import"),
     (repair.RepairCompleted(), minutes(300), "import"),
     (repair.IncidentDismissed("not-ours"), minutes(120), "import"),
+    (repair.IncidentDismissed("not-ours", precision="by"), minutes(90), "import"),
+    (repair.RepairCompleted(precision="by"), minutes(900), "import"),
     (repair.PipeIdentified("1", "pvc", 100, None), minutes(100), "import"),
     (repair.DetailCorrected("kind", "leak", "burst"), minutes(200), "import"),
 )

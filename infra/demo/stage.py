@@ -1,0 +1,172 @@
+"""A stage for what is replayed: scripts played through the HTTP application itself, under a clock that jumps.
+
+There is no socket and no Kafka: requests go to the application in memory, what the window watch would ask in between is
+asked at the very instant it falls due, and the read models are folded from the store at the end.
+"""
+
+from __future__ import annotations
+
+import heapq
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+import psycopg
+from psycopg.rows import DictRow
+
+from api.app import create_app
+from domain.kinds import Kind
+from infra.agreement import published
+from infra.clock import ManualClock
+from infra.demo.play import body_of, headers_of, key_of
+from infra.demo.script import Request, Script
+from infra.embedded import EmbeddedPostgres
+from infra.service import Service
+from infra.settings import Settings
+from infra.store.commands import Command, Receipt, Stream, asking
+from projections.views import VIEWS
+
+BATCH = 2_000
+ACCEPTED = "accepted"
+NOT_OPENED = "case-not-opened"
+"""The outcome of a request whose case was never opened: there is nowhere to send it."""
+
+
+@contextmanager
+def database(url: str | None) -> Iterator[str]:
+    """The given database, or a fresh embedded one that is gone afterwards."""
+    if url is not None:
+        yield url
+        return
+    # A short name: a socket's path must be short.
+    with tempfile.TemporaryDirectory(prefix="ts-replay-") as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
+        yield server.conninfo()
+
+
+def fill(settings: Settings, connection: psycopg.Connection[DictRow]) -> int:
+    """Fold the whole store into the read models' tables. Returns how many events there are.
+
+    Raises ValueError for an event that a model cannot take.
+    """
+    topics = {model.name: {settings.home_topic(family) for family in model.families} for model in VIEWS}
+    positions: set[int] = set()
+    records = published(settings, connection)
+    while batch := list(islice(records, BATCH)):
+        positions.update(event.position for event in batch)
+        with connection.transaction(), connection.cursor() as cursor:
+            for model in VIEWS:
+                if dead := model.step(cursor, [event for event in batch if event.topic in topics[model.name]], {}):
+                    raise ValueError(f"{model.name} cannot take position {dead[0].position}: {dead[0].reason}")
+    return len(positions)
+
+
+class _Listened:
+    """The service, listened to: every receipt tells when to ask about its case again."""
+
+    def __init__(self, service: Service, heard: dict[UUID, Mapping[str, datetime]]) -> None:
+        self._service = service
+        self._heard = heard
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._service, name)
+
+    def submit(self, command: Command) -> Future[Receipt]:
+        future = self._service.submit(command)
+        future.add_done_callback(self._hear)
+        return future
+
+    def _hear(self, future: Future[Receipt]) -> None:
+        if future.exception() is None:
+            receipt = future.result()
+            self._heard[receipt.case_id] = receipt.next_ask_at
+
+
+class Stage:
+    """Requests one after the other at their own time, and in between what falls due.
+
+    ``kind``: of the cases that are asked about. ``watched`` False: nothing is asked until all is told. ``refused``
+    counts refusals by code; ``astray`` those that a script did not mean; ``outcomes`` has every request's, by its
+    script's name and its number: ``ACCEPTED`` or the code.
+    """
+
+    def __init__(self, service: Service, clock: ManualClock, kind: Kind, *, watched: bool = True) -> None:
+        self.refused: Counter[str] = Counter()
+        self.astray: Counter[str] = Counter()
+        self.outcomes: dict[tuple[str, int], str] = {}
+        self.cases: dict[str, UUID] = {}
+        self.asked = 0
+        self._service = service
+        self._clock = clock
+        self._kind = kind
+        self._watched = watched
+        self._heard: dict[UUID, Mapping[str, datetime]] = {}
+        self._asks: list[tuple[datetime, UUID]] = []
+        self._known: dict[UUID, Mapping[str, datetime]] = {}
+        self._app = create_app(cast(Service, _Listened(service, self._heard)))
+
+    async def play(self, scripts: Sequence[Script]) -> None:
+        """Play every request in order of time, then let every limit run out that still runs."""
+        turns = sorted(
+            (
+                (request.at, script.name, number, script, request)
+                for script in scripts
+                for number, request in enumerate(script.requests)
+            ),
+            key=lambda turn: turn[:3],
+        )
+        transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225") as client:
+            for at, _, number, script, request in turns:
+                if self._watched:
+                    self._ask_until(at)
+                self._clock.set(max(at, self._clock.now()))
+                self.outcomes[script.name, number] = await self._turn(client, script, number, request)
+        self._ask_until(None)
+
+    async def _turn(self, client: httpx.AsyncClient, script: Script, number: int, request: Request) -> str:
+        path = f"/api/v1/{script.kind}"
+        if number > 0:
+            if script.name not in self.cases:
+                return NOT_OPENED
+            path += f"/{self.cases[script.name]}"
+        answer = await client.post(
+            path + request.path, json=body_of(request), headers=headers_of(request, key_of(script, number))
+        )
+        if answer.status_code < 300:
+            self.astray.update(["accepted"] if request.refusal is not None else [])
+            if number == 0:
+                self.cases[script.name] = UUID(answer.json()["case_id"])
+            return ACCEPTED
+        code = str(answer.json().get("code", answer.status_code))
+        self.refused[code] += 1
+        if code != request.refusal:
+            self.astray[f"{request.path.rpartition('/')[2] or 'created'}: {code}"] += 1
+        return code
+
+    def _ask_until(self, at: datetime | None) -> None:
+        """Ask about every case that falls due up to an instant (None: until nothing does), at its own instant."""
+        self._take_down()
+        while self._asks and (at is None or self._asks[0][0] <= at):
+            due_at, case_id = heapq.heappop(self._asks)
+            if due_at not in self._known[case_id].values():
+                continue  # another fact has moved it since
+            self._clock.set(max(due_at, self._clock.now()))
+            receipt = self._service.run(asking(Stream(self._kind, case_id), "window-watch"))
+            self._heard[case_id] = receipt.next_ask_at
+            self.asked += 1
+            self._take_down()
+
+    def _take_down(self) -> None:
+        for case_id, asks in self._heard.items():
+            for due_at in asks.values():
+                heapq.heappush(self._asks, (due_at, case_id))
+        self._known.update(self._heard)
+        self._heard.clear()
