@@ -6,10 +6,10 @@ as published; that it is logged every so often, and that an assessment is due, i
 escapes its limit by never being classed. The numbers are the standard's in force at the first report; a number that a
 standard does not have promises nothing.
 
-Our decision: of imported history without an arrival the arrival promise is ``unknown``, neither kept nor broken; where
-only the day of a report is known, so is everything that is counted in hours; where a completion is known by its day, or
-by an instant at which it was over, so is the completion promise, unless that is enough to tell. What a dismissed
-incident still owed, it owes no more.
+Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken. Of a
+report that is known by its day nothing in hours is judged. A completion that is known by its day, or by an instant at
+which it was over, is judged only where that is enough to tell. Nobody is called out for what ran out in it.
+What a dismissed incident still owed, it owes no more.
 """
 
 from __future__ import annotations
@@ -41,7 +41,9 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _assessment(case, standard),
         _continuity(case, standard),
     )
-    return tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
+    owed = tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
+    # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
+    return tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(case, standard) else owed
 
 
 def standard_of(case: Repair, rules: Rules) -> Standard:

@@ -14,7 +14,7 @@ from domain import kinds, repair
 from domain.facts import Fact
 from domain.refusals import Refusal
 from infra.rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, minutes, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 
 RULES = shipped_rules()
 LATER = minutes(60 * 24 * 30)
@@ -54,6 +54,16 @@ def test_its_completion_is_judged_as_any_other() -> None:
     play.say(repair.RepairCompleted(), minutes(200), at=LATER, channel="import")
     known = play.state.ledger[repair.COMPLETION]
     assert (known.met_at, len(known.lapses)) == (minutes(200), 0)
+
+
+def test_nobody_is_called_out_for_a_limit_that_ran_out_in_an_earlier_order_book() -> None:
+    play = Play(kinds.REPAIR, RULES)
+    fact = repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT)
+    play.say(fact, NINE, channel="import")
+    for minute in (130, 190, 300):
+        play.conclude(minutes(minute))
+    assert names(play.concluded) == ["WindowOpened", "WindowCancelled", "WindowOpened", "WindowLapsed"]
+    assert play.concluded[-1].notify == ()  # type: ignore[union-attr]
 
 
 def test_an_arrival_that_is_told_after_all_is_judged() -> None:
