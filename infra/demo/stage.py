@@ -6,21 +6,23 @@ asked at the very instant it falls due, and the read models are folded from the 
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 import httpx
 import psycopg
 from psycopg.rows import DictRow
+from psycopg.sql import SQL, Identifier
 
 from api.app import create_app
 from domain.kinds import Kind
@@ -31,10 +33,13 @@ from infra.demo.script import Request, Script
 from infra.embedded import EmbeddedPostgres
 from infra.service import Service
 from infra.settings import Settings
+from infra.sql import sql
 from infra.store.commands import Command, Receipt, Stream, asking
 from projections.views import VIEWS
 
 BATCH = 2_000
+TOGETHER = timedelta(minutes=15)
+AT_ONCE = 64
 ACCEPTED = "accepted"
 NOT_OPENED = "case-not-opened"
 """The outcome of a request whose case was never opened: there is nowhere to send it."""
@@ -48,15 +53,20 @@ def database(url: str | None) -> Iterator[str]:
         return
     # A short name: a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="ts-replay-") as folder, EmbeddedPostgres(Path(folder) / "pg") as server:
+        with psycopg.connect(server.conninfo(), autocommit=True) as connection:
+            # What is gone afterwards need not survive a power cut; a replay is thousands of commits one after another.
+            connection.execute(sql("commit_without_waiting"))
         yield server.conninfo()
 
 
 def fill(settings: Settings, connection: psycopg.Connection[DictRow]) -> int:
-    """Fold the whole store into the read models' tables. Returns how many events there are.
+    """Fold the whole store into the read models' tables, emptied first. Returns how many events there are.
 
     Raises ValueError for an event that a model cannot take.
     """
     topics = {model.name: {settings.home_topic(family) for family in model.families} for model in VIEWS}
+    for model in VIEWS:
+        connection.execute(SQL("TRUNCATE {}").format(Identifier(*model.table.split("."))))
     positions: set[int] = set()
     records = published(settings, connection)
     while batch := list(islice(records, BATCH)):
@@ -89,12 +99,40 @@ class _Listened:
             self._heard[receipt.case_id] = receipt.next_ask_at
 
 
+class Turn(NamedTuple):
+    """One request at its time; sorts by time, and within a script by its order there."""
+
+    at: datetime
+    name: str
+    number: int
+    script: Script
+    request: Request
+
+
+def _alone(turns: Iterable[Turn]) -> Iterator[list[Turn]]:
+    return ([turn] for turn in turns)
+
+
+def _together(turns: Iterable[Turn]) -> Iterator[list[Turn]]:
+    """Turns that lie close together, in order."""
+    part: list[Turn] = []
+    for turn in turns:
+        if part and (turn.at - part[0].at > TOGETHER or len(part) >= AT_ONCE):
+            yield part
+            part = []
+        part.append(turn)
+    if part:
+        yield part
+
+
 class Stage:
     """Requests one after the other at their own time, and in between what falls due.
 
-    ``kind``: of the cases that are asked about. ``watched`` False: nothing is asked until all is told. ``refused``
-    counts refusals by code; ``astray`` those that a script did not mean; ``outcomes`` has every request's, by its
-    script's name and its number: ``ACCEPTED`` or the code.
+    ``kind``: of the cases that are asked about. ``watched`` False: nothing is asked until all is told, and requests of
+    different scripts that lie within ``TOGETHER`` are sent together, so that the writer commits them together; none is
+    taken down before its own time, and no verdict depends on it. ``refused`` counts refusals by code; ``astray`` those
+    that a script did not mean; ``outcomes`` has every request's, by its script's name and its number: ``ACCEPTED`` or
+    the code.
     """
 
     def __init__(self, service: Service, clock: ManualClock, kind: Kind, *, watched: bool = True) -> None:
@@ -116,7 +154,7 @@ class Stage:
         """Play every request in order of time, then let every limit run out that still runs."""
         turns = sorted(
             (
-                (request.at, script.name, number, script, request)
+                Turn(request.at, script.name, number, script, request)
                 for script in scripts
                 for number, request in enumerate(script.requests)
             ),
@@ -124,14 +162,23 @@ class Stage:
         )
         transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225") as client:
-            for at, _, number, script, request in turns:
+            for together in _alone(turns) if self._watched else _together(turns):
+                at = max(turn.at for turn in together)
                 if self._watched:
                     self._ask_until(at)
                 self._clock.set(max(at, self._clock.now()))
-                self.outcomes[script.name, number] = await self._turn(client, script, number, request)
+                of_script: dict[str, list[Turn]] = {}
+                for turn in together:
+                    of_script.setdefault(turn.name, []).append(turn)
+                await asyncio.gather(*(self._turns(client, in_order) for in_order in of_script.values()))
         self._ask_until(None)
 
-    async def _turn(self, client: httpx.AsyncClient, script: Script, number: int, request: Request) -> str:
+    async def _turns(self, client: httpx.AsyncClient, in_order: Sequence[Turn]) -> None:
+        for turn in in_order:
+            self.outcomes[turn.name, turn.number] = await self._turn(client, turn)
+
+    async def _turn(self, client: httpx.AsyncClient, turn: Turn) -> str:
+        _, _, number, script, request = turn
         path = f"/api/v1/{script.kind}"
         if number > 0:
             if script.name not in self.cases:
