@@ -20,6 +20,7 @@ from api import (
     health,
     linking,
     mass,
+    orders,
     outages,
     pages,
     publication,
@@ -36,7 +37,7 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings)
+COMMANDS = (mass, outages, repairs, orders, crews, connections, ahead, squads, works, publication, readings)
 QUERIES = (linking, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a

@@ -119,6 +119,17 @@ class SeverityClass:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderSource:
+    """A body whose work orders come with a number and a deadline of their own (12345 政务服务便民热线).
+
+    ``reply_working_days``: by when an order is replied to that names no deadline itself.
+    """
+
+    name_zh: str
+    reply_working_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingPolicy:
     """When a consumption is out of the ordinary (用量异常).
 
@@ -202,6 +213,10 @@ class StandardPublished:
     work_notes: Mapping[str, str] = field(default_factory=dict)
     fault_families: Mapping[str, str] = field(default_factory=dict)
     link_suggestion_minutes: int = 0
+    answer_minutes: int | None = None
+    answer_ways: Mapping[str, str] = field(default_factory=dict)
+    order_sources: Mapping[str, OrderSource] = field(default_factory=dict)
+    geofence_metres: int = 200
     readings: ReadingPolicy = ReadingPolicy()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

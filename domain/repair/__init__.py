@@ -5,7 +5,7 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 """
 
 from domain.facts import Moment
-from domain.repair.case import Repair, Report, evolve
+from domain.repair.case import CREW_ELSEWHERE, Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repair.facts import (
@@ -19,10 +19,12 @@ from domain.repair.facts import (
     DispatchDeclined,
     FaultReported,
     FieldFact,
+    OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
     RepairCompleted,
     RepairFact,
+    ReporterAnswered,
     ReportLinked,
     ReportUnlinked,
     SeverityAssessed,
@@ -32,18 +34,28 @@ from domain.repair.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water
-from domain.repair.promises import ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
-from domain.repair.reports import Unlinked, kinds_that_may_be_one, link_report, report_fault, unlink_report
+from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water, takes_over
+from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
+from domain.repair.reports import (
+    Unlinked,
+    answer_reporter,
+    kinds_that_may_be_one,
+    link_report,
+    next_report,
+    report_fault,
+    unlink_report,
+)
 from domain.repair.severity import assess, reassess
 from domain.repair.user_side import consent, find_user_side, start_paid_service
 
 __all__ = [
+    "ANSWER",
     "ARRIVAL",
     "ASSESSMENT",
     "COMMITMENTS",
     "COMPLETION",
     "CONTINUITY",
+    "CREW_ELSEWHERE",
     "FACTS",
     "ArrivalEvidence",
     "CaseClosed",
@@ -55,6 +67,7 @@ __all__ = [
     "FaultReported",
     "FieldFact",
     "Moment",
+    "OrderReference",
     "PaidServiceConsented",
     "PaidServiceStarted",
     "Repair",
@@ -63,6 +76,7 @@ __all__ = [
     "Report",
     "ReportLinked",
     "ReportUnlinked",
+    "ReporterAnswered",
     "SeverityAssessed",
     "SeverityReassessed",
     "ShiftHandedOver",
@@ -71,6 +85,7 @@ __all__ = [
     "WaterRestored",
     "WorkLogged",
     "acknowledge",
+    "answer_reporter",
     "arrive",
     "assess",
     "close",
@@ -84,12 +99,14 @@ __all__ = [
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
+    "next_report",
     "no_such_case",
     "obligations",
     "reassess",
     "report_fault",
     "restore_water",
     "start_paid_service",
+    "takes_over",
     "unlink_report",
     "withdraw",
 ]

@@ -13,9 +13,11 @@ from domain.repair.facts import (
     DispatchAcknowledged,
     DispatchDeclined,
     FaultReported,
+    OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
     RepairCompleted,
+    ReporterAnswered,
     ReportLinked,
     ReportUnlinked,
     SeverityAssessed,
@@ -29,14 +31,18 @@ from domain.standards import Severity, Zone
 from domain.subjects import Subject
 from domain.windows import Ledger, WindowFact, record
 
+CREW_ELSEWHERE = "crew-elsewhere"
+"""The flag of a hand-over to a crew that is on another incident: it stays there, and this one has none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report of the incident: its number, when it was made, and who made it."""
+    """One report of the incident: its number, when it was made, who made it, and the outside order it came with."""
 
     number: int
     moment: Moment
     subject: Subject
+    order: OrderReference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Repair:
     paid_service: bool = False
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
+    answered: tuple[tuple[int, Moment], ...] = ()
     closed: bool = False
     ledger: Ledger = field(default_factory=dict)
 
@@ -66,6 +73,10 @@ class Repair:
     def reports(self) -> tuple[Moment, ...]:
         """When it was reported, by the reports that are of this incident; never empty."""
         return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
+
+    def report(self, number: int) -> Report | None:
+        """The report of that number; None where there is none, or it was unlinked."""
+        return next((r for r in self.reported if r.number == number and number not in self.unlinked), None)
 
     @property
     def severity(self) -> Severity | None:
@@ -78,7 +89,8 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     fact = recorded.fact
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
-        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (Report(1, moment, fact.subject),))
+        first = Report(1, moment, fact.subject, fact.order)
+        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,))
     if case is None:
         return None
     if isinstance(fact, WindowFact):
@@ -88,8 +100,8 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
 
 def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
     match recorded.fact:
-        case ReportLinked(number, subject):
-            return replace(case, reported=(*case.reported, Report(number, moment, subject)))
+        case ReportLinked(number, subject) as linked:
+            return replace(case, reported=(*case.reported, Report(number, moment, subject, linked.order)))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})
         case CrewDispatched(crew):
@@ -102,8 +114,11 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, arrived=(*case.arrived, moment))
         case SeverityAssessed(severity) | SeverityReassessed(severity):
             return replace(case, assessed=(*case.assessed, (moment, severity)))
-        case WorkLogged() | ShiftHandedOver():
+        case WorkLogged():
             return replace(case, logged=(*case.logged, moment))
+        case ShiftHandedOver(from_crew, to_crew, flags):
+            taken_over = case.crew if case.crew != from_crew else None if CREW_ELSEWHERE in flags else to_crew
+            return replace(case, logged=(*case.logged, moment), crew=taken_over)
         case UserSideFound():
             return replace(case, user_side=(*case.user_side, moment))
         case PaidServiceConsented():
@@ -112,6 +127,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, paid_service=True)
         case RepairCompleted():
             return replace(case, completed=(*case.completed, moment))
+        case ReporterAnswered(report):
+            return replace(case, answered=(*case.answered, (report, moment)))
         case WaterRestored():
             return replace(case, restored=(*case.restored, moment))
         case CaseClosed():

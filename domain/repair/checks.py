@@ -13,7 +13,7 @@ from domain.repair.case import Repair, evolve
 from domain.repair.facts import FieldFact
 from domain.repair.promises import obligations
 from domain.standards import Rules, require_not_future
-from domain.told import Told
+from domain.told import Told, require_power
 from domain.windows import judge
 
 F = TypeVar("F", bound=FieldFact)
@@ -37,8 +37,14 @@ def no_such_case() -> Refusal:
     )
 
 
-def known_to(case: Repair | None, told: Told) -> Repair:
-    """The incident that something is told of. Refuses ``no-such-case``, ``future-time``, ``second-person-needed``."""
+TELL = "repair.tell"
+"""The power to tell facts from the field."""
+
+
+def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
+    """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
+    ``second-person-needed``."""
+    require_power(told, power)
     known = existing(case)
     require_credible(told)
     return known

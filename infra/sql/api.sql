@@ -97,9 +97,10 @@ ORDER BY crew
 LIMIT 500
 
 -- name: incidents_to_link
-SELECT case_id, case_number, kind, stage, crew, opened_at, reports
+SELECT case_id, case_number, kind, stage, crew, opened_at, reports, coalesce(cell = ANY(%(cells)s::text[]), false) AS near
 FROM views.cases
 WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(kinds)s::text[])
   AND opened_at BETWEEN %(since)s AND %(until)s
-ORDER BY abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
+ORDER BY coalesce(cell = ANY(%(cells)s::text[]), false) DESC,
+         abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
 LIMIT 20
