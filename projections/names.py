@@ -42,6 +42,7 @@ COMMITMENTS = {
     "connection.papers": "容缺补件",
     "connection.trips": "跑腿次数",
 }
+SEVERITIES = {"small": "小修", "medium": "中修", "major": "大修", "unassessed": "未定级"}
 WINDOW_STATES = {"running": "运行中", "met": "已兑现", "lapsed": "超时", "cancelled": "已取消"}
 CHANNELS = {
     "website": "网站",
