@@ -152,6 +152,9 @@ class FromTheField(Body):
     """What happened, and when; with the second person where it is told later than the channel allows."""
 
     happened_at: HappenedAt = None
+    reported_at: Annotated[
+        Instant | None, Field(description="when the device took it down, where it could send it only later")
+    ] = None
     confirmed_by: Annotated[
         SecondPerson | None, Field(description="another person's id; needed where it is told too late for the channel")
     ] = None

@@ -132,7 +132,7 @@ def report_fault(
     reference = _order_of(body)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         fact = repair.report_fault(
             sight.of(case),
             told,
@@ -144,7 +144,7 @@ def report_fault(
             order=reference,
             cell=cell_of(_place(body.place)) if body.place is not None else None,
         )
-        return [(case, Stated(fact, happened_at)), *_taken_in(sight, told, body, case.id, 1)]
+        return [(case, told.stated(fact)), *_taken_in(sight, told, body, case.id, 1)]
 
     return Order(case, caller, decide, others=_stream_of(reference), subject=subject, number=number)
 
@@ -156,9 +156,9 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
     reference = _order_of(body)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         linked = repair.link_report(_repair(sight, case), told, subject=named(subject), order=reference)
-        return [(case, Stated(linked, happened_at)), *_taken_in(sight, told, body, case_id, linked.report)]
+        return [(case, told.stated(linked)), *_taken_in(sight, told, body, case_id, linked.report)]
 
     return Order(case, caller, decide, others=_stream_of(reference), subject=subject)
 
@@ -357,8 +357,8 @@ def _from_the_field(
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
-        return [(case, Stated(say(_repair(sight, case), told), happened_at))]
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(say(_repair(sight, case), told)))]
 
     return Order(case, caller, decide)
 

@@ -93,11 +93,11 @@ def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: d
     case, crew = Stream(kinds.REPAIR, case_id), crew_stream(body.crew)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         declined = repair.decline(sight.of(case), told, crew=body.crew, reason=body.reason)
         released = crews.release(sight.of(crew), case_id=case_id, reason="declined")
         free: list[Said] = [(crew, Stated(released, happened_at))] if released is not None else []
-        return [(case, Stated(declined, happened_at)), *free]
+        return [(case, told.stated(declined)), *free]
 
     return Order(case, caller, decide, others=(crew,))
 
@@ -107,11 +107,11 @@ def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at:
     case, before, after = Stream(kinds.REPAIR, case_id), crew_stream(body.from_crew), crew_stream(body.to_crew)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         incident: Repair | None = sight.of(case)
         elsewhere = crews.is_elsewhere(sight.of(after), case_id)
         handed = repair.hand_over(incident, told, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
-        said: list[Said] = [(case, Stated(handed, happened_at))]
+        said: list[Said] = [(case, told.stated(handed))]
         if incident is None or not repair.takes_over(incident, body.from_crew):
             return said
         if (released := crews.release(sight.of(before), case_id=case_id, reason="handed-over")) is not None:

@@ -99,7 +99,7 @@ def replying(caller: Caller, stream: Stream, seen: orders.Order | None, body: Re
     case = Stream(kinds.REPAIR, seen.case_id) if seen is not None else None
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         order: orders.Order | None = sight.of(stream)
         replied = orders.reply(order, told, digest=body.digest)
         assert order is not None, "no reply to an order that there is not"
@@ -108,7 +108,7 @@ def replying(caller: Caller, stream: Stream, seen: orders.Order | None, body: Re
         answered = repair.answer_reporter(
             sight.of(case), told, report=order.report, way=order.source, digest=body.digest
         )
-        return [(stream, Stated(replied, happened_at)), (case, Stated(answered, happened_at))]
+        return [(stream, told.stated(replied)), (case, told.stated(answered))]
 
     return Order(stream, caller, decide, others=(case,) if case is not None else ())
 

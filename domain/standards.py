@@ -217,6 +217,7 @@ class StandardPublished:
     answer_ways: Mapping[str, str] = field(default_factory=dict)
     order_sources: Mapping[str, OrderSource] = field(default_factory=dict)
     geofence_metres: int = 200
+    late_upload_minutes: int = 10
     readings: ReadingPolicy = ReadingPolicy()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

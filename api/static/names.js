@@ -101,6 +101,7 @@ export const FLAGS = {
   "backdated-after-lapse": ["超时后迟报", "backdated after a lapse"], "not-major": ["非大修", "not a major repair"],
   unlinked: ["由并单拆分", "was a wrong link"], "site-unknown": ["现场位置未知", "site unknown"],
   "crew-elsewhere": ["接班班组在其他工单", "crew is elsewhere"], "before-completion": ["未修复先回复", "before completion"],
+  "uploaded-late": ["离线补传", "uploaded late"],
   "before-arrival": ["未到场先报", "before arrival"],
 };
 export const STAGES = {

@@ -335,6 +335,7 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100
     yield "geofence_metres", document.geofence_metres, 1, 10_000
+    yield "late_upload_minutes", document.late_upload_minutes, 1, MOST_MINUTES
     for code, source in document.order_sources.items():
         yield f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS
     for name in ("assessment_minutes", "continuity_minutes", "answer_minutes"):

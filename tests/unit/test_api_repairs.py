@@ -477,3 +477,43 @@ def test_a_hand_over_between_others_or_after_the_end_moves_nobody(client: Client
     client.post(f"{path}/completion", {}, headers=CREW)
     client.post(f"{path}/hand-overs", {"from_crew": "crew-1", "to_crew": "crew-2"}, headers=CREW)
     assert not [e for events in service.events.values() for e in events if b"CrewAssigned" in e and b"crew-2" in e]
+
+
+# ---- what a phone without a net sends later
+
+
+def test_what_a_phone_took_down_and_sent_later_is_kept_with_both_times_and_flagged(
+    client: Client, service: FakeService
+) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    service.clock.move(timedelta(minutes=60))
+    times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:21:30Z"}
+    answer = client.post(f"{path}/arrival", {"crew": "crew-1", **times}, headers=CREW)
+    assert answer.status_code == 200, answer.text
+    event = last(service, path)
+    assert (event["time"], event["reportedat"]) == (times["happened_at"], times["reported_at"])
+    assert event["recordedat"] == "2026-09-16T02:00:00Z"
+    assert "uploaded-late" in event["data"]["flags"]
+    timeline = client.get(path.replace("repairs", "cases")).json()["timeline"]
+    assert [entry["reported_at"] for entry in timeline if entry["fact"] == "CrewArrived"] == [times["reported_at"]]
+
+
+def test_what_was_sent_at_once_is_not_flagged(client: Client, service: FakeService) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    service.clock.move(timedelta(minutes=25))
+    times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:20:00Z"}
+    client.post(f"{path}/arrival", {"crew": "crew-1", **times}, headers=CREW)
+    assert last(service, path)["data"]["flags"] == ["not-the-dispatched-crew", "no-evidence"]
+
+
+@pytest.mark.parametrize(
+    ("reported_at", "code"),
+    [("2026-09-16T00:59:00Z", "dates-out-of-order"), ("2026-09-16T03:00:00Z", "future-time")],
+)
+def test_nothing_is_taken_down_before_it_happens_or_after_it_is_sent(
+    client: Client, service: FakeService, reported_at: str, code: str
+) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    body = {"crew": "crew-1", "happened_at": "2026-09-16T01:00:00Z", "reported_at": reported_at}
+    answer = client.post(f"{path}/arrival", body, headers=CREW)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
