@@ -118,6 +118,11 @@ export const BASES = {
   papers: ["材料齐全", "papers complete"], "papers-outstanding": ["容缺受理", "papers outstanding"],
   silence: ["逾期视为受理", "by silence"], office: ["人工受理", "by the office"], "not-admitted": ["未受理", "not admitted"],
 };
+export const REPAIR_ACTIONS = {
+  dispatch: ["派单", "send a crew"], acknowledge: ["接单", "acknowledge"], arrive: ["到场", "arrive"], assess: ["定级", "assess"],
+  "log-work": ["作业记录", "log the work"], complete: ["修复", "complete"], restore: ["恢复供水", "restore water"],
+  answer: ["回复报修人", "answer the reporters"], close: ["关单", "close"],
+};
 export const ACTIONS = {
   "give-notice": ["一次性告知", "give the notice"], "supply-document": ["补交材料", "supply papers"], "promise-papers": ["作出容缺承诺", "promise papers"],
   admit: ["受理", "admit"], survey: ["勘察", "survey"], design: ["设计", "design"], quote: ["报价", "quote"],

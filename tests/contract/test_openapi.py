@@ -112,6 +112,8 @@ QUERIES = (
     "/api/v1/outages/{case_id}",
     "/api/v1/mass-incidents",
     "/api/v1/orders/{source}/{number}",
+    "/api/v1/dispatch",
+    "/api/v1/repairs/{case_id}",
     "/api/v1/crews/suggestions",
     "/api/v1/repairs/suggestions",
     "/api/v1/standards",
