@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection"]
+Family = Literal["repair", "connection", "order"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]

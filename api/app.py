@@ -15,11 +15,13 @@ from api import (
     crews,
     desk,
     disclosure,
+    dispatching,
     errors,
     figures,
     health,
     linking,
     mass,
+    orders,
     outages,
     pages,
     publication,
@@ -36,8 +38,8 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings)
-QUERIES = (linking, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
+COMMANDS = (mass, outages, repairs, orders, crews, connections, ahead, squads, works, publication, readings)
+QUERIES = (linking, dispatching, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.

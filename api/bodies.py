@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     StrictInt,
     StrictStr,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -159,6 +160,9 @@ class FromTheField(Body):
     """What happened, and when; with the second person where it is told later than the channel allows."""
 
     happened_at: HappenedAt = None
+    reported_at: Annotated[
+        Instant | None, Field(description="when the device took it down, where it could send it only later")
+    ] = None
     confirmed_by: Annotated[
         SecondPerson | None, Field(description="another person's id; needed where it is told too late for the channel")
     ] = None
@@ -170,6 +174,24 @@ class Reporter(Body):
     name: Name | None = None
     phone: Phone
     address: Address | None = None
+
+
+class Position(Body):
+    """A point on the earth, WGS 84 degrees. Goes to the vault and to no event."""
+
+    latitude: Annotated[float, Field(strict=True, ge=-90, le=90, allow_inf_nan=False, examples=[28.3117])]
+    longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False, examples=[109.7382])]
+
+
+OrderNumber = Annotated[StrictStr, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,39}$", examples=["JS20260916-00123"])]
+
+
+class OutsideOrder(Body):
+    """The work order of another body that the report came with, and its deadline where it names one."""
+
+    source: Annotated[Code, Field(examples=["hotline-12345"])]
+    number: OrderNumber
+    reply_by: Instant | None = None
 
 
 Origin = Annotated[
@@ -192,6 +214,8 @@ class FaultReport(FromTheField):
     origin: Origin = None
     kind: Annotated[Code, Field(examples=["leak"])]
     district: Annotated[Code, Field(examples=["zhenxi"])]
+    place: Position | None = None
+    order: OutsideOrder | None = None
 
 
 class FurtherReport(FromTheField):
@@ -200,6 +224,8 @@ class FurtherReport(FromTheField):
     reporter: Reporter | None = None
     precision: ToTheDay = "second"
     origin: Origin = None
+    place: Position | None = None
+    order: OutsideOrder | None = None
 
 
 class Completion(FromTheField):
@@ -241,6 +267,13 @@ class Correction(FromTheField):
     new: Annotated[Detail | None, Field(examples=["ductile-iron"], description="what stands there now")]
 
 
+class Answer(FromTheField):
+    """How the reporter was told what became of it; the digest of what was sent, none of what was said."""
+
+    way: Annotated[Code, Field(examples=["phone"])]
+    digest: Digest | None = None
+
+
 class Dispatch(Body):
     """The crew to send; taken away from the incident that it is on only where that is named."""
 
@@ -261,13 +294,31 @@ class Acknowledgement(FromTheField):
     crew: Crew
 
 
-class Evidence(Body):
-    """What proves an arrival: no coordinates, only how the fix lies to the geofence."""
+class Fix(Position):
+    """Where the crew's phone is, and how well it knows. Forgotten once it is measured against the site."""
 
-    inside_geofence: StrictBool
-    distance_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
     accuracy_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
+
+
+class Evidence(Body):
+    """What proves an arrival: the phone's fix, which is measured against the site and forgotten; or, from a phone that
+    has measured itself, how it lies to the geofence."""
+
+    fix: Fix | None = None
+    inside_geofence: StrictBool | None = None
+    distance_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)] | None = None
+    accuracy_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)] | None = None
     photo_digest: Digest | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        measured = (self.inside_geofence, self.distance_m, self.accuracy_m)
+        given = [each is not None for each in measured]
+        if any(given) if self.fix is not None else not all(given):
+            raise PydanticCustomError(
+                "evidence_unclear", "has neither a fix alone nor all of inside_geofence, distance_m and accuracy_m"
+            )
+        return self
 
 
 class Arrival(FromTheField):

@@ -26,6 +26,7 @@ from domain import kinds
 from domain.connection import outlook
 from domain.connection.case import Connection
 from domain.kinds import Kind, State
+from domain.orders import Order
 from domain.refusals import Refusal
 from domain.repair import Repair
 from domain.windows import Ledger, OnRecord
@@ -126,7 +127,20 @@ def _connection(case: Connection) -> dict[str, Any]:
     }
 
 
-SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {"repair": _repair, "connection": _connection}
+def _order(order: Order) -> dict[str, Any]:
+    return {
+        "stage": "replied" if order.replied else "received",
+        "open": not order.replied,
+        "opened_at": order.received.at,
+        "kind": order.source,
+    }
+
+
+SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "repair": _repair,
+    "connection": _connection,
+    "order": _order,
+}
 """What a case of each kind shows beside its windows and its timeline."""
 
 

@@ -15,13 +15,14 @@ from starlette.concurrency import run_in_threadpool
 from api import bodies
 from api.answers import Accepted
 from api.caller import Caller
-from domain import kinds, repair
+from domain import kinds, orders, repair
 from domain.facts import Fact, Stated
 from domain.kinds import Kind
+from domain.places import Place, cell_of
 from domain.refusals import Refusal
 from domain.subjects import Subject
 from domain.told import Told
-from infra.rules import NAMESPACE
+from infra.rules import NAMESPACE, order_stream
 from infra.service import Service
 from infra.store.commands import Command, NewSubject, Said, Sight, Stream
 
@@ -127,10 +128,11 @@ def report_fault(
 ) -> Order:
     """A new incident; ``mass``: the mass incident that it belongs to."""
     case = new_case(kinds.REPAIR, caller)
-    subject = _reporter(body.reporter)
+    subject = _reporter(body.reporter, body.place)
+    reference = _order_of(body)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         repair.require_reporter(told, body.reporter is not None)
         fact = repair.report_fault(
             sight.of(case),
@@ -142,28 +144,75 @@ def report_fault(
             mass=mass,
             precision=body.precision,
             origin=body.origin,
+            order=reference,
+            cell=cell_of(_place(body.place)) if body.place is not None else None,
         )
-        return [(case, Stated(fact, happened_at))]
+        return [(case, told.stated(fact)), *_taken_in(sight, told, body, case.id, 1)]
 
-    return Order(case, caller, decide, subject=subject, number=number)
+    return Order(case, caller, decide, others=_stream_of(reference), subject=subject, number=number)
 
 
 def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happened_at: datetime) -> Order:
     """A further report of an incident."""
-    subject = _reporter(body.reporter)
-
-    def say(case: repair.Repair | None, told: Told) -> Fact:
-        repair.require_reporter(told, body.reporter is not None)
-        return repair.link_report(case, told, subject=named(subject), precision=body.precision, origin=body.origin)
-
-    return _from_the_field(caller, case_id, body, happened_at, say, subject=subject)
-
-
-def unlink_report(caller: Caller, case_id: UUID, report: int, body: bodies.Unlinking, *, number: str) -> Order:
-    """Undo a wrong link: the report opens a case of its own."""
-    case, wrong = new_case(kinds.REPAIR, caller), Stream(kinds.REPAIR, case_id)
+    case = Stream(kinds.REPAIR, case_id)
+    subject = _reporter(body.reporter, body.place)
+    reference = _order_of(body)
 
     def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        repair.require_reporter(told, body.reporter is not None)
+        linked = repair.link_report(
+            _repair(sight, case),
+            told,
+            subject=named(subject),
+            order=reference,
+            precision=body.precision,
+            origin=body.origin,
+        )
+        return [(case, told.stated(linked)), *_taken_in(sight, told, body, case_id, linked.report)]
+
+    return Order(case, caller, decide, others=_stream_of(reference), subject=subject)
+
+
+def _order_of(body: bodies.FaultReport | bodies.FurtherReport) -> repair.OrderReference | None:
+    return repair.OrderReference(body.order.source, body.order.number) if body.order is not None else None
+
+
+def _stream_of(reference: repair.OrderReference | None) -> tuple[Stream, ...]:
+    return (order_stream(reference.source, reference.number),) if reference is not None else ()
+
+
+def _taken_in(
+    sight: Sight, told: Told, body: bodies.FaultReport | bodies.FurtherReport, case_id: UUID, report: int
+) -> list[Said]:
+    """The order that a report came with, in its own stream: none is taken in twice."""
+    reference = _order_of(body)
+    if reference is None or body.order is None:
+        return []
+    (stream,) = _stream_of(reference)
+    reply_by = body.order.reply_by
+    received = orders.receive(
+        sight.of(stream), told, order=reference, case_id=case_id, report=report, reply_by=reply_by
+    )
+    return [(stream, Stated(received, told.happened_at))]
+
+
+def unlink_report(
+    caller: Caller,
+    case_id: UUID,
+    report: int,
+    body: bodies.Unlinking,
+    *,
+    number: str,
+    seen: repair.Repair | None,
+) -> Order:
+    """Undo a wrong link: the report opens a case of its own, and its outside order goes with it."""
+    case, wrong = new_case(kinds.REPAIR, caller), Stream(kinds.REPAIR, case_id)
+    order = _stream_of(_order_of_report(seen, report))
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        if _stream_of(_order_of_report(_repair(sight, wrong), report)) != order:
+            raise LookAgain
         undone = repair.unlink_report(
             _repair(sight, wrong),
             sight.told(caller.stamp, sight.at, None),
@@ -173,12 +222,31 @@ def unlink_report(caller: Caller, case_id: UUID, report: int, body: bodies.Unlin
             kind=body.kind,
             district_code=body.district,
         )
-        return [
+        said: list[Said] = [
             (case, Stated(undone.reported, undone.reported_at)),
             (wrong, Stated(undone.unlinked, sight.at)),
         ]
+        for stream in order:
+            said.append((stream, Stated(orders.move(sight.of(stream), case_id=case.id, report=1), sight.at)))
+        return said
 
-    return Order(case, caller, decide, others=(wrong,), number=number)
+    return Order(case, caller, decide, others=(wrong, *order), number=number)
+
+
+def _order_of_report(case: repair.Repair | None, number: int) -> repair.OrderReference | None:
+    report = case.report(number) if case is not None else None
+    return report.order if report is not None else None
+
+
+def answer_reporter(caller: Caller, case_id: UUID, report: int, body: bodies.Answer, happened_at: datetime) -> Order:
+    """A reporter was told what became of it."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.answer_reporter(case, told, report=report, way=body.way, digest=body.digest),
+    )
 
 
 def acknowledge(caller: Caller, case_id: UUID, body: bodies.Acknowledgement, happened_at: datetime) -> Order:
@@ -188,9 +256,14 @@ def acknowledge(caller: Caller, case_id: UUID, body: bodies.Acknowledgement, hap
     )
 
 
-def arrive(caller: Caller, case_id: UUID, body: bodies.Arrival, happened_at: datetime) -> Order:
+def arrive(
+    caller: Caller,
+    case_id: UUID,
+    body: bodies.Arrival,
+    happened_at: datetime,
+    evidence: repair.ArrivalEvidence | None,
+) -> Order:
     """The crew is on site."""
-    evidence = _evidence(body.evidence) if body.evidence is not None else None
     return _from_the_field(
         caller,
         case_id,
@@ -198,10 +271,6 @@ def arrive(caller: Caller, case_id: UUID, body: bodies.Arrival, happened_at: dat
         happened_at,
         lambda case, told: repair.arrive(case, told, crew=body.crew, evidence=evidence),
     )
-
-
-def _evidence(proof: bodies.Evidence) -> repair.ArrivalEvidence:
-    return repair.ArrivalEvidence(proof.inside_geofence, proof.distance_m, proof.accuracy_m, proof.photo_digest)
 
 
 def assess(caller: Caller, case_id: UUID, body: bodies.Assessment, happened_at: datetime) -> Order:
@@ -241,17 +310,6 @@ def log_work(caller: Caller, case_id: UUID, body: bodies.WorkLog, happened_at: d
         body,
         happened_at,
         lambda case, told: repair.log_work(case, told, note=body.note, crew=body.crew),
-    )
-
-
-def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> Order:
-    """One crew takes over from another."""
-    return _from_the_field(
-        caller,
-        case_id,
-        body,
-        happened_at,
-        lambda case, told: repair.hand_over(case, told, from_crew=body.from_crew, to_crew=body.to_crew),
     )
 
 
@@ -330,7 +388,13 @@ def restore_water(caller: Caller, case_id: UUID, body: bodies.FromTheField, happ
 
 def close(caller: Caller, case_id: UUID) -> Order:
     """Close the file."""
-    return _instruction(caller, case_id, repair.close)
+    case = Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp)
+        return [(case, Stated(repair.close(_repair(sight, case), told), told.happened_at))]
+
+    return Order(case, caller, decide)
 
 
 def _from_the_field(
@@ -339,21 +403,14 @@ def _from_the_field(
     body: bodies.FromTheField,
     happened_at: datetime,
     say: Callable[[repair.Repair | None, Told], Fact],
-    *,
-    subject: NewSubject | None = None,
 ) -> Order:
     case = Stream(kinds.REPAIR, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
-        return [(case, Stated(say(_repair(sight, case), told), happened_at))]
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(say(_repair(sight, case), told)))]
 
-    return Order(case, caller, decide, subject=subject)
-
-
-def _instruction(caller: Caller, case_id: UUID, say: Callable[[repair.Repair | None], Fact]) -> Order:
-    case = Stream(kinds.REPAIR, case_id)
-    return Order(case, caller, lambda sight: [(case, Stated(say(_repair(sight, case)), sight.at))])
+    return Order(case, caller, decide)
 
 
 def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
@@ -364,9 +421,15 @@ def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
 # ---- subjects
 
 
-def _reporter(reporter: bodies.Reporter | None) -> NewSubject:
-    """Whoever reported; of imported history without one a subject of whom the vault knows nothing."""
-    return NewSubject(uuid4(), 1, particulars(reporter) if reporter is not None else {})
+def _reporter(reporter: bodies.Reporter | None, place: bodies.Position | None) -> NewSubject:
+    """Whoever reported; of imported history without one the vault knows the place at most."""
+    known = particulars(reporter) if reporter is not None else {}
+    where = {} if place is None else {"latitude": f"{place.latitude:.6f}", "longitude": f"{place.longitude:.6f}"}
+    return NewSubject(uuid4(), 1, known | where)
+
+
+def _place(position: bodies.Position) -> Place:
+    return Place(position.latitude, position.longitude)
 
 
 def particulars(person: BaseModel) -> dict[str, str]:

@@ -30,12 +30,14 @@ from infra.store.commands import Said, Sight, Stream
 Seen = Callable[[Repair | None], Order]
 
 
-async def looking(service: Service, case_id: UUID, response: Response, order: Seen) -> Accepted:
-    """A command that must look at its incident to know which crew's stream it names."""
+async def looking(
+    service: Service, case_id: UUID, response: Response, order: Seen, *, creates: bool = False
+) -> Accepted:
+    """A command that must look at its incident to know which further streams it names."""
 
     async def attempt() -> Accepted:
         seen, _ = await run_in_threadpool(service.load, Stream(kinds.REPAIR, case_id))
-        return await carry_out(service, order(seen), response)
+        return await carry_out(service, order(seen), response, creates=creates)
 
     return await again(attempt)
 
@@ -63,13 +65,14 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
     other = Stream(kinds.REPAIR, body.reassigned_from) if body.reassigned_from not in (None, case_id) else None
 
     def decide(sight: Sight) -> Sequence[Said]:
-        sent = repair.dispatch(sight.of(case), crew=body.crew)
+        told = sight.told(caller.stamp)
+        sent = repair.dispatch(sight.of(case), told, crew=body.crew)
         said: list[Said] = [(case, Stated(sent, sight.at))]
         if before != crew:
             said += _freed(sight, case, before, "reassigned")
         state: Crew | None = sight.of(crew)
         if other is not None:
-            said += _taken_away(sight, other, crew, body.crew)
+            said += _taken_away(sight, told, other, crew, body.crew)
             state = crews.without(state, other.id)
         number = sight.of(case).number
         assigned = crews.assign(state, crew=body.crew, case_id=case_id, case_number=number)
@@ -78,8 +81,8 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
     return Order(case, caller, decide, others=_streams(crew, before, other))
 
 
-def _taken_away(sight: Sight, other: Stream, crew: Stream, code: str) -> list[Said]:
-    withdrawn = repair.withdraw(sight.of(other), crew=code)
+def _taken_away(sight: Sight, told: Told, other: Stream, crew: Stream, code: str) -> list[Said]:
+    withdrawn = repair.withdraw(sight.of(other), told, crew=code)
     released = crews.release(sight.of(crew), case_id=other.id, reason="reassigned")
     said: list[Said] = [(other, Stated(withdrawn, sight.at))]
     return said + ([(crew, Stated(released, sight.at))] if released is not None else [])
@@ -90,13 +93,35 @@ def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: d
     case, crew = Stream(kinds.REPAIR, case_id), crew_stream(body.crew)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by)
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         declined = repair.decline(sight.of(case), told, crew=body.crew, reason=body.reason)
         released = crews.release(sight.of(crew), case_id=case_id, reason="declined")
         free: list[Said] = [(crew, Stated(released, happened_at))] if released is not None else []
-        return [(case, Stated(declined, happened_at)), *free]
+        return [(case, told.stated(declined)), *free]
 
     return Order(case, caller, decide, others=(crew,))
+
+
+def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> Order:
+    """One crew takes over from another on site, and with it the incident: the one is free, the other is on it."""
+    case, before, after = Stream(kinds.REPAIR, case_id), crew_stream(body.from_crew), crew_stream(body.to_crew)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        incident: Repair | None = sight.of(case)
+        elsewhere = crews.is_elsewhere(sight.of(after), case_id)
+        handed = repair.hand_over(incident, told, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
+        said: list[Said] = [(case, told.stated(handed))]
+        if incident is None or not repair.takes_over(incident, body.from_crew):
+            return said
+        if (released := crews.release(sight.of(before), case_id=case_id, reason="handed-over")) is not None:
+            said.append((before, Stated(released, sight.at)))
+        if not elsewhere:
+            assigned = crews.assign(sight.of(after), crew=body.to_crew, case_id=case_id, case_number=incident.number)
+            said.append((after, Stated(assigned, sight.at)))
+        return said
+
+    return Order(case, caller, decide, others=_streams(before, after))
 
 
 def of_crew(

@@ -7,13 +7,14 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.answers import QUERY_ERRORS
 from api.bodies import Instant
 from api.edge import ServiceDep
 from api.strict import StrictRoute
 from domain import repair
+from domain.places import cells_around
 from domain.standards import district as district_of
 from infra.sql import sql
 
@@ -30,10 +31,11 @@ class Linkable(BaseModel):
     crew: str | None
     opened_at: datetime
     reports: int
+    near: bool = Field(description="in the same square of some 200 m as the report, or in one beside it")
 
 
 class Linkables(BaseModel):
-    """Open incidents, the nearest in time first."""
+    """Open incidents, those near by first and of these the nearest in time."""
 
     incidents: list[Linkable]
 
@@ -43,6 +45,15 @@ def suggestions(
     service: ServiceDep,
     kind: Annotated[str, Query(max_length=64, description="what is reported")],
     district: Annotated[str, Query(max_length=64, description="where it is")],
+    cell: Annotated[
+        str | None,
+        Query(
+            pattern=r"^-?[0-9]{1,6}:-?[0-9]{1,6}$",
+            description="the square it lies in: degrees of latitude and longitude, each divided by 0.002 and rounded "
+            "down (a position has no place in an address)",
+            examples=["14155:54869"],
+        ),
+    ] = None,
     at: Annotated[Instant | None, Query(description="when it was reported; left out: now")] = None,
 ) -> Linkables:
     now = service.clock.now()
@@ -55,6 +66,7 @@ def suggestions(
         "at": reported_at,
         "since": reported_at - apart,
         "until": reported_at + apart,
+        "cells": list(cells_around(cell)) if cell is not None else [],
     }
     with service.connection() as connection:
         rows = connection.execute(sql("incidents_to_link"), wanted).fetchall()

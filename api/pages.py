@@ -1,5 +1,5 @@
-"""The pages: the board at /, what is public at /disclosure, the desk at /desk, and the reference of the interface at
-/docs. No build step, nothing from elsewhere."""
+"""The pages: the board at /, what is public at /disclosure, the desk at /desk, the dispatcher's screen at /dispatch,
+and the reference of the interface at /docs. No build step, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def disclosure() -> FileResponse:
 @router.get("/desk")
 def desk() -> FileResponse:
     return FileResponse(STATIC / "desk.html", headers=HEADERS)
+
+
+@router.get("/dispatch")
+def dispatch() -> FileResponse:
+    return FileResponse(STATIC / "dispatch.html", headers=HEADERS)
 
 
 @router.get("/docs")

@@ -12,10 +12,13 @@ from api.answers import COMMAND_ERRORS, Accepted
 from api.caller import CallerDep
 from api.commands import carry_out
 from api.edge import CaseId, ServiceDep
+from api.evidence import measured
 from api.strict import StrictRoute
 from infra.rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
+
+ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's number in the incident")]
 
 
 @router.post("", status_code=201, summary="Report a fault 报修")
@@ -41,7 +44,7 @@ async def link_report(
 @router.post("/{case_id}/reports/{report}/unlinking", status_code=201, summary="Undo a wrong link 拆单")
 async def unlink_report(
     case_id: CaseId,
-    report: Annotated[int, Path(ge=1, le=100_000, description="the report's number in the incident")],
+    report: ReportNumber,
     body: bodies.Unlinking,
     caller: CallerDep,
     service: ServiceDep,
@@ -49,8 +52,26 @@ async def unlink_report(
 ) -> Accepted:
     """Answers with the new case, whose clock starts when the report was made."""
     number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
-    order = commands.unlink_report(caller, case_id, report, body, number=number)
-    return await carry_out(service, order, response, creates=True)
+    return await crew_commands.looking(
+        service,
+        case_id,
+        response,
+        lambda seen: commands.unlink_report(caller, case_id, report, body, number=number, seen=seen),
+        creates=True,
+    )
+
+
+@router.post("/{case_id}/reports/{report}/answer", summary="A reporter was told what became of it 回复报修人")
+async def answer_reporter(
+    case_id: CaseId,
+    report: ReportNumber,
+    body: bodies.Answer,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    order = commands.answer_reporter(caller, case_id, report, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
 
 
 @router.post("/{case_id}/dispatch", summary="Send a crew 派单")
@@ -82,7 +103,8 @@ async def acknowledge(
 async def arrive(
     case_id: CaseId, body: bodies.Arrival, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = commands.arrive(caller, case_id, body, body.happened_at or service.clock.now())
+    proof = await run_in_threadpool(measured, service, case_id, body.evidence)
+    order = commands.arrive(caller, case_id, body, body.happened_at or service.clock.now(), proof)
     return await carry_out(service, order, response)
 
 
@@ -114,7 +136,7 @@ async def log_work(
 async def hand_over(
     case_id: CaseId, body: bodies.HandOver, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = commands.hand_over(caller, case_id, body, body.happened_at or service.clock.now())
+    order = crew_commands.hand_over(caller, case_id, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 
 

@@ -19,7 +19,7 @@ from domain.standards import Standard, district, require_known, require_not_futu
 from domain.told import Told, require_power
 from domain.values import require_clean, require_codes, require_said
 
-Freed = Literal["completed", "declined", "reassigned", "closed"]
+Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
 """Why a crew is free of an incident."""
 
 
@@ -142,6 +142,11 @@ def is_on(state: Crew | None, case_id: UUID) -> bool:
     return state is not None and state.assignment is not None and state.assignment.case_id == case_id
 
 
+def is_elsewhere(state: Crew | None, case_id: UUID) -> bool:
+    """Whether the crew is on another incident than that one."""
+    return state is not None and state.assignment is not None and state.assignment.case_id != case_id
+
+
 def _free(state: Crew | None) -> Crew | None:
     return replace(state, assignment=None) if state is not None else None
 
@@ -228,7 +233,7 @@ def locate(state: Crew | None, told: Told, *, crew: str, district_code: str) -> 
 
 def assign(state: Crew | None, *, crew: str, case_id: UUID, case_number: str) -> CrewAssigned:
     """Put the crew on an incident. Refuses ``crew-busy``, naming the other incident."""
-    if state is not None and state.assignment is not None and state.assignment.case_id != case_id:
+    if state is not None and state.assignment is not None and is_elsewhere(state, case_id):
         other = state.assignment
         raise Refusal(
             "crew-busy",

@@ -14,6 +14,7 @@ from domain import (
     crews,
     fees,
     mass,
+    orders,
     outages,
     preservice,
     publishing,
@@ -26,6 +27,7 @@ from domain.connection import automatic, case, promises
 from domain.connection import facts as connection
 from domain.facts import Recorded, Stated, registry
 from domain.standards import Rules
+from domain.windows import FACTS as WINDOW_FACTS
 from domain.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge
 
 State = Any
@@ -58,6 +60,7 @@ CONNECTION = Kind(
     automatic.consequences,
     opened_by=(connection.ApplicationReceived,),
 )
+ORDER = Kind("order", "repair", orders.evolve, orders.obligations, opened_by=orders.OPENED_BY)
 METER = Kind("meter", "usage", usage.evolve)
 STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
@@ -72,9 +75,15 @@ OUTAGE = Kind("outage", "repair", outages.evolve)
 MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
 
+
+def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
+    """A kind's facts without those of windows, which its family has already."""
+    return tuple(fact for fact in facts if fact not in WINDOW_FACTS)
+
+
 REGISTRY = registry(
     (
-        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS)),
+        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS))),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
         ("usage", usage.FACTS),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
@@ -84,7 +93,7 @@ REGISTRY = registry(
 )
 
 
-PROMISING = (REPAIR, CONNECTION)
+PROMISING = (REPAIR, CONNECTION, ORDER)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}

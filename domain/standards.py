@@ -122,6 +122,17 @@ class SeverityClass:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderSource:
+    """A body whose work orders come with a number and a deadline of their own (12345 政务服务便民热线).
+
+    ``reply_working_days``: by when an order is replied to that names no deadline itself.
+    """
+
+    name_zh: str
+    reply_working_days: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReadingPolicy:
     """When a consumption is out of the ordinary (用量异常).
 
@@ -212,6 +223,11 @@ class StandardPublished:
     dismissal_reasons: Mapping[str, str] = field(default_factory=dict)
     pipe_materials: Mapping[str, str] = field(default_factory=dict)
     incident_details: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    answer_minutes: int | None = None
+    answer_ways: Mapping[str, str] = field(default_factory=dict)
+    order_sources: Mapping[str, OrderSource] = field(default_factory=dict)
+    geofence_metres: int = 200
+    late_upload_minutes: int = 10
     readings: ReadingPolicy = ReadingPolicy()
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 

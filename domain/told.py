@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from domain.facts import Fact, Stated
 from domain.refusals import Refusal
 from domain.standards import Rules, Standard, is_backdated
 
@@ -25,7 +26,8 @@ NOBODY = Person("", "")
 class Told:
     """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
 
-    ``confirmed_by``: the second person, where something is told later than the channel allows.
+    ``confirmed_by``: the second person, where something is told later than the channel allows. ``reported_at``: when a
+    device took it down, which had no net perhaps and sent it later; None: not known.
     """
 
     happened_at: datetime
@@ -34,6 +36,7 @@ class Told:
     rules: Rules
     by: Person = NOBODY
     confirmed_by: str | None = None
+    reported_at: datetime | None = None
 
     @property
     def standard(self) -> Standard:
@@ -44,6 +47,16 @@ class Told:
     def is_late(self) -> bool:
         """Whether it comes later than the channel's allowed lateness."""
         return is_backdated(self.standard, self.channel, self.happened_at, self.at)
+
+    @property
+    def was_uploaded_late(self) -> bool:
+        """Whether a device took it down and sent it only later."""
+        waited = self.at - self.reported_at if self.reported_at is not None else timedelta()
+        return waited > timedelta(minutes=self.standard.late_upload_minutes)
+
+    def stated(self, fact: Fact) -> Stated:
+        """The fact with the times that are claimed for it."""
+        return Stated(fact, self.happened_at, self.reported_at)
 
 
 def require_power(told: Told, power: str) -> None:

@@ -58,6 +58,11 @@ def squad_day_stream(squad: str, day: date) -> Stream:
     return Stream(kinds.SQUAD_DAY, uuid5(NAMESPACE, f"squad-day:{squad}:{day.isoformat()}"))
 
 
+def order_stream(source: str, number: str) -> Stream:
+    """The stream of another body's order, by its source and its number there."""
+    return Stream(kinds.ORDER, uuid5(NAMESPACE, f"order:{source}:{number}"))
+
+
 def crew_stream(crew: str) -> Stream:
     """The stream of a repair crew, by its code; writing it large or small does not make another crew."""
     return Stream(kinds.CREW, uuid5(NAMESPACE, f"crew:{crew.lower()}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 from domain import kinds
 from domain.kinds import Kind, State
 from domain.standards import Rules
+from domain.subjects import Subject
 from infra import rules as published
 from infra.clock import Clock, ScaledClock
 from infra.settings import Settings
@@ -78,6 +79,12 @@ class Service:
         """The kind of each case that owes something by a time, by its first event; other streams are left out."""
         found = {id_: kinds.opened_as(name) for id_, name in self.store.log.first_types(cases).items()}
         return {id_: kind for id_, kind in found.items() if kind is not None}
+
+    def particulars(self, subjects: Sequence[Subject]) -> list[Mapping[str, str]]:
+        """What the vault keeps of subjects, in their order; one that it does not have any more is left out."""
+        wanted = {"ids": [subject.id for subject in subjects], "revisions": [each.revision for each in subjects]}
+        with self.connection() as connection:
+            return [row["particulars"] for row in connection.execute(sql("subject_particulars"), wanted)]
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[DictRow]]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.repair import CREW_ELSEWHERE
 from infra.reader import Event
 from projections.model import Model, fact_name
 
@@ -19,7 +20,8 @@ class Case:
 
     ``reached`` is how far it had come by then. ``flags`` counts what was odd about its field facts. ``quoted_fen`` and
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
-    the case once got as far as `paid`.
+    the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
+    first, whenever they were told; ``cell`` is the square that an incident lies in.
     """
 
     case_id: UUID
@@ -46,6 +48,10 @@ class Case:
     reached: str = ""
     quoted_fen: int = 0
     paid_fen: int = 0
+    cell: str | None = None
+    first_severity: str | None = None
+    first_assessed_at: datetime | None = None
+    last_assessed_at: datetime | None = None
 
 
 REPAIR_STAGES = (
@@ -74,12 +80,13 @@ CONNECTION_STAGES = (
     "partly_on",
     "water_on",
 )
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES)
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied")
 STOPS = ("suspended", "ended", "withdrawn", "refused")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
 Step = Callable[["Case", dict[str, Any]], "Case"]
+"""The row after a fact, by the fact's data alone."""
 
 
 def _forward(row: Case, stage: str) -> Case:
@@ -97,8 +104,10 @@ def _without_crew(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, crew=None) if row.crew == data["crew"] else row
 
 
-def _assessed(row: Case, data: dict[str, Any]) -> Case:
-    return replace(_forward(row, "assessed"), severity=data["severity"])
+def _handed_over(row: Case, data: dict[str, Any]) -> Case:
+    if row.crew != data["from_crew"]:
+        return row
+    return replace(row, crew=None if CREW_ELSEWHERE in data["flags"] else data["to_crew"])
 
 
 def _linked(row: Case, data: dict[str, Any]) -> Case:
@@ -111,6 +120,10 @@ def _unlinked(row: Case, data: dict[str, Any]) -> Case:
 
 def _corrected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
+
+
+def _replied(row: Case, data: dict[str, Any]) -> Case:
+    return replace(_forward(row, "replied"), open=False)
 
 
 def _closed(row: Case, data: dict[str, Any]) -> Case:
@@ -158,15 +171,15 @@ STEPS: dict[str, Step] = {
     "CrewDispatched": _dispatched,
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,
+    "ShiftHandedOver": _handed_over,
     "DispatchAcknowledged": _step("acknowledged"),
     "CrewArrived": _step("on_site"),
-    "SeverityAssessed": _assessed,
-    "SeverityReassessed": _assessed,
     "RepairCompleted": _step("completed"),
     "WaterRestored": _step("restored"),
     "CaseClosed": _closed,
     "IncidentDismissed": _step("dismissed"),
     "DetailCorrected": _corrected,
+    "OrderReplied": _replied,
     "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
     "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
     "OneTimeNoticeGiven": _step("notice_given"),
@@ -189,7 +202,11 @@ STEPS: dict[str, Step] = {
 }
 
 
-OPENED = {"FaultReported": ("repair", "reported"), "ApplicationReceived": ("connection", "received")}
+OPENED = {
+    "FaultReported": ("repair", "reported"),
+    "ApplicationReceived": ("connection", "received"),
+    "OrderReceived": ("order", "received"),
+}
 """What opens a case: its kind, and its first stage."""
 
 
@@ -200,10 +217,23 @@ def fold(row: Case | None, event: Event) -> Case | None:
         row = _opened(event, *OPENED[name])
     elif row is None:
         return None
+    elif name in ("SeverityAssessed", "SeverityReassessed"):
+        row = _assessed(row, event)
     elif name in STEPS:
         row = STEPS[name](row, event.data)
     flags = row.flags + len(event.data.get("flags") or ())
     return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
+
+
+def _assessed(row: Case, event: Event) -> Case:
+    """Assessments come in any order: the first and the last are so by when the class was seen; of two at one instant
+    the one told first is the first."""
+    row, at, severity = _forward(row, "assessed"), event.happened_at, event.data["severity"]
+    if row.first_assessed_at is None or at < row.first_assessed_at:
+        row = replace(row, first_severity=severity, first_assessed_at=at)
+    if row.last_assessed_at is None or at >= row.last_assessed_at:
+        row = replace(row, severity=severity, last_assessed_at=at)
+    return row
 
 
 def _opened(event: Event, kind_of_case: str, first: str) -> Case:
@@ -211,8 +241,8 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
     return Case(
         case_id=event.case_id,
         family=kind_of_case,
-        case_number=data["case_number"],
-        kind=data.get("kind"),
+        case_number=data["number"] if kind_of_case == "order" else data["case_number"],
+        kind=data["source"] if kind_of_case == "order" else data.get("kind"),
         category=data.get("category"),
         channel=event.channel,
         district=data.get("district"),
@@ -230,6 +260,7 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
         position=event.position,
         updated_at=event.recorded_at,
         reached=first,
+        cell=data.get("cell"),
     )
 
 

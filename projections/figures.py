@@ -1,4 +1,4 @@
-"""What the utility can count about its own service, from the read models of connections, visits and works.
+"""What the utility can count about its own service, from the read models of connections, visits, works and repairs.
 
 Every number is a count of ours. Applications belong to the period in which they were received; visits, consultations
 and works to the one in which they were made, asked for and completed.
@@ -17,6 +17,7 @@ from psycopg.rows import DictRow
 
 from domain.calendar import LOCAL
 from infra.sql import sql
+from projections.repair_figures import RepairFigures, repair_figures
 
 ONLINE = ("website", "wechat")
 """The channels that are counted as online 线上."""
@@ -99,6 +100,7 @@ class Figures:
     quoted_fen: int
     paid_fen: int
     refunded_fen: int
+    repairs: RepairFigures
 
 
 def bounds(first: date | None, last: date | None) -> dict[str, datetime | None]:
@@ -140,6 +142,7 @@ def figures(connection: psycopg.Connection[DictRow], first: date | None = None, 
         gross=_spread(service, "gross"),
         net=_spread(service, "net"),
         pauses={row["reason"]: row["pauses"] for row in rows("figures_pauses")},
+        repairs=repair_figures(connection, period),
         **ahead,
         **{name: service[name] for name in AS_COUNTED},
     )

@@ -8,9 +8,10 @@ from unicodedata import east_asian_width
 import msgspec
 
 from projections.figures import ChannelFigures, Figures, Spread, WorksFigures
-from projections.names import BASES, CHANNELS, OUTCOMES, name
+from projections.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
 from projections.published import beside as published_beside
 from projections.published import contradictions
+from projections.repair_figures import RepairFigures, Verdicts
 
 WIDTH = 42
 
@@ -54,6 +55,43 @@ def lines(figures: Figures) -> Iterator[str]:
     yield _line("拒绝的再次补正 further requests refused", figures.further_requests_refused)
     money = (figures.quoted_fen, figures.paid_fen, figures.refunded_fen)
     yield _line("报价/实收/退款 quoted/paid/refunded", " / ".join(f"¥{fen / 100:,.2f}" for fen in money))
+    yield from _repairs(figures.repairs)
+
+
+def _repairs(repairs: RepairFigures) -> Iterator[str]:
+    if not repairs.incidents:
+        return
+    yield _line("抢修工单 incidents", f"{repairs.incidents} ({repairs.reports} reports 报修, {repairs.open} open 在办)")
+    yield from _counts("按渠道 by channel", repairs.by_channel, CHANNELS)
+    yield from _counts("按故障 by kind", repairs.by_kind, {})
+    spread = _minutes(repairs.arrival_median_minutes, repairs.arrival_p90_minutes)
+    yield _line("到场 arrival", f"{_verdicts(repairs.arrival)}; median / p90 {spread}")
+    yield _line("改级 reclassified", repairs.reclassified)
+    for each in repairs.classes:
+        if each.first or each.final:
+            yield _line(f"  {name(SEVERITIES, each.severity)} first 初定", f"{each.first}: {_verdicts(each.by_first)}")
+            spread = _minutes(each.median_minutes, each.p90_minutes)
+            final = f"{each.final}: {_verdicts(each.by_final)}; median / p90 {spread}"
+            yield _line(f"  {name(SEVERITIES, each.severity)} final 终定", final)
+    yield _line("回复报修人 reporters answered", _verdicts(repairs.answers))
+    if repairs.orders:
+        yield _line("热线工单 orders", f"{repairs.orders}: {_verdicts(repairs.orders_replied)}")
+
+
+def _verdicts(found: Verdicts) -> str:
+    words = (
+        ("on time 按时", found.on_time),
+        ("late 超时", found.late),
+        ("running 运行中", found.running),
+        ("no limit 不限时", found.no_limit),
+        ("unknown 未知", found.unknown),
+    )
+    counts = ", ".join(f"{count} {word}" for word, count in words if count) or "none 无"
+    return f"{counts} ({_percent(found.on_time_percent)})"
+
+
+def _minutes(median: int | None, p90: int | None) -> str:
+    return " / ".join("–" if value is None else f"{value} min" for value in (median, p90))
 
 
 def published_lines(figures: Figures) -> Iterator[str]:

@@ -12,6 +12,7 @@ STAGES = {
     "completed": "已修复",
     "restored": "已恢复供水",
     "closed": "已关单",
+    "replied": "已回复",
     "received": "已收件",
     "notice_given": "已一次性告知",
     "admitted": "已受理",
@@ -35,6 +36,8 @@ COMMITMENTS = {
     "repair.completion": "修复",
     "repair.assessment": "定级",
     "repair.continuity": "连续作业",
+    "repair.answer": "回复报修人",
+    "order.reply": "热线工单回复",
     "connection.water_on": "通水",
     "connection.notice": "一次性告知",
     "connection.papers": "容缺补件",
@@ -47,6 +50,7 @@ WINDOW_STATES = {
     "cancelled": "已取消",
     "unknown": "无从判定",
 }
+SEVERITIES = {"small": "小修", "medium": "中修", "major": "大修", "unassessed": "未定级"}
 CHANNELS = {
     "website": "网站",
     "wechat": "微信",

@@ -25,6 +25,7 @@ from domain.facts import Stated
 from domain.kinds import State, conclusion, follows
 from domain.refusals import AttemptRefused, Refusal
 from domain.standards import Rules
+from domain.subjects import Subject
 from infra.clock import ManualClock
 from infra.rules import shipped_rules
 from infra.service import Service
@@ -151,6 +152,10 @@ class FakeService:
 
     # ---- queries
 
+    def particulars(self, subjects: Sequence[Subject]) -> list[Mapping[str, str]]:
+        kept = {(subject.id, subject.revision): subject.particulars for subject in self.subjects}
+        return [kept[each.id, each.revision] for each in subjects if (each.id, each.revision) in kept]
+
     def load(self, stream: Stream) -> tuple[State, list[dict[str, Any]]]:
         if self.fails is not None:
             raise self.fails
@@ -251,6 +256,10 @@ PAPERS = [
 def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[str, str]:
     """The headers of somebody in that role."""
     return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
+
+
+DISPATCHER = staff("dispatcher")
+"""Who may send crews, tell what they say over the radio, link reports and close files."""
 
 
 STEPS_TO_WATER: tuple[tuple[str, dict[str, Any], str], ...] = (

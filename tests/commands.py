@@ -41,7 +41,7 @@ class Incident:
         return self.stream.id
 
     def dispatch(self, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, told: repair.dispatch(case, crew=crew))
+        return self._run(lambda case, told: repair.dispatch(case, told, crew=crew), role="dispatcher")
 
     def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
         return self._run(lambda case, told: repair.arrive(case, told, crew=crew, evidence=None), at)
@@ -53,12 +53,12 @@ class Incident:
         return self._run(repair.complete, at)
 
     def close(self) -> Receipt:
-        return self._run(lambda case, told: repair.close(case))
+        return self._run(repair.close, role="dispatcher")
 
-    def _run(self, decision: Callable[[Any, Told], Fact], at: datetime | None = None) -> Receipt:
+    def _run(self, decision: Callable[[Any, Told], Fact], at: datetime | None = None, role: str = "crew") -> Receipt:
         def decide(sight: Sight) -> Sequence[Said]:
             happened_at = at or sight.at
-            told = Told(happened_at, sight.at, "crew-phone", sight.rules, Person("crew-1", "crew"))
+            told = Told(happened_at, sight.at, "crew-phone", sight.rules, Person(f"{role}-1", role))
             return [(self.stream, Stated(decision(sight.of(self.stream), told), happened_at))]
 
         return self.service.run(Command(self.stream, stamp(), decide))

@@ -5,6 +5,8 @@ export const COMMITMENTS = {
   "repair.completion": ["修复", "completion"],
   "repair.assessment": ["定级", "assessment"],
   "repair.continuity": ["连续作业", "continuous work"],
+  "repair.answer": ["回复报修人", "reporters answered"],
+  "order.reply": ["热线工单回复", "reply to an order"],
   "connection.water_on": ["通水", "water on"],
   "connection.notice": ["一次性告知", "one-time notice"],
   "connection.papers": ["容缺补件", "papers outstanding"],
@@ -58,8 +60,9 @@ export const FACTS = {
   OutageStarted: ["开始停水", "outage began"], OutageExtended: ["延长停水", "outage extended"], EmergencyWaterProvided: ["应急供水", "emergency water"],
   OutageRestored: ["恢复供水", "outage over"], MassDeclared: ["宣布群发事件", "mass incident declared"], MassEnded: ["群发事件结束", "mass incident over"], CrewWithdrawn: ["调出班组", "crew taken away"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
-  ReportUnlinked: ["拆分报修", "report unlinked"], IncidentDismissed: ["无需抢修", "dismissed"],
-  PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
+  ReportUnlinked: ["拆分报修", "report unlinked"], ReporterAnswered: ["回复报修人", "reporter answered"],
+  IncidentDismissed: ["无需抢修", "dismissed"], PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
+  OrderReceived: ["热线工单收件", "order received"], OrderMoved: ["热线工单改挂", "order moved"], OrderExtended: ["热线工单延期", "order extended"], OrderReplied: ["热线工单回复", "order replied to"],
   SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
   CaseRouted: ["分办", "routed"], OwnerReplaced: ["更换专办人员", "owner replaced"], ApplicantAppeared: ["申请人到场", "applicant appeared"],
@@ -98,7 +101,9 @@ export const FLAGS = {
   "not-the-dispatched-crew": ["非派单班组", "not the dispatched crew"], "before-first-report": ["早于首次报修", "before first report"],
   repeated: ["重复", "repeated"], "no-evidence": ["无到场证据", "no evidence"], "outside-geofence": ["围栏外", "outside geofence"],
   "backdated-after-lapse": ["超时后迟报", "backdated after a lapse"], "not-major": ["非大修", "not a major repair"],
-  unlinked: ["由并单拆分", "was a wrong link"],
+  unlinked: ["由并单拆分", "was a wrong link"], "site-unknown": ["现场位置未知", "site unknown"],
+  "crew-elsewhere": ["接班班组在其他工单", "crew is elsewhere"], "before-completion": ["未修复先回复", "before completion"],
+  "uploaded-late": ["离线补传", "uploaded late"],
   "before-arrival": ["未到场先报", "before arrival"],
   "after-dismissal": ["判定无需抢修后", "after dismissal"], "not-what-was-known": ["原值不符", "not what was known"],
   "younger-than-the-fault": ["管段晚于故障敷设", "pipe younger than the fault"],
@@ -106,7 +111,7 @@ export const FLAGS = {
 export const STAGES = {
   reported: ["已报修", "reported"], dispatched: ["已派单", "dispatched"], acknowledged: ["已接单", "acknowledged"],
   on_site: ["已到场", "on site"], assessed: ["已定级", "assessed"], dismissed: ["无需抢修", "dismissed"], completed: ["已修复", "completed"], restored: ["已通水", "restored"],
-  closed: ["已关单", "closed"], received: ["已收件", "received"], admitted: ["已受理", "admitted"],
+  closed: ["已关单", "closed"], replied: ["已回复", "replied to"], received: ["已收件", "received"], admitted: ["已受理", "admitted"],
   notice_given: ["已一次性告知", "notice given"], surveyed: ["已勘察", "surveyed"], designed: ["已设计", "designed"], quoted: ["已报价", "quoted"],
   contracted: ["已签约", "contracted"], paid: ["已缴费", "paid"], under_construction: ["施工中", "under construction"],
   constructed: ["已完工", "constructed"], inspected: ["验收合格", "inspected"],
@@ -116,6 +121,11 @@ export const STAGES = {
 export const BASES = {
   papers: ["材料齐全", "papers complete"], "papers-outstanding": ["容缺受理", "papers outstanding"],
   silence: ["逾期视为受理", "by silence"], office: ["人工受理", "by the office"], "not-admitted": ["未受理", "not admitted"],
+};
+export const REPAIR_ACTIONS = {
+  dispatch: ["派单", "send a crew"], acknowledge: ["接单", "acknowledge"], arrive: ["到场", "arrive"], assess: ["定级", "assess"],
+  "log-work": ["作业记录", "log the work"], complete: ["修复", "complete"], restore: ["恢复供水", "restore water"],
+  answer: ["回复报修人", "answer the reporters"], close: ["关单", "close"],
 };
 export const ACTIONS = {
   "give-notice": ["一次性告知", "give the notice"], "supply-document": ["补交材料", "supply papers"], "promise-papers": ["作出容缺承诺", "promise papers"],

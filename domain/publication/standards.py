@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import get_args
 
-from domain import repair
+from domain import orders, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
@@ -42,6 +42,7 @@ COMMITMENTS = frozenset(
         promises.NOTICE,
         promises.PAPERS,
         promises.TRIPS,
+        orders.REPLY,
     }
 )
 """What the program can watch. A ladder for anything else would never be climbed."""
@@ -227,6 +228,7 @@ _TABLES = (
     "dismissal_reasons",
     "pipe_materials",
     "incident_details",
+    "answer_ways",
 )
 
 
@@ -339,7 +341,11 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     percent = document.reassessment_second_person_percent
     yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100
-    for name in ("assessment_minutes", "continuity_minutes"):
+    yield "geofence_metres", document.geofence_metres, 1, 10_000
+    yield "late_upload_minutes", document.late_upload_minutes, 1, MOST_MINUTES
+    for code, source in document.order_sources.items():
+        yield f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS
+    for name in ("assessment_minutes", "continuity_minutes", "answer_minutes"):
         yield name, getattr(document, name) or 1, 1, MOST_MINUTES
     yield from _reading_numbers(document.readings)
     for code, reason in document.pause_reasons.items():

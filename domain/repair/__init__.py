@@ -5,7 +5,7 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 """
 
 from domain.facts import Moment
-from domain.repair.case import Repair, Report, evolve
+from domain.repair.case import CREW_ELSEWHERE, Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.details import correct, identify_pipe
 from domain.repair.dismissal import dismiss
@@ -23,11 +23,13 @@ from domain.repair.facts import (
     FaultReported,
     FieldFact,
     IncidentDismissed,
+    OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
     PipeIdentified,
     RepairCompleted,
     RepairFact,
+    ReporterAnswered,
     ReportLinked,
     ReportUnlinked,
     SeverityAssessed,
@@ -37,19 +39,29 @@ from domain.repair.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water
+from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water, takes_over
 from domain.repair.imported import require_reporter
-from domain.repair.promises import ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
-from domain.repair.reports import Unlinked, kinds_that_may_be_one, link_report, report_fault, unlink_report
+from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
+from domain.repair.reports import (
+    Unlinked,
+    answer_reporter,
+    kinds_that_may_be_one,
+    link_report,
+    next_report,
+    report_fault,
+    unlink_report,
+)
 from domain.repair.severity import assess, reassess
 from domain.repair.user_side import consent, find_user_side, start_paid_service
 
 __all__ = [
+    "ANSWER",
     "ARRIVAL",
     "ASSESSMENT",
     "COMMITMENTS",
     "COMPLETION",
     "CONTINUITY",
+    "CREW_ELSEWHERE",
     "FACTS",
     "ArrivalEvidence",
     "CaseClosed",
@@ -63,6 +75,7 @@ __all__ = [
     "FieldFact",
     "IncidentDismissed",
     "Moment",
+    "OrderReference",
     "PaidServiceConsented",
     "PaidServiceStarted",
     "PipeIdentified",
@@ -72,6 +85,7 @@ __all__ = [
     "Report",
     "ReportLinked",
     "ReportUnlinked",
+    "ReporterAnswered",
     "SeverityAssessed",
     "SeverityReassessed",
     "ShiftHandedOver",
@@ -80,6 +94,7 @@ __all__ = [
     "WaterRestored",
     "WorkLogged",
     "acknowledge",
+    "answer_reporter",
     "arrive",
     "assess",
     "close",
@@ -96,6 +111,7 @@ __all__ = [
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
+    "next_report",
     "no_such_case",
     "obligations",
     "reassess",
@@ -103,6 +119,7 @@ __all__ = [
     "require_reporter",
     "restore_water",
     "start_paid_service",
+    "takes_over",
     "unlink_report",
     "withdraw",
 ]

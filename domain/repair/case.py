@@ -17,10 +17,12 @@ from domain.repair.facts import (
     DispatchDeclined,
     FaultReported,
     IncidentDismissed,
+    OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
     PipeIdentified,
     RepairCompleted,
+    ReporterAnswered,
     ReportLinked,
     ReportUnlinked,
     SeverityAssessed,
@@ -36,16 +38,20 @@ from domain.windows import Ledger, WindowFact, record
 
 KIND = "kind"
 """The detail that every incident has from its first report on."""
+CREW_ELSEWHERE = "crew-elsewhere"
+"""The flag of a hand-over to a crew that is on another incident: it stays there, and this one has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One report of the incident: its number, when it was made, and who made it; over which channel it was told, how
-    closely its time is known, and over which way of the source's own (imported history only)."""
+    """One report of the incident: its number, when it was made, who made it, and the outside order it came with; over
+    which channel it was told, how closely its time is known, and over which way of the source's own (imported history
+    only)."""
 
     number: int
     moment: Moment
     subject: Subject
+    order: OrderReference | None = None
     channel: str = ""
     precision: Precision = "second"
     origin: str | None = None
@@ -75,6 +81,7 @@ class Repair:
     paid_service: bool = False
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
+    answered: tuple[tuple[int, Moment], ...] = ()
     closed: bool = False
     dismissed: tuple[Moment, ...] = ()
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
@@ -85,6 +92,10 @@ class Repair:
     def reports(self) -> tuple[Moment, ...]:
         """When it was reported, by the reports that are of this incident; never empty."""
         return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
+
+    def report(self, number: int) -> Report | None:
+        """The report of that number; None where there is none, or it was unlinked."""
+        return next((r for r in self.reported if r.number == number and number not in self.unlinked), None)
 
     @property
     def first_report(self) -> Report:
@@ -108,7 +119,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     fact = recorded.fact
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
-        first = Report(1, moment, fact.subject, recorded.channel, fact.precision, fact.origin)
+        first = Report(1, moment, fact.subject, fact.order, recorded.channel, fact.precision, fact.origin)
         return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,))
     if case is None:
         return None
@@ -119,8 +130,8 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
 
 def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
     match recorded.fact:
-        case ReportLinked(number, subject, precision=precision, origin=origin):
-            further = Report(number, moment, subject, recorded.channel, precision, origin)
+        case ReportLinked(number, subject) as linked:
+            further = Report(number, moment, subject, linked.order, recorded.channel, linked.precision, linked.origin)
             return replace(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})
@@ -134,8 +145,11 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, arrived=(*case.arrived, moment))
         case SeverityAssessed(severity) | SeverityReassessed(severity):
             return replace(case, assessed=(*case.assessed, (moment, severity)))
-        case WorkLogged() | ShiftHandedOver():
+        case WorkLogged():
             return replace(case, logged=(*case.logged, moment))
+        case ShiftHandedOver(from_crew, to_crew, flags):
+            taken_over = case.crew if case.crew != from_crew else None if CREW_ELSEWHERE in flags else to_crew
+            return replace(case, logged=(*case.logged, moment), crew=taken_over)
         case UserSideFound():
             return replace(case, user_side=(*case.user_side, moment))
         case PaidServiceConsented():
@@ -150,6 +164,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return _detailed(case, pipe_details(recorded.fact))
         case DetailCorrected(detail, _, new):
             return _detailed(case, {detail: new})
+        case ReporterAnswered(report):
+            return replace(case, answered=(*case.answered, (report, moment)))
         case WaterRestored():
             return replace(case, restored=(*case.restored, moment))
         case CaseClosed():

@@ -13,11 +13,12 @@ from domain.repair.case import Repair, evolve
 from domain.repair.facts import FieldFact
 from domain.repair.promises import obligations
 from domain.standards import Rules, require_not_future
-from domain.told import Told
+from domain.told import Told, require_power
 from domain.windows import judge
 
 F = TypeVar("F", bound=FieldFact)
 BACKDATED = "backdated"
+UPLOADED_LATE = "uploaded-late"
 BACKDATED_AFTER_LAPSE = "backdated-after-lapse"
 
 
@@ -37,19 +38,40 @@ def no_such_case() -> Refusal:
     )
 
 
-def known_to(case: Repair | None, told: Told) -> Repair:
-    """The incident that something is told of. Refuses ``no-such-case``, ``future-time``, ``second-person-needed``."""
+TELL = "repair.tell"
+"""The power to tell facts from the field."""
+
+
+def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
+    """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
+    ``second-person-needed``."""
+    require_power(told, power)
     known = existing(case)
     require_credible(told)
     return known
 
 
 def require_credible(told: Told) -> None:
-    """Refuses ``future-time``, and ``second-person-needed`` for what is told later than the channel allows without
-    another person who confirms it. Imports have no limit."""
+    """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
+    ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
+    Imports have no limit."""
     require_not_future(told.standard, told.happened_at, told.at)
+    if told.reported_at is not None:
+        _require_taken_down(told, told.reported_at)
     if told.is_late:
         require_other_person(told, told.confirmed_by, "a fact told later than its channel allows", "confirmed_by")
+
+
+def _require_taken_down(told: Told, reported_at: datetime) -> None:
+    require_not_future(told.standard, reported_at, told.at)
+    if reported_at < told.happened_at:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"taken down at {reported_at.isoformat()}",
+            needed=f"not before it happened, {told.happened_at.isoformat()}",
+            next_step="correct the times, or leave out when it was taken down",
+            next_step_zh="记录时间早于发生时间，请更正",
+        )
 
 
 def require_other_person(told: Told, other: str | None, what: str, named_in: str) -> None:
@@ -80,7 +102,8 @@ def require_open(case: Repair) -> None:
 
 
 def late(told: Told) -> tuple[str, ...]:
-    return (BACKDATED,) if told.is_late else ()
+    """What is odd about when it is told: later than the channel allows; by a device that was without a net."""
+    return ((BACKDATED,) if told.is_late else ()) + ((UPLOADED_LATE,) if told.was_uploaded_late else ())
 
 
 def field_flags(case: Repair, told: Told, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:

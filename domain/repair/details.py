@@ -13,7 +13,7 @@ from domain.repair.case import KIND, Repair
 from domain.repair.checks import field_flags, from_the_field, known_to
 from domain.repair.facts import DetailCorrected, PipeIdentified
 from domain.standards import Standard, require_known
-from domain.told import Told, require_power
+from domain.told import Told
 
 YOUNGER = "younger-than-the-fault"
 """The flag of a pipe that was laid after the fault: the register shows the one that replaced it."""
@@ -64,8 +64,7 @@ def correct(case: Repair | None, told: Told, *, detail: str, old: str | None, ne
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
     """
-    require_power(told, "repair.correct")
-    known = known_to(case, told)
+    known = known_to(case, told, "repair.correct")
     require_known("unknown-detail", detail, (KIND, "asset", "material", *_NUMBERS, *told.standard.incident_details))
     if new == known.detail(detail):
         raise Refusal(

@@ -12,7 +12,7 @@ from domain.repair.checks import field_flags, from_the_field, known_to, require_
 from domain.repair.facts import IncidentDismissed
 from domain.repair.imported import require_import_fields
 from domain.standards import Precision, require_known
-from domain.told import Told, require_power
+from domain.told import Told
 
 
 def dismiss(
@@ -28,8 +28,7 @@ def dismiss(
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``case-closed``,
     ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``, ``bad-precision``.
     """
-    require_power(told, "repair.dismiss")
-    known = known_to(case, told)
+    known = known_to(case, told, "repair.dismiss")
     require_import_fields(told, precision)
     require_open(known)
     if known.completed:

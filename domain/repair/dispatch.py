@@ -8,11 +8,15 @@ from domain.repair.checks import existing, field_flags, from_the_field, known_to
 from domain.repair.dismissal import require_undismissed
 from domain.repair.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.standards import require_known
-from domain.told import Told
+from domain.told import Told, require_power
 
 
-def dispatch(case: Repair | None, *, crew: str) -> CrewDispatched:
-    """Send a crew; another one than before takes the job over. Refuses on a finished incident and for the same crew."""
+def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
+    """Send a crew; another one than before takes the job over.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-completed``, ``already-dispatched``.
+    """
+    require_power(told, "repair.dispatch")
     known = existing(case)
     require_open(known)
     if known.completed:
@@ -53,8 +57,9 @@ def decline(case: Repair | None, told: Told, *, crew: str, reason: str) -> Dispa
     return from_the_field(known, told, DispatchDeclined(crew, reason, flags))
 
 
-def withdraw(case: Repair | None, *, crew: str) -> CrewWithdrawn:
-    """Take a crew off the incident, for another one. Refuses ``no-such-case``, ``crew-elsewhere``."""
+def withdraw(case: Repair | None, told: Told, *, crew: str) -> CrewWithdrawn:
+    """Take a crew off the incident, for another one. Refuses ``wrong-role``, ``no-such-case``, ``crew-elsewhere``."""
+    require_power(told, "repair.dispatch")
     known = existing(case)
     if known.crew != crew:
         raise Refusal(

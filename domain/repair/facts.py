@@ -15,11 +15,20 @@ from domain.windows import WindowFact
 
 
 @dataclass(frozen=True, slots=True)
+class OrderReference:
+    """The work order of another body (12345 热线工单) that a report came with: its source and its own number there."""
+
+    source: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
 class FaultReported:
     """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
 
-    ``mass``: the code of the mass incident that it belongs to. ``origin``: over which of its own ways the source of
-    imported history was told, a code of the standard.
+    ``mass``: the code of the mass incident that it belongs to. ``cell``: the square of some 200 m that it lies in
+    (``domain.places``), where the place was told; never a position. ``origin``: over which of its own ways the source
+    of imported history was told, a code of the standard.
     """
 
     case_number: str
@@ -30,6 +39,8 @@ class FaultReported:
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
     mass: str | None = None
+    order: OrderReference | None = None
+    cell: str | None = None
     precision: Precision = "second"
     origin: str | None = None
 
@@ -42,6 +53,7 @@ class ReportLinked:
     subject: Subject
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
+    order: OrderReference | None = None
     precision: Precision = "second"
     origin: str | None = None
 
@@ -52,6 +64,18 @@ class ReportUnlinked:
 
     report: int
     new_case: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ReporterAnswered:
+    """Whoever made report number ``report`` was told what became of it. ``way``: a code of the standard; ``digest``: of
+    what was sent, or None for what was said."""
+
+    report: int
+    way: str
+    digest: str | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +113,13 @@ class CrewWithdrawn:
 
 @dataclass(frozen=True, slots=True)
 class ArrivalEvidence:
-    """What proves an arrival. A fix inside the geofence or not, never coordinates; lengths in metres."""
+    """What proves an arrival. A fix inside the geofence or not, never coordinates; lengths in metres.
 
-    inside_geofence: bool
-    distance_m: int
+    ``inside_geofence`` and ``distance_m`` None: nobody has told where the site is.
+    """
+
+    inside_geofence: bool | None
+    distance_m: int | None
     accuracy_m: int
     photo_digest: str | None
 
@@ -254,6 +281,7 @@ FieldFact = (
     | IncidentDismissed
     | PipeIdentified
     | DetailCorrected
+    | ReporterAnswered
 )
 RepairFact = FieldFact | ReportUnlinked | PaidServiceStarted | CrewDispatched | CrewWithdrawn | CaseClosed | WindowFact
 FACTS: tuple[type, ...] = (
@@ -275,6 +303,7 @@ FACTS: tuple[type, ...] = (
     CaseClosed,
     DispatchDeclined,
     CrewWithdrawn,
+    ReporterAnswered,
     IncidentDismissed,
     PipeIdentified,
     DetailCorrected,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.refusals import Refusal
-from domain.repair.case import Repair
+from domain.repair.case import CREW_ELSEWHERE, Repair
 from domain.repair.checks import existing, field_flags, from_the_field, known_to, require_open
 from domain.repair.facts import (
     ArrivalEvidence,
@@ -16,15 +16,18 @@ from domain.repair.facts import (
 )
 from domain.repair.imported import require_import_fields
 from domain.standards import Precision, require_known
-from domain.told import Told
+from domain.told import Told, require_power
 
 
 def arrive(case: Repair | None, told: Told, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
-    """The crew is on site; without evidence, or from outside the geofence, it counts and is flagged."""
+    """The crew is on site; without evidence, from outside the geofence, or where nobody knows where the site is, it
+    counts and is flagged."""
     known = known_to(case, told)
     flags = field_flags(known, told, crew=crew, before=known.arrived)
     if evidence is None:
         flags += ("no-evidence",)
+    elif evidence.inside_geofence is None:
+        flags += ("site-unknown",)
     elif not evidence.inside_geofence:
         flags += ("outside-geofence",)
     return from_the_field(known, told, CrewArrived(crew, evidence, flags))
@@ -38,8 +41,18 @@ def log_work(case: Repair | None, told: Told, *, note: str, crew: str) -> WorkLo
     return from_the_field(known, told, WorkLogged(note, crew, flags))
 
 
-def hand_over(case: Repair | None, told: Told, *, from_crew: str, to_crew: str) -> ShiftHandedOver:
-    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``."""
+def takes_over(case: Repair | None, from_crew: str) -> bool:
+    """Whether the incident goes to another crew when that one hands over: it has it, and is still at work."""
+    return case is not None and case.crew == from_crew and not case.completed and not case.closed
+
+
+def hand_over(
+    case: Repair | None, told: Told, *, from_crew: str, to_crew: str, elsewhere: bool = False
+) -> ShiftHandedOver:
+    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``.
+
+    ``elsewhere``: the crew that takes over is on another incident, and nobody is on two.
+    """
     known = known_to(case, told)
     if from_crew == to_crew:
         raise Refusal(
@@ -49,7 +62,8 @@ def hand_over(case: Repair | None, told: Told, *, from_crew: str, to_crew: str) 
             next_step="name the crew that takes over",
             next_step_zh="交接班须为两个不同班组",
         )
-    flags = field_flags(known, told, crew=None, before=()) + _not_needed(known)
+    flags = field_flags(known, told, crew=from_crew, before=()) + _not_needed(known)
+    flags += (CREW_ELSEWHERE,) if elsewhere else ()
     return from_the_field(known, told, ShiftHandedOver(from_crew, to_crew, flags))
 
 
@@ -73,9 +87,13 @@ def restore_water(case: Repair | None, told: Told) -> WaterRestored:
     return from_the_field(known, told, WaterRestored(field_flags(known, told, crew=None, before=known.restored)))
 
 
-def close(case: Repair | None) -> CaseClosed:
-    """Close the file. Refuses while the repair is open, and for a major repair until water is restored; an incident
-    that was dismissed needs neither."""
+def close(case: Repair | None, told: Told) -> CaseClosed:
+    """Close the file; an incident that was dismissed needs neither a completion nor water.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-not-completed`` and, for a major repair,
+    ``water-not-restored``.
+    """
+    require_power(told, "repair.close")
     known = existing(case)
     require_open(known)
     if known.dismissed:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.facts import Moment
+from domain.ladders import rungs
 from domain.repair.case import Repair
 from domain.standards import Rules, Severity, Standard
 from domain.windows import Obligation, RungAt, Term
@@ -27,7 +28,8 @@ ARRIVAL = "repair.arrival"
 COMPLETION = "repair.completion"
 ASSESSMENT = "repair.assessment"
 CONTINUITY = "repair.continuity"
-COMMITMENTS = (ARRIVAL, COMPLETION, ASSESSMENT, CONTINUITY)
+ANSWER = "repair.answer"
+COMMITMENTS = (ARRIVAL, COMPLETION, ASSESSMENT, CONTINUITY, ANSWER)
 
 
 def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
@@ -40,6 +42,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _completion(case, standard),
         _assessment(case, standard),
         _continuity(case, standard),
+        _answer(case, standard),
     )
     owed = tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
@@ -56,9 +59,10 @@ def _arrival(case: Repair, standard: Standard) -> Obligation:
     if case.first_report.precision != "second" or (not case.arrived and _is_history(case, standard)):
         return _unknown(ARRIVAL, standard, first)
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
-    rungs = _rungs(standard, ARRIVAL, first.at, due_at, min(case.acknowledged, default=None))
+    acknowledged = min(case.acknowledged, default=None)
+    steps = rungs(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
     return _obligation(
-        ARRIVAL, standard, first.at, (Term(first.at, due_at, (first.by,)),), min(case.arrived, default=None), rungs
+        ARRIVAL, standard, first.at, (Term(first.at, due_at, (first.by,)),), min(case.arrived, default=None), steps
     )
 
 
@@ -83,8 +87,8 @@ def _completion(case: Repair, standard: Standard) -> Obligation:
     due_at, done = terms[-1].due_at, _completed(case)
     if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
-    rungs = _rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at, None) if due_at else ()
-    return _obligation(COMPLETION, standard, first.at, terms, done, rungs)
+    steps = rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at) if due_at else ()
+    return _obligation(COMPLETION, standard, first.at, terms, done, steps)
 
 
 def _completed(case: Repair) -> Moment | None:
@@ -131,8 +135,8 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     start = min(case.arrived)
     due_at = start.at + timedelta(minutes=standard.assessment_minutes)
     met = min((moment for moment, _ in case.assessed), default=None)
-    rungs = _rungs(standard, ASSESSMENT, start.at, due_at, None)
-    return _obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, rungs)
+    steps = rungs(standard, ASSESSMENT, start.at, due_at)
+    return _obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, steps)
 
 
 # ---- continuity
@@ -145,9 +149,9 @@ def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     if not terms:
         return None
     last, due_at = terms[-1], terms[-1].due_at
-    rungs = _rungs(standard, CONTINUITY, last.since, due_at, None) if due_at else ()
+    steps = rungs(standard, CONTINUITY, last.since, due_at) if due_at else ()
     restored = min(case.restored, default=None)
-    return _obligation(CONTINUITY, standard, terms[0].since, terms, restored, rungs, cause="work-logged")
+    return _obligation(CONTINUITY, standard, terms[0].since, terms, restored, steps, cause="work-logged")
 
 
 def _continuous(case: Repair, gap_minutes: int) -> Iterator[Term]:
@@ -167,6 +171,32 @@ def _logs(case: Repair) -> tuple[Moment, ...]:
     """The logs that count: once water flows, nothing needs one."""
     restored = min(case.restored, default=None)
     return tuple(log for log in case.logged if restored is None or log.at < restored.at)
+
+
+# ---- answers
+
+
+def _answer(case: Repair, standard: Standard) -> Obligation | None:
+    """Due so many minutes after the work was first done: everybody who reported has been told by then (our decision).
+    The last of them counts; a report that is linked later owes an answer too. Nobody waits for one about an earlier
+    order book."""
+    if standard.answer_minutes is None or not case.completed or _is_history(case, standard):
+        return None
+    start = min(case.completed)
+    due_at = start.at + timedelta(minutes=standard.answer_minutes)
+    steps = rungs(standard, ANSWER, start.at, due_at)
+    terms = (Term(start.at, due_at, (start.by,)),)
+    return _obligation(ANSWER, standard, start.at, terms, _all_answered(case, start), steps)
+
+
+def _all_answered(case: Repair, start: Moment) -> Moment | None:
+    """When the last reporter was first told, after the work was done; None while somebody waits."""
+    first: dict[int, Moment] = {}
+    for report, moment in sorted(case.answered, key=lambda answer: answer[1]):
+        if moment.at >= start.at:
+            first.setdefault(report, moment)
+    waiting = {each.number for each in case.reported} - case.unlinked
+    return max(first[report] for report in waiting) if waiting <= first.keys() else None
 
 
 # ---- what cannot be judged, and what is owed no more
@@ -211,7 +241,7 @@ def _obligation(
     opened_at: datetime,
     terms: tuple[Term, ...],
     met: Moment | None,
-    rungs: tuple[RungAt, ...],
+    steps: tuple[RungAt, ...],
     cause: str = "reclassified",
 ) -> Obligation:
     return Obligation(
@@ -222,22 +252,7 @@ def _obligation(
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,
-        rungs=rungs,
+        rungs=steps,
         notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
         cause=cause,
     )
-
-
-def _rungs(
-    standard: Standard, commitment: str, start: datetime, due_at: datetime, acknowledged: Moment | None
-) -> tuple[RungAt, ...]:
-    rungs = []
-    for rung in standard.ladders.get(commitment, ()):
-        if rung.minutes is not None:
-            at = start + timedelta(minutes=rung.minutes)
-        else:
-            at = start + (due_at - start) * (rung.percent or 0) / 100
-        if rung.unless_acknowledged and acknowledged is not None and acknowledged.at <= at:
-            continue
-        rungs.append(RungAt(rung.name, at, rung.notify))
-    return tuple(rungs)

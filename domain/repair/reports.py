@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.refusals import Refusal
 from domain.repair.case import Repair, Report
 from domain.repair.checks import existing, from_the_field, known_to, late, require_credible
-from domain.repair.facts import FaultReported, ReportLinked, ReportUnlinked
+from domain.repair.facts import FaultReported, OrderReference, ReporterAnswered, ReportLinked, ReportUnlinked
 from domain.repair.imported import require_import_fields
 from domain.standards import Precision, Standard, district, require_known
 from domain.subjects import Subject
@@ -25,11 +25,16 @@ def report_fault(
     district_code: str,
     subject: Subject,
     mass: str | None = None,
+    order: OrderReference | None = None,
+    cell: str | None = None,
     precision: Precision = "second",
     origin: str | None = None,
 ) -> FaultReported:
-    """Open an incident at its first report. Refuses unknown kinds and districts, a case that exists,
-    ``second-person-needed``, ``bad-precision`` and ``unknown-origin``."""
+    """Open an incident at its first report; ``order``: that it came with, ``cell``: where it lies, coarsely.
+
+    Refuses ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-fault-kind``, ``unknown-district``,
+    ``bad-precision``, ``unknown-origin``.
+    """
     require_credible(told)
     require_import_fields(told, precision, origin)
     if case is not None:
@@ -44,20 +49,42 @@ def report_fault(
     zone = district(told.standard, district_code).zone
     confirmed_by = told.confirmed_by if told.is_late else None
     return FaultReported(
-        case_number, kind, district_code, zone, subject, late(told), confirmed_by, mass, precision, origin
+        case_number,
+        kind,
+        district_code,
+        zone,
+        subject,
+        late(told),
+        confirmed_by,
+        mass,
+        order=order,
+        cell=cell,
+        precision=precision,
+        origin=origin,
     )
 
 
 def link_report(
-    case: Repair | None, told: Told, *, subject: Subject, precision: Precision = "second", origin: str | None = None
+    case: Repair | None,
+    told: Told,
+    *,
+    subject: Subject,
+    order: OrderReference | None = None,
+    precision: Precision = "second",
+    origin: str | None = None,
 ) -> ReportLinked:
-    """Take a further report of the same burst into the incident. Refuses ``bad-precision``, ``unknown-origin``."""
-    known = known_to(case, told)
+    """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision`` and
+    ``unknown-origin``."""
+    known = known_to(case, told, "repair.link")
     require_import_fields(told, precision, origin)
     flags = late(told) + (("after-close",) if known.closed else ())
-    number = max(each.number for each in known.reported) + 1
-    fact = ReportLinked(number, subject, flags, precision=precision, origin=origin)
-    return from_the_field(known, told, fact)
+    linked = ReportLinked(next_report(known), subject, flags, order=order, precision=precision, origin=origin)
+    return from_the_field(known, told, linked)
+
+
+def next_report(case: Repair) -> int:
+    """The number that the next report of the incident gets; none is ever given twice."""
+    return max(each.number for each in case.reported) + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +124,7 @@ def unlink_report(
         zone,
         found.subject,
         (UNLINKED,),
+        order=found.order,
         precision=found.precision,
         origin=found.origin,
     )
@@ -124,13 +152,35 @@ def _linked(case: Repair, number: int) -> Report:
             next_step="unlink the further reports instead",
             next_step_zh="首次报修不可拆分，请拆分后并入的报修",
         )
-    for report in case.reported:
-        if report.number == number and number not in case.unlinked:
-            return report
-    raise Refusal(
-        "no-such-report",
-        found=f"report {number} of repair {case.number}",
-        needed="a report that is linked to the incident",
-        next_step="look at the incident's reports",
-        next_step_zh="请核对工单下的报修序号",
-    )
+    return known_report(case, number)
+
+
+def known_report(case: Repair, number: int) -> Report:
+    """The report of that number. Refuses ``no-such-report``, also for one that was unlinked."""
+    found = case.report(number)
+    if found is None:
+        raise Refusal(
+            "no-such-report",
+            found=f"report {number} of repair {case.number}",
+            needed="a report that is linked to the incident",
+            next_step="look at the incident's reports",
+            next_step_zh="请核对工单下的报修序号",
+        )
+    return found
+
+
+def answer_reporter(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ReporterAnswered:
+    """Whoever made a report was told what became of it. An answer before the work is done counts for nothing and is
+    flagged.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
+    ``unknown-way``.
+    """
+    known = known_to(case, told, "repair.answer")
+    known_report(known, report)
+    require_known("unknown-way", way, told.standard.answer_ways)
+    before = tuple(moment for number, moment in known.answered if number == report)
+    flags = late(told) + (("repeated",) if before else ())
+    if not any(done.at <= told.happened_at for done in known.completed):
+        flags += ("before-completion",)
+    return from_the_field(known, told, ReporterAnswered(report, way, digest, flags))

@@ -142,9 +142,13 @@ def _repair(
     district = rng.choice(URBAN if rng.random() < 0.8 else OTHER)
     fault = {"kind": report["kind"], "district": district, "reporter": person(rng)}
     scene.tell(at, "", fault, ("hotline-2", "hotline", channel))
+    reports = 1
     if rng.random() < 0.15:
         again = at + scene.minutes(3, 20)
-        scene.tell(again, "/reports", {"reporter": person(rng)}, ("hotline-3", "hotline", channel))
+        # Every third of them complained to the city's 12345, which hands the report on with a number of its own.
+        order = {"order": {"source": "hotline-12345", "number": f"D-{name.upper()}"}} if rng.random() < 0.33 else {}
+        scene.tell(again, "/reports", {"reporter": person(rng), **order}, ("hotline-3", "hotline", "hotline"))
+        reports += 1
     sent = at + scene.minutes(1, 4)
     scene.instruct(sent, "/dispatch", {"crew": crew}, dispatcher)
     if rng.random() < 0.9:
@@ -152,6 +156,7 @@ def _repair(
         scene.tell(seen, "/acknowledgement", {"crew": crew}, on_site)
     scene.tell(said, "/arrival", {"crew": crew, "evidence": _evidence(rng)}, on_site, there)
     _mend(scene, report, assessed, done, on_site, dispatcher)
+    _answer(scene, done, reports)
     return scene.script(name, "repairs")
 
 
@@ -164,6 +169,14 @@ def _mend(scene: Scene, report: dict[str, str], assessed: datetime, done: dateti
     flows = done + scene.minutes(1, 20)
     scene.tell(flows, "/restoration", {}, on_site)
     scene.instruct(flows + scene.minutes(20, 60), "/closure", {}, office)
+
+
+def _answer(scene: Scene, done: datetime, reports: int) -> None:
+    """Whoever reported is called back within hours of the repair; now and then somebody is forgotten, and it shows."""
+    for report in range(1, reports + 1):
+        if scene.rng.random() < 0.95:
+            at = done + scene.minutes(30, 600)
+            scene.tell(at, f"/reports/{report}/answer", {"way": "phone"}, ("hotline-2", "hotline", "hotline"))
 
 
 def _log_work(scene: Scene, assessed: datetime, done: datetime, on_site: Who) -> None:

@@ -97,10 +97,29 @@ WHERE on_case IS NULL AND on_shift
 ORDER BY crew
 LIMIT 500
 
+-- name: list_incidents
+-- Open incidents by the end of their next running limit. A reporter waits while the promise to answer is not met.
+SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports,
+       c.opened_at, c.version, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered
+FROM views.cases c
+LEFT JOIN LATERAL (
+    SELECT commitment, due_at FROM views.windows
+    WHERE case_id = c.case_id AND state = 'running' AND due_at IS NOT NULL
+    ORDER BY due_at LIMIT 1
+) w ON true
+LEFT JOIN LATERAL (
+    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state = 'met') AS answered
+    FROM views.windows WHERE case_id = c.case_id
+) l ON true
+WHERE c.family = 'repair' AND c.open AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
+ORDER BY w.due_at NULLS LAST, c.opened_at, c.case_id
+LIMIT %(limit)s
+
 -- name: incidents_to_link
-SELECT case_id, case_number, kind, stage, crew, opened_at, reports
+SELECT case_id, case_number, kind, stage, crew, opened_at, reports, coalesce(cell = ANY(%(cells)s::text[]), false) AS near
 FROM views.cases
 WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(kinds)s::text[])
   AND opened_at BETWEEN %(since)s AND %(until)s
-ORDER BY abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
+ORDER BY coalesce(cell = ANY(%(cells)s::text[]), false) DESC,
+         abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
 LIMIT 20

@@ -84,6 +84,53 @@ WHERE (%(since)s::timestamptz IS NULL OR coalesce(completed_at, registered_at) >
 GROUP BY kind
 ORDER BY kind
 
+-- name: figures_incidents
+-- A lapse that stands is late whatever came after it. An answer is owed once the work is done: null until then.
+SELECT c.channel, c.kind, c.district, c.open,
+       coalesce(c.first_severity, 'unassessed') AS first_severity, coalesce(c.severity, 'unassessed') AS severity,
+       CASE WHEN a.lapses > 0 THEN 'late' WHEN a.state = 'met' THEN 'on_time' ELSE a.state END AS arrival,
+       CASE WHEN d.lapses > 0 THEN 'late' WHEN d.state = 'met' THEN 'on_time' ELSE d.state END AS completion,
+       CASE WHEN r.lapses > 0 THEN 'late' WHEN r.state = 'met' THEN 'on_time' ELSE r.state END AS answer,
+       count(*)::bigint AS cases, sum(c.reports)::bigint AS reports
+FROM views.cases c
+LEFT JOIN views.windows a ON a.case_id = c.case_id AND a.commitment = 'repair.arrival'
+LEFT JOIN views.windows d ON d.case_id = c.case_id AND d.commitment = 'repair.completion'
+LEFT JOIN views.windows r ON r.case_id = c.case_id AND r.commitment = 'repair.answer'
+WHERE c.family = 'repair'
+  AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+
+-- name: figures_completion_minutes
+-- Of a major repair, which has no end limit, until water flows.
+SELECT coalesce(c.severity, 'unassessed') AS severity,
+       percentile_cont(0.5) WITHIN GROUP (ORDER BY m.minutes) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY m.minutes) AS p90
+FROM views.cases c
+JOIN views.windows d ON d.case_id = c.case_id
+ AND d.commitment = CASE c.severity WHEN 'major' THEN 'repair.continuity' ELSE 'repair.completion' END
+CROSS JOIN LATERAL (SELECT extract(epoch FROM d.met_at - c.opened_at)::float8 / 60 AS minutes) m
+WHERE c.family = 'repair' AND d.met_at IS NOT NULL
+  AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
+GROUP BY 1
+
+-- name: figures_arrival_minutes
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY m.minutes) AS median,
+       percentile_cont(0.9) WITHIN GROUP (ORDER BY m.minutes) AS p90
+FROM views.cases c
+JOIN views.windows a ON a.case_id = c.case_id AND a.commitment = 'repair.arrival'
+CROSS JOIN LATERAL (SELECT extract(epoch FROM a.met_at - a.opened_at)::float8 / 60 AS minutes) m
+WHERE c.family = 'repair' AND a.met_at IS NOT NULL
+  AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
+
+-- name: figures_orders
+SELECT CASE WHEN w.lapses > 0 THEN 'late' WHEN w.state = 'met' THEN 'on_time' ELSE w.state END AS reply,
+       count(*)::bigint AS cases
+FROM views.cases c
+JOIN views.windows w ON w.case_id = c.case_id AND w.commitment = 'order.reply'
+WHERE c.family = 'order'
+  AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
+GROUP BY 1
+
 -- name: list_works
 SELECT number, kind, community, name_zh, registered_at, started_at, completed_at, households_served
 FROM views.works

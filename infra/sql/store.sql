@@ -37,6 +37,12 @@ FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_i
 INSERT INTO vault.subjects (subject_id, revision, particulars)
 SELECT * FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(particulars)s::jsonb[])
 
+-- name: subject_particulars
+SELECT particulars
+FROM unnest(%(ids)s::uuid[], %(revisions)s::int[]) WITH ORDINALITY AS wanted (subject_id, revision, place)
+JOIN vault.subjects USING (subject_id, revision)
+ORDER BY place
+
 -- name: events_of
 SELECT originator_id, originator_version, topic, state
 FROM store.stored_events

@@ -65,10 +65,16 @@ class Sight:
         """The standard in force now."""
         return self.rules.in_force(self.at)
 
-    def told(self, stamp: Stamp, happened_at: datetime | None = None, confirmed_by: str | None = None) -> Told:
+    def told(
+        self,
+        stamp: Stamp,
+        happened_at: datetime | None = None,
+        confirmed_by: str | None = None,
+        reported_at: datetime | None = None,
+    ) -> Told:
         """What somebody says happened then (None: now, as with every instruction), under these rules."""
         by = Person(stamp.actor, stamp.role)
-        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, confirmed_by)
+        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, confirmed_by, reported_at)
 
     def of(self, stream: Stream) -> Any:
         """The state of a stream named by the command; None before its first fact."""

@@ -7,7 +7,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.api_world import METER, Client, FakeService, app_over, application, fault, ready_for_water
+from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 COMMANDS = {
     "/api/v1/repairs": 201,
@@ -24,6 +24,9 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/paid-service/consent": 200,
     "/api/v1/repairs/{case_id}/paid-service": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/unlinking": 201,
+    "/api/v1/repairs/{case_id}/reports/{report}/answer": 200,
+    "/api/v1/orders/{source}/{number}/reply": 200,
+    "/api/v1/orders/{source}/{number}/extension": 200,
     "/api/v1/repairs/{case_id}/completion": 200,
     "/api/v1/repairs/{case_id}/restoration": 200,
     "/api/v1/repairs/{case_id}/closure": 200,
@@ -111,6 +114,9 @@ QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/outages/{case_id}",
     "/api/v1/mass-incidents",
+    "/api/v1/orders/{source}/{number}",
+    "/api/v1/dispatch",
+    "/api/v1/repairs/{case_id}",
     "/api/v1/crews/suggestions",
     "/api/v1/repairs/suggestions",
     "/api/v1/standards",
@@ -214,7 +220,7 @@ def test_answers_are_what_is_described(client: Client, document: dict[str, Any])
     accepted = client.post("/api/v1/repairs", fault()).json()
     fits(accepted, answered_with(document, "/api/v1/repairs", "post", 201))
     case_id = accepted["case_id"]
-    dispatched = client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}).json()
+    dispatched = client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=DISPATCHER).json()
     fits(dispatched, answered_with(document, "/api/v1/repairs/{case_id}/dispatch", "post", 200))
     received = ready_for_water(client)
     outlook = client.get(f"/api/v1/connections/{received}").json()

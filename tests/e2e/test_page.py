@@ -25,7 +25,7 @@ def opened(page: Page, city: City) -> Page:
 def late_repair(city: City) -> str:
     """A repair with a lapsed arrival on record."""
     case_id = city.post("repairs", fault(kind="burst"))
-    city.post(f"repairs/{case_id}/dispatch", {"crew": "crew-2"})
+    city.post(f"repairs/{case_id}/dispatch", {"crew": "crew-2"}, "office", "dispatcher")
     for minutes in (6, 34):
         city.clock.move(timedelta(minutes=minutes))
         city.ask(case_id)
@@ -69,7 +69,7 @@ def test_a_lapse_and_its_retraction_appear_without_reloading(page: Page, city: C
     case_id = late_repair(city)
     expect(page.locator('#stream .breach[data-change="lapsed"]')).to_have_count(1)
     arrived_at = (city.clock.now() - timedelta(minutes=15)).isoformat()
-    city.post(f"repairs/{case_id}/arrival", {"crew": "crew-2", "happened_at": arrived_at}, channel="crew-phone")
+    city.post(f"repairs/{case_id}/arrival", {"crew": "crew-2", "happened_at": arrived_at}, "crew-phone", "crew")
     city.show()
     first = page.locator("#stream .breach").first
     expect(first).to_have_attribute("data-change", "retracted")

@@ -41,10 +41,10 @@ def _repair(it: Installation, client: httpx.Client, number: int) -> None:
     # Not over the import channel: the arrival of imported history is not judged until it is told.
     case = f"/repairs/{_post(client, '/repairs', told, channel='hotline')['case_id']}"
     crew = f"crew-{number}"  # its own: none is ever sent while it is elsewhere
-    _post(client, f"{case}/dispatch", {"crew": crew})
+    _post(client, f"{case}/dispatch", {"crew": crew}, "dispatcher")
     there = began + timedelta(minutes=20 if number % 4 == 1 else 50)
-    _post(client, f"{case}/arrival", {"crew": crew, "happened_at": there.isoformat()})
-    _post(client, f"{case}/completion", {})
+    _post(client, f"{case}/arrival", {"crew": crew, "happened_at": there.isoformat()}, "crew")
+    _post(client, f"{case}/completion", {}, "crew")
 
 
 def _application(it: Installation, client: httpx.Client, number: int) -> None:

@@ -28,6 +28,7 @@ from infra.store.commands import Command, Stamp, Stream
 from tests.api_read_models import project
 from tests.api_world import (
     APPLICANT,
+    DISPATCHER,
     METER,
     PAPERS,
     REPORTER,
@@ -71,7 +72,7 @@ def posted(client: Client, path: str, body: Any = None, **options: Any) -> dict[
 def lapsed_and_retracted(client: Client, service: Service, clock: ManualClock) -> str:
     """A repair whose crew came in time and told so too late: a lapse on record, then retracted."""
     case_id: str = posted(client, "/api/v1/repairs", fault())["case_id"]
-    posted(client, f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"})
+    posted(client, f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=DISPATCHER)
     arrived_at = clock.now() + timedelta(minutes=25)
     clock.move(timedelta(minutes=40))
     ask(service, case_id)
@@ -79,7 +80,7 @@ def lapsed_and_retracted(client: Client, service: Service, clock: ManualClock) -
         client,
         f"/api/v1/repairs/{case_id}/arrival",
         {"crew": "crew-1", "happened_at": arrived_at.isoformat()},
-        headers={"X-Channel": "crew-phone"},
+        headers=staff("crew", channel="crew-phone"),
     )
     return case_id
 
@@ -140,7 +141,7 @@ def test_what_is_refused_writes_nothing(client: Client, service: Service) -> Non
         ("/api/v1/repairs", fault(colour="blue")),
         ("/api/v1/connections", application(supply_points=100_000)),
     ):
-        assert 400 <= client.post(path, body, headers={"Idempotency-Key": "k1"}).status_code < 500
+        assert 400 <= client.post(path, body, headers=DISPATCHER | {"Idempotency-Key": "k1"}).status_code < 500
     assert client.raw("/api/v1/repairs", b"{nope").status_code == 400
     assert _everything(service) == before
 

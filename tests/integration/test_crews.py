@@ -16,7 +16,7 @@ from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.store.commands import Stream
 from tests.api_read_models import project
-from tests.api_world import Client, fault, staff
+from tests.api_world import DISPATCHER, Client, fault, staff
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ def test_a_crew_sent_while_its_repair_is_being_completed_is_never_on_two(client:
         first, second = reported(client), reported(client)
         assert dispatch(client, first).status_code == 200
         with ThreadPoolExecutor(2) as senders:
-            done = senders.submit(client.post, f"/api/v1/repairs/{first}/completion", {})
+            done = senders.submit(client.post, f"/api/v1/repairs/{first}/completion", {}, headers=DISPATCHER)
             sent = senders.submit(dispatch, client, second)
         assert done.result().status_code == 200
         assert sent.result().status_code in (200, 409)
         if sent.result().status_code == 409:
             assert dispatch(client, second).status_code == 200
-        client.post(f"/api/v1/repairs/{second}/completion", {})
+        client.post(f"/api/v1/repairs/{second}/completion", {}, headers=DISPATCHER)
     assert crew_facts(service) == ["CrewAssigned", "CrewReleased"] * 10
 
 
@@ -83,7 +83,7 @@ def test_crews_that_are_free_and_at_work_are_suggested(client: Client, service: 
     first, second = reported(client), reported(client)
     assert dispatch(client, first, "crew-1").status_code == 200
     assert dispatch(client, second, "crew-3").status_code == 200
-    assert client.post(f"/api/v1/repairs/{second}/completion", {}).status_code == 200
+    assert client.post(f"/api/v1/repairs/{second}/completion", {}, headers=DISPATCHER).status_code == 200
     streams = [crew_stream(f"crew-{number}") for number in (1, 2, 3, 4)]
     project(service, [event for stream in streams for event in service.load(stream)[1]])
     found = client.get("/api/v1/crews/suggestions?district=zhenxi&skill=pipes").json()["crews"]

@@ -21,7 +21,7 @@ from domain import kinds, repair
 from domain.facts import Stated, event_id
 from domain.refusals import Refusal
 from domain.subjects import Subject
-from domain.told import Told
+from domain.told import Person, Told
 from infra.clock import ManualClock
 from infra.service import Service, open_service
 from infra.settings import Settings
@@ -63,7 +63,8 @@ def report(stream: Stream, **options: Any) -> Command:
 
 def dispatch(stream: Stream, crew: str, **options: Any) -> Command:
     def decide(sight: Sight) -> Sequence[Said]:
-        return [(stream, Stated(repair.dispatch(sight.of(stream), crew=crew), sight.at))]
+        told = Told(sight.at, sight.at, "office", sight.rules, Person("dispatcher-1", "dispatcher"))
+        return [(stream, Stated(repair.dispatch(sight.of(stream), told, crew=crew), sight.at))]
 
     return Command(stream, stamp(), decide, **options)
 
@@ -181,7 +182,7 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
     service.run(report(stream))
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(sight.at, sight.at, "hotline", sight.rules)
+        told = Told(sight.at, sight.at, "hotline", sight.rules, Person("crew-1", "crew"))
         fact = repair.assess(sight.of(stream), told, severity="small", reason="x" * 70_000)
         return [(stream, Stated(fact, sight.at))]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tests.api_world import (
     APPLICANT,
+    DISPATCHER,
     METER,
     REPORTER,
     Client,
@@ -78,7 +79,7 @@ def test_a_repair_runs_from_report_to_closed_file(client: Client, service: FakeS
         ("closure", {}),
     ]
     for step, body in steps:
-        answer = client.post(f"/api/v1/repairs/{case_id}/{step}", body)
+        answer = client.post(f"/api/v1/repairs/{case_id}/{step}", body, headers=DISPATCHER)
         assert answer.status_code == 200, answer.text
         assert answer.json()["case_number"] == "BX-2026-000001"
     said = [name for name in facts(service, case_id) if not name.startswith("Window")]
@@ -135,7 +136,7 @@ def test_without_headers_the_public_asks_over_the_website(client: Client, servic
 
 def test_particulars_go_to_the_vault_and_into_no_event(client: Client, service: FakeService) -> None:
     case_id = reported(client)
-    client.post(f"/api/v1/repairs/{case_id}/reports", {"reporter": {"phone": "0743-8220000"}})
+    client.post(f"/api/v1/repairs/{case_id}/reports", {"reporter": {"phone": "0743-8220000"}}, headers=DISPATCHER)
     assert turned_on(client, ready_for_water(client)).status_code == 200
     kept = [dict(subject.particulars) for subject in service.subjects]
     assert kept == [REPORTER, {"phone": "0743-8220000"}, APPLICANT]
@@ -156,7 +157,7 @@ def test_an_assessments_reason_is_taken_down_as_a_code(client: Client, service: 
     case_id = reported(client)
     for reason in ("Main fitting/joint", "main-fitting-joint"):
         body = {"severity": "medium", "reason": reason}
-        assert client.post(f"/api/v1/repairs/{case_id}/assessment", body).status_code == 200
+        assert client.post(f"/api/v1/repairs/{case_id}/assessment", body, headers=DISPATCHER).status_code == 200
         assert last(service, case_id, "SeverityAssessed")["data"]["reason"] == "main-fitting-joint"
 
 
@@ -214,7 +215,7 @@ def test_keys_of_two_actors_do_not_meet(client: Client, service: FakeService) ->
 
 def test_an_instruction_in_the_wrong_state_is_a_conflict(client: Client, service: FakeService) -> None:
     case_id = reported(client)
-    answer = client.post(f"/api/v1/repairs/{case_id}/closure")
+    answer = client.post(f"/api/v1/repairs/{case_id}/closure", headers=DISPATCHER)
     assert (answer.status_code, answer.json()["code"]) == (409, "repair-not-completed")
     assert "CaseClosed" not in facts(service, case_id)
 
@@ -229,7 +230,7 @@ def test_an_instruction_in_the_wrong_state_is_a_conflict(client: Client, service
 def test_a_command_on_no_case_is_not_found(
     client: Client, service: FakeService, path: str, body: dict[str, Any]
 ) -> None:
-    answer = client.post(f"/api/v1/{path}".format(id=uuid4()), body)
+    answer = client.post(f"/api/v1/{path}".format(id=uuid4()), body, headers=DISPATCHER)
     assert (answer.status_code, answer.json()["code"]) == (404, "no-such-case")
     assert service.events == {}
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from infra.rules import crew_stream
-from tests.api_world import MORNING, Client, FakeService, app_over, fault, staff
+from tests.api_world import DISPATCHER, MORNING, Client, FakeService, app_over, fault, staff
 
 NOBODY = uuid4()
 FORM = {"crew": "crew-1", "name_zh": "抢修一班", "skills": ["pipes"], "lead": "lead-a"}
@@ -118,7 +118,7 @@ def test_the_no_of_another_crew_frees_nobody(client: Client, service: FakeServic
 
 
 def test_a_dispatch_that_is_sent_again_is_done_once(client: Client, service: FakeService) -> None:
-    case_id, headers = reported(client), {"Idempotency-Key": "k-1"}
+    case_id, headers = reported(client), DISPATCHER | {"Idempotency-Key": "k-1"}
     for replayed in (False, True):
         answer = client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=headers)
         assert answer.status_code == 200

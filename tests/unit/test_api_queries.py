@@ -20,6 +20,7 @@ from infra.service import Service
 from infra.status import Head, Lateness, Process, Promises, Reader, Relay, Status
 from infra.store.commands import Stream
 from tests.api_world import (
+    DISPATCHER,
     MORNING,
     REPORTER,
     Client,
@@ -49,9 +50,13 @@ def test_a_case_shows_its_state_its_windows_and_its_timeline(client: Client, ser
     case_id = client.post("/api/v1/repairs", fault(), headers={"X-Actor": "staff-7", "X-Role": "hotline"}).json()[
         "case_id"
     ]
-    client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"})
+    client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=DISPATCHER)
     service.clock.move(timedelta(minutes=40))
-    client.post(f"/api/v1/repairs/{case_id}/arrival", {"crew": "crew-1", "happened_at": "2026-09-16T01:25:00Z"})
+    client.post(
+        f"/api/v1/repairs/{case_id}/arrival",
+        {"crew": "crew-1", "happened_at": "2026-09-16T01:25:00Z"},
+        headers=DISPATCHER,
+    )
     shown = client.get(f"/api/v1/cases/{case_id}").json()
     assert {name: shown[name] for name in ("family", "stage", "open", "crew", "zone", "reports", "severity")} == {
         "family": "repair",
@@ -76,10 +81,14 @@ def test_a_case_shows_its_state_its_windows_and_its_timeline(client: Client, ser
 def test_a_lapse_that_fell_away_is_shown_as_retracted(client: Client, service: FakeService) -> None:
     case_id = client.post("/api/v1/repairs", fault()).json()["case_id"]
     service.clock.move(timedelta(minutes=45))
-    client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"})
+    client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=DISPATCHER)
     standing = client.get(f"/api/v1/cases/{case_id}").json()["windows"][0]
     assert (standing["state"], standing["lapses"], standing["retracted"]) == ("lapsed", 1, 0)
-    client.post(f"/api/v1/repairs/{case_id}/arrival", {"crew": "crew-1", "happened_at": "2026-09-16T01:20:00Z"})
+    client.post(
+        f"/api/v1/repairs/{case_id}/arrival",
+        {"crew": "crew-1", "happened_at": "2026-09-16T01:20:00Z"},
+        headers=DISPATCHER,
+    )
     fallen = client.get(f"/api/v1/cases/{case_id}").json()["windows"][0]
     assert (fallen["state"], fallen["lapses"], fallen["retracted"]) == ("met", 0, 1)
 
@@ -115,7 +124,7 @@ def test_a_stage_is_the_furthest_step_on_record(client: Client, service: FakeSer
         ("arrival", {"crew": "crew-1"}),
         ("closure", {}),
     ):
-        assert client.post(f"/api/v1/repairs/{case_id}/{step}", body).status_code == 200
+        assert client.post(f"/api/v1/repairs/{case_id}/{step}", body, headers=DISPATCHER).status_code == 200
         stages.append(repair_stage(service.load(Stream(kinds.REPAIR, UUID(case_id)))[0]))
     assert stages == ["completed", "completed", "closed"]
     received = client.post("/api/v1/connections", application()).json()["case_id"]

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.api_world import MORNING, REPORTER, Client, FakeService, app_over, fault
+from tests.api_world import MORNING, REPORTER, Client, FakeService, app_over, fault, staff
 
 PROOF = "sha256:" + "0" * 64
 CREW = {"X-Actor": "crew-1", "X-Role": "crew", "X-Channel": "crew-phone"}
@@ -188,6 +188,7 @@ def test_open_incidents_of_the_same_district_and_family_are_suggested(client: Cl
         "crew": "crew-1",
         "opened_at": MORNING,
         "reports": 2,
+        "near": True,
     }
 
     def answer(wanted: Any) -> list[dict[str, Any]]:
@@ -196,8 +197,11 @@ def test_open_incidents_of_the_same_district_and_family_are_suggested(client: Cl
 
     service.answers["incidents_to_link"] = answer
     at = "2026-09-16T09:30:00%2B08:00"
-    found = client.get(f"/api/v1/repairs/suggestions?kind=no-water&district=zhenxi&at={at}").json()["incidents"]
+    query = f"kind=no-water&district=zhenxi&at={at}&cell=14155:54869"
+    found = client.get(f"/api/v1/repairs/suggestions?{query}").json()["incidents"]
     assert [each["case_number"] for each in found] == ["BX-2026-000009"]
+    assert len(asked[0]["cells"]) == 9
+    assert "14154:54870" in asked[0]["cells"]
     assert asked[0]["kinds"] == ["burst", "leak", "low-pressure", "no-water", "road-damage"]
     assert (asked[0]["since"], asked[0]["until"]) == (
         MORNING + timedelta(minutes=30 - 240),
@@ -224,8 +228,292 @@ def test_a_kind_without_a_family_is_linked_to_its_own_kind_only(client: Client, 
         ("kind=leak&district=atlantis", "unknown-district"),
         ("kind=leak", "bad-parameter"),
         ("kind=leak&district=zhenxi&at=yesterday", "bad-parameter"),
+        ("kind=leak&district=zhenxi&cell=28.31,109.73", "bad-parameter"),
     ],
 )
 def test_a_bad_question_for_suggestions_is_refused(client: Client, query: str, code: str) -> None:
     answer = client.get(f"/api/v1/repairs/suggestions?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+# ---- who may what
+
+
+EVERY_STEP: dict[str, dict[str, Any]] = {
+    "reports": {"reporter": REPORTER},
+    "reports/1/answer": {"way": "phone"},
+    "dispatch": {"crew": "crew-1"},
+    "acknowledgement": {"crew": "crew-1"},
+    "decline": {"crew": "crew-1", "reason": "vehicle"},
+    "arrival": {"crew": "crew-1"},
+    "assessment": {"severity": "small", "reason": "valve"},
+    "reassessment": REASSESSMENT,
+    "work-logs": {"note": "welding", "crew": "crew-1"},
+    "hand-overs": {"from_crew": "crew-1", "to_crew": "crew-2"},
+    "user-side": {},
+    "paid-service/consent": {"consent_digest": PROOF},
+    "paid-service": {"crew": "crew-1"},
+    "completion": {},
+    "restoration": {},
+    "closure": {},
+}
+
+
+@pytest.mark.parametrize("step", EVERY_STEP)
+def test_the_public_reports_faults_and_does_nothing_else(client: Client, service: FakeService, step: str) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    before = service.head
+    answer = client.post(f"{path}/{step}", EVERY_STEP[step])
+    assert (answer.status_code, answer.json()["code"]) == (403, "wrong-role")
+    assert service.head == before
+
+
+def test_a_crew_tells_and_a_dispatcher_sends(client: Client) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    for step in ("dispatch", "closure", "reports/1/answer"):
+        assert client.post(f"{path}/{step}", EVERY_STEP[step], headers=CREW).status_code == 403
+    for step in ("acknowledgement", "arrival", "completion"):
+        assert client.post(f"{path}/{step}", EVERY_STEP[step], headers=CREW).status_code == 200
+
+
+# ---- answers and orders
+
+
+ORDER = {"source": "hotline-12345", "number": "JS20260916-00123"}
+
+
+def test_whoever_reported_is_answered_once_the_work_is_done(client: Client, service: FakeService) -> None:
+    path = assessed(client)
+    client.post(f"{path}/completion", {}, headers=CREW)
+    answer = client.post(f"{path}/reports/1/answer", {"way": "phone"}, headers=staff("hotline"))
+    assert answer.status_code == 200, answer.text
+    assert last(service, path)["data"] == {
+        "report": 1,
+        "way": "phone",
+        "digest": None,
+        "flags": [],
+        "confirmed_by": None,
+    }
+    (window,) = (
+        w for w in client.get(path.replace("repairs", "cases")).json()["windows"] if w["commitment"] == "repair.answer"
+    )
+    assert (window["state"], window["due_at"]) == ("met", "2026-09-17T01:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("report", "body", "code"),
+    [
+        (2, {"way": "phone"}, "no-such-report"),
+        (1, {"way": "pigeon"}, "unknown-way"),
+        (1, {"way": "sms", "digest": "x"}, "bad-body"),
+    ],
+)
+def test_an_answer_to_nobody_or_by_no_way_is_refused(
+    client: Client, report: int, body: dict[str, Any], code: str
+) -> None:
+    answer = client.post(f"{assessed(client)}/reports/{report}/answer", body, headers=staff("hotline"))
+    assert answer.json()["code"] == code
+
+
+def test_an_order_comes_with_a_report_and_its_reply_answers_the_reporter(client: Client, service: FakeService) -> None:
+    made = client.post("/api/v1/repairs", fault(order=ORDER | {"reply_by": "2026-09-18T09:00:00Z"}))
+    assert made.status_code == 201, made.text
+    path, case_id = f"/api/v1/repairs/{made.json()['case_id']}", made.json()["case_id"]
+    shown = client.get("/api/v1/orders/hotline-12345/JS20260916-00123").json()
+    assert (shown["case_id"], shown["report"], shown["reply_by"]) == (case_id, 1, "2026-09-18T09:00:00Z")
+    assert client.get(f"/api/v1/cases/{shown['order_id']}").json()["case_number"] == ORDER["number"]
+    client.post(f"{path}/completion", {}, headers=CREW)
+    url = "/api/v1/orders/hotline-12345/JS20260916-00123"
+    replied = client.post(f"{url}/reply", {"digest": PROOF}, headers=staff("hotline"))
+    assert replied.status_code == 200, replied.text
+    assert client.get(url).json()["replied_at"] == "2026-09-16T01:00:00Z"
+    assert last(service, path)["data"]["way"] == "hotline-12345"
+    states = {w["commitment"]: w["state"] for w in client.get(f"/api/v1/cases/{case_id}").json()["windows"]}
+    assert states["repair.answer"] == "met"
+
+
+def test_an_order_is_taken_in_once_whatever_report_brings_it(client: Client, service: FakeService) -> None:
+    path = assessed(client)
+    assert client.post("/api/v1/repairs", fault(order=ORDER)).status_code == 201
+    before = service.head
+    for url, body in (
+        ("/api/v1/repairs", fault(order=ORDER)),
+        (f"{path}/reports", {"reporter": REPORTER, "order": ORDER}),
+    ):
+        answer = client.post(url, body, headers=staff("hotline"))
+        assert (answer.status_code, answer.json()["code"]) == (409, "order-known")
+    assert service.head == before
+
+
+def test_an_order_goes_with_its_report_when_the_link_is_undone(client: Client, service: FakeService) -> None:
+    path = assessed(client)
+    client.post(f"{path}/reports", {"reporter": REPORTER, "order": ORDER}, headers=staff("hotline"))
+    undone = client.post(f"{path}/reports/2/unlinking", {}, headers=staff("dispatcher"))
+    shown = client.get("/api/v1/orders/hotline-12345/JS20260916-00123").json()
+    assert (shown["case_id"], shown["report"]) == (undone.json()["case_id"], 1)
+    replied = client.post(
+        "/api/v1/orders/hotline-12345/JS20260916-00123/reply", {"digest": PROOF}, headers=staff("hotline")
+    )
+    assert replied.status_code == 200, replied.text
+    assert last(service, undone.json()["case_id"])["type"] == "water.repair.ReporterAnswered.v1"
+
+
+def test_more_time_for_an_order_moves_its_end(client: Client) -> None:
+    client.post("/api/v1/repairs", fault(order=ORDER | {"reply_by": "2026-09-18T09:00:00Z"}))
+    url = "/api/v1/orders/hotline-12345/JS20260916-00123"
+    body = {"reply_by": "2026-09-25T09:00:00Z", "document": "延期〔2026〕1号"}
+    assert client.post(f"{url}/extension", body, headers=staff("manager")).status_code == 200
+    assert client.get(url).json()["reply_by"] == "2026-09-25T09:00:00Z"
+    again = client.post(f"{url}/extension", body, headers=staff("manager"))
+    assert (again.status_code, again.json()["code"]) == (422, "dates-out-of-order")
+
+
+@pytest.mark.parametrize("step", ["reply", "extension", ""])
+def test_an_order_that_nobody_took_in_is_not_there(client: Client, step: str) -> None:
+    url = "/api/v1/orders/hotline-12345/NONE"
+    bodies = {"reply": {"digest": PROOF}, "extension": {"reply_by": "2026-09-25T09:00:00Z", "document": "1号"}}
+    answer = client.post(f"{url}/{step}", bodies[step], headers=staff("hotline")) if step else client.get(url)
+    assert (answer.status_code, answer.json()["code"]) == (404, "no-such-order")
+
+
+# ---- evidence of arrival
+
+
+SITE = {"latitude": 28.3117, "longitude": 109.7382}
+
+
+def arrived(client: Client, service: FakeService, place: Any, evidence: dict[str, Any]) -> dict[str, Any]:
+    body = fault() if place is None else fault(place=place)
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', body).json()['case_id']}"
+    answer = client.post(f"{path}/arrival", {"crew": "crew-1", "evidence": evidence}, headers=CREW)
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = last(service, path)["data"]
+    return said
+
+
+def test_a_fix_is_measured_against_the_site_and_forgotten(client: Client, service: FakeService) -> None:
+    fix = {"latitude": 28.3127, "longitude": 109.7382, "accuracy_m": 9}
+    there = arrived(client, service, SITE, {"fix": fix, "photo_digest": PROOF})
+    assert there["evidence"] == {"inside_geofence": True, "distance_m": 111, "accuracy_m": 9, "photo_digest": PROOF}
+    away = arrived(client, service, SITE, {"fix": fix | {"latitude": 28.3217}})
+    assert (away["evidence"]["inside_geofence"], away["evidence"]["distance_m"]) == (False, 1112)
+    assert "outside-geofence" in away["flags"]
+    published = b"".join(event for events in service.events.values() for event in events).decode()
+    assert not [number for number in ("28.31", "109.73", "28.32") if number in published]
+    assert {dict(subject.particulars).get("latitude") for subject in service.subjects} == {"28.311700"}
+
+
+def test_a_fix_says_nothing_where_nobody_told_where_the_site_is(client: Client, service: FakeService) -> None:
+    told = arrived(client, service, None, {"fix": SITE | {"accuracy_m": 9}})
+    assert (told["evidence"]["inside_geofence"], told["evidence"]["distance_m"]) == (None, None)
+    assert "site-unknown" in told["flags"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "field"),
+    [
+        ({"fix": {"latitude": 90.01, "longitude": 0.0, "accuracy_m": 1}}, "evidence.fix.latitude"),
+        ({"fix": {"latitude": 0.0, "longitude": -180.5, "accuracy_m": 1}}, "evidence.fix.longitude"),
+        ({"fix": {"latitude": "28.3", "longitude": 0.0, "accuracy_m": 1}}, "evidence.fix.latitude"),
+        ({"fix": {"latitude": 0.0, "longitude": 0.0, "accuracy_m": -1}}, "evidence.fix.accuracy_m"),
+        ({"fix": SITE | {"accuracy_m": 1}, "distance_m": 3}, "evidence"),
+        ({"inside_geofence": True, "distance_m": 3}, "evidence"),
+        ({"photo_digest": PROOF}, "evidence"),
+        ({"fix": SITE | {"accuracy_m": 1}, "photo_digest": "sha1:00"}, "evidence.photo_digest"),
+    ],
+)
+def test_coordinates_off_the_earth_and_half_evidence_are_refused(
+    client: Client, service: FakeService, evidence: dict[str, Any], field: str
+) -> None:
+    answer = client.post(f"/api/v1/repairs/{uuid4()}/arrival", {"crew": "c", "evidence": evidence}, headers=CREW)
+    assert answer.json()["code"] == "bad-body"
+    assert field in {each["field"] for each in answer.json()["fields"]}
+    assert service.commands == []
+
+
+@pytest.mark.parametrize(
+    "place", [{"latitude": -91.0, "longitude": 0.0}, {"latitude": 0.0}, {"latitude": 1e400, "longitude": 0.0}]
+)
+def test_a_report_from_off_the_earth_is_refused(client: Client, service: FakeService, place: dict[str, Any]) -> None:
+    answer = client.raw("/api/v1/repairs", json.dumps(fault(place=place)).encode())
+    assert 400 <= answer.status_code < 500
+    assert service.commands == []
+
+
+# ---- hand-overs
+
+
+def test_a_hand_over_moves_the_incident_to_the_crew_that_takes_over(client: Client, service: FakeService) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    other = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    client.post(f"{path}/dispatch", {"crew": "crew-1"}, headers=staff("dispatcher"))
+    handed = client.post(f"{path}/hand-overs", {"from_crew": "crew-1", "to_crew": "crew-2"}, headers=CREW)
+    assert handed.status_code == 200, handed.text
+    assert client.get(path.replace("repairs", "cases")).json()["crew"] == "crew-2"
+    free = client.post(f"{other}/dispatch", {"crew": "crew-1"}, headers=staff("dispatcher"))
+    assert free.status_code == 200, free.text
+    busy = client.post(f"{other}/dispatch", {"crew": "crew-2"}, headers=staff("dispatcher"))
+    assert (busy.status_code, busy.json()["code"]) == (409, "crew-busy")
+
+
+def test_a_crew_that_is_elsewhere_takes_nothing_over(client: Client, service: FakeService) -> None:
+    first, second = (f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}" for _ in range(2))
+    for path, crew in ((first, "crew-1"), (second, "crew-2")):
+        client.post(f"{path}/dispatch", {"crew": crew}, headers=staff("dispatcher"))
+    handed = client.post(f"{first}/hand-overs", {"from_crew": "crew-1", "to_crew": "crew-2"}, headers=CREW)
+    assert handed.status_code == 200, "a fact from the field is taken"
+    assert "crew-elsewhere" in last(service, first)["data"]["flags"]
+    assert client.get(first.replace("repairs", "cases")).json()["crew"] is None
+    assert client.get(second.replace("repairs", "cases")).json()["crew"] == "crew-2"
+
+
+def test_a_hand_over_between_others_or_after_the_end_moves_nobody(client: Client, service: FakeService) -> None:
+    path = assessed(client)
+    client.post(f"{path}/dispatch", {"crew": "crew-1"}, headers=staff("dispatcher"))
+    for from_crew, flag in (("crew-8", "not-the-dispatched-crew"),):
+        client.post(f"{path}/hand-overs", {"from_crew": from_crew, "to_crew": "crew-9"}, headers=CREW)
+        assert flag in last(service, path)["data"]["flags"]
+    assert client.get(path.replace("repairs", "cases")).json()["crew"] == "crew-1"
+    client.post(f"{path}/completion", {}, headers=CREW)
+    client.post(f"{path}/hand-overs", {"from_crew": "crew-1", "to_crew": "crew-2"}, headers=CREW)
+    assert not [e for events in service.events.values() for e in events if b"CrewAssigned" in e and b"crew-2" in e]
+
+
+# ---- what a phone without a net sends later
+
+
+def test_what_a_phone_took_down_and_sent_later_is_kept_with_both_times_and_flagged(
+    client: Client, service: FakeService
+) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    service.clock.move(timedelta(minutes=60))
+    times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:21:30Z"}
+    answer = client.post(f"{path}/arrival", {"crew": "crew-1", **times}, headers=CREW)
+    assert answer.status_code == 200, answer.text
+    event = last(service, path)
+    assert (event["time"], event["reportedat"]) == (times["happened_at"], times["reported_at"])
+    assert event["recordedat"] == "2026-09-16T02:00:00Z"
+    assert "uploaded-late" in event["data"]["flags"]
+    timeline = client.get(path.replace("repairs", "cases")).json()["timeline"]
+    assert [entry["reported_at"] for entry in timeline if entry["fact"] == "CrewArrived"] == [times["reported_at"]]
+
+
+def test_what_was_sent_at_once_is_not_flagged(client: Client, service: FakeService) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    service.clock.move(timedelta(minutes=25))
+    times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:20:00Z"}
+    client.post(f"{path}/arrival", {"crew": "crew-1", **times}, headers=CREW)
+    assert last(service, path)["data"]["flags"] == ["not-the-dispatched-crew", "no-evidence"]
+
+
+@pytest.mark.parametrize(
+    ("reported_at", "code"),
+    [("2026-09-16T00:59:00Z", "dates-out-of-order"), ("2026-09-16T03:00:00Z", "future-time")],
+)
+def test_nothing_is_taken_down_before_it_happens_or_after_it_is_sent(
+    client: Client, service: FakeService, reported_at: str, code: str
+) -> None:
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    body = {"crew": "crew-1", "happened_at": "2026-09-16T01:00:00Z", "reported_at": reported_at}
+    answer = client.post(f"{path}/arrival", body, headers=CREW)
     assert (answer.status_code, answer.json()["code"]) == (422, code)

@@ -15,9 +15,11 @@ from domain import crews, kinds, repair
 from domain.crews import Assignment, Crew, Free
 from domain.refusals import Refusal
 from domain.standards import Rules
-from infra.rules import crew_stream, shipped_standard
+from infra.rules import crew_stream, shipped_rules, shipped_standard
 from tests.unit.cases import CASE, minutes, repairing, told
 from tests.unit.office import after, by
+
+DISPATCHER = told(shipped_rules(), minutes(0), role="dispatcher", channel="office")
 
 OTHER = UUID(int=2)
 BUSY = Crew("crew-1", assignment=Assignment(CASE, "BX-1"))
@@ -152,18 +154,18 @@ def test_writing_a_crews_code_large_does_not_make_another_crew() -> None:
 
 def test_a_crew_that_says_no_is_off_the_incident(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     fact = repair.decline(play.state, told(rules, minutes(2)), crew="crew-1", reason="vehicle")
     assert fact.flags == ()
     play.say(fact, minutes(2))
     assert play.state.crew is None
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(3))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(3))
     assert play.state.crew == "crew-1"
 
 
 def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     fact = repair.decline(play.state, told(rules, minutes(-1), minutes(2)), crew="crew-2", reason="unsafe")
     assert fact.flags == ("not-the-dispatched-crew", "before-first-report")
     play.say(fact, minutes(-1), minutes(2))
@@ -183,11 +185,11 @@ def test_a_no_needs_an_incident_a_reason_and_a_time_that_has_come(rules: Rules) 
 def test_a_crew_is_taken_away_only_from_where_it_is(rules: Rules) -> None:
     play = repairing(rules)
     with refused("crew-elsewhere"):
-        repair.withdraw(play.state, crew="crew-1")
+        repair.withdraw(play.state, DISPATCHER, crew="crew-1")
     with refused("no-such-case"):
-        repair.withdraw(None, crew="crew-1")
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
-    assert repair.withdraw(play.state, crew="crew-1") == repair.CrewWithdrawn("crew-1")
+        repair.withdraw(None, DISPATCHER, crew="crew-1")
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
+    assert repair.withdraw(play.state, DISPATCHER, crew="crew-1") == repair.CrewWithdrawn("crew-1")
     play.say(repair.CrewWithdrawn("crew-1"), minutes(2))
     assert play.state.crew is None
 

@@ -27,6 +27,7 @@ KINDS = {
     "standards": kinds.STANDARDS,
     "calendar": kinds.CALENDAR,
     "fees": kinds.FEES,
+    "order": kinds.ORDER,
     "outage": kinds.OUTAGE,
     "mass": kinds.MASS,
     "crew": kinds.CREW,
@@ -99,6 +100,18 @@ ENDS = {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:45:00+00:00", False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T04:20:00+00:00", False, 0, 1),
         "repair.assessment": ("2026-09-16T02:45:00+00:00", "2026-09-16T01:50:00+00:00", False, 0, 1),
+    },
+    "order": {"order.reply": ("2026-09-25T09:00:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0)},
+    "repair-answered": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 0),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:14:00+00:00", False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:12:00+00:00", "2026-09-16T01:14:00+00:00", False, 0, 0),
+        "repair.answer": ("2026-09-17T02:14:00+00:00", "2026-09-16T02:44:00+00:00", False, 0, 0),
+    },
+    "repair-with-an-order": {
+        "repair.arrival": ("2026-09-16T01:37:00+00:00", None, False, 1, 1),
+        "repair.completion": ("2026-09-16T05:07:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
+        "repair.answer": ("2026-09-17T03:14:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
     },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),

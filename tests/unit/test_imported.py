@@ -186,7 +186,7 @@ def test_a_dismissed_incident_owes_nothing_more_and_is_closed() -> None:
     play.conclude(LATER)
     assert states(play) == {repair.ARRIVAL: "dismissed", repair.COMPLETION: "dismissed"}
     assert not any(known.lapse_count for known in play.state.ledger.values())
-    assert repair.close(play.state) == repair.CaseClosed()
+    assert repair.close(play.state, told(RULES, minutes(20), role="dispatcher")) == repair.CaseClosed()
 
 
 def test_a_lapse_that_had_run_out_before_the_dismissal_stays() -> None:
@@ -230,7 +230,7 @@ def test_nobody_is_sent_to_a_dismissed_incident_and_it_is_dismissed_once() -> No
     with refused("already-dismissed"):
         dismissal(play, 11)
     with refused("already-dismissed"):
-        repair.dispatch(play.state, crew="crew-1")
+        repair.dispatch(play.state, told(RULES, minutes(12), role="dispatcher"), crew="crew-1")
 
 
 def test_what_the_field_tells_of_a_dismissed_incident_is_taken_and_flagged() -> None:

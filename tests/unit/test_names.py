@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain.kinds import REGISTRY
+from domain.repair import outlook
 from domain.roles import POWERS, ROLES
 from infra.rules import shipped_standard
 from projections.cases import STAGES, STOPS
@@ -51,6 +52,10 @@ def test_every_next_action_has_a_name_at_the_desk() -> None:
     given = {word for word in re.findall(r'"([a-z-]+)"', source) if word in powers}
     assert given
     assert given - shown("ACTIONS") == set()
+
+
+def test_every_next_action_has_a_name_at_dispatch() -> None:
+    assert set(outlook.ACTIONS) == shown("REPAIR_ACTIONS")
 
 
 @pytest.mark.parametrize("reasons", ["pause_reasons", "withdrawal_reasons"])

@@ -18,6 +18,7 @@ from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, repairing, told
 
 RULES = shipped_rules()
+DISPATCHER = told(RULES, NINE, role="dispatcher", channel="office")
 
 
 def refused(code: str) -> pytest.RaisesExc[Refusal]:
@@ -36,7 +37,7 @@ def test_a_report_opens_an_incident_with_its_zone() -> None:
     [({"kind": "flood"}, "unknown-fault-kind"), ({"district_code": "beijing"}, "unknown-district")],
 )
 def test_a_report_with_an_unknown_code_is_refused(changes: dict[str, str], code: str) -> None:
-    values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
+    values: Any = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
     with refused(code):
         repair.report_fault(None, told(RULES, NINE), subject=SUBJECT, **values)
 
@@ -65,28 +66,28 @@ def test_a_second_report_of_the_incident_is_number_two() -> None:
 
 def test_a_crew_is_dispatched_and_another_one_takes_over() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
-    play.say(repair.dispatch(play.state, crew="crew-2"), minutes(2))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-2"), minutes(2))
     assert play.state.crew == "crew-2"
 
 
 def test_the_same_crew_is_not_dispatched_twice() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     with refused("already-dispatched"):
-        repair.dispatch(play.state, crew="crew-1")
+        repair.dispatch(play.state, DISPATCHER, crew="crew-1")
 
 
 def test_a_completed_repair_needs_no_crew() -> None:
     play = repairing(RULES)
     play.say(repair.RepairCompleted(), minutes(60))
     with refused("repair-completed"):
-        repair.dispatch(play.state, crew="crew-1")
+        repair.dispatch(play.state, DISPATCHER, crew="crew-1")
 
 
 def test_an_unknown_case_is_refused_whatever_is_asked() -> None:
     with refused("no-such-case"):
-        repair.dispatch(None, crew="crew-1")
+        repair.dispatch(None, DISPATCHER, crew="crew-1")
     with refused("no-such-case"):
         repair.arrive(None, told(RULES, NINE), crew="crew-1", evidence=None)
 
@@ -94,11 +95,11 @@ def test_an_unknown_case_is_refused_whatever_is_asked() -> None:
 def test_a_repair_is_closed_after_its_completion_only() -> None:
     play = repairing(RULES)
     with refused("repair-not-completed"):
-        repair.close(play.state)
+        repair.close(play.state, DISPATCHER)
     play.say(repair.RepairCompleted(), minutes(60))
-    play.say(repair.close(play.state), minutes(61))
+    play.say(repair.close(play.state, DISPATCHER), minutes(61))
     with refused("case-closed"):
-        repair.close(play.state)
+        repair.close(play.state, DISPATCHER)
 
 
 def test_a_major_repair_is_closed_after_water_is_back_only() -> None:
@@ -106,9 +107,9 @@ def test_a_major_repair_is_closed_after_water_is_back_only() -> None:
     play.say(repair.SeverityAssessed("major", "DN 300"), minutes(30))
     play.say(repair.RepairCompleted(), minutes(600))
     with refused("water-not-restored"):
-        repair.close(play.state)
+        repair.close(play.state, DISPATCHER)
     play.say(repair.WaterRestored(), minutes(610))
-    assert repair.close(play.state)
+    assert repair.close(play.state, DISPATCHER)
 
 
 def test_an_arrival_nobody_was_dispatched_for_counts_and_is_flagged() -> None:
@@ -119,7 +120,7 @@ def test_an_arrival_nobody_was_dispatched_for_counts_and_is_flagged() -> None:
 
 def test_an_arrival_outside_the_geofence_is_flagged() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     evidence = repair.ArrivalEvidence(inside_geofence=False, distance_m=300, accuracy_m=10, photo_digest=None)
     fact = repair.arrive(play.state, told(RULES, minutes(10)), crew="crew-1", evidence=evidence)
     assert fact.flags == ("outside-geofence",)
@@ -127,7 +128,7 @@ def test_an_arrival_outside_the_geofence_is_flagged() -> None:
 
 def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagged_backdated() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     at = minutes(10) + timedelta(hours=25)
     for nobody_else in (None, "crew-1"):
         with refused("second-person-needed"):
@@ -141,7 +142,7 @@ def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagg
 
 def test_an_import_is_never_backdated() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import")
     fact = repair.acknowledge(play.state, imported, crew="crew-1")
     assert (fact.flags, fact.confirmed_by) == ((), None)
@@ -149,7 +150,7 @@ def test_an_import_is_never_backdated() -> None:
 
 def test_a_backdated_arrival_that_takes_a_lapse_off_is_flagged_for_auditors() -> None:
     play = repairing(RULES)
-    play.say(repair.dispatch(play.state, crew="crew-1"), minutes(1))
+    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     late = timedelta(hours=25)
     play.conclude(minutes(40))
 
@@ -262,3 +263,61 @@ def test_until_assessed_a_repair_is_held_to_the_small_window() -> None:
     assert play.state.ledger[repair.COMPLETION].due_at == minutes(240)
     play.say(repair.SeverityAssessed("medium", "DN 100"), minutes(30))
     assert play.state.ledger[repair.COMPLETION].due_at == minutes(480)
+
+
+# ---- everybody who reported is answered
+
+
+def answered(play: Play, report: int, minute: float) -> None:
+    fact = repair.answer_reporter(
+        play.state,
+        told(RULES, minutes(minute), role="hotline", channel="hotline"),
+        report=report,
+        way="phone",
+        digest=None,
+    )
+    play.say(fact, minutes(minute))
+
+
+def test_answers_are_due_a_day_after_the_work_is_done() -> None:
+    play = linked()
+    assert repair.ANSWER not in play.windows(minutes(99))
+    play.say(repair.RepairCompleted(), minutes(100))
+    assert play.state.ledger[repair.ANSWER].due_at == minutes(100 + 1440)
+
+
+def test_the_last_answer_meets_it_and_a_report_linked_later_opens_it_again() -> None:
+    play = linked()
+    play.say(repair.RepairCompleted(), minutes(100))
+    for report, minute in ((1, 110), (3, 120)):
+        answered(play, report, minute)
+    assert play.state.ledger[repair.ANSWER].met_at is None, "report 2 waits"
+    answered(play, 2, 130)
+    assert play.state.ledger[repair.ANSWER].met_at == minutes(130)
+    play.say(repair.ReportLinked(4, OTHER), minutes(140))
+    assert play.state.ledger[repair.ANSWER].met_at is None
+    play.say(unlink(play, 4).unlinked, minutes(150))
+    assert play.state.ledger[repair.ANSWER].met_at == minutes(130)
+
+
+def test_an_answer_before_the_work_is_done_is_flagged_and_meets_nothing() -> None:
+    play = repairing(RULES)
+    early = repair.answer_reporter(
+        play.state, told(RULES, minutes(5), role="hotline", channel="hotline"), report=1, way="phone", digest=None
+    )
+    assert early.flags == ("before-completion",)
+    play.say(early, minutes(5))
+    play.say(repair.RepairCompleted(), minutes(100))
+    assert play.state.ledger[repair.ANSWER].met_at is None
+
+
+def test_nobody_answers_a_report_that_is_not_there_or_in_a_way_nobody_knows() -> None:
+    play, by = linked(), told(RULES, minutes(5), role="hotline", channel="hotline")
+    play.say(unlink(play, 2).unlinked, minutes(5))
+    for report in (2, 9):
+        with refused("no-such-report"):
+            repair.answer_reporter(play.state, by, report=report, way="phone", digest=None)
+    with refused("unknown-way"):
+        repair.answer_reporter(play.state, by, report=1, way="pigeon", digest=None)
+    with refused("wrong-role"):
+        repair.answer_reporter(play.state, told(RULES, minutes(5), role="public"), report=1, way="phone", digest=None)

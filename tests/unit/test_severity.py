@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from domain.refusals import Refusal
 from domain.standards import Rules
 from domain.windows import WindowLapsed
 from infra.rules import shipped_rules
-from tests.unit.cases import NINE, Play, minutes, names, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 
 RULES = shipped_rules()
 PROOF = "sha256:" + "0" * 64
@@ -265,6 +266,9 @@ def test_a_log_of_a_repair_that_is_not_major_is_taken_and_flagged() -> None:
 
 Happened = tuple[Fact, datetime]
 FACTS: tuple[Happened, ...] = (
+    (repair.ReportLinked(2, SUBJECT), minutes(-4)),
+    (repair.ReportLinked(3, SUBJECT), minutes(-9)),
+    (repair.ReportUnlinked(3, UUID(int=3)), minutes(8)),
     (repair.CrewArrived("crew-1", None), minutes(12)),
     (repair.SeverityAssessed("small", "valve"), minutes(30)),
     (repair.SeverityReassessed("medium", "road", PROOF), minutes(90)),
@@ -274,6 +278,9 @@ FACTS: tuple[Happened, ...] = (
     (repair.SeverityReassessed("medium", "dn-150", PROOF), minutes(700)),
     (repair.RepairCompleted(), minutes(760)),
     (repair.WaterRestored(), minutes(765)),
+    (repair.ReporterAnswered(2, "phone", None), minutes(770)),
+    (repair.ReporterAnswered(1, "phone", None), minutes(800)),
+    (repair.ReporterAnswered(3, "phone", None), minutes(900)),
 )
 
 

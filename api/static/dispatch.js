@@ -1,0 +1,125 @@
+// 调度: open incidents, the one due next first; what is next in each, whose it is, and which crews are free near by.
+import { SHORT, ask, byId, en, make, named, pair, setText } from "./page.js";
+import { COMMITMENTS, REPAIR_ACTIONS, ROLES, SEVERITIES, STAGES } from "./names.js";
+
+const API = "/api/v1";
+const ROWS = 80;
+const AGAIN_MS = 2000;
+const CLOSE_MS = 10 * 60 * 1000;
+
+let labels = { fault_kinds: {}, districts: {} };
+const wanted = new URLSearchParams(location.search);
+
+// ---- one row
+
+function near(each, now) {
+  if (each.due_at === null) return "none";
+  const left = Date.parse(each.due_at) - now;
+  return left <= 0 ? "over" : left <= CLOSE_MS ? "today" : "later";
+}
+
+function due(each) {
+  const lapsed = each.lapses ? make("span", { class: "lack" }, `超时 ${each.lapses} `, en("lapsed")) : null;
+  if (each.due_at === null) return [make("b", {}, "—"), lapsed].filter(Boolean);
+  const of = make("span", { class: "meta" }, ...pair(named(COMMITMENTS, each.commitment)));
+  return [make("b", {}, SHORT.format(Date.parse(each.due_at))), of, lapsed].filter(Boolean);
+}
+
+function next(each) {
+  const [first, ...others] = each.next_actions;
+  if (!first) return ["—"];
+  const also = others.map((step) => named(REPAIR_ACTIONS, step.action)[0]).join("、");
+  return [
+    make("b", {}, ...pair(named(REPAIR_ACTIONS, first.action))), make("span", { class: "meta" }, ...pair(named(ROLES, first.role))),
+    also ? make("span", { class: "meta" }, `亦可：${also}`) : null,
+  ].filter(Boolean);
+}
+
+function stage(each) {
+  const severity = each.severity === null ? [] : [make("span", { class: "meta" }, ...pair(named(SEVERITIES, each.severity)))];
+  return [...pair(named(STAGES, each.stage)), ...severity];
+}
+
+function shown(each, now, free) {
+  const kind = labels.fault_kinds[each.kind] ?? each.kind;
+  const where = labels.districts[each.district]?.name_zh ?? each.district;
+  const reports = each.reports > 1 ? ` · 报修 ${each.reports}` : "";
+  const crews = each.crew === null ? (free.get(each.district) ?? []) : [];
+  return make("tr", { data: { case: each.case_id, near: near(each, now) } },
+    make("th", { scope: "row" }, each.case_number, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
+    make("td", { class: "due" }, ...due(each)),
+    make("td", {}, ...stage(each)),
+    make("td", { class: "act wide" }, ...next(each)),
+    make("td", {}, each.crew ?? "—"),
+    make("td", {}, crews.length ? crews.join("、") : "—"));
+}
+
+// ---- all of them
+
+async function freeCrews(incidents) {
+  const districts = [...new Set(incidents.filter((each) => each.crew === null).map((each) => each.district))];
+  const found = await Promise.all(districts.map((district) =>
+    ask(`${API}/crews/suggestions?${new URLSearchParams({ district })}`).catch(() => ({ crews: [] }))));
+  return new Map(districts.map((district, place) => [district, found[place].crews.slice(0, 3).map((each) => each.crew)]));
+}
+
+async function look() {
+  const query = new URLSearchParams({ limit: ROWS });
+  for (const name of ["role", "crew"]) if (wanted.get(name)) query.set(name, wanted.get(name));
+  const answer = await ask(`${API}/dispatch?${query}`);
+  const free = await freeCrews(answer.incidents);
+  const now = Date.parse(answer.at);
+  byId("rows").replaceChildren(...answer.incidents.map((each) => shown(each, now, free)));
+  setText(byId("n-open"), `${answer.incidents.length}${answer.more ? "+" : ""}`);
+  byId("none").hidden = answer.incidents.length > 0;
+  byId("more").hidden = !answer.more;
+  offer(answer.incidents.map((each) => each.crew));
+}
+
+function offer(crews) {
+  const select = byId("crew");
+  const known = new Set([...select.options].map((option) => option.value));
+  const chosen = wanted.get("crew") ?? "";
+  for (const crew of [...new Set([...crews, chosen])].filter(Boolean).sort()) {
+    if (!known.has(crew)) select.append(make("option", { value: crew }, crew));
+  }
+  if (document.activeElement !== select) select.value = chosen;
+}
+
+// ---- start
+
+async function round() {
+  try {
+    await look();
+    byId("failed").hidden = true;
+  } catch (error) {
+    byId("failed").hidden = false;
+    byId("failed").replaceChildren(`${error.problem?.detail_zh ?? "暂时无法读取，请稍后重试。"} `, en("The data cannot be read at the moment."));
+  }
+  document.body.dataset.state = "shown";
+}
+
+function choose(name) {
+  byId(name).value = wanted.get(name) ?? "";
+  byId(name).addEventListener("change", (event) => {
+    if (event.target.value) wanted.set(name, event.target.value);
+    else wanted.delete(name);
+    history.replaceState(null, "", wanted.size ? `?${wanted}` : location.pathname);
+    round();
+  });
+}
+
+async function start() {
+  choose("role");
+  choose("crew");
+  try {
+    labels = await ask(`${API}/labels`);
+  } catch { /* codes are shown instead of names */ }
+  const again = async () => {
+    if (!document.hidden) await round();
+    setTimeout(again, AGAIN_MS);
+  };
+  await again();
+}
+
+start();

@@ -1,0 +1,91 @@
+"""What is to be done next about an incident, and by whom: for the screens of dispatchers, crews and the hotline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.repair.case import Repair
+from domain.standards import Severity
+
+Action = Literal["dispatch", "acknowledge", "arrive", "assess", "log-work", "complete", "restore", "answer", "close"]
+ACTIONS: tuple[Action, ...] = (
+    "dispatch",
+    "acknowledge",
+    "arrive",
+    "assess",
+    "log-work",
+    "complete",
+    "restore",
+    "answer",
+    "close",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NextAction:
+    """An action, and the role whose it is first of all. (Who else may is the standard's to say.)"""
+
+    action: Action
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an incident has come, in whatever order its facts came in. ``answered``: nobody who reported waits."""
+
+    crew: bool
+    acknowledged: bool
+    arrived: bool
+    severity: Severity | None
+    completed: bool
+    restored: bool
+    answered: bool
+    closed: bool
+
+
+def progress(case: Repair) -> Progress:
+    """How far the incident has come."""
+    return Progress(
+        crew=case.crew is not None,
+        acknowledged=bool(case.acknowledged),
+        arrived=bool(case.arrived),
+        severity=case.severity,
+        completed=bool(case.completed),
+        restored=bool(case.restored),
+        answered=bool(case.completed) and not waiting(case),
+        closed=case.closed,
+    )
+
+
+def waiting(case: Repair) -> tuple[int, ...]:
+    """The numbers of the reports whose makers were not told, since the work was first done, what became of it."""
+    done = min(case.completed, default=None)
+    told = {report for report, moment in case.answered if done is not None and moment.at >= done.at}
+    return tuple(r.number for r in case.reported if r.number not in case.unlinked and r.number not in told)
+
+
+def next_actions(known: Progress) -> tuple[NextAction, ...]:
+    """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again."""
+    if known.closed:
+        return ()
+    if known.completed:
+        return tuple(_after_the_work(known))
+    if not known.crew:
+        return (NextAction("dispatch", "dispatcher"),)
+    if not known.arrived:
+        step: Action = "arrive" if known.acknowledged else "acknowledge"
+        return (NextAction(step, "crew"),)
+    if known.severity is None:
+        return (NextAction("assess", "crew"),)
+    work = (NextAction("complete", "crew"),)
+    return (NextAction("log-work", "crew"), *work) if known.severity == "major" else work
+
+
+def _after_the_work(known: Progress) -> list[NextAction]:
+    steps = []
+    if known.severity == "major" and not known.restored:
+        steps.append(NextAction("restore", "crew"))
+    if not known.answered:
+        steps.append(NextAction("answer", "hotline"))
+    return steps or [NextAction("close", "dispatcher")]

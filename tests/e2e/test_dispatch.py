@@ -1,0 +1,59 @@
+"""/dispatch in a real browser: what a dispatcher, a crew and the hotline have to do next."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api_world import fault
+from tests.e2e.city import City
+
+pytestmark = pytest.mark.browser
+
+
+def shown(page: Page, city: City, query: str = "") -> Page:
+    city.show()
+    page.goto(f"{city.url}/dispatch{query}")
+    expect(page.locator("body")).to_have_attribute("data-state", "shown")
+    return page
+
+
+def a_crew(city: City, crew: str, district: str) -> None:
+    form = {"crew": crew, "name_zh": "抢修一班", "skills": ["pipes"], "lead": "lead-1"}
+    city.post("crews", form, "office", "manager")
+    city.post(f"crews/{crew}/shift/start", {}, "crew-phone", "crew")
+    city.post(f"crews/{crew}/position", {"district": district}, "crew-phone", "crew")
+
+
+def test_an_incident_without_a_crew_shows_which_are_free_and_what_is_next(page: Page, city: City) -> None:
+    a_crew(city, "crew-7", "zhenxi")
+    city.post("repairs", fault())
+    row = shown(page, city).locator("#rows tr")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text("BX-2026-000001")
+    expect(row).to_contain_text("派单")
+    expect(row).to_contain_text("到场")
+    expect(row.locator("td").last).to_have_text("crew-7")
+
+
+def test_each_sees_what_is_their_turn(page: Page, city: City) -> None:
+    waiting, sent = city.post("repairs", fault()), city.post("repairs", fault())
+    city.post(f"repairs/{sent}/dispatch", {"crew": "crew-1"}, "office", "dispatcher")
+    rows = shown(page, city).locator("#rows tr")
+    expect(rows).to_have_count(2)
+    page.locator("#role").select_option("crew")
+    expect(rows).to_have_count(1)
+    expect(rows).to_have_attribute("data-case", sent)
+    page.locator("#role").select_option("dispatcher")
+    expect(rows).to_have_attribute("data-case", waiting)
+    rows = shown(page, city, "?crew=crew-1").locator("#rows tr")
+    expect(rows).to_have_attribute("data-case", sent)
+    expect(page.locator("#crew")).to_have_value("crew-1")
+
+
+def test_a_closed_incident_is_nobody_s_turn(page: Page, city: City) -> None:
+    case_id = city.post("repairs", fault())
+    city.post(f"repairs/{case_id}/completion", {}, "crew-phone", "crew")
+    city.post(f"repairs/{case_id}/closure", {}, "office", "dispatcher")
+    shown(page, city)
+    expect(page.locator("#none")).to_be_visible()

@@ -1,0 +1,134 @@
+"""What is counted of repairs: by channel and kind, and the promises by first and by final class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from api.app import create_app
+from domain import kinds
+from infra.clock import ManualClock
+from infra.demo.stage import fill
+from infra.service import Service
+from infra.store.commands import Stream, asking
+from projections.figures import figures
+from projections.figures_text import lines
+from projections.repair_figures import RepairFigures, Verdicts
+from tests.api_world import DIGEST, REPORTER, Client, fault, staff
+
+CREW = staff("crew", channel="crew-phone")
+DISPATCHER = staff("dispatcher")
+NONE = Verdicts(0, 0, 0, 0, 0, None)
+
+
+class City:
+    """Incidents over HTTP, on a real store."""
+
+    def __init__(self, service: Service, clock: ManualClock) -> None:
+        self.service, self.clock = service, clock
+        self.client = Client(create_app(service))
+
+    def post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
+        answer = self.client.post(f"/api/v1{path}", body, headers=headers)
+        assert answer.status_code < 300, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def repair(self, *steps: tuple[float, str, dict[str, Any]], **report: Any) -> None:
+        """An incident reported now; the steps so many minutes after the report."""
+        begun = self.clock.now()
+        case_id = self.post("/repairs", fault(**report), staff("hotline", channel="hotline"))["case_id"]
+        for after, step, body in steps:
+            self.clock.set(begun + timedelta(minutes=after))
+            by = DISPATCHER if step.startswith("reports") else CREW
+            self.post(f"/repairs/{case_id}/{step}", body, by)
+
+    def count(self, connection: psycopg.Connection[Any], **days: date) -> RepairFigures:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute("SELECT originator_id AS id, topic FROM store.stored_events WHERE originator_version = 1")
+            cases = [(row["id"], kinds.opened_as(row["topic"])) for row in cursor]
+        for case_id, kind in cases:
+            if kind is not None:
+                self.service.run(asking(Stream(kind, case_id), "window-watch"))
+        fill(self.service.settings, connection)
+        return figures(connection, days.get("first"), days.get("last")).repairs
+
+
+@pytest.fixture
+def city(service: Service, clock: ManualClock) -> City:
+    return City(service, clock)
+
+
+@pytest.fixture
+def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(service.settings.database_url, autocommit=True, row_factory=dict_row) as opened:
+        yield opened
+
+
+SMALL = {"severity": "small", "reason": "valve"}
+
+
+def test_an_incident_that_was_classed_twice_counts_under_both(city: City, connection: psycopg.Connection[Any]) -> None:
+    """Small at first, and late as such; medium at last, and in time as such: the lapse stays under both."""
+    reassessed = {"severity": "medium", "reason": "dn-100", "evidence_digest": DIGEST, "approved_by": "manager-1"}
+    city.repair((20, "arrival", {"crew": "c-1"}), (25, "assessment", SMALL), (60, "completion", {}))
+    city.repair(
+        (20, "arrival", {"crew": "c-2"}),
+        (25, "assessment", SMALL),
+        (245, "reassessment", reassessed),
+        (300, "completion", {}),
+    )
+    found = city.count(connection)
+    by_class = {each.severity: each for each in found.classes}
+    assert (found.incidents, found.reclassified, found.open) == (2, 1, 2)
+    assert (by_class["small"].first, by_class["small"].final) == (2, 1)
+    assert (by_class["medium"].first, by_class["medium"].final) == (0, 1)
+    assert by_class["small"].by_first == Verdicts(1, 1, 0, 0, 0, 50.0)
+    assert by_class["small"].by_final == Verdicts(1, 0, 0, 0, 0, 100.0)
+    assert by_class["medium"].by_final == Verdicts(0, 1, 0, 0, 0, 0.0), "no class takes a lapse away"
+    assert (by_class["small"].median_minutes, by_class["medium"].median_minutes) == (60, 300)
+    assert by_class["major"].by_final == NONE
+
+
+def test_a_late_told_first_look_is_the_first_class(city: City, connection: psycopg.Connection[Any]) -> None:
+    seen = city.clock.now() + timedelta(minutes=22)
+    city.repair(
+        (20, "arrival", {"crew": "c-1"}),
+        (30, "assessment", {"severity": "major", "reason": "trunk"}),
+        (40, "assessment", SMALL | {"happened_at": seen.isoformat()}),
+    )
+    found = {each.severity: (each.first, each.final) for each in city.count(connection).classes}
+    assert found == {"small": (1, 0), "medium": (0, 0), "major": (0, 1), "unassessed": (0, 0)}
+
+
+def test_reports_arrivals_answers_and_orders_are_counted(city: City, connection: psycopg.Connection[Any]) -> None:
+    order = {"source": "hotline-12345", "number": "JS-1"}
+    city.repair(
+        (5, "reports", {"reporter": REPORTER, "order": order}),
+        (45, "arrival", {"crew": "c-1"}),
+        (60, "completion", {}),
+        (70, "reports/1/answer", {"way": "phone"}),
+    )
+    city.post("/orders/hotline-12345/JS-1/reply", {"digest": DIGEST}, staff("hotline"))
+    city.repair(kind="burst", district="aizhai")
+    city.clock.move(timedelta(days=2))
+    found = city.count(connection)
+    assert (found.incidents, found.reports, found.by_channel) == (2, 3, {"hotline": 2})
+    assert (found.by_kind, found.by_district) == ({"burst": 1, "leak": 1}, {"aizhai": 1, "zhenxi": 1})
+    assert found.arrival == Verdicts(0, 2, 0, 0, 0, 0.0)
+    assert (found.arrival_median_minutes, found.answers) == (45, Verdicts(1, 0, 0, 0, 0, 100.0))
+    assert (found.orders, found.orders_replied.on_time) == (1, 1)
+    text = "\n".join(lines(figures(connection)))
+    assert "抢修工单 incidents" in text
+    assert "热线工单 orders" in text
+
+
+def test_an_incident_counts_in_the_period_of_its_first_report(city: City, connection: psycopg.Connection[Any]) -> None:
+    city.repair()
+    assert city.count(connection, first=date(2026, 9, 16), last=date(2026, 9, 16)).incidents == 1
+    assert figures(connection, date(2026, 9, 17)).repairs.incidents == 0

@@ -1,0 +1,155 @@
+"""What is next about an incident: the rule, and the dispatcher's list."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from domain import repair
+from domain.repair import outlook
+from infra.rules import shipped_rules
+from projections.cases import REPAIR_STAGES
+from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
+from tests.unit.cases import SUBJECT, Play, minutes, repairing
+
+RULES = shipped_rules()
+
+
+def nexts(play: Play) -> list[tuple[str, str]]:
+    return [(step.action, step.role) for step in outlook.next_actions(outlook.progress(play.state))]
+
+
+def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
+    play = repairing(RULES)
+    seen = [nexts(play)]
+    for number, fact in enumerate(
+        (
+            repair.CrewDispatched("crew-1"),
+            repair.DispatchAcknowledged("crew-1"),
+            repair.CrewArrived("crew-1", None),
+            repair.SeverityAssessed("small", "valve"),
+            repair.RepairCompleted(),
+            repair.ReporterAnswered(1, "phone", None),
+            repair.CaseClosed(),
+        ),
+        start=1,
+    ):
+        play.say(fact, minutes(number))
+        seen.append(nexts(play))
+    assert seen == [
+        [("dispatch", "dispatcher")],
+        [("acknowledge", "crew")],
+        [("arrive", "crew")],
+        [("assess", "crew")],
+        [("complete", "crew")],
+        [("answer", "hotline")],
+        [("close", "dispatcher")],
+        [],
+    ]
+
+
+def test_a_major_repair_is_logged_while_it_lasts_and_restored_at_its_end() -> None:
+    play = repairing(RULES)
+    for fact in (repair.CrewDispatched("c"), repair.CrewArrived("c", None), repair.SeverityAssessed("major", "trunk")):
+        play.say(fact, minutes(1))
+    assert nexts(play) == [("log-work", "crew"), ("complete", "crew")]
+    play.say(repair.RepairCompleted(), minutes(9))
+    assert nexts(play) == [("restore", "crew"), ("answer", "hotline")]
+
+
+def test_a_step_told_out_of_its_order_is_not_asked_for_again() -> None:
+    play = repairing(RULES)
+    play.say(repair.CrewArrived("crew-1", None), minutes(5))
+    play.say(repair.CrewDispatched("crew-1"), minutes(6))
+    assert nexts(play) == [("assess", "crew")]
+
+
+def test_an_incident_whose_crew_said_no_waits_for_another() -> None:
+    play = repairing(RULES)
+    play.say(repair.CrewDispatched("crew-1"), minutes(1))
+    play.say(repair.DispatchDeclined("crew-1", "vehicle"), minutes(2))
+    assert nexts(play) == [("dispatch", "dispatcher")]
+
+
+def test_who_reported_later_waits_too() -> None:
+    play = repairing(RULES)
+    play.say(repair.RepairCompleted(), minutes(10))
+    play.say(repair.ReporterAnswered(1, "phone", None), minutes(11))
+    play.say(repair.ReportLinked(2, SUBJECT), minutes(12))
+    assert outlook.waiting(play.state) == (2,)
+    assert nexts(play) == [("answer", "hotline")]
+
+
+# ---- over HTTP
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def client(service: FakeService) -> Client:
+    return Client(app_over(service))
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "case_id": UUID(int=number),
+        "case_number": f"BX-2026-00000{number}",
+        "kind": "leak",
+        "district": "zhenxi",
+        "zone": "urban",
+        "stage": "reported",
+        "reached": "reported",
+        "severity": None,
+        "crew": None,
+        "reports": 1,
+        "opened_at": MORNING,
+        "version": 3,
+        "commitment": "repair.arrival",
+        "due_at": MORNING,
+        "lapses": 0,
+        "answered": False,
+    } | changes
+
+
+def test_the_list_says_whose_turn_it_is_and_can_be_asked_for_one_role(client: Client, service: FakeService) -> None:
+    rows = [row(1), row(2, crew="crew-1", stage="on_site", reached="on_site"), row(3, reached="completed", crew="c")]
+    service.answers["list_incidents"] = lambda wanted: rows[: wanted["limit"]]
+    found = client.get("/api/v1/dispatch").json()
+    turns = [[(step["action"], step["role"]) for step in each["next_actions"]] for each in found["incidents"]]
+    assert turns == [[("dispatch", "dispatcher")], [("assess", "crew")], [("answer", "hotline")]]
+    mine = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
+    assert [each["case_number"] for each in mine] == ["BX-2026-000003"]
+    assert client.get("/api/v1/dispatch?limit=2").json()["more"] is True
+
+
+@pytest.mark.parametrize("stage", REPAIR_STAGES[:-1])
+def test_every_stage_of_an_open_incident_has_a_next_action(client: Client, service: FakeService, stage: str) -> None:
+    service.answers["list_incidents"] = lambda _: [row(1, stage=stage, reached=stage, crew="crew-1")]
+    assert client.get("/api/v1/dispatch").json()["incidents"][0]["next_actions"]
+
+
+def test_an_incident_shows_its_reports_and_nobody_s_particulars(client: Client) -> None:
+    order = {"source": "hotline-12345", "number": "JS-1"}
+    case_id = client.post("/api/v1/repairs", fault()).json()["case_id"]
+    path = f"/api/v1/repairs/{case_id}"
+    client.post(f"{path}/reports", {"reporter": REPORTER, "order": order}, headers=DISPATCHER)
+    client.post(f"{path}/completion", {}, headers=DISPATCHER)
+    client.post(f"{path}/reports/1/answer", {"way": "phone"}, headers=staff("hotline"))
+    answer = client.get(path)
+    shown = answer.json()
+    assert [(each["report"], each["order_number"], each["answered_at"]) for each in shown["reports"]] == [
+        (1, None, "2026-09-16T01:00:00Z"),
+        (2, "JS-1", None),
+    ]
+    assert shown["next_actions"] == [{"action": "answer", "role": "hotline"}]
+    assert not [value for value in REPORTER.values() if value in answer.text]
+
+
+def test_an_incident_that_is_not_there_is_not_shown(client: Client) -> None:
+    answer = client.get(f"/api/v1/repairs/{uuid4()}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "no-such-case")
