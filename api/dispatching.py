@@ -149,6 +149,7 @@ def _progress(row: Mapping[str, Any]) -> Progress:
         restored=at_least("restored"),
         answered=row["answered"],
         closed=False,
+        dismissed=row["reached"] == "dismissed",
     )
 
 

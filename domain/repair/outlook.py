@@ -42,6 +42,7 @@ class Progress:
     restored: bool
     answered: bool
     closed: bool
+    dismissed: bool = False
 
 
 def progress(case: Repair) -> Progress:
@@ -55,6 +56,7 @@ def progress(case: Repair) -> Progress:
         restored=bool(case.restored),
         answered=bool(case.completed) and not waiting(case),
         closed=case.closed,
+        dismissed=bool(case.dismissed),
     )
 
 
@@ -71,6 +73,8 @@ def next_actions(known: Progress) -> tuple[NextAction, ...]:
         return ()
     if known.completed:
         return tuple(_after_the_work(known))
+    if known.dismissed:
+        return (NextAction("close", "dispatcher"),)
     if not known.crew:
         return (NextAction("dispatch", "dispatcher"),)
     if not known.arrived:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from domain import kinds, repair
 from domain.facts import Fact
 from domain.refusals import Refusal
+from domain.repair import outlook
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 
@@ -64,6 +65,12 @@ def test_nobody_is_called_out_for_a_limit_that_ran_out_in_an_earlier_order_book(
         play.conclude(minutes(minute))
     assert names(play.concluded) == ["WindowOpened", "WindowCancelled", "WindowOpened", "WindowLapsed"]
     assert play.concluded[-1].notify == ()  # type: ignore[union-attr]
+
+
+def test_nobody_waits_for_an_answer_about_an_earlier_order_book() -> None:
+    play = imported()
+    play.say(repair.RepairCompleted(), minutes(200), at=LATER, channel="import")
+    assert repair.ANSWER not in play.state.ledger
 
 
 def test_an_arrival_that_is_told_after_all_is_judged() -> None:
@@ -187,6 +194,12 @@ def test_a_dismissed_incident_owes_nothing_more_and_is_closed() -> None:
     assert states(play) == {repair.ARRIVAL: "dismissed", repair.COMPLETION: "dismissed"}
     assert not any(known.lapse_count for known in play.state.ledger.values())
     assert repair.close(play.state, told(RULES, minutes(20), role="dispatcher")) == repair.CaseClosed()
+
+
+def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_close_it() -> None:
+    play = repairing(RULES)
+    play.say(dismissal(play, 10), minutes(10))
+    assert outlook.next_actions(outlook.progress(play.state)) == (outlook.NextAction("close", "dispatcher"),)
 
 
 def test_a_lapse_that_had_run_out_before_the_dismissal_stays() -> None:
