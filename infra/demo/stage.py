@@ -160,8 +160,7 @@ class Stage:
             ),
             key=lambda turn: turn[:3],
         )
-        transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225") as client:
+        async with self.client() as client:
             for together in _alone(turns) if self._watched else _together(turns):
                 at = max(turn.at for turn in together)
                 if self._watched:
@@ -172,6 +171,11 @@ class Stage:
                     of_script.setdefault(turn.name, []).append(turn)
                 await asyncio.gather(*(self._turns(client, in_order) for in_order in of_script.values()))
         self._ask_until(None)
+
+    def client(self) -> httpx.AsyncClient:
+        """A client of the application, without a network."""
+        transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 1))
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225")
 
     async def _turns(self, client: httpx.AsyncClient, in_order: Sequence[Turn]) -> None:
         for turn in in_order:

@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import psycopg
 from psycopg.rows import DictRow, dict_row
 
-from api.app import create_app
 from domain import kinds
 from domain.refusals import Refusal
 from infra.clock import ManualClock
@@ -23,7 +21,7 @@ from infra.demo.tickets import city
 from infra.demo.tickets.rows import Book, Change, Ticket, code
 from infra.embedded.errors import EmbeddedError
 from infra.migrate import migrate
-from infra.service import Service, open_service
+from infra.service import open_service
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -134,18 +132,17 @@ def _played(settings: Settings, book: Book, *, watched: bool) -> Stage | None:
     clock = ManualClock(city.starts_at(book))
     service = open_service(settings, clock=clock)
     try:
-        asyncio.run(_publish(service, book))
         stage = Stage(service, clock, kinds.REPAIR, watched=watched)
+        asyncio.run(_publish(stage, book))
         asyncio.run(stage.play(book.scripts))
     finally:
         service.close()
     return stage
 
 
-async def _publish(service: Service, book: Book) -> None:
+async def _publish(stage: Stage, book: Book) -> None:
     """The city's standard, through the API like everything else."""
-    transport = httpx.ASGITransport(create_app(service), client=("127.0.0.1", 1))
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225") as client:
+    async with stage.client() as client:
         for number, (path, body, (actor, role, channel)) in enumerate(city.publication(book)):
             key = f"{book.source}-rules-{number}"
             headers = {"X-Actor": actor, "X-Role": role, "X-Channel": channel, "Idempotency-Key": key}
