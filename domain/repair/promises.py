@@ -6,10 +6,10 @@ as published; that it is logged every so often, and that an assessment is due, i
 escapes its limit by never being classed. The numbers are the standard's in force at the first report; a number that a
 standard does not have promises nothing.
 
-Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken. Of a
-report that is known by its day nothing in hours is judged. A completion that is known by its day, or by an instant at
-which it was over, is judged only where that is enough to tell. Nobody is called out for what ran out in it.
-What a dismissed incident still owed, it owes no more.
+Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken, and
+so is the answer promise where nobody's answer is on record. Of a report that is known by its day nothing in hours is
+judged. A completion that is known by its day, or by an instant at which it was over, is judged only where that is
+enough to tell. Nobody is called out for what ran out in it. What a dismissed incident still owed, it owes no more.
 """
 
 from __future__ import annotations
@@ -178,15 +178,18 @@ def _logs(case: Repair) -> tuple[Moment, ...]:
 
 def _answer(case: Repair, standard: Standard) -> Obligation | None:
     """Due so many minutes after the work was first done: everybody who reported has been told by then (our decision).
-    The last of them counts; a report that is linked later owes an answer too. Nobody waits for one about an earlier
-    order book."""
-    if standard.answer_minutes is None or not case.completed or _is_history(case, standard):
+    The last of them counts; a report that is linked later owes an answer too. Of an earlier order book that
+    has no answers nobody can say."""
+    if standard.answer_minutes is None or not case.completed:
         return None
     start = min(case.completed)
+    answered = _all_answered(case, start)
+    if _is_history(case, standard) and (answered is None or start.by in case.rough):
+        return _unknown(ANSWER, standard, start)
     due_at = start.at + timedelta(minutes=standard.answer_minutes)
     steps = rungs(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
-    return _obligation(ANSWER, standard, start.at, terms, _all_answered(case, start), steps)
+    return _obligation(ANSWER, standard, start.at, terms, answered, steps)
 
 
 def _all_answered(case: Repair, start: Moment) -> Moment | None:

@@ -67,10 +67,12 @@ def test_nobody_is_called_out_for_a_limit_that_ran_out_in_an_earlier_order_book(
     assert play.concluded[-1].notify == ()  # type: ignore[union-attr]
 
 
-def test_nobody_waits_for_an_answer_about_an_earlier_order_book() -> None:
+def test_whether_the_reporters_of_an_earlier_order_book_were_answered_is_unknown_until_told() -> None:
     play = imported()
     play.say(repair.RepairCompleted(), minutes(200), at=LATER, channel="import")
-    assert repair.ANSWER not in play.state.ledger
+    assert states(play)[repair.ANSWER] == "unknown"
+    play.say(repair.ReporterAnswered(1, "phone", None), minutes(300), at=LATER, channel="import")
+    assert play.state.ledger[repair.ANSWER].met_at == minutes(300)
 
 
 def test_an_arrival_that_is_told_after_all_is_judged() -> None:
@@ -336,6 +338,7 @@ FACTS: tuple[Happened, ...] = (
     (repair.SeverityAssessed("medium", "valve"), minutes(50), "import"),
     (repair.RepairCompleted(precision="day"), minutes(-540), "import"),
     (repair.RepairCompleted(), minutes(300), "import"),
+    (repair.ReporterAnswered(1, "phone", None), minutes(400), "import"),
     (repair.IncidentDismissed("not-ours"), minutes(120), "import"),
     (repair.IncidentDismissed("not-ours", precision="by"), minutes(90), "import"),
     (repair.RepairCompleted(precision="by"), minutes(900), "import"),
