@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain import outages
-from domain.outages import Outage
+from domain.outages import Spell
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
 
 PLANNED = {
@@ -53,7 +56,9 @@ def emergency(client: Client, **changes: Any) -> str:
 
 
 def facts(service: FakeService, case_id: str) -> list[str]:
-    return [json.loads(event)["type"].split(".")[2] for event in service.events[UUID(case_id)]]
+    """The facts of the case but those of its windows."""
+    names = [json.loads(event)["type"].split(".")[2] for event in service.events[UUID(case_id)]]
+    return [name for name in names if not name.startswith("Window")]
 
 
 # ---- planned
@@ -180,14 +185,61 @@ def test_an_unknown_outage_has_nothing_to_tell(client: Client) -> None:
     assert client.get(f"{PATH}/{uuid4()}").json()["code"] == "no-such-case"
 
 
+# ---- cancelled
+
+
+def test_a_planned_outage_is_cancelled_before_it_begins_and_never_after(client: Client, service: FakeService) -> None:
+    case_id = planned(client)
+    told(client, f"{case_id}/cancellation", {"reason": "bored"}, 422, "unknown-outage-reason")
+    told(client, f"{case_id}/cancellation", {"reason": "weather"}, 403, "wrong-role", role="crew")
+    told(client, f"{case_id}/cancellation", {"reason": "weather"})
+    shown = client.get(f"{PATH}/{case_id}").json()
+    assert (shown["cancelled_at"], shown["started_at"]) == ("2026-09-16T01:00:00Z", None)
+    told(client, f"{case_id}/cancellation", {"reason": "weather"}, 409, "outage-cancelled")
+    told(client, f"{case_id}/start", {}, 409, "outage-cancelled")
+    told(client, f"{case_id}/extension", {"end": "2026-09-18T08:00:00Z"}, 409, "outage-cancelled")
+    told(client, f"{emergency(client)}/cancellation", {"reason": "weather"}, 409, "outage-started")
+
+
+# ---- told too late
+
+
+def test_what_is_told_later_than_its_channel_allows_needs_a_second_person(client: Client, service: FakeService) -> None:
+    case_id = emergency(client)
+    service.clock.move(timedelta(hours=3))
+    late = {"document": "示例报告〔2026〕1号", "happened_at": "2026-09-16T02:00:00Z"}
+    told(client, f"{case_id}/report", late, 409, "second-person-needed")
+    told(client, f"{case_id}/report", late | {"confirmed_by": "manager-1"}, 409, "second-person-needed")
+    told(client, f"{case_id}/report", late | {"confirmed_by": "manager-2"})
+    stored = [json.loads(event) for event in service.events[UUID(case_id)]]
+    (reported,) = [event["data"] for event in stored if event["type"].endswith("OutageReported.v1")]
+    assert (reported["flags"], reported["confirmed_by"]) == (["backdated"], "manager-2")
+
+
 # ---- the index
 
 
 def test_the_index_is_the_time_that_each_customer_was_without_water() -> None:
-    def over(minutes: float, users: int) -> Outage:
-        return Outage("TS-1", (), users, None, started_at=MORNING, restored_at=MORNING + timedelta(minutes=minutes))
+    def off(minutes: float, users: int) -> Spell:
+        return Spell(MORNING, MORNING + timedelta(minutes=minutes), users)
 
-    lasting = Outage("TS-2", (), 10_000, None, started_at=MORNING)
-    assert outages.index_minutes([over(60, 100), over(30, 400), lasting], 1000) == pytest.approx(18.0)
-    assert outages.index_minutes([], 1000) == 0
-    assert outages.index_minutes([over(60, 100)], 0) is None
+    assert outages.index_minutes(outages.lost_minutes([off(60, 100), off(30, 400)]), 1000) == pytest.approx(18.0)
+    assert outages.index_minutes(outages.lost_minutes([]), 1000) == 0
+    assert outages.index_minutes(6000, None) is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(1, 1000)), max_size=6),
+    st.lists(st.integers(0, 1100), max_size=4),
+)
+def test_an_outage_over_the_bounds_of_periods_counts_once_in_all(
+    spans: list[tuple[int, int, int]], cuts: list[int]
+) -> None:
+    spells = [
+        Spell(MORNING + timedelta(minutes=begin), MORNING + timedelta(minutes=begin + length), users)
+        for begin, length, users in spans
+    ]
+    bounds = [None, *(MORNING + timedelta(minutes=cut) for cut in sorted(cuts)), None]
+    parts = [outages.lost_minutes(spells, first=first, last=last) for first, last in pairwise(bounds)]
+    assert sum(parts) == pytest.approx(outages.lost_minutes(spells))
+    assert outages.lost_minutes(spells) == sum(length * users for _, length, users in spans)
