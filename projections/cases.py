@@ -1,4 +1,4 @@
-"""Read model: one row for each repair and connection case, as a screen lists them."""
+"""Read model: one row for each case with promises, as a screen lists them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ class Case:
 
     ``reached`` is how far it had come by then. ``flags`` counts what was odd about its field facts. ``quoted_fen`` and
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
-    the case once got as far as `paid`.
+    the case once got as far as `paid`. ``district``: of an outage, the first. ``mass``: the mass incident it is tagged
+    with.
     """
 
     case_id: UUID
@@ -46,6 +47,7 @@ class Case:
     reached: str = ""
     quoted_fen: int = 0
     paid_fen: int = 0
+    mass: str | None = None
 
 
 REPAIR_STAGES = ("reported", "dispatched", "acknowledged", "on_site", "assessed", "completed", "restored", "closed")
@@ -64,8 +66,9 @@ CONNECTION_STAGES = (
     "partly_on",
     "water_on",
 )
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused")
+OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, *OUTAGE_STAGES)
+STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -170,11 +173,21 @@ STEPS: dict[str, Step] = {
     "CaseEnded": _stopped("ended"),
     "CaseSuspended": _stopped("suspended"),
     "CaseResumed": _resumed,
+    "OutageNoticeSent": _step("outage_noticed"),
+    "OutageStarted": _step("water_off"),
+    "OutageCancelled": _stopped("cancelled"),
+    "OutageRestored": lambda row, data: replace(_forward(row, "water_back"), open=False),
 }
 
 
-OPENED = {"FaultReported": ("repair", "reported"), "ApplicationReceived": ("connection", "received")}
+OPENED = {
+    "FaultReported": ("repair", "reported"),
+    "ApplicationReceived": ("connection", "received"),
+    "OutagePlanned": ("outage", "outage_planned"),
+    "EmergencyOutageBegan": ("outage", "water_off"),
+}
 """What opens a case: its kind, and its first stage."""
+OUTAGE_KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}
 
 
 def fold(row: Case | None, event: Event) -> Case | None:
@@ -195,11 +208,11 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
     return Case(
         case_id=event.case_id,
         family=kind_of_case,
-        case_number=data["case_number"],
-        kind=data.get("kind"),
+        case_number=data["number"] if kind_of_case == "outage" else data["case_number"],
+        kind=OUTAGE_KINDS.get(fact_name(event), data.get("kind")),
         category=data.get("category"),
         channel=event.channel,
-        district=data.get("district"),
+        district=data["districts"][0] if kind_of_case == "outage" else data.get("district"),
         zone=data.get("zone"),
         crew=None,
         severity=None,
@@ -214,6 +227,7 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
         position=event.position,
         updated_at=event.recorded_at,
         reached=first,
+        mass=data.get("mass"),
     )
 
 

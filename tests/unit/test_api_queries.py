@@ -202,7 +202,7 @@ def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeSe
         "on_time": None,
         "lapses": 0,
         "retracted": 0,
-        **dict.fromkeys(("case_number", "kind", "category", "district", "crew", "severity", "stage")),
+        **dict.fromkeys(("case_number", "kind", "category", "district", "crew", "severity", "stage", "mass")),
     }
     service.answers["windows_running"] = lambda params: [window] * min(3, params["limit"])
     assert [client.get(f"/api/v1/windows?limit={n}").json()["more"] for n in (2, 3)] == [True, False]
