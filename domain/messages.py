@@ -21,7 +21,8 @@ WAYS = ("sms", "wechat", "email", "page")
 class Message:
     """One message. ``kind``: what it is about, by which the sender knows whom to tell that it arrived.
 
-    Either ``audience`` (codes of districts: everybody there) or ``to`` (one person) says who gets it.
+    Either ``audience`` (codes: the districts where everybody gets it, or the roles of staff who do) or ``to`` (one
+    person) says who gets it. The gateway knows who is in a district or a role; the program does not.
     """
 
     kind: str

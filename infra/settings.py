@@ -53,7 +53,6 @@ class Settings(BaseSettings):
     outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
     outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
     outbox_longest_pause_s: float = Field(default=900, gt=0)
-    outbox_lease_s: float = Field(default=120, ge=60, description="how long a message is one sender's")
     outbox_poll_ms: int = Field(default=500, ge=10)
 
     http_host: str = "127.0.0.1"
@@ -72,6 +71,11 @@ class Settings(BaseSettings):
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = "INFO"
+
+    @property
+    def outbox_lease_s(self) -> float:
+        """How long a message is one sender's: longer than any attempt can take, which is a dozen waits by mail."""
+        return 12 * self.gateway_timeout_s + 3
 
     @property
     def breach_topic(self) -> str:

@@ -14,7 +14,8 @@ SECRET = "a-secret-of-the-gateway"
 
 
 class GatewayServer(ThreadingHTTPServer):
-    """A gateway. ``answers`` are used up first to last, (status, body); then it takes everything, a key once."""
+    """A gateway. ``answers`` are used up first to last, (status, body); then it takes everything, a key once.
+    While ``open`` is not set it takes what comes and answers nothing."""
 
     daemon_threads = True
 
@@ -24,6 +25,8 @@ class GatewayServer(ThreadingHTTPServer):
         self.answers: list[tuple[int, bytes]] = []
         self.sent: dict[str, dict[str, Any]] = {}
         self.lock = threading.Lock()
+        self.open = threading.Event()
+        self.open.set()
 
     @property
     def url(self) -> str:
@@ -43,6 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
                 known = self.server.sent.setdefault(self.headers["Idempotency-Key"], json.loads(body))
                 receipt = f"r-{list(self.server.sent.values()).index(known) + 1}"
                 status, answer = 200, json.dumps({"receipt": receipt, "status": "delivered"}).encode()
+        self.server.open.wait(30)
         self.send_response(status)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -299,6 +302,34 @@ def test_a_proof_that_is_not_on_record_yet_is_brought_in_without_sending_again(
     assert sender.work() == 1
     assert gateway.received == []
     assert [name for name, _ in facts(service, case_id)][1:] == ["OutageNoticeSent", "OutageNoticeProven"]
+
+
+def test_a_sender_killed_in_the_middle_of_sending_loses_and_doubles_nothing(
+    office: Office, service: Service, gateway: GatewayServer
+) -> None:
+    """Real processes and kill -9: the gateway has taken the messages and has not answered yet."""
+    settings = service.settings
+    environment = os.environ | {
+        "TONGSHUI_DATABASE_URL": settings.database_url,
+        "TONGSHUI_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "TONGSHUI_GATEWAY_URL": settings.gateway_url,
+        "TONGSHUI_GATEWAY_SECRET": settings.gateway_secret,
+        "TONGSHUI_GATEWAY_TIMEOUT_S": "0.5",
+    }
+    gateway.open.clear()
+    cases = [office.ordered("sms") for _ in range(5)]
+    program = [sys.executable, "-m", "infra.cli", "sender"]
+    with subprocess.Popen(program, env=environment, stderr=subprocess.DEVNULL) as killed:
+        wait_for(lambda: len(gateway.received) == 5, what="the gateway to have them all")
+        killed.kill()
+    gateway.open.set()
+    with subprocess.Popen(program, env=environment, stderr=subprocess.DEVNULL) as other:
+        wait_for(lambda: {row["state"] for row in rows(service)} == {"proven"}, seconds=60, what="every proof")
+        other.terminate()
+        assert other.wait(20) == 0
+    assert len(gateway.received) > len(gateway.sent) == 5, "sent again, under the same keys"
+    for case_id in cases:
+        assert [name for name, _ in facts(service, case_id)][1:] == ["OutageNoticeSent", "OutageNoticeProven"]
 
 
 # ---- the other ways
