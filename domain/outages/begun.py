@@ -130,6 +130,7 @@ def extend(state: Outage | None, told: Told, *, end: datetime) -> OutageExtended
     """
     outage = lasting(state, told)
     require_later(end, outage.end or outage.announced.at, "an outage until", "it was to end")
+    require_later(end, told.at, "an outage until", "now: an end that is past would be broken as it is announced")
     return OutageExtended(end)
 
 

@@ -17,7 +17,7 @@ from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
-from infra.status import Head, Lateness, Process, Promises, Reader, Relay, Status
+from infra.status import Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status
 from infra.store.commands import Stream
 from tests.api_world import (
     MORNING,
@@ -281,6 +281,7 @@ STATUS = Status(
     dead_letters={"board": 2},
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
+    outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
 )
 
 
@@ -319,6 +320,8 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_lapses_total{commitment="repair.arrival"} 5.0',
         'tongshui_retractions_total{commitment="repair.arrival"} 2.0',
         'tongshui_dead_letters_total{reader="board"} 2.0',
+        'tongshui_outbox_messages{state="dead"} 2.0',
+        "tongshui_outbox_oldest_seconds 61.5",
         'tongshui_lapse_lateness_milliseconds{quantile="0.99"} 80.0',
         'tongshui_http_requests_total{method="POST",outcome="ok",route="/api/v1/repairs",status="201"} 1.0',
         'requests_total{method="POST",outcome="unknown-fault-kind",route="/api/v1/repairs",status="422"} 1.0',

@@ -188,6 +188,13 @@ def test_what_is_badly_told_of_an_outage_is_refused(
     assert facts(service, case_id) == ["EmergencyOutageBegan"]
 
 
+def test_no_end_is_announced_that_is_past_already(client: Client, service: FakeService) -> None:
+    case_id = emergency(client)
+    service.clock.move(timedelta(hours=2))
+    told(client, f"{case_id}/extension", {"end": "2026-09-16T02:30:00Z"}, 422, "dates-out-of-order")
+    told(client, f"{case_id}/extension", {"end": "2026-09-16T03:30:00Z"})
+
+
 def test_an_unknown_outage_has_nothing_to_tell(client: Client) -> None:
     told(client, f"{uuid4()}/restoration", {}, 404, "no-such-case")
     assert client.get(f"{PATH}/{uuid4()}").json()["code"] == "no-such-case"
