@@ -67,6 +67,7 @@ class Repair:
     restored: tuple[Moment, ...] = ()
     answered: tuple[tuple[int, Moment], ...] = ()
     closed: bool = False
+    mass: str | None = None
     ledger: Ledger = field(default_factory=dict)
 
     @property
@@ -90,7 +91,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
         first = Report(1, moment, fact.subject, fact.order)
-        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,))
+        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,), mass=fact.mass)
     if case is None:
         return None
     if isinstance(fact, WindowFact):

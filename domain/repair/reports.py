@@ -91,7 +91,16 @@ def unlink_report(
     require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
     code = district_code or known.district
     zone = district(told.standard, code).zone
-    opened = FaultReported(case_number, kind or known.kind, code, zone, found.subject, (UNLINKED,), order=found.order)
+    opened = FaultReported(
+        case_number,
+        kind or known.kind,
+        code,
+        zone,
+        found.subject,
+        (UNLINKED,),
+        mass=known.mass if code == known.district else None,
+        order=found.order,
+    )
     return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
 
 
