@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection", "order"]
+Family = Literal["repair", "connection", "order", "outage"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
@@ -109,6 +109,7 @@ class CaseView(BaseModel):
     supply_points: int | None = None
     points_on: list[int] | None = None
     admitted_at: datetime | None = None
+    affected_users: int | None = None
     windows: list[WindowView]
     timeline: list[TimelineEntry]
 
@@ -135,6 +136,7 @@ class CaseRow(BaseModel):
     flags: int
     version: int
     position: int
+    mass: str | None
 
 
 class Cases(BaseModel):
@@ -155,6 +157,7 @@ class WindowRow(WindowView):
     crew: str | None
     severity: str | None
     stage: str | None
+    mass: Annotated[str | None, Field(description="the mass incident 群发事件 that the incident is tagged with")]
 
 
 class Windows(BaseModel):
@@ -180,6 +183,7 @@ class BreachRow(BaseModel):
     category: str | None
     district: str | None
     crew: str | None
+    mass: str | None
     commitment: str
     due_at: datetime | None
     lapse: int | None

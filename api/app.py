@@ -22,6 +22,7 @@ from api import (
     linking,
     mass,
     orders,
+    outage_lists,
     outages,
     pages,
     publication,
@@ -39,7 +40,20 @@ from api.trust import LoopbackOnly
 from infra.service import Service
 
 COMMANDS = (mass, outages, repairs, orders, crews, connections, ahead, squads, works, publication, readings)
-QUERIES = (linking, dispatching, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
+QUERIES = (
+    linking,
+    dispatching,
+    outage_lists,
+    cases,
+    board,
+    breaches,
+    figures,
+    disclosure,
+    desk,
+    reference,
+    health,
+    pages,
+)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.

@@ -27,6 +27,7 @@ from domain.connection import outlook
 from domain.connection.case import Connection
 from domain.kinds import Kind, State
 from domain.orders import Order
+from domain.outages import Outage
 from domain.refusals import Refusal
 from domain.repair import Repair
 from domain.windows import Ledger, OnRecord
@@ -136,10 +137,33 @@ def _order(order: Order) -> dict[str, Any]:
     }
 
 
+def _outage(outage: Outage) -> dict[str, Any]:
+    return {
+        "stage": outage_stage(outage),
+        "open": outage.restored is None and outage.cancelled is None,
+        "opened_at": outage.announced.at,
+        "kind": "planned" if outage.is_planned else "emergency",
+        "district": outage.districts[0],
+        "affected_users": outage.affected_users,
+    }
+
+
+def outage_stage(outage: Outage) -> str:
+    """How far the outage has come."""
+    steps = (
+        (outage.cancelled is not None, "cancelled"),
+        (outage.restored is not None, "water_back"),
+        (outage.started is not None, "water_off"),
+        (bool(outage.notices), "outage_noticed"),
+    )
+    return next((stage for reached, stage in steps if reached), "outage_planned")
+
+
 SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "repair": _repair,
     "connection": _connection,
     "order": _order,
+    "outage": _outage,
 }
 """What a case of each kind shows beside its windows and its timeline."""
 

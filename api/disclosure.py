@@ -38,7 +38,7 @@ def disclosure(service: ServiceDep) -> Disclosure:
     now = service.clock.now()
     standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
     with snapshot(service) as connection:
-        found = figures(connection)
+        found = figures(connection, at=now, customers=standard.customers)
         works = connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall()
     return Disclosure(
         at=now,

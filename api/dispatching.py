@@ -46,6 +46,7 @@ class IncidentRow(BaseModel):
     severity: str | None
     crew: str | None
     reports: int
+    mass: str | None
     opened_at: datetime
     commitment: str | None
     due_at: datetime | None

@@ -42,7 +42,9 @@ def snapshot(service: Service) -> Iterator[psycopg.Connection[DictRow]]:
 def counted(service: ServiceDep, first: From = None, last: To = None) -> FiguresAnswer:
     require_in_order(first, last)
     with snapshot(service) as connection:
-        found = figures(connection, first, last)
+        now = service.clock.now()
+        customers = service.rules.in_force(now).customers
+        found = figures(connection, first, last, at=now, customers=customers)
     return FiguresAnswer(
         at=service.clock.now(),
         figures=found,

@@ -29,9 +29,11 @@ from domain.facts import Stated
 from domain.told import Told
 from infra.rules import MASS
 from infra.service import Service
+from infra.sql import sql
 from infra.store.commands import Command, IdempotencyKey, Said, Sight
 
 MOST_REPORTS = 200
+NONE_TAGGED = {"incidents": 0, "still_open": 0, "lapses": 0, "retracted": 0}
 
 
 class BulkRoute(StrictRoute):
@@ -65,6 +67,10 @@ class MassView(BaseModel):
     districts: list[str]
     since: datetime
     until: datetime | None
+    incidents: Annotated[int, Field(description="how many incidents are tagged with it")]
+    open: Annotated[int, Field(description="how many of them are still open")]
+    lapses: Annotated[int, Field(description="lapses of theirs that stand")]
+    retracted: Annotated[int, Field(description="lapses of theirs that fell away")]
 
 
 class MassList(BaseModel):
@@ -121,9 +127,21 @@ async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep
 def every(service: ServiceDep) -> MassList:
     register: mass.Register | None = service.load(MASS)[0]
     known = register.declared if register is not None else ()
+    with service.connection() as connection:
+        counts = {row["mass"]: row for row in connection.execute(sql("mass_counts")).fetchall()}
     return MassList(
         mass_incidents=[
-            MassView(mass=m.mass, cause=m.cause, districts=list(m.districts), since=m.since, until=m.until)
+            MassView(
+                mass=m.mass,
+                cause=m.cause,
+                districts=list(m.districts),
+                since=m.since,
+                until=m.until,
+                incidents=(tagged := counts.get(m.mass, NONE_TAGGED))["incidents"],
+                open=tagged["still_open"],
+                lapses=tagged["lapses"],
+                retracted=tagged["retracted"],
+            )
             for m in known
         ]
     )

@@ -84,6 +84,7 @@ def families(status: Status) -> Iterator[Metric]:
         [((r.schema, r.reader, r.build, r.topic, r.partition), r.lag) for r in status.readers],
     )
     yield from _promises(status)
+    yield from _outbox(status)
     yield labelled(
         CounterMetricFamily("tongshui_dead_letters", "Records a reader could not read", labels=("reader",)),
         [((reader,), letters) for reader, letters in status.dead_letters.items()],
@@ -120,6 +121,17 @@ def _relay(status: Status) -> Iterator[Metric]:
     yield counter("tongshui_relay_tails_lost", "Log tails that Kafka lost and the relay noticed", relay.tails_lost)
     yield counter("tongshui_relay_foreign_records", "Records in our topics that are not ours", relay.foreign_records)
     yield counter("tongshui_relay_refills", "Topics filled again from the store", relay.refills)
+
+
+def _outbox(status: Status) -> Iterator[Metric]:
+    box = status.outbox
+    if box is None:
+        return
+    yield labelled(
+        GaugeMetricFamily("tongshui_outbox_messages", "Messages to people by state", labels=("state",)),
+        [((state,), getattr(box, state)) for state in ("waiting", "sent", "proven", "dead")],
+    )
+    yield gauge("tongshui_outbox_oldest_seconds", "How long the oldest message waits that is not done", box.oldest_s)
 
 
 def _promises(status: Status) -> Iterator[Metric]:

@@ -12,14 +12,14 @@ from pydantic import BaseModel, Field, StrictInt
 from starlette.concurrency import run_in_threadpool
 
 from api.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
-from api.bodies import Body, Code, Digest, HappenedAt, Instant, Nothing, When
+from api.bodies import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.caller import Caller, CallerDep
 from api.commands import Order, carry_out, new_case
 from api.edge import CaseId, ServiceDep
 from api.public_bodies import DocumentNumber
 from api.strict import StrictRoute
 from domain import kinds, outages, repair
-from domain.facts import Stated
+from domain.facts import Moment, Stated
 from domain.mass import Register
 from domain.outages import Outage, OutageFact
 from domain.refusals import Refusal
@@ -48,36 +48,44 @@ class Planned(Body):
     approval: DocumentNumber | None = None
 
 
-class Emergency(Body):
+class Emergency(FromTheField):
     """Water is off because of an incident."""
 
     incident: UUID
     districts: Districts
     affected_users: Users
-    happened_at: HappenedAt = None
 
 
-class Notice(Body):
+class Notice(FromTheField):
     """How the users were told, and the digest of what was sent."""
 
     way: Code
     digest: Digest
-    happened_at: HappenedAt = None
 
 
-class Proof(Body):
+class Proof(FromTheField):
     """Which notice arrived, from 1, and the digest of the proof."""
 
     notice: Annotated[StrictInt, Field(ge=1, le=10_000)]
     digest: Digest
-    happened_at: HappenedAt = None
 
 
-class Report(Body):
+class Report(FromTheField):
     """The document in which the authority was told."""
 
     document: DocumentNumber
-    happened_at: HappenedAt = None
+
+
+class Cancellation(Body):
+    """Why the outage will not be, by a code of the standard."""
+
+    reason: Annotated[Code, Field(examples=["work-postponed"])]
+
+
+class NoticeOrder(Body):
+    """By which way of the standard the users are to be told; the text is the standard's."""
+
+    way: Annotated[Code, Field(examples=["sms"])]
 
 
 class Extension(Body):
@@ -86,12 +94,11 @@ class Extension(Body):
     end: Instant
 
 
-class Water(Body):
+class Water(FromTheField):
     """Emergency water: at which point, by its code, and how much."""
 
     point: Annotated[Code, Field(examples=["renmin-square"])]
     litres: Annotated[StrictInt, Field(ge=1, le=outages.MOST_LITRES)]
-    happened_at: HappenedAt = None
 
 
 class OutageView(BaseModel):
@@ -104,9 +111,12 @@ class OutageView(BaseModel):
     incident: UUID | None
     end: datetime | None
     noticed: list[datetime]
+    ordered: int
+    undelivered: int
     proven: list[int]
     reported: bool
     started_at: datetime | None
+    cancelled_at: datetime | None
     restored_at: datetime | None
     water_litres: int
 
@@ -129,11 +139,14 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
         affected_users=outage.affected_users,
         incident=outage.incident,
         end=outage.end,
-        noticed=list(outage.noticed),
+        noticed=[notice.at for notice in outage.notices],
+        ordered=len(outage.ordered),
+        undelivered=len(outage.failed - outage.delivered),
         proven=sorted(outage.proven),
-        reported=outage.reported,
-        started_at=outage.started_at,
-        restored_at=outage.restored_at,
+        reported=bool(outage.reports),
+        started_at=_at(outage.started),
+        cancelled_at=_at(outage.cancelled),
+        restored_at=_at(outage.restored),
         water_litres=outage.water_litres,
     )
 
@@ -172,7 +185,7 @@ async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDe
             raise repair.no_such_case()
         fact = outages.begin_emergency(
             sight.of(case),
-            sight.told(caller.stamp, happened_at),
+            sight.told(caller.stamp, happened_at, body.confirmed_by),
             number=number,
             incident=body.incident,
             districts=body.districts,
@@ -188,6 +201,27 @@ async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: Serv
     return await carry_out(service, _order(case_id, caller, None, outages.start), response)
 
 
+@_telling.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
+async def cancel(
+    case_id: CaseId, body: Cancellation, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = _order(case_id, caller, None, lambda outage, told: outages.cancel(outage, told, reason=body.reason))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
+async def order_notice(
+    case_id: CaseId, body: NoticeOrder, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    case = _outage(case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        ordered = outages.order_notice(sight.of(case), sight.told(caller.stamp), way=body.way)
+        return [(case, Stated(ordered.fact, sight.at, tells=ordered.message))]
+
+    return await carry_out(service, Order(case, caller, decide), response)
+
+
 @_telling.post("/{case_id}/notices", summary="The users were told 停水通知")
 async def send_notice(
     case_id: CaseId, body: Notice, caller: CallerDep, service: ServiceDep, response: Response
@@ -195,7 +229,7 @@ async def send_notice(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.send_notice(outage, told, way=body.way, digest=body.digest)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
 
 
 @_telling.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
@@ -205,7 +239,7 @@ async def prove_notice(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.prove_notice(outage, told, notice=body.notice, digest=body.digest)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
 
 
 @_telling.post("/{case_id}/report", summary="The authority was told 报告主管部门")
@@ -213,10 +247,10 @@ async def report(case_id: CaseId, body: Report, caller: CallerDep, service: Serv
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.report(outage, told, document=body.document)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
 
 
-@_telling.post("/{case_id}/extension", summary="It takes longer 延长停水")
+@_telling.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
 async def extend(
     case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
@@ -231,23 +265,33 @@ async def provide_water(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.provide_water(outage, told, point=body.point, litres=body.litres)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say), response)
+    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
 
 
 @_telling.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
-async def restore(case_id: CaseId, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    return await carry_out(service, _order(case_id, caller, body.happened_at, outages.restore), response)
+async def restore(
+    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    return await carry_out(
+        service, _order(case_id, caller, body.happened_at, outages.restore, body.confirmed_by), response
+    )
+
+
+def _at(moment: Moment | None) -> datetime | None:
+    return moment.at if moment is not None else None
 
 
 def _outage(case_id: UUID) -> Stream:
     return Stream(kinds.OUTAGE, case_id)
 
 
-def _order(case_id: UUID, caller: Caller, happened_at: datetime | None, say: Say) -> Order:
+def _order(
+    case_id: UUID, caller: Caller, happened_at: datetime | None, say: Say, confirmed_by: str | None = None
+) -> Order:
     case = _outage(case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
+        told = sight.told(caller.stamp, happened_at, confirmed_by)
         return [(case, Stated(say(sight.of(case), told), told.happened_at))]
 
     return Order(case, caller, decide)

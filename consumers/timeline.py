@@ -46,11 +46,16 @@ def timeline(settings: Settings, case: str) -> list[Event]:
         partitions = [partition for partition in partitions if partition.partition == number]
     events = list(_events(settings, partitions))
     if wanted is None:
-        wanted = next((event.case_id for event in events if event.data.get("case_number") == case), None)
+        wanted = next((event.case_id for event in events if _is_of(event, case)), None)
     found = [event for event in events if event.case_id == wanted]
     if not found:
         raise UnknownCaseError(case)
     return found
+
+
+def _is_of(event: Event, number: str) -> bool:
+    """Whether the event gives its case that number. An outage's is called `number`, as a window's counter is."""
+    return number in (event.data.get("case_number"), event.data.get("number"))
 
 
 def _events(settings: Settings, partitions: Iterable[Partition]) -> Iterable[Event]:

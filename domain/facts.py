@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
+from domain.messages import Message
+
 Fact = Any
 """Any registered fact class's instance. (The families' own unions are narrower.)"""
 
@@ -23,12 +25,14 @@ class Stated:
     """A fact that a decision returns, with the time it claims.
 
     ``happened_at`` is when it happened as claimed, ``reported_at`` when a device or operator took it down, if known.
-    Both are aware datetimes in UTC.
+    Both are aware datetimes in UTC. ``tells``: whom it is to be told; the message waits for the sender from the
+    transaction on that takes the fact, under the fact's own event id.
     """
 
     fact: Fact
     happened_at: datetime
     reported_at: datetime | None = None
+    tells: Message | None = None
 
 
 @dataclass(frozen=True, slots=True)

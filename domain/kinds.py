@@ -71,7 +71,13 @@ SQUAD_DAY = Kind("squad-day", "crew", squads.evolve_day)
 APPLICANT = Kind("applicant", "office", applicants.evolve)
 CONSULTATION = Kind("consultation", "connection", consultations.evolve)
 PRESERVICE = Kind("preservice", "connection", preservice.evolve)
-OUTAGE = Kind("outage", "repair", outages.evolve)
+OUTAGE = Kind(
+    "outage",
+    "repair",
+    outages.evolve,
+    outages.obligations,
+    opened_by=(outages.OutagePlanned, outages.EmergencyOutageBegan),
+)
 MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
 
@@ -93,7 +99,7 @@ REGISTRY = registry(
 )
 
 
-PROMISING = (REPAIR, CONNECTION, ORDER)
+PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}

@@ -208,6 +208,13 @@ class StandardPublished:
     decline_reasons: Mapping[str, str] = field(default_factory=dict)
     mass_causes: Mapping[str, str] = field(default_factory=dict)
     outage_notice_hours: int = 24
+    # Of outages: what came with notices that the program sends.
+    emergency_notice_minutes: int | None = None
+    emergency_report_minutes: int | None = None
+    outage_cancel_reasons: Mapping[str, str] = field(default_factory=dict)
+    notice_ways: Mapping[str, str] = field(default_factory=dict)
+    outage_texts: Mapping[str, str] = field(default_factory=dict)
+    customers: int | None = None
     # Of repairs: a number that a standard does not have promises nothing.
     completion_from: CompletionStart = "report"
     assessment_minutes: int | None = None
@@ -239,6 +246,11 @@ class StandardPublished:
 
 
 Standard = StandardPublished
+
+OUTAGE_STANDS = ("planned", "emergency", "emergency-until", "extended", "restored", "cancelled")
+"""How an outage can stand: what a standard may have a text for."""
+OUTAGE_WORDS = ("number", "districts", "begin", "end", "restored")
+"""What a text on an outage may name in braces."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def start_logging(settings: Settings) -> None:
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    for chatty in ("kafka", "aiokafka", "faust", "mode"):
+    for chatty in ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
@@ -267,6 +267,19 @@ def run_billing(settings: Settings) -> None:
 
     with Beats(settings, "billing").beating(dict):
         billing.run(settings, stop_on_signals())
+
+
+def run_sender(settings: Settings) -> None:
+    """The sender of what is to be told, until told to stop."""
+    from infra.outbox.sender import Sender, ways_of
+
+    service = open_service(settings)
+    sender = Sender(service, ways_of(settings))
+    try:
+        with Beats(settings, "sender").beating(lambda: {"sent": sender.sent, "failed": sender.failed}):
+            sender.run(stop_on_signals())
+    finally:
+        service.close()
 
 
 def run_readings(settings: Settings) -> None:

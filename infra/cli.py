@@ -12,6 +12,7 @@ from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import BinaryIO, NoReturn, ParamSpec, TypeVar
+from uuid import UUID
 
 import click
 import psycopg
@@ -370,6 +371,45 @@ def fees_publish(version: str, actor: str, role: str) -> None:
         click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
 
 
+# ---- what is told to people
+
+
+@main.group()
+def outbox() -> None:
+    """What is to be told to people: see what waits or was given up, and have it tried anew."""
+
+
+@outbox.command("list")
+@click.option("--state", type=click.Choice(["waiting", "sent", "proven", "dead"]), default=None)
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@command
+def outbox_list(state: str | None, limit: int) -> None:
+    """The latest messages: id, state, way, attempts, and why the last one failed. Never to whom."""
+    from psycopg.rows import dict_row
+
+    from infra.outbox import desk
+
+    with psycopg.connect(_located().database_url, connect_timeout=5, row_factory=dict_row) as connection:
+        for line in desk.lines(desk.messages(connection, state, limit)):
+            click.echo(line)
+
+
+@outbox.command("retry")
+@click.argument("message", required=False, type=click.UUID)
+@click.option("--all-dead", is_flag=True, help="Everything that was given up.")
+@command
+def outbox_retry(message: UUID | None, all_dead: bool) -> None:
+    """Try MESSAGE anew, which was given up."""
+    from psycopg.rows import dict_row
+
+    from infra.outbox import desk
+
+    if (message is None) != all_dead:
+        fail("bad-arguments: found neither or both; needed the id of a message, or --all-dead")
+    with psycopg.connect(_located().database_url, connect_timeout=5, row_factory=dict_row) as connection:
+        click.echo(f"{desk.retry(connection, message)} tried anew 已重新发送")
+
+
 # ---- what is counted, and replayed
 
 
@@ -384,16 +424,18 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @command
 def figures(first: datetime | None, last: datetime | None, beside: bool, as_json: bool) -> None:
     """Our own counts of a period, from the read models; applications by the day they came in."""
-    from psycopg.rows import dict_row
-
+    from infra.service import open_service
     from projections.figures import figures as count
     from projections.figures_text import as_text
 
     if first is not None and last is not None and first > last:
         fail(f"dates-out-of-order: found {first.date()} to {last.date()}; needed a first day not later than the last")
-    with psycopg.connect(_located().database_url, connect_timeout=5, row_factory=dict_row) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        found = count(connection, first and first.date(), last and last.date())
+    with contextlib.closing(open_service(_located())) as service:
+        now = service.clock.now()
+        customers = service.rules.in_force(now).customers
+        with service.connection() as connection, connection.transaction():
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            found = count(connection, first and first.date(), last and last.date(), at=now, customers=customers)
     click.echo(as_text(found, beside=beside, as_json=as_json))
 
 
@@ -490,6 +532,7 @@ _process("views", "A stream worker of the read models. Run as many as there are 
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
 _process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
 _process("readings", "The processor of meter readings. A second one is a hot standby.", "run_readings")
+_process("sender", "The sender of notices and answers. Run as many as you like.", "run_sender")
 _process("api", "The HTTP API and the page.", "run_api")
 
 

@@ -131,6 +131,13 @@ def _positions(found: Status) -> list[str]:
             f"lateness   p50 {late.p50_ms:.0f} ms, p99 {late.p99_ms:.0f} ms, max {late.max_ms:.0f} ms "
             f"over {late.lapses} lapses (real milliseconds)"
         )
+    if found.outbox is not None:
+        box = found.outbox
+        waits = f", the oldest for {box.oldest_s:.0f} s" if box.waiting + box.sent else ""
+        lines.append(
+            f"outbox     waiting {box.waiting}, sent {box.sent}, proven {box.proven}, dead {box.dead}{waits}"
+            + ("; see `tongshui outbox list --state dead`" if box.dead else "")
+        )
     if found.dead_letters:
         lines.append("dead letters " + ", ".join(f"{name} {count}" for name, count in found.dead_letters.items()))
     return lines

@@ -40,6 +40,21 @@ class Settings(BaseSettings):
     readings_days: int = Field(default=7, ge=1, description="how long the readings' topic keeps them")
     readings_batch: int = Field(default=5_000, ge=1, le=20_000)
 
+    gateway_url: str = Field(default="", description="where SMS and WeChat messages are posted to; empty: nowhere")
+    gateway_secret: str = Field(default="", repr=False, description="shared with the gateway; signs every message")
+    gateway_timeout_s: float = Field(default=10, gt=0, le=15, description="of one attempt, by any way")
+    smtp_host: str = Field(default="", description="the mail server; empty: none")
+    smtp_port: int = Field(default=25, ge=1, le=65_535)
+    smtp_from: str = Field(default="", description="the sender's address")
+    smtp_list: str = Field(default="", description="the address that public notices go to")
+    smtp_starttls: bool = False
+    smtp_username: str = ""
+    smtp_password: str = Field(default="", repr=False)
+    outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
+    outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
+    outbox_longest_pause_s: float = Field(default=900, gt=0)
+    outbox_poll_ms: int = Field(default=500, ge=10)
+
     http_host: str = "127.0.0.1"
     http_port: int = 8225
 
@@ -56,6 +71,11 @@ class Settings(BaseSettings):
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = "INFO"
+
+    @property
+    def outbox_lease_s(self) -> float:
+        """How long a message is one sender's: longer than any attempt can take, which is a dozen waits by mail."""
+        return 12 * self.gateway_timeout_s + 3
 
     @property
     def breach_topic(self) -> str:

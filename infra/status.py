@@ -111,6 +111,17 @@ class CalendarStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Outbox:
+    """Messages to people by state. ``oldest_s``: how long the oldest one waits that is not done, 0 where none does."""
+
+    waiting: int = 0
+    sent: int = 0
+    proven: int = 0
+    dead: int = 0
+    oldest_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
 
@@ -123,6 +134,7 @@ class Status:
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
+    outbox: Outbox | None = None
 
 
 def calendar_status(rules: Rules, at: datetime) -> CalendarStatus:
@@ -169,7 +181,12 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     dead = connection.execute(sql("dead_letters_by_reader")).fetchall()
     promises = connection.execute(sql("promises_by_commitment")).fetchall()
     lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
+    states = connection.execute(sql("outbox_states")).fetchall()
     return {
+        "outbox": Outbox(
+            **{row["state"]: row["messages"] for row in states},
+            oldest_s=max((row["oldest_s"] for row in states), default=0.0),
+        ),
         "dead_letters": {row["reader"]: row["letters"] for row in dead},
         "promises": tuple(Promises(**row) for row in promises),
         "lateness": Lateness(**lateness) if lateness is not None and lateness["lapses"] else None,

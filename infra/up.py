@@ -18,7 +18,7 @@ from infra.settings import Settings
 from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 
 STATE_FILE = "up.json"
-PROCESSES = ("relay", "views", "watch", "billing", "readings", "api")
+PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "api")
 
 
 def state_file(settings: Settings) -> Path:

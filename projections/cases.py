@@ -1,4 +1,4 @@
-"""Read model: one row for each repair and connection case, as a screen lists them."""
+"""Read model: one row for each case with promises, as a screen lists them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class Case:
     ``reached`` is how far it had come by then. ``flags`` counts what was odd about its field facts. ``quoted_fen`` and
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
     the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
-    first, whenever they were told; ``cell`` is the square that an incident lies in.
+    first, whenever they were told; ``cell`` is the square that an incident lies in, ``mass`` the mass incident that it
+    is tagged with. ``district``: of an outage, the first.
     """
 
     case_id: UUID
@@ -52,6 +53,7 @@ class Case:
     first_severity: str | None = None
     first_assessed_at: datetime | None = None
     last_assessed_at: datetime | None = None
+    mass: str | None = None
 
 
 REPAIR_STAGES = (
@@ -80,8 +82,9 @@ CONNECTION_STAGES = (
     "partly_on",
     "water_on",
 )
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied")
-STOPS = ("suspended", "ended", "withdrawn", "refused")
+OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES)
+STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -199,6 +202,10 @@ STEPS: dict[str, Step] = {
     "CaseEnded": _stopped("ended"),
     "CaseSuspended": _stopped("suspended"),
     "CaseResumed": _resumed,
+    "OutageNoticeSent": _step("outage_noticed"),
+    "OutageStarted": _step("water_off"),
+    "OutageCancelled": _stopped("cancelled"),
+    "OutageRestored": lambda row, data: replace(_forward(row, "water_back"), open=False),
 }
 
 
@@ -206,8 +213,11 @@ OPENED = {
     "FaultReported": ("repair", "reported"),
     "ApplicationReceived": ("connection", "received"),
     "OrderReceived": ("order", "received"),
+    "OutagePlanned": ("outage", "outage_planned"),
+    "EmergencyOutageBegan": ("outage", "water_off"),
 }
 """What opens a case: its kind, and its first stage."""
+KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}
 
 
 def fold(row: Case | None, event: Event) -> Case | None:
@@ -241,11 +251,11 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
     return Case(
         case_id=event.case_id,
         family=kind_of_case,
-        case_number=data["number"] if kind_of_case == "order" else data["case_number"],
-        kind=data["source"] if kind_of_case == "order" else data.get("kind"),
+        case_number=data["case_number"] if "case_number" in data else data["number"],
+        kind=KINDS.get(fact_name(event)) or data.get("kind") or data.get("source"),
         category=data.get("category"),
         channel=event.channel,
-        district=data.get("district"),
+        district=data["districts"][0] if kind_of_case == "outage" else data.get("district"),
         zone=data.get("zone"),
         crew=None,
         severity=None,
@@ -261,6 +271,7 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
         updated_at=event.recorded_at,
         reached=first,
         cell=data.get("cell"),
+        mass=data.get("mass"),
     )
 
 

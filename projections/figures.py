@@ -16,6 +16,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from domain.calendar import LOCAL
+from domain.outages import Spell, index_minutes, lost_minutes
 from infra.sql import sql
 from projections.repair_figures import RepairFigures, repair_figures
 
@@ -51,6 +52,25 @@ class WorksFigures:
     completed: int
     communities: int
     households: int
+
+
+@dataclass(frozen=True, slots=True)
+class OutageFigures:
+    """Outages whose water went off in the period (``cancelled``: that was to), and the outage index.
+
+    ``lost_minutes`` is Σ(duration × users) within the period, whenever the outage began; ``index_minutes`` is that for
+    each of the ``customers``, an estimate of the standard's, and None where the standard does not say how many.
+    """
+
+    planned: int
+    emergency: int
+    cancelled: int
+    noticed: int
+    affected_users: int
+    water_litres: int
+    lost_minutes: int
+    customers: int | None
+    index_minutes: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +121,7 @@ class Figures:
     paid_fen: int
     refunded_fen: int
     repairs: RepairFigures
+    outages: OutageFigures
 
 
 def bounds(first: date | None, last: date | None) -> dict[str, datetime | None]:
@@ -115,8 +136,18 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(0, 0), LOCAL)
 
 
-def figures(connection: psycopg.Connection[DictRow], first: date | None = None, last: date | None = None) -> Figures:
-    """Count the period. The queries run one after the other: inside a repeatable-read transaction they agree."""
+def figures(
+    connection: psycopg.Connection[DictRow],
+    first: date | None = None,
+    last: date | None = None,
+    *,
+    at: datetime | None = None,
+    customers: int | None = None,
+) -> Figures:
+    """Count the period. The queries run one after the other: inside a repeatable-read transaction they agree.
+
+    ``at``: until when an outage that lasts counts (None: it does not count yet); ``customers`` of the outage index.
+    """
     period = bounds(first, last)
 
     def rows(name: str) -> list[Any]:
@@ -141,6 +172,7 @@ def figures(connection: psycopg.Connection[DictRow], first: date | None = None, 
         on_time_percent=_percent(service["on_time"], service["water_on"]),
         gross=_spread(service, "gross"),
         net=_spread(service, "net"),
+        outages=_outages(connection, period, at, customers),
         pauses={row["reason"]: row["pauses"] for row in rows("figures_pauses")},
         repairs=repair_figures(connection, period),
         **ahead,
@@ -163,6 +195,27 @@ AS_COUNTED = (
     "refunded_fen",
 )
 """The columns of ``figures_service`` that are figures as they stand."""
+
+
+def _outages(
+    connection: psycopg.Connection[DictRow],
+    period: Mapping[str, datetime | None],
+    at: datetime | None,
+    customers: int | None,
+) -> OutageFigures:
+    rows = connection.execute(sql("figures_outage_spells"), period).fetchall()
+    spells = [
+        Spell(row["started_at"], row["restored_at"] or at or row["started_at"], row["affected_users"]) for row in rows
+    ]
+    lost = lost_minutes(spells, first=period["since"], last=period["until"])
+    index = index_minutes(lost, customers)
+    (counted,) = connection.execute(sql("figures_outages"), period).fetchall()
+    return OutageFigures(
+        lost_minutes=round(lost),
+        customers=customers,
+        index_minutes=None if index is None else round(index, 3),
+        **counted,
+    )
 
 
 def _sums(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:

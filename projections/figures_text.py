@@ -7,7 +7,7 @@ from unicodedata import east_asian_width
 
 import msgspec
 
-from projections.figures import ChannelFigures, Figures, Spread, WorksFigures
+from projections.figures import ChannelFigures, Figures, OutageFigures, Spread, WorksFigures
 from projections.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
 from projections.published import beside as published_beside
 from projections.published import contradictions
@@ -51,6 +51,7 @@ def lines(figures: Figures) -> Iterator[str]:
     yield _line("服务前置 pre-service", f"{figures.preservices} ({figures.preservices_given} given 已提供)")
     for works in figures.works:
         yield _line(f"民生工程 works: {works.kind}", _works(works))
+    yield from _outages(figures.outages)
     yield _line("拒绝的收费 charges refused", figures.charges_refused)
     yield _line("拒绝的再次补正 further requests refused", figures.further_requests_refused)
     money = (figures.quoted_fen, figures.paid_fen, figures.refunded_fen)
@@ -134,6 +135,16 @@ def _percent(value: float | None) -> str:
 
 def _spread(spread: Spread) -> str:
     return " / ".join(_days(minutes) for minutes in (spread.median, spread.p90))
+
+
+def _outages(outages: OutageFigures) -> Iterator[str]:
+    if not outages.planned + outages.emergency + outages.cancelled + outages.lost_minutes:
+        return
+    kinds = f"planned 计划 {outages.planned}, emergency 突发 {outages.emergency}, cancelled 取消 {outages.cancelled}"
+    yield _line("停水 outages", f"{kinds}; users told 已通知 {outages.noticed}")
+    index = "–" if outages.index_minutes is None else f"{outages.index_minutes:g} min"
+    of = f"{outages.lost_minutes} user-minutes 户·分钟 / {outages.customers or '–'} customers 用户"
+    yield _line("停水指标 outage index", f"{index} ({of})")
 
 
 def _days(minutes: int | None) -> str:

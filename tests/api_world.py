@@ -31,7 +31,7 @@ from infra.rules import shipped_rules
 from infra.service import Service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, KeyReusedError, NewSubject, Receipt, Said, Sight, Stamp, Stream
+from infra.store.commands import Command, KeyReusedError, NewMessage, NewSubject, Receipt, Said, Sight, Stamp, Stream
 from infra.store.envelope import CloudEventMapper, Envelope, read, seal
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
@@ -53,6 +53,7 @@ class FakeService:
         self.answers: dict[str, Rows] = {"pseudonym_key": lambda _: [{"key": b"k" * 32}]}
         self.fails: BaseException | None = None
         self.subjects: list[NewSubject] = []
+        self.messages: list[NewMessage] = []
         self.commands: list[Command] = []
         self.events: dict[UUID, list[bytes]] = {}
         self._keys: dict[tuple[str, str], tuple[bytes, Receipt | Refusal]] = {}
@@ -148,6 +149,8 @@ class FakeService:
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
         sealed.append(seal(stored.state, self._position, self.clock.now()))
         recorded = read(sealed[-1])[1]
+        if stated.tells is not None:
+            self.messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
         return stream.kind.evolve(state, recorded)
 
     # ---- queries

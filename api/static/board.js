@@ -1,7 +1,7 @@
 // The board. Everything that comes from the server enters the page as text, never as markup.
 
 import { DAY, EXACT, HOURS, SHORT, ask, byId, en, make, named, pair, setText, yuan } from "./page.js";
-import { BASES, CHANGES, CHANNELS, COMMITMENTS, FACTS, FLAGS, REASONS, ROLES, SEVERITIES, STAGES, STATES, TONES } from "./names.js";
+import { BASES, CHANGES, CHANNELS, COMMITMENTS, FACTS, FLAGS, OUTAGE_KINDS, REASONS, ROLES, SEVERITIES, STAGES, STATES, TONES } from "./names.js";
 
 const API = "/api/v1";
 const STREAM_ROWS = 120;
@@ -168,7 +168,7 @@ function windowRow(each, key) {
   const promise = make("div", { class: "promise" }, ...pair(named(COMMITMENTS, each.commitment)),
     each.tentative ? make("span", { class: "tentative", title: "节假日安排尚未公布 the year's holidays are not out yet" }, "暂定 ", en("tentative")) : null);
   const row = make("button", { class: "window", type: "button", data: { opened: Date.parse(each.opened_at), due: Date.parse(each.due_at), case: each.case_id } },
-    make("div", { class: "who" }, make("div", { class: "number" }, numberOf(each)), make("div", { class: "what", title: facts }, facts)),
+    make("div", { class: "who" }, make("div", { class: "number" }, numberOf(each), " ", massOf(each)), make("div", { class: "what", title: facts }, facts)),
     make("div", { class: "track" }, promise, make("div", { class: "bar" }, make("i"))),
     make("div", { class: "left" }, make("b", {}, "—"), make("div", {}, "截止 ", SHORT.format(Date.parse(each.due_at)))));
   row.addEventListener("click", () => openCase(each.case_id));
@@ -176,7 +176,8 @@ function windowRow(each, key) {
 }
 
 const numberOf = (each) => each.case_number ?? `${each.case_id.slice(0, 8)}…`;
-const kindOf = (each) => labels.fault_kinds[each.kind] ?? labels.applicant_categories[each.category] ?? each.kind ?? each.category;
+const massOf = (each) => each.mass ? make("span", { class: "mass", title: each.mass }, "群发事件 ", en("mass incident")) : null;
+const kindOf = (each) => labels.fault_kinds[each.kind] ?? OUTAGE_KINDS[each.kind]?.[0] ?? labels.applicant_categories[each.category] ?? each.kind ?? each.category;
 const stageOf = (each) => STAGES[each.stage]?.[0];
 
 // ---- the breach stream
@@ -242,7 +243,7 @@ function breachRow(each) {
   const [tag, tagEn] = named(CHANGES, each.change);
   const row = make("button", { class: "breach", type: "button", data: { change: each.change, case: each.case_id } },
     make("span", { class: "tag" }, tag, en(tagEn)),
-    make("span", { class: "number" }, numberOf(each), " ", make("span", {}, kindOf(each) ?? "")),
+    make("span", { class: "number" }, numberOf(each), " ", make("span", {}, kindOf(each) ?? ""), " ", massOf(each)),
     make("time", { datetime: each.recorded_at, title: `登记 recorded ${EXACT.format(Date.parse(each.recorded_at))}` }, SHORT.format(Date.parse(each.recorded_at))),
     make("div", { class: "text", title: each.rung }, ...what), act);
   row.addEventListener("click", () => openCase(each.case_id));

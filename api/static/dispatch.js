@@ -45,8 +45,9 @@ function shown(each, now, free) {
   const where = labels.districts[each.district]?.name_zh ?? each.district;
   const reports = each.reports > 1 ? ` · 报修 ${each.reports}` : "";
   const crews = each.crew === null ? (free.get(each.district) ?? []) : [];
+  const mass = each.mass === null ? null : make("span", { class: "mass", title: each.mass }, "群发事件 ", en("mass incident"));
   return make("tr", { data: { case: each.case_id, near: near(each, now) } },
-    make("th", { scope: "row" }, each.case_number, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
+    make("th", { scope: "row" }, each.case_number, " ", mass, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
     make("td", { class: "due" }, ...due(each)),
     make("td", {}, ...stage(each)),
     make("td", { class: "act wide" }, ...next(each)),

@@ -7,6 +7,9 @@ export const COMMITMENTS = {
   "repair.continuity": ["连续作业", "continuous work"],
   "repair.answer": ["回复报修人", "reporters answered"],
   "order.reply": ["热线工单回复", "reply to an order"],
+  "outage.notice": ["停水通知", "outage notice"],
+  "outage.report": ["报告主管部门", "report to the authority"],
+  "outage.restore": ["按时恢复供水", "water back by the announced end"],
   "connection.water_on": ["通水", "water on"],
   "connection.notice": ["一次性告知", "one-time notice"],
   "connection.papers": ["容缺补件", "papers outstanding"],
@@ -27,6 +30,7 @@ export const REASONS = {
   "end-moved": ["时限已变更", "its end was moved"],
   "no-longer-major": ["已改为非大修", "no major repair any longer"],
   "no-end-limit": ["大修不设终限，连续作业至通水", "major repair: no end limit"],
+  "outage-cancelled": ["停水已取消", "the outage was cancelled"],
   "no-longer-owed": ["不再承诺", "no longer owed"],
   dismissed: ["无需抢修", "dismissed"], unknown: ["历史导入，无从判定", "imported history, cannot be judged"],
   "notice-given": ["已一次性告知，待补正", "notice given, waiting for papers"],
@@ -57,6 +61,7 @@ export const FACTS = {
   FaultReported: ["报修", "fault reported"], ReportLinked: ["并入报修", "further report"], CrewDispatched: ["派单", "crew sent"],
   DispatchAcknowledged: ["接单", "acknowledged"], DispatchDeclined: ["拒单", "declined"], OutagePlanned: ["计划停水", "outage planned"], EmergencyOutageBegan: ["突发停水", "emergency outage"],
   OutageNoticeSent: ["停水通知", "outage notice sent"], OutageNoticeProven: ["通知送达", "notice proven"], OutageReported: ["报告主管部门", "authority told"],
+  OutageNoticeOrdered: ["下达停水通知", "outage notice ordered"], OutageNoticeFailed: ["通知发送失败", "notice failed"], OutageCancelled: ["取消停水", "outage cancelled"],
   OutageStarted: ["开始停水", "outage began"], OutageExtended: ["延长停水", "outage extended"], EmergencyWaterProvided: ["应急供水", "emergency water"],
   OutageRestored: ["恢复供水", "outage over"], MassDeclared: ["宣布群发事件", "mass incident declared"], MassEnded: ["群发事件结束", "mass incident over"], CrewWithdrawn: ["调出班组", "crew taken away"], CrewArrived: ["到场", "crew on site"], SeverityAssessed: ["定级", "assessed"],
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
@@ -90,7 +95,9 @@ export const FACTS = {
   WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
   WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
 };
+export const OUTAGE_KINDS = { planned: ["计划停水", "planned outage"], emergency: ["突发停水", "emergency outage"] };
 export const TONES = {
+  OutageNoticeFailed: "bad",
   WindowLapsed: "bad", WindowNearing: "near", WindowRetracted: "good", WindowMet: "good",
   ChargeRefused: "bad", FurtherRequestRefused: "bad", PapersCommitmentBroken: "bad", ApplicationRefused: "bad", CaseEnded: "bad",
   PauseRequested: "near", PauseApproved: "near", CaseSuspended: "near", WaterTurnedOn: "good", PapersCommitmentRepaired: "good",
@@ -116,6 +123,7 @@ export const STAGES = {
   contracted: ["已签约", "contracted"], paid: ["已缴费", "paid"], under_construction: ["施工中", "under construction"],
   constructed: ["已完工", "constructed"], inspected: ["验收合格", "inspected"],
   partly_on: ["部分通水", "partly on"], water_on: ["已通水", "water on"],
+  outage_planned: ["计划停水", "outage planned"], outage_noticed: ["已通知停水", "users told"], water_off: ["停水中", "water off"], water_back: ["已恢复供水", "water back"], cancelled: ["已取消", "cancelled"],
   suspended: ["已中止", "suspended"], ended: ["已终止", "ended"], withdrawn: ["已撤回", "withdrawn"], refused: ["不予受理", "refused"],
 };
 export const BASES = {

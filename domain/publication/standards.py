@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import get_args
 
-from domain import orders, repair
+from domain import messages, orders, outages, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
@@ -22,6 +22,8 @@ from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.standards import (
+    OUTAGE_STANDS,
+    OUTAGE_WORDS,
     Promise,
     ReadingPolicy,
     Rules,
@@ -38,6 +40,7 @@ from domain.values import require_clean, require_codes, require_range
 COMMITMENTS = frozenset(
     {
         *repair.COMMITMENTS,
+        *outages.COMMITMENTS,
         promises.WATER_ON,
         promises.NOTICE,
         promises.PAPERS,
@@ -175,6 +178,7 @@ def _require_tables(document: Standard) -> None:
                 next_step="fill the table",
                 next_step_zh="该项不得为空，请补充",
             )
+    _require_outage_texts(document)
     for kind in document.fault_families:
         require_known("unknown-fault-kind", kind, document.fault_kinds)
     for detail, codes in document.incident_details.items():
@@ -189,6 +193,17 @@ def _require_tables(document: Standard) -> None:
             next_step="correct the day",
             next_step_zh="日期格式应为 月-日",
         ) from None
+
+
+def _require_outage_texts(document: Standard) -> None:
+    """Refuses ``unknown-way`` for a way that the program cannot send by, ``unknown-notice`` for a text about what an
+    outage never is, or with a word in braces that nothing stands for."""
+    for way in document.notice_ways:
+        require_known("unknown-way", way, messages.WAYS)
+    for stands, text in document.outage_texts.items():
+        require_known("unknown-notice", stands, OUTAGE_STANDS)
+        for word in re.findall(r"\{([^{}]*)\}", text):
+            require_known("unknown-notice", word, OUTAGE_WORDS)
 
 
 _TABLES = (
@@ -221,6 +236,9 @@ _TABLES = (
     "crew_skills",
     "decline_reasons",
     "mass_causes",
+    "outage_cancel_reasons",
+    "notice_ways",
+    "outage_texts",
     "work_notes",
     "fault_families",
     "history_channels",
@@ -338,6 +356,13 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
     yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90  # the least by 城市供水条例 §22
     yield "max_supply_points", document.max_supply_points, 1, 100_000
+    for name, most in (
+        ("emergency_notice_minutes", MOST_MINUTES),
+        ("emergency_report_minutes", MOST_MINUTES),
+        ("customers", 1_000_000_000),
+    ):
+        if (given := getattr(document, name)) is not None:
+            yield name, given, 1, most
     percent = document.reassessment_second_person_percent
     yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100

@@ -86,6 +86,7 @@ class Repair:
     dismissed: tuple[Moment, ...] = ()
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
     details: Mapping[str, str | None] = field(default_factory=dict)
+    mass: str | None = None
     ledger: Ledger = field(default_factory=dict)
 
     @property
@@ -120,7 +121,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
         first = Report(1, moment, fact.subject, fact.order, recorded.channel, fact.precision, fact.origin)
-        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,))
+        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,), mass=fact.mass)
     if case is None:
         return None
     if isinstance(fact, WindowFact):

@@ -124,6 +124,7 @@ def unlink_report(
         zone,
         found.subject,
         (UNLINKED,),
+        mass=known.mass if code == known.district else None,
         order=found.order,
         precision=found.precision,
         origin=found.origin,

@@ -2,7 +2,7 @@
 
 -- name: list_cases
 SELECT case_id, family, case_number, kind, category, channel, district, zone, crew, severity, stage, open, opened_at,
-       supply_points, points_on, reports, flags, version, position
+       supply_points, points_on, reports, flags, version, position, mass
 FROM views.cases
 WHERE (%(family)s::text IS NULL OR family = %(family)s::text)
   AND (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
@@ -13,7 +13,7 @@ LIMIT %(limit)s
 -- name: windows_running
 SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
        w.met_at, w.on_time, w.lapses, w.retracted,
-       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage
+       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage, c.mass
 FROM (
     SELECT * FROM views.windows
     WHERE state = 'running' AND (%(family)s::text IS NULL OR family = %(family)s::text)
@@ -26,7 +26,7 @@ ORDER BY w.due_at, w.case_id, w.commitment
 -- name: windows_latest
 SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
        w.met_at, w.on_time, w.lapses, w.retracted,
-       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage
+       c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage, c.mass
 FROM (
     SELECT * FROM views.windows
     WHERE %(family)s::text IS NULL OR family = %(family)s::text
@@ -59,7 +59,7 @@ ORDER BY commitment
 -- The breach stream is read partition by partition: within one, rows appear in order of position; between two they do
 -- not. A place in the stream is therefore one position for each partition.
 SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
-       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew
+       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
 FROM unnest(%(partitions)s::int[], %(positions)s::bigint[]) AS place (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches
@@ -73,7 +73,7 @@ LIMIT %(limit)s
 
 -- name: breaches_latest
 SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
-       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew
+       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
 FROM unnest(%(partitions)s::int[]) AS place (partition)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches
@@ -100,7 +100,7 @@ LIMIT 500
 -- name: list_incidents
 -- Open incidents by the end of their next running limit. A reporter waits while the promise to answer is not met.
 SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports,
-       c.opened_at, c.version, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered
+       c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered
 FROM views.cases c
 LEFT JOIN LATERAL (
     SELECT commitment, due_at FROM views.windows
@@ -123,3 +123,14 @@ WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(ki
 ORDER BY coalesce(cell = ANY(%(cells)s::text[]), false) DESC,
          abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
 LIMIT 20
+
+-- name: mass_counts
+-- What is tagged is counted like everything else: a lapse of a mass incident stays a lapse.
+SELECT c.mass, count(*) AS incidents, count(*) FILTER (WHERE c.open) AS still_open,
+       coalesce(sum(w.lapses), 0)::bigint AS lapses, coalesce(sum(w.retracted), 0)::bigint AS retracted
+FROM views.cases c
+LEFT JOIN (
+    SELECT case_id, sum(lapses) AS lapses, sum(retracted) AS retracted FROM views.windows GROUP BY case_id
+) w USING (case_id)
+WHERE c.mass IS NOT NULL
+GROUP BY c.mass

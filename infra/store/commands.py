@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from domain.facts import Stated
 from domain.kinds import Kind, State
+from domain.messages import Message
 from domain.standards import Rules, Standard
 from domain.told import Person, Told
 
@@ -50,6 +51,15 @@ class NewSubject:
     id: UUID
     revision: int
     particulars: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message for the outbox, written in the command's own transaction under the id of the event that tells it."""
+
+    event_id: UUID
+    case_id: UUID
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 
 from infra.clock import REAL, Clock
 from infra.sql import sql
-from infra.store.commands import IdempotencyKey, NewSubject
+from infra.store.commands import IdempotencyKey, NewMessage, NewSubject
 from infra.store.envelope import seal
 
 TIMEOUTS = (
@@ -86,6 +86,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         *,
         keys: Sequence[KeyRow] = (),
         subjects: Sequence[NewSubject] = (),
+        messages: Sequence[NewMessage] = (),
         appended: Appended | None = None,
         rules_position: int | None = None,
         **_: Any,
@@ -113,6 +114,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert(cursor, stored_events, positions, recorded_at)
             self._insert_keys(cursor, keys, positions, recorded_at)
             self._insert_subjects(cursor, subjects)
+            self._insert_messages(cursor, messages)
             if positions:
                 cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
                 self._move_rules(cursor, stored_events, positions)
@@ -255,3 +257,23 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             },
             prepare=True,
         )
+
+    def _insert_messages(self, cursor: Cursor[DictRow], messages: Sequence[NewMessage]) -> None:
+        if not messages:
+            return
+        said = [new.message for new in messages]
+        rows = [
+            {
+                "id": str(new.event_id),
+                "case_id": str(new.case_id),
+                "kind": message.kind,
+                "way": message.way,
+                "title": message.title,
+                "text": message.text,
+                "digest": message.digest,
+                "audience": list(message.audience),
+                "subject_id": str(message.to.id) if message.to is not None else None,
+            }
+            for new, message in zip(messages, said, strict=True)
+        ]
+        cursor.execute(sql("outbox_put"), {"rows": Jsonb(rows)}, prepare=True)

@@ -31,6 +31,7 @@ from infra.store.commands import (
     Command,
     IdempotencyKey,
     KeyReusedError,
+    NewMessage,
     Receipt,
     Said,
     Sight,
@@ -79,6 +80,7 @@ class Decided:
     last_version: int
     asks: dict[str, Any]
     refusal: Refusal | None = None
+    messages: tuple[NewMessage, ...] = ()
 
     @property
     def publishes_rules(self) -> bool:
@@ -258,6 +260,7 @@ class Writer:
                 *envelopes,
                 keys=_key_rows(speaking),
                 subjects=[d.waiting.command.subject for d in speaking if d.waiting.command.subject],
+                messages=[message for d in speaking for message in d.messages],
                 appended=appended,
                 rules_position=rules_position,
             )
@@ -330,6 +333,7 @@ class _Decision:
         self._states = {id_: states[id_][0] for id_ in waiting.streams}
         self._versions = {id_: states[id_][1] for id_ in waiting.streams}
         self._envelopes: list[Envelope] = []
+        self._messages: list[NewMessage] = []
 
     def made(self) -> Decided:
         case = self._command.case
@@ -340,7 +344,8 @@ class _Decision:
         ask_again, *_ = [self._conclude(stream) for stream in (case, *self._command.others)]
         stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
         _refuse_large(stored)
-        return Decided(self._waiting, self._envelopes, stored, first, self._versions[case.id], ask_again, refusal)
+        last, messages = self._versions[case.id], tuple(self._messages)
+        return Decided(self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages)
 
     def _decided(self) -> tuple[Sequence[Said], Refusal | None]:
         try:
@@ -382,6 +387,8 @@ class _Decision:
         )
         self._states[stream.id] = stream.kind.evolve(self._states[stream.id], recorded)
         self._versions[stream.id] = version
+        if stated.tells is not None:
+            self._messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
 
 
 def _by_rule(stamp: Stamp) -> Stamp:

@@ -82,7 +82,9 @@ COMMANDS = {
     "/api/v1/outages/planned": 201,
     "/api/v1/outages/emergency": 201,
     "/api/v1/outages/{case_id}/start": 200,
+    "/api/v1/outages/{case_id}/cancellation": 200,
     "/api/v1/outages/{case_id}/notices": 200,
+    "/api/v1/outages/{case_id}/notices/order": 200,
     "/api/v1/outages/{case_id}/notices/proof": 200,
     "/api/v1/outages/{case_id}/report": 200,
     "/api/v1/outages/{case_id}/extension": 200,
@@ -112,6 +114,8 @@ COMMANDS = {
 }
 QUERIES = (
     "/api/v1/readings/anomalies",
+    "/api/v1/outages",
+    "/api/v1/notices",
     "/api/v1/outages/{case_id}",
     "/api/v1/mass-incidents",
     "/api/v1/orders/{source}/{number}",

@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from domain import kinds
 from tests.api_world import PAPERS, application, fault
 from tests.e2e.city import City
 
@@ -171,3 +172,38 @@ def test_the_reference_reads_the_description(page: Page, city: City) -> None:
     report = page.locator("details", has=page.get_by_text("/api/v1/repairs", exact=True))
     report.click()
     expect(report.locator("pre").first).to_contain_text("reporter")
+
+
+def test_what_belongs_to_a_mass_incident_is_tagged_and_its_lapse_is_seen(page: Page, city: City) -> None:
+    city.post(
+        "mass-incidents",
+        {"mass": "frost-a", "cause": "frost", "districts": ["zhenxi"]},
+        channel="office",
+        role="manager",
+    )
+    late_repair(city)
+    city.post("repairs", fault(district="hexi"))
+    city.show()
+    opened(page, city)
+    lapsed = page.locator('#stream .breach[data-change="lapsed"]')
+    expect(lapsed.locator(".mass")).to_contain_text("群发事件")
+    expect(page.locator("#windows .mass")).to_have_count(1)
+    expect(page.locator("#windows .window")).to_have_count(3)
+    expect(page.locator("#n-lapses")).to_have_text("1")
+
+
+def test_an_outage_is_on_the_board_with_its_number_and_its_timeline(page: Page, city: City) -> None:
+    incident = city.post("repairs", fault(kind="burst"))
+    form = {"incident": incident, "districts": ["zhenxi"], "affected_users": 300}
+    outage = city.post("outages/emergency", form, channel="office", role="manager")
+    city.clock.move(timedelta(minutes=61))
+    city.ask(outage, kinds.OUTAGE)
+    city.show()
+    opened(page, city)
+    lapsed = page.locator('#stream .breach[data-change="lapsed"]')
+    expect(lapsed).to_contain_text("突发停水")
+    expect(lapsed).to_contain_text("停水通知超时")
+    expect(lapsed.locator(".number")).to_contain_text(re.compile(r"TS-2026-\d{6}"))
+    lapsed.click()
+    expect(page.locator("#timeline li").first).to_contain_text("突发停水")
+    expect(page.locator("#case-facts")).to_contain_text("停水中")

@@ -18,7 +18,7 @@ from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew
 
 READERS = {
-    "repair": {"cases", "windows", "due"},
+    "repair": {"cases", "windows", "outages", "due"},
     "connection": {"cases", "windows", "connections", "charges", "visits", "ahead", "due", "billing", "meters"},
     "breach": {"breaches"},
     "public": {"works"},

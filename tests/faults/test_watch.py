@@ -15,6 +15,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from api.app import create_app
 from domain.windows import WindowLapsed
 from infra.bootstrap import asker, looker
 from infra.bus import Record
@@ -29,6 +30,7 @@ from projections import watch as watching
 from projections.due import DueIndex
 from projections.shell import Stream
 from projections.watch import Answer, Ask, Question, Watch
+from tests.api_world import Client, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until
 from tests.published import records, topic_ids
@@ -126,6 +128,27 @@ def run(watch: Watch) -> Iterator[None]:
         thread.join(15)
     assert not thread.is_alive()
     assert not failed, failed
+
+
+# ---- every kind of case
+
+
+def test_an_outage_shares_the_topic_of_repairs_and_its_limits_lapse_like_theirs(
+    service: Service, clock: ManualClock, index: Index, watch: Watch, connection: psycopg.Connection[Any]
+) -> None:
+    incident = Incident(service).case_id
+    form = {"incident": str(incident), "districts": ["zhenxi"], "affected_users": 300}
+    answer = Client(create_app(service)).post("/api/v1/outages/emergency", form, headers=staff("manager"))
+    outage, began = UUID(answer.json()["case_id"]), clock.now()
+    index.feed()
+    for minutes in (60, 60, 60):
+        clock.move(timedelta(minutes=minutes))
+        ask_all(watch, connection)
+        index.feed()
+    mine = [(commitment, due_at - began) for case_id, commitment, due_at in lapses(service) if case_id == outage]
+    assert mine == [("outage.notice", timedelta(minutes=60)), ("outage.report", timedelta(minutes=120))]
+    assert [watch.sweep(connection, whole=True) for _ in range(2)] == [0, 0]
+    assert ask_all(watch, connection) == 0
 
 
 # ---- two at once

@@ -11,15 +11,18 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
 from infra.embedded import free_port
 from tests.faults.cases import SLOW, tell_cases
 from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
+from tests.faults.load import clock_of
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +218,28 @@ def test_timeline_by_number_and_by_id_is_rebuilt_from_kafka_alone(it: Installati
     assert len(lines) == len(stored)
     assert "FaultReported" in lines[0]
     assert "0743" not in "".join(lines)
+
+
+def test_a_notice_is_sent_proven_and_on_the_outages_timeline_by_its_number(it: Installation) -> None:
+    begin = clock_of(it).now() + timedelta(days=2)
+    form = {"districts": ["qianzhou"], "affected_users": 300, "approval": "示例文号〔2026〕7号"}
+    form |= {"begin": begin.isoformat(), "end": (begin + timedelta(hours=6)).isoformat()}
+    with httpx.Client(base_url=f"{it.base_url}/api/v1", headers={"X-Role": "manager"}, timeout=20) as client:
+        outage = client.post("/outages/planned", json=form).json()
+        path = f"/outages/{outage['case_id']}"
+        assert client.post(f"{path}/notices/order", json={"way": "page"}).status_code == 200
+        wait_until(lambda: client.get(path).json()["proven"] == [1], what="the proof")
+        (notice,) = client.get("/notices").json()["notices"]
+    assert "乾州街道" in notice["text"]
+    assert re.search(r"proven +outage-notice by page, round 1, attempt 1 +receipt page-", it.run("outbox", "list").out)
+    assert "outbox     waiting 0, sent 0, proven 1, dead 0" in it.run("status").out
+    wait_until(lambda: not it.lagging(), what="the readers")
+    lines = it.run("timeline", outage["case_number"]).lines
+    assert [name for line in lines if (name := line.split()[5]).startswith("OutageNotice")] == [
+        "OutageNoticeOrdered",
+        "OutageNoticeSent",
+        "OutageNoticeProven",
+    ]
 
 
 def test_timeline_needs_no_database(it: Installation) -> None:

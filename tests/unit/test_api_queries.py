@@ -17,7 +17,7 @@ from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
-from infra.status import Head, Lateness, Process, Promises, Reader, Relay, Status
+from infra.status import Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -212,7 +212,7 @@ def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeSe
         "on_time": None,
         "lapses": 0,
         "retracted": 0,
-        **dict.fromkeys(("case_number", "kind", "category", "district", "crew", "severity", "stage")),
+        **dict.fromkeys(("case_number", "kind", "category", "district", "crew", "severity", "stage", "mass")),
     }
     service.answers["windows_running"] = lambda params: [window] * min(3, params["limit"])
     assert [client.get(f"/api/v1/windows?limit={n}").json()["more"] for n in (2, 3)] == [True, False]
@@ -291,6 +291,7 @@ STATUS = Status(
     dead_letters={"board": 2},
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
+    outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
 )
 
 
@@ -329,6 +330,8 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_lapses_total{commitment="repair.arrival"} 5.0',
         'tongshui_retractions_total{commitment="repair.arrival"} 2.0',
         'tongshui_dead_letters_total{reader="board"} 2.0',
+        'tongshui_outbox_messages{state="dead"} 2.0',
+        "tongshui_outbox_oldest_seconds 61.5",
         'tongshui_lapse_lateness_milliseconds{quantile="0.99"} 80.0',
         'tongshui_http_requests_total{method="POST",outcome="ok",route="/api/v1/repairs",status="201"} 1.0',
         'requests_total{method="POST",outcome="unknown-fault-kind",route="/api/v1/repairs",status="422"} 1.0',

@@ -45,6 +45,7 @@ def row(partition: int, position: int, **changes: Any) -> dict[str, Any]:
         "category": None,
         "district": "zhenxi",
         "crew": None,
+        "mass": None,
         **changes,
     }
 

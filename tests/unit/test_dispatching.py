@@ -107,6 +107,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "severity": None,
         "crew": None,
         "reports": 1,
+        "mass": None,
         "opened_at": MORNING,
         "version": 3,
         "commitment": "repair.arrival",

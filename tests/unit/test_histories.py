@@ -113,6 +113,22 @@ ENDS = {
         "repair.completion": ("2026-09-16T05:07:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
         "repair.answer": ("2026-09-17T03:14:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
     },
+    # Told before outages owed anything by a time: nothing is on record.
+    "outage-planned": {},
+    "outage-emergency": {},
+    "outage-told": {
+        "outage.notice": ("2026-09-17T02:00:00+00:00", "2026-09-16T14:11:00+00:00", False, 0, 0),
+        "outage.restore": ("2026-09-18T10:00:00+00:00", "2026-09-18T10:20:00+00:00", False, 1, 1),
+    },
+    "outage-cancelled": {
+        "outage.notice": ("2026-09-17T02:00:00+00:00", None, True, 0, 0),
+        "outage.restore": ("2026-09-18T08:00:00+00:00", None, True, 0, 0),
+    },
+    "outage-emergency-retracted": {
+        "outage.notice": ("2026-09-16T02:00:00+00:00", "2026-09-16T02:01:00+00:00", False, 1, 1),
+        "outage.report": ("2026-09-16T03:00:00+00:00", "2026-09-16T02:30:00+00:00", False, 0, 1),
+        "outage.restore": ("2026-09-16T06:00:00+00:00", "2026-09-16T05:01:00+00:00", False, 0, 0),
+    },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:20:00+00:00", False, 0, 0),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import repair
+from domain import kinds, repair
 from domain.refusals import Refusal
 from domain.subjects import Subject
 from infra.rules import shipped_rules
@@ -197,6 +197,14 @@ def test_a_wrong_link_becomes_a_case_of_its_own_from_its_own_time() -> None:
     assert undone.unlinked == repair.ReportUnlinked(2, UUID(int=2))
     assert (undone.reported.subject, undone.reported.zone, undone.reported.kind) == (OTHER, "other", "leak")
     assert (undone.reported.flags, undone.reported_at) == (("unlinked",), minutes(5))
+
+
+def test_a_wrong_link_keeps_the_tag_of_a_mass_incident_in_its_own_district() -> None:
+    play = Play(kinds.REPAIR, RULES)
+    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT, mass="frost-a"), NINE)
+    play.say(repair.ReportLinked(2, OTHER), minutes(5))
+    assert unlink(play, 2).reported.mass == "frost-a"
+    assert unlink(play, 2, district_code="aizhai").reported.mass is None
 
 
 def test_verdicts_follow_a_link_and_its_undoing() -> None:

@@ -1,0 +1,130 @@
+"""The outage as its facts have it. Moments are kept as claimed, in no order: whoever judges sorts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from domain.facts import Moment, Recorded
+from domain.outages.facts import (
+    EmergencyOutageBegan,
+    EmergencyWaterProvided,
+    OutageCancelled,
+    OutageExtended,
+    OutageNoticeFailed,
+    OutageNoticeOrdered,
+    OutageNoticeProven,
+    OutageNoticeSent,
+    OutagePlanned,
+    OutageReported,
+    OutageRestored,
+    OutageStarted,
+)
+from domain.windows import Ledger, WindowFact, record
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A notice that was ordered, by the event that says so."""
+
+    by: UUID
+    way: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """An outage. ``incident`` None: it was planned, to begin at ``begin``. ``announced``: when that was, or it began.
+
+    ``ends`` are the announced ends with when each was announced; ``notices`` are in the order in which they were told,
+    which gives them their numbers.
+    """
+
+    number: str
+    districts: tuple[str, ...]
+    affected_users: int
+    incident: UUID | None
+    announced: Moment
+    begin: datetime | None = None
+    ends: tuple[tuple[Moment, datetime], ...] = ()
+    ordered: tuple[Order, ...] = ()
+    failed: frozenset[UUID] = frozenset()
+    notices: tuple[Moment, ...] = ()
+    delivered: frozenset[UUID] = frozenset()
+    proven: frozenset[int] = frozenset()
+    reports: tuple[Moment, ...] = ()
+    cancellations: tuple[Moment, ...] = ()
+    starts: tuple[Moment, ...] = ()
+    restorations: tuple[Moment, ...] = ()
+    water_litres: int = 0
+    ledger: Ledger = field(default_factory=dict)
+
+    @property
+    def is_planned(self) -> bool:
+        return self.incident is None
+
+    @property
+    def end(self) -> datetime | None:
+        """The end that was announced last; None before the first."""
+        return max(self.ends)[1] if self.ends else None
+
+    @property
+    def started(self) -> Moment | None:
+        """When water went off; an emergency begins with it."""
+        return min(self.starts, default=None) if self.is_planned else self.announced
+
+    @property
+    def restored(self) -> Moment | None:
+        """When water came back. It never does before it went off."""
+        started = self.started
+        if started is None:
+            return None
+        return min((moment for moment in self.restorations if moment.at >= started.at), default=None)
+
+    @property
+    def cancelled(self) -> Moment | None:
+        """When it was cancelled; one whose water went off all the same was not."""
+        return min(self.cancellations, default=None) if self.started is None else None
+
+
+def evolve(state: Outage | None, recorded: Recorded) -> Outage | None:
+    """The outage after a fact of its stream; never refuses."""
+    moment = Moment(recorded.happened_at, recorded.event_id)
+    match recorded.fact:
+        case OutagePlanned(number, districts, users, begin, end):
+            return Outage(number, districts, users, None, moment, begin, ends=((moment, end),))
+        case EmergencyOutageBegan(number, incident, districts, users):
+            return Outage(number, districts, users, incident, moment)
+    if state is None:
+        return None
+    if isinstance(recorded.fact, WindowFact):
+        return replace(state, ledger=record(state.ledger, recorded.fact))
+    return _happened(state, recorded, moment)
+
+
+def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
+    match recorded.fact:
+        case OutageNoticeOrdered(way, _, digest):
+            return replace(outage, ordered=(*outage.ordered, Order(recorded.event_id, way, digest)))
+        case OutageNoticeSent(_, _, order):
+            delivered = outage.delivered if order is None else outage.delivered | {order}
+            return replace(outage, notices=(*outage.notices, moment), delivered=delivered)
+        case OutageNoticeProven(notice):
+            return replace(outage, proven=outage.proven | {notice})
+        case OutageNoticeFailed(order):
+            return replace(outage, failed=outage.failed | {order})
+        case OutageReported():
+            return replace(outage, reports=(*outage.reports, moment))
+        case OutageCancelled():
+            return replace(outage, cancellations=(*outage.cancellations, moment))
+        case OutageStarted():
+            return replace(outage, starts=(*outage.starts, moment))
+        case OutageExtended(end):
+            return replace(outage, ends=(*outage.ends, (moment, end)))
+        case EmergencyWaterProvided(_, litres):
+            return replace(outage, water_litres=outage.water_litres + litres)
+        case OutageRestored():
+            return replace(outage, restorations=(*outage.restorations, moment))
+        case _:
+            return outage

@@ -1,0 +1,137 @@
+"""What every decision about an outage looks at first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from domain.mass import Register
+from domain.outages.case import Outage
+from domain.refusals import Refusal
+from domain.repair.checks import require_credible
+from domain.standards import district
+from domain.told import Told, require_power
+from domain.values import require_codes, require_range
+
+MOST_USERS = 10_000_000
+BACKDATED = "backdated"
+
+
+def known_to(state: Outage | None, told: Told, power: str = "outage.report") -> Outage:
+    """The outage that something is told of.
+
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-case``.
+    """
+    require_power(told, power)
+    require_credible(told)
+    if state is None:
+        raise Refusal(
+            "no-such-case",
+            found="no outage with this id",
+            needed="the id of an outage",
+            next_step="plan or record the outage first",
+            next_step_zh="没有该停水，请先登记",
+        )
+    return state
+
+
+def lasting(state: Outage | None, told: Told) -> Outage:
+    """An outage that is not over. Refuses what ``known_to`` does, ``outage-restored``, ``outage-cancelled``."""
+    outage = known_to(state, told)
+    if outage.restored is not None:
+        raise Refusal(
+            "outage-restored",
+            found=f"{outage.number}, over since {outage.restored.at.isoformat()}",
+            needed="an outage that lasts",
+            next_step="nothing is to be done",
+            next_step_zh="已恢复供水，无需操作",
+        )
+    require_not_cancelled(outage)
+    return outage
+
+
+def require_not_cancelled(outage: Outage) -> None:
+    """Refuses ``outage-cancelled``."""
+    if outage.cancelled is not None:
+        raise Refusal(
+            "outage-cancelled",
+            found=f"{outage.number}, cancelled at {outage.cancelled.at.isoformat()}",
+            needed="an outage that will be",
+            next_step="plan another one",
+            next_step_zh="该停水已取消，如需停水请另行计划",
+        )
+
+
+def require_not_started(outage: Outage) -> None:
+    """Refuses ``outage-started``."""
+    if outage.started is not None:
+        raise Refusal(
+            "outage-started",
+            found=f"{outage.number}, which began at {outage.started.at.isoformat()}",
+            needed="an outage that has not begun",
+            next_step="nothing is to be done",
+            next_step_zh="已停水，无需操作",
+        )
+
+
+def flags(told: Told) -> tuple[str, ...]:
+    """What is odd about a fact: that it comes later than its channel allows."""
+    return (BACKDATED,) if told.is_late else ()
+
+
+def confirmed_by(told: Told) -> str | None:
+    """Who confirmed a fact that came late; nobody needs to confirm another."""
+    return told.confirmed_by if told.is_late else None
+
+
+def require_new(state: Outage | None) -> None:
+    if state is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"outage {state.number}",
+            needed="a new outage",
+            next_step="nothing is to be done",
+            next_step_zh="该停水已登记，无需操作",
+        )
+
+
+def require_extent(told: Told, districts: Sequence[str], affected_users: int) -> None:
+    require_codes("the districts", districts)
+    for code in districts:
+        district(told.standard, code)
+    require_range("affected users", affected_users, 1, MOST_USERS)
+
+
+def require_later(later: datetime, earlier: datetime, what: str, needed: str) -> None:
+    if later <= earlier:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"{what} {later.isoformat()}",
+            needed=f"after {needed}, {earlier.isoformat()}",
+            next_step="correct the time",
+            next_step_zh="请更正时间",
+        )
+
+
+def require_notice(told: Told, begin: datetime, noticed_at: datetime | None) -> None:
+    hours = told.standard.outage_notice_hours
+    if noticed_at is None or begin - noticed_at < timedelta(hours=hours):
+        raise Refusal(
+            "notice-too-short",
+            found="no notice" if noticed_at is None else f"notice at {noticed_at.isoformat()}",
+            needed=f"{hours} hours before water goes off at {begin.isoformat()} (城市供水条例 §22)",
+            next_step="tell the users first, and begin later",
+            next_step_zh=f"须提前{hours}小时通知用户，请推迟停水时间",
+        )
+
+
+def require_no_mass(mass: Register | None, code: str, at: datetime) -> None:
+    holds = mass.of(code, at) if mass is not None else None
+    if holds is not None:
+        raise Refusal(
+            "mass-running",
+            found=f"{holds}, which holds in {code}",
+            needed="districts in which no mass incident holds",
+            next_step=f"wait until {holds} is over, or leave the district out",
+            next_step_zh="该片区有进行中的群发事件，期间不得计划停水",
+        )

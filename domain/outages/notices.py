@@ -1,0 +1,172 @@
+"""Telling people of an outage: ordered and sent by the program, or by hand; proven; and the report to the authority.
+
+Our decision: a notice counts as sent when its way has taken it, not when it was ordered; its proof is the receipt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.calendar import LOCAL
+from domain.messages import Message, filled
+from domain.outages.case import Order, Outage
+from domain.outages.checks import confirmed_by, flags, known_to
+from domain.outages.facts import (
+    OutageNoticeFailed,
+    OutageNoticeOrdered,
+    OutageNoticeProven,
+    OutageNoticeSent,
+    OutageReported,
+)
+from domain.refusals import Refusal
+from domain.standards import OUTAGE_WORDS, Standard, require_known
+from domain.told import Told
+from domain.values import require_clean, require_said
+
+KIND = "outage-notice"
+"""Of its messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order, and the message that it puts into the outbox."""
+
+    fact: OutageNoticeOrdered
+    message: Message
+
+
+def order_notice(state: Outage | None, told: Told, *, way: str) -> Ordered:
+    """Have the program tell the users how the outage stands, by the standard's text.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``unknown-way``, ``no-notice-text``, and ``notice-ordered`` where the same
+    words are on their way already, or arrived.
+    """
+    outage = known_to(state, told, "outage.notify")
+    require_known("unknown-way", way, told.standard.notice_ways)
+    about = stands_as(outage)
+    text = notice_text(outage, told.standard)
+    if text is None:
+        raise Refusal(
+            "no-notice-text",
+            found=f"no text for {about} in standard {told.standard.version}",
+            needed="a text for how the outage stands",
+            next_step="tell the users by hand, and publish a standard with the text",
+            next_step_zh="标准缺少该情形的通知文本，请人工通知并登记",
+        )
+    message = Message(KIND, way, f"停水通知 {outage.number}", text, outage.districts)
+    for order in outage.ordered:
+        if (order.way, order.digest) == (way, message.digest) and order.by not in outage.failed:
+            raise Refusal(
+                "notice-ordered",
+                found=f"the same notice of {outage.number} by {way}",
+                needed="something new to tell, or another way",
+                next_step="wait for its delivery; one that failed can be ordered again",
+                next_step_zh="同样的通知已在发送或已送达，无需重复",
+            )
+    return Ordered(OutageNoticeOrdered(way, about, message.digest), message)
+
+
+def stands_as(outage: Outage) -> str:
+    """Which of the standard's texts tells how the outage stands."""
+    if outage.cancelled is not None:
+        return "cancelled"
+    if outage.restored is not None:
+        return "restored"
+    if outage.is_planned:
+        return "extended" if len(outage.ends) > 1 else "planned"
+    return ("emergency", "emergency-until", "extended")[min(len(outage.ends), 2)]
+
+
+def notice_text(outage: Outage, standard: Standard) -> str | None:
+    """What the users are told, times in China; None where the standard has no text for it."""
+    template = standard.outage_texts.get(stands_as(outage))
+    if template is None:
+        return None
+    known = standard.districts
+    names = "、".join(known[code].name_zh if code in known else code for code in outage.districts)
+    begin = outage.started.at if outage.started is not None else outage.begin
+    restored = outage.restored.at if outage.restored is not None else None
+    words = (outage.number, names, _zh(begin), _zh(outage.end), _zh(restored))
+    return filled(template, dict(zip(OUTAGE_WORDS, words, strict=True)))
+
+
+def _zh(at: datetime | None) -> str:
+    if at is None:
+        return "待定"
+    local = at.astimezone(LOCAL)
+    return f"{local.month}月{local.day}日{local:%H:%M}"
+
+
+def deliver_notice(
+    state: Outage | None, told: Told, *, order: UUID, receipt: str, status: str, digest: str
+) -> tuple[OutageNoticeSent, OutageNoticeProven] | None:
+    """An ordered notice was taken, and here is the proof. None where that is on record already.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``no-such-notice`` for one that was never ordered.
+    """
+    outage = known_to(state, told, "outage.deliver")
+    ordered = _ordered(outage, order)
+    if order in outage.delivered:
+        return None
+    proof = OutageNoticeProven(len(outage.notices) + 1, digest, receipt, status)
+    require_clean(proof)
+    return OutageNoticeSent(ordered.way, ordered.digest, order), proof
+
+
+def fail_notice(state: Outage | None, told: Told, *, order: UUID, reason: str) -> OutageNoticeFailed | None:
+    """An ordered notice could not be delivered. None where it was; refuses as ``deliver_notice`` does."""
+    outage = known_to(state, told, "outage.deliver")
+    _ordered(outage, order)
+    return OutageNoticeFailed(order, reason) if order not in outage.delivered else None
+
+
+def send_notice(state: Outage | None, told: Told, *, way: str, digest: str) -> OutageNoticeSent:
+    """Somebody told the users by hand.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-way``.
+    """
+    known_to(state, told)
+    require_known("unknown-way", way, {**told.standard.delivery_ways, **told.standard.notice_ways})
+    return OutageNoticeSent(way, digest, None, flags(told), confirmed_by(told))
+
+
+def prove_notice(state: Outage | None, told: Told, *, notice: int, digest: str) -> OutageNoticeProven:
+    """A notice arrived.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-notice``.
+    """
+    outage = known_to(state, told)
+    if not 1 <= notice <= len(outage.notices):
+        raise _no_such_notice(f"notice {notice} of {len(outage.notices)}", "a notice that was sent")
+    return OutageNoticeProven(notice, digest)
+
+
+def report(state: Outage | None, told: Told, *, document: str) -> OutageReported:
+    """The authority was told.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
+    """
+    known_to(state, told)
+    fact = OutageReported(document, flags(told), confirmed_by(told))
+    require_clean(fact)
+    require_said("the report", document)
+    return fact
+
+
+def _ordered(outage: Outage, order: UUID) -> Order:
+    found = next((each for each in outage.ordered if each.by == order), None)
+    if found is None:
+        raise _no_such_notice(f"order {order}", "a notice that was ordered")
+    return found
+
+
+def _no_such_notice(found: str, needed: str) -> Refusal:
+    return Refusal(
+        "no-such-notice",
+        found=found,
+        needed=needed,
+        next_step="record the notice first",
+        next_step_zh="没有该通知，请先登记发送",
+    )

@@ -1,0 +1,101 @@
+"""The webhook to a gateway for SMS and the WeChat account: one POST of JSON, signed, answered with a receipt.
+
+The receiver's rule: ``X-Tongshui-Signature`` is ``sha256=`` and the hex HMAC-SHA256 of the timestamp header, a dot and
+the body, with the shared secret; what is older than a few minutes is refused; a second request with the same
+``Idempotency-Key`` is answered like the first and sends nothing. The answer is ``{"receipt": "...", "status": "..."}``,
+the status being ``accepted`` or ``delivered``.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from hashlib import sha256
+
+import httpx
+import msgspec
+
+from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, delivery
+from infra.settings import Settings
+
+ANSWER_LIMIT_BYTES = 64 * 1024
+TAKEN = ("accepted", "delivered")
+AGAIN = frozenset({408, 409, 425, 429})
+"""Answers of the kind 4xx after which another try may help."""
+
+
+def signature(secret: str, timestamp: str, body: bytes) -> str:
+    """What stands in ``X-Tongshui-Signature``."""
+    return "sha256=" + hmac.new(secret.encode(), timestamp.encode() + b"." + body, sha256).hexdigest()
+
+
+class Gateway:
+    """The adapter of the ways ``sms`` and ``wechat``."""
+
+    needs: tuple[str, ...] = ("phone",)
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.gateway_url
+        self._secret = settings.gateway_secret
+        self._timeout_s = settings.gateway_timeout_s
+        # Settings alone say where things go: no proxy, no certificate store from the environment behind their back.
+        self._client = httpx.Client(timeout=httpx.Timeout(self._timeout_s), trust_env=False, follow_redirects=False)
+
+    def deliver(self, outgoing: Outgoing) -> Delivery:
+        if not self._url or not self._secret:
+            raise DeliveryError("gateway-not-configured", permanent=True)
+        body = msgspec.json.encode(_letter(outgoing))
+        timestamp = str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "Idempotency-Key": str(outgoing.id),
+            "X-Tongshui-Timestamp": timestamp,
+            "X-Tongshui-Signature": signature(self._secret, timestamp, body),
+        }
+        try:
+            status, answer = self._post(body, headers)
+        except httpx.TimeoutException:
+            raise DeliveryError("gateway-timeout") from None
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise DeliveryError("gateway-bad-url", permanent=True) from None
+        except httpx.HTTPError:  # its words may repeat the address: they are not kept
+            raise DeliveryError("gateway-unreachable") from None
+        return _read(status, answer)
+
+    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+        end = time.monotonic() + self._timeout_s
+        answer = bytearray()
+        with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+            for part in response.iter_bytes():
+                answer += part
+                if len(answer) > ANSWER_LIMIT_BYTES:
+                    raise DeliveryError("gateway-answer-too-long", permanent=True)
+                if time.monotonic() > end:  # one that drips would hold the lease for ever
+                    raise DeliveryError("gateway-timeout")
+            return response.status_code, bytes(answer)
+
+
+def _letter(outgoing: Outgoing) -> dict[str, object]:
+    said: dict[str, object] = {
+        "id": str(outgoing.id),
+        "kind": outgoing.kind,
+        "way": outgoing.way,
+        "title": outgoing.title,
+        "text": outgoing.text,
+        "digest": outgoing.digest,
+    }
+    whom = {"audience": list(outgoing.audience)} if outgoing.address is None else {"to": dict(outgoing.address)}
+    return said | whom
+
+
+def _read(status: int, answer: bytes) -> Delivery:
+    if not 200 <= status < 300:
+        raise DeliveryError(f"gateway-http-{status}", permanent=300 <= status < 500 and status not in AGAIN)
+    try:
+        found = msgspec.json.decode(answer, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise DeliveryError("no-receipt") from None
+    taken = delivery(found.get("receipt"), found.get("status"), answer)
+    if taken.status not in TAKEN:
+        raise DeliveryError("gateway-refused", permanent=True)
+    return taken

@@ -1,0 +1,68 @@
+"""How a case learns what became of its message: for each kind of message, the command that brings it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from domain import kinds, outages
+from domain.facts import Stated
+from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What became of a message: it was taken, with a proof (``failed`` None), or given up for the reason ``failed``.
+
+    ``round`` counts how often somebody had it tried anew.
+    """
+
+    id: UUID
+    case_id: UUID
+    kind: str
+    round: int
+    at: datetime
+    receipt: str = ""
+    status: str = ""
+    digest: str = ""
+    failed: str | None = None
+
+
+def command_of(ended: Ended) -> Command | None:
+    """The command by which the case learns it, once however often it is sent. None where no case wants to know."""
+    make = CASES.get(ended.kind)
+    return make(ended) if make is not None else None
+
+
+def _outage_notice(ended: Ended) -> Command:
+    case = Stream(kinds.OUTAGE, ended.case_id)
+    stamp = _stamp(ended)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        state: outages.Outage | None = sight.of(case)
+        told = sight.told(stamp, ended.at)
+        if ended.failed is not None:
+            failed = outages.fail_notice(state, told, order=ended.id, reason=ended.failed)
+            return [(case, Stated(failed, ended.at))] if failed is not None else []
+        proven = outages.deliver_notice(
+            state, told, order=ended.id, receipt=ended.receipt, status=ended.status, digest=ended.digest
+        )
+        return [(case, Stated(fact, ended.at)) for fact in proven or ()]
+
+    return Command(case, stamp, decide, key=_key(ended))
+
+
+def _stamp(ended: Ended) -> Stamp:
+    id_ = str(ended.id)
+    return Stamp("sender", "system", "system", str(uuid4()), correlation_id=id_, causation_id=id_)
+
+
+def _key(ended: Ended) -> IdempotencyKey:
+    how = "proven" if ended.failed is None else "failed"
+    return IdempotencyKey("outbox", f"{ended.id}:{ended.round}:{how}", b"")
+
+
+CASES: Mapping[str, Callable[[Ended], Command]] = {outages.KIND: _outage_notice}
+"""Kind of message → what tells its case."""
