@@ -239,11 +239,11 @@ def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
 
 
 def _until_death(run: Callable[[threading.Event], None]) -> None:
-    """A watch whose thread has died would look alive and fire nothing: end the process, the supervisor starts it."""
+    """A process whose thread has died would look alive and do half its work: end it, the supervisor starts it anew."""
     try:
         run(threading.Event())
     except BaseException:
-        log.exception("the watch failed in a way that has no name; the process ends")
+        log.exception("a thread failed in a way that has no name; the process ends")
         logging.shutdown()
         os._exit(70)
 
@@ -270,15 +270,12 @@ def run_billing(settings: Settings) -> None:
 
 
 def run_readings(settings: Settings) -> None:
-    """The processor of meter readings, until told to stop."""
+    """One Faust worker of the meter readings; ends the process when told to stop."""
     from projections.readings import Processor
+    from projections.readings_source import Readings
+    from projections.shell import build_app, run_worker
 
     service = open_service(settings)
-    processor = Processor(settings, lambda: service.rules, service.clock)
-    try:
-        with Beats(settings, "readings").beating(
-            lambda: {"stored": processor.stored, "set_aside": processor.set_aside}
-        ):
-            processor.run(stop_on_signals())
-    finally:
-        service.close()
+    readings = Readings(Processor(settings, lambda: service.rules, service.clock))
+    threading.Thread(target=partial(_until_death, readings.meet_meters), name="meters", daemon=True).start()
+    run_worker(build_app(readings, "readings", Beats(settings, "readings").beat))

@@ -9,30 +9,25 @@ depends on the order. Meters are known from the events that put them in; reading
 from __future__ import annotations
 
 import logging
-import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
-from kafka.errors import KafkaError
-from kafka.structs import TopicPartition
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
 from domain.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
 from domain.refusals import Refusal
 from domain.standards import ReadingPolicy, Rules, require_not_future
-from infra.bus import Cluster, Partition, Record, consumer, ensure_readings_topic, logs, look_up_cluster, record_of
+from infra.bus import Log, Partition, Record
 from infra.clock import Clock
 from infra.meter_readings import BadRowError, MeterReading, from_json
-from infra.reader import DeadLetter, Event, connect, dead_letter_of, run_reader, save_dead_letters
+from infra.reader import DeadLetter, Event, dead_letter_of, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -41,8 +36,6 @@ log = logging.getLogger(__name__)
 READER = "readings"
 METER_READER = "meters"
 METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1")
-LOOK_S = 30.0
-"""How often it is asked whether the topic was made anew."""
 
 Meter = tuple[Dial, History | None]
 
@@ -58,7 +51,10 @@ class _MeterIn(msgspec.Struct):
 
 
 class Processor:
-    """One process of it; a second one stands by. ``stored`` and ``set_aside`` count the rows of this process."""
+    """Stores and judges batches of records. Free of Faust and of Kafka: whoever reads the topic hands them in.
+
+    ``stored`` and ``set_aside`` count the rows of this process.
+    """
 
     def __init__(self, settings: Settings, rules: Callable[[], Rules], clock: Clock) -> None:
         self.settings = settings
@@ -66,87 +62,30 @@ class Processor:
         self.set_aside = 0
         self._rules = rules
         self._clock = clock
-        self._connection: psycopg.Connection[Any] | None = None
         self._months: set[tuple[int, int]] = set()
-        self._failure: BaseException | None = None
-
-    def run(self, stop: threading.Event) -> None:
-        """Process until ``stop`` is set. Raises what has no name: a supervisor starts the process again."""
-        meters = threading.Thread(target=self._meet_meters, args=(stop,), name="meters", daemon=True)
-        meters.start()
-        try:
-            while not stop.is_set():
-                try:
-                    self._read(stop)
-                except KafkaError as error:
-                    log.warning("Kafka does not answer (%s); trying again", error)
-                    stop.wait(0.5)
-        finally:
-            stop.set()
-            meters.join(timeout=10)
-            self._disconnect()
-        if self._failure is not None:
-            raise self._failure
 
     # ---- readings
 
-    def _read(self, stop: threading.Event) -> None:
-        cluster = ensure_readings_topic(self.settings)
-        topic_id = cluster.topics[self.settings.readings_topic].id
-        name = f"tongshui-{READER}"
-        with consumer(
-            self.settings, client_id=name, reset="earliest", max_records=self.settings.readings_batch
-        ) as client:
-            client.assign([TopicPartition(*partition) for partition in cluster.partitions])
-            for partition, offset in self._starts(client, cluster, topic_id, stop).items():
-                client.seek(TopicPartition(*partition), offset)
-            looked_at = time.monotonic()
-            while not stop.is_set():
-                polled = client.poll(timeout_ms=self.settings.relay_poll_ms)
-                records = [record_of(message) for messages in polled.values() for message in messages]
-                if records:
-                    self._until_done(partial(self.store, records=records, topic_id=topic_id), stop)
-                if time.monotonic() - looked_at > LOOK_S:
-                    looked_at = time.monotonic()
-                    if look_up_cluster(self.settings, [self.settings.readings_topic]).topics != cluster.topics:
-                        return
+    def begin(
+        self,
+        connection: psycopg.Connection[Any],
+        assigned: Sequence[Partition],
+        topic_id: UUID,
+        look: Callable[[], Mapping[Partition, Log]],
+    ) -> dict[Partition, int]:
+        """Where to read from: behind what is stored, as far as the log still has it. ``look``: the logs as they are.
 
-    def _starts(self, client: Any, cluster: Cluster, topic_id: UUID, stop: threading.Event) -> dict[Partition, int]:
-        """Behind what is stored, as far as the log still has it; a topic made anew is read from its first record."""
-        places: dict[int, int] = {}
-
-        def load(connection: psycopg.Connection[Any]) -> None:
-            with connection.transaction(), connection.cursor() as cursor:
-                places.update(self._lock_places(cursor, [p.partition for p in cluster.partitions], topic_id))
-
-        self._until_done(load, stop)
-        starts = {}
-        for partition, where in logs(client, cluster, cluster.partitions).items():
-            place = places.get(partition.partition, 0)
-            if where.first > place:
-                log.error("%s: %d readings were gone before they were read", partition, where.first - place)
-            # A log that lost its tail is read from its first record: what is stored already is dropped by its key.
-            starts[partition] = max(place, where.first) if place <= where.end else where.first
+        A topic made anew, and a log that lost its tail, are read from their first record: the place is taken back, and
+        what is stored already is dropped by its key.
+        """
+        numbers = sorted(partition.partition for partition in assigned)
+        with connection.transaction(), connection.cursor() as cursor:
+            places = self._lock_places(cursor, numbers, topic_id)
+            # Looked at behind the lock: a place that another process moved on meanwhile is no lost tail.
+            where = look()
+            starts = {p: _start(p, places[p.partition], where[p]) for p in assigned}
+            self._save_places(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
         return starts
-
-    def _until_done(self, work: Callable[[psycopg.Connection[Any]], None], stop: threading.Event) -> None:
-        """Work on PostgreSQL; while it does not answer, the same again. Returns undone only when stopping."""
-        while not stop.is_set():
-            try:
-                if self._connection is None:
-                    self._connection = connect(self.settings)
-                work(self._connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                log.warning("PostgreSQL does not answer, same batch again: %s", error)
-                self._disconnect()
-                stop.wait(0.3)
-            else:
-                return
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
         """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
@@ -160,15 +99,7 @@ class Processor:
             stored, aside = self.take(cursor, fresh)
             save_dead_letters(cursor, READER, letters)
             moved = {partition: max(end, places[partition]) for partition, end in ends.items()}
-            cursor.execute(
-                sql("readings_offsets_save"),
-                {
-                    "topic": self.settings.readings_topic,
-                    "topic_id": topic_id,
-                    "partitions": list(moved),
-                    "next_offsets": list(moved.values()),
-                },
-            )
+            self._save_places(cursor, moved, topic_id)
         self.stored += stored
         self.set_aside += aside
 
@@ -196,6 +127,17 @@ class Processor:
         cursor.execute(sql("readings_offsets_begin"), names)
         cursor.execute(sql("readings_offsets_lock"), names)
         return {partition: offset if known == topic_id else 0 for partition, known, offset in cursor.fetchall()}
+
+    def _save_places(self, cursor: Cursor[Any], places: Mapping[int, int], topic_id: UUID) -> None:
+        cursor.execute(
+            sql("readings_offsets_save"),
+            {
+                "topic": self.settings.readings_topic,
+                "topic_id": topic_id,
+                "partitions": list(places),
+                "next_offsets": list(places.values()),
+            },
+        )
 
     def _make_months(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:
         """The table's part of each month, before the transaction that needs it: making one locks the whole table."""
@@ -249,22 +191,6 @@ class Processor:
 
     # ---- meters
 
-    def _meet_meters(self, stop: threading.Event) -> None:
-        """Read which meters were put in; a failure without a name ends the process by way of the other thread."""
-        try:
-            run_reader(
-                self.settings,
-                reader_name=METER_READER,
-                schema="readings",
-                topics=[self.settings.home_topic("connection")],
-                step=self.meet,
-                stop=stop,
-            )
-        except BaseException as error:
-            log.exception("reading of meters failed in a way that has no name; the process ends")
-            self._failure = error
-            stop.set()
-
     def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> None:
         """Take note of the meters that were put in, and take up the readings that waited for them."""
         found: dict[str, tuple[int, int]] = {}
@@ -289,6 +215,12 @@ class Processor:
         met = [row[0] for row in cursor.fetchall()]
         cursor.execute(sql("readings_take_up"), {"meters": met})
         self.take(cursor, [MeterReading(meter, at, litres) for meter, at, litres in cursor.fetchall()])
+
+
+def _start(partition: Partition, place: int, log_: Log) -> int:
+    if log_.first > place:
+        log.error("%s: %d readings were gone before they were read", partition, log_.first - place)
+    return max(place, log_.first) if place <= log_.end else log_.first
 
 
 def _litres(cubic_metres: str) -> int:

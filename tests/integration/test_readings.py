@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,11 +11,21 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from kafka.structs import TopicPartition
 
 from api.readings import Intake
 from domain import kinds
 from domain.standards import Rules
-from infra.bus import Record, ensure_readings_topic, ensure_topics, look_up_cluster
+from infra.bus import (
+    Log,
+    Partition,
+    Record,
+    consumer,
+    ensure_readings_topic,
+    ensure_topics,
+    look_up_cluster,
+    record_of,
+)
 from infra.clock import ManualClock
 from infra.meter_readings import MeterReading, to_record
 from infra.reader import Event, parse
@@ -24,8 +33,8 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.store.commands import Stream
 from projections.readings import Processor
+from projections.readings_source import Readings
 from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, turned_on
-from tests.integration.relaying import wait_until
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 METERS = [f"JS-{number:04d}" for number in range(20)]
@@ -68,17 +77,22 @@ def months(meter: str, *cubic_metres: int) -> list[MeterReading]:
     ]
 
 
-def run_until(processor: Processor, connection: psycopg.Connection[Any], wanted: int) -> None:
-    """Run it in a thread until so many offsets are taken."""
-    stop = threading.Event()
-    thread = threading.Thread(target=processor.run, args=(stop,))
-    thread.start()
-    try:
-        wait_until(lambda: taken(connection) >= wanted)
-    finally:
-        stop.set()
-        thread.join(timeout=20)
-    assert not thread.is_alive()
+def pump(processor: Processor, connection: psycopg.Connection[Any], wanted: int) -> None:
+    """Read the topic as the Faust app does, with a plain consumer in its place, until so many offsets are taken."""
+    settings, readings = processor.settings, Readings(processor)
+    cluster = look_up_cluster(settings, readings.topics)
+    with consumer(settings, client_id="pump", reset="none") as client:
+        client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+        for partition, offset in readings.start_offsets(set(cluster.partitions)).items():
+            client.seek(TopicPartition(*partition), offset)
+        try:
+            while taken(connection) < wanted:
+                found = client.poll(timeout_ms=1_000)
+                assert found, "the topic has less than was wanted"
+                records = [record_of(message) for messages in found.values() for message in messages]
+                readings.until_stored(records, lambda: False)
+        finally:
+            readings.close()
 
 
 def taken(connection: psycopg.Connection[Any]) -> int:
@@ -121,7 +135,7 @@ def test_what_was_sent_is_stored_and_what_stands_out_is_written_down(
     know(connection, *METERS)
     for meter in METERS:
         intake.send(months(meter, 10, 20, 30, 40, 70))
-    run_until(processor, connection, 100)
+    pump(processor, connection, 100)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(100,)]
     rows = connection.execute(sql("readings_anomalies"), {"meter": "JS-0003", "limit": 5}).fetchall()
     assert [(row[0], row[2], row[3]) for row in rows] == [("JS-0003", 30_000, ["high"])]
@@ -220,7 +234,7 @@ def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
     intake._made().send(installed.readings_topic, key=b"JS-1", value=b'{"meter":"JS-1"}').get(10)
     future = MeterReading("JS-1", datetime(2030, 1, 1, tzinfo=UTC), 1)
     intake.send([future])
-    run_until(processor, connection, 3)
+    pump(processor, connection, 3)
     assert table(connection, "SELECT code FROM store.dead_letters ORDER BY code") == [
         ("bad-reading",),
         ("future-time",),
@@ -239,14 +253,13 @@ def test_a_batch_that_fails_half_way_is_read_again_from_where_it_began(
     know(connection, *METERS)
     for meter in METERS:
         intake.send(months(meter, 10, 20, 30))
-    stop = threading.Event()
     with monkeypatch.context() as broken:
         broken.setattr("projections.readings.save_dead_letters", _dies)
         with pytest.raises(RuntimeError, match="killed"):
-            processor.run(stop)
+            pump(processor, connection, 60)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(0,)]
     assert taken(connection) == 0
-    run_until(processor, connection, 60)
+    pump(processor, connection, 60)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(60,)]
 
 
@@ -267,3 +280,69 @@ def test_records_that_come_again_are_dropped_by_their_place(
         processor.store(connection, batch, topic_id)
     assert processor.stored == 3
     assert taken(connection) == 3
+
+
+def records_of(settings: Settings, readings: list[MeterReading], first: int = 0) -> list[Record]:
+    """Readings as records of the first partition."""
+    return [
+        Record(settings.readings_topic, 0, offset, *to_record(reading), {})
+        for offset, reading in enumerate(readings, start=first)
+    ]
+
+
+def test_a_batch_from_before_a_rebalance_waits_for_what_comes_before_it(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    source = Readings(processor)
+    source.start_offsets({Partition(installed.readings_topic, 0)})
+    records = records_of(installed, months("JS-1", 1, 2, 3, 4))
+    source.until_stored(records[2:], lambda: False)
+    assert taken(connection) == 0, "they would have moved the place over the first two"
+    source.until_stored(records[:2], lambda: False)
+    source.until_stored(records[2:], lambda: False)
+    assert taken(connection) == 4
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)]
+    source.close()
+
+
+def test_a_hole_that_stays_is_looked_up_in_the_log(
+    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    intake.send(months("JS-1", 1))
+    cluster = look_up_cluster(installed, [installed.readings_topic])
+    source = Readings(processor)
+    source.start_offsets(set(cluster.partitions))
+    with consumer(installed, client_id="test", reset="earliest") as client:
+        client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+        (message,) = [one for found in client.poll(timeout_ms=5_000).values() for one in found]
+    record = record_of(message)
+    here = Partition(record.topic, record.partition)
+    beyond = Record(record.topic, record.partition, 5, record.key, record.value, {})
+    source.until_stored([beyond], lambda: False)
+    again, shown = source.minded()
+    assert again == {here: 0}, "the log has that one, so it is read"
+    assert shown["stored"] == 0
+    source.close()
+
+
+def test_a_log_that_lost_its_tail_is_read_from_its_first_record(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
+    here = Partition(installed.readings_topic, 0)
+    processor.store(connection, records_of(installed, months("JS-1", 1, 2, 3)), topic_id)
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 3)}) == {here: 3}
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 1)}) == {here: 0}
+    processor.store(connection, records_of(installed, months("JS-1", 1, 9, 30, 40)[::3]), topic_id)
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)], "what is stored stays one row"
+
+
+def test_a_log_whose_head_is_gone_is_read_from_what_is_left(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
+    here = Partition(installed.readings_topic, 0)
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 7, 9)}) == {here: 7}
