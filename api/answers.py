@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection"]
+Family = Literal["repair", "connection", "usage"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
@@ -105,6 +105,8 @@ class CaseView(BaseModel):
     supply_points: int | None = None
     points_on: list[int] | None = None
     admitted_at: datetime | None = None
+    meter: str | None = None
+    held: bool | None = None
     windows: list[WindowView]
     timeline: list[TimelineEntry]
 

@@ -27,6 +27,7 @@ from api import (
     reference,
     repairs,
     squads,
+    usage,
     works,
 )
 from api.linger import Linger
@@ -36,7 +37,7 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings)
+COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings, usage)
 QUERIES = (linking, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a

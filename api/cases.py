@@ -23,6 +23,7 @@ from api.answers import (
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
+from domain.abnormal import Usage
 from domain.connection import outlook
 from domain.connection.case import Connection
 from domain.kinds import Kind, State
@@ -124,7 +125,35 @@ def _connection(case: Connection) -> dict[str, Any]:
     }
 
 
-SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {"repair": _repair, "connection": _connection}
+def _usage(case: Usage) -> dict[str, Any]:
+    return {
+        "stage": usage_stage(case),
+        "open": case.over is None,
+        "opened_at": case.found.at,
+        "meter": case.meter,
+        "held": case.held,
+    }
+
+
+def usage_stage(case: Usage) -> str:
+    """How far the case has come, or why it is over without an outcome."""
+    if case.over in ("withdrawn", "dismissed"):
+        return str(case.over)
+    steps = (
+        (case.outcome is not None, "settled"),
+        (bool(case.helped), "help_finished"),
+        (bool(case.helping), "help_started"),
+        (bool(case.notified), "notified"),
+        (bool(case.confirmed), "confirmed"),
+    )
+    return next((stage for reached, stage in steps if reached), "found")
+
+
+SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
+    "repair": _repair,
+    "connection": _connection,
+    "usage": _usage,
+}
 """What a case of each kind shows beside its windows and its timeline."""
 
 

@@ -124,6 +124,13 @@ MEANINGS: Mapping[str, Meaning] = {
     "event-too-large": Meaning(413, "The event would be too large", "事件内容过大"),
     "wrong-role": Meaning(403, "The role may not do this", "该岗位无此权限"),
     "same-person": Meaning(409, "A second person is needed", "须由第二人办理"),
+    # Abnormal use of water.
+    "usage-closed": Meaning(409, "The case of abnormal use is over", "该用量异常已办结"),
+    "user-not-told": Meaning(409, "The user was not told", "尚未告知用户"),
+    "evidence-missing": Meaning(422, "Evidence is missing", "缺少佐证"),
+    "unknown-dismissal": Meaning(422, "Not a reason to dismiss it", "不是可排除的原因"),
+    "unknown-usage-outcome": Meaning(422, "Unknown outcome", "未知的处理结果"),
+    "unknown-leak-finding": Meaning(422, "Unknown finding", "未知的查漏结果"),
     # What is published: standards, calendars, the fee catalogue.
     "no-such-draft": Meaning(404, "No such draft", "没有该草案"),
     "version-used": Meaning(409, "The version stands for another document", "该版本号已被使用"),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from domain import (
+    abnormal,
     applicants,
     calendar,
     consultations,
@@ -59,6 +60,14 @@ CONNECTION = Kind(
     opened_by=(connection.ApplicationReceived,),
 )
 METER = Kind("meter", "usage", usage.evolve)
+USAGE = Kind(
+    "usage",
+    "usage",
+    abnormal.evolve,
+    abnormal.obligations,
+    abnormal.consequences,
+    opened_by=(abnormal.UsageAnomalyFound,),
+)
 STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
 FEES = Kind("fees", "public", publishing.evolve_catalogues)
@@ -76,7 +85,7 @@ REGISTRY = registry(
     (
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS)),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
-        ("usage", usage.FACTS),
+        ("usage", (*usage.FACTS, *abnormal.FACTS)),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
@@ -84,7 +93,7 @@ REGISTRY = registry(
 )
 
 
-PROMISING = (REPAIR, CONNECTION)
+PROMISING = (REPAIR, CONNECTION, USAGE)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}

@@ -203,6 +203,15 @@ class StandardPublished:
     fault_families: Mapping[str, str] = field(default_factory=dict)
     link_suggestion_minutes: int = 0
     readings: ReadingPolicy = ReadingPolicy()
+    # Of abnormal use, of meters and of reading rounds: a number that a standard does not have promises nothing.
+    usage_audit_minutes: int | None = None
+    usage_notice_minutes: int | None = None
+    usage_ways: Mapping[str, str] = field(default_factory=dict)
+    usage_dismissals: Mapping[str, str] = field(default_factory=dict)
+    usage_outcomes: Mapping[str, str] = field(default_factory=dict)
+    leak_findings: Mapping[str, str] = field(default_factory=dict)
+    meter_replacements: Mapping[str, str] = field(default_factory=dict)
+    reading_exceptions: Mapping[str, str] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allowed_trips(self, channel: str) -> int | None:

@@ -270,12 +270,16 @@ def run_billing(settings: Settings) -> None:
 
 
 def run_readings(settings: Settings) -> None:
-    """One Faust worker of the meter readings; ends the process when told to stop."""
+    """One Faust worker of the meter readings, with what tells the cases in a thread; ends the process when told to."""
     from projections.readings import Processor
+    from projections.readings_cases import Teller
     from projections.readings_source import Readings
     from projections.shell import build_app, run_worker
 
     service = open_service(settings)
-    readings = Readings(Processor(settings, lambda: service.rules, service.clock))
-    threading.Thread(target=partial(_until_death, readings.meet_meters), name="meters", daemon=True).start()
-    run_worker(build_app(readings, "readings", Beats(settings, "readings").beat))
+    teller = Teller(settings, service)
+    readings = Readings(Processor(settings, lambda: service.rules, service.clock), on_stored=teller.wake)
+    beats = Beats(settings, "readings")
+    for name, work in (("meters", readings.meet_meters), ("cases", teller.run)):
+        threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
+    run_worker(build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.told})))

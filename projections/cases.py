@@ -1,4 +1,4 @@
-"""Read model: one row for each repair and connection case, as a screen lists them."""
+"""Read model: one row for each case that owes something by a time, as a screen lists them."""
 
 from __future__ import annotations
 
@@ -64,8 +64,9 @@ CONNECTION_STAGES = (
     "partly_on",
     "water_on",
 )
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused")
+USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, *USAGE_STAGES)
+STOPS = ("suspended", "ended", "withdrawn", "refused", "dismissed")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -134,6 +135,11 @@ def _inspected(row: Case, data: dict[str, Any]) -> Case:
     return _forward(row, "inspected") if data["passed"] else row
 
 
+def _released(row: Case, data: dict[str, Any]) -> Case:
+    cause = data["cause"]
+    return replace(row, stage=cause if cause in STOPS else row.stage, open=False)
+
+
 def _step(stage: str) -> Step:
     return lambda row, data: _forward(row, stage)
 
@@ -170,10 +176,22 @@ STEPS: dict[str, Step] = {
     "CaseEnded": _stopped("ended"),
     "CaseSuspended": _stopped("suspended"),
     "CaseResumed": _resumed,
+    "AnomalyConfirmed": _step("confirmed"),
+    "UserNotified": _step("notified"),
+    "LeakHelpStarted": _step("help_started"),
+    "LeakHelpFinished": _step("help_finished"),
+    "UsageOutcomeRecorded": _step("settled"),
+    # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
+    "ReadingReleased": _released,
+    "ReadingHeld": lambda row, data: replace(row, stage=row.reached, open=True),
 }
 
 
-OPENED = {"FaultReported": ("repair", "reported"), "ApplicationReceived": ("connection", "received")}
+OPENED = {
+    "FaultReported": ("repair", "reported"),
+    "ApplicationReceived": ("connection", "received"),
+    "UsageAnomalyFound": ("usage", "found"),
+}
 """What opens a case: its kind, and its first stage."""
 
 

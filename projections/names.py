@@ -28,6 +28,13 @@ STAGES = {
     "ended": "已终止",
     "withdrawn": "已撤回",
     "refused": "不予受理",
+    "found": "已发现",
+    "confirmed": "已核实",
+    "notified": "已告知",
+    "help_started": "查漏中",
+    "help_finished": "查漏完成",
+    "settled": "已办结",
+    "dismissed": "已排除",
 }
 COMMITMENTS = {
     "repair.arrival": "到场",
@@ -38,6 +45,8 @@ COMMITMENTS = {
     "connection.notice": "一次性告知",
     "connection.papers": "容缺补件",
     "connection.trips": "跑腿次数",
+    "usage.audit": "异常核实",
+    "usage.notice": "上门告知",
 }
 WINDOW_STATES = {"running": "运行中", "met": "已兑现", "lapsed": "超时", "cancelled": "已取消"}
 CHANNELS = {

@@ -11,6 +11,7 @@ from projections.charges import CHARGES
 from projections.connections import CONNECTIONS
 from projections.crews import CREWS
 from projections.model import Journal, Model
+from projections.usage import USAGE
 from projections.visits import VISITS
 from projections.windows import WINDOWS
 from projections.works import WORKS
@@ -25,4 +26,5 @@ VIEWS: tuple[Model[Any] | Journal[Any], ...] = (
     AHEAD,
     WORKS,
     CREWS,
+    USAGE,
 )

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import get_args
 
-from domain import repair
+from domain import abnormal, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
@@ -42,6 +42,7 @@ COMMITMENTS = frozenset(
         promises.NOTICE,
         promises.PAPERS,
         promises.TRIPS,
+        *abnormal.COMMITMENTS,
     }
 )
 """What the program can watch. A ladder for anything else would never be climbed."""
@@ -220,6 +221,12 @@ _TABLES = (
     "mass_causes",
     "work_notes",
     "fault_families",
+    "usage_ways",
+    "usage_dismissals",
+    "usage_outcomes",
+    "leak_findings",
+    "meter_replacements",
+    "reading_exceptions",
 )
 
 
@@ -333,6 +340,8 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100
     for name in ("assessment_minutes", "continuity_minutes"):
+        yield name, getattr(document, name) or 1, 1, MOST_MINUTES
+    for name in ("usage_audit_minutes", "usage_notice_minutes"):
         yield name, getattr(document, name) or 1, 1, MOST_MINUTES
     yield from _reading_numbers(document.readings)
     for code, reason in document.pause_reasons.items():

@@ -103,3 +103,13 @@ WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(ki
   AND opened_at BETWEEN %(since)s AND %(until)s
 ORDER BY abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
 LIMIT 20
+
+-- name: usage_cases
+SELECT case_id, case_number, meter, read_at, litres, used_litres, signs, connection, point, found_at, standing, held,
+       confirmed_at, dismissed_at, notified_at, notified_by, offered_at, help_started_at, help_finished_at, finding,
+       outcome, open, version
+FROM views.usage
+WHERE (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
+  AND (%(meter)s::text IS NULL OR meter = %(meter)s::text)
+ORDER BY found_at, case_id
+LIMIT %(limit)s

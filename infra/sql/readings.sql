@@ -58,15 +58,34 @@ SET read_at = excluded.read_at, litres = excluded.litres, recent = excluded.rece
     flowing_since = excluded.flowing_since
 
 -- name: readings_forget_anomalies
-DELETE FROM readings.anomalies WHERE meter = ANY(%(meters)s::text[])
+UPDATE readings.anomalies SET standing = false, revision = revision + 1
+WHERE meter = ANY(%(meters)s::text[]) AND standing
   AND (meter, read_at) NOT IN (SELECT * FROM unnest(%(kept)s::text[], %(kept_times)s::timestamptz[]))
 
 -- name: readings_save_anomalies
-INSERT INTO readings.anomalies (meter, read_at, used_litres, flags, found_at)
+INSERT INTO readings.anomalies AS known (meter, read_at, used_litres, flags, found_at)
 SELECT meter, read_at, used, flags::text[], %(now)s
 FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(used)s::bigint[], %(flags)s::text[])
   AS found (meter, read_at, used, flags)
-ON CONFLICT (meter, read_at) DO UPDATE SET used_litres = excluded.used_litres, flags = excluded.flags
+ON CONFLICT (meter, read_at) DO UPDATE
+SET used_litres = excluded.used_litres, flags = excluded.flags, standing = true, revision = known.revision + 1
+WHERE (known.used_litres, known.flags, known.standing) IS DISTINCT FROM (excluded.used_litres, excluded.flags, true)
+
+-- name: readings_speak_alone
+SELECT pg_try_advisory_lock(225000009)
+
+-- name: readings_untold
+SELECT meter, read_at, litres, used_litres, flags, standing, revision, told
+FROM readings.anomalies JOIN readings.readings USING (meter, read_at)
+WHERE told < revision
+ORDER BY found_at, meter, read_at
+LIMIT %(limit)s
+
+-- name: readings_told
+UPDATE readings.anomalies AS known
+SET told = greatest(known.told, said.revision)
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(revisions)s::int[]) AS said (meter, read_at, revision)
+WHERE known.meter = said.meter AND known.read_at = said.read_at
 
 -- name: readings_meet_meters
 INSERT INTO readings.meters (meter, initial_litres, dial_max_m3)
@@ -83,6 +102,6 @@ CREATE TABLE IF NOT EXISTS {name} PARTITION OF readings.readings FOR VALUES FROM
 
 -- name: readings_anomalies
 SELECT meter, read_at, used_litres, flags, found_at FROM readings.anomalies
-WHERE %(meter)s::text IS NULL OR meter = %(meter)s
+WHERE standing AND (%(meter)s::text IS NULL OR meter = %(meter)s)
 ORDER BY found_at DESC, meter, read_at DESC
 LIMIT %(limit)s

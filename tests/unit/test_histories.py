@@ -37,6 +37,7 @@ KINDS = {
     "work": kinds.WORK,
     "applicant": kinds.APPLICANT,
     "meter": kinds.METER,
+    "usage": kinds.USAGE,
 }
 
 ENDS = {
@@ -86,6 +87,18 @@ ENDS = {
     "repair-crew-taken-away": {
         "repair.arrival": ("2026-09-16T01:34:00+00:00", None, False, 0, 0),
         "repair.completion": ("2026-09-16T05:04:00+00:00", None, False, 0, 0),
+    },
+    "usage-confirmed-after-all": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:25:00+00:00", None, False, 1, 1),
+    },
+    "usage-retracted-and-dismissed": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:10:00+00:00", "2026-09-16T01:42:00+00:00", False, 0, 1),
+    },
+    "usage-told-and-settled": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:20:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:20:00+00:00", "2026-09-16T02:00:00+00:00", False, 0, 0),
     },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),
