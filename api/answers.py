@@ -105,6 +105,7 @@ class CaseView(BaseModel):
     supply_points: int | None = None
     points_on: list[int] | None = None
     admitted_at: datetime | None = None
+    meters: dict[int, str] | None = Field(default=None, description="supply point → the meter that is in there")
     meter: str | None = None
     held: bool | None = None
     windows: list[WindowView]

@@ -121,6 +121,7 @@ def _connection(case: Connection) -> dict[str, Any]:
         "category": case.category,
         "supply_points": case.supply_points,
         "points_on": sorted(case.on),
+        "meters": {point: meter.number for point, meter in sorted(case.meters.items())},
         "admitted_at": outlook.moment_at(case.admitted),
     }
 

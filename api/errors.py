@@ -124,7 +124,9 @@ MEANINGS: Mapping[str, Meaning] = {
     "event-too-large": Meaning(413, "The event would be too large", "事件内容过大"),
     "wrong-role": Meaning(403, "The role may not do this", "该岗位无此权限"),
     "same-person": Meaning(409, "A second person is needed", "须由第二人办理"),
-    # Abnormal use of water.
+    # Meters, and abnormal use of water.
+    "meter-not-in-service": Meaning(409, "The meter is not in service there", "水表不在该用水点"),
+    "unknown-replacement-reason": Meaning(422, "Not a reason to replace a meter", "不是换表原因"),
     "usage-closed": Meaning(409, "The case of abnormal use is over", "该用量异常已办结"),
     "user-not-told": Meaning(409, "The user was not told", "尚未告知用户"),
     "evidence-missing": Meaning(422, "Evidence is missing", "缺少佐证"),

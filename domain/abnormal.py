@@ -429,6 +429,7 @@ def find(
     """
     require_power(told, "usage.find")
     if state is None:
+        # A meter that is out by now was in there when it was read.
         connection, point = (in_service.case_id, in_service.point) if in_service is not None else (None, None)
         found = UsageAnomalyFound(number, meter, read_at, litres, used_litres, signs, connection, point)
         # Judged anew before the case was opened: the case begins at that revision.

@@ -56,6 +56,7 @@ POWERS = frozenset(
         "connection.construct",
         "connection.inspect",
         "connection.install-meter",
+        "connection.replace-meter",
         "connection.turn-water-on",
         "connection.quote",
         "connection.sign-contract",

@@ -125,7 +125,8 @@ class ReadingPolicy:
     ``compared_with``: how many earlier consumptions the median is of; fewer than ``compared_at_least`` say nothing.
     ``dial_over_percent``: a dial is taken to have started anew where it stood within so much of its end and stands
     within so much of its beginning; any other smaller reading is a falling one. ``still_gap_minutes``: readings that
-    lie further apart cannot show that water never stood still in between.
+    lie further apart cannot show that water never stood still in between. ``zero_hours``: no use over a shorter time is
+    nothing odd.
     """
 
     compared_with: int = 6
@@ -135,6 +136,7 @@ class ReadingPolicy:
     dial_over_percent: int = 10
     never_still_hours: int = 24
     still_gap_minutes: int = 60
+    zero_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ depends on the order. Meters are known from the events that put them in; reading
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -35,9 +35,22 @@ log = logging.getLogger(__name__)
 
 READER = "readings"
 METER_READER = "meters"
-METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1")
+REPLACED = "water.connection.MeterReplaced.v1"
+METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1", REPLACED)
 
-Meter = tuple[Dial, History | None]
+
+class _Known(NamedTuple):
+    """What is known of a meter; ``out_at``: since when it measures nothing (None: it is in)."""
+
+    dial: Dial
+    history: History | None
+    out_at: datetime | None
+
+
+class _In(NamedTuple):
+    initial_litres: int
+    dial_max_m3: int
+    at: datetime
 
 
 class _Meter(msgspec.Struct):
@@ -48,6 +61,11 @@ class _Meter(msgspec.Struct):
 
 class _MeterIn(msgspec.Struct):
     meter: _Meter
+
+
+class _MeterOut(msgspec.Struct):
+    old_meter: str
+    final_reading_m3: str
 
 
 class Processor:
@@ -139,8 +157,13 @@ class Processor:
             },
         )
 
-    def _make_months(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:
-        """The table's part of each month, before the transaction that needs it: making one locks the whole table."""
+    def _make_months(
+        self, connection: psycopg.Connection[Any], times: Iterable[datetime], *, remember: bool = True
+    ) -> None:
+        """The table's part of each month, before the transaction that needs it: making one locks the whole table.
+
+        Not to be remembered within a transaction that may yet roll back.
+        """
         for year, month in sorted({(at.year, at.month) for at in times} - self._months):
             first, end = (
                 datetime(year, month, 1, tzinfo=UTC),
@@ -152,34 +175,43 @@ class Processor:
                 connection.execute(
                     SQL(sql("readings_make_month")).format(name=name, first=Literal(first), end=Literal(end))
                 )
-            self._months.add((year, month))
+            if remember:
+                self._months.add((year, month))
 
     # ---- judging
 
-    def take(self, cursor: Cursor[Any], wanted: Sequence[MeterReading]) -> tuple[int, int]:
-        """Store and judge readings in the cursor's transaction. Returns how many were new, and how many set aside."""
+    def take(self, cursor: Cursor[Any], wanted: Sequence[MeterReading], anew: Collection[str] = ()) -> tuple[int, int]:
+        """Store and judge readings in the cursor's transaction. Returns how many were new, and how many set aside.
+
+        ``anew``: meters among them all of whose readings are to be judged again.
+        """
         unique = {(reading.meter, reading.read_at, reading.litres): reading for reading in wanted}
         meters = _known(cursor, {reading.meter for reading in unique.values()})
         strangers = [reading for reading in unique.values() if reading.meter not in meters]
         known = [reading for reading in unique.values() if reading.meter in meters]
-        fresh, contradicting = _insert(cursor, known)
+        gone = [reading for reading in known if _is_after_the_end(meters[reading.meter], reading)]
+        fresh, contradicting = _insert(cursor, [reading for reading in known if reading not in gone] if gone else known)
         _set_aside(cursor, strangers, "unknown-meter")
+        _set_aside(cursor, gone, "meter-out")
         _set_aside(cursor, contradicting, "contradicts")
-        self._judge(cursor, meters, fresh)
-        return len(fresh), len(strangers) + len(contradicting)
+        self._judge(cursor, meters, fresh, anew)
+        return len(fresh), len(strangers) + len(gone) + len(contradicting)
 
-    def _judge(self, cursor: Cursor[Any], meters: Mapping[str, Meter], fresh: Sequence[MeterReading]) -> None:
+    def _judge(
+        self, cursor: Cursor[Any], meters: Mapping[str, _Known], fresh: Sequence[MeterReading], anew: Collection[str]
+    ) -> None:
         now = self._clock.now()
         policy = self._rules().in_force(now).readings
         of_meter: dict[str, list[Reading]] = {}
         for reading in fresh:
             of_meter.setdefault(reading.meter, []).append(Reading(reading.read_at, reading.litres))
-        late = [meter for meter, new in of_meter.items() if _is_late(meters[meter][1], new)]
+        late = [m for m, new in of_meter.items() if _is_late(meters[m].history, new)]
+        late += [meter for meter in anew if meter in meters and meter not in late]
         whole = _all_of(cursor, late)
         histories: dict[str, History] = {}
         anomalies: list[tuple[str, Reading, Judged]] = []
-        for meter, new in of_meter.items():
-            dial, history = meters[meter]
+        for meter in dict.fromkeys((*of_meter, *late)):
+            new, (dial, history, _) = of_meter.get(meter, []), meters[meter]
             found, ended = (
                 judge_all(whole[meter], dial, policy) if meter in whole else _onward(history, new, dial, policy)
             )
@@ -192,29 +224,55 @@ class Processor:
     # ---- meters
 
     def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> None:
-        """Take note of the meters that were put in, and take up the readings that waited for them."""
-        found: dict[str, tuple[int, int]] = {}
+        """Take note of the meters that were put in and taken out, and take up the readings that waited for them."""
+        found: dict[str, _In] = {}
+        ends: list[MeterReading] = []
         letters: list[DeadLetter] = []
         for event in events:
             if event.type in METER_EVENTS:
                 try:
                     meter = msgspec.convert(event.data, _MeterIn).meter
-                    found.setdefault(meter.number, (_litres(meter.initial_reading_m3), meter.dial_max_m3))
+                    into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, event.happened_at)
+                    last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
                     letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
+                else:
+                    # Put in again further on in the batch: what it was first put in with is what its use counts from.
+                    first = found.get(meter.number, into)
+                    found[meter.number] = first._replace(at=max(first.at, into.at))
+                    ends += [last] if last is not None else []
         save_dead_letters(cursor, METER_READER, letters)
         if found:
             self._introduce(cursor, found)
+        if ends:
+            self._end(cursor, ends)
 
-    def _introduce(self, cursor: Cursor[Any], found: Mapping[str, tuple[int, int]]) -> None:
+    def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
         cursor.execute(sql("readings_lock"))
-        initial, dials = zip(*found.values(), strict=True)
-        values = {"meters": list(found), "initial": list(initial), "dials": list(dials)}
+        initial, dials, times = zip(*found.values(), strict=True)
+        values = {"meters": list(found), "initial": list(initial), "dials": list(dials), "times": list(times)}
         cursor.execute(sql("readings_meet_meters"), values)
         met = [row[0] for row in cursor.fetchall()]
         cursor.execute(sql("readings_take_up"), {"meters": met})
         self.take(cursor, [MeterReading(meter, at, litres) for meter, at, litres in cursor.fetchall()])
+
+    def _end(self, cursor: Cursor[Any], ends: Sequence[MeterReading]) -> None:
+        """Each of these is a meter's last reading: what was stored of later is set aside, and the rest judged anew."""
+        self._make_months(cursor.connection, [reading.read_at for reading in ends], remember=False)
+        meters = [reading.meter for reading in ends]
+        cursor.execute(sql("readings_take_out"), {"meters": meters, "times": [reading.read_at for reading in ends]})
+        cursor.execute(sql("readings_after_the_end"), {"meters": meters})
+        self.take(cursor, ends, anew=set(meters))
+
+
+def _is_after_the_end(meter: _Known, reading: MeterReading) -> bool:
+    return meter.out_at is not None and reading.read_at > meter.out_at
+
+
+def _last_of(event: Event) -> MeterReading:
+    out = msgspec.convert(event.data, _MeterOut)
+    return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
 
 
 def _start(partition: Partition, place: int, log_: Log) -> int:
@@ -262,12 +320,12 @@ def _onward(
 # ---- rows
 
 
-def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, Meter]:
+def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, _Known]:
     cursor.execute(sql("readings_known"), {"meters": list(meters)})
-    found: dict[str, Meter] = {}
-    for meter, initial, dial_max, read_at, litres, recent, flowing in cursor.fetchall():
+    found: dict[str, _Known] = {}
+    for meter, initial, dial_max, read_at, litres, recent, flowing, out_at in cursor.fetchall():
         history = None if read_at is None else History(Reading(read_at, litres), tuple(recent), flowing)
-        found[meter] = (Dial(initial, dial_max), history)
+        found[meter] = _Known(Dial(initial, dial_max), history, out_at)
     return found
 
 

@@ -86,7 +86,7 @@ export const FACTS = {
   WindowOpened: ["时限开始", "limit opened"], WindowMoved: ["时限变更", "limit moved"], WindowMet: ["承诺兑现", "promise met"],
   WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
   WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
-  MeterPutIntoService: ["水表启用", "meter in service"],
+  MeterPutIntoService: ["水表启用", "meter in service"], MeterTakenOut: ["水表拆除", "meter taken out"], MeterReplaced: ["换表", "meter replaced"],
   UsageAnomalyFound: ["用量异常", "abnormal use found"], AnomalyRevised: ["异常更新", "judged anew"],
   AnomalyWithdrawn: ["异常消除", "no longer abnormal"], AnomalyConfirmed: ["异常核实", "confirmed"],
   AnomalyDismissed: ["异常排除", "dismissed"], UserNotified: ["告知用户", "user told"],

@@ -367,6 +367,7 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
     yield "readings: dial_over_percent", policy.dial_over_percent, 0, 50
     yield "readings: never_still_hours", policy.never_still_hours, 1, 24 * 31
     yield "readings: still_gap_minutes", policy.still_gap_minutes, 1, MOST_MINUTES
+    yield "readings: zero_hours", policy.zero_hours, 0, 24 * MOST_DAYS
 
 
 # ---- ladders, powers, the calendar

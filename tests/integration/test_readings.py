@@ -32,9 +32,9 @@ from infra.reader import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.commands import Stream
-from projections.readings import Processor
+from projections.readings import Processor, _In
 from projections.readings_source import Readings
-from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, turned_on
+from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 METERS = [f"JS-{number:04d}" for number in range(20)]
@@ -200,7 +200,7 @@ def test_readings_of_an_unknown_meter_wait_until_it_is_known(
     assert take(processor, connection, waiting) == (0, 5)
     assert table(connection, "SELECT DISTINCT reason FROM readings.set_aside") == [("unknown-meter",)]
     with connection.transaction(), connection.cursor() as cursor:
-        processor._introduce(cursor, {"JS-1": (0, 99_999)})
+        processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN)})
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
     assert table(connection, "SELECT flags FROM readings.anomalies WHERE standing") == [(["high"],)]
 
@@ -213,20 +213,55 @@ def test_a_meter_is_known_from_the_event_that_puts_it_in(
     case_id = ready_for_water(client)
     meter = METER | {"number": "JS-9", "initial_reading_m3": "1.250"}
     assert turned_on(client, case_id, meter=meter).status_code == 200
-    _, events = store.load(Stream(kinds.CONNECTION, UUID(case_id)))
-    parsed = [
-        parse(Record("c", 0, 0, case_id.encode(), msgspec.json.encode(event), {"previousposition": b"0"}))
-        for event in events
-    ]
-    found = [event for event in parsed if isinstance(event, Event)]
-    assert len(found) == len(events)
+    found = told_of(store, case_id)
     take(processor, connection, [MeterReading("JS-9", BEGIN, 1_250)])
     for _ in range(2):
         with connection.transaction(), connection.cursor() as cursor:
             processor.meet(cursor, found)
-    assert table(connection, "SELECT * FROM readings.meters") == [("JS-9", 1_250, 99_999)]
+    assert table(connection, "SELECT meter, initial_litres, dial_max_m3 FROM readings.meters") == [
+        ("JS-9", 1_250, 99_999)
+    ]
     assert table(connection, "SELECT used_litres, flags FROM readings.anomalies") == [(0, ["zero"])]
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
+
+
+def told_of(store: FakeService, case_id: str) -> list[Event]:
+    """A case's events as the reader has them."""
+    _, stored = store.load(Stream(kinds.CONNECTION, UUID(case_id)))
+    parsed = [
+        parse(Record("c", 0, 0, case_id.encode(), msgspec.json.encode(event), {"previousposition": b"0"}))
+        for event in stored
+    ]
+    found = [event for event in parsed if isinstance(event, Event)]
+    assert len(found) == len(stored)
+    return found
+
+
+def test_a_meter_that_is_out_measures_no_more_and_the_one_in_its_place_does(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    store = FakeService()
+    client = Client(app_over(store))
+    case_id = ready_for_water(client)
+    assert turned_on(client, case_id, meter=METER | {"number": "JS-8"}).status_code == 200
+    store.clock.move(timedelta(days=30))
+    swapped_at = store.clock.now()
+    later = MeterReading("JS-8", swapped_at + timedelta(hours=1), 12_000)
+    with connection.transaction(), connection.cursor() as cursor:
+        processor.meet(cursor, told_of(store, case_id))
+    take(processor, connection, [MeterReading("JS-8", swapped_at - timedelta(days=9), 9_000), later])
+    body = {"final_reading_m3": "11.500", "reason": "expired", "meter": METER | {"number": "JS-9"}}
+    assert step(client, case_id, "supply-points/1/meter-replacement", body, "crew").status_code == 200
+    for _ in range(2):
+        with connection.transaction(), connection.cursor() as cursor:
+            processor.meet(cursor, told_of(store, case_id))
+    rows = table(connection, "SELECT litres, read_at FROM readings.readings WHERE meter = 'JS-8' ORDER BY read_at DESC")
+    assert [litres for litres, _ in rows] == [11_500, 9_000]
+    assert rows[0][1] == swapped_at
+    assert table(connection, "SELECT read_at, litres FROM readings.histories") == [(swapped_at, 11_500)]
+    assert table(connection, "SELECT litres, reason FROM readings.set_aside") == [(12_000, "meter-out")]
+    evenings = [MeterReading(meter, swapped_at + timedelta(days=1), 800) for meter in ("JS-8", "JS-9")]
+    assert take(processor, connection, evenings) == (1, 1)
 
 
 def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
