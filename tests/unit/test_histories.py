@@ -75,6 +75,10 @@ ENDS = {
         "connection.papers": ("2026-10-11T09:30:00+00:00", "2026-10-10T10:20:00+00:00", False, 0, 1),
         "connection.trips": (None, None, False, 0, 0),
     },
+    "connection-meter-replaced": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
+    },
     "connection-suspended-and-repaired": {
         "connection.water_on": ("2026-10-14T09:30:00+00:00", None, True, 0, 0),
         "connection.papers": ("2026-10-06T09:30:00+00:00", None, True, 1, 1),
