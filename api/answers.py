@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection", "usage"]
+Family = Literal["repair", "connection", "usage", "book"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
@@ -108,6 +108,8 @@ class CaseView(BaseModel):
     meters: dict[int, str] | None = Field(default=None, description="supply point → the meter that is in there")
     meter: str | None = None
     held: bool | None = None
+    book: str | None = None
+    unread: int | None = None
     windows: list[WindowView]
     timeline: list[TimelineEntry]
 

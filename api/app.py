@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api import (
     ahead,
     board,
+    books,
     breaches,
     cases,
     connections,
@@ -37,7 +38,7 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings, usage)
+COMMANDS = (mass, outages, repairs, crews, connections, ahead, squads, works, publication, readings, usage, books)
 QUERIES = (linking, cases, board, breaches, figures, disclosure, desk, reference, health, pages)
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a

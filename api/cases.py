@@ -24,6 +24,7 @@ from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
 from domain.abnormal import Usage
+from domain.books import Book
 from domain.connection import outlook
 from domain.connection.case import Connection
 from domain.kinds import Kind, State
@@ -150,10 +151,28 @@ def usage_stage(case: Usage) -> str:
     return next((stage for reached, stage in steps if reached), "found")
 
 
+def _book(book: Book) -> dict[str, Any]:
+    return {
+        "stage": book_stage(book),
+        "open": bool(book.unread),
+        "opened_at": book.opened.at,
+        "book": book.book,
+        "unread": len(book.unread),
+    }
+
+
+def book_stage(book: Book) -> str:
+    """How far the round has come."""
+    if not book.unread:
+        return "read"
+    return "partly_read" if book.settled else "round_opened"
+
+
 SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "repair": _repair,
     "connection": _connection,
     "usage": _usage,
+    "book": _book,
 }
 """What a case of each kind shows beside its windows and its timeline."""
 

@@ -127,6 +127,13 @@ MEANINGS: Mapping[str, Meaning] = {
     # Meters, and abnormal use of water.
     "meter-not-in-service": Meaning(409, "The meter is not in service there", "水表不在该用水点"),
     "unknown-replacement-reason": Meaning(422, "Not a reason to replace a meter", "不是换表原因"),
+    "meter-not-in-book": Meaning(409, "The meter is not in the book", "水表不在该表册"),
+    "no-such-reading": Meaning(404, "No such reading", "没有该读数"),
+    "anomaly-pending": Meaning(
+        409, "The case of abnormal use is being opened", "用量异常正在建立", retry_after_seconds=2
+    ),
+    "bad-month": Meaning(422, "Not a month", "月份格式不正确"),
+    "unknown-reading-exception": Meaning(422, "Not a reason for an exception", "不是抄表例外原因"),
     "usage-closed": Meaning(409, "The case of abnormal use is over", "该用量异常已办结"),
     "user-not-told": Meaning(409, "The user was not told", "尚未告知用户"),
     "evidence-missing": Meaning(422, "Evidence is missing", "缺少佐证"),

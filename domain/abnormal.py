@@ -387,13 +387,14 @@ def _obligation(commitment: str, standard: Standard, terms: tuple[Term, ...], me
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,
-        rungs=_rungs(standard, commitment, terms[-1]),
+        rungs=rungs_of(standard, commitment, terms[-1]),
         notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
         cause="judged-anew",
     )
 
 
-def _rungs(standard: Standard, commitment: str, term: Term) -> tuple[RungAt, ...]:
+def rungs_of(standard: Standard, commitment: str, term: Term) -> tuple[RungAt, ...]:
+    """The rungs of the standard's ladder before the end of that term."""
     if term.due_at is None:
         return ()
     span = term.due_at - term.since

@@ -10,6 +10,7 @@ from typing import Any
 from domain import (
     abnormal,
     applicants,
+    books,
     calendar,
     consultations,
     crews,
@@ -68,6 +69,14 @@ USAGE = Kind(
     abnormal.consequences,
     opened_by=(abnormal.UsageAnomalyFound,),
 )
+BOOK = Kind(
+    "book",
+    "usage",
+    books.evolve,
+    books.obligations,
+    books.consequences,
+    opened_by=(books.ReadingRoundOpened,),
+)
 STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
 FEES = Kind("fees", "public", publishing.evolve_catalogues)
@@ -85,7 +94,7 @@ REGISTRY = registry(
     (
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS)),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
-        ("usage", (*usage.FACTS, *abnormal.FACTS)),
+        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS)),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
@@ -93,7 +102,7 @@ REGISTRY = registry(
 )
 
 
-PROMISING = (REPAIR, CONNECTION, USAGE)
+PROMISING = (REPAIR, CONNECTION, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}

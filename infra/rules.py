@@ -53,6 +53,11 @@ def usage_stream(meter: str, read_at: datetime) -> Stream:
     return Stream(kinds.USAGE, uuid5(NAMESPACE, f"usage:{meter}:{read_at.astimezone(UTC).isoformat()}"))
 
 
+def book_stream(book: str, month: str) -> Stream:
+    """The round of a reading book in a month: there is one."""
+    return Stream(kinds.BOOK, uuid5(NAMESPACE, f"book:{book}:{month}"))
+
+
 def squad_stream(squad: str) -> Stream:
     """The stream of a squad's roster, by its code in the standard."""
     return Stream(kinds.SQUAD, uuid5(NAMESPACE, f"squad:{squad}"))

@@ -65,7 +65,8 @@ CONNECTION_STAGES = (
     "water_on",
 )
 USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, *USAGE_STAGES)
+BOOK_STAGES = ("round_opened", "partly_read", "read")
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, *USAGE_STAGES, *BOOK_STAGES)
 STOPS = ("suspended", "ended", "withdrawn", "refused", "dismissed")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
@@ -181,6 +182,9 @@ STEPS: dict[str, Step] = {
     "LeakHelpStarted": _step("help_started"),
     "LeakHelpFinished": _step("help_finished"),
     "UsageOutcomeRecorded": _step("settled"),
+    "ReadingAudited": _step("partly_read"),
+    "ReadingExcepted": _step("partly_read"),
+    "ReadingRoundCompleted": lambda row, data: replace(_forward(row, "read"), open=False),
     # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
     "ReadingReleased": _released,
     "ReadingHeld": lambda row, data: replace(row, stage=row.reached, open=True),
@@ -191,6 +195,7 @@ OPENED = {
     "FaultReported": ("repair", "reported"),
     "ApplicationReceived": ("connection", "received"),
     "UsageAnomalyFound": ("usage", "found"),
+    "ReadingRoundOpened": ("book", "round_opened"),
 }
 """What opens a case: its kind, and its first stage."""
 

@@ -35,6 +35,9 @@ STAGES = {
     "help_finished": "查漏完成",
     "settled": "已办结",
     "dismissed": "已排除",
+    "round_opened": "待抄表",
+    "partly_read": "抄表中",
+    "read": "已抄齐",
 }
 COMMITMENTS = {
     "repair.arrival": "到场",
@@ -47,6 +50,7 @@ COMMITMENTS = {
     "connection.trips": "跑腿次数",
     "usage.audit": "异常核实",
     "usage.notice": "上门告知",
+    "book.read": "按时抄表",
 }
 WINDOW_STATES = {"running": "运行中", "met": "已兑现", "lapsed": "超时", "cancelled": "已取消"}
 CHANNELS = {

@@ -11,6 +11,7 @@ export const COMMITMENTS = {
   "connection.trips": ["跑腿次数", "trips"],
   "usage.audit": ["异常核实", "look at abnormal use"],
   "usage.notice": ["上门告知", "user told of abnormal use"],
+  "book.read": ["按时抄表", "book read"],
   "connection.silence": ["逾期视为受理", "silence admits"],
 };
 export const SEVERITIES = {
@@ -87,6 +88,8 @@ export const FACTS = {
   WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
   WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
   MeterPutIntoService: ["水表启用", "meter in service"], MeterTakenOut: ["水表拆除", "meter taken out"], MeterReplaced: ["换表", "meter replaced"],
+  ReadingRoundOpened: ["抄表任务", "reading round opened"], ReadingAudited: ["读数复核", "reading audited"],
+  ReadingExcepted: ["抄表例外", "reading excepted"], ReadingRoundCompleted: ["抄表完成", "round complete"],
   UsageAnomalyFound: ["用量异常", "abnormal use found"], AnomalyRevised: ["异常更新", "judged anew"],
   AnomalyWithdrawn: ["异常消除", "no longer abnormal"], AnomalyConfirmed: ["异常核实", "confirmed"],
   AnomalyDismissed: ["异常排除", "dismissed"], UserNotified: ["告知用户", "user told"],
@@ -120,6 +123,7 @@ export const STAGES = {
   found: ["已发现", "found"], confirmed: ["已核实", "confirmed"], notified: ["已告知", "user told"],
   help_started: ["查漏中", "leak sought"], help_finished: ["查漏完成", "search over"], settled: ["已办结", "settled"],
   dismissed: ["已排除", "dismissed"],
+  round_opened: ["待抄表", "to be read"], partly_read: ["抄表中", "being read"], read: ["已抄齐", "read"],
 };
 export const BASES = {
   papers: ["材料齐全", "papers complete"], "papers-outstanding": ["容缺受理", "papers outstanding"],

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import get_args
 
-from domain import abnormal, repair
+from domain import abnormal, books, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
@@ -43,6 +43,7 @@ COMMITMENTS = frozenset(
         promises.PAPERS,
         promises.TRIPS,
         *abnormal.COMMITMENTS,
+        *books.COMMITMENTS,
     }
 )
 """What the program can watch. A ladder for anything else would never be climbed."""

@@ -157,3 +157,29 @@ def test_the_watch_knows_the_kind_of_such_a_case(
     case: UUID = usage_stream(*found).id
     assert whole.kinds_of([case]) == {case: kinds.USAGE}
     assert whole.load(Stream(kinds.USAGE, case))[0].ledger
+
+
+def test_an_audit_takes_what_is_stored_and_starts_the_hour_of_what_stands_out(
+    whole: Service, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1", "JS-2")
+    high, plain = months("JS-1", 10, 20, 30, 40, 70), months("JS-2", 7, 19)
+    take(processor, connection, high + plain)
+    client = Client(create_app(whole))
+    round_ = {"book": "zhenxi-07", "month": "2026-09", "due_on": "2026-09-18", "reader": "reader-7"}
+    opened = client.post("/api/v1/reading-books", round_ | {"meters": ["JS-1", "JS-2"]}, headers=staff("manager"))
+    path = f"/api/v1/reading-books/{opened.json()['case_id']}/audit"
+    rows = [{"meter": reading.meter, "read_at": reading.read_at.isoformat()} for reading in (high[-1], plain[-1])]
+    refused = client.post(path, {"rows": rows}, headers=staff("meter-reader"))
+    assert refused.json()["code"] == "anomaly-pending"
+    Teller(whole.settings, whole).turn(connection)
+    assert client.post(path, {"rows": rows}, headers=staff("meter-reader")).status_code == 200
+    state, events = whole.load(Stream(kinds.BOOK, UUID(opened.json()["case_id"])))
+    used = [event["data"]["used_litres"] for event in events if "Audited" in event["type"]]
+    assert sorted(used) == [12_000, 30_000]
+    assert state.completed
+    usage, _ = whole.load(usage_stream("JS-1", high[-1].read_at))
+    assert usage.ledger["usage.notice"].due_at == MORNING + timedelta(hours=1)
+    project(whole, events)
+    (listed,) = client.get("/api/v1/reading-books", headers=staff("manager")).json()["books"]
+    assert (listed["stage"], listed["open"], listed["state"]) == ("read", False, "met")

@@ -38,6 +38,7 @@ KINDS = {
     "applicant": kinds.APPLICANT,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
+    "book": kinds.BOOK,
 }
 
 ENDS = {
@@ -95,6 +96,13 @@ ENDS = {
     "usage-confirmed-after-all": {
         "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
         "usage.notice": ("2026-09-16T02:25:00+00:00", None, False, 1, 1),
+    },
+    "book-lapsed-and-read": {
+        "book.read": ("2026-09-18T09:30:00+00:00", "2026-09-18T09:51:00+00:00", False, 1, 1),
+    },
+    "usage-confirmed-by-audit": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:00:00+00:00", None, False, 0, 0),
     },
     "usage-retracted-and-dismissed": {
         "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
