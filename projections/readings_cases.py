@@ -60,7 +60,7 @@ class Finding:
     read_at: datetime
     litres: int
     used_litres: int | None
-    signs: Sequence[str]
+    signs: tuple[str, ...]
     standing: bool
     revision: int
     told: int
@@ -100,11 +100,14 @@ class Teller:
 
     def turn(self, connection: psycopg.Connection[Any]) -> int:
         """Tell the oldest of what is untold. Returns how many of them the store has taken."""
-        rows = connection.execute(sql("readings_untold"), {"limit": AT_ONCE}).fetchall()
-        findings = [Finding(*row) for row in rows]
+        rows: list[Any] = connection.execute(sql("readings_untold"), {"limit": AT_ONCE}).fetchall()
+        findings = [_finding(*row) for row in rows]
         # All on their way before the first answer is awaited: they go into the store together.
         submitted = [(finding, self._submitted(finding)) for finding in findings]
-        taken = [finding for finding, future in submitted if _taken(future)]
+        failed = {finding: error for finding, future in submitted if (error := _failure(future)) is not None}
+        if failed:
+            log.warning("%d cases of abnormal use are told later: %s", len(failed), next(iter(failed.values())))
+        taken = [finding for finding in findings if finding not in failed]
         if taken:
             columns = {
                 "meters": [finding.meter for finding in taken],
@@ -121,13 +124,26 @@ class Teller:
         return self._writer.submit(command_for(finding, number))
 
 
-def _taken(future: Future[Receipt]) -> bool:
+def _finding(
+    meter: str,
+    read_at: datetime,
+    litres: int,
+    used_litres: int | None,
+    flags: list[str],
+    standing: bool,
+    revision: int,
+    told: int,
+) -> Finding:
+    return Finding(meter, read_at, litres, used_litres, tuple(flags), standing, revision, told)
+
+
+def _failure(future: Future[Receipt]) -> Exception | None:
+    """Why the store has not taken it; None where it has."""
     try:
         future.result()
     except (Refusal, BusyError, StoreUnavailableError, UnreadableStreamError) as error:
-        log.warning("a case of abnormal use is told later: %s", error)
-        return False
-    return True
+        return error
+    return None
 
 
 def command_for(finding: Finding, number: str) -> Command:
@@ -150,7 +166,7 @@ def command_for(finding: Finding, number: str) -> Command:
                 read_at=finding.read_at,
                 litres=finding.litres,
                 used_litres=finding.used_litres,
-                signs=tuple(finding.signs),
+                signs=finding.signs,
                 revision=finding.revision,
             )
         return [(case, Stated(fact, sight.at)) for fact in said]

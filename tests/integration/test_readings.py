@@ -227,12 +227,16 @@ def test_a_meter_is_known_from_the_event_that_puts_it_in(
 
 def told_of(store: FakeService, case_id: str) -> list[Event]:
     """A case's events as the reader has them."""
-    _, stored = store.load(Stream(kinds.CONNECTION, UUID(case_id)))
-    parsed = [
-        parse(Record("c", 0, 0, case_id.encode(), msgspec.json.encode(event), {"previousposition": b"0"}))
+    return parsed(store.load(Stream(kinds.CONNECTION, UUID(case_id)))[1])
+
+
+def parsed(stored: list[dict[str, Any]]) -> list[Event]:
+    """Stored events as a reader has them."""
+    records = [
+        Record("c", 0, 0, event["subject"].encode(), msgspec.json.encode(event), {"previousposition": b"0"})
         for event in stored
     ]
-    found = [event for event in parsed if isinstance(event, Event)]
+    found = [event for record in records if isinstance(event := parse(record), Event)]
     assert len(found) == len(stored)
     return found
 

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from api.app import create_app
+from consumers import billing
 from domain import kinds
 from infra.bus import ensure_readings_topic, ensure_topics
 from infra.clock import ManualClock
@@ -22,9 +23,20 @@ from infra.store.commands import Stream
 from projections.readings import Processor
 from projections.readings_cases import Teller
 from tests.api_read_models import project
-from tests.api_world import DIGEST, MORNING, Client, staff
+from tests.api_world import (
+    DIGEST,
+    METER,
+    MORNING,
+    Client,
+    FakeService,
+    app_over,
+    ready_for_water,
+    staff,
+    step,
+    turned_on,
+)
 from tests.integration.relaying import wait_until
-from tests.integration.test_readings import know, months, pump, take
+from tests.integration.test_readings import know, months, parsed, pump, take
 
 
 @pytest.fixture
@@ -88,6 +100,11 @@ def test_from_a_batch_to_a_released_reading(
         "usage.audit": True,
         "usage.notice": True,
     }
+    for _ in range(2):
+        with connection.transaction(), connection.cursor() as cursor:
+            billing.step(cursor, parsed(events))
+    holds = connection.execute("SELECT hold, meter, litres, held_at, released_at, cause FROM billing.holds").fetchall()
+    assert holds == [(1, "JS-1", 70_000, MORNING, MORNING, "outcome")]
     project(whole, events)
     listed = client.get("/api/v1/usage?open=false", headers=staff("manager")).json()["cases"]
     assert [(row["case_id"], row["used_litres"], row["outcome"], row["held"]) for row in listed] == [
@@ -183,3 +200,20 @@ def test_an_audit_takes_what_is_stored_and_starts_the_hour_of_what_stands_out(
     project(whole, events)
     (listed,) = client.get("/api/v1/reading-books", headers=staff("manager")).json()["books"]
     assert (listed["stage"], listed["open"], listed["state"]) == ("read", False, "met")
+
+
+def test_billing_is_told_of_a_meter_that_was_replaced_once(connection: psycopg.Connection[Any]) -> None:
+    store = FakeService()
+    client = Client(app_over(store))
+    case_id = ready_for_water(client)
+    assert turned_on(client, case_id).status_code == 200
+    body = {"final_reading_m3": "12.500", "reason": "faulty", "meter": METER | {"number": "JS-9"}}
+    assert step(client, case_id, "supply-points/1/meter-replacement", body, "crew").status_code == 200
+    for _ in range(2):
+        with connection.transaction(), connection.cursor() as cursor:
+            billing.step(cursor, parsed(store.load(Stream(kinds.CONNECTION, UUID(case_id)))[1]))
+    rows = connection.execute(
+        "SELECT old_meter, final_reading_m3::text, new_meter FROM billing.meter_changes"
+    ).fetchall()
+    assert rows == [("JS-2026-0001", "12.500", "JS-9")]
+    assert connection.execute("SELECT count(*) FROM billing.accounts").fetchall() == [(1,)]

@@ -110,7 +110,7 @@ def test_an_audited_reading_that_stands_out_starts_the_hour_of_its_case(
 ) -> None:
     audited(client, book, "JS-002", code="anomaly-pending")
     assert facts(service, book)[-1] == "WindowOpened", "nothing was audited"
-    finding = Finding("JS-002", READ_AT, 5_000, 700, ["high"], standing=True, revision=1, told=0)
+    finding = Finding("JS-002", READ_AT, 5_000, 700, ("high",), standing=True, revision=1, told=0)
     service.run(command_for(finding, service.next_number("YC")))
     audited(client, book, "JS-002")
     usage = usage_stream("JS-002", READ_AT).id

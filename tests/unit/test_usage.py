@@ -30,7 +30,7 @@ from projections.readings_cases import Finding, command_for
 from tests.api_world import DIGEST, METER, MORNING, Client, FakeService, app_over, ready_for_water, staff, turned_on
 
 READ_AT = datetime(2026, 9, 16, 0, 30, tzinfo=UTC)
-HIGH = Finding("JS-2026-0001", READ_AT, 130_000, 90_000, ["high"], standing=True, revision=1, told=0)
+HIGH = Finding("JS-2026-0001", READ_AT, 130_000, 90_000, ("high",), standing=True, revision=1, told=0)
 PATH = "/api/v1/usage"
 
 
