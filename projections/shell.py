@@ -264,10 +264,13 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         """
         found, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
+        if found is None or self.should_stop:
+            return
         if not self.flow_active:
+            # Fetched before partitions were taken away: as in the library, it is left out, and read again.
             await self.perform_seek()
             return
-        for tp, records in (found or {}).items():
+        for tp, records in found.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
@@ -411,7 +414,7 @@ async def _mind(app: faust.App, source: Source, beat: Beat | None) -> None:
         log.warning("PostgreSQL or Kafka does not answer: %s", error)
         return
     for partition, offset in again.items():
-        log.error("%s: a record is missing before the next one; reading again from offset %d", partition, offset)
+        log.error("%s stands still: a record is missing; reading again from offset %d", partition, offset)
         if TopicPartition(*partition) in app.consumer.assignment():
             await app.consumer.seek(TopicPartition(*partition), offset)
 
