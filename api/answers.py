@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection", "order", "outage"]
+Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 Change = Literal["nearing", "lapsed", "retracted", "escalated"]
@@ -110,6 +110,11 @@ class CaseView(BaseModel):
     points_on: list[int] | None = None
     admitted_at: datetime | None = None
     affected_users: int | None = None
+    meters: dict[int, str] | None = Field(default=None, description="supply point → the meter that is in there")
+    meter: str | None = None
+    held: bool | None = None
+    book: str | None = None
+    unread: int | None = None
     windows: list[WindowView]
     timeline: list[TimelineEntry]
 
@@ -282,6 +287,12 @@ class Labels(BaseModel):
     defects: dict[str, str]
     deliverables: dict[str, str]
     squads: dict[str, str]
+    usage_ways: dict[str, str]
+    usage_dismissals: dict[str, str]
+    usage_outcomes: dict[str, str]
+    leak_findings: dict[str, str]
+    meter_replacements: dict[str, str]
+    reading_exceptions: dict[str, str]
     fees: dict[str, str]
     districts: dict[str, dict[str, str]]
     channels: list[str]

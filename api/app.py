@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from api import (
     ahead,
     board,
+    books,
     breaches,
     cases,
     connections,
@@ -30,6 +31,7 @@ from api import (
     reference,
     repairs,
     squads,
+    usage,
     works,
 )
 from api.linger import Linger
@@ -39,7 +41,21 @@ from api.pulse import Pulse
 from api.trust import LoopbackOnly
 from infra.service import Service
 
-COMMANDS = (mass, outages, repairs, orders, crews, connections, ahead, squads, works, publication, readings)
+COMMANDS = (
+    mass,
+    outages,
+    repairs,
+    orders,
+    crews,
+    connections,
+    ahead,
+    squads,
+    works,
+    publication,
+    readings,
+    usage,
+    books,
+)
 QUERIES = (
     linking,
     dispatching,

@@ -14,6 +14,7 @@ from api.edge import ServiceDep
 from api.errors import ApiError
 from api.trace import note_correlation
 from domain.roles import ROLES
+from domain.told import Person, Told
 from infra.service import Service
 from infra.store.commands import IdempotencyKey, Stamp
 
@@ -68,6 +69,12 @@ async def the_caller(
 
 
 CallerDep = Annotated[Caller, Depends(the_caller)]
+
+
+def told_now(caller: Caller, service: Service) -> Told:
+    """What a caller asks now, under the rules of now: who may see something is decided by it."""
+    now = service.clock.now()
+    return Told(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
 
 
 def _channels(service: Service) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from api.answers import (
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
+from domain.abnormal import Usage
+from domain.books import Book
 from domain.connection import outlook
 from domain.connection.case import Connection
 from domain.kinds import Kind, State
@@ -124,6 +126,7 @@ def _connection(case: Connection) -> dict[str, Any]:
         "category": case.category,
         "supply_points": case.supply_points,
         "points_on": sorted(case.on),
+        "meters": {point: meter.number for point, meter in sorted(case.meters.items())},
         "admitted_at": outlook.moment_at(case.admitted),
     }
 
@@ -159,11 +162,54 @@ def outage_stage(outage: Outage) -> str:
     return next((stage for reached, stage in steps if reached), "outage_planned")
 
 
+def _usage(case: Usage) -> dict[str, Any]:
+    return {
+        "stage": usage_stage(case),
+        "open": case.over is None,
+        "opened_at": case.found.at,
+        "meter": case.meter,
+        "held": case.held,
+    }
+
+
+def usage_stage(case: Usage) -> str:
+    """How far the case has come, or why it is over without an outcome."""
+    if case.over in ("withdrawn", "dismissed"):
+        return "explained" if case.over == "dismissed" else "withdrawn"
+    steps = (
+        (case.outcome is not None, "settled"),
+        (bool(case.helped), "help_finished"),
+        (bool(case.helping), "help_started"),
+        (bool(case.notified), "notified"),
+        (bool(case.confirmed), "confirmed"),
+    )
+    return next((stage for reached, stage in steps if reached), "found")
+
+
+def _book(book: Book) -> dict[str, Any]:
+    return {
+        "stage": book_stage(book),
+        "open": bool(book.unread),
+        "opened_at": book.opened.at,
+        "book": book.book,
+        "unread": len(book.unread),
+    }
+
+
+def book_stage(book: Book) -> str:
+    """How far the round has come."""
+    if not book.unread:
+        return "read"
+    return "partly_read" if book.settled else "round_opened"
+
+
 SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
     "repair": _repair,
     "connection": _connection,
     "order": _order,
     "outage": _outage,
+    "usage": _usage,
+    "book": _book,
 }
 """What a case of each kind shows beside its windows and its timeline."""
 

@@ -251,6 +251,16 @@ class MeterIn(Body):
     happened_at: HappenedAt = None
 
 
+class MeterReplacement(Body):
+    """Another meter in place of the one that is in; what the old dial showed at the end, and why, by a code of the
+    standard."""
+
+    final_reading_m3: Amount
+    meter: MeterBody
+    reason: Annotated[Code, Field(examples=["expired"])]
+    happened_at: HappenedAt = None
+
+
 class WaterOn(Body):
     """Water on at one supply point; the meter may be left out where it is in."""
 

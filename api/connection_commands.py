@@ -249,6 +249,45 @@ def install_meter(caller: Caller, case_id: UUID, point: int, body: bodies.MeterI
     return Order(case, caller, decide, others=(meter,))
 
 
+def replace_meter(
+    caller: Caller, case_id: UUID, point: int, body: bodies.MeterReplacement, happened_at: datetime
+) -> Callable[[Connection | None], Order]:
+    """One meter out, another in: the case and both meters change together or not at all."""
+    case = Stream(kinds.CONNECTION, case_id)
+    details = meter_details(body.meter)
+    new = meter_stream(details.number)
+
+    def looked(found: Connection | None) -> Order:
+        known = found.meters.get(point) if found is not None else None
+        old = meter_stream(known.number) if known is not None else new
+
+        def decide(sight: Sight) -> Sequence[Said]:
+            told = sight.told(caller.stamp, happened_at)
+            fact = site.replace_meter(
+                sight.of(case),
+                told,
+                point=point,
+                final_reading_m3=body.final_reading_m3,
+                meter=details,
+                reason=body.reason,
+            )
+            if known is None or fact.old_meter != known.number:
+                raise LookAgain
+            out = usage.take_out(
+                sight.of(old),
+                number=fact.old_meter,
+                case_id=case_id,
+                point=point,
+                final_reading_m3=fact.final_reading_m3,
+            )
+            goes_in = _in_service(sight, new, details, case_id, point, told)
+            return [*_all(case, fact, told), (old, Stated(out, told.happened_at)), goes_in]
+
+        return Order(case, caller, decide, others=tuple(dict.fromkeys((old, new))))
+
+    return looked
+
+
 def turn_water_on(caller: Caller, case_id: UUID, point: int, body: bodies.WaterOn, happened_at: datetime) -> Order:
     """Water on at one supply point; a meter that goes in with it changes with the case or not at all."""
     case = Stream(kinds.CONNECTION, case_id)

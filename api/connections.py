@@ -194,6 +194,12 @@ async def install_meter(case_id: CaseId, point: Point, body: bodies.MeterIn, tel
     return await telling.carry_out(commands.install_meter(telling.caller, case_id, point, body, happened_at))
 
 
+@_telling.post("/{case_id}/supply-points/{point}/meter-replacement", summary="Another meter in its place 换表")
+async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplacement, telling: TellingDep) -> Accepted:
+    happened_at = body.happened_at or telling.service.clock.now()
+    return await telling.looking(case_id, commands.replace_meter(telling.caller, case_id, point, body, happened_at))
+
+
 @_telling.post("/{case_id}/supply-points/{point}/water-on", summary="Water on at a supply point 通水")
 async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, telling: TellingDep) -> Accepted:
     happened_at = body.happened_at or telling.service.clock.now()

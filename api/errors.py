@@ -143,6 +143,22 @@ MEANINGS: Mapping[str, Meaning] = {
     "event-too-large": Meaning(413, "The event would be too large", "事件内容过大"),
     "wrong-role": Meaning(403, "The role may not do this", "该岗位无此权限"),
     "same-person": Meaning(409, "A second person is needed", "须由第二人办理"),
+    # Meters, and abnormal use of water.
+    "meter-not-in-service": Meaning(409, "The meter is not in service there", "水表不在该用水点"),
+    "unknown-replacement-reason": Meaning(422, "Not a reason to replace a meter", "不是换表原因"),
+    "meter-not-in-book": Meaning(409, "The meter is not in the book", "水表不在该表册"),
+    "no-such-reading": Meaning(404, "No such reading", "没有该读数"),
+    "anomaly-pending": Meaning(
+        409, "The case of abnormal use is being opened", "用量异常正在建立", retry_after_seconds=2
+    ),
+    "bad-month": Meaning(422, "Not a month", "月份格式不正确"),
+    "unknown-reading-exception": Meaning(422, "Not a reason for an exception", "不是抄表例外原因"),
+    "usage-closed": Meaning(409, "The case of abnormal use is over", "该用量异常已办结"),
+    "user-not-told": Meaning(409, "The user was not told", "尚未告知用户"),
+    "evidence-missing": Meaning(422, "Evidence is missing", "缺少佐证"),
+    "unknown-dismissal": Meaning(422, "Not a reason to dismiss it", "不是可排除的原因"),
+    "unknown-usage-outcome": Meaning(422, "Unknown outcome", "未知的处理结果"),
+    "unknown-leak-finding": Meaning(422, "Unknown finding", "未知的查漏结果"),
     # What is published: standards, calendars, the fee catalogue.
     "no-such-message": Meaning(404, "No such message was given up", "没有该失败消息"),
     "no-such-draft": Meaning(404, "No such draft", "没有该草案"),

@@ -15,13 +15,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.answers import COMMAND_ERRORS, documented
 from api.bodies import Body
-from api.caller import Caller, CallerDep
+from api.caller import Caller, CallerDep, told_now
 from api.edge import Limit, ServiceDep
 from api.errors import ApiError
 from api.strict import StrictRoute
 from domain.readings import FLAGS_ZH, require_looker, require_read, require_sender
 from domain.refusals import Refusal
-from domain.told import Person, Told
 from infra.bus import client_config
 from infra.meter_readings import BadRowError, MeterReading, from_row, to_record
 from infra.service import Service
@@ -159,7 +158,7 @@ def anomalies(
     limit: Limit = 100,
     meter: Annotated[str | None, Query(max_length=32, description="of this meter alone")] = None,
 ) -> list[Anomaly]:
-    require_looker(_told(caller, service))
+    require_looker(told_now(caller, service))
     with service.connection() as connection:
         rows = connection.execute(
             sql("readings_anomalies"), {"meter": meter and meter.strip().upper(), "limit": limit}
@@ -167,13 +166,8 @@ def anomalies(
     return [Anomaly(**row, flags_zh=[FLAGS_ZH[flag] for flag in row["flags"]]) for row in rows]
 
 
-def _told(caller: Caller, service: Service) -> Told:
-    now = service.clock.now()
-    return Told(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
-
-
 def _judged(rows: list[Any], caller: Caller, service: Service) -> tuple[list[MeterReading], list[RowRefused]]:
-    told = _told(caller, service)
+    told = told_now(caller, service)
     require_sender(told)
     found: list[MeterReading] = []
     refused: list[RowRefused] = []

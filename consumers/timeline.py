@@ -16,7 +16,7 @@ from infra.reader import START, Applied, Event, apply
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")
-CASE_FAMILIES = ("repair", "connection")
+CASE_FAMILIES = ("repair", "connection", "usage")
 
 
 @dataclass(eq=False)

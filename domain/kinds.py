@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from domain import (
+    abnormal,
     applicants,
+    books,
     calendar,
     consultations,
     crews,
@@ -62,6 +64,22 @@ CONNECTION = Kind(
 )
 ORDER = Kind("order", "repair", orders.evolve, orders.obligations, opened_by=orders.OPENED_BY)
 METER = Kind("meter", "usage", usage.evolve)
+USAGE = Kind(
+    "usage",
+    "usage",
+    abnormal.evolve,
+    abnormal.obligations,
+    abnormal.consequences,
+    opened_by=(abnormal.UsageAnomalyFound,),
+)
+BOOK = Kind(
+    "book",
+    "usage",
+    books.evolve,
+    books.obligations,
+    books.consequences,
+    opened_by=(books.ReadingRoundOpened,),
+)
 STANDARDS = Kind("standards", "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
 FEES = Kind("fees", "public", publishing.evolve_catalogues)
@@ -91,7 +109,7 @@ REGISTRY = registry(
     (
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS))),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
-        ("usage", usage.FACTS),
+        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS)),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
@@ -99,7 +117,7 @@ REGISTRY = registry(
 )
 
 
-PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE)
+PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}

@@ -89,7 +89,7 @@ def judge_reading(history: History | None, reading: Reading, dial: Dial, policy:
     if used is None:
         return Judged(None, ("falling",))
     flags: list[Flag] = ["dial-over"] if over else []
-    if used == 0:
+    if used == 0 and _is_long(history, reading, policy):
         flags.append("zero")
     if history is not None and _is_high(used, history.recent, policy):
         flags.append("high")
@@ -130,6 +130,11 @@ def _used(before: int, now: int, dial: Dial, policy: ReadingPolicy) -> tuple[int
     return None, False
 
 
+def _is_long(history: History | None, reading: Reading, policy: ReadingPolicy) -> bool:
+    """Whether nobody using water since the reading before is odd: in a night it is not."""
+    return history is None or reading.read_at - history.last.read_at >= timedelta(hours=policy.zero_hours)
+
+
 def _is_high(used: int, recent: tuple[int, ...], policy: ReadingPolicy) -> bool:
     if len(recent) < policy.compared_at_least:
         return False
@@ -157,5 +162,9 @@ def _flowing_since(
 
 
 def _has_never_stood_still(history: History | None, reading: Reading, used: int, policy: ReadingPolicy) -> bool:
+    """Said once of an unbroken stretch, by the reading that completes the hours: it is one anomaly, not one an hour."""
     since = _flowing_since(history, reading, used, policy)
-    return since is not None and reading.read_at - since >= timedelta(hours=policy.never_still_hours)
+    if since is None or history is None:
+        return False
+    hours = timedelta(hours=policy.never_still_hours)
+    return history.last.read_at - since < hours <= reading.read_at - since

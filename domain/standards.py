@@ -139,7 +139,8 @@ class ReadingPolicy:
     ``compared_with``: how many earlier consumptions the median is of; fewer than ``compared_at_least`` say nothing.
     ``dial_over_percent``: a dial is taken to have started anew where it stood within so much of its end and stands
     within so much of its beginning; any other smaller reading is a falling one. ``still_gap_minutes``: readings that
-    lie further apart cannot show that water never stood still in between.
+    lie further apart cannot show that water never stood still in between. ``zero_hours``: no use over a shorter time is
+    nothing odd.
     """
 
     compared_with: int = 6
@@ -149,6 +150,7 @@ class ReadingPolicy:
     dial_over_percent: int = 10
     never_still_hours: int = 24
     still_gap_minutes: int = 60
+    zero_hours: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +238,15 @@ class StandardPublished:
     geofence_metres: int = 200
     late_upload_minutes: int = 10
     readings: ReadingPolicy = ReadingPolicy()
+    # Of abnormal use, of meters and of reading rounds: a number that a standard does not have promises nothing.
+    usage_audit_minutes: int | None = None
+    usage_notice_minutes: int | None = None
+    usage_ways: Mapping[str, str] = field(default_factory=dict)
+    usage_dismissals: Mapping[str, str] = field(default_factory=dict)
+    usage_outcomes: Mapping[str, str] = field(default_factory=dict)
+    leak_findings: Mapping[str, str] = field(default_factory=dict)
+    meter_replacements: Mapping[str, str] = field(default_factory=dict)
+    reading_exceptions: Mapping[str, str] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def allowed_trips(self, channel: str) -> int | None:

@@ -33,22 +33,33 @@ class MeterPutIntoService:
     point: int
 
 
-MeterFact = MeterPutIntoService
-FACTS: tuple[type, ...] = (MeterPutIntoService,)
-
-
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """Where the meter is in service; None before its first use."""
+class MeterTakenOut:
+    """The meter measures that supply point no longer; it may go in elsewhere. ``final_reading_m3``: what it showed."""
 
     number: str
     case_id: UUID
     point: int
+    final_reading_m3: Decimal
+
+
+MeterFact = MeterPutIntoService | MeterTakenOut
+FACTS: tuple[type, ...] = (MeterPutIntoService, MeterTakenOut)
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Where the meter is in service, or was last (``out``); None before its first use."""
+
+    number: str
+    case_id: UUID
+    point: int
+    out: bool = False
 
 
 def put_into_service(meter: Meter | None, *, number: str, case_id: UUID, point: int) -> MeterPutIntoService:
     """Take the meter into service. Refuses ``meter-already-in-service``."""
-    if meter is not None:
+    if meter is not None and not meter.out:
         raise Refusal(
             "meter-already-in-service",
             found=f"meter {number} at supply point {meter.case_id}/{meter.point}",
@@ -59,10 +70,27 @@ def put_into_service(meter: Meter | None, *, number: str, case_id: UUID, point: 
     return MeterPutIntoService(number, case_id, point)
 
 
+def take_out(
+    meter: Meter | None, *, number: str, case_id: UUID, point: int, final_reading_m3: Decimal
+) -> MeterTakenOut:
+    """Take the meter out of service. Refuses ``meter-not-in-service`` where it is not in at that supply point."""
+    if meter is None or meter.out or (meter.case_id, meter.point) != (case_id, point):
+        raise Refusal(
+            "meter-not-in-service",
+            found=f"meter {number}, which is not in at supply point {case_id}/{point}",
+            needed="the meter that is in there",
+            next_step="check the number on the meter's body",
+            next_step_zh="请核对表身编号",
+        )
+    return MeterTakenOut(number, case_id, point, final_reading_m3)
+
+
 def evolve(meter: Meter | None, recorded: Recorded) -> Meter | None:
     """The meter after a fact of its stream."""
     match recorded.fact:
         case MeterPutIntoService(number, case_id, point):
             return Meter(number, case_id, point)
+        case MeterTakenOut(number, case_id, point):
+            return Meter(number, case_id, point, out=True)
         case _:
             return meter

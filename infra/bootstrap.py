@@ -239,11 +239,11 @@ def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
 
 
 def _until_death(run: Callable[[threading.Event], None]) -> None:
-    """A watch whose thread has died would look alive and fire nothing: end the process, the supervisor starts it."""
+    """A process whose thread has died would look alive and do half its work: end it, the supervisor starts it anew."""
     try:
         run(threading.Event())
     except BaseException:
-        log.exception("the watch failed in a way that has no name; the process ends")
+        log.exception("a thread failed in a way that has no name; the process ends")
         logging.shutdown()
         os._exit(70)
 
@@ -283,15 +283,16 @@ def run_sender(settings: Settings) -> None:
 
 
 def run_readings(settings: Settings) -> None:
-    """The processor of meter readings, until told to stop."""
+    """One Faust worker of the meter readings, with what tells the cases in a thread; ends the process when told to."""
     from projections.readings import Processor
+    from projections.readings_cases import Teller
+    from projections.readings_source import Readings
+    from projections.shell import build_app, run_worker
 
     service = open_service(settings)
-    processor = Processor(settings, lambda: service.rules, service.clock)
-    try:
-        with Beats(settings, "readings").beating(
-            lambda: {"stored": processor.stored, "set_aside": processor.set_aside}
-        ):
-            processor.run(stop_on_signals())
-    finally:
-        service.close()
+    teller = Teller(settings, service)
+    readings = Readings(Processor(settings, lambda: service.rules, service.clock), on_stored=teller.wake)
+    beats = Beats(settings, "readings")
+    for name, work in (("meters", readings.meet_meters), ("cases", teller.run)):
+        threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
+    run_worker(build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.told})))

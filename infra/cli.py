@@ -531,7 +531,7 @@ _process("relay", "Publish the store to Kafka. Run two: one is active, the other
 _process("views", "A stream worker of the read models. Run as many as there are partitions.", "run_views")
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
 _process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
-_process("readings", "The processor of meter readings. A second one is a hot standby.", "run_readings")
+_process("readings", "A stream worker of the meter readings. Run as many as there are partitions.", "run_readings")
 _process("sender", "The sender of notices and answers. Run as many as you like.", "run_sender")
 _process("api", "The HTTP API and the page.", "run_api")
 

@@ -48,6 +48,16 @@ def meter_stream(number: str) -> Stream:
     return Stream(kinds.METER, uuid5(NAMESPACE, f"meter:{number}"))
 
 
+def usage_stream(meter: str, read_at: datetime) -> Stream:
+    """The case of abnormal use of one reading: whoever finds it, and however often, it is the same case."""
+    return Stream(kinds.USAGE, uuid5(NAMESPACE, f"usage:{meter}:{read_at.astimezone(UTC).isoformat()}"))
+
+
+def book_stream(book: str, month: str) -> Stream:
+    """The round of a reading book in a month: there is one."""
+    return Stream(kinds.BOOK, uuid5(NAMESPACE, f"book:{book}:{month}"))
+
+
 def squad_stream(squad: str) -> Stream:
     """The stream of a squad's roster, by its code in the standard."""
     return Stream(kinds.SQUAD, uuid5(NAMESPACE, f"squad:{squad}"))

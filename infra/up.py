@@ -90,7 +90,7 @@ def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
     environment = _environment(settings)
     parts = []
     for name in PROCESSES:
-        copies = workers if name in ("views", "watch") else 1
+        copies = workers if name in ("views", "watch", "readings") else 1
         for copy in range(1, copies + 1):
             ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
             title = name if copies == 1 else f"{name}-{copy}"

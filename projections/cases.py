@@ -1,4 +1,4 @@
-"""Read model: one row for each case with promises, as a screen lists them."""
+"""Read model: one row for each case that owes something by a time, as a screen lists them."""
 
 from __future__ import annotations
 
@@ -83,8 +83,10 @@ CONNECTION_STAGES = (
     "water_on",
 )
 OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled")
+USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
+BOOK_STAGES = ("round_opened", "partly_read", "read")
+STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES, *USAGE_STAGES, *BOOK_STAGES)
+STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -164,6 +166,12 @@ def _inspected(row: Case, data: dict[str, Any]) -> Case:
     return _forward(row, "inspected") if data["passed"] else row
 
 
+def _released(row: Case, data: dict[str, Any]) -> Case:
+    """Over: with its outcome, or because it was no anomaly after all."""
+    stops = {"dismissed": "explained", "withdrawn": "withdrawn"}
+    return replace(row, stage=stops.get(data["cause"], row.stage), open=False)
+
+
 def _step(stage: str) -> Step:
     return lambda row, data: _forward(row, stage)
 
@@ -206,6 +214,17 @@ STEPS: dict[str, Step] = {
     "OutageStarted": _step("water_off"),
     "OutageCancelled": _stopped("cancelled"),
     "OutageRestored": lambda row, data: replace(_forward(row, "water_back"), open=False),
+    "AnomalyConfirmed": _step("confirmed"),
+    "UserNotified": _step("notified"),
+    "LeakHelpStarted": _step("help_started"),
+    "LeakHelpFinished": _step("help_finished"),
+    "UsageOutcomeRecorded": _step("settled"),
+    "ReadingAudited": _step("partly_read"),
+    "ReadingExcepted": _step("partly_read"),
+    "ReadingRoundCompleted": lambda row, data: replace(_forward(row, "read"), open=False),
+    # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
+    "ReadingReleased": _released,
+    "ReadingHeld": lambda row, data: replace(row, stage=row.reached, open=True),
 }
 
 
@@ -215,6 +234,8 @@ OPENED = {
     "OrderReceived": ("order", "received"),
     "OutagePlanned": ("outage", "outage_planned"),
     "EmergencyOutageBegan": ("outage", "water_off"),
+    "UsageAnomalyFound": ("usage", "found"),
+    "ReadingRoundOpened": ("book", "round_opened"),
 }
 """What opens a case: its kind, and its first stage."""
 KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}

@@ -35,6 +35,16 @@ STAGES = {
     "ended": "已终止",
     "withdrawn": "已撤回",
     "refused": "不予受理",
+    "found": "已发现",
+    "confirmed": "已核实",
+    "notified": "已告知",
+    "help_started": "查漏中",
+    "help_finished": "查漏完成",
+    "settled": "已办结",
+    "explained": "已排除",
+    "round_opened": "待抄表",
+    "partly_read": "抄表中",
+    "read": "已抄齐",
 }
 COMMITMENTS = {
     "repair.arrival": "到场",
@@ -50,6 +60,9 @@ COMMITMENTS = {
     "connection.notice": "一次性告知",
     "connection.papers": "容缺补件",
     "connection.trips": "跑腿次数",
+    "usage.audit": "异常核实",
+    "usage.notice": "上门告知",
+    "book.read": "按时抄表",
 }
 WINDOW_STATES = {
     "running": "运行中",

@@ -9,30 +9,25 @@ depends on the order. Meters are known from the events that put them in; reading
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 import psycopg
-from kafka.errors import KafkaError
-from kafka.structs import TopicPartition
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
 from domain.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
 from domain.refusals import Refusal
 from domain.standards import ReadingPolicy, Rules, require_not_future
-from infra.bus import Cluster, Partition, Record, consumer, ensure_readings_topic, logs, look_up_cluster, record_of
+from infra.bus import Log, Partition, Record
 from infra.clock import Clock
 from infra.meter_readings import BadRowError, MeterReading, from_json
-from infra.reader import DeadLetter, Event, connect, dead_letter_of, run_reader, save_dead_letters
+from infra.reader import DeadLetter, Event, dead_letter_of, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -40,11 +35,22 @@ log = logging.getLogger(__name__)
 
 READER = "readings"
 METER_READER = "meters"
-METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1")
-LOOK_S = 30.0
-"""How often it is asked whether the topic was made anew."""
+REPLACED = "water.connection.MeterReplaced.v1"
+METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1", REPLACED)
 
-Meter = tuple[Dial, History | None]
+
+class _Known(NamedTuple):
+    """What is known of a meter; ``out_at``: since when it measures nothing (None: it is in)."""
+
+    dial: Dial
+    history: History | None
+    out_at: datetime | None
+
+
+class _In(NamedTuple):
+    initial_litres: int
+    dial_max_m3: int
+    at: datetime
 
 
 class _Meter(msgspec.Struct):
@@ -57,8 +63,16 @@ class _MeterIn(msgspec.Struct):
     meter: _Meter
 
 
+class _MeterOut(msgspec.Struct):
+    old_meter: str
+    final_reading_m3: str
+
+
 class Processor:
-    """One process of it; a second one stands by. ``stored`` and ``set_aside`` count the rows of this process."""
+    """Stores and judges batches of records. Free of Faust and of Kafka: whoever reads the topic hands them in.
+
+    ``stored`` and ``set_aside`` count the rows of this process.
+    """
 
     def __init__(self, settings: Settings, rules: Callable[[], Rules], clock: Clock) -> None:
         self.settings = settings
@@ -66,87 +80,30 @@ class Processor:
         self.set_aside = 0
         self._rules = rules
         self._clock = clock
-        self._connection: psycopg.Connection[Any] | None = None
         self._months: set[tuple[int, int]] = set()
-        self._failure: BaseException | None = None
-
-    def run(self, stop: threading.Event) -> None:
-        """Process until ``stop`` is set. Raises what has no name: a supervisor starts the process again."""
-        meters = threading.Thread(target=self._meet_meters, args=(stop,), name="meters", daemon=True)
-        meters.start()
-        try:
-            while not stop.is_set():
-                try:
-                    self._read(stop)
-                except KafkaError as error:
-                    log.warning("Kafka does not answer (%s); trying again", error)
-                    stop.wait(0.5)
-        finally:
-            stop.set()
-            meters.join(timeout=10)
-            self._disconnect()
-        if self._failure is not None:
-            raise self._failure
 
     # ---- readings
 
-    def _read(self, stop: threading.Event) -> None:
-        cluster = ensure_readings_topic(self.settings)
-        topic_id = cluster.topics[self.settings.readings_topic].id
-        name = f"tongshui-{READER}"
-        with consumer(
-            self.settings, client_id=name, reset="earliest", max_records=self.settings.readings_batch
-        ) as client:
-            client.assign([TopicPartition(*partition) for partition in cluster.partitions])
-            for partition, offset in self._starts(client, cluster, topic_id, stop).items():
-                client.seek(TopicPartition(*partition), offset)
-            looked_at = time.monotonic()
-            while not stop.is_set():
-                polled = client.poll(timeout_ms=self.settings.relay_poll_ms)
-                records = [record_of(message) for messages in polled.values() for message in messages]
-                if records:
-                    self._until_done(partial(self.store, records=records, topic_id=topic_id), stop)
-                if time.monotonic() - looked_at > LOOK_S:
-                    looked_at = time.monotonic()
-                    if look_up_cluster(self.settings, [self.settings.readings_topic]).topics != cluster.topics:
-                        return
+    def begin(
+        self,
+        connection: psycopg.Connection[Any],
+        assigned: Sequence[Partition],
+        topic_id: UUID,
+        look: Callable[[], Mapping[Partition, Log]],
+    ) -> dict[Partition, int]:
+        """Where to read from: behind what is stored, as far as the log still has it. ``look``: the logs as they are.
 
-    def _starts(self, client: Any, cluster: Cluster, topic_id: UUID, stop: threading.Event) -> dict[Partition, int]:
-        """Behind what is stored, as far as the log still has it; a topic made anew is read from its first record."""
-        places: dict[int, int] = {}
-
-        def load(connection: psycopg.Connection[Any]) -> None:
-            with connection.transaction(), connection.cursor() as cursor:
-                places.update(self._lock_places(cursor, [p.partition for p in cluster.partitions], topic_id))
-
-        self._until_done(load, stop)
-        starts = {}
-        for partition, where in logs(client, cluster, cluster.partitions).items():
-            place = places.get(partition.partition, 0)
-            if where.first > place:
-                log.error("%s: %d readings were gone before they were read", partition, where.first - place)
-            # A log that lost its tail is read from its first record: what is stored already is dropped by its key.
-            starts[partition] = max(place, where.first) if place <= where.end else where.first
+        A topic made anew, and a log that lost its tail, are read from their first record: the place is taken back, and
+        what is stored already is dropped by its key.
+        """
+        numbers = sorted(partition.partition for partition in assigned)
+        with connection.transaction(), connection.cursor() as cursor:
+            places = self._lock_places(cursor, numbers, topic_id)
+            # Looked at behind the lock: a place that another process moved on meanwhile is no lost tail.
+            where = look()
+            starts = {p: _start(p, places[p.partition], where[p]) for p in assigned}
+            self._save_places(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
         return starts
-
-    def _until_done(self, work: Callable[[psycopg.Connection[Any]], None], stop: threading.Event) -> None:
-        """Work on PostgreSQL; while it does not answer, the same again. Returns undone only when stopping."""
-        while not stop.is_set():
-            try:
-                if self._connection is None:
-                    self._connection = connect(self.settings)
-                work(self._connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                log.warning("PostgreSQL does not answer, same batch again: %s", error)
-                self._disconnect()
-                stop.wait(0.3)
-            else:
-                return
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
         """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
@@ -160,15 +117,7 @@ class Processor:
             stored, aside = self.take(cursor, fresh)
             save_dead_letters(cursor, READER, letters)
             moved = {partition: max(end, places[partition]) for partition, end in ends.items()}
-            cursor.execute(
-                sql("readings_offsets_save"),
-                {
-                    "topic": self.settings.readings_topic,
-                    "topic_id": topic_id,
-                    "partitions": list(moved),
-                    "next_offsets": list(moved.values()),
-                },
-            )
+            self._save_places(cursor, moved, topic_id)
         self.stored += stored
         self.set_aside += aside
 
@@ -197,8 +146,24 @@ class Processor:
         cursor.execute(sql("readings_offsets_lock"), names)
         return {partition: offset if known == topic_id else 0 for partition, known, offset in cursor.fetchall()}
 
-    def _make_months(self, connection: psycopg.Connection[Any], times: Iterable[datetime]) -> None:
-        """The table's part of each month, before the transaction that needs it: making one locks the whole table."""
+    def _save_places(self, cursor: Cursor[Any], places: Mapping[int, int], topic_id: UUID) -> None:
+        cursor.execute(
+            sql("readings_offsets_save"),
+            {
+                "topic": self.settings.readings_topic,
+                "topic_id": topic_id,
+                "partitions": list(places),
+                "next_offsets": list(places.values()),
+            },
+        )
+
+    def _make_months(
+        self, connection: psycopg.Connection[Any], times: Iterable[datetime], *, remember: bool = True
+    ) -> None:
+        """The table's part of each month, before the transaction that needs it: making one locks the whole table.
+
+        Not to be remembered within a transaction that may yet roll back.
+        """
         for year, month in sorted({(at.year, at.month) for at in times} - self._months):
             first, end = (
                 datetime(year, month, 1, tzinfo=UTC),
@@ -210,34 +175,43 @@ class Processor:
                 connection.execute(
                     SQL(sql("readings_make_month")).format(name=name, first=Literal(first), end=Literal(end))
                 )
-            self._months.add((year, month))
+            if remember:
+                self._months.add((year, month))
 
     # ---- judging
 
-    def take(self, cursor: Cursor[Any], wanted: Sequence[MeterReading]) -> tuple[int, int]:
-        """Store and judge readings in the cursor's transaction. Returns how many were new, and how many set aside."""
+    def take(self, cursor: Cursor[Any], wanted: Sequence[MeterReading], anew: Collection[str] = ()) -> tuple[int, int]:
+        """Store and judge readings in the cursor's transaction. Returns how many were new, and how many set aside.
+
+        ``anew``: meters among them all of whose readings are to be judged again.
+        """
         unique = {(reading.meter, reading.read_at, reading.litres): reading for reading in wanted}
         meters = _known(cursor, {reading.meter for reading in unique.values()})
         strangers = [reading for reading in unique.values() if reading.meter not in meters]
         known = [reading for reading in unique.values() if reading.meter in meters]
-        fresh, contradicting = _insert(cursor, known)
+        gone = [reading for reading in known if _is_after_the_end(meters[reading.meter], reading)]
+        fresh, contradicting = _insert(cursor, [reading for reading in known if reading not in gone] if gone else known)
         _set_aside(cursor, strangers, "unknown-meter")
+        _set_aside(cursor, gone, "meter-out")
         _set_aside(cursor, contradicting, "contradicts")
-        self._judge(cursor, meters, fresh)
-        return len(fresh), len(strangers) + len(contradicting)
+        self._judge(cursor, meters, fresh, anew)
+        return len(fresh), len(strangers) + len(gone) + len(contradicting)
 
-    def _judge(self, cursor: Cursor[Any], meters: Mapping[str, Meter], fresh: Sequence[MeterReading]) -> None:
+    def _judge(
+        self, cursor: Cursor[Any], meters: Mapping[str, _Known], fresh: Sequence[MeterReading], anew: Collection[str]
+    ) -> None:
         now = self._clock.now()
         policy = self._rules().in_force(now).readings
         of_meter: dict[str, list[Reading]] = {}
         for reading in fresh:
             of_meter.setdefault(reading.meter, []).append(Reading(reading.read_at, reading.litres))
-        late = [meter for meter, new in of_meter.items() if _is_late(meters[meter][1], new)]
+        late = [m for m, new in of_meter.items() if _is_late(meters[m].history, new)]
+        late += [meter for meter in anew if meter in meters and meter not in late]
         whole = _all_of(cursor, late)
         histories: dict[str, History] = {}
         anomalies: list[tuple[str, Reading, Judged]] = []
-        for meter, new in of_meter.items():
-            dial, history = meters[meter]
+        for meter in dict.fromkeys((*of_meter, *late)):
+            new, (dial, history, _) = of_meter.get(meter, []), meters[meter]
             found, ended = (
                 judge_all(whole[meter], dial, policy) if meter in whole else _onward(history, new, dial, policy)
             )
@@ -249,46 +223,62 @@ class Processor:
 
     # ---- meters
 
-    def _meet_meters(self, stop: threading.Event) -> None:
-        """Read which meters were put in; a failure without a name ends the process by way of the other thread."""
-        try:
-            run_reader(
-                self.settings,
-                reader_name=METER_READER,
-                schema="readings",
-                topics=[self.settings.home_topic("connection")],
-                step=self.meet,
-                stop=stop,
-            )
-        except BaseException as error:
-            log.exception("reading of meters failed in a way that has no name; the process ends")
-            self._failure = error
-            stop.set()
-
     def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> None:
-        """Take note of the meters that were put in, and take up the readings that waited for them."""
-        found: dict[str, tuple[int, int]] = {}
+        """Take note of the meters that were put in and taken out, and take up the readings that waited for them."""
+        found: dict[str, _In] = {}
+        ends: list[MeterReading] = []
         letters: list[DeadLetter] = []
         for event in events:
             if event.type in METER_EVENTS:
                 try:
                     meter = msgspec.convert(event.data, _MeterIn).meter
-                    found.setdefault(meter.number, (_litres(meter.initial_reading_m3), meter.dial_max_m3))
+                    into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, event.happened_at)
+                    last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
                     letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
+                else:
+                    # Put in again further on in the batch: what it was first put in with is what its use counts from.
+                    first = found.get(meter.number, into)
+                    found[meter.number] = first._replace(at=max(first.at, into.at))
+                    ends += [last] if last is not None else []
         save_dead_letters(cursor, METER_READER, letters)
         if found:
             self._introduce(cursor, found)
+        if ends:
+            self._end(cursor, ends)
 
-    def _introduce(self, cursor: Cursor[Any], found: Mapping[str, tuple[int, int]]) -> None:
+    def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
         cursor.execute(sql("readings_lock"))
-        initial, dials = zip(*found.values(), strict=True)
-        values = {"meters": list(found), "initial": list(initial), "dials": list(dials)}
+        initial, dials, times = zip(*found.values(), strict=True)
+        values = {"meters": list(found), "initial": list(initial), "dials": list(dials), "times": list(times)}
         cursor.execute(sql("readings_meet_meters"), values)
         met = [row[0] for row in cursor.fetchall()]
         cursor.execute(sql("readings_take_up"), {"meters": met})
         self.take(cursor, [MeterReading(meter, at, litres) for meter, at, litres in cursor.fetchall()])
+
+    def _end(self, cursor: Cursor[Any], ends: Sequence[MeterReading]) -> None:
+        """Each of these is a meter's last reading: what was stored of later is set aside, and the rest judged anew."""
+        self._make_months(cursor.connection, [reading.read_at for reading in ends], remember=False)
+        meters = [reading.meter for reading in ends]
+        cursor.execute(sql("readings_take_out"), {"meters": meters, "times": [reading.read_at for reading in ends]})
+        cursor.execute(sql("readings_after_the_end"), {"meters": meters})
+        self.take(cursor, ends, anew=set(meters))
+
+
+def _is_after_the_end(meter: _Known, reading: MeterReading) -> bool:
+    return meter.out_at is not None and reading.read_at > meter.out_at
+
+
+def _last_of(event: Event) -> MeterReading:
+    out = msgspec.convert(event.data, _MeterOut)
+    return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
+
+
+def _start(partition: Partition, place: int, log_: Log) -> int:
+    if log_.first > place:
+        log.error("%s: %d readings were gone before they were read", partition, log_.first - place)
+    return max(place, log_.first) if place <= log_.end else log_.first
 
 
 def _litres(cubic_metres: str) -> int:
@@ -330,12 +320,12 @@ def _onward(
 # ---- rows
 
 
-def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, Meter]:
+def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, _Known]:
     cursor.execute(sql("readings_known"), {"meters": list(meters)})
-    found: dict[str, Meter] = {}
-    for meter, initial, dial_max, read_at, litres, recent, flowing in cursor.fetchall():
+    found: dict[str, _Known] = {}
+    for meter, initial, dial_max, read_at, litres, recent, flowing, out_at in cursor.fetchall():
         history = None if read_at is None else History(Reading(read_at, litres), tuple(recent), flowing)
-        found[meter] = (Dial(initial, dial_max), history)
+        found[meter] = _Known(Dial(initial, dial_max), history, out_at)
     return found
 
 

@@ -1,8 +1,8 @@
 """The Faust shell: Faust owns consumption, assignment and scaling by workers; PostgreSQL owns what was applied.
 
 Where to read from comes from the place rows, not from Kafka's committed offsets. Nothing is decided in an agent: it
-hands records to a queue, and whatever has gathered there is the next batch, applied in one transaction for all models
-of the process. An agent never raises (Faust acknowledges the whole batch of one that does, and never delivers it
+hands records to a queue, in chunks as they were fetched, and whatever has gathered there is the next batch, applied in
+one transaction. An agent never raises (Faust acknowledges the whole batch of one that does, and never delivers it
 again): while PostgreSQL is away the batch is tried in place, and a failure without a name ends the process at once.
 """
 
@@ -13,7 +13,7 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -58,8 +58,13 @@ METADATA_AGE_S = 5.0
 """Who joined the group while a lost cluster's topics were not made anew yet gets none, and sees them only with fresh
 metadata; the client's default is five minutes."""
 UNNAMED_FAILURE = 70
+CHUNK = 200
+"""How many records a Faust message carries at most."""
+RECORDS = "records"
 
 
+Chunk = Sequence[Any]
+"""Records of one partition in their order, as the client fetched them."""
 Beat = Callable[[dict[str, Any]], None]
 """Told, off the loop, what a process has to show for itself."""
 
@@ -74,6 +79,29 @@ class StreamModel(Protocol):
     def families(self) -> tuple[str, ...]: ...
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]: ...
+
+
+class Source(Protocol):
+    """What a Faust app of ours reads, where from, and what becomes of it. Everything but ``topics`` may block."""
+
+    @property
+    def settings(self) -> Settings: ...
+
+    @property
+    def topics(self) -> tuple[str, ...]: ...
+
+    @property
+    def batch(self) -> int:
+        """How many records a transaction has at most."""
+
+    def start_offsets(self, assigned: set[Partition]) -> dict[Partition, int]:
+        """Where to read each partition from. Raises KafkaError and what psycopg raises: it is asked again then."""
+
+    def until_stored(self, records: Sequence[Record], stopping: Callable[[], bool]) -> None:
+        """Store a batch, however long PostgreSQL is away. Returns with nothing stored only when stopping."""
+
+    def minded(self) -> tuple[dict[Partition, int], dict[str, Any]]:
+        """Partitions to read again, each from that offset; and what the process has to show for itself."""
 
 
 class Stream:
@@ -98,6 +126,11 @@ class Stream:
         self._topics = {model.name: {settings.home_topic(name) for name in model.families} for model in models}
         self._topic_ids: Mapping[str, UUID] = {}
         self._connection: psycopg.Connection[Any] | None = None
+
+    @property
+    def batch(self) -> int:
+        """How many records a transaction has at most."""
+        return self.settings.reader_batch
 
     @property
     def topics(self) -> tuple[str, ...]:
@@ -163,6 +196,11 @@ class Stream:
             still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
         return again, still
 
+    def minded(self) -> tuple[dict[Partition, int], dict[str, Any]]:
+        """What stands still is read again from its first record."""
+        again, still = self.standing_still()
+        return dict.fromkeys(again, 0), {"applied_events": self.applied_events, "still_s": still}
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -218,6 +256,44 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._read_offset = _NoMemory()
 
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
+        """What was fetched, in messages that each carry many records of a partition.
+
+        Faust spends some 0.1 ms on every message, mostly on tasks that watch for a rebalance while it is handed on.
+        That is more than it costs to judge and store a reading.
+        """
+        found, active = await self._wait_next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if found is None or self.should_stop:
+            return
+        if not self.flow_active:
+            # Fetched before partitions were taken away: as in the library, it is left out, and read again.
+            await self.perform_seek()
+            return
+        for tp, records in found.items():
+            if active is not None and tp not in active and tp not in self._buffered_partitions:
+                continue
+            self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+            for start in range(0, len(records), CHUNK):
+                if self.should_stop or not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                chunk = records[start : start + CHUNK]
+                message = self._to_message(tp, chunk[-1])
+                message.key = message.value = None
+                message.headers = {RECORDS: chunk}
+                yield tp, message
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """What is committed to Kafka, where it only shows how far the app is: the end of what was handed on. (As the
+        library has it, offsets between those of two messages are awaited for ever.)"""
+        acked = self._acked[tp]
+        if not acked:
+            return None
+        last: int = max(acked)
+        acked.clear()
+        self._acked_index[tp].clear()
+        return last + 1
+
     async def seek_to_committed(self) -> Mapping[TP, int]:
         return await self._thread.call_thread(self._seek_to_places)  # type: ignore[no-any-return]
 
@@ -233,11 +309,11 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _starts(self) -> Mapping[Partition, int]:
         app, loop = self.transport.app, asyncio.get_running_loop()
-        stream: Stream = app.stream_of_models
+        source: Source = app.source
         while not app.should_stop:
             assigned = {Partition(tp.topic, tp.partition) for tp in self._thread.assignment()}
             try:
-                return await loop.run_in_executor(None, stream.start_offsets, assigned) if assigned else {}
+                return await loop.run_in_executor(None, source.start_offsets, assigned) if assigned else {}
             except (KafkaError, psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("where to read from cannot be told yet, asking again: %s", error)
                 await asyncio.sleep(ASK_AGAIN_S)
@@ -249,15 +325,16 @@ class PlacedTransport(driver.Transport):  # type: ignore[misc]
 
 
 class _App(faust.App):  # type: ignore[misc]
-    stream_of_models: Stream
+    source: Source
 
     def _new_transport(self) -> Any:
         return PlacedTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
-def build_app(stream: Stream, name: str, beat: Beat | None = None) -> faust.App:
+def build_app(source: Source, name: str, beat: Beat | None = None) -> faust.App:
     """The Faust app of one kind of process; all its workers run the same agent over the same topics."""
-    settings = stream.settings
+    settings = source.settings
+    chunks = 2 * source.batch // CHUNK + 2
     app = _App(
         f"{settings.topic_prefix}{name}",
         broker=[f"kafka://{server}" for server in settings.kafka_bootstrap.split(",")],
@@ -272,26 +349,26 @@ def build_app(stream: Stream, name: str, beat: Beat | None = None) -> faust.App:
         consumer_metadata_max_age_ms=int(METADATA_AGE_S * 1000),
         datadir=str(_folder(settings)),
         stream_wait_empty=False,
-        stream_buffer_maxsize=settings.reader_batch * 4,
+        stream_buffer_maxsize=chunks,
     )
-    app.stream_of_models = stream
+    app.source = source
     topic = app.topic(
-        *stream.topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
+        *source.topics, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw", allow_empty=True
     )
-    queue: asyncio.Queue[Record] = asyncio.Queue(maxsize=settings.reader_batch * 4)
+    queue: asyncio.Queue[Chunk] = asyncio.Queue(maxsize=chunks)
 
     @app.agent(topic, name=f"{name}.take")  # type: ignore[untyped-decorator]
     async def take(records: Any) -> None:
         async for event in records.events():
-            await queue.put(record_of(event.message))
+            await queue.put(event.message.headers[RECORDS])
 
     @app.task  # type: ignore[untyped-decorator]
     async def drain() -> None:
-        await _drain(app, stream, queue)
+        await _drain(app, source, queue)
 
     @app.timer(MIND_EVERY_S)  # type: ignore[untyped-decorator]
     async def mind() -> None:
-        await _mind(app, stream, beat)
+        await _mind(app, source, beat)
 
     return app
 
@@ -303,39 +380,43 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-async def _drain(app: faust.App, stream: Stream, queue: asyncio.Queue[Record]) -> None:
+async def _drain(app: faust.App, source: Source, queue: asyncio.Queue[Chunk]) -> None:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, thread_name_prefix="apply") as one:
         while not app.should_stop:
             batch = [await queue.get()]
-            while len(batch) < stream.settings.reader_batch and not queue.empty():
+            while sum(map(len, batch)) < source.batch and not queue.empty():
                 batch.append(queue.get_nowait())
             try:
-                await loop.run_in_executor(one, stream.until_stored, batch, lambda: bool(app.should_stop))
+                await loop.run_in_executor(one, _store, app, source, batch)
             except asyncio.CancelledError:
                 raise
             except BaseException:
-                log.exception("a batch of %d records failed in a way that has no name; the process ends", len(batch))
+                log.exception("a batch failed in a way that has no name; the process ends")
                 logging.shutdown()
                 os._exit(UNNAMED_FAILURE)
 
 
-async def _mind(app: faust.App, stream: Stream, beat: Beat | None) -> None:
+def _store(app: faust.App, source: Source, batch: Sequence[Chunk]) -> None:
+    records = [record_of(message) for chunk in batch for message in chunk]
+    for start in range(0, len(records), source.batch):
+        source.until_stored(records[start : start + source.batch], lambda: bool(app.should_stop))
+
+
+async def _mind(app: faust.App, source: Source, beat: Beat | None) -> None:
     """Every few seconds: look for partitions that stand still, and tell that the process lives."""
     loop = asyncio.get_running_loop()
     try:
-        again, still = await loop.run_in_executor(None, stream.standing_still)
+        again, shown = await loop.run_in_executor(None, source.minded)
         if beat is not None:
-            await loop.run_in_executor(None, beat, {"applied_events": stream.applied_events, "still_s": still})
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        log.warning("PostgreSQL does not answer: %s", error)
+            await loop.run_in_executor(None, beat, shown)
+    except (psycopg.OperationalError, psycopg.InterfaceError, KafkaError) as error:
+        log.warning("PostgreSQL or Kafka does not answer: %s", error)
         return
-    for partition in again:
-        log.error(
-            "%s stands still: a record is missing before the next one; reading it again from its first", partition
-        )
+    for partition, offset in again.items():
+        log.error("%s stands still: a record is missing; reading again from offset %d", partition, offset)
         if TopicPartition(*partition) in app.consumer.assignment():
-            await app.consumer.seek(TopicPartition(*partition), 0)
+            await app.consumer.seek(TopicPartition(*partition), offset)
 
 
 def _credentials(settings: Settings) -> Any:

@@ -12,6 +12,7 @@ from projections.connections import CONNECTIONS
 from projections.crews import CREWS
 from projections.model import Journal, Model
 from projections.outages import OUTAGES
+from projections.usage import USAGE
 from projections.visits import VISITS
 from projections.windows import WINDOWS
 from projections.works import WORKS
@@ -27,4 +28,5 @@ VIEWS: tuple[Model[Any] | Journal[Any], ...] = (
     WORKS,
     CREWS,
     OUTAGES,
+    USAGE,
 )

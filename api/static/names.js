@@ -14,6 +14,9 @@ export const COMMITMENTS = {
   "connection.notice": ["一次性告知", "one-time notice"],
   "connection.papers": ["容缺补件", "papers outstanding"],
   "connection.trips": ["跑腿次数", "trips"],
+  "usage.audit": ["异常核实", "look at abnormal use"],
+  "usage.notice": ["上门告知", "user told of abnormal use"],
+  "book.read": ["按时抄表", "book read"],
   "connection.silence": ["逾期视为受理", "silence admits"],
 };
 export const SEVERITIES = {
@@ -94,6 +97,15 @@ export const FACTS = {
   WindowOpened: ["时限开始", "limit opened"], WindowMoved: ["时限变更", "limit moved"], WindowMet: ["承诺兑现", "promise met"],
   WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
   WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
+  MeterPutIntoService: ["水表启用", "meter in service"], MeterTakenOut: ["水表拆除", "meter taken out"], MeterReplaced: ["换表", "meter replaced"],
+  ReadingRoundOpened: ["抄表任务", "reading round opened"], ReadingAudited: ["读数复核", "reading audited"],
+  ReadingExcepted: ["抄表例外", "reading excepted"], ReadingRoundCompleted: ["抄表完成", "round complete"],
+  UsageAnomalyFound: ["用量异常", "abnormal use found"], AnomalyRevised: ["异常更新", "judged anew"],
+  AnomalyWithdrawn: ["异常消除", "no longer abnormal"], AnomalyConfirmed: ["异常核实", "confirmed"],
+  AnomalyDismissed: ["异常排除", "dismissed"], UserNotified: ["告知用户", "user told"],
+  LeakHelpOffered: ["提供查漏", "leak help offered"], LeakHelpStarted: ["开始查漏", "leak sought"],
+  LeakHelpFinished: ["查漏完成", "search over"], UsageOutcomeRecorded: ["处理结果", "outcome"],
+  ReadingHeld: ["暂缓计费", "reading held"], ReadingReleased: ["恢复计费", "reading released"],
 };
 export const OUTAGE_KINDS = { planned: ["计划停水", "planned outage"], emergency: ["突发停水", "emergency outage"] };
 export const TONES = {
@@ -125,6 +137,10 @@ export const STAGES = {
   partly_on: ["部分通水", "partly on"], water_on: ["已通水", "water on"],
   outage_planned: ["计划停水", "outage planned"], outage_noticed: ["已通知停水", "users told"], water_off: ["停水中", "water off"], water_back: ["已恢复供水", "water back"], cancelled: ["已取消", "cancelled"],
   suspended: ["已中止", "suspended"], ended: ["已终止", "ended"], withdrawn: ["已撤回", "withdrawn"], refused: ["不予受理", "refused"],
+  found: ["已发现", "found"], confirmed: ["已核实", "confirmed"], notified: ["已告知", "user told"],
+  help_started: ["查漏中", "leak sought"], help_finished: ["查漏完成", "search over"], settled: ["已办结", "settled"],
+  explained: ["已排除", "explained"],
+  round_opened: ["待抄表", "to be read"], partly_read: ["抄表中", "being read"], read: ["已抄齐", "read"],
 };
 export const BASES = {
   papers: ["材料齐全", "papers complete"], "papers-outstanding": ["容缺受理", "papers outstanding"],

@@ -263,6 +263,20 @@ class MeterInstalled:
 
 
 @dataclass(frozen=True, slots=True)
+class MeterReplaced:
+    """Another verified meter is in at a supply point, in place of ``old_meter``, whose dial showed that at the end.
+
+    ``reason``: the standard's. ``flags``: what is odd about the final reading (final-below-initial)."""
+
+    point: int
+    old_meter: str
+    final_reading_m3: Decimal
+    meter: MeterDetails
+    reason: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class WaterTurnedOn:
     """Water flows at one supply point (通水), measured by that meter; billing opens an account."""
 
@@ -486,6 +500,7 @@ ConnectionFact = (
     | ConstructionCompleted
     | FinalInspectionMade
     | MeterInstalled
+    | MeterReplaced
     | WaterTurnedOn
     | QuoteIssued
     | ChargeRefused
@@ -535,6 +550,7 @@ FACTS: tuple[type, ...] = (
     ConstructionCompleted,
     FinalInspectionMade,
     MeterInstalled,
+    MeterReplaced,
     WaterTurnedOn,
     QuoteIssued,
     ChargeRefused,

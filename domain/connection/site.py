@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from uuid import UUID
 
 from domain.calendar import local_date
@@ -23,6 +24,7 @@ from domain.connection.facts import (
     DesignApproved,
     FinalInspectionMade,
     MeterInstalled,
+    MeterReplaced,
     SupplyPoint,
     SurveyMade,
     WaterTurnedOn,
@@ -43,7 +45,7 @@ from domain.connection.requirements import (
 from domain.connection.visits import the_visit
 from domain.facts import Moment
 from domain.refusals import Refusal
-from domain.standards import Standard
+from domain.standards import Standard, require_known
 from domain.told import Told
 from domain.usage import MeterDetails
 
@@ -213,6 +215,35 @@ def install_meter(case: Connection | None, told: Told, *, point: int, meter: Met
     return MeterInstalled(point, meter)
 
 
+def replace_meter(
+    case: Connection | None,
+    told: Told,
+    *,
+    point: int,
+    final_reading_m3: Decimal,
+    meter: MeterDetails,
+    reason: str,
+) -> MeterReplaced:
+    """Another verified meter in place of the one that is in, before water is on or at any time after; free of charge.
+
+    What the old dial showed is a fact of the field: a reading below the one it was put in with is flagged, not refused
+    (a dial starts anew). Refuses ``no-such-supply-point``, ``meter-missing``, ``meter-already-installed`` (the same),
+    ``meter-not-verified``, ``unknown-replacement-reason`` and dates before the receipt.
+    """
+    known = under_way(case, told, "replace-meter")
+    old = known.meters.get(point)
+    if old is None:
+        require_point(known, point)
+        raise _meter_missing(known, point)
+    if old.number == meter.number:
+        raise _meter_already_installed(known, point)
+    require_timely(known, told, (known.admitted, "the admission"))
+    require_known("unknown-replacement-reason", reason, told.standard.meter_replacements)
+    _require_verified(meter, told)
+    flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
+    return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
+
+
 def turn_water_on(
     case: Connection | None, told: Told, *, point: int, meter: MeterDetails | None
 ) -> tuple[ConnectionFact, ...]:
@@ -270,18 +301,22 @@ def _measuring(case: Connection, point: int, given: MeterDetails | None) -> Mete
     """The meter that will measure the point: the one that is in, or the one that goes in now."""
     installed = case.meters.get(point)
     if installed is None and given is None:
-        raise Refusal(
-            "meter-missing",
-            found=f"supply point {case.number}/{point} without a meter",
-            needed="a verified meter",
-            next_step="install the meter first, or name it here",
-            next_step_zh="请先装表，或在此填写水表信息",
-        )
+        raise _meter_missing(case, point)
     if installed is not None and given is not None and given.number != installed.number:
         raise _meter_already_installed(case, point)
     found = installed or given
     assert found is not None
     return found
+
+
+def _meter_missing(case: Connection, point: int) -> Refusal:
+    return Refusal(
+        "meter-missing",
+        found=f"supply point {case.number}/{point} without a meter",
+        needed="a verified meter",
+        next_step="install the meter first, or name it here",
+        next_step_zh="请先装表，或在此填写水表信息",
+    )
 
 
 def _meter_already_installed(case: Connection, point: int) -> Refusal:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import date
 from typing import get_args
 
-from domain import messages, orders, outages, repair
+from domain import abnormal, books, messages, orders, outages, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
 from domain.fees import CataloguePublished, plain
@@ -46,6 +46,8 @@ COMMITMENTS = frozenset(
         promises.PAPERS,
         promises.TRIPS,
         orders.REPLY,
+        *abnormal.COMMITMENTS,
+        *books.COMMITMENTS,
     }
 )
 """What the program can watch. A ladder for anything else would never be climbed."""
@@ -247,6 +249,12 @@ _TABLES = (
     "pipe_materials",
     "incident_details",
     "answer_ways",
+    "usage_ways",
+    "usage_dismissals",
+    "usage_outcomes",
+    "leak_findings",
+    "meter_replacements",
+    "reading_exceptions",
 )
 
 
@@ -372,6 +380,8 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
         yield f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS
     for name in ("assessment_minutes", "continuity_minutes", "answer_minutes"):
         yield name, getattr(document, name) or 1, 1, MOST_MINUTES
+    for name in ("usage_audit_minutes", "usage_notice_minutes"):
+        yield name, getattr(document, name) or 1, 1, MOST_MINUTES
     yield from _reading_numbers(document.readings)
     for code, reason in document.pause_reasons.items():
         yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
@@ -396,6 +406,7 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
     yield "readings: dial_over_percent", policy.dial_over_percent, 0, 50
     yield "readings: never_still_hours", policy.never_still_hours, 1, 24 * 31
     yield "readings: still_gap_minutes", policy.still_gap_minutes, 1, MOST_MINUTES
+    yield "readings: zero_hours", policy.zero_hours, 0, 24 * MOST_DAYS
 
 
 # ---- ladders, powers, the calendar

@@ -134,3 +134,36 @@ LEFT JOIN (
 ) w USING (case_id)
 WHERE c.mass IS NOT NULL
 GROUP BY c.mass
+
+-- name: usage_cases
+SELECT case_id, case_number, meter, read_at, litres, used_litres, signs, connection, point, found_at, standing, held,
+       confirmed_at, dismissed_at, notified_at, notified_by, offered_at, help_started_at, help_finished_at, finding,
+       outcome, open, version
+FROM views.usage
+WHERE (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
+  AND (%(meter)s::text IS NULL OR meter = %(meter)s::text)
+ORDER BY found_at, case_id
+LIMIT %(limit)s
+
+-- name: reading_books
+SELECT c.case_id, c.case_number, c.stage, c.open, c.opened_at, w.due_at, w.state, w.lapses
+FROM views.cases c LEFT JOIN views.windows w ON w.case_id = c.case_id AND w.commitment = 'book.read'
+WHERE c.family = 'book' AND (%(open)s::boolean IS NULL OR c.open = %(open)s::boolean)
+ORDER BY w.due_at NULLS LAST, c.case_id
+LIMIT %(limit)s
+
+-- name: readings_to_audit
+SELECT r.meter, r.read_at, r.litres,
+       CASE WHEN a.meter IS NULL THEN r.litres - coalesce(earlier.litres, m.initial_litres) ELSE a.used_litres END
+         AS used_litres,
+       coalesce(a.flags, '{}') AS flags,
+       coalesce(a.told < a.revision, false) AS pending
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[]) AS wanted (meter, read_at)
+JOIN readings.readings r USING (meter, read_at)
+JOIN readings.meters m USING (meter)
+LEFT JOIN readings.anomalies a ON a.meter = r.meter AND a.read_at = r.read_at AND a.standing
+LEFT JOIN LATERAL (
+    SELECT litres FROM readings.readings b
+    WHERE b.meter = r.meter AND b.read_at < r.read_at
+    ORDER BY b.read_at DESC LIMIT 1
+) earlier ON true

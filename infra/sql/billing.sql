@@ -18,3 +18,17 @@ RETURNING account_number
 
 -- name: billing_supply_points
 SELECT case_id, point FROM billing.accounts
+
+-- name: billing_hold
+INSERT INTO billing.holds AS known (case_id, hold, meter, read_at, litres, connection, point, held_at, released_at, cause)
+SELECT case_id, hold, meter, read_at, litres, connection, point, held_at, released_at, cause
+FROM jsonb_populate_record(NULL::billing.holds, %(hold)s)
+ON CONFLICT (case_id, hold) DO UPDATE
+SET held_at = coalesce(known.held_at, excluded.held_at), released_at = coalesce(known.released_at, excluded.released_at),
+    cause = coalesce(known.cause, excluded.cause)
+
+-- name: billing_change_meters
+INSERT INTO billing.meter_changes
+SELECT event_id, case_id, point, old_meter, final_reading_m3, new_meter, initial_reading_m3, changed_at
+FROM jsonb_populate_recordset(NULL::billing.meter_changes, %(changes)s)
+ON CONFLICT DO NOTHING

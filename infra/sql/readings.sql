@@ -25,7 +25,8 @@ FROM unnest(%(partitions)s::int[], %(next_offsets)s::bigint[]) AS moved (partiti
 WHERE place.topic = %(topic)s AND place.partition = moved.partition
 
 -- name: readings_known
-SELECT meter, initial_litres, dial_max_m3, read_at, litres, recent, flowing_since
+SELECT meter, initial_litres, dial_max_m3, read_at, litres, recent, flowing_since,
+       CASE WHEN out_at > in_at THEN out_at END
 FROM readings.meters LEFT JOIN readings.histories USING (meter)
 WHERE meter = ANY(%(meters)s::text[])
 
@@ -58,31 +59,70 @@ SET read_at = excluded.read_at, litres = excluded.litres, recent = excluded.rece
     flowing_since = excluded.flowing_since
 
 -- name: readings_forget_anomalies
-DELETE FROM readings.anomalies WHERE meter = ANY(%(meters)s::text[])
+UPDATE readings.anomalies SET standing = false, revision = revision + 1
+WHERE meter = ANY(%(meters)s::text[]) AND standing
   AND (meter, read_at) NOT IN (SELECT * FROM unnest(%(kept)s::text[], %(kept_times)s::timestamptz[]))
 
 -- name: readings_save_anomalies
-INSERT INTO readings.anomalies (meter, read_at, used_litres, flags, found_at)
+INSERT INTO readings.anomalies AS known (meter, read_at, used_litres, flags, found_at)
 SELECT meter, read_at, used, flags::text[], %(now)s
 FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(used)s::bigint[], %(flags)s::text[])
   AS found (meter, read_at, used, flags)
-ON CONFLICT (meter, read_at) DO UPDATE SET used_litres = excluded.used_litres, flags = excluded.flags
+ON CONFLICT (meter, read_at) DO UPDATE
+SET used_litres = excluded.used_litres, flags = excluded.flags, standing = true, revision = known.revision + 1
+WHERE (known.used_litres, known.flags, known.standing) IS DISTINCT FROM (excluded.used_litres, excluded.flags, true)
+
+-- name: readings_speak_alone
+SELECT pg_try_advisory_lock(225000009)
+
+-- name: readings_untold
+SELECT meter, read_at, litres, used_litres, flags, standing, revision, told
+FROM readings.anomalies JOIN readings.readings USING (meter, read_at)
+WHERE told < revision
+ORDER BY found_at, meter, read_at
+LIMIT %(limit)s
+
+-- name: readings_told
+UPDATE readings.anomalies AS known
+SET told = greatest(known.told, said.revision)
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[], %(revisions)s::int[]) AS said (meter, read_at, revision)
+WHERE known.meter = said.meter AND known.read_at = said.read_at
 
 -- name: readings_meet_meters
-INSERT INTO readings.meters (meter, initial_litres, dial_max_m3)
-SELECT * FROM unnest(%(meters)s::text[], %(initial)s::bigint[], %(dials)s::int[])
-ON CONFLICT DO NOTHING
+-- Whichever order the events come in, the last time in and the last time out tell whether it is in.
+INSERT INTO readings.meters AS known (meter, initial_litres, dial_max_m3, in_at)
+SELECT * FROM unnest(%(meters)s::text[], %(initial)s::bigint[], %(dials)s::int[], %(times)s::timestamptz[])
+ON CONFLICT (meter) DO UPDATE SET in_at = greatest(known.in_at, excluded.in_at)
 RETURNING meter
 
+-- name: readings_take_out
+UPDATE readings.meters AS known SET out_at = greatest(known.out_at, gone.at)
+FROM unnest(%(meters)s::text[], %(times)s::timestamptz[]) AS gone (meter, at)
+WHERE known.meter = gone.meter
+
+-- name: readings_after_the_end
+-- What was stored already of later than the meter was out.
+WITH gone AS (
+    DELETE FROM readings.readings USING readings.meters
+    WHERE readings.meter = meters.meter AND meters.meter = ANY(%(meters)s::text[])
+      AND meters.out_at > meters.in_at AND readings.read_at > meters.out_at
+    RETURNING readings.meter, readings.read_at, readings.litres
+)
+INSERT INTO readings.set_aside (meter, read_at, litres, reason)
+SELECT meter, read_at, litres, 'meter-out' FROM gone
+ON CONFLICT DO NOTHING
+
 -- name: readings_take_up
-DELETE FROM readings.set_aside WHERE meter = ANY(%(meters)s::text[]) AND reason = 'unknown-meter'
-RETURNING meter, read_at, litres
+DELETE FROM readings.set_aside USING readings.meters
+WHERE set_aside.meter = meters.meter AND meters.meter = ANY(%(meters)s::text[])
+  AND (reason = 'unknown-meter' OR reason = 'meter-out' AND read_at >= in_at AND in_at >= out_at)
+RETURNING set_aside.meter, read_at, litres
 
 -- name: readings_make_month
 CREATE TABLE IF NOT EXISTS {name} PARTITION OF readings.readings FOR VALUES FROM ({first}) TO ({end})
 
 -- name: readings_anomalies
 SELECT meter, read_at, used_litres, flags, found_at FROM readings.anomalies
-WHERE %(meter)s::text IS NULL OR meter = %(meter)s
+WHERE standing AND (%(meter)s::text IS NULL OR meter = %(meter)s)
 ORDER BY found_at DESC, meter, read_at DESC
 LIMIT %(limit)s

@@ -1,8 +1,11 @@
-"""Readings a second, judged and stored with everything running, beside a bare Kafka consumer on the same topic."""
+"""Readings a second, judged and stored with everything running, beside bare Faust and a bare consumer."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -56,9 +59,23 @@ def bare(settings: Settings) -> float:
         return time.perf_counter() - begun
 
 
+def bare_faust(settings: Settings) -> float:
+    """Seconds in which an agent of a bare Faust app counts as many records of the topic, from the first to the last."""
+    environment = os.environ | {"BENCH_KAFKA": settings.kafka_bootstrap, "BENCH_COUNT": str(METERS * EACH)}
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = [sys.executable, "-m", "tests.bench.bare_faust", settings.readings_topic, folder]
+        found = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    return float(found.stdout.split()[-1])
+
+
 def taken(connection: psycopg.Connection[tuple[int]]) -> int:
     row = connection.execute("SELECT coalesce(sum(next_offset), 0)::bigint FROM readings.offsets").fetchone()
     return row[0] if row else 0
+
+
+def untold(connection: psycopg.Connection[tuple[int]]) -> bool:
+    row = connection.execute("SELECT count(*) FROM readings.anomalies WHERE told < revision").fetchone()
+    return row is None or row[0] > 0
 
 
 def main() -> None:
@@ -75,7 +92,11 @@ def main() -> None:
         while taken(connection) < total and time.perf_counter() - begun < 300:
             time.sleep(0.05)
         took = time.perf_counter() - begun
+        while untold(connection) and time.perf_counter() - begun < 300:
+            time.sleep(0.05)
+        telling = time.perf_counter() - begun
         reading = bare(settings)
+        counting = bare_faust(settings)
         stored = connection.execute("SELECT count(*) FROM readings.readings").fetchone()
         flagged = connection.execute("SELECT count(*) FROM readings.anomalies").fetchone()
     assert stored == (total,), stored
@@ -83,6 +104,10 @@ def main() -> None:
     print(f"{total} readings of {METERS} meters, everything running on this machine")
     print(f"  produced and acknowledged         {total / producing:8.0f} /s")
     print(f"  judged and stored, from the first {total / took:8.0f} /s   {flagged[0]} stand out")
+    print(
+        f"  every one of those has its case   {telling:8.1f} s after the first reading, {took:.1f} s for the readings"
+    )
+    print(f"  bare Faust, an agent that counts  {total / counting:8.0f} /s   ratio {counting / took:.2f}")
     print(f"  bare consumer on the same topic   {total / reading:8.0f} /s   ratio {reading / took:.2f}")
 
 

@@ -109,6 +109,22 @@ COMMANDS = {
     "/api/v1/fees/catalogues/{version}/review": 200,
     "/api/v1/fees/catalogues/{version}/publication": 200,
     "/api/v1/readings": 202,
+    "/api/v1/connections/{case_id}/supply-points/{point}/meter-replacement": 200,
+    **{
+        f"/api/v1/usage/{{case_id}}/{step}": 200
+        for step in (
+            "confirmation",
+            "dismissal",
+            "notification",
+            "leak-help/offer",
+            "leak-help/start",
+            "leak-help/finish",
+            "outcome",
+        )
+    },
+    "/api/v1/reading-books": 201,
+    "/api/v1/reading-books/{case_id}/audit": 200,
+    "/api/v1/reading-books/{case_id}/exceptions": 200,
     "/api/v1/calendars": 201,
     "/api/v1/calendars/dry-run": 200,
 }
@@ -116,6 +132,9 @@ QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/outages",
     "/api/v1/notices",
+    "/api/v1/usage",
+    "/api/v1/reading-books",
+    "/api/v1/reading-books/{case_id}",
     "/api/v1/outages/{case_id}",
     "/api/v1/mass-incidents",
     "/api/v1/orders/{source}/{number}",

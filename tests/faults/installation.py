@@ -86,9 +86,9 @@ class Installation:
             )
         return self.process
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         """Start it, and wait until it says that everything runs."""
-        process = self.launch()
+        process = self.launch(*arguments)
         wait_until(lambda: "up: http" in self.output() or process.poll() is not None, what="`up`")
         assert process.poll() is None, self.output()
 
@@ -295,12 +295,12 @@ class Ended:
 
 
 @contextmanager
-def installed(**options: object) -> Iterator[Installation]:
-    """A running installation; gone, with all it had, at the end."""
+def installed(*arguments: str, **options: object) -> Iterator[Installation]:
+    """A running installation, with these arguments of ``up``; gone, with all it had, at the end."""
     with new_home() as home:
         it = Installation(home, **options)
         try:
-            it.start()
+            it.start(*arguments)
             yield it
         finally:
             if it.process is not None and it.process.poll() is None:

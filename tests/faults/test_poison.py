@@ -20,6 +20,7 @@ from tests.integration.relaying import expected, on_kafka, read_anew
 READERS = {
     "repair": {"cases", "windows", "outages", "due"},
     "connection": {"cases", "windows", "connections", "charges", "visits", "ahead", "due", "billing", "meters"},
+    "usage": {"cases", "windows", "usage", "due", "billing"},
     "breach": {"breaches"},
     "public": {"works"},
     "crew": {"crews"},

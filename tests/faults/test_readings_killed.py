@@ -1,4 +1,7 @@
-"""The processor of readings killed with SIGKILL again and again while batches come in: nothing lost, nothing twice."""
+"""The processors of readings killed with SIGKILL again and again while batches come in: nothing lost, nothing twice.
+
+Two workers share the partitions. What stands out has its case afterwards, and each one case.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,13 @@ BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def it() -> Iterator[Installation]:
-    with installed() as running:
+    with installed("--workers", "2") as running:
         yield running
 
 
 def batch(round_number: int) -> list[dict[str, str]]:
     """One reading of every meter; the last one of every fifth meter stands out."""
-    at = (BEGIN + timedelta(hours=round_number)).isoformat()
+    at = (BEGIN + timedelta(days=round_number)).isoformat()
     more = 90 if round_number == ROUNDS - 1 else 0
     return [
         {
@@ -59,16 +62,25 @@ def test_every_reading_that_was_acknowledged_is_stored_once_and_judged(it: Insta
     accepted: list[int] = []
     sender = threading.Thread(target=send_all, args=(it, accepted))
     sender.start()
-    for wanted in (2, 12, 24):
+    for wanted, worker in ((2, "readings-1"), (12, "readings-2"), (24, "readings-1")):
         wait_until(partial(_sent, accepted, wanted), what="the batches")
-        pid = it.kill_part("readings")
-        it.wait_for_part("readings", other_than=pid)
+        pid = it.kill_part(worker)
+        it.wait_for_part(worker, other_than=pid)
     sender.join(timeout=60)
+    wait_until(lambda: it.one("SELECT count(*) FROM readings.anomalies") > 0, what="the first that stands out")
+    killed = {worker: it.kill_part(worker) for worker in ("readings-1", "readings-2")}
+    for worker, pid in killed.items():
+        it.wait_for_part(worker, other_than=pid)
     assert accepted == [METERS] * ROUNDS
     total = METERS * ROUNDS
     wait_until(lambda: it.one("SELECT count(*) FROM readings.readings") == total, what="the last readings")
     wait_until(lambda: it.one("SELECT sum(next_offset) FROM readings.offsets") == total, what="the places")
     newest = "SELECT count(*) FROM readings.histories WHERE read_at = %s"
-    assert it.one(newest, BEGIN + timedelta(hours=ROUNDS - 1)) == METERS
+    assert it.one(newest, BEGIN + timedelta(days=ROUNDS - 1)) == METERS
     flagged = it.one("SELECT count(*) FROM readings.anomalies WHERE 'high' = ANY(flags)")
     assert flagged == METERS // 5
+    wait_until(lambda: it.one("SELECT count(*) FROM readings.anomalies WHERE told < revision") == 0, what="the cases")
+    wait_until(lambda: it.one("SELECT count(*) FROM views.usage WHERE held") == METERS // 5, what="the read model")
+    cases = it.query("SELECT meter, read_at, count(*) AS cases FROM views.usage GROUP BY meter, read_at")
+    assert {row["cases"] for row in cases} == {1}
+    assert len(cases) == it.one("SELECT count(*) FROM readings.anomalies") == METERS // 5

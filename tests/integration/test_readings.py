@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,20 +11,30 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from kafka.structs import TopicPartition
 
 from api.readings import Intake
 from domain import kinds
 from domain.standards import Rules
-from infra.bus import Record, ensure_readings_topic, ensure_topics, look_up_cluster
+from infra.bus import (
+    Log,
+    Partition,
+    Record,
+    consumer,
+    ensure_readings_topic,
+    ensure_topics,
+    look_up_cluster,
+    record_of,
+)
 from infra.clock import ManualClock
 from infra.meter_readings import MeterReading, to_record
 from infra.reader import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.commands import Stream
-from projections.readings import Processor
-from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, turned_on
-from tests.integration.relaying import wait_until
+from projections.readings import Processor, _In
+from projections.readings_source import Readings
+from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 METERS = [f"JS-{number:04d}" for number in range(20)]
@@ -68,17 +77,22 @@ def months(meter: str, *cubic_metres: int) -> list[MeterReading]:
     ]
 
 
-def run_until(processor: Processor, connection: psycopg.Connection[Any], wanted: int) -> None:
-    """Run it in a thread until so many offsets are taken."""
-    stop = threading.Event()
-    thread = threading.Thread(target=processor.run, args=(stop,))
-    thread.start()
-    try:
-        wait_until(lambda: taken(connection) >= wanted)
-    finally:
-        stop.set()
-        thread.join(timeout=20)
-    assert not thread.is_alive()
+def pump(processor: Processor, connection: psycopg.Connection[Any], wanted: int) -> None:
+    """Read the topic as the Faust app does, with a plain consumer in its place, until so many offsets are taken."""
+    settings, readings = processor.settings, Readings(processor)
+    cluster = look_up_cluster(settings, readings.topics)
+    with consumer(settings, client_id="pump", reset="none") as client:
+        client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+        for partition, offset in readings.start_offsets(set(cluster.partitions)).items():
+            client.seek(TopicPartition(*partition), offset)
+        try:
+            while taken(connection) < wanted:
+                found = client.poll(timeout_ms=1_000)
+                assert found, "the topic has less than was wanted"
+                records = [record_of(message) for messages in found.values() for message in messages]
+                readings.until_stored(records, lambda: False)
+        finally:
+            readings.close()
 
 
 def taken(connection: psycopg.Connection[Any]) -> int:
@@ -100,7 +114,10 @@ def everything(connection: psycopg.Connection[Any]) -> list[Any]:
     return [
         table(connection, "SELECT * FROM readings.readings ORDER BY meter, read_at"),
         table(connection, "SELECT * FROM readings.histories ORDER BY meter"),
-        table(connection, "SELECT meter, read_at, used_litres, flags FROM readings.anomalies ORDER BY meter, read_at"),
+        table(
+            connection,
+            "SELECT meter, read_at, used_litres, flags FROM readings.anomalies WHERE standing ORDER BY meter, read_at",
+        ),
     ]
 
 
@@ -121,7 +138,7 @@ def test_what_was_sent_is_stored_and_what_stands_out_is_written_down(
     know(connection, *METERS)
     for meter in METERS:
         intake.send(months(meter, 10, 20, 30, 40, 70))
-    run_until(processor, connection, 100)
+    pump(processor, connection, 100)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(100,)]
     rows = connection.execute(sql("readings_anomalies"), {"meter": "JS-0003", "limit": 5}).fetchall()
     assert [(row[0], row[2], row[3]) for row in rows] == [("JS-0003", 30_000, ["high"])]
@@ -162,9 +179,9 @@ def test_a_late_reading_takes_back_what_stood_out_for_want_of_it(
     know(connection, "JS-1")
     first, second, third, fourth, missing, last = months("JS-1", 10, 20, 30, 40, 55, 65)
     take(processor, connection, [first, second, third, fourth, last])
-    assert table(connection, "SELECT flags FROM readings.anomalies") == [(["high"],)]
+    assert table(connection, "SELECT flags FROM readings.anomalies WHERE standing") == [(["high"],)]
     take(processor, connection, [missing])
-    assert table(connection, "SELECT flags FROM readings.anomalies") == []
+    assert table(connection, "SELECT flags FROM readings.anomalies WHERE standing") == []
 
 
 def test_a_reading_that_contradicts_the_first_is_kept_aside(
@@ -183,9 +200,9 @@ def test_readings_of_an_unknown_meter_wait_until_it_is_known(
     assert take(processor, connection, waiting) == (0, 5)
     assert table(connection, "SELECT DISTINCT reason FROM readings.set_aside") == [("unknown-meter",)]
     with connection.transaction(), connection.cursor() as cursor:
-        processor._introduce(cursor, {"JS-1": (0, 99_999)})
+        processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN)})
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
-    assert table(connection, "SELECT flags FROM readings.anomalies") == [(["high"],)]
+    assert table(connection, "SELECT flags FROM readings.anomalies WHERE standing") == [(["high"],)]
 
 
 def test_a_meter_is_known_from_the_event_that_puts_it_in(
@@ -196,20 +213,59 @@ def test_a_meter_is_known_from_the_event_that_puts_it_in(
     case_id = ready_for_water(client)
     meter = METER | {"number": "JS-9", "initial_reading_m3": "1.250"}
     assert turned_on(client, case_id, meter=meter).status_code == 200
-    _, events = store.load(Stream(kinds.CONNECTION, UUID(case_id)))
-    parsed = [
-        parse(Record("c", 0, 0, case_id.encode(), msgspec.json.encode(event), {"previousposition": b"0"}))
-        for event in events
-    ]
-    found = [event for event in parsed if isinstance(event, Event)]
-    assert len(found) == len(events)
+    found = told_of(store, case_id)
     take(processor, connection, [MeterReading("JS-9", BEGIN, 1_250)])
     for _ in range(2):
         with connection.transaction(), connection.cursor() as cursor:
             processor.meet(cursor, found)
-    assert table(connection, "SELECT * FROM readings.meters") == [("JS-9", 1_250, 99_999)]
+    assert table(connection, "SELECT meter, initial_litres, dial_max_m3 FROM readings.meters") == [
+        ("JS-9", 1_250, 99_999)
+    ]
     assert table(connection, "SELECT used_litres, flags FROM readings.anomalies") == [(0, ["zero"])]
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
+
+
+def told_of(store: FakeService, case_id: str) -> list[Event]:
+    """A case's events as the reader has them."""
+    return parsed(store.load(Stream(kinds.CONNECTION, UUID(case_id)))[1])
+
+
+def parsed(stored: list[dict[str, Any]]) -> list[Event]:
+    """Stored events as a reader has them."""
+    records = [
+        Record("c", 0, 0, event["subject"].encode(), msgspec.json.encode(event), {"previousposition": b"0"})
+        for event in stored
+    ]
+    found = [event for record in records if isinstance(event := parse(record), Event)]
+    assert len(found) == len(stored)
+    return found
+
+
+def test_a_meter_that_is_out_measures_no_more_and_the_one_in_its_place_does(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    store = FakeService()
+    client = Client(app_over(store))
+    case_id = ready_for_water(client)
+    assert turned_on(client, case_id, meter=METER | {"number": "JS-8"}).status_code == 200
+    store.clock.move(timedelta(days=30))
+    swapped_at = store.clock.now()
+    later = MeterReading("JS-8", swapped_at + timedelta(hours=1), 12_000)
+    with connection.transaction(), connection.cursor() as cursor:
+        processor.meet(cursor, told_of(store, case_id))
+    take(processor, connection, [MeterReading("JS-8", swapped_at - timedelta(days=9), 9_000), later])
+    body = {"final_reading_m3": "11.500", "reason": "expired", "meter": METER | {"number": "JS-9"}}
+    assert step(client, case_id, "supply-points/1/meter-replacement", body, "crew").status_code == 200
+    for _ in range(2):
+        with connection.transaction(), connection.cursor() as cursor:
+            processor.meet(cursor, told_of(store, case_id))
+    rows = table(connection, "SELECT litres, read_at FROM readings.readings WHERE meter = 'JS-8' ORDER BY read_at DESC")
+    assert [litres for litres, _ in rows] == [11_500, 9_000]
+    assert rows[0][1] == swapped_at
+    assert table(connection, "SELECT read_at, litres FROM readings.histories") == [(swapped_at, 11_500)]
+    assert table(connection, "SELECT litres, reason FROM readings.set_aside") == [(12_000, "meter-out")]
+    evenings = [MeterReading(meter, swapped_at + timedelta(days=1), 800) for meter in ("JS-8", "JS-9")]
+    assert take(processor, connection, evenings) == (1, 1)
 
 
 def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
@@ -220,7 +276,7 @@ def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
     intake._made().send(installed.readings_topic, key=b"JS-1", value=b'{"meter":"JS-1"}').get(10)
     future = MeterReading("JS-1", datetime(2030, 1, 1, tzinfo=UTC), 1)
     intake.send([future])
-    run_until(processor, connection, 3)
+    pump(processor, connection, 3)
     assert table(connection, "SELECT code FROM store.dead_letters ORDER BY code") == [
         ("bad-reading",),
         ("future-time",),
@@ -239,14 +295,13 @@ def test_a_batch_that_fails_half_way_is_read_again_from_where_it_began(
     know(connection, *METERS)
     for meter in METERS:
         intake.send(months(meter, 10, 20, 30))
-    stop = threading.Event()
     with monkeypatch.context() as broken:
         broken.setattr("projections.readings.save_dead_letters", _dies)
         with pytest.raises(RuntimeError, match="killed"):
-            processor.run(stop)
+            pump(processor, connection, 60)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(0,)]
     assert taken(connection) == 0
-    run_until(processor, connection, 60)
+    pump(processor, connection, 60)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(60,)]
 
 
@@ -267,3 +322,69 @@ def test_records_that_come_again_are_dropped_by_their_place(
         processor.store(connection, batch, topic_id)
     assert processor.stored == 3
     assert taken(connection) == 3
+
+
+def records_of(settings: Settings, readings: list[MeterReading], first: int = 0) -> list[Record]:
+    """Readings as records of the first partition."""
+    return [
+        Record(settings.readings_topic, 0, offset, *to_record(reading), {})
+        for offset, reading in enumerate(readings, start=first)
+    ]
+
+
+def test_a_batch_from_before_a_rebalance_waits_for_what_comes_before_it(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    source = Readings(processor)
+    source.start_offsets({Partition(installed.readings_topic, 0)})
+    records = records_of(installed, months("JS-1", 1, 2, 3, 4))
+    source.until_stored(records[2:], lambda: False)
+    assert taken(connection) == 0, "they would have moved the place over the first two"
+    source.until_stored(records[:2], lambda: False)
+    source.until_stored(records[2:], lambda: False)
+    assert taken(connection) == 4
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)]
+    source.close()
+
+
+def test_a_hole_that_stays_is_looked_up_in_the_log(
+    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    intake.send(months("JS-1", 1))
+    cluster = look_up_cluster(installed, [installed.readings_topic])
+    source = Readings(processor)
+    source.start_offsets(set(cluster.partitions))
+    with consumer(installed, client_id="test", reset="earliest") as client:
+        client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+        (message,) = [one for found in client.poll(timeout_ms=5_000).values() for one in found]
+    record = record_of(message)
+    here = Partition(record.topic, record.partition)
+    beyond = Record(record.topic, record.partition, 5, record.key, record.value, {})
+    source.until_stored([beyond], lambda: False)
+    again, shown = source.minded()
+    assert again == {here: 0}, "the log has that one, so it is read"
+    assert shown["stored"] == 0
+    source.close()
+
+
+def test_a_log_that_lost_its_tail_is_read_from_its_first_record(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
+    here = Partition(installed.readings_topic, 0)
+    processor.store(connection, records_of(installed, months("JS-1", 1, 2, 3)), topic_id)
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 3)}) == {here: 3}
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 1)}) == {here: 0}
+    processor.store(connection, records_of(installed, months("JS-1", 1, 9, 30, 40)[::3]), topic_id)
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)], "what is stored stays one row"
+
+
+def test_a_log_whose_head_is_gone_is_read_from_what_is_left(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
+    here = Partition(installed.readings_topic, 0)
+    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 7, 9)}) == {here: 7}

@@ -117,6 +117,12 @@ def sent(client: Client, service: FakeService) -> str:
     return case_id
 
 
+def with_meter(client: Client, service: FakeService) -> str:
+    case_id = received(client, PAPERS)
+    told(client, case_id, "supply-points/1/meter", {"meter": METER}, "crew")
+    return case_id
+
+
 def pausing(*, approved: bool) -> Callable[[Client, FakeService], str]:
     def make(client: Client, service: FakeService) -> str:
         case_id = received(client, PAPERS)
@@ -158,6 +164,7 @@ def mended(client: Client, service: FakeService) -> str:
 APPEARANCE = {"place": "counter", "purpose": "papers"}
 PROMISE = {"papers": ["property-right"], "deadline": "2026-09-17", "commitment_digest": DIGEST}
 REFUND = {"refund": "TK-1", "lines": [{"fee": "installation", "amount_fen": 128_500}]}
+REPLACEMENT = {"final_reading_m3": "12.5", "reason": "faulty", "meter": METER | {"number": "js-2026-0002"}}
 PAYMENT = STEPS_TO_WATER[4][1]
 
 
@@ -213,6 +220,7 @@ COMMANDS = (
     Told("construction/completion", {}, "crew", after(6), field=True),
     Told("inspection", {"passed": True, "defects": []}, "inspector", after(7), field=True),
     Told("supply-points/1/meter", {"meter": METER}, "crew", after(0), field=True),
+    Told("supply-points/1/meter-replacement", REPLACEMENT, "crew", with_meter, field=True),
     Told("supply-points/1/water-on", {"meter": METER}, "crew", after(8), field=True),
     Told("quotes", STEPS_TO_WATER[2][1], "squad", after(0)),
     Told(

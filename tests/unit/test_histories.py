@@ -38,6 +38,8 @@ KINDS = {
     "work": kinds.WORK,
     "applicant": kinds.APPLICANT,
     "meter": kinds.METER,
+    "usage": kinds.USAGE,
+    "book": kinds.BOOK,
 }
 
 ENDS = {
@@ -74,6 +76,10 @@ ENDS = {
         "connection.water_on": ("2026-10-19T09:30:00+00:00", None, False, 0, 0),
         "connection.papers": ("2026-10-11T09:30:00+00:00", "2026-10-10T10:20:00+00:00", False, 0, 1),
         "connection.trips": (None, None, False, 0, 0),
+    },
+    "connection-meter-replaced": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
     },
     "connection-suspended-and-repaired": {
         "connection.water_on": ("2026-10-14T09:30:00+00:00", None, True, 0, 0),
@@ -128,6 +134,25 @@ ENDS = {
         "outage.notice": ("2026-09-16T02:00:00+00:00", "2026-09-16T02:01:00+00:00", False, 1, 1),
         "outage.report": ("2026-09-16T03:00:00+00:00", "2026-09-16T02:30:00+00:00", False, 0, 1),
         "outage.restore": ("2026-09-16T06:00:00+00:00", "2026-09-16T05:01:00+00:00", False, 0, 0),
+    },
+    "usage-confirmed-after-all": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:25:00+00:00", None, False, 1, 1),
+    },
+    "book-lapsed-and-read": {
+        "book.read": ("2026-09-18T09:30:00+00:00", "2026-09-18T09:51:00+00:00", False, 1, 1),
+    },
+    "usage-confirmed-by-audit": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:00:00+00:00", None, False, 0, 0),
+    },
+    "usage-retracted-and-dismissed": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:10:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:10:00+00:00", "2026-09-16T01:42:00+00:00", False, 0, 1),
+    },
+    "usage-told-and-settled": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:20:00+00:00", False, 0, 0),
+        "usage.notice": ("2026-09-16T02:20:00+00:00", "2026-09-16T02:00:00+00:00", False, 0, 0),
     },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),

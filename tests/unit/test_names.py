@@ -27,7 +27,7 @@ def shown(table: str) -> set[str]:
 
 
 def test_every_fact_of_a_case_has_a_name_on_the_board() -> None:
-    facts = {cls.__name__ for family, cls in REGISTRY.names if family in ("repair", "connection")}
+    facts = {cls.__name__ for family, cls in REGISTRY.names if family in ("repair", "connection", "usage")}
     assert facts - shown("FACTS") == set()
 
 

@@ -22,7 +22,7 @@ from domain.standards import ReadingPolicy
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DIAL = Dial(initial_litres=0, dial_max_m3=99_999)
-POLICY = ReadingPolicy()
+POLICY = ReadingPolicy(zero_hours=24)
 TURN = 100_000_000
 
 
@@ -98,6 +98,16 @@ def test_a_smart_meter_at_which_water_never_stood_still_for_a_day_is_flagged() -
     found = flags(hourly([3] * 24))
     assert found[-1] == ("never-still",)
     assert found[-2] == ()
+
+
+def test_a_stretch_without_a_stop_is_one_anomaly_and_not_one_an_hour() -> None:
+    found = flags(hourly([3] * 60))
+    assert sum("never-still" in of for of in found) == 1
+
+
+def test_a_night_without_water_is_nothing_odd_and_a_day_is() -> None:
+    assert not any("zero" in of for of in flags(hourly([3, 0, 0, 0, 3]))[1:])
+    assert ("zero",) in flags(monthly(10, 10))
 
 
 def test_one_still_hour_begins_the_day_anew() -> None:

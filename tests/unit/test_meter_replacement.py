@@ -1,0 +1,104 @@
+"""Meters change: one out, another in, in one step with the case; one that is out may go in elsewhere."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from infra.rules import meter_stream
+from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
+
+NEW = METER | {"number": "JS-2026-0002"}
+BODY: dict[str, Any] = {"final_reading_m3": "12.5", "reason": "expired", "meter": NEW}
+PATH = "supply-points/1/meter-replacement"
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def client(service: FakeService) -> Client:
+    return Client(app_over(service))
+
+
+@pytest.fixture
+def case_id(client: Client) -> str:
+    found = ready_for_water(client)
+    assert turned_on(client, found).status_code == 200
+    return found
+
+
+def replaced(client: Client, case_id: str, code: str | None = None, role: str = "crew", **changes: Any) -> Any:
+    answer = step(client, case_id, PATH, BODY | changes, role)
+    assert answer.json().get("code") == code, answer.text
+    return answer
+
+
+def last(service: FakeService, stream: UUID) -> tuple[str, dict[str, Any]]:
+    event = json.loads(service.events[stream][-1])
+    return event["type"].split(".")[2], event["data"]
+
+
+def test_case_and_both_meters_change_together(service: FakeService, client: Client, case_id: str) -> None:
+    replaced(client, case_id)
+    name, data = last(service, UUID(case_id))
+    assert (name, data["old_meter"], data["meter"]["number"]) == ("MeterReplaced", "JS-2026-0001", "JS-2026-0002")
+    assert (data["final_reading_m3"], data["flags"]) == ("12.5", [])
+    out, gone = last(service, meter_stream("JS-2026-0001").id)
+    assert (out, gone["final_reading_m3"]) == ("MeterTakenOut", "12.5")
+    into, there = last(service, meter_stream("JS-2026-0002").id)
+    assert (into, there["point"]) == ("MeterPutIntoService", 1)
+    assert client.get(f"/api/v1/cases/{case_id}").json()["meters"] == {"1": "JS-2026-0002"}
+
+
+def test_a_meter_that_is_out_may_go_in_elsewhere(service: FakeService, client: Client, case_id: str) -> None:
+    other = ready_for_water(client)
+    assert turned_on(client, other).json()["code"] == "meter-already-in-service"
+    replaced(client, case_id)
+    assert turned_on(client, other).status_code == 200
+    replaced(client, case_id, "meter-already-in-service", meter=METER)
+
+
+def test_the_new_meter_must_be_verified(client: Client, case_id: str) -> None:
+    replaced(client, case_id, "meter-not-verified", meter=NEW | {"expires_on": "2026-09-01"})
+
+
+def test_a_final_reading_below_the_first_is_flagged_and_not_refused(
+    service: FakeService, client: Client, case_id: str
+) -> None:
+    replaced(client, case_id, meter=NEW | {"initial_reading_m3": "7"})
+    replaced(client, case_id, meter=METER | {"number": "JS-3"}, final_reading_m3="3")
+    assert last(service, UUID(case_id))[1]["flags"] == ["final-below-initial"]
+
+
+def test_a_meter_is_not_replaced_by_itself(client: Client, case_id: str) -> None:
+    replaced(client, case_id, "meter-already-installed", meter=METER)
+
+
+def test_where_no_meter_is_in_none_is_replaced(client: Client) -> None:
+    replaced(client, ready_for_water(client), "meter-missing")
+
+
+def test_a_reason_is_one_of_the_standard(client: Client, case_id: str) -> None:
+    replaced(client, case_id, "unknown-replacement-reason", reason="whim")
+
+
+def test_a_reader_replaces_no_meter(client: Client, case_id: str) -> None:
+    replaced(client, case_id, "wrong-role", role="meter-reader")
+
+
+def test_a_final_reading_below_zero_is_no_reading(client: Client, case_id: str) -> None:
+    replaced(client, case_id, "bad-body", final_reading_m3="-1")
+
+
+def test_a_wrong_meter_can_be_exchanged_before_water_is_on(client: Client) -> None:
+    case_id = ready_for_water(client)
+    body = {"meter": METER}
+    assert step(client, case_id, "supply-points/1/meter", body, "crew").status_code == 200
+    replaced(client, case_id)
+    assert step(client, case_id, "supply-points/1/water-on", {}, "crew").status_code == 200
