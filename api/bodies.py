@@ -267,6 +267,12 @@ class Correction(FromTheField):
     new: Annotated[Detail | None, Field(examples=["ductile-iron"], description="what stands there now")]
 
 
+class AnswerByProgram(Body):
+    """By which way the program is to tell the reporter what became of it, in the standard's words."""
+
+    way: Annotated[Code, Field(examples=["sms"])]
+
+
 class Answer(FromTheField):
     """How the reporter was told what became of it; the digest of what was sent, none of what was said."""
 

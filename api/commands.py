@@ -249,6 +249,17 @@ def answer_reporter(caller: Caller, case_id: UUID, report: int, body: bodies.Ans
     )
 
 
+def order_answer(caller: Caller, case_id: UUID, report: int, body: bodies.AnswerByProgram) -> Order:
+    """Have the program answer a reporter."""
+    case = Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        ordered = repair.order_answer(_repair(sight, case), sight.told(caller.stamp), report=report, way=body.way)
+        return [(case, Stated(ordered.fact, sight.at, tells=ordered.message))]
+
+    return Order(case, caller, decide)
+
+
 def acknowledge(caller: Caller, case_id: UUID, body: bodies.Acknowledgement, happened_at: datetime) -> Order:
     """The crew confirms."""
     return _from_the_field(

@@ -74,6 +74,18 @@ async def answer_reporter(
     return await carry_out(service, order, response)
 
 
+@router.post("/{case_id}/reports/{report}/answer/order", summary="Have the program answer a reporter 发送回复")
+async def order_answer(
+    case_id: CaseId,
+    report: ReportNumber,
+    body: bodies.AnswerByProgram,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    return await carry_out(service, commands.order_answer(caller, case_id, report, body), response)
+
+
 @router.post("/{case_id}/dispatch", summary="Send a crew 派单")
 async def dispatch(
     case_id: CaseId, body: bodies.Dispatch, caller: CallerDep, service: ServiceDep, response: Response

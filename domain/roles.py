@@ -93,6 +93,7 @@ POWERS = frozenset(
         "repair.link",
         "repair.close",
         "repair.answer",
+        "repair.deliver",
         "order.reply",
         "order.extend",
         "repair.reassess",

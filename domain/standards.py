@@ -234,6 +234,7 @@ class StandardPublished:
     incident_details: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     answer_minutes: int | None = None
     answer_ways: Mapping[str, str] = field(default_factory=dict)
+    answer_texts: Mapping[str, str] = field(default_factory=dict)
     order_sources: Mapping[str, OrderSource] = field(default_factory=dict)
     geofence_metres: int = 200
     late_upload_minutes: int = 10
@@ -258,6 +259,10 @@ class StandardPublished:
 
 Standard = StandardPublished
 
+ANSWER_STANDS = ("completed", "dismissed")
+"""How an incident can end: what a standard may have a text for."""
+ANSWER_WORDS = ("number", "kind", "district", "at")
+"""What a text to a reporter may name in braces."""
 OUTAGE_STANDS = ("planned", "emergency", "emergency-until", "extended", "restored", "cancelled")
 """How an outage can stand: what a standard may have a text for."""
 OUTAGE_WORDS = ("number", "districts", "begin", "end", "restored")

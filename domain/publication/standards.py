@@ -22,6 +22,8 @@ from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.standards import (
+    ANSWER_STANDS,
+    ANSWER_WORDS,
     OUTAGE_STANDS,
     OUTAGE_WORDS,
     Promise,
@@ -180,7 +182,7 @@ def _require_tables(document: Standard) -> None:
                 next_step="fill the table",
                 next_step_zh="该项不得为空，请补充",
             )
-    _require_outage_texts(document)
+    _require_texts(document)
     for kind in document.fault_families:
         require_known("unknown-fault-kind", kind, document.fault_kinds)
     for detail, codes in document.incident_details.items():
@@ -197,15 +199,19 @@ def _require_tables(document: Standard) -> None:
         ) from None
 
 
-def _require_outage_texts(document: Standard) -> None:
+def _require_texts(document: Standard) -> None:
     """Refuses ``unknown-way`` for a way that the program cannot send by, ``unknown-notice`` for a text about what an
-    outage never is, or with a word in braces that nothing stands for."""
+    outage or an incident never is, or with a word in braces that nothing stands for."""
     for way in document.notice_ways:
         require_known("unknown-way", way, messages.WAYS)
-    for stands, text in document.outage_texts.items():
-        require_known("unknown-notice", stands, OUTAGE_STANDS)
-        for word in re.findall(r"\{([^{}]*)\}", text):
-            require_known("unknown-notice", word, OUTAGE_WORDS)
+    for texts, about, words in (
+        (document.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
+        (document.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
+    ):
+        for stands, text in texts.items():
+            require_known("unknown-notice", stands, about)
+            for word in re.findall(r"\{([^{}]*)\}", text):
+                require_known("unknown-notice", word, words)
 
 
 _TABLES = (
@@ -249,6 +255,7 @@ _TABLES = (
     "pipe_materials",
     "incident_details",
     "answer_ways",
+    "answer_texts",
     "usage_ways",
     "usage_dismissals",
     "usage_outcomes",

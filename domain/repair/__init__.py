@@ -5,6 +5,8 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 """
 
 from domain.facts import Moment
+from domain.repair.answers import KIND as ANSWER_MESSAGE
+from domain.repair.answers import answer_reporter, deliver_answer, fail_answer, order_answer
 from domain.repair.case import CREW_ELSEWHERE, Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.details import correct, identify_pipe
@@ -44,7 +46,6 @@ from domain.repair.imported import require_reporter
 from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
 from domain.repair.reports import (
     Unlinked,
-    answer_reporter,
     kinds_that_may_be_one,
     link_report,
     next_report,
@@ -56,6 +57,7 @@ from domain.repair.user_side import consent, find_user_side, start_paid_service
 
 __all__ = [
     "ANSWER",
+    "ANSWER_MESSAGE",
     "ARRIVAL",
     "ASSESSMENT",
     "COMMITMENTS",
@@ -102,9 +104,11 @@ __all__ = [
     "consent",
     "correct",
     "decline",
+    "deliver_answer",
     "dismiss",
     "dispatch",
     "evolve",
+    "fail_answer",
     "find_user_side",
     "hand_over",
     "identify_pipe",
@@ -114,6 +118,7 @@ __all__ = [
     "next_report",
     "no_such_case",
     "obligations",
+    "order_answer",
     "reassess",
     "report_fault",
     "require_reporter",

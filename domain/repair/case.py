@@ -8,6 +8,8 @@ from uuid import UUID
 
 from domain.facts import Moment, Recorded
 from domain.repair.facts import (
+    AnswerFailed,
+    AnswerOrdered,
     CaseClosed,
     CrewArrived,
     CrewDispatched,
@@ -40,6 +42,16 @@ KIND = "kind"
 """The detail that every incident has from its first report on."""
 CREW_ELSEWHERE = "crew-elsewhere"
 """The flag of a hand-over to a crew that is on another incident: it stays there, and this one has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOrder:
+    """An answer that the program was to give, by the event that says so."""
+
+    by: UUID
+    report: int
+    way: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +94,9 @@ class Repair:
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
     answered: tuple[tuple[int, Moment], ...] = ()
+    ordered_answers: tuple[AnswerOrder, ...] = ()
+    delivered_answers: frozenset[UUID] = frozenset()
+    failed_answers: frozenset[UUID] = frozenset()
     closed: bool = False
     dismissed: tuple[Moment, ...] = ()
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
@@ -93,6 +108,11 @@ class Repair:
     def reports(self) -> tuple[Moment, ...]:
         """When it was reported, by the reports that are of this incident; never empty."""
         return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
+
+    @property
+    def over(self) -> Moment | None:
+        """When it was first repaired, or found to need no repair of ours; None while it goes on."""
+        return min((*self.completed, *self.dismissed), default=None)
 
     def report(self, number: int) -> Report | None:
         """The report of that number; None where there is none, or it was unlinked."""
@@ -165,8 +185,14 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return _detailed(case, pipe_details(recorded.fact))
         case DetailCorrected(detail, _, new):
             return _detailed(case, {detail: new})
-        case ReporterAnswered(report):
-            return replace(case, answered=(*case.answered, (report, moment)))
+        case ReporterAnswered(report) as answer:
+            delivered = case.delivered_answers | ({answer.order} if answer.order is not None else set())
+            return replace(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
+        case AnswerOrdered(report, way, digest):
+            order = AnswerOrder(recorded.event_id, report, way, digest)
+            return replace(case, ordered_answers=(*case.ordered_answers, order))
+        case AnswerFailed(_, order_id):
+            return replace(case, failed_answers=case.failed_answers | {order_id})
         case WaterRestored():
             return replace(case, restored=(*case.restored, moment))
         case CaseClosed():

@@ -69,13 +69,35 @@ class ReportUnlinked:
 @dataclass(frozen=True, slots=True)
 class ReporterAnswered:
     """Whoever made report number ``report`` was told what became of it. ``way``: a code of the standard; ``digest``: of
-    what was sent, or None for what was said."""
+    what was sent, or None for what was said. ``order`` and ``receipt``: where the program sent it, the event that
+    ordered it and the way's own receipt.
+    """
 
     report: int
     way: str
     digest: str | None
     flags: tuple[str, ...] = ()
     confirmed_by: str | None = None
+    order: UUID | None = None
+    receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOrdered:
+    """The program is to tell whoever made report number ``report`` what became of it; ``digest``: of its words."""
+
+    report: int
+    way: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFailed:
+    """An answer that was ordered could not be delivered, and why, as a code of the way."""
+
+    report: int
+    order: UUID
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,7 +305,17 @@ FieldFact = (
     | DetailCorrected
     | ReporterAnswered
 )
-RepairFact = FieldFact | ReportUnlinked | PaidServiceStarted | CrewDispatched | CrewWithdrawn | CaseClosed | WindowFact
+RepairFact = (
+    FieldFact
+    | AnswerOrdered
+    | AnswerFailed
+    | ReportUnlinked
+    | PaidServiceStarted
+    | CrewDispatched
+    | CrewWithdrawn
+    | CaseClosed
+    | WindowFact
+)
 FACTS: tuple[type, ...] = (
     FaultReported,
     ReportLinked,
@@ -304,6 +336,8 @@ FACTS: tuple[type, ...] = (
     DispatchDeclined,
     CrewWithdrawn,
     ReporterAnswered,
+    AnswerOrdered,
+    AnswerFailed,
     IncidentDismissed,
     PipeIdentified,
     DetailCorrected,

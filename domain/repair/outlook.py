@@ -54,16 +54,16 @@ def progress(case: Repair) -> Progress:
         severity=case.severity,
         completed=bool(case.completed),
         restored=bool(case.restored),
-        answered=bool(case.completed) and not waiting(case),
+        answered=case.over is not None and not waiting(case),
         closed=case.closed,
         dismissed=bool(case.dismissed),
     )
 
 
 def waiting(case: Repair) -> tuple[int, ...]:
-    """The numbers of the reports whose makers were not told, since the work was first done, what became of it."""
-    done = min(case.completed, default=None)
-    told = {report for report, moment in case.answered if done is not None and moment.at >= done.at}
+    """The numbers of the reports whose makers were not told, since the incident was over, what became of it."""
+    over = case.over
+    told = {report for report, moment in case.answered if over is not None and moment.at >= over.at}
     return tuple(r.number for r in case.reported if r.number not in case.unlinked and r.number not in told)
 
 
@@ -71,10 +71,8 @@ def next_actions(known: Progress) -> tuple[NextAction, ...]:
     """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again."""
     if known.closed:
         return ()
-    if known.completed:
-        return tuple(_after_the_work(known))
-    if known.dismissed:
-        return (NextAction("close", "dispatcher"),)
+    if known.completed or known.dismissed:
+        return tuple(_once_over(known))
     if not known.crew:
         return (NextAction("dispatch", "dispatcher"),)
     if not known.arrived:
@@ -86,9 +84,9 @@ def next_actions(known: Progress) -> tuple[NextAction, ...]:
     return (NextAction("log-work", "crew"), *work) if known.severity == "major" else work
 
 
-def _after_the_work(known: Progress) -> list[NextAction]:
+def _once_over(known: Progress) -> list[NextAction]:
     steps = []
-    if known.severity == "major" and not known.restored:
+    if known.completed and known.severity == "major" and not known.restored:
         steps.append(NextAction("restore", "crew"))
     if not known.answered:
         steps.append(NextAction("answer", "hotline"))

@@ -9,7 +9,8 @@ standard does not have promises nothing.
 Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken, and
 so is the answer promise where nobody's answer is on record. Of a report that is known by its day nothing in hours is
 judged. A completion that is known by its day, or by an instant at which it was over, is judged only where that is
-enough to tell. Nobody is called out for what ran out in it. What a dismissed incident still owed, it owes no more.
+enough to tell. Nobody is called out for what ran out in it. What a dismissed incident still owed, it owes no more, but
+for the answer to whoever reported it.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _completion(case, standard),
         _assessment(case, standard),
         _continuity(case, standard),
-        _answer(case, standard),
     )
+    answer = _answer(case, standard)
     owed = tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
+    owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(case, standard) else owed
 
@@ -177,12 +179,12 @@ def _logs(case: Repair) -> tuple[Moment, ...]:
 
 
 def _answer(case: Repair, standard: Standard) -> Obligation | None:
-    """Due so many minutes after the work was first done: everybody who reported has been told by then (our decision).
-    The last of them counts; a report that is linked later owes an answer too. Of an earlier order book that
-    has no answers nobody can say."""
-    if standard.answer_minutes is None or not case.completed:
+    """Due so many minutes after the incident was over, repaired or dismissed: everybody who reported has been told by
+    then (our decision). The last of them counts; a report that is linked later owes an answer too. Of an earlier order
+    book that has no answers nobody can say."""
+    start = case.over
+    if standard.answer_minutes is None or start is None:
         return None
-    start = min(case.completed)
     answered = _all_answered(case, start)
     if _is_history(case, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)

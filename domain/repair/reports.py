@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.refusals import Refusal
 from domain.repair.case import Repair, Report
 from domain.repair.checks import existing, from_the_field, known_to, late, require_credible
-from domain.repair.facts import FaultReported, OrderReference, ReporterAnswered, ReportLinked, ReportUnlinked
+from domain.repair.facts import FaultReported, OrderReference, ReportLinked, ReportUnlinked
 from domain.repair.imported import require_import_fields
 from domain.standards import Precision, Standard, district, require_known
 from domain.subjects import Subject
@@ -168,20 +168,3 @@ def known_report(case: Repair, number: int) -> Report:
             next_step_zh="请核对工单下的报修序号",
         )
     return found
-
-
-def answer_reporter(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ReporterAnswered:
-    """Whoever made a report was told what became of it. An answer before the work is done counts for nothing and is
-    flagged.
-
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
-    ``unknown-way``.
-    """
-    known = known_to(case, told, "repair.answer")
-    known_report(known, report)
-    require_known("unknown-way", way, told.standard.answer_ways)
-    before = tuple(moment for number, moment in known.answered if number == report)
-    flags = late(told) + (("repeated",) if before else ())
-    if not any(done.at <= told.happened_at for done in known.completed):
-        flags += ("before-completion",)
-    return from_the_field(known, told, ReporterAnswered(report, way, digest, flags))

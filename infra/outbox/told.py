@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain import kinds, outages
+from domain import kinds, outages, repair
 from domain.facts import Stated
 from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
 
@@ -54,6 +54,22 @@ def _outage_notice(ended: Ended) -> Command:
     return Command(case, stamp, decide, key=_key(ended))
 
 
+def _reporter_answer(ended: Ended) -> Command:
+    case = Stream(kinds.REPAIR, ended.case_id)
+    stamp = _stamp(ended)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        state: repair.Repair | None = sight.of(case)
+        told = sight.told(stamp, ended.at)
+        if ended.failed is not None:
+            failed = repair.fail_answer(state, told, order=ended.id, reason=ended.failed)
+            return [(case, told.stated(failed))] if failed is not None else []
+        answered = repair.deliver_answer(state, told, order=ended.id, receipt=ended.receipt)
+        return [(case, told.stated(answered))] if answered is not None else []
+
+    return Command(case, stamp, decide, key=_key(ended))
+
+
 def _stamp(ended: Ended) -> Stamp:
     id_ = str(ended.id)
     return Stamp("sender", "system", "system", str(uuid4()), correlation_id=id_, causation_id=id_)
@@ -64,5 +80,8 @@ def _key(ended: Ended) -> IdempotencyKey:
     return IdempotencyKey("outbox", f"{ended.id}:{ended.round}:{how}", b"")
 
 
-CASES: Mapping[str, Callable[[Ended], Command]] = {outages.KIND: _outage_notice}
+CASES: Mapping[str, Callable[[Ended], Command]] = {
+    outages.KIND: _outage_notice,
+    repair.ANSWER_MESSAGE: _reporter_answer,
+}
 """Kind of message → what tells its case."""

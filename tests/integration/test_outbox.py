@@ -250,6 +250,52 @@ def test_a_receipt_that_is_somebodys_number_does_not_get_into_an_event(
     assert "13812345678" not in str(rows(service))
 
 
+# ---- answers to those who reported
+
+
+def test_a_reporter_is_told_at_the_number_in_the_vault_and_the_case_knows(
+    office: Office, service: Service, sender: Sender, gateway: GatewayServer
+) -> None:
+    case_id = str(office.post("repairs", {"reporter": REPORTER, "kind": "leak", "district": "zhenxi"})["case_id"])
+    path = f"repairs/{case_id}/reports/1/answer/order"
+    assert office.post(path, {"way": "sms"})["code"] == "incident-not-over"
+    office.post(f"repairs/{case_id}/completion", {})
+    assert "position" in office.post(path, {"way": "sms"})
+    sent_until(service, sender, "proven")
+    ((_, body),) = gateway.received
+    letter = json.loads(body)
+    assert letter["to"] == {"phone": REPORTER["phone"]}
+    assert "已于" in letter["text"]
+    _, events = service.load(Stream(kinds.REPAIR, UUID(case_id)))
+    answered = next(event for event in events if event["type"] == "water.repair.ReporterAnswered.v1")
+    assert answered["data"] == {
+        "report": 1,
+        "way": "sms",
+        "digest": letter["digest"],
+        "flags": [],
+        "confirmed_by": None,
+        "order": letter["id"],
+        "receipt": "r-1",
+    }
+    assert REPORTER["phone"] not in json.dumps(events, ensure_ascii=False) + str(rows(service))
+    window = next(w for w in office.get(f"cases/{case_id}")["windows"] if w["commitment"] == "repair.answer")
+    assert window["state"] == "met"
+
+
+def test_an_answer_that_cannot_be_delivered_is_on_the_timeline_and_the_reporter_still_waits(
+    office: Office, service: Service, sender: Sender, gateway: GatewayServer
+) -> None:
+    gateway.answers = [(401, b"")]
+    case_id = str(office.post("repairs", {"reporter": REPORTER, "kind": "leak", "district": "zhenxi"})["case_id"])
+    office.post(f"repairs/{case_id}/completion", {})
+    office.post(f"repairs/{case_id}/reports/1/answer/order", {"way": "wechat"})
+    row = sent_until(service, sender, "dead")
+    _, events = service.load(Stream(kinds.REPAIR, UUID(case_id)))
+    failed = next(event for event in events if event["type"] == "water.repair.AnswerFailed.v1")
+    assert failed["data"] == {"report": 1, "order": str(row["id"]), "reason": "gateway-http-401"}
+    assert office.get(f"repairs/{case_id}")["next_actions"] == [{"action": "answer", "role": "hotline"}]
+
+
 # ---- several senders, and one that dies
 
 
@@ -390,7 +436,7 @@ def answer(service: Service, way: str, particulars: dict[str, str]) -> UUID:
 
     def decide(sight: Sight) -> list[Said]:
         fact = outages.EmergencyOutageBegan("TS-1", uuid4(), ("zhenxi",), 300)
-        message = to_subject("reporter-answer", way, "报修进度", "您的报修已修复。", subject)
+        message = to_subject("personal-note", way, "报修进度", "您的报修已修复。", subject)
         return [(case, Stated(fact, sight.at, tells=message))]
 
     service.run(Command(case, stamp, decide, subject=NewSubject(subject.id, 1, particulars)))

@@ -119,6 +119,11 @@ ENDS = {
         "repair.completion": ("2026-09-16T05:07:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
         "repair.answer": ("2026-09-17T03:14:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0),
     },
+    "repair-dismissed-and-answered": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", None, True, 0, 0),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", None, True, 0, 0),
+        "repair.answer": ("2026-09-17T01:20:00+00:00", "2026-09-16T01:27:00+00:00", False, 0, 0),
+    },
     # Told before outages owed anything by a time: nothing is on record.
     "outage-planned": {},
     "outage-emergency": {},

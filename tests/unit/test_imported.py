@@ -128,7 +128,7 @@ def test_what_was_over_by_the_end_was_in_time_and_later_nobody_knows(
 def test_of_an_incident_dismissed_nobody_knows_when_nothing_is_judged() -> None:
     play = imported()
     play.say(repair.IncidentDismissed("withdrawn", precision="by"), LATER, at=LATER, channel="import")
-    assert states(play) == {repair.ARRIVAL: "unknown", repair.COMPLETION: "unknown"}
+    assert states(play) == {repair.ARRIVAL: "unknown", repair.COMPLETION: "unknown", repair.ANSWER: "unknown"}
     assert not any(known.lapses for known in play.state.ledger.values())
 
 
@@ -189,18 +189,21 @@ def dismissal(play: Play, minute: float, **changes: Any) -> repair.IncidentDismi
     return repair.dismiss(play.state, told(RULES, minutes(minute), **who), reason="false-alarm")
 
 
-def test_a_dismissed_incident_owes_nothing_more_and_is_closed() -> None:
+def test_a_dismissed_incident_owes_an_answer_and_nothing_more_and_is_closed() -> None:
     play = repairing(RULES)
     play.say(dismissal(play, 10), minutes(10))
+    play.say(repair.ReporterAnswered(1, "phone", None), minutes(15))
     play.conclude(LATER)
-    assert states(play) == {repair.ARRIVAL: "dismissed", repair.COMPLETION: "dismissed"}
+    assert states(play) == {repair.ARRIVAL: "dismissed", repair.COMPLETION: "dismissed", repair.ANSWER: None}
     assert not any(known.lapse_count for known in play.state.ledger.values())
     assert repair.close(play.state, told(RULES, minutes(20), role="dispatcher")) == repair.CaseClosed()
 
 
-def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_close_it() -> None:
+def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_answer_and_to_close_it() -> None:
     play = repairing(RULES)
     play.say(dismissal(play, 10), minutes(10))
+    assert outlook.next_actions(outlook.progress(play.state)) == (outlook.NextAction("answer", "hotline"),)
+    play.say(repair.ReporterAnswered(1, "phone", None), minutes(15))
     assert outlook.next_actions(outlook.progress(play.state)) == (outlook.NextAction("close", "dispatcher"),)
 
 
@@ -211,6 +214,7 @@ def test_a_lapse_that_had_run_out_before_the_dismissal_stays() -> None:
     assert {name: len(known.lapses) for name, known in play.state.ledger.items()} == {
         repair.ARRIVAL: 1,
         repair.COMPLETION: 0,
+        repair.ANSWER: 0,
     }
 
 
@@ -223,6 +227,7 @@ def test_what_was_met_before_the_dismissal_stays_met() -> None:
         repair.ARRIVAL: None,
         repair.COMPLETION: "dismissed",
         repair.ASSESSMENT: "dismissed",
+        repair.ANSWER: None,
     }
 
 

@@ -56,7 +56,7 @@ def test_the_signature_is_over_time_and_body() -> None:
 
 
 def test_a_message_is_for_many_or_for_one_person() -> None:
-    assert to_subject("reporter-answer", "sms", "进度", "已修复", PERSON).to == PERSON
+    assert to_subject("personal-note", "sms", "进度", "已修复", PERSON).to == PERSON
     for audience, to in (((), None), (("zhenxi",), PERSON)):
         with pytest.raises(ValueError, match="either"):
             Message("outage-notice", "sms", "停水", "停水", audience, to)

@@ -329,3 +329,75 @@ def test_nobody_answers_a_report_that_is_not_there_or_in_a_way_nobody_knows() ->
         repair.answer_reporter(play.state, by, report=1, way="pigeon", digest=None)
     with refused("wrong-role"):
         repair.answer_reporter(play.state, told(RULES, minutes(5), role="public"), report=1, way="phone", digest=None)
+
+
+def over(by: repair.RepairFact) -> Play:
+    """Reported at nine and by somebody else five minutes later, over at ten."""
+    play = repairing(RULES)
+    play.say(repair.ReportLinked(2, OTHER), minutes(5))
+    play.say(by, minutes(60))
+    return play
+
+
+HOTLINE = told(RULES, minutes(70), role="hotline", channel="hotline")
+SENDER = told(RULES, minutes(71), role="system", channel="system", actor="sender")
+
+
+def test_the_program_answers_in_the_standards_words_and_names_nobody() -> None:
+    play = over(repair.RepairCompleted())
+    ordered = repair.order_answer(play.state, HOTLINE, report=2, way="sms")
+    assert ordered.message.to == OTHER
+    assert ordered.message.text.startswith("【抢修回访】您反映的乾州街道漏水（工单BX-1）已于9月16日10:00修复。")
+    assert (ordered.fact.report, ordered.fact.way, ordered.fact.digest) == (2, "sms", ordered.message.digest)
+    dismissed = over(repair.IncidentDismissed("not-ours"))
+    assert "不属于供水抢修范围" in repair.order_answer(dismissed.state, HOTLINE, report=1, way="sms").message.text
+
+
+def test_a_sent_answer_counts_when_it_was_taken_and_once() -> None:
+    play = over(repair.RepairCompleted())
+    play.say(repair.order_answer(play.state, HOTLINE, report=1, way="sms").fact, minutes(70))
+    assert play.state.answered == (), "an order answers nobody"
+    (order,) = play.state.ordered_answers
+    answered = repair.deliver_answer(play.state, SENDER, order=order.by, receipt="r-1")
+    assert answered is not None
+    assert (answered.report, answered.way, answered.digest, answered.receipt) == (1, "sms", order.digest, "r-1")
+    play.say(answered, minutes(71))
+    assert repair.deliver_answer(play.state, SENDER, order=order.by, receipt="r-1") is None
+    assert repair.fail_answer(play.state, SENDER, order=order.by, reason="late") is None
+    assert play.state.ledger[repair.ANSWER].met_at is None, "the other reporter waits"
+
+
+def test_the_same_answer_is_ordered_again_only_where_it_failed() -> None:
+    play = over(repair.RepairCompleted())
+    play.say(repair.order_answer(play.state, HOTLINE, report=1, way="sms").fact, minutes(70))
+    with refused("answer-ordered"):
+        repair.order_answer(play.state, HOTLINE, report=1, way="sms")
+    assert repair.order_answer(play.state, HOTLINE, report=1, way="wechat")
+    failed = repair.fail_answer(play.state, SENDER, order=play.state.ordered_answers[0].by, reason="no-address")
+    assert failed is not None
+    play.say(failed, minutes(72))
+    assert repair.order_answer(play.state, HOTLINE, report=1, way="sms")
+
+
+def test_nothing_is_sent_before_the_end_by_no_way_or_by_nobody() -> None:
+    running, done = repairing(RULES), over(repair.RepairCompleted())
+    with refused("incident-not-over"):
+        repair.order_answer(running.state, HOTLINE, report=1, way="sms")
+    with refused("unknown-way"):
+        repair.order_answer(done.state, HOTLINE, report=1, way="phone")
+    with refused("no-such-report"):
+        repair.order_answer(done.state, HOTLINE, report=9, way="sms")
+    with refused("wrong-role"):
+        repair.order_answer(done.state, told(RULES, minutes(70)), report=1, way="sms")
+    with refused("wrong-role"):
+        repair.deliver_answer(done.state, HOTLINE, order=UUID(int=5), receipt="r")
+    with refused("no-such-report"):
+        repair.deliver_answer(done.state, SENDER, order=UUID(int=5), receipt="r")
+
+
+def test_who_reported_what_needs_no_repair_is_told_too() -> None:
+    play = over(repair.IncidentDismissed("not-ours"))
+    assert play.state.ledger[repair.ANSWER].due_at == minutes(60 + 1440)
+    for report in (1, 2):
+        answered(play, report, 80 + report)
+    assert play.state.ledger[repair.ANSWER].met_at == minutes(82)
