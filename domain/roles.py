@@ -88,6 +88,7 @@ POWERS = frozenset(
         "crew.form",
         "crew.shift",
         "crew.locate",
+        "history.import",
         "repair.dispatch",
         "repair.tell",
         "repair.link",

@@ -54,7 +54,9 @@ def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
 def require_credible(told: Told) -> None:
     """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
     ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
-    Imports have no limit."""
+    Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
+    if told.channel in told.standard.history_channels:
+        require_power(told, "history.import")
     require_not_future(told.standard, told.happened_at, told.at)
     if told.reported_at is not None:
         _require_taken_down(told, told.reported_at)

@@ -43,8 +43,8 @@ def _repair(it: Installation, client: httpx.Client, number: int) -> None:
     crew = f"crew-{number}"  # its own: none is ever sent while it is elsewhere
     _post(client, f"{case}/dispatch", {"crew": crew}, "dispatcher")
     there = began + timedelta(minutes=20 if number % 4 == 1 else 50)
-    _post(client, f"{case}/arrival", {"crew": crew, "happened_at": there.isoformat()}, "crew")
-    _post(client, f"{case}/completion", {}, "crew")
+    _post(client, f"{case}/arrival", {"crew": crew, "happened_at": there.isoformat()}, "operator")
+    _post(client, f"{case}/completion", {}, "operator")
 
 
 def _application(it: Installation, client: httpx.Client, number: int) -> None:

@@ -100,3 +100,11 @@ def test_the_pipe_and_its_correction_are_shown_with_what_stood_there(client: Cli
 def test_a_correction_says_codes_only(client: Client, new: str) -> None:
     said = {"detail": "asset", "old": None, "new": new}
     assert client.post(f"{imported(client)}/corrections", said, headers=IMPORT).status_code == 422
+
+
+def test_only_who_has_that_power_tells_history(client: Client, service: FakeService) -> None:
+    """No reporter, no allowed lateness: the public must not be able to choose that channel."""
+    for headers in (staff("public", channel="import"), staff("crew", channel="import")):
+        answer = client.post("/api/v1/repairs", fault(happened_at=AT), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "wrong-role")
+    assert service.events == {}

@@ -144,7 +144,7 @@ def test_a_completion_to_the_second_counts_before_one_known_by_its_day() -> None
 
 def report(channel: str, **changes: Any) -> repair.FaultReported:
     values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou", "subject": SUBJECT}
-    return repair.report_fault(None, told(RULES, NINE, channel=channel), **(values | changes))
+    return repair.report_fault(None, told(RULES, NINE, channel=channel, role="operator"), **(values | changes))
 
 
 def test_only_history_is_precise_to_the_day_and_has_an_origin() -> None:

@@ -143,7 +143,7 @@ def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagg
 def test_an_import_is_never_backdated() -> None:
     play = repairing(RULES)
     play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import")
+    imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import", role="operator")
     fact = repair.acknowledge(play.state, imported, crew="crew-1")
     assert (fact.flags, fact.confirmed_by) == ((), None)
 
