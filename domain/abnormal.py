@@ -16,13 +16,14 @@ from typing import Literal
 from uuid import UUID
 
 from domain.facts import Moment, Recorded, Stated
+from domain.ladders import obligation, rungs
 from domain.refusals import Refusal
 from domain.repair.checks import late, require_credible
 from domain.standards import Rules, Standard, require_known
 from domain.told import Told, require_power
 from domain.usage import Meter
 from domain.windows import FACTS as WINDOW_FACTS
-from domain.windows import Ledger, Obligation, RungAt, Term, WindowFact, record
+from domain.windows import Ledger, Obligation, Term, WindowFact, record
 
 AUDIT = "usage.audit"
 NOTICE = "usage.notice"
@@ -315,7 +316,7 @@ def obligations(case: Usage | None, rules: Rules) -> tuple[Obligation, ...]:
         return ()
     standard = rules.in_force(case.found.at)
     found = (_audit(case, standard), _notice(case, standard))
-    return tuple(obligation for obligation in found if obligation is not None)
+    return tuple(each for each in found if each is not None)
 
 
 def _audit(case: Usage, standard: Standard) -> Obligation | None:
@@ -379,33 +380,9 @@ def _ended(moment: Moment, reason: str) -> Term:
 
 
 def _obligation(commitment: str, standard: Standard, terms: tuple[Term, ...], met: Moment | None) -> Obligation:
-    return Obligation(
-        commitment=commitment,
-        opened_at=terms[0].since,
-        terms=terms,
-        met_at=met.at if met else None,
-        met_by=(met.by,) if met else (),
-        standard=standard.version,
-        calendar=None,
-        rungs=rungs_of(standard, commitment, terms[-1]),
-        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
-        cause="judged-anew",
-    )
-
-
-def rungs_of(standard: Standard, commitment: str, term: Term) -> tuple[RungAt, ...]:
-    """The rungs of the standard's ladder before the end of that term."""
-    if term.due_at is None:
-        return ()
-    span = term.due_at - term.since
-    return tuple(
-        RungAt(
-            rung.name,
-            term.since + (timedelta(minutes=rung.minutes) if rung.minutes else span * (rung.percent or 0) / 100),
-            rung.notify,
-        )
-        for rung in standard.ladders.get(commitment, ())
-    )
+    last = terms[-1]
+    steps = rungs(standard, commitment, last.since, last.due_at) if last.due_at is not None else ()
+    return obligation(commitment, standard, terms[0].since, terms, met, steps, "judged-anew")
 
 
 # ---- decisions: what the processor of readings says

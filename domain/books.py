@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-from domain.abnormal import rungs_of
 from domain.calendar import closing_time, local_date
 from domain.facts import Moment, Recorded, Stated
 from domain.fees import first_repeated
+from domain.ladders import obligation, rungs
 from domain.refusals import Refusal
 from domain.repair.checks import late, require_credible
 from domain.standards import Rules, require_known
@@ -154,21 +154,11 @@ def obligations(state: Book | None, rules: Rules) -> tuple[Obligation, ...]:
         return ()
     standard = rules.in_force(state.opened.at)
     opened = state.opened
-    term = Term(opened.at, closing_time(state.due_on, standard.close_of_business), (opened.by,))
+    due_at = closing_time(state.due_on, standard.close_of_business)
+    term = Term(opened.at, due_at, (opened.by,))
+    steps = rungs(standard, READ, opened.at, due_at)
     met = None if state.unread else max(state.settled[meter] for meter in state.meters)
-    return (
-        Obligation(
-            commitment=READ,
-            opened_at=opened.at,
-            terms=(term,),
-            met_at=met.at if met else None,
-            met_by=(met.by,) if met else (),
-            standard=standard.version,
-            calendar=None,
-            rungs=rungs_of(standard, READ, term),
-            notify_on_lapse=standard.notify_on_lapse.get(READ, ()),
-        ),
-    )
+    return (obligation(READ, standard, opened.at, (term,), met, steps),)
 
 
 # ---- decisions

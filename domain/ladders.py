@@ -1,11 +1,12 @@
-"""Ladders: when the rungs before the end of a round-the-clock limit are reached, by the standard."""
+"""Round-the-clock limits: the rungs before their end, and one obligation from its terms, by the standard."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from domain.facts import Moment
 from domain.standards import Standard
-from domain.windows import RungAt
+from domain.windows import Obligation, RungAt, Term
 
 
 def rungs(
@@ -31,3 +32,27 @@ def rungs(
             continue
         found.append(RungAt(rung.name, at, rung.notify))
     return tuple(found)
+
+
+def obligation(
+    commitment: str,
+    standard: Standard,
+    opened_at: datetime,
+    terms: tuple[Term, ...],
+    met: Moment | None,
+    steps: tuple[RungAt, ...],
+    cause: str = "reclassified",
+) -> Obligation:
+    """One commitment whose limit is counted round the clock; ``met``: what met it, ``steps``: its rungs."""
+    return Obligation(
+        commitment=commitment,
+        opened_at=opened_at,
+        terms=terms,
+        met_at=met.at if met else None,
+        met_by=(met.by,) if met else (),
+        standard=standard.version,
+        calendar=None,
+        rungs=steps,
+        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
+        cause=cause,
+    )

@@ -1,5 +1,5 @@
 // 窗口: the applications under way, the one due next first; what is missing in each and who does what next.
-import { DAY, SHORT, ask, byId, en, make, named, pair, setText } from "./page.js";
+import { DAY, SHORT, ask, byId, en, lookAgain, make, named, offer, pair, setText } from "./page.js";
 import { ACTIONS, CHANNELS, ROLES, STAGES } from "./names.js";
 
 const API = "/api/v1";
@@ -76,17 +76,7 @@ function show(answer) {
   setText(byId("n-open"), `${answer.applications.length}${answer.more ? "+" : ""}`);
   byId("none").hidden = answer.applications.length > 0;
   byId("more").hidden = !answer.more;
-  offer(answer.applications.map((each) => each.owner));
-}
-
-function offer(owners) {
-  const select = byId("owner");
-  const known = new Set([...select.options].map((option) => option.value));
-  const chosen = wanted.get("owner") ?? "";
-  for (const owner of [...new Set([...owners, chosen])].filter(Boolean).sort()) {
-    if (!known.has(owner)) select.append(make("option", { value: owner }, owner));
-  }
-  if (document.activeElement !== select) select.value = chosen;
+  offer(byId("owner"), answer.applications.map((each) => each.owner), wanted.get("owner"));
 }
 
 async function askDetails(answer) {
@@ -104,32 +94,11 @@ async function askDetails(answer) {
 
 // ---- start
 
-async function round() {
-  try {
-    await look();
-    byId("failed").hidden = true;
-  } catch (error) {
-    byId("failed").hidden = false;
-    byId("failed").replaceChildren(`${error.problem?.detail_zh ?? "暂时无法读取，请稍后重试。"} `, en("The data cannot be read at the moment."));
-  }
-  document.body.dataset.state = "shown";
-}
-
 async function start() {
-  byId("owner").addEventListener("change", (event) => {
-    if (event.target.value) wanted.set("owner", event.target.value);
-    else wanted.delete("owner");
-    history.replaceState(null, "", wanted.size ? `?${wanted}` : location.pathname);
-    round();
-  });
   try {
     labels = await ask(`${API}/labels`);
   } catch { /* codes are shown instead of names */ }
-  const again = async () => {
-    if (!document.hidden) await round();
-    setTimeout(again, AGAIN_MS);
-  };
-  await again();
+  await lookAgain(look, AGAIN_MS, wanted, ["owner"]);
 }
 
 start();

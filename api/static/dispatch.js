@@ -1,5 +1,5 @@
 // 调度: open incidents, the one due next first; what is next in each, whose it is, and which crews are free near by.
-import { SHORT, ask, byId, en, make, named, pair, setText } from "./page.js";
+import { SHORT, ask, byId, en, lookAgain, make, named, offer, pair, setText } from "./page.js";
 import { COMMITMENTS, REPAIR_ACTIONS, ROLES, SEVERITIES, STAGES } from "./names.js";
 
 const API = "/api/v1";
@@ -74,53 +74,16 @@ async function look() {
   setText(byId("n-open"), `${answer.incidents.length}${answer.more ? "+" : ""}`);
   byId("none").hidden = answer.incidents.length > 0;
   byId("more").hidden = !answer.more;
-  offer(answer.incidents.map((each) => each.crew));
-}
-
-function offer(crews) {
-  const select = byId("crew");
-  const known = new Set([...select.options].map((option) => option.value));
-  const chosen = wanted.get("crew") ?? "";
-  for (const crew of [...new Set([...crews, chosen])].filter(Boolean).sort()) {
-    if (!known.has(crew)) select.append(make("option", { value: crew }, crew));
-  }
-  if (document.activeElement !== select) select.value = chosen;
+  offer(byId("crew"), answer.incidents.map((each) => each.crew), wanted.get("crew"));
 }
 
 // ---- start
 
-async function round() {
-  try {
-    await look();
-    byId("failed").hidden = true;
-  } catch (error) {
-    byId("failed").hidden = false;
-    byId("failed").replaceChildren(`${error.problem?.detail_zh ?? "暂时无法读取，请稍后重试。"} `, en("The data cannot be read at the moment."));
-  }
-  document.body.dataset.state = "shown";
-}
-
-function choose(name) {
-  byId(name).value = wanted.get(name) ?? "";
-  byId(name).addEventListener("change", (event) => {
-    if (event.target.value) wanted.set(name, event.target.value);
-    else wanted.delete(name);
-    history.replaceState(null, "", wanted.size ? `?${wanted}` : location.pathname);
-    round();
-  });
-}
-
 async function start() {
-  choose("role");
-  choose("crew");
   try {
     labels = await ask(`${API}/labels`);
   } catch { /* codes are shown instead of names */ }
-  const again = async () => {
-    if (!document.hidden) await round();
-    setTimeout(again, AGAIN_MS);
-  };
-  await again();
+  await lookAgain(look, AGAIN_MS, wanted, ["role", "crew"]);
 }
 
 start();

@@ -44,3 +44,40 @@ export async function ask(path) {
   if (!answer.ok) throw Object.assign(new Error(body.code ?? answer.status), { problem: body });
   return body;
 }
+
+// ---- pages that list what is to be done: they look again and again, and their choices stand in the address
+
+export function offer(select, found, chosen) {
+  const known = new Set([...select.options].map((option) => option.value));
+  for (const each of [...new Set([...found, chosen])].filter(Boolean).sort()) {
+    if (!known.has(each)) select.append(make("option", { value: each }, each));
+  }
+  if (document.activeElement !== select) select.value = chosen ?? "";
+}
+
+export async function lookAgain(look, everyMs, wanted, selects) {
+  const round = async () => {
+    try {
+      await look();
+      byId("failed").hidden = true;
+    } catch (error) {
+      byId("failed").hidden = false;
+      byId("failed").replaceChildren(`${error.problem?.detail_zh ?? "暂时无法读取，请稍后重试。"} `, en("The data cannot be read at the moment."));
+    }
+    document.body.dataset.state = "shown";
+  };
+  for (const name of selects) {
+    byId(name).value = wanted.get(name) ?? "";
+    byId(name).addEventListener("change", (event) => {
+      if (event.target.value) wanted.set(name, event.target.value);
+      else wanted.delete(name);
+      history.replaceState(null, "", wanted.size ? `?${wanted}` : location.pathname);
+      round();
+    });
+  }
+  const again = async () => {
+    if (!document.hidden) await round();
+    setTimeout(again, everyMs);
+  };
+  await again();
+}

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from domain.facts import Moment
-from domain.ladders import rungs
+from domain.ladders import obligation, rungs
 from domain.outages.case import Outage
 from domain.standards import Rules, Standard
 from domain.windows import Obligation, Term
@@ -28,7 +28,7 @@ def obligations(outage: Outage | None, rules: Rules) -> tuple[Obligation, ...]:
         return ()
     standard = rules.in_force(outage.announced.at)
     found = (_notice(outage, standard), _report(outage, standard), _restore(outage, standard))
-    return tuple(obligation for obligation in found if obligation is not None)
+    return tuple(each for each in found if each is not None)
 
 
 def _notice(outage: Outage, standard: Standard) -> Obligation | None:
@@ -81,15 +81,4 @@ def _obligation(
     if cancelled is not None and (met is None or met.at > cancelled.at):
         since = max(cancelled.at, terms[-1].since)
         terms, steps = (*terms, Term(since, None, (cancelled.by,), reason="outage-cancelled")), ()
-    return Obligation(
-        commitment=commitment,
-        opened_at=terms[0].since,
-        terms=terms,
-        met_at=met.at if met else None,
-        met_by=(met.by,) if met else (),
-        standard=standard.version,
-        calendar=None,
-        rungs=steps,
-        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
-        cause=cause,
-    )
+    return obligation(commitment, standard, terms[0].since, terms, met, steps, cause)

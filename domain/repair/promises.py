@@ -20,10 +20,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.facts import Moment
-from domain.ladders import rungs
+from domain.ladders import obligation, rungs
 from domain.repair.case import Repair
 from domain.standards import Rules, Severity, Standard
-from domain.windows import Obligation, RungAt, Term
+from domain.windows import Obligation, Term
 
 ARRIVAL = "repair.arrival"
 COMPLETION = "repair.completion"
@@ -45,7 +45,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _continuity(case, standard),
     )
     answer = _answer(case, standard)
-    owed = tuple(_until_dismissed(case, obligation) for obligation in found if obligation is not None)
+    owed = tuple(_until_dismissed(case, each) for each in found if each is not None)
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(case, standard) else owed
@@ -63,7 +63,7 @@ def _arrival(case: Repair, standard: Standard) -> Obligation:
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
     steps = rungs(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
-    return _obligation(
+    return obligation(
         ARRIVAL, standard, first.at, (Term(first.at, due_at, (first.by,)),), min(case.arrived, default=None), steps
     )
 
@@ -90,7 +90,7 @@ def _completion(case: Repair, standard: Standard) -> Obligation:
     if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
     steps = rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at) if due_at else ()
-    return _obligation(COMPLETION, standard, first.at, terms, done, steps)
+    return obligation(COMPLETION, standard, first.at, terms, done, steps)
 
 
 def _completed(case: Repair) -> Moment | None:
@@ -138,7 +138,7 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     due_at = start.at + timedelta(minutes=standard.assessment_minutes)
     met = min((moment for moment, _ in case.assessed), default=None)
     steps = rungs(standard, ASSESSMENT, start.at, due_at)
-    return _obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, steps)
+    return obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, steps)
 
 
 # ---- continuity
@@ -153,7 +153,7 @@ def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     last, due_at = terms[-1], terms[-1].due_at
     steps = rungs(standard, CONTINUITY, last.since, due_at) if due_at else ()
     restored = min(case.restored, default=None)
-    return _obligation(CONTINUITY, standard, terms[0].since, terms, restored, steps, cause="work-logged")
+    return obligation(CONTINUITY, standard, terms[0].since, terms, restored, steps, cause="work-logged")
 
 
 def _continuous(case: Repair, gap_minutes: int) -> Iterator[Term]:
@@ -191,7 +191,7 @@ def _answer(case: Repair, standard: Standard) -> Obligation | None:
     due_at = start.at + timedelta(minutes=standard.answer_minutes)
     steps = rungs(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
-    return _obligation(ANSWER, standard, start.at, terms, answered, steps)
+    return obligation(ANSWER, standard, start.at, terms, answered, steps)
 
 
 def _all_answered(case: Repair, start: Moment) -> Moment | None:
@@ -217,47 +217,19 @@ def _is_history(case: Repair, standard: Standard) -> bool:
 
 def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
     """A promise of which nobody can say whether it was kept: it has no end, for this reason, and never lapses."""
-    return _obligation(commitment, standard, first.at, (Term(first.at, None, (first.by,), reason=UNKNOWN),), None, ())
+    return obligation(commitment, standard, first.at, (Term(first.at, None, (first.by,), reason=UNKNOWN),), None, ())
 
 
-def _until_dismissed(case: Repair, obligation: Obligation) -> Obligation:
+def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
     """From the dismissal on nothing more is owed, unless it was met by then; what had run out before stays lapsed."""
     exact = [moment for moment in case.dismissed if moment.by not in case.rough]
     dismissed = min(exact or case.dismissed, default=None)
-    met_at, first = obligation.met_at, obligation.terms[0]
+    met_at, first = owed.met_at, owed.terms[0]
     if dismissed is None or first.reason == UNKNOWN or (met_at is not None and met_at <= dismissed.at):
-        return obligation
+        return owed
     if dismissed.by in case.rough:
         # What had run out by then is not known either.
-        return replace(
-            obligation, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), rungs=()
-        )
-    before = tuple(term for term in obligation.terms if term.since < dismissed.at)
+        return replace(owed, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), rungs=())
+    before = tuple(term for term in owed.terms if term.since < dismissed.at)
     last = Term(max(dismissed.at, first.since), None, (dismissed.by,), reason=DISMISSED)
-    return replace(obligation, terms=(*before, last), met_at=None, met_by=(), rungs=())
-
-
-# ---- what they share
-
-
-def _obligation(
-    commitment: str,
-    standard: Standard,
-    opened_at: datetime,
-    terms: tuple[Term, ...],
-    met: Moment | None,
-    steps: tuple[RungAt, ...],
-    cause: str = "reclassified",
-) -> Obligation:
-    return Obligation(
-        commitment=commitment,
-        opened_at=opened_at,
-        terms=terms,
-        met_at=met.at if met else None,
-        met_by=(met.by,) if met else (),
-        standard=standard.version,
-        calendar=None,
-        rungs=steps,
-        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
-        cause=cause,
-    )
+    return replace(owed, terms=(*before, last), met_at=None, met_by=(), rungs=())
