@@ -18,7 +18,14 @@ from infra.embedded.errors import EmbeddedError
 from infra.service import load_rules
 from infra.settings import Settings
 from infra.sql import sql
-from infra.status import CalendarStatus, Status, calendar_status, collect
+from infra.status import (
+    CalendarStatus,
+    StandardStatus,
+    Status,
+    calendar_status,
+    collect,
+    standard_status,
+)
 from infra.store.application import open_store
 from infra.supervisor import running_state
 from infra.up import state_file, with_addresses
@@ -40,7 +47,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         ).decode(), well
     lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
     if found is not None:
-        lines += [*_positions(found), *calendar_lines(found)]
+        lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
     return "\n".join(lines), well
 
 
@@ -53,18 +60,21 @@ def store_status(settings: Settings) -> tuple[Status | None, str]:
             found = collect(connection, settings)
             anchor = connection.execute(sql("clock_anchor")).fetchone()
             clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor else REAL
-        return replace(found, calendar=_calendar_now(settings, clock)), "up"
+        calendar, standard = _rules_now(settings, clock)
+        return replace(found, calendar=calendar, standard=standard), "up"
     except psycopg.Error as error:
         return None, f"DOWN: {str(error).splitlines()[0]}"
 
 
-def _calendar_now(settings: Settings, clock: Clock) -> CalendarStatus | None:
-    """The calendar as the store has it; None where none can be read, before the first publication for example."""
+def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None, StandardStatus | None]:
+    """Calendar and standard as the store has them; None where none can be read, before the first publication for
+    example."""
     store = open_store(settings.database_url, clock, connections=1)
     try:
-        return calendar_status(load_rules(store), clock.now())
+        rules = load_rules(store)
+        return calendar_status(rules, clock.now()), standard_status(rules, clock.now())
     except (LookupError, PersistenceError):
-        return None
+        return None, None
     finally:
         store.close()
 
@@ -80,7 +90,8 @@ def _kafka(settings: Settings) -> str:
 def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
     parts = (state or {}).get("parts", {})
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
-    return all(part["up"] for part in parts.values()) and found.relay is not None and not standing
+    powerless = found.standard is not None and found.standard.missing_powers
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not standing and not powerless
 
 
 def _supervised(state: Mapping[str, Any] | None) -> list[str]:
@@ -101,6 +112,16 @@ def calendar_lines(found: Status) -> list[str]:
     days = f"{calendar.settled_days} days from today"
     lines = [f"calendar   {calendar.version}, settled until {calendar.settled_until} ({days})"]
     return lines + [f"           {warning}" for warning in calendar.warnings]
+
+
+def standard_lines(found: Status) -> list[str]:
+    """The standard in force, and what nobody may do under it."""
+    if found.standard is None:
+        return []
+    lines = [f"standard   {found.standard.version}"]
+    if missing := found.standard.missing_powers:
+        lines.append(f"           nobody may {', '.join(missing)}: publish a standard that gives it 须发布新标准授权")
+    return lines
 
 
 def _positions(found: Status) -> list[str]:

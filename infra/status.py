@@ -17,6 +17,7 @@ from psycopg.rows import DictRow
 
 from domain.calendar import local_date
 from domain.publication.calendars import CalendarWarning, calendar_warnings
+from domain.roles import POWERS
 from domain.standards import Rules
 from infra.settings import Settings
 from infra.sql import sql
@@ -111,6 +112,15 @@ class CalendarStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class StandardStatus:
+    """The standard in force. ``missing_powers``: what it gives to nobody; one that is older than the program may lack
+    what came since, and what a standard does not give is not allowed."""
+
+    version: str
+    missing_powers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outbox:
     """Messages to people by state. ``oldest_s``: how long the oldest one waits that is not done, 0 where none does."""
 
@@ -135,6 +145,14 @@ class Status:
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
     outbox: Outbox | None = None
+    standard: StandardStatus | None = None
+
+
+def standard_status(rules: Rules, at: datetime) -> StandardStatus:
+    """How the standard in force stands at an instant."""
+    standard = rules.in_force(at)
+    missing = sorted(power for power in POWERS if not standard.powers.get(power))
+    return StandardStatus(standard.version, tuple(missing))
 
 
 def calendar_status(rules: Rules, at: datetime) -> CalendarStatus:

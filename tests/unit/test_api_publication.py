@@ -394,3 +394,18 @@ def test_the_calendars_settled_days_are_a_figure(service: FakeService) -> None:
         if "calendar" in family.name
     }
     assert figures == {"tongshui_calendar_settled_days": [103], "tongshui_calendar_warning": [0, 0]}
+
+
+def test_a_standard_older_than_the_program_says_what_nobody_may_do() -> None:
+    from infra.report import standard_lines
+    from infra.rules import shipped_rules
+    from infra.status import Head, Status, standard_status
+
+    rules = shipped_rules()
+    status = Status(Head(0, None, UUID(int=1)), 1.0, None, (), ())
+    assert standard_lines(replace(status, standard=standard_status(rules, MORNING))) == ["standard   0225-3"]
+    (shipped,) = rules.standards
+    less = {power: roles for power, roles in shipped.powers.items() if power != "repair.dispatch"}
+    older = replace(rules, standards=(replace(shipped, powers=less),))
+    _, warning = standard_lines(replace(status, standard=standard_status(older, MORNING)))
+    assert "nobody may repair.dispatch" in warning
