@@ -28,14 +28,20 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# What needs no server runs on two cores at once; the rest has the machine to itself.
+UNIT := $(BIN)/pytest -n 2 tests/unit tests/contract
+REST := $(BIN)/pytest tests/integration tests/faults tests/e2e
+
 test-unit: setup
-	$(BIN)/pytest tests/unit tests/contract
+	$(UNIT)
 
 test: lint
-	$(BIN)/pytest -m "not slow"
+	$(UNIT) -m "not slow"
+	$(REST) -m "not slow"
 
 test-all: lint
-	$(BIN)/pytest
+	$(UNIT)
+	$(REST)
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -52,6 +52,11 @@ class Incident:
     def complete(self, at: datetime | None = None) -> Receipt:
         return self._run(repair.complete, at)
 
+    def answer(self) -> Receipt:
+        return self._run(
+            lambda case, told: repair.answer_reporter(case, told, report=1, way="phone", digest=None), role="hotline"
+        )
+
     def close(self) -> Receipt:
         return self._run(repair.close, role="dispatcher")
 

@@ -73,7 +73,10 @@ def lose_cluster_while_all_is_stopped(it: Installation) -> None:
     it.start()
 
 
-@pytest.mark.parametrize("lose", [lose_cluster_beside_the_rest, lose_cluster_while_all_is_stopped])
+@pytest.mark.parametrize(
+    "lose",
+    [lose_cluster_beside_the_rest, pytest.param(lose_cluster_while_all_is_stopped, marks=pytest.mark.slow)],
+)
 def test_a_lost_cluster_is_noticed_and_refilled_and_readers_end_in_the_same_state(
     it: Installation, lose: Callable[[Installation], None]
 ) -> None:
@@ -119,6 +122,7 @@ def seen_in(it: Installation, topic_ids: Any) -> int:
     return len({reader for (reader, topic, _), (_, topic_id) in places(it).items() if topic_id == topic_ids[topic]})
 
 
+@pytest.mark.slow
 def test_workers_that_go_on_running_drop_the_refill(it: Installation) -> None:
     tell_cases(it, 6)
     even(it)

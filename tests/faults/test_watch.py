@@ -455,6 +455,7 @@ def test_a_fact_that_ends_a_limit_ends_the_asking(
     incident.arrive()
     incident.assess("small")
     incident.complete()
+    incident.answer()
     index.feed()
     assert connection.execute("SELECT count(next_ask_at) AS n FROM watch.due").fetchone() == {"n": 0}
     clock.move(timedelta(days=9))

@@ -376,6 +376,7 @@ def test_health_and_metrics_of_a_fresh_installation(client: Client) -> None:
     assert f"tongshui_log_head_position {float(health.json()['head_position'])}" in text
 
 
+@pytest.mark.slow  # a quarter of a minute, most of it PostgreSQL's connections running into their time limits
 def test_health_is_503_when_postgresql_refuses(client: Client, service: Service, database: str) -> None:
     name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
     with psycopg.connect(database, dbname="postgres", autocommit=True) as outside:

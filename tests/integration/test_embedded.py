@@ -255,6 +255,7 @@ def test_kafka_keeps_records_and_its_address_over_stop_and_kill(kafka: EmbeddedK
     assert received(kafka, "kept", 2) == [b"before the stop", b"before the kill"]
 
 
+@pytest.mark.slow
 def test_wiped_kafka_is_another_cluster_on_the_same_port(kafka: EmbeddedKafka) -> None:
     kafka.start()
     address, first = kafka.bootstrap, cluster_id(kafka)
@@ -271,6 +272,7 @@ def test_wiped_kafka_is_another_cluster_on_the_same_port(kafka: EmbeddedKafka) -
     assert topics(kafka) == []
 
 
+@pytest.mark.slow
 def test_kafka_in_a_directory_with_a_chinese_name_and_a_comma_stores_there(tmp_path: Path) -> None:
     with EmbeddedKafka(tmp_path / "水务, 数据") as broker:
         create_topic(broker, "water")
@@ -301,6 +303,7 @@ def test_kafka_leaves_files_alone_that_are_not_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "PG_VERSION").exists()
 
 
+@pytest.mark.slow
 def test_a_broker_that_ends_at_its_start_is_told_with_the_way_out(kafka: EmbeddedKafka) -> None:
     kafka.start()
     kafka.stop()

@@ -228,6 +228,7 @@ def test_a_tail_cut_under_a_live_relay_is_noticed_and_filled_again(
     assert read_anew(settings) == expected(settings)
 
 
+@pytest.mark.slow
 def test_a_tail_cut_and_overwritten_by_rubbish_is_noticed(settings: Settings, broker: EmbeddedKafka) -> None:
     """Whoever writes first after the cut: where rubbish fills it up, offsets look as they should."""
     with relaying(settings):
