@@ -93,8 +93,9 @@ def demo(service: ServiceDep) -> DemoFacts:
         ],
         simulated=[
             {
-                "en": "Water applications (in the published mix), crews, arrivals, repairs, names and telephones",
-                "zh": "报装申请（按公布的构成比例）、班组、到场与修复时间、姓名和电话均为模拟",
+                "en": "Water applications (in the published mix), crews, arrivals, repairs, outages, names and "
+                "telephones",
+                "zh": "报装申请（按公布的构成比例）、班组、到场与修复时间、停水、姓名和电话均为模拟",
             },
             {
                 "en": f"The clock: {service.clock.factor:g} seconds of service time in one real second",

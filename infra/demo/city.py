@@ -17,6 +17,7 @@ from domain.calendar import LOCAL
 from domain.standards import Rules
 from infra.demo.applications import PUBLISHED_CATEGORIES, PUBLISHED_CHANNELS, applications
 from infra.demo.community import consultations, preservices, squads, works
+from infra.demo.outages import outages
 from infra.demo.script import Request, Scene, Script, Who, digest, person
 
 __all__ = ["PUBLISHED_CATEGORIES", "PUBLISHED_CHANNELS", "START", "Request", "Script", "connections", "plan"]
@@ -55,7 +56,7 @@ def plan(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
     rng = random.Random(seed)
     roster = Roster()
     repairs = [*_opening_scenes(rng, start, roster), *_repairs(rng, start, roster)]
-    return _by_first_request([*repairs, *connections(seed, rules, start)])
+    return _by_first_request([*repairs, *outages(start), *connections(seed, rules, start)])
 
 
 def connections(seed: int, rules: Rules, start: datetime = START) -> list[Script]:

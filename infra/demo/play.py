@@ -75,6 +75,8 @@ class Player:
             if answer is None:
                 return
             if number == 0:
+                if "case_id" not in answer:
+                    return  # refused: there is no case to go on with
                 path += f"/{answer['case_id']}"
 
     async def _until(self, at: datetime, stop: asyncio.Event) -> None:

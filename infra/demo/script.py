@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from domain.calendar import LOCAL
 
-Kind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations"]
+Kind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
 Who = tuple[str, str, str]
 """Actor, role, channel."""
 

@@ -46,7 +46,7 @@ def test_requests_of_a_case_are_in_order_and_claim_no_future() -> None:
     for script in PLAN:
         times = [request.at for request in script.requests]
         assert times == sorted(times)
-        assert not script.requests[0].path
+        assert script.requests[0].path == ("/planned" if script.kind == "outages" else "")
         assert all(r.happened_at is None or r.happened_at <= r.at for r in script.requests)
 
 
@@ -162,10 +162,23 @@ def test_the_counter_is_open_in_office_hours_of_working_days_only() -> None:
 
 
 def test_the_applications_do_not_depend_on_the_repairs() -> None:
-    assert [s for s in PLAN if s.kind != "repairs"] == city.connections(225, RULES)
+    assert [s for s in PLAN if s.kind not in ("repairs", "outages")] == city.connections(225, RULES)
 
 
 def test_the_first_lapse_needs_no_application() -> None:
     """The show opens with the repairs: nothing else is sent before the first of them but the squads and the works."""
     first = min(s.requests[0].at for s in PLAN if s.kind == "repairs")
     assert first - city.START == timedelta(minutes=2)
+
+
+def test_two_outages_are_announced_a_day_ahead_and_one_takes_longer_than_announced() -> None:
+    planned = [script for script in PLAN if script.kind == "outages"]
+    late = []
+    for script in planned:
+        first, over = script.requests[0], script.requests[-1]
+        begin, end = (datetime.fromisoformat(first.body[name]) for name in ("begin", "end"))
+        assert begin - script.requests[1].at > timedelta(hours=24)
+        assert over.happened_at is not None
+        ends = [datetime.fromisoformat(r.body["end"]) for r in script.requests if r.path == "/extension"]
+        late.append(over.happened_at > (ends or [end])[-1])
+    assert late == [False, True]
