@@ -30,7 +30,7 @@ from infra.store.envelope import read
 
 log = logging.getLogger(__name__)
 
-COUNTED = (kinds.CONNECTION,)
+COUNTED = (kinds.CONNECTION, kinds.ORDER)
 """The kinds of case whose deadlines are in working days."""
 AT_ONCE = 1_000
 _BEFORE_ALL = UUID(int=0)

@@ -18,6 +18,7 @@ from domain.calendar import CalendarPublished, Day
 from domain.connection.facts import ApplicationAdmitted, ApplicationReceived, ChargeRefused
 from domain.connection.promises import WATER_ON
 from domain.facts import Fact, Stated
+from domain.orders import REPLY, OrderReceived
 from domain.refusals import AttemptRefused, Refusal
 from infra import recompute, rules
 from infra.clock import ManualClock
@@ -26,7 +27,7 @@ from infra.settings import Settings
 from infra.store.commands import Command, IdempotencyKey, Receipt, Said, Sight, Stamp, Stream
 from infra.store.envelope import Envelope
 from tests.bench.recompute import measure
-from tests.unit.cases import SUBJECT
+from tests.unit.cases import NINE, SUBJECT
 
 DUE = datetime(2026, 9, 22, 9, 30, tzinfo=UTC)
 """Five working days after Wednesday 2026-09-16; Sunday the 20th is one of them."""
@@ -135,6 +136,22 @@ def test_the_job_moves_every_open_deadline_once_and_no_closed_one(service: Servi
     assert {due_at(service, stream) for stream in streams} == {DUE + timedelta(days=1)}
     assert due_at(service, closed) == before
     assert recompute.run(service) is None
+
+
+def test_the_job_moves_the_reply_to_an_order_too_and_not_one_that_has_a_deadline_of_its_own(service: Service) -> None:
+    """Five working days from Wednesday; other windows of the same topic, without a calendar, are left alone."""
+    replies = []
+    for number, reply_by in (("JS-1", None), ("JS-2", NINE + timedelta(days=2))):
+        stream = rules.order_stream("hotline-12345", number)
+        run(service, stream, OrderReceived("hotline-12345", number, uuid4(), 1, reply_by))
+        replies.append(stream)
+    before = [service.load(stream)[0].ledger[REPLY].due_at for stream in replies]
+    publish(service, OFF_ON_MONDAY)
+    result = recompute.run(service)
+    assert result is not None
+    assert result.moved == 1
+    after = [service.load(stream)[0].ledger[REPLY].due_at for stream in replies]
+    assert after == [before[0] + timedelta(days=1), before[1]]
 
 
 def withdrawn() -> Fact:
