@@ -54,6 +54,7 @@ def connection(replaying: Settings, replayed: Replayed) -> Iterator[psycopg.Conn
         yield opened
 
 
+@pytest.mark.slow
 def test_our_counts_are_the_mix_that_was_played(replayed: Replayed) -> None:
     assert replayed.figures.by_category == dict(sorted(city.PUBLISHED_CATEGORIES.items()))
     assert replayed.figures.by_channel == dict(sorted(city.PUBLISHED_CHANNELS.items()))
@@ -61,18 +62,21 @@ def test_our_counts_are_the_mix_that_was_played(replayed: Replayed) -> None:
     assert replayed.figures.online == 20
 
 
+@pytest.mark.slow
 def test_every_application_is_accounted_for(replayed: Replayed) -> None:
     assert replayed.is_accounted_for
     assert "open" not in replayed.figures.by_outcome
     assert replayed.figures.by_outcome == {"ended": 2, "water_on": 235, "withdrawn": 3}
 
 
+@pytest.mark.slow
 def test_nothing_was_refused_but_what_was_meant_to_be(replayed: Replayed) -> None:
     assert replayed.astray == {}
     assert replayed.refused == {"fee-banned": 4, "already-visible": 2}
     assert (replayed.figures.charges_refused, replayed.figures.further_requests_refused) == (4, 2)
 
 
+@pytest.mark.slow
 def test_the_figures_that_were_published_are_met_in_kind(replayed: Replayed) -> None:
     found = replayed.figures
     assert found.home_visits > 30
@@ -82,6 +86,7 @@ def test_the_figures_that_were_published_are_met_in_kind(replayed: Replayed) -> 
     assert [(works.completed, works.communities) for works in found.works if works.kind == "pump-room"] == [(5, 5)]
 
 
+@pytest.mark.slow
 def test_promises_that_were_broken_are_seen(replayed: Replayed) -> None:
     """Eight are late by plan; two commitments were not kept, one of them was repaired; five made a trip too many."""
     found = replayed.figures
@@ -93,6 +98,7 @@ def test_promises_that_were_broken_are_seen(replayed: Replayed) -> None:
     assert found.paid_fen == found.quoted_fen > 0
 
 
+@pytest.mark.slow
 def test_238_is_said_not_to_be_the_sum_and_60_percent_not_to_be_right(replayed: Replayed) -> None:
     text = report(replayed, as_json=False)
     assert "the report's total of 238 is not the sum of its parts" in text
@@ -104,12 +110,14 @@ def test_238_is_said_not_to_be_the_sum_and_60_percent_not_to_be_right(replayed: 
     assert (beside["applications"]["ours"], beside["applications"]["published"]) == (240, "238")
 
 
+@pytest.mark.slow
 def test_the_read_models_are_what_the_store_says(
     connection: psycopg.Connection[Any], replaying: Settings, replayed: Replayed
 ) -> None:
     assert disagreements(replaying, connection, VIEWS) == []
 
 
+@pytest.mark.slow
 def test_the_listed_stage_is_the_one_that_the_case_itself_says(
     connection: psycopg.Connection[Any], replaying: Settings, replayed: Replayed
 ) -> None:
@@ -122,6 +130,7 @@ def test_the_listed_stage_is_the_one_that_the_case_itself_says(
     assert {row["case_id"]: row["stage"] for row in rows} == {id_: outlook.stage(case) for id_, case in states.items()}
 
 
+@pytest.mark.slow
 def test_no_squad_is_in_two_places_at_once(connection: psycopg.Connection[Any]) -> None:
     overlaps = connection.execute(
         "SELECT count(*) FROM views.visits a JOIN views.visits b ON a.squad = b.squad AND a.visit < b.visit"
@@ -131,11 +140,13 @@ def test_no_squad_is_in_two_places_at_once(connection: psycopg.Connection[Any]) 
     assert (overlaps, squads) == ({"count": 0}, {"count": 3})
 
 
+@pytest.mark.slow
 def test_a_database_that_holds_something_is_left_alone(replaying: Settings, replayed: Replayed) -> None:
     with pytest.raises(EmbeddedError, match="database-not-empty"):
         replay_published(replaying, SEED, replaying.database_url)
 
 
+@pytest.mark.slow
 def test_figures_are_told_at_the_terminal(
     replaying: Settings, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +163,7 @@ def test_figures_are_told_at_the_terminal(
     assert "dates-out-of-order" in wrong.output
 
 
+@pytest.mark.slow
 def test_a_case_is_replayed_by_its_number(
     replaying: Settings, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
