@@ -24,6 +24,8 @@ __all__ = ["PUBLISHED_CATEGORIES", "PUBLISHED_CHANNELS", "START", "Request", "Sc
 
 START = datetime(2026, 9, 14, 0, 0, tzinfo=UTC)
 """Monday 2026-09-14, 08:00 in China: the week before a make-up working Sunday, two before the Mid-Autumn holiday."""
+OPENING = "opening"
+"""How the names of the opening scenes begin."""
 URBAN = ("zhenxi", "donghe", "qianzhou", "jifeng", "shijiachong")
 OTHER = ("shuangtang", "aizhai", "majingao", "hexi", "danqing")
 CREWS = tuple(f"crew-{number:02d}" for number in range(1, 31))
@@ -51,11 +53,12 @@ class Roster:
         return all(until <= begin or end + self.MARGIN <= since for since, until in self._taken[crew])
 
 
-def plan(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
-    """Every case of the demo, by the time of its first request."""
+def plan(seed: int, rules: Rules, start: datetime = START, opens_at: datetime | None = None) -> list[Script]:
+    """Every case of the demo, by the time of its first request. ``opens_at``: of the opening scenes, where the clock
+    has run on since ``start`` until everything was up."""
     rng = random.Random(seed)
     roster = Roster()
-    repairs = [*_opening_scenes(rng, start, roster), *_repairs(rng, start, roster)]
+    repairs = [*_opening_scenes(rng, opens_at or start, roster), *_repairs(rng, start, roster)]
     return _by_first_request([*repairs, *outages(start), *connections(seed, rules, start)])
 
 
@@ -91,8 +94,8 @@ def _opening_scenes(rng: random.Random, start: datetime, roster: Roster) -> Iter
     """The first two faults show, within a minute, what the system is for: a lapse that stands, one that falls away."""
     first, second = reports()[:2]
     at = start + timedelta(minutes=2)
-    yield _repair("opening-forgot", first, at, Scene(rng), (24, 52), roster)
-    yield _repair("opening-late", second, at + timedelta(minutes=1), Scene(rng), (45, 46), roster)
+    yield _repair(f"{OPENING}-forgot", first, at, Scene(rng), (24, 52), roster)
+    yield _repair(f"{OPENING}-late", second, at + timedelta(minutes=1), Scene(rng), (45, 46), roster)
 
 
 def _repairs(rng: random.Random, start: datetime, roster: Roster) -> Iterator[Script]:

@@ -51,7 +51,7 @@ def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float,
             if keeper.wait(0):
                 return 0
             _tell(settings, say, factor)
-            return _Show(with_addresses(settings), keeper, say, begun, seed).run(until_proven)
+            return _Show(with_addresses(settings), keeper, say, begun, seed, fresh).run(until_proven)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -87,12 +87,13 @@ def _tell(settings: Settings, say: Say, factor: float) -> None:
 class _Show:
     """One run: the player and the breach stream in threads, until the person or the proof ends it."""
 
-    def __init__(self, settings: Settings, keeper: Supervisor, say: Say, begun: float, seed: int) -> None:
+    def __init__(self, settings: Settings, keeper: Supervisor, say: Say, begun: float, seed: int, fresh: bool) -> None:
         self._settings = settings
         self._keeper = keeper
         self._say = say
         self._begun = begun
         self._seed = seed
+        self._fresh = fresh
         self._stop = threading.Event()
         self._seen: set[str] = set()
         self._proven = threading.Event()
@@ -167,7 +168,9 @@ class _Show:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
-        scripts = city.plan(self._seed, shipped_rules(), row["service_at"])
+        scripts = city.plan(self._seed, shipped_rules(), row["service_at"], clock.now())
+        if not self._fresh:  # the opening was played when everything was up for the first time
+            scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
         player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
         asyncio.run(self._play_until_stopped(player, scripts))
 
