@@ -46,6 +46,7 @@ class IncidentRow(BaseModel):
     severity: str | None
     crew: str | None
     reports: int
+    open: bool
     mass: str | None
     opened_at: datetime
     commitment: str | None
@@ -56,7 +57,8 @@ class IncidentRow(BaseModel):
 
 
 class Incidents(BaseModel):
-    """Open incidents, the one due next first; those without a running limit last."""
+    """Open incidents, and closed ones whose reporters wait, the one due next first; those without a running limit
+    last."""
 
     at: datetime
     incidents: list[IncidentRow]
@@ -131,7 +133,8 @@ def _report(case: repair.Repair, report: repair.Report) -> ReportView:
 
 
 def _row(found: Mapping[str, Any]) -> IncidentRow:
-    return IncidentRow(**found, next_actions=_steps(outlook.next_actions(_progress(found))))
+    actions = outlook.next_actions(_progress(found)) if found["open"] else (NextAction("answer", "hotline"),)
+    return IncidentRow(**found, next_actions=_steps(actions))
 
 
 def _progress(row: Mapping[str, Any]) -> Progress:

@@ -98,8 +98,9 @@ ORDER BY crew
 LIMIT 500
 
 -- name: list_incidents
--- Open incidents by the end of their next running limit. A reporter waits while the promise to answer is not met.
-SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports,
+-- Open incidents, and closed ones whose reporters wait, by the end of their next running limit. A reporter waits while
+-- the promise to answer is not met; of imported history nobody knows.
+SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports, c.open,
        c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered
 FROM views.cases c
 LEFT JOIN LATERAL (
@@ -111,7 +112,10 @@ LEFT JOIN LATERAL (
     SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state = 'met') AS answered
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
-WHERE c.family = 'repair' AND c.open AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
+WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
+  AND (c.open OR c.case_id IN (
+      SELECT case_id FROM views.windows WHERE commitment = 'repair.answer' AND state IN ('running', 'lapsed')
+  ))
 ORDER BY w.due_at NULLS LAST, c.opened_at, c.case_id
 LIMIT %(limit)s
 

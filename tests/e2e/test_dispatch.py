@@ -51,9 +51,12 @@ def test_each_sees_what_is_their_turn(page: Page, city: City) -> None:
     expect(page.locator("#crew")).to_have_value("crew-1")
 
 
-def test_a_closed_incident_is_nobody_s_turn(page: Page, city: City) -> None:
+def test_a_closed_incident_is_the_hotlines_until_everybody_is_told(page: Page, city: City) -> None:
     case_id = city.post("repairs", fault())
     city.post(f"repairs/{case_id}/completion", {}, "crew-phone", "crew")
     city.post(f"repairs/{case_id}/closure", {}, "office", "dispatcher")
+    rows = shown(page, city, "?role=hotline").locator("#rows tr")
+    expect(rows).to_contain_text("回复报修人")
+    city.post(f"repairs/{case_id}/reports/1/answer", {"way": "phone"}, "hotline", "hotline")
     shown(page, city)
     expect(page.locator("#none")).to_be_visible()

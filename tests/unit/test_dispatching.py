@@ -108,6 +108,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "crew": None,
         "reports": 1,
         "mass": None,
+        "open": True,
         "opened_at": MORNING,
         "version": 3,
         "commitment": "repair.arrival",
@@ -126,6 +127,12 @@ def test_the_list_says_whose_turn_it_is_and_can_be_asked_for_one_role(client: Cl
     mine = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
     assert [each["case_number"] for each in mine] == ["BX-2026-000003"]
     assert client.get("/api/v1/dispatch?limit=2").json()["more"] is True
+
+
+def test_a_closed_incident_whose_reporters_wait_is_the_hotlines(client: Client, service: FakeService) -> None:
+    service.answers["list_incidents"] = lambda _: [row(1, open=False, stage="closed", reached="closed")]
+    (shown,) = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
+    assert shown["next_actions"] == [{"action": "answer", "role": "hotline"}]
 
 
 @pytest.mark.parametrize("stage", REPAIR_STAGES[:-1])
