@@ -239,6 +239,7 @@ def test_changes_belong_to_kitchener(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_all_of_boston_is_accounted_for_as_its_description_counts_it(
     postgres: EmbeddedPostgres, base: Settings
 ) -> None:
@@ -263,6 +264,7 @@ def test_all_of_boston_is_accounted_for_as_its_description_counts_it(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)
 def test_all_of_kitchener_is_accounted_for_as_its_description_counts_it(
     postgres: EmbeddedPostgres, base: Settings
 ) -> None:
