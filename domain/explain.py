@@ -158,6 +158,7 @@ class WindowExplained:
     due_at: datetime | None
     tentative: bool
     met_at: datetime | None
+    met_by: tuple[UUID, ...]
     on_time: bool | None
     lapses: tuple[datetime, ...]
     reason: str | None
@@ -179,10 +180,12 @@ def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: date
     terms: tuple[TermExplained, ...] = ()
     occurrences: tuple[OccurrenceCounted, ...] = ()
     allowed: int | None = None
+    met_by: tuple[UUID, ...]
     if isinstance(obligation, Tally):
         allowed, occurrences = obligation.allowed, tuple(_occurrences(obligation, as_of))
+        met_by = obligation.closed[1:] if obligation.closed is not None else ()
     else:
-        terms = tuple(_terms(obligation, window, as_of))
+        terms, met_by = tuple(_terms(obligation, window, as_of)), obligation.met_by
     return WindowExplained(
         commitment=window.commitment,
         as_of=as_of,
@@ -191,6 +194,7 @@ def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: date
         due_at=window.due_at,
         tentative=window.tentative,
         met_at=window.met_at,
+        met_by=met_by if window.met_at is not None else (),
         on_time=None if window.met_at is None or window.due_at is None else window.met_at <= window.due_at,
         lapses=window.lapses,
         reason=window.cancelled,
@@ -218,6 +222,7 @@ def explain_no_longer_owed(
         due_at=None,
         tentative=False,
         met_at=None,
+        met_by=(),
         on_time=None,
         lapses=tuple(sorted(known.lapses)),
         reason="no-longer-owed",

@@ -156,7 +156,7 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     yield f"  opened 起算 {_at(window.opened_at)}{_due(window)}"
     if window.met_at is not None:
         late = "" if window.on_time is not False else " late 迟"
-        yield f"  met 兑现 {_at(window.met_at)}{late}"
+        yield f"  met 兑现 {_at(window.met_at)}{late}{_by(window.met_by, events)}"
     for due_at in window.lapses:
         yield f"  lapse stands 超时 {_at(due_at)}"
     if window.reason is not None:
