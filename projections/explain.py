@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -23,19 +23,21 @@ from domain.explain import (
     explain_no_longer_owed,
 )
 from domain.refusals import Refusal
+from domain.standards import Rules
 from infra.service import Service
-from projections.names import COMMITMENTS, WINDOW_STATES, name
+from projections.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
 from projections.replay import id_of
 
 
 @dataclass(frozen=True, slots=True)
 class CaseWindowExplained:
-    """The explanation with the case that it is of."""
+    """The explanation with the case that it is of. ``pauses``: what its standard calls the reasons of pauses."""
 
     case_id: UUID
     case_number: str
     family: str
     window: WindowExplained
+    pauses: Mapping[str, str] = field(default_factory=dict)
 
 
 def explain_window(
@@ -57,9 +59,11 @@ def explain_window(
     state: Any = None
     for known in events:
         state = kind.evolve(state, known.recorded)
-    return CaseWindowExplained(
-        case_id, state.number, kind.name, _explained(kind, state, service, commitment, events, at)
-    )
+    rules = service.rules_at(at)
+    window = _explained(kind, state, rules, commitment, events, at)
+    standard = next((each for each in rules.standards if each.version == window.standard), None)
+    pauses = {code: reason.name_zh for code, reason in standard.pause_reasons.items()} if standard is not None else {}
+    return CaseWindowExplained(case_id, state.number, kind.name, window, pauses)
 
 
 def explain_named(service: Service, case: str, commitment: str, as_of: datetime | None) -> CaseWindowExplained:
@@ -70,10 +74,10 @@ def explain_named(service: Service, case: str, commitment: str, as_of: datetime 
 
 
 def _explained(
-    kind: kinds.Kind, state: Any, service: Service, commitment: str, events: list[Known], at: datetime
+    kind: kinds.Kind, state: Any, rules: Rules, commitment: str, events: list[Known], at: datetime
 ) -> WindowExplained:
     assert kind.obligations is not None
-    owed = {each.commitment: each for each in kind.obligations(state, service.rules_at(at))}
+    owed = {each.commitment: each for each in kind.obligations(state, rules)}
     if commitment in owed:
         return explain(owed[commitment], events, at)
     if commitment in state.ledger:
@@ -160,9 +164,9 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     for due_at in window.lapses:
         yield f"  lapse stands 超时 {_at(due_at)}"
     if window.reason is not None:
-        yield f"  no end because 无截止原因 {window.reason}"
+        yield f"  no end because 无截止原因 {name(REASONS, window.reason)}"
     for number, term in enumerate(window.terms, start=1):
-        yield from _term(number, term, events)
+        yield from _term(number, term, events, found.pauses)
     if window.allowed is not None:
         yield f"allowed 允许 {window.allowed}, counted 已计 {len(window.occurrences)}"
         for each in window.occurrences:
@@ -180,8 +184,10 @@ def _due(window: WindowExplained) -> str:
     return f", due 截止 {_at(window.due_at)}{' tentative 暂定' if window.tentative else ''}"
 
 
-def _term(number: int, term: TermExplained, events: Mapping[UUID, EventNamed]) -> Iterator[str]:
-    end = f"until 至 {_at(term.due_at)}" if term.due_at is not None else f"no end 无截止: {term.reason}"
+def _term(
+    number: int, term: TermExplained, events: Mapping[UUID, EventNamed], pauses: Mapping[str, str]
+) -> Iterator[str]:
+    end = f"until 至 {_at(term.due_at)}" if term.due_at else f"no end 无截止 {name(REASONS, term.reason or '')}"
     yield f"term 期限 {number}: from 自 {_at(term.since)} {end}, {OUTCOMES[term.outcome]}{_by(term.by, events)}"
     if len(term.calendars) > 1:
         for step in term.calendars:
@@ -191,7 +197,7 @@ def _term(number: int, term: TermExplained, events: Mapping[UUID, EventNamed]) -
                 f" {_at(step.due_at)}{judged}"
             )
     for _, same in groupby(term.days, key=lambda day: (day.number or day.rule, day.name, day.by)):
-        yield f"  {_days(list(same), events)}"
+        yield f"  {_days(list(same), events, pauses)}"
     if term.working_days is not None:
         counted = sum(day.number is not None for day in term.days)
         yield f"  = {counted} of {term.working_days} working days counted 共计 {counted} 个工作日"
@@ -205,11 +211,11 @@ def _term(number: int, term: TermExplained, events: Mapping[UUID, EventNamed]) -
         yield f"  unmet for {over} min after that 超出 {over} 分钟, until 至 {_at(term.overrun_until)}"
 
 
-def _days(days: list[DayCounted], events: Mapping[UUID, EventNamed]) -> str:
+def _days(days: list[DayCounted], events: Mapping[UUID, EventNamed], pauses: Mapping[str, str]) -> str:
     first, last = days[0], days[-1]
     span = f"{first.day:%Y-%m-%d %a}" + (f" … {last.day:%Y-%m-%d %a}" if len(days) > 1 else "")
     number = f"{first.number}. " if first.number is not None else "–  "
-    named = f" ({first.name})" if first.name else ""
+    named = f" ({name(pauses, first.name)})" if first.name else ""
     return f"{number}{span} {RULES[first.rule]}{named}{_by(first.by, events)}"
 
 
@@ -226,14 +232,14 @@ def _verdict(given: VerdictGiven, events: Mapping[UUID, EventNamed]) -> str:
     words += [f"met at 兑现 {_at(given.met_at)}"] if given.met_at is not None else []
     words += [f"due 截止 {_at(given.due_at)}"] if given.due_at is not None else []
     words += [f"rung 预警 {given.rung}"] if given.rung is not None else []
-    words += [f"because 因 {given.reason}"] if given.reason is not None else []
+    words += [f"because 因 {name(REASONS, given.reason)}"] if given.reason is not None else []
     words += [f"under 依据 {given.standard}" + (f" {given.calendar}" if given.calendar else "")]
     return ", ".join(words) + _by(given.decided_by, events)
 
 
 def _by(ids: Iterable[UUID], events: Mapping[UUID, EventNamed]) -> str:
     known = [events[id_] for id_ in ids if id_ in events]
-    return "  ← " + ", ".join(f"v{event.version} {event.fact}" for event in known) if known else ""
+    return "  ← " + ", ".join(f"v{event.version} {name(FACTS, event.fact)}" for event in known) if known else ""
 
 
 def _minutes(length: timedelta) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -42,6 +43,8 @@ def revised_calendar() -> CalendarPublished:
 def tell_worked_example(service: Any, publish: Callable[[CalendarPublished], None]) -> UUID:
     """Tell it to a service with a clock that can be set; ``publish`` puts the revision into force. The case's id."""
 
+    steps = count(1)
+
     def at(day: int, hour: int, minute: int = 0) -> datetime:
         now = datetime(2026, 9, day, hour - 8, minute, tzinfo=UTC)
         service.clock.set(now)
@@ -51,7 +54,7 @@ def tell_worked_example(service: Any, publish: Callable[[CalendarPublished], Non
         def decide(sight: Sight) -> Sequence[Said]:
             return [(STREAM, Stated(fact, happened_at or sight.at)) for fact in facts]
 
-        service.run(Command(STREAM, Stamp(actor, role, "website", "example", "example"), decide))
+        service.run(Command(STREAM, Stamp(actor, role, "website", f"step {next(steps)}", "example"), decide))
 
     at(16, 9)
     papers = [said.DocumentSupplied(document, "upload", DIGEST) for document in ("identity", "property-right")]
