@@ -21,7 +21,8 @@ from domain import windows
 from domain.calendar import SATURDAY, Calendar, closing_time, local_date
 from domain.facts import Recorded
 from domain.limits import End, Stop
-from domain.windows import Obligation, OnRecord, Tally, Term, Window, WindowFact, judge
+from domain.refusals import Refusal
+from domain.windows import Ledger, Obligation, OnRecord, Tally, Term, Window, WindowFact, judge
 
 DayRule = Literal["start", "worked", "make-up", "pause-used-up", "weekend", "holiday", "statutory", "paused", "grace"]
 """Why a civil day counts (the second to the fourth) or does not. ``pause-used-up``: the clock stood, but the pauses
@@ -170,6 +171,28 @@ class WindowExplained:
     occurrences: tuple[OccurrenceCounted, ...]
     verdicts: tuple[VerdictGiven, ...]
     events: tuple[EventNamed, ...]
+
+
+def explain_commitment(
+    commitment: str,
+    owed: Iterable[Obligation | Tally],
+    ledger: Ledger,
+    events: Sequence[Known],
+    as_of: datetime,
+) -> WindowExplained:
+    """The case's window of ``commitment``, of all that it owes and has on record. Refuses ``no-such-window``."""
+    obligations = {each.commitment: each for each in owed}
+    if commitment in obligations:
+        return explain(obligations[commitment], events, as_of)
+    if commitment in ledger:
+        return explain_no_longer_owed(commitment, ledger[commitment], events, as_of)
+    raise Refusal(
+        "no-such-window",
+        found=f"no window {commitment[:64]} of the case at {as_of.isoformat()}",
+        needed="one of " + (", ".join(sorted({*obligations, *ledger})) or "none: the case owed nothing by then"),
+        next_step="choose a commitment that the case has",
+        next_step_zh="请选择该案件已有的承诺时限",
+    )
 
 
 def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: datetime) -> WindowExplained:

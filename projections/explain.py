@@ -19,11 +19,9 @@ from domain.explain import (
     TermExplained,
     VerdictGiven,
     WindowExplained,
-    explain,
-    explain_no_longer_owed,
+    explain_commitment,
 )
 from domain.refusals import Refusal
-from domain.standards import Rules
 from infra.service import Service
 from projections.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
 from projections.replay import id_of
@@ -60,7 +58,8 @@ def explain_window(
     for known in events:
         state = kind.evolve(state, known.recorded)
     rules = service.rules_at(at)
-    window = _explained(kind, state, rules, commitment, events, at)
+    assert kind.obligations is not None
+    window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
     pauses = {code: reason.name_zh for code, reason in standard.pause_reasons.items()} if standard is not None else {}
     return CaseWindowExplained(case_id, state.number, kind.name, window, pauses)
@@ -71,24 +70,6 @@ def explain_named(service: Service, case: str, commitment: str, as_of: datetime 
     with service.connection() as connection:
         case_id = id_of(connection, case)
     return explain_window(service, case_id, commitment, as_of)
-
-
-def _explained(
-    kind: kinds.Kind, state: Any, rules: Rules, commitment: str, events: list[Known], at: datetime
-) -> WindowExplained:
-    assert kind.obligations is not None
-    owed = {each.commitment: each for each in kind.obligations(state, rules)}
-    if commitment in owed:
-        return explain(owed[commitment], events, at)
-    if commitment in state.ledger:
-        return explain_no_longer_owed(commitment, state.ledger[commitment], events, at)
-    raise Refusal(
-        "no-such-window",
-        found=f"no window {commitment[:64]} of the case at {at.isoformat()}",
-        needed="one of " + (", ".join(sorted({*owed, *state.ledger})) or "none: the case owed nothing by then"),
-        next_step="choose a commitment that the case has",
-        next_step_zh="请选择该案件已有的承诺时限",
-    )
 
 
 def _in_the_future(at: datetime, now: datetime) -> Refusal:

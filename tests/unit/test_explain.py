@@ -16,13 +16,14 @@ from domain import kinds, repair
 from domain.calendar import CalendarPublished, CalendarVersion, Day, closing_time, from_published, local_date
 from domain.connection import facts as said
 from domain.connection.promises import NOTICE, PAPERS, TRIPS, WATER_ON
-from domain.explain import Known, TermExplained, WindowExplained, explain, explain_no_longer_owed
+from domain.explain import Known, TermExplained, WindowExplained, explain, explain_commitment
 from domain.facts import Fact
 from domain.limits import Stop, WorkingDays, end
 from domain.standards import Rules, make_rules
 from domain.windows import Obligation, Tally, Term, judge
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
 from infra.service import Service
+from infra.store.commands import Command, Receipt
 from infra.store.envelope import read
 from projections.explain import CaseWindowExplained, explain_window, lines
 from tests import explained
@@ -145,12 +146,10 @@ def test_every_window_of_every_stored_history_is_explained_as_of_each_of_its_eve
         state = kind.evolve(state, recorded)
         known.append(Known(recorded, event.recordedat))
         obligations = {each.commitment: each for each in owed(kind, state, RULES)}
+        for obligation in obligations.values():
+            adds_up(obligation, event.recordedat)
         for commitment in {*obligations, *state.ledger}:
-            if commitment in obligations:
-                adds_up(obligations[commitment], event.recordedat)
-                found = explain(obligations[commitment], known, event.recordedat)
-            else:
-                found = explain_no_longer_owed(commitment, state.ledger[commitment], known, event.recordedat)
+            found = explain_commitment(commitment, obligations.values(), state.ledger, known, event.recordedat)
             named = {each.event_id for each in found.events}
             assert {by for term in found.terms for by in term.by} <= named
             text = list(lines(CaseWindowExplained(event.subject, "BZ-1", kind.name, found)))
@@ -212,9 +211,24 @@ def _of(obligations: Sequence[Obligation | Tally], commitment: str, at: datetime
 # ---- the worked example
 
 
+class Asking(FakeService):
+    """After every command somebody asks for every window of the worked example, and keeps what is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: dict[tuple[str, datetime], CaseWindowExplained] = {}
+
+    def run(self, command: Command) -> Receipt:
+        receipt = super().run(command)
+        for commitment in (WATER_ON, TRIPS):
+            now = self.clock.now()
+            self.said[commitment, now] = explain_window(cast(Service, self), explained.STREAM.id, commitment, None)
+        return receipt
+
+
 @pytest.fixture
-def service() -> FakeService:
-    service = FakeService()
+def service() -> Asking:
+    service = Asking()
 
     def publish(revision: Any) -> None:
         service.rules = _rules((NINE, shipped_calendar()), (service.clock.now(), revision))
@@ -255,6 +269,12 @@ def test_what_was_known_then_knows_neither_the_later_revision_nor_the_later_appr
     assert (now.state, now.on_time, now.lapses) == ("met", True, ())
     assert [day.by for day in now.terms[0].days if day.rule == "paused"] == [now.terms[0].by[1:]]
     assert [each.fact for each in now.events if each.event_id in now.met_by] == ["WaterTurnedOn"]
+
+
+def test_what_was_said_then_is_said_of_then_for_ever(service: Asking) -> None:
+    assert len(service.said) == 12
+    for (commitment, at), then in service.said.items():
+        assert worked(service, commitment, at) == then
 
 
 def test_trips_are_explained_as_a_count(service: FakeService) -> None:
