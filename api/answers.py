@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
+from domain.explain import WindowExplained
 
 Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
 """The kinds of case, as lists name them."""
@@ -35,6 +36,12 @@ COMMAND_ERRORS = documented(
     _415="wrong-content-type",
     _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
     _503="store-unavailable",
+)
+
+
+WINDOW_ERRORS = CASE_ERRORS | documented(
+    _404="no-such-case, no-such-window",
+    _422="bad-parameter, future-time",
 )
 
 
@@ -67,6 +74,17 @@ class WindowView(BaseModel):
     retracted: int
     standard: str
     calendar: str | None
+
+
+class WindowExplanation(BaseModel):
+    """Why a window stood as it did at ``window.as_of``, by what was known then. ``text`` says the same in lines for
+    people, in English and Chinese."""
+
+    case_id: UUID
+    case_number: str
+    family: Family
+    window: WindowExplained
+    text: list[str]
 
 
 class TimelineEntry(BaseModel):

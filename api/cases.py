@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime
 
 from api.answers import (
     CASE_ERRORS,
     QUERY_ERRORS,
+    WINDOW_ERRORS,
     CaseRow,
     Cases,
     CaseView,
     Family,
     TimelineEntry,
+    WindowExplanation,
     WindowState,
     WindowView,
 )
@@ -36,6 +39,7 @@ from domain.windows import Ledger, OnRecord
 from infra.service import Service
 from infra.sql import sql
 from infra.store.commands import Stream
+from projections.explain import explain_window, lines
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
 
@@ -65,6 +69,24 @@ def case(case_id: CaseId, service: ServiceDep) -> CaseView:
         windows=windows_on_record(state.ledger),
         timeline=[timeline_entry(event) for event in events],
         **SHAPES[kind.name](state),
+    )
+
+
+@router.get(
+    "/{case_id}/windows/{commitment}",
+    summary="Why a window stands as it does, or stood at an instant by what was known then",
+    responses=WINDOW_ERRORS,
+)
+def window_explained(
+    case_id: CaseId,
+    commitment: Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["connection.water_on"])],
+    service: ServiceDep,
+    as_of: Annotated[AwareDatetime | None, Query(description="an instant that has passed; left out: now")] = None,
+) -> WindowExplanation:
+    found = explain_window(service, case_id, commitment, as_of)
+    family = cast(Family, found.family)
+    return WindowExplanation(
+        case_id=case_id, case_number=found.case_number, family=family, window=found.window, text=list(lines(found))
     )
 
 

@@ -121,6 +121,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "order-known": Meaning(409, "The order was taken in before", "该热线工单已受理"),
     "order-replied": Meaning(409, "The order was replied to", "该热线工单已回复"),
     "unknown-order-source": Meaning(422, "Unknown source of an order", "未知的工单来源"),
+    "no-such-window": Meaning(404, "The case has no such window", "该案件没有这项时限"),
     "no-such-report": Meaning(404, "No such report", "没有该报修"),
     "first-report": Meaning(409, "The first report stays with its incident", "首次报修不可拆分"),
     "second-person-needed": Meaning(409, "A second person is needed", "须由第二人核实"),

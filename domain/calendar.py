@@ -8,7 +8,7 @@ at the close of business where there is one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -47,12 +47,13 @@ FACTS: tuple[type, ...] = (CalendarPublished,)
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Which civil days are worked, in one version."""
+    """Which civil days are worked, in one version. ``names``: what the notice calls the days that it moves."""
 
     version: str
     settled_until: date
     moved: Mapping[date, bool]
     statutory: frozenset[date]
+    names: Mapping[date, str] = field(default_factory=dict)
 
     def is_working_day(self, day: date) -> bool:
         """Whether the utility's office works on that civil day (local date)."""
@@ -80,17 +81,19 @@ def from_published(chain: Iterable[CalendarPublished]) -> Calendar:
     """One calendar from a region chain, the widest region first; a narrower region's entry wins."""
     versions: list[str] = []
     moved: dict[date, bool] = {}
+    names: dict[date, str] = {}
     statutory: set[date] = set()
     settled: date | None = None
     for published in chain:
         versions.append(f"{published.region}@{published.version}")
         moved.update({day.date: day.off for day in published.days})
+        names.update({day.date: day.name for day in published.days})
         statutory.update(published.statutory)
         # An overlay says which days are off in its region, not how far the national notice reaches.
         settled = settled or published.settled_until
     if settled is None:
         raise ValueError("a calendar needs at least one published region")
-    return Calendar("+".join(versions), settled, moved, frozenset(statutory))
+    return Calendar("+".join(versions), settled, moved, frozenset(statutory), names)
 
 
 @dataclass(frozen=True, slots=True)

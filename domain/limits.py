@@ -19,13 +19,14 @@ from domain.calendar import Calendar, CalendarVersion, closing_time, local_date
 class Stop:
     """The clock stands from ``since`` until ``until`` (None: still), for at most ``cap_working_days`` of its days.
 
-    ``until`` itself is running time again. ``by``: the ids of the events that decided it.
+    ``until`` itself is running time again. ``by``: the ids of the events that decided it; ``reason``: its code.
     """
 
     since: datetime
     until: datetime | None
     cap_working_days: int
     by: tuple[UUID, ...]
+    reason: str = ""
 
     def covers(self, instant: datetime) -> bool:
         return self.since <= instant and (self.until is None or instant < self.until)
@@ -45,28 +46,54 @@ class WorkingDays:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How a limit was counted: the working days that counted, and those that did not because the clock stood."""
+    """How a limit was counted: the working days that counted, and those that did not because the clock stood.
+
+    ``excuses``: for each day of ``stood`` the stop that excused it.
+    """
 
     counted: tuple[date, ...]
     stood: tuple[date, ...]
     due_at: datetime
     tentative: bool
+    excuses: tuple[Stop, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one version of the calendar made of a limit: how it is counted by it, and what is judged by from then on."""
+
+    version: CalendarVersion
+    count: Count
+    judged: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class End:
     """When a limit ends, by which version of the calendar. ``due_at`` is what is judged by: for a deadline that a
-    revision moved earlier, not before one working day from the publication."""
+    revision moved earlier, not before one working day from the publication. ``steps``: how it came about, from the
+    calendar that held at the start to the newest that applies."""
 
-    due_at: datetime
-    tentative: bool
-    calendar: str
+    limit: WorkingDays
+    steps: tuple[Step, ...]
+
+    @property
+    def due_at(self) -> datetime:
+        return self.steps[-1].judged
+
+    @property
+    def tentative(self) -> bool:
+        return self.steps[-1].count.tentative
+
+    @property
+    def calendar(self) -> str:
+        return self.steps[-1].version.calendar.version
 
 
 def count(limit: WorkingDays, calendar: Calendar) -> Count:
     """Count the limit by one calendar."""
     counted: list[date] = []
     stood: list[date] = []
+    excuses: list[Stop] = []
     left = {stop: stop.cap_working_days for stop in limit.stops}
     day = local_date(limit.start)
     while len(counted) < limit.days:
@@ -76,9 +103,11 @@ def count(limit: WorkingDays, calendar: Calendar) -> Count:
         if excuse is not None and len(stood) < limit.stops_cap_working_days:
             left[excuse] -= 1
             stood.append(day)
+            excuses.append(excuse)
         else:
             counted.append(day)
-    return Count(tuple(counted), tuple(stood), closing_time(day, limit.close_of_business), calendar.is_tentative(day))
+    due_at = closing_time(day, limit.close_of_business)
+    return Count(tuple(counted), tuple(stood), due_at, calendar.is_tentative(day), tuple(excuses))
 
 
 def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: datetime | None) -> End:
@@ -90,12 +119,13 @@ def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: dateti
     applied = [version for version in calendars if met_at is None or version.published_at <= met_at] or [calendars[0]]
     begun = [version for version in applied if version.published_at <= limit.start] or applied[:1]
     nominal = count(limit, begun[-1].calendar)
-    judged = nominal.due_at
+    steps = [Step(begun[-1], nominal, nominal.due_at)]
     for revision in applied[applied.index(begun[-1]) + 1 :]:
         moved = count(limit, revision.calendar)
-        judged = _revised(nominal.due_at, moved.due_at, judged, revision, limit.close_of_business)
-        nominal = moved
-    return End(judged, nominal.tentative, applied[-1].calendar.version)
+        before = steps[-1]
+        judged = _revised(before.count.due_at, moved.due_at, before.judged, revision, limit.close_of_business)
+        steps.append(Step(revision, moved, judged))
+    return End(limit, tuple(steps))
 
 
 def _revised(

@@ -119,9 +119,9 @@ def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
         return ()
     standard = rules.in_force(state.received.at)
     met = min(state.replied, default=None)
-    due_at, tentative, calendar = _end(state, standard, rules, met)
     begun = state.received
-    terms = [Term(begun.at, due_at, (begun.by,), tentative)]
+    first, calendar = _first_term(state, standard, rules, met)
+    terms = [first]
     terms += [Term(max(given.at, begun.at), until, (begun.by, given.by)) for given, until in sorted(state.extended)]
     last = terms[-1].due_at
     assert last is not None
@@ -141,13 +141,14 @@ def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
     )
 
 
-def _end(state: Order, standard: Standard, rules: Rules, met: Moment | None) -> tuple[datetime, bool, str | None]:
+def _first_term(state: Order, standard: Standard, rules: Rules, met: Moment | None) -> tuple[Term, str | None]:
+    begun = state.received
     if state.reply_by is not None:
-        return state.reply_by, False, None
+        return Term(begun.at, state.reply_by, (begun.by,)), None
     source = standard.order_sources.get(state.source, OrderSource("", 1))
     limit = WorkingDays(state.received.at, source.reply_working_days, standard.close_of_business)
     found = end(limit, rules.calendars_of(standard), met.at if met else None)
-    return found.due_at, found.tentative, found.calendar
+    return Term(begun.at, found.due_at, (begun.by,), found.tentative, counted=found), found.calendar
 
 
 # ---- decisions

@@ -15,16 +15,24 @@ from itertools import zip_longest
 from typing import Any, assert_never
 from uuid import UUID
 
+from domain.limits import End
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """From ``since`` on the window ends at ``due_at``; None means no end limit, for ``reason``."""
+    """From ``since`` on the window ends at ``due_at``; None means no end limit, for ``reason``.
+
+    Only for whoever asks why: ``start`` is where the time was counted from, where not from ``since``; ``counted`` how
+    the end was counted, where it is one in working days.
+    """
 
     since: datetime
     due_at: datetime | None
     decided_by: tuple[UUID, ...]
     tentative: bool = False
     reason: str = "no-end-limit"
+    start: datetime | None = None
+    counted: End | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +163,16 @@ def _unmet_ends(obligation: Obligation) -> tuple[datetime, ...]:
     for term, following in zip_longest(obligation.terms, obligation.terms[1:]):
         if term.due_at is None:
             continue
-        replaced_in_time = following is not None and following.since <= max(term.due_at, term.since)
+        replaced_in_time = is_replaced_in_time(term, following)
         met_in_time = obligation.met_at is not None and obligation.met_at <= term.due_at
         if not replaced_in_time and not met_in_time:
             ends.add(term.due_at)
     return tuple(sorted(ends))
+
+
+def is_replaced_in_time(term: Term, following: Term | None) -> bool:
+    """Whether a later term took the place of this one before it ran out."""
+    return following is not None and term.due_at is not None and following.since <= max(term.due_at, term.since)
 
 
 # ---- the facts

@@ -187,6 +187,39 @@ def timeline(case: str, as_json: bool) -> None:
 
 
 @main.command()
+@click.argument("case")
+@click.argument("commitment")
+@click.option("--as-of", "as_of", default=None, help="RFC 3339, or China time where it names no zone. Left out: now.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def explain(case: str, commitment: str, as_of: str | None, as_json: bool) -> None:
+    """Why the window of COMMITMENT (for example connection.water_on) of CASE (id or number) stands as it does.
+
+    What counted and what did not, with the event and the rule behind it; with --as-of as it was known then.
+    """
+    import msgspec
+
+    from infra.service import open_service
+    from projections.explain import explain_named, lines
+
+    at = _instant(as_of) if as_of is not None else None
+    with contextlib.closing(open_service(_located())) as service:
+        found = explain_named(service, case, commitment, at)
+    for line in [msgspec.json.encode(found).decode()] if as_json else lines(found):
+        click.echo(line)
+
+
+def _instant(text: str) -> datetime:
+    from domain.calendar import LOCAL
+
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"bad-parameter: found --as-of {text[:40]!r}; needed an instant, for example 2026-09-22T17:30:00+08:00")
+    return found if found.tzinfo is not None else found.replace(tzinfo=LOCAL)
+
+
+@main.command()
 @click.argument("stream", type=click.Choice(["breach"]))
 @click.option("--from-start", is_flag=True, help="All there ever was, then go on.")
 @click.option("--json", "as_json", is_flag=True, help="One CloudEvents JSON a line, as published.")

@@ -16,6 +16,7 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool
 
 from domain import kinds
+from domain.facts import Recorded
 from domain.kinds import Kind, State
 from domain.standards import Rules
 from domain.subjects import Subject
@@ -25,7 +26,7 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.store.application import StoreApplication, open_store
 from infra.store.commands import Command, Receipt, Stream
-from infra.store.envelope import Envelope, read
+from infra.store.envelope import CloudEvent, Envelope, read
 from infra.store.writer import Writer
 
 
@@ -74,6 +75,14 @@ class Service:
             state = stream.kind.evolve(state, recorded)
             events.append(msgspec.json.decode(text))
         return state, events
+
+    def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
+        """Every event of a stream in version order: its envelope, and as its fold sees it."""
+        return [read(text) for _, text in self.store.log.select_many([case_id])]
+
+    def rules_at(self, at: datetime) -> Rules:
+        """The rules as they were published by ``at``. Raises LookupError where nothing was yet."""
+        return published.rules_from(load_publications(self.store, at))
 
     def kinds_of(self, cases: Sequence[UUID]) -> dict[UUID, Kind]:
         """The kind of each case that owes something by a time, by its first event; other streams are left out."""
@@ -145,10 +154,11 @@ def load_rules(store: StoreApplication) -> Rules:
     return published.rules_from(load_publications(store), position)
 
 
-def load_publications(store: StoreApplication) -> dict[UUID, State]:
-    """The folded streams of everything that is published: standards, fee catalogues, and the regions' calendars."""
-    states = _fold(store, published.rule_streams({}))
-    return states | _fold(store, [stream for stream in published.rule_streams(states) if stream.id not in states])
+def load_publications(store: StoreApplication, at: datetime | None = None) -> dict[UUID, State]:
+    """The folded streams of everything that is published: standards, fee catalogues, and the regions' calendars.
+    ``at``: only what was recorded by then."""
+    states = _fold(store, published.rule_streams({}), at)
+    return states | _fold(store, [stream for stream in published.rule_streams(states) if stream.id not in states], at)
 
 
 def publish_shipped(store: StoreApplication, clock: Clock) -> None:
@@ -168,10 +178,12 @@ def publish_shipped(store: StoreApplication, clock: Clock) -> None:
         return  # another process of this installation was faster
 
 
-def _fold(store: StoreApplication, streams: Sequence[Stream]) -> dict[UUID, State]:
+def _fold(store: StoreApplication, streams: Sequence[Stream], at: datetime | None = None) -> dict[UUID, State]:
     kind_of = {stream.id: stream.kind for stream in streams}
     states: dict[UUID, State] = {}
     for id_, text in store.log.select_many(list(kind_of)):
-        _, recorded = read(text)
+        event, recorded = read(text)
+        if at is not None and event.recordedat is not None and event.recordedat > at:
+            continue
         states[id_] = kind_of[id_].evolve(states.get(id_), recorded)
     return states

@@ -74,7 +74,7 @@ class Replay:
 def replay_case(service: Service, case: str) -> Replay:
     """Replay the case of that id or number. Refuses ``no-such-case``."""
     with service.connection() as connection:
-        case_id = _id_of(case) or _id_of_number(connection, case)
+        case_id = id_of(connection, case)
         events = list(published_of(service.settings, connection, case_id)) if case_id is not None else []
     kind = kinds.opened_as(events[0].type) if events else None
     steps = tuple(replay(events)) if kind is not None else ()
@@ -88,6 +88,11 @@ def replay_case(service: Service, case: str) -> Replay:
         )
     state, _ = service.load(Stream(kind, case_id))
     return Replay(case_id, steps, kinds.conclusion(kind, state, service.rules, service.clock.now()))
+
+
+def id_of(connection: Any, case: str) -> UUID | None:
+    """The id of a case that is named by its id or by its number; None where no such number is listed."""
+    return _id_of(case) or _id_of_number(connection, case)
 
 
 def _id_of(case: str) -> UUID | None:

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.server import make_server
-from domain.facts import Stated
+from domain.facts import Recorded, Stated
 from domain.kinds import State, conclusion, follows
 from domain.refusals import AttemptRefused, Refusal
 from domain.standards import Rules
@@ -32,7 +32,7 @@ from infra.service import Service
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.commands import Command, KeyReusedError, NewMessage, NewSubject, Receipt, Said, Sight, Stamp, Stream
-from infra.store.envelope import CloudEventMapper, Envelope, read, seal
+from infra.store.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""
@@ -43,7 +43,8 @@ Rows = Callable[[Mapping[str, Any]], list[dict[str, Any]]]
 class FakeService:
     """The service's face over dictionaries: real decisions, real events, no PostgreSQL.
 
-    ``answers``: query name → rows. ``fails``: what every command and query raises instead.
+    ``answers``: query name → rows. ``fails``: what every command and query raises instead. ``published``: rules that
+    were known from an instant on, oldest first; ``rules`` where there are none.
     """
 
     def __init__(self, rules: Rules | None = None, **settings: Any) -> None:
@@ -59,6 +60,7 @@ class FakeService:
         self._keys: dict[tuple[str, str], tuple[bytes, Receipt | Refusal]] = {}
         self._position = 0
         self._number = 0
+        self.published: list[tuple[datetime, Rules]] = []
 
     # ---- commands
 
@@ -167,6 +169,12 @@ class FakeService:
         for stored in events:
             state = stream.kind.evolve(state, read(stored)[1])
         return state, [msgspec.json.decode(stored) for stored in events]
+
+    def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
+        return [read(stored) for stored in self.events.get(case_id, [])]
+
+    def rules_at(self, at: datetime) -> Rules:
+        return next((rules for since, rules in reversed(self.published) if since <= at), self.rules)
 
     @contextmanager
     def connection(self) -> Iterator[Any]:

@@ -56,6 +56,7 @@ def water_on_limit(case: Connection, standard: Standard, start: datetime) -> Wor
             pause.ended.at if pause.ended else None,
             standard.pause_reasons[pause.reason].cap_working_days if pause.reason in standard.pause_reasons else 0,
             (pause.since.by, pause.approved.by),
+            pause.reason,
         )
         for _, pause in sorted(case.pauses.items())
         if pause.approved is not None and pause.counts
@@ -100,7 +101,10 @@ def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
             (begin, end(water_on_limit(case, standard, begin.at), calendars, met.at if met else None))
             for begin in _beginnings(case)
         ]
-    terms = [Term(begin.at, found.due_at, _decided_by(case, standard, begin), found.tentative) for begin, found in ends]
+    terms = [
+        Term(begin.at, found.due_at, _decided_by(case, standard, begin), found.tentative, counted=found)
+        for begin, found in ends
+    ]
     terms += [Term(stop.since.at, None, (stop.since.by,), reason=stop.reason) for stop in case.interruptions]
     if case.admitted is None and case.notice is not None:
         terms.append(Term(case.notice[0].at, None, (case.notice[0].by,), reason="notice-given"))
@@ -169,8 +173,8 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
     met = min(answers, default=None)
     if met is not None and met.at <= case.received.at:
         return None
-    due_at, tentative, calendar = _notice_end(case, standard, rules, met.at if met else None)
-    terms = [Term(case.received.at, due_at, (case.received.by,), tentative)]
+    term, calendar = _notice_term(case, standard, rules, met.at if met else None)
+    terms = [term]
     terms += [
         Term(stop.since.at, None, (stop.since.by,), reason=stop.reason) for stop in case.interruptions if stop.final
     ]
@@ -186,15 +190,16 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
     )
 
 
-def _notice_end(
+def _notice_term(
     case: Connection, standard: Standard, rules: Rules, met_at: datetime | None
-) -> tuple[datetime, bool, str | None]:
+) -> tuple[Term, str | None]:
+    begun = case.received
     minutes = standard.notice_minutes.get(case.channel)
     if minutes is not None:
-        return case.received.at + timedelta(minutes=minutes), False, None
+        return Term(begun.at, begun.at + timedelta(minutes=minutes), (begun.by,)), None
     limit = WorkingDays(case.received.at, standard.notice_working_days, standard.close_of_business)
     found = end(limit, rules.calendars_of(standard), met_at)
-    return found.due_at, found.tentative, found.calendar
+    return Term(begun.at, found.due_at, (begun.by,), found.tentative, counted=found), found.calendar
 
 
 # ---- papers outstanding

@@ -124,7 +124,7 @@ def _completion_terms(case: Repair, standard: Standard) -> Iterator[Term]:
 def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
     due_at = None if minutes is None else start.at + timedelta(minutes=minutes)
     decided_by = (start.by,) if since == start else (start.by, since.by)
-    return Term(max(since.at, start.at), due_at, decided_by)
+    return Term(max(since.at, start.at), due_at, decided_by, start=start.at)
 
 
 # ---- assessment

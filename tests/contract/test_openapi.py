@@ -148,6 +148,7 @@ QUERIES = (
     "/api/v1/calendars",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
+    "/api/v1/cases/{case_id}/windows/{commitment}",
     "/api/v1/connections/{case_id}",
     "/api/v1/windows",
     "/api/v1/counts",
@@ -252,6 +253,9 @@ def test_answers_are_what_is_described(client: Client, document: dict[str, Any])
     for each in (case_id, received):
         shown = client.get(f"/api/v1/cases/{each}").json()
         fits(shown, answered_with(document, "/api/v1/cases/{case_id}", "get", 200))
+        for window in shown["windows"]:
+            explained = client.get(f"/api/v1/cases/{each}/windows/{window['commitment']}").json()
+            fits(explained, answered_with(document, "/api/v1/cases/{case_id}/windows/{commitment}", "get", 200))
     for path in ("cases", "windows", "counts", "breaches", "labels", "demo", "standards", "fees", "calendars"):
         fits(client.get(f"/api/v1/{path}").json(), answered_with(document, f"/api/v1/{path}", "get", 200))
     due = client.get("/api/v1/due?from=2026-02-13").json()

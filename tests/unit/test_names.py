@@ -12,7 +12,7 @@ from domain.repair import outlook
 from domain.roles import POWERS, ROLES
 from infra.rules import shipped_standard
 from projections.cases import STAGES, STOPS
-from projections.names import CHANNELS, COMMITMENTS
+from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 from projections.names import STAGES as STAGE_NAMES
 
 PAGES = Path(__file__).parents[2] / "api" / "static" / "names.js"
@@ -29,6 +29,15 @@ def shown(table: str) -> set[str]:
 def test_every_fact_of_a_case_has_a_name_on_the_board() -> None:
     facts = {cls.__name__ for family, cls in REGISTRY.names if family in ("repair", "connection", "usage")}
     assert facts - shown("FACTS") == set()
+    assert facts - FACTS.keys() == set()
+
+
+def test_why_a_window_moved_or_ended_has_a_name_at_the_terminal() -> None:
+    folder = Path(__file__).parents[2] / "domain"
+    text = "\n".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.py"))
+    found = set(re.findall(r'\b(?:reason|cause)(?:: str)? ?= ?"([a-z-]+)"', text))
+    assert {"pause", "notice-given"} <= found
+    assert found - REASONS.keys() == set()
 
 
 def test_every_stage_has_a_name_everywhere() -> None:
