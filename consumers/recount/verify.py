@@ -6,7 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from infra.bus import look_up_cluster
 from infra.settings import Settings
 
 GRACE = timedelta(minutes=1)
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Counting = Callable[[Sequence[Said], Policy], list[Any]]
 COUNTED: dict[str, Counting] = {
@@ -71,11 +72,10 @@ def verify(
     """
     once = {(event.case, event.version): event for event in events}
     policy = Policy(event for event in once.values() if event.type.startswith("water.public."))
-    newest = max((event.recorded_at for event in once.values()), default=None)
-    look = Look(at or newest, grace) if (at or newest) is not None else None  # type: ignore[arg-type]
+    newest = max((event.recorded_at for event in once.values()), default=NEVER)
+    look = Look(at or newest, grace)
     report = Report()
     for stream in _streams(once.values(), case):
-        assert look is not None
         _check(stream, policy, look, report)
     return report
 

@@ -53,16 +53,40 @@ def published(standard: Any, position: int = 1) -> Said:
     return publication("StandardPublished", standard, LONG_AGO, position)
 
 
+def policy_events(
+    standards: Iterable[StandardPublished] | None = None,
+    calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
+) -> list[Said]:
+    """The publications that the rules of a play are made of; by default the shipped ones."""
+    documents = list(standards or [shipped_standard()])
+    days = list(calendars or [(LONG_AGO, shipped_calendar())])
+    found = [published(document, position) for position, document in enumerate(documents, start=1)]
+    return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
+
+
 def policy_of(
     standards: Iterable[StandardPublished] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> Policy:
-    """The policy that the rules of a play are made of."""
-    documents = list(standards or [shipped_standard()])
-    days = list(calendars or [(LONG_AGO, shipped_calendar())])
-    events = [published(document, position) for position, document in enumerate(documents, start=1)]
-    events += [publication("CalendarPublished", document, at, 50 + place) for place, (at, document) in enumerate(days)]
-    return Policy(events)
+    """The same as the recount's policy."""
+    return Policy(policy_events(standards, calendars))
+
+
+def as_line(event: Said) -> str:
+    """The event as a line of JSON."""
+    return json.dumps(
+        {
+            "position": event.position,
+            "id": str(event.id),
+            "type": event.type,
+            "subject": str(event.case),
+            "caseversion": event.version,
+            "time": event.at.isoformat(),
+            "recordedat": event.recorded_at.isoformat(),
+            "channel": event.channel,
+            "data": event.data,
+        }
+    )
 
 
 def disagreements(events: list[Said], policy: Policy, at: datetime = NINE) -> list[Disagreement]:
