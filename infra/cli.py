@@ -204,9 +204,10 @@ def timeline(case: str, as_json: bool) -> None:
     show_default=True,
     help="What ran out within so much of the newest event need not be on record yet.",
 )
+@click.option("--steps", is_flag=True, help="Also as the record stood after each decision, not only as it stands now.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the counts last.")
 @command
-def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, as_json: bool) -> None:
+def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, steps: bool, as_json: bool) -> None:
     """Recount every verdict from Kafka alone, by a second implementation, and compare it with the record.
 
     Prints each disagreement with the events concerned, and the counts; ends with 1 where there is one. A kind of case
@@ -217,7 +218,7 @@ def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, as
 
     lines = (event for file in files for event in from_lines(file))
     events = lines if files else recount.from_topics(_kafka_located())
-    report = recount.verify(events, case=case, grace=timedelta(seconds=grace_seconds))
+    report = recount.verify(events, case=case, grace=timedelta(seconds=grace_seconds), steps=steps)
     for line in recount.as_json(report) if as_json else recount.describe(report):
         click.echo(line)
     if not report.agrees:

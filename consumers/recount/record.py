@@ -68,7 +68,8 @@ def on_record(events: Iterable[Said]) -> dict[str, OnRecord]:
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """Record and recount say different things of one window. ``events``: those that say what is on record, and those
-    that the recount stands on. ``commitment`` empty: it is of the case as a whole."""
+    that the recount stands on. ``commitment`` empty: it is of the case as a whole. ``after``: the version of the event
+    after which it was so; None: it is so now."""
 
     case: UUID
     commitment: str
@@ -76,6 +77,7 @@ class Disagreement:
     on_record: Any
     recounted: Any
     events: tuple[Said, ...]
+    after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

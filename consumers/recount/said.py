@@ -27,6 +27,7 @@ class Said:
     recorded_at: datetime
     channel: str
     data: dict[str, Any]
+    command: str = ""
 
     @property
     def name(self) -> str:
@@ -63,6 +64,7 @@ def from_topic(event: Event) -> Said:
         event.recorded_at,
         event.channel,
         event.data,
+        event.command_id,
     )
 
 
@@ -89,6 +91,7 @@ def from_line(line: bytes) -> Said:
         instant(found["recordedat"]),
         found.get("channel", ""),
         dict(found["data"]),
+        found.get("commandid", ""),
     )
     return said if said.name and said.at.tzinfo and said.recorded_at.tzinfo else _no_event()
 

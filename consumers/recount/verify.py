@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -64,11 +64,17 @@ def from_topics(settings: Settings) -> list[Said]:
 
 
 def verify(
-    events: Iterable[Said], *, case: str | None = None, at: datetime | None = None, grace: timedelta = GRACE
+    events: Iterable[Said],
+    *,
+    case: str | None = None,
+    at: datetime | None = None,
+    grace: timedelta = GRACE,
+    steps: bool = False,
 ) -> Report:
     """Recount every case in these events, or the one with that id or number (raises UnknownCaseError).
 
-    ``at``: as of when lapses must be on record; None: as of the newest event. Raises NoPolicyError.
+    ``at``: as of when lapses must be on record; None: as of the newest event. ``steps``: also as it stood after each
+    decision, by the policy of that moment; else what is on record last is compared. Raises NoPolicyError.
     """
     once = {(event.case, event.version): event for event in events}
     policy = Policy(event for event in once.values() if event.type.startswith("water.public."))
@@ -77,6 +83,8 @@ def verify(
     report = Report()
     for stream in _streams(once.values(), case):
         _check(stream, policy, look, report)
+        if steps and stream[0].type in COUNTED:
+            report.disagreements += _at_each_step(stream, policy, grace, report.disagreements)
     return report
 
 
@@ -112,6 +120,33 @@ def _check(stream: Sequence[Said], policy: Policy, look: Look, report: Report) -
     report.disagreements += compare(stream, counting(stream, applied), look)
 
 
+def _at_each_step(
+    stream: Sequence[Said], policy: Policy, grace: timedelta, known: Sequence[Disagreement]
+) -> list[Disagreement]:
+    """What was wrong on record after a decision, whatever it became later; each difference at its first step.
+
+    What one command appended belongs together: between its fact and its verdicts nothing is to be compared.
+    """
+    counting = COUNTED[stream[0].type]
+    seen = {_difference(each) for each in known}
+    found = []
+    for place in range(1, len(stream)):
+        before, following = stream[place - 1], stream[place]
+        if before.command == following.command:
+            continue
+        part = stream[:place]
+        look = Look(before.recorded_at, grace)
+        for each in compare(part, counting(part, policy.until(before.position)), look):
+            if _difference(each) not in seen:
+                seen.add(_difference(each))
+                found.append(replace(each, after=before.version))
+    return found
+
+
+def _difference(each: Disagreement) -> tuple[object, ...]:
+    return each.case, each.commitment, each.what, each.on_record, each.recounted
+
+
 def _policy_of(stream: Sequence[Said], policy: Policy, look: Look, is_open: bool) -> Policy:
     """The policy that the verdicts stand under. An open window moves with what is published; a case that owes nothing
     more keeps the verdict of the policy that it was last judged under."""
@@ -128,6 +163,7 @@ def describe(report: Report) -> Iterator[str]:
     """The report as lines; the last one has the counts."""
     for each in report.disagreements:
         where = f"case {each.case}" + (f" {each.commitment}" if each.commitment else "")
+        where += f" after version {each.after}" if each.after is not None else ""
         yield f"{where}: {each.what}: on record {_value(each.on_record)}, recounted {_value(each.recounted)}"
         for event in each.events:
             yield f"    {event.version:>3}  {_value(event.at)}  {event.name:<22} {event.id}  position {event.position}"
@@ -149,6 +185,7 @@ def as_json(report: Report) -> Iterator[str]:
                 "what": each.what,
                 "on_record": _plain(each.on_record),
                 "recounted": _plain(each.recounted),
+                "after": each.after,
                 "events": [str(event.id) for event in each.events],
             }
         )

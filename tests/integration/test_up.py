@@ -244,7 +244,7 @@ def test_a_notice_is_sent_proven_and_on_the_outages_timeline_by_its_number(it: I
 
 def test_verify_recounts_every_verdict_from_kafka_alone(it: Installation) -> None:
     (found,) = it.query("SELECT count(*) AS cases FROM views.cases")
-    ended = it.run("verify", "--json")
+    ended = it.run("verify", "--steps", "--json")
     assert ended.code == 0, ended.out
     counts = json.loads(ended.lines[-1])
     assert counts["cases"] >= found["cases"]

@@ -84,6 +84,7 @@ def as_line(event: Said) -> str:
             "time": event.at.isoformat(),
             "recordedat": event.recorded_at.isoformat(),
             "channel": event.channel,
+            "commandid": event.command,
             "data": event.data,
         }
     )

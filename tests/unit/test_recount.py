@@ -377,6 +377,23 @@ def test_a_case_that_owes_nothing_more_keeps_the_verdict_of_its_policy() -> None
     assert verify([*events, replace(stricter, recorded_at=events[-1].recorded_at + timedelta(hours=1))]).agrees
 
 
+@pytest.mark.parametrize("name", sorted(set(PROMISING) - TOLD_BEFORE.keys()))
+def test_a_stored_history_was_right_after_every_decision(name: str) -> None:
+    found = verify(as_published(name), at=history(name)[-1].recorded_at, steps=True).disagreements
+    assert [(each.after, *told_apart([each])) for each in found] == []
+
+
+def test_an_end_that_was_wrong_for_a_while_is_found_step_by_step() -> None:
+    # An outage's end that was announced as 16:00 and put down as 17:00, until it was moved to 18:00.
+    change = with_data("WindowOpened", "outage.restore", due_at="2026-09-18T09:00:00Z")
+    tampered = [after for event in history("outage-told") if (after := change(event)) is not None]
+    events = [*policy_events(), *tampered]
+    assert verify(events).agrees, "what is on record last is right"
+    found = verify(events, steps=True).disagreements
+    assert [(each.commitment, each.what) for each in found] == [("outage.restore", "due_at")]
+    assert found[0].after is not None
+
+
 def test_events_in_any_order_and_twice_recount_to_the_same() -> None:
     events = as_published("repair-answered", "connection-at-the-door")
     assert verify([*reversed(events), *events]).agrees
