@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -70,13 +71,12 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     repair.ReporterAnswered(3, "phone", None),
     repair.CaseClosed(),
 )
-SHIPPED = shipped_standard()
+SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_catalogue()
 STARTS = ("report", "arrival", "assessment")
 REPAIR_STANDARDS = {start: replace(SHIPPED, completion_from=start) for start in STARTS}  # type: ignore[arg-type]
 REPAIR_STANDARDS["fewer"] = replace(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
 REPAIR_RULES = {
-    name: make_rules([standard], [(LONG_AGO, shipped_calendar())], [shipped_catalogue()])
-    for name, standard in REPAIR_STANDARDS.items()
+    name: make_rules([standard], [(LONG_AGO, CALENDAR)], [CATALOGUE]) for name, standard in REPAIR_STANDARDS.items()
 }
 REPAIR_POLICIES = {name: policy_of([standard]) for name, standard in REPAIR_STANDARDS.items()}
 # Whole and half minutes, and often the very ends: 30, 60, 240, 480.
@@ -145,34 +145,34 @@ Revision = tuple[datetime, Day]
 
 def calendars(revisions: Sequence[Revision]) -> list[tuple[datetime, CalendarPublished]]:
     """The shipped calendar and its revisions, each of which moves a day more."""
-    shipped = shipped_calendar()
-    found, moved = [(LONG_AGO, shipped)], {day.date: day for day in shipped.days}
+    found, moved = [(LONG_AGO, CALENDAR)], {day.date: day for day in CALENDAR.days}
     for number, (published_at, day) in enumerate(sorted(revisions, key=lambda each: each[0]), start=2):
         moved = moved | {day.date: day}
-        found.append((published_at, replace(shipped, version=f"2026-{number}", days=tuple(moved.values()))))
+        found.append((published_at, replace(CALENDAR, version=f"2026-{number}", days=tuple(moved.values()))))
     return found
 
 
-def both(revisions: Sequence[Revision]) -> tuple[Rules, Policy]:
+@lru_cache(maxsize=64)
+def both(revisions: tuple[Revision, ...] = ()) -> tuple[Rules, Policy]:
     """The same policy for the rulebook and for the recount."""
     days = calendars(revisions)
-    return make_rules([SHIPPED], days, [shipped_catalogue()]), policy_of(calendars=days)
+    return make_rules([SHIPPED], days, [CATALOGUE]), policy_of([SHIPPED], days)
 
 
 @given(told_connections, revised, st.integers(1, 2), st.sampled_from(["website", "counter", "hotline"]))
 def test_recount_and_algebra_agree_on_every_connection_with_pauses_stops_and_revised_calendars(
     told: Sequence[tuple[Fact, int, int]], revisions: Sequence[Revision], points: int, channel: str
 ) -> None:
-    rules, policy = both([])
+    rules, policy = both()
     play = Published(kinds.CONNECTION, rules)
     play.say(said.ApplicationReceived("BZ-1", "private", points, SUBJECT), NINE, channel=channel)
     for fact, recorded, late in sorted(told, key=lambda step: step[1]):
         at = NINE + timedelta(hours=recorded)
-        play.rules, policy = both([each for each in revisions if each[0] <= at])
+        play.rules, policy = both(tuple(each for each in revisions if each[0] <= at))
         play.say(fact, max(NINE, at - timedelta(hours=late)), at=at)
         assert but_for_the_gone(play, policy, at) == []
     latest = NINE + timedelta(days=40)
-    play.rules, policy = both(revisions)
+    play.rules, policy = both(tuple(revisions))
     play.conclude(latest)
     assert but_for_the_gone(play, policy, latest) == []
 
@@ -187,7 +187,7 @@ def but_for_the_gone(play: Published, policy: Policy, at: datetime) -> list[obje
     strict=True, reason="a window that was never owed after all keeps its lapse: `differences` leaves it"
 )
 def test_a_lapse_of_what_was_never_owed_after_all_does_not_stand() -> None:
-    rules, policy = both([])
+    rules, policy = both()
     play = Published(kinds.CONNECTION, rules)
     play.say(said.ApplicationReceived("BZ-1", "private", 1, SUBJECT), NINE, channel="website")
     two_days_on = NINE + timedelta(days=2)
