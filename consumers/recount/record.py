@@ -92,7 +92,7 @@ class Look:
 def compare(events: Sequence[Said], verdicts: Iterable[Verdict], look: Look) -> list[Disagreement]:
     """Every difference between the windows on record in these events of one case and the recounted ones."""
     record, counted = on_record(events), {each.commitment: each for each in verdicts}
-    found = _gaps(events)
+    found = gaps(events)
     for commitment in sorted({*record, *counted}):
         window, recounted = record.get(commitment), counted.get(commitment)
         for what, said, should in (*_between(window, recounted, look), *_within(window)):
@@ -146,7 +146,7 @@ def _within(window: OnRecord | None) -> list[Difference]:
     return found
 
 
-def _gaps(events: Sequence[Said]) -> list[Disagreement]:
+def gaps(events: Sequence[Said]) -> list[Disagreement]:
     """The versions of a case count up from one: where one is missing, an event is."""
     for wanted, event in enumerate(events, start=1):
         if event.version != wanted:

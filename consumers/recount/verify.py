@@ -13,7 +13,7 @@ from uuid import UUID
 from consumers.recount import others
 from consumers.recount.connections import ConnectionCount
 from consumers.recount.policy import Policy
-from consumers.recount.record import Disagreement, Look, compare, on_record
+from consumers.recount.record import Disagreement, Look, compare, gaps, on_record
 from consumers.recount.repairs import RepairCount
 from consumers.recount.said import Said, from_topic
 from consumers.timeline import CASE_FAMILIES, LOCAL, UnknownCaseError, published
@@ -76,11 +76,17 @@ def verify(
     ``at``: as of when lapses must be on record; None: as of the newest event. ``steps``: also as it stood after each
     decision, by the policy of that moment; else what is on record last is compared. Raises NoPolicyError.
     """
-    once = {(event.case, event.version): event for event in events}
+    once: dict[tuple[UUID, int], Said] = {}
+    report = Report()
+    for event in events:
+        first = once.setdefault((event.case, event.version), event)
+        if (first.type, first.at, first.data) != (event.type, event.at, event.data):
+            report.disagreements.append(
+                Disagreement(event.case, "", "told twice", first.name, event.name, (first, event))
+            )
     policy = Policy(event for event in once.values() if event.type.startswith("water.public."))
     newest = max((event.recorded_at for event in once.values()), default=NEVER)
     look = Look(at or newest, grace)
-    report = Report()
     for stream in _streams(once.values(), case):
         _check(stream, policy, look, report)
         if steps and stream[0].type in COUNTED:
@@ -113,6 +119,8 @@ def _check(stream: Sequence[Said], policy: Policy, look: Look, report: Report) -
     record = on_record(stream)
     if counting is None:
         report.not_recounted[opened] += bool(record)
+        # A case whose beginning is missing is no other kind of case.
+        report.disagreements += gaps(stream) if record else []
         return
     report.cases += 1
     report.windows += len(record)

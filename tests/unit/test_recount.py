@@ -333,6 +333,18 @@ def test_an_event_that_is_missing_is_found_by_its_version() -> None:
     assert ("", "version", 5, 4) in told_apart(disagreements(events, policy_of(), events[-1].recorded_at))
 
 
+def test_a_case_whose_beginning_is_missing_does_not_pass() -> None:
+    report = verify([*policy_events(), *history("repair-answered")[1:]])
+    assert told_apart(report.disagreements) == [("", "version", 2, 1)]
+    assert report.not_recounted.total() == 1
+
+
+def test_two_events_under_one_version_are_found() -> None:
+    events = as_published("repair-answered")
+    other = replace(events[-1], data={"forged": True})
+    assert [(each.what) for each in verify([*events, other]).disagreements] == ["told twice"]
+
+
 # ---- verify
 
 
