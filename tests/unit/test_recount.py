@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consumers.recount.count import last_day
@@ -86,6 +86,14 @@ told_repairs = st.lists(
 )
 
 
+MAJOR_THEN_WATER_THEN_A_LOG: Sequence[tuple[Fact, float, str]] = (
+    (repair.SeverityAssessed("major", "trunk"), 10, ""),
+    (repair.WaterRestored(), 100, ""),
+    (repair.WorkLogged("welding", "crew-1"), 400, ""),
+)
+
+
+@example(MAJOR_THEN_WATER_THEN_A_LOG, "report", "urban", "hotline", "second")
 @given(
     told_repairs,
     st.sampled_from(sorted(REPAIR_STANDARDS)),
@@ -132,7 +140,8 @@ CONNECTION_FACTS: tuple[Fact, ...] = (
     said.WaterTurnedOn(2, SUBJECT, meter("M-2")),
     said.CaseResumed("papers-in"),
 )
-hours = st.integers(0, 30 * 24)
+# Full hours, and often the very close of business.
+hours = st.one_of(st.integers(0, 30 * 24), st.integers(0, 20).map(lambda day: 24 * day + 8.5))
 told_connections = st.lists(st.tuples(st.sampled_from(CONNECTION_FACTS), hours, st.integers(0, 72)), max_size=14)
 revised = st.lists(
     st.tuples(hours, st.dates(date(2026, 9, 16), date(2026, 10, 9)), st.booleans()).map(
@@ -159,9 +168,21 @@ def both(revisions: tuple[Revision, ...] = ()) -> tuple[Rules, Policy]:
     return make_rules([SHIPPED], days, [CATALOGUE]), policy_of([SHIPPED], days)
 
 
+ADMITTED = (said.ApplicationAdmitted("papers"), 0.0, 0)
+PAUSED = ((said.PauseRequested(1, "site-not-ready", PROOF), 2.0, 0), (said.PauseApproved(1), 3.0, 0))
+
+
+def worked_on_saturday(published_after_hours: float) -> list[Revision]:
+    """Saturday the 19th is worked after all: five days from the 16th end a day earlier."""
+    return [(NINE + timedelta(hours=published_after_hours), Day(date(2026, 9, 19), off=False, name="x"))]
+
+
+@example([ADMITTED], worked_on_saturday(72), 1, "website")
+@example([ADMITTED], worked_on_saturday(120), 1, "website")
+@example([ADMITTED, *PAUSED, (said.PauseEnded(1), 32.5, 0)], [], 1, "website")
 @given(told_connections, revised, st.integers(1, 2), st.sampled_from(["website", "counter", "hotline"]))
 def test_recount_and_algebra_agree_on_every_connection_with_pauses_stops_and_revised_calendars(
-    told: Sequence[tuple[Fact, int, int]], revisions: Sequence[Revision], points: int, channel: str
+    told: Sequence[tuple[Fact, float, int]], revisions: Sequence[Revision], points: int, channel: str
 ) -> None:
     rules, policy = both()
     play = Published(kinds.CONNECTION, rules)
