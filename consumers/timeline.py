@@ -44,7 +44,7 @@ def timeline(settings: Settings, case: str) -> list[Event]:
     if wanted is not None:
         number = partition_of(case_key(wanted), settings.partitions)
         partitions = [partition for partition in partitions if partition.partition == number]
-    events = list(_events(settings, partitions))
+    events = list(published(settings, partitions))
     if wanted is None:
         wanted = next((event.case_id for event in events if _is_of(event, case)), None)
     found = [event for event in events if event.case_id == wanted]
@@ -58,7 +58,7 @@ def _is_of(event: Event, number: str) -> bool:
     return number in (event.data.get("case_number"), event.data.get("number"))
 
 
-def _events(settings: Settings, partitions: Iterable[Partition]) -> Iterable[Event]:
+def published(settings: Settings, partitions: Iterable[Partition]) -> Iterable[Event]:
     """Every event of the partitions up to now, by the reader's rule from nothing: once, in order."""
     wanted = list(partitions)
     cluster = look_up_cluster(settings, {partition.topic for partition in wanted})

@@ -22,7 +22,7 @@ from domain.calendar import SATURDAY, Calendar, closing_time, local_date
 from domain.facts import Recorded
 from domain.limits import End, Stop
 from domain.refusals import Refusal
-from domain.windows import Ledger, Obligation, OnRecord, Tally, Term, Window, WindowFact, judge
+from domain.windows import NO_LONGER_OWED, Ledger, Obligation, OnRecord, Tally, Term, Window, WindowFact, judge
 
 DayRule = Literal["start", "worked", "make-up", "pause-used-up", "weekend", "holiday", "statutory", "paused", "grace"]
 """Why a civil day counts (the second to the fourth) or does not. ``pause-used-up``: the clock stood, but the pauses
@@ -248,7 +248,7 @@ def explain_no_longer_owed(
         met_by=(),
         on_time=None,
         lapses=tuple(sorted(known.lapses)),
-        reason="no-longer-owed",
+        reason=NO_LONGER_OWED,
         standard=known.standard,
         calendar=known.calendar,
         decided_by=(),

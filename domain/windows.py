@@ -8,7 +8,7 @@ Nothing is ever erased: a lapse that falls away is retracted, a moved end is mov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -384,19 +384,23 @@ def differences(ledger: Ledger, windows: Iterable[Window]) -> tuple[WindowFact, 
     for commitment, window in computed.items():
         facts.extend(_Difference(ledger.get(commitment), window).facts())
     for commitment, known in ledger.items():
-        if commitment not in computed and not known.cancelled:
-            facts.append(_no_longer_owed(commitment, known))
+        if commitment not in computed:
+            facts.extend(_no_longer_owed(commitment, known))
     return tuple(facts)
 
 
-def _no_longer_owed(commitment: str, known: OnRecord) -> WindowCancelled:
-    return WindowCancelled(
-        commitment,
-        known.number + 1,
-        due_at=known.due_at,
-        reason="no-longer-owed",
-        basis=Basis(known.standard, known.calendar, ()),
-    )
+def _no_longer_owed(commitment: str, known: OnRecord) -> Iterator[WindowFact]:
+    """What was never owed after all: nothing of it stands, no lapse and no end."""
+    number, basis = known.number, Basis(known.standard, known.calendar, ())
+    for due_at, lapse in sorted(known.lapses.items()):
+        number += 1
+        yield WindowRetracted(commitment, number, lapse=lapse, due_at=due_at, reason=NO_LONGER_OWED, basis=basis)
+    if not known.cancelled:
+        yield WindowCancelled(commitment, number + 1, due_at=known.due_at, reason=NO_LONGER_OWED, basis=basis)
+
+
+NO_LONGER_OWED = "no-longer-owed"
+"""Why a verdict fell away with its window: by what became known later, the case never owed it."""
 
 
 class _Difference:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import BinaryIO, NoReturn, ParamSpec, TypeVar
@@ -44,6 +44,8 @@ def one_clear_line() -> Iterator[None]:
     """What an operator can mend is said in a line, without a traceback; everything else is a defect and shows one."""
     from kafka.errors import KafkaError
 
+    from consumers.recount.policy import NoPolicyError
+    from consumers.recount.said import BadLineError
     from consumers.timeline import UnknownCaseError
     from domain.refusals import Refusal
     from infra.bus import BusRefusal
@@ -54,7 +56,7 @@ def one_clear_line() -> Iterator[None]:
 
     try:
         yield
-    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError) as error:
+    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError, NoPolicyError, BadLineError) as error:
         fail(str(error))
     except DocumentError as error:
         fail(f"bad-document: {error}")
@@ -217,6 +219,43 @@ def _instant(text: str) -> datetime:
     except ValueError:
         fail(f"bad-parameter: found --as-of {text[:40]!r}; needed an instant, for example 2026-09-22T17:30:00+08:00")
     return found if found.tzinfo is not None else found.replace(tzinfo=LOCAL)
+
+
+@main.command()
+@click.option("--case", help="Only this case, by id or number.")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.File("rb"),
+    help="Events as JSON lines instead of the topics; may be given again. The public ones belong to them.",
+)
+@click.option(
+    "--grace-seconds",
+    type=click.IntRange(0, 86_400),
+    default=60,
+    show_default=True,
+    help="What ran out within so much of the newest event need not be on record yet.",
+)
+@click.option("--steps", is_flag=True, help="Also as the record stood after each decision, not only as it stands now.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the counts last.")
+@command
+def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, steps: bool, as_json: bool) -> None:
+    """Recount every verdict from Kafka alone, by a second implementation, and compare it with the record.
+
+    Prints each disagreement with the events concerned, and the counts; ends with 1 where there is one. A kind of case
+    that is not recounted is named.
+    """
+    from consumers.recount import verify as recount
+    from consumers.recount.said import from_lines
+
+    lines = (event for file in files for event in from_lines(file))
+    events = lines if files else recount.from_topics(_kafka_located())
+    report = recount.verify(events, case=case, grace=timedelta(seconds=grace_seconds), steps=steps)
+    for line in recount.as_json(report) if as_json else recount.describe(report):
+        click.echo(line)
+    if not report.agrees:
+        sys.exit(1)
 
 
 @main.command()

@@ -242,6 +242,18 @@ def test_a_notice_is_sent_proven_and_on_the_outages_timeline_by_its_number(it: I
     ]
 
 
+def test_verify_recounts_every_verdict_from_kafka_alone(it: Installation) -> None:
+    (found,) = it.query("SELECT count(*) AS cases FROM views.cases")
+    ended = it.run("verify", "--steps", "--json")
+    assert ended.code == 0, ended.out
+    counts = json.loads(ended.lines[-1])
+    assert counts["cases"] >= found["cases"]
+    assert (counts["disagreements"], counts["not_recounted"]) == (0, {})
+    (lapsed,) = it.query("SELECT case_id::text FROM views.windows WHERE lapses > 0 LIMIT 1")
+    one = json.loads(it.run("verify", "--case", lapsed["case_id"], "--json").lines[-1])
+    assert one["cases"] == 1
+
+
 def test_timeline_needs_no_database(it: Installation) -> None:
     (case,) = it.query("SELECT case_number FROM views.cases WHERE family = 'connection' LIMIT 1")
     other = Installation(it.home / "elsewhere", kafka_bootstrap=it.settings.kafka_bootstrap)

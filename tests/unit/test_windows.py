@@ -14,6 +14,7 @@ from domain.facts import Fact
 from domain.standards import Rules
 from domain.windows import (
     Basis,
+    Ledger,
     Obligation,
     OnRecord,
     Tally,
@@ -230,6 +231,21 @@ def test_a_commitment_no_longer_owed_is_cancelled() -> None:
     (fact,) = differences(known(), [])
     assert isinstance(fact, WindowCancelled)
     assert fact.reason == "no-longer-owed"
+
+
+def test_what_was_never_owed_after_all_takes_its_lapse_back_once() -> None:
+    opened = differences({}, [judge(obligation((0, 60)), minutes(70))])
+    ledger: Ledger = {}
+    for fact in opened:
+        ledger = record(ledger, fact)
+    gone = differences(ledger, [])
+    assert [(type(fact).__name__, fact.number, fact.reason) for fact in gone] == [  # type: ignore[union-attr]
+        ("WindowRetracted", 3, "no-longer-owed"),
+        ("WindowCancelled", 4, "no-longer-owed"),
+    ]
+    for fact in gone:
+        ledger = record(ledger, fact)
+    assert differences(ledger, []) == ()
 
 
 def test_the_record_ignores_an_older_number() -> None:

@@ -1,0 +1,215 @@
+"""Recount of a connection: water on, notice, papers outstanding and trips, from its published events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from consumers.recount.count import Change, DayLimit, Pause, Verdict, after, closing, day_end, verdict
+from consumers.recount.policy import Policy, Standard, close_of_business
+from consumers.recount.said import Said, first, in_time_order, named
+
+BROKEN_PAPERS = "papers-commitment-broken"
+FOR_GOOD = ("ApplicationWithdrawn", "ApplicationRefused", "CaseEnded")
+
+
+@dataclass(slots=True)
+class Stop:
+    """The case stopped, and went on again at ``until`` (None: it did not)."""
+
+    event: Said
+    until: Said | None = None
+
+    @property
+    def reason(self) -> str:
+        return str(self.event.data["reason"])
+
+    @property
+    def is_final(self) -> bool:
+        return self.event.name in FOR_GOOD
+
+
+class ConnectionCount:
+    """One application, sorted into what its promises are counted from. Instructions count in the order in which they
+    were given; what the promises are measured against is when it happened."""
+
+    def __init__(self, events: Sequence[Said], policy: Policy) -> None:
+        self.events = events
+        self.received = next(event for event in events if event.name == "ApplicationReceived")
+        self.standard: Standard = policy.in_force(self.received.at)
+        self.close = close_of_business(self.standard)
+        self.calendars = policy.calendars_of(self.standard)
+        self.stops = _stops(events)
+        self.notice = next(iter(named(events, "OneTimeNoticeGiven")), None)
+        self.admitted = _last(named(events, "ApplicationAdmitted"))
+        self.promised = _last(named(events, "PapersPromised"))
+        self.water_on = self._water_on_at_all_points()
+
+    def verdicts(self) -> list[Verdict]:
+        """Every promise of the application."""
+        found = [self._notice(), self._water_on(), self._papers(), self._trips()]
+        return [each for each in found if each is not None]
+
+    # ---- water on
+
+    def _water_on_at_all_points(self) -> Said | None:
+        """When the last supply point got water; None while one waits. A point that is told again is corrected."""
+        on = {event.data["point"]: event for event in named(self.events, "WaterTurnedOn")}
+        if len(on) < self.received.data["supply_points"]:
+            return None
+        return in_time_order(on.values())[-1]
+
+    def _pauses(self) -> tuple[Pause, ...]:
+        """Approved and not revoked, in the order of their numbers."""
+        caps = self.standard.get("pause_reasons", {})
+        found: dict[int, Pause] = {}
+        for number in sorted({event.data["pause"] for event in named(self.events, "PauseRequested")}):
+            asked, later = self._pause_events(number)
+            if "PauseApproved" in later and "PauseRevoked" not in later:
+                cap = caps.get(asked.data["reason"], {}).get("cap_working_days", 0)
+                ended = later.get("PauseEnded")
+                found[number] = Pause(asked.at, ended.at if ended else None, cap)
+        return tuple(found.values())
+
+    def _pause_events(self, number: int) -> tuple[Said, dict[str, Said]]:
+        """The request of that number that was told last, and what was said of it since."""
+        asked = _last([event for event in named(self.events, "PauseRequested") if event.data["pause"] == number])
+        assert asked is not None
+        names = ("PauseApproved", "PauseRevoked", "PauseEnded")
+        later = [each for each in named(self.events, *names) if each.data["pause"] == number]
+        return asked, {each.name: each for each in later if each.version > asked.version}
+
+    def _five_days(self, start: datetime) -> tuple[datetime, bool]:
+        """The working days until water is on, from admission or from where the case went on."""
+        days, caps = self.standard["connection_working_days"], self.standard.get("pause_cap_working_days", 0)
+        limit = DayLimit(start, days, self.close, self._pauses(), caps)
+        return day_end(limit, self.calendars, self.water_on.at if self.water_on else None)
+
+    def _silence(self) -> tuple[datetime, bool]:
+        """When silence counts as admission: on the day of receipt (行政许可法 §32)."""
+        days = self.standard.get("silence_working_days", 5)
+        return day_end(DayLimit(self.received.at, days, self.close), self.calendars, None)
+
+    def _water_on(self) -> Verdict:
+        went_on = [stop.until for stop in self.stops if stop.until is not None]
+        if self.admitted is None:
+            due_at, tentative = self._silence()
+            changes = [Change(self.received.at, due_at, (self.received.id,), tentative=tentative)]
+        else:
+            changes = []
+            begun = self.admitted
+            for start in [begun, *(each for each in went_on if each.moment > begun.moment)]:
+                due_at, tentative = self._five_days(start.at)
+                changes.append(Change(start.at, due_at, (start.id,), tentative=tentative))
+        changes += [Change(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops]
+        if self.admitted is None and self.notice is not None:
+            changes.append(Change(self.notice.at, None, (self.notice.id,), "notice-given"))
+        opened = in_time_order([self.admitted or self.received, *went_on])[-1]
+        return verdict("connection.water_on", opened.at, _ordered(changes), self.water_on)
+
+    # ---- notice
+
+    def _notice(self) -> Verdict | None:
+        """What is missing is said at once at the counter and within a working day elsewhere; or it is admitted."""
+        answers = [self.notice] if self.notice is not None else []
+        if self.admitted is not None and self.admitted.data.get("basis") != "silence":
+            answers.append(self.admitted)
+        met, begun = first(answers), self.received
+        if met is not None and met.at <= begun.at:
+            return None
+        minutes = self.standard.get("notice_minutes", {}).get(begun.channel)
+        if minutes is not None:
+            due_at, tentative = after(begun.at, minutes), False
+        else:
+            limit = DayLimit(begun.at, self.standard.get("notice_working_days", 1), self.close)
+            due_at, tentative = day_end(limit, self.calendars, met.at if met else None)
+        changes = [Change(begun.at, due_at, (begun.id,), tentative=tentative)]
+        changes += [Change(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops if stop.is_final]
+        return verdict("connection.notice", begun.at, _ordered(changes), met)
+
+    # ---- papers outstanding
+
+    def _papers(self) -> Verdict | None:
+        """The applicant's own promise: every paper in by the close of its day. Kept is kept: a paper that is rejected
+        after the day breaks nothing."""
+        promised = self.promised
+        if promised is None:
+            return None
+        due_at = closing(date.fromisoformat(promised.data["deadline"]), self.close)
+        papers = promised.data["papers"]
+        met = self._all_in(papers, due_at) or self._all_in(papers, None)
+        changes = [Change(promised.at, due_at, (promised.id,))]
+        changes += [
+            Change(stop.event.at, None, (stop.event.id,), stop.reason)
+            for stop in self.stops
+            if stop.until is None and stop.reason != BROKEN_PAPERS
+        ]
+        return verdict("connection.papers", promised.at, _ordered(changes), met)
+
+    def _all_in(self, papers: Sequence[str], by: datetime | None) -> Said | None:
+        """The paper that was the last to be in, as things stood at an instant; None: one was not in, or none is asked.
+
+        A paper is in since it was first supplied after its last rejection; nobody rejects what is not there.
+        """
+        last = []
+        for paper in papers:
+            rejections = self._documents("DocumentRejected", paper, by)
+            rejected_at = max((each.at for each in rejections), default=None)
+            supplied = self._documents("DocumentSupplied", paper, by)
+            since = first(each for each in supplied if rejected_at is None or each.at > rejected_at)
+            if since is None:
+                return None
+            last.append(since)
+        return in_time_order(last)[-1] if last else None
+
+    def _documents(self, name: str, paper: str, by: datetime | None) -> list[Said]:
+        found = [each for each in named(self.events, name) if each.data["document"] == paper]
+        return [each for each in found if by is None or each.at <= by]
+
+    # ---- trips
+
+    def _trips(self) -> Verdict | None:
+        """No appearance in person where it was applied for from afar, else so many; who comes after water is on, or
+        after the case was stopped for good, does not come for the connection."""
+        promise = self.standard.get("promise")
+        if promise is None:
+            return None
+        is_remote = self.received.channel in self.standard.get("remote_channels", ())
+        allowed = promise["trips_remote"] if is_remote else promise["trips_otherwise"]
+        final = next((stop for stop in self.stops if stop.until is None and stop.is_final), None)
+        end = self.water_on or (final.event if final else None)
+        trips = in_time_order(named(self.events, "ApplicantAppeared"))
+        too_many = [each for each in trips if end is None or each.at <= end.at][allowed:]
+        is_met = self.water_on is not None and not too_many and final is None
+        return Verdict(
+            "connection.trips",
+            self.received.at,
+            None,
+            self.water_on.at if is_met and self.water_on else None,
+            final.reason if final else None,
+            frozenset(each.at for each in too_many),
+            by=frozenset([self.received.id, *(each.id for each in too_many)]),
+        )
+
+
+def _stops(events: Sequence[Said]) -> list[Stop]:
+    """Every stop of the case; going on ends all that stand."""
+    found: list[Stop] = []
+    for event in events:
+        if event.name in (*FOR_GOOD, "CaseSuspended"):
+            found.append(Stop(event))
+        if event.name == "CaseResumed":
+            for stop in found:
+                stop.until = stop.until or event
+    return found
+
+
+def _ordered(changes: Sequence[Change]) -> list[Change]:
+    """In order of time. Of two at one instant the one without an end comes last: who stops a case at the instant of its
+    admission means to stop it."""
+    return sorted(changes, key=lambda change: (change.at, change.due_at is None))
+
+
+def _last(told: Sequence[Said]) -> Said | None:
+    return told[-1] if told else None

@@ -1,0 +1,180 @@
+"""The counting itself: minutes one by one, working days one by one, and what had run out when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from consumers.recount.policy import Calendar
+from consumers.recount.said import Said
+
+CHINA = ZoneInfo("Asia/Shanghai")
+MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
+
+
+# ---- a promise and its verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """From ``at`` on the promise ends at ``due_at``; None: it has no end, for ``reason``."""
+
+    at: datetime
+    due_at: datetime | None
+    by: tuple[UUID, ...] = ()
+    reason: str | None = None
+    tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to be said of a promise. ``lapses``: every end at which it was broken, or will be if nothing more becomes
+    known. ``by``: the events that it stands on."""
+
+    commitment: str
+    opened_at: datetime
+    due_at: datetime | None
+    met_at: datetime | None
+    cancelled: str | None
+    lapses: frozenset[datetime]
+    tentative: bool = False
+    by: frozenset[UUID] = field(default=frozenset(), compare=False)
+
+
+def verdict(commitment: str, opened_at: datetime, changes: Sequence[Change], met: Said | None) -> Verdict:
+    """Go through the time from change to change and from end to end, and look each time at the limit in force.
+
+    It is broken where its end is reached and it was not met by then; met at the very end is in time. A limit that was
+    replaced before its end, or at it, breaks nothing. ``changes`` are in order of time.
+    """
+    broken: set[datetime] = set()
+    for now in sorted({each.at for each in changes} | {each.due_at for each in changes if each.due_at is not None}):
+        in_force = [each for each in changes if each.at <= now]
+        if not in_force:
+            continue
+        due_at = in_force[-1].due_at
+        if due_at is None or due_at > now:
+            continue
+        if met is None or met.at > due_at:
+            broken.add(due_at)
+    last = changes[-1]
+    return Verdict(
+        commitment,
+        opened_at,
+        last.due_at,
+        met.at if met is not None and last.due_at is not None else None,
+        (last.reason or "no-end-limit") if last.due_at is None else None,
+        frozenset(broken),
+        last.tentative,
+        frozenset([*(by for each in changes for by in each.by), *([met.id] if met else [])]),
+    )
+
+
+# ---- minutes
+
+
+def after(start: datetime, minutes: int) -> datetime:
+    """So many minutes later, counted one by one."""
+    now = start
+    for _ in range(minutes):
+        now += MINUTE
+    return now
+
+
+# ---- working days
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The clock stands from ``since``; at ``until`` it runs again (None: it still stands). At most ``cap`` of its
+    working days are excused."""
+
+    since: datetime
+    until: datetime | None
+    cap: int
+
+    def stands_at(self, instant: datetime) -> bool:
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+
+def civil_day(instant: datetime) -> date:
+    """The day in China."""
+    return instant.astimezone(CHINA).date()
+
+
+def closing(day: date, close: time) -> datetime:
+    """The close of business of a day."""
+    return datetime.combine(day, close, CHINA).astimezone(UTC)
+
+
+def next_worked(day: date, calendar: Calendar) -> date:
+    """The next working day after a day."""
+    day += DAY
+    while not calendar.is_worked(day):
+        day += DAY
+    return day
+
+
+def last_day(
+    start: datetime, days: int, close: time, calendar: Calendar, pauses: Iterable[Pause] = (), all_caps: int = 0
+) -> date:
+    """The last of so many working days, day by day. The day of the start does not count (民法典 §201), nor does one at
+    whose close of business the clock stood, as far as the caps go."""
+    standing = list(pauses)
+    excused = [0] * len(standing)
+    day, counted = civil_day(start), 0
+    while counted < days:
+        day = next_worked(day, calendar)
+        end_of_day = closing(day, close)
+        for place, pause in enumerate(standing):
+            if pause.stands_at(end_of_day) and excused[place] < pause.cap:
+                if sum(excused) < all_caps:
+                    excused[place] += 1
+                else:
+                    counted += 1
+                break
+        else:
+            counted += 1
+    return day
+
+
+@dataclass(frozen=True, slots=True)
+class DayLimit:
+    """A limit in working days."""
+
+    start: datetime
+    days: int
+    close: time
+    pauses: tuple[Pause, ...] = ()
+    all_caps: int = 0
+
+
+def day_end(limit: DayLimit, calendars: Sequence[Calendar], met_at: datetime | None) -> tuple[datetime, bool]:
+    """When a limit ends, and whether a notice that is not out may still move it (暂定).
+
+    It is counted by the calendar that was out when it began, and again at every revision until it was met. A revision
+    that moves it later does so at once. One that moves it earlier leaves a working day from its publication, and moves
+    nothing where the limit had run out before.
+    """
+    known = [each for each in calendars if met_at is None or each.published_at <= met_at] or [calendars[0]]
+    at_the_start = [place for place, each in enumerate(known) if each.published_at <= limit.start]
+    place = at_the_start[-1] if at_the_start else 0
+    day = _counted(limit, known[place])
+    held_to = closing(day, limit.close)
+    for revision in known[place + 1 :]:
+        moved_to = _counted(limit, revision)
+        if moved_to > day:
+            held_to = max(held_to, closing(moved_to, limit.close))
+        if moved_to < day and revision.published_at < held_to:
+            grace = next_worked(civil_day(revision.published_at), revision)
+            held_to = max(closing(moved_to, limit.close), closing(grace, limit.close))
+        day = moved_to
+    return held_to, day > known[-1].settled_until
+
+
+def _counted(limit: DayLimit, calendar: Calendar) -> date:
+    return last_day(limit.start, limit.days, limit.close, calendar, limit.pauses, limit.all_caps)

@@ -1,0 +1,153 @@
+"""Recount of orders of other bodies, outages, abnormal use and reading rounds, from their published events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+
+from consumers.recount.count import Change, DayLimit, Verdict, after, closing, day_end, verdict
+from consumers.recount.policy import Policy, Standard, close_of_business
+from consumers.recount.said import Said, first, in_time_order, instant, instant_or_none, named
+
+# ---- the order of another body
+
+
+def order(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+    """The reply: by the deadline that the order names, else within the source's working days; more time may be
+    granted."""
+    begun = next(event for event in events if event.name == "OrderReceived")
+    standard = policy.in_force(begun.at)
+    replied = first(named(events, "OrderReplied"))
+    due_at, tentative = instant_or_none(begun.data.get("reply_by")), False
+    if due_at is None:
+        days = standard.get("order_sources", {}).get(begun.data["source"], {}).get("reply_working_days", 1)
+        limit = DayLimit(begun.at, days, close_of_business(standard))
+        due_at, tentative = day_end(limit, policy.calendars_of(standard), replied.at if replied else None)
+    changes = [Change(begun.at, due_at, (begun.id,), tentative=tentative)]
+    for granted in in_time_order(named(events, "OrderExtended")):
+        changes.append(Change(max(granted.at, begun.at), instant(granted.data["reply_by"]), (granted.id,)))
+    return [verdict("order.reply", begun.at, changes, replied)]
+
+
+# ---- outages
+
+
+def outage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+    """Users told, authority told, water back by the announced end."""
+    planned = first(named(events, "OutagePlanned"))
+    begun = planned or named(events, "EmergencyOutageBegan")[0]
+    standard = policy.in_force(begun.at)
+    started = first(named(events, "OutageStarted")) if planned else begun
+    restored = None
+    if started is not None:
+        restored = first(each for each in named(events, "OutageRestored") if each.at >= started.at)
+    cancelled = first(named(events, "OutageCancelled")) if started is None else None
+
+    def owed(commitment: str, changes: list[Change], met: Said | None) -> Verdict:
+        if cancelled is not None and (met is None or met.at > cancelled.at):
+            since = max(cancelled.at, changes[-1].at)
+            changes = [*changes, Change(since, None, (cancelled.id,), "outage-cancelled")]
+        return verdict(commitment, changes[0].at, changes, met)
+
+    found = []
+    if (due_at := _notice_due(begun, planned, standard.get("emergency_notice_minutes"), standard)) is not None:
+        notice = first(named(events, "OutageNoticeSent"))
+        found.append(owed("outage.notice", [Change(begun.at, due_at, (begun.id,))], notice))
+    report_minutes = standard.get("emergency_report_minutes")
+    if planned is None and report_minutes is not None:
+        due_at = after(begun.at, report_minutes)
+        reported = first(named(events, "OutageReported"))
+        found.append(owed("outage.report", [Change(begun.at, due_at, (begun.id,))], reported))
+    ends = [*([planned] if planned else []), *named(events, "OutageExtended")]
+    if ends:
+        changes = [Change(each.at, instant(each.data["end"]), (each.id,)) for each in in_time_order(ends)]
+        found.append(owed("outage.restore", changes, restored))
+    return found
+
+
+def _notice_due(
+    begun: Said, planned: Said | None, emergency_minutes: int | None, standard: Standard
+) -> datetime | None:
+    """So many hours before a planned outage begins; so many minutes after an emergency began."""
+    if planned is not None:
+        return instant(planned.data["begin"]) - timedelta(hours=standard.get("outage_notice_hours", 24))
+    return None if emergency_minutes is None else after(begun.at, emergency_minutes)
+
+
+# ---- reading rounds
+
+
+def book(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+    """Every meter of the book read (or excepted) by the close of business of its day."""
+    begun = next(event for event in events if event.name == "ReadingRoundOpened")
+    close = close_of_business(policy.in_force(begun.at))
+    last: list[Said] = []
+    for meter in begun.data["meters"]:
+        settled = [e for e in named(events, "ReadingAudited", "ReadingExcepted") if e.data["meter"] == meter]
+        one = first(settled)
+        if one is not None:
+            last.append(one)
+    met = in_time_order(last)[-1] if last and len(last) == len(begun.data["meters"]) else None
+    due_at = closing(date.fromisoformat(begun.data["due_on"]), close)
+    return [verdict("book.read", begun.at, [Change(begun.at, due_at, (begun.id,))], met)]
+
+
+# ---- abnormal use
+
+
+def usage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+    """Somebody looks at what stands out; and once it is confirmed the user is told."""
+    begun = next(event for event in events if event.name == "UsageAnomalyFound")
+    standard = policy.in_force(begun.at)
+    audit, notice = standard.get("usage_audit_minutes"), standard.get("usage_notice_minutes")
+    found = []
+    if audit is not None:
+        found.append(_audit(events, begun, audit))
+    if notice is not None and (told := _told(events, notice)) is not None:
+        found.append(told)
+    return found
+
+
+def _turns(events: Sequence[Said]) -> list[tuple[Said, bool]]:
+    """Where what stood out stands out no longer, or again: by the numbers of the revisions."""
+    revisions = {event.data["revision"]: event for event in named(events, "AnomalyRevised", "AnomalyWithdrawn")}
+    turns, stands = [], True
+    for _, event in sorted(revisions.items()):
+        if (event.name == "AnomalyRevised") != stands:
+            stands = not stands
+            turns.append((event, stands))
+    return turns
+
+
+def _audit(events: Sequence[Said], begun: Said, minutes: int) -> Verdict:
+    looked = first(named(events, "AnomalyConfirmed", "AnomalyDismissed"))
+    changes = [Change(begun.at, after(begun.at, minutes), (begun.id,))]
+    for event, stands in _turns(events):
+        if looked is None or event.moment < looked.moment:
+            due_at = after(event.at, minutes) if stands else None
+            changes.append(Change(event.at, due_at, (event.id,), None if stands else "withdrawn"))
+    return verdict("usage.audit", begun.at, changes, looked)
+
+
+def _told(events: Sequence[Said], minutes: int) -> Verdict | None:
+    """From the first look that confirmed it; dismissed or withdrawn before the user was told ends it, and another
+    confirmation begins it anew."""
+    confirmed = named(events, "AnomalyConfirmed")
+    steps: list[tuple[Said, str | None]] = [(event, None) for event in confirmed]
+    steps += [(event, "dismissed") for event in named(events, "AnomalyDismissed")]
+    for event, stands in _turns(events):
+        if not stands:
+            steps.append((event, "withdrawn"))
+        elif any(each.moment < event.moment for each in confirmed):
+            steps.append((event, None))
+    told = first(named(events, "UserNotified"))
+    changes: list[Change] = []
+    is_owed = False
+    for event, ended in sorted(steps, key=lambda step: step[0].moment):
+        if ended is None and not is_owed:
+            is_owed = True
+            changes.append(Change(event.at, after(event.at, minutes), (event.id,)))
+        elif ended is not None and is_owed and (told is None or event.moment < told.moment):
+            is_owed = False
+            changes.append(Change(event.at, None, (event.id,), ended))
+    return verdict("usage.notice", changes[0].at, changes, told) if changes else None

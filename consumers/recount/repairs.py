@@ -1,0 +1,179 @@
+"""Recount of a repair: arrival, completion, assessment, continuity and answer, from its published events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from consumers.recount.count import Change, Verdict, after, verdict
+from consumers.recount.policy import Policy, Standard
+from consumers.recount.said import Said, first, in_time_order, named
+
+DONE = "RepairCompleted"
+DISMISSED = "IncidentDismissed"
+
+
+class RepairCount:
+    """One incident, sorted into what its promises are counted from."""
+
+    def __init__(self, events: Sequence[Said], policy: Policy) -> None:
+        taken_out = {event.data["report"] for event in named(events, "ReportUnlinked")}
+        reports = named(events, "FaultReported", "ReportLinked")
+        self.reports = [each for each in reports if _number(each) not in taken_out]
+        self.waiting = {_number(each) for each in self.reports}
+        self.first_report = in_time_order(self.reports)[0]
+        self.zone = next(event.data["zone"] for event in events if event.name == "FaultReported")
+        self.standard: Standard = policy.in_force(self.first_report.at)
+        self.arrivals = named(events, "CrewArrived")
+        self.classes = in_time_order(named(events, "SeverityAssessed", "SeverityReassessed"))
+        self.done = named(events, DONE)
+        self.dismissals = named(events, DISMISSED)
+        self.restored = first(named(events, "WaterRestored"))
+        self.logs = named(events, "WorkLogged", "ShiftHandedOver")
+        self.answers = in_time_order(named(events, "ReporterAnswered"))
+        # Imported history: nobody can say of it what nobody wrote down.
+        self.is_history = self.first_report.channel in self.standard.get("history_channels", ())
+
+    def verdicts(self) -> list[Verdict]:
+        """Every promise of the incident."""
+        found = [self._arrival(), self._completion(), self._assessment(), self._continuity(), self._answer()]
+        return [each for each in found if each is not None]
+
+    # ---- arrival
+
+    def _arrival(self) -> Verdict:
+        """Some minutes from the first report until the first crew is on site."""
+        begun, arrived = self.first_report, first(self.arrivals)
+        if _precision(begun) != "second" or (arrived is None and self.is_history):
+            return _unknown("repair.arrival", begun)
+        due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
+        return self._owed("repair.arrival", begun.at, [Change(begun.at, due_at, (begun.id,))], arrived)
+
+    # ---- completion
+
+    def _completion(self) -> Verdict:
+        """By the class: small until there is one. From the first report, or from arrival or assessment where the
+        standard says so; a class given at some instant holds from then on."""
+        begun = self.first_report
+        changes = self._completion_changes()
+        done = _exact_first(self.done)
+        if _precision(begun) != "second" or (done is not None and _cannot_be_told(done, changes[-1].due_at)):
+            return _unknown("repair.completion", begun)
+        return self._owed("repair.completion", begun.at, changes, done)
+
+    def _completion_changes(self) -> list[Change]:
+        begun, start = self.first_report, self._start_of_completion()
+        severity = self.standard["unassessed_as"]
+        changes = [self._completion_change(begun, begun, severity)]
+        # At the start itself the class of before holds from then on, and a class that is the start changes it at once.
+        steps: list[tuple[Said, str | None]] = [(each, each.data["severity"]) for each in self.classes]
+        if start is not begun:
+            steps.append((start, None))
+        steps.sort(key=lambda step: (step[0].moment, step[1] is not None))
+        for event, named_class in steps:
+            severity = named_class or severity
+            from_where = start if start.moment <= event.moment else begun
+            changes.append(self._completion_change(from_where, event, severity))
+        return changes
+
+    def _completion_change(self, start: Said, event: Said, severity: str) -> Change:
+        minutes = self.standard["completion_minutes"][severity]
+        due_at = None if minutes is None else after(start.at, minutes)
+        # What was told for a time before the report holds from the report on.
+        return Change(max(event.at, start.at), due_at, (start.id, event.id), "no-end-limit")
+
+    def _start_of_completion(self) -> Said:
+        choice = self.standard.get("completion_from", "report")
+        begun = self.first_report
+        chosen = {"report": None, "arrival": first(self.arrivals), "assessment": first(self.classes)}[choice]
+        return chosen if chosen is not None and chosen.moment > begun.moment else begun
+
+    # ---- assessment
+
+    def _assessment(self) -> Verdict | None:
+        """Some minutes from the first arrival until the first class is given."""
+        arrived, minutes = first(self.arrivals), self.standard.get("assessment_minutes")
+        if arrived is None or minutes is None:
+            return None
+        changes = [Change(arrived.at, after(arrived.at, minutes), (arrived.id,))]
+        return self._owed("repair.assessment", arrived.at, changes, first(self.classes))
+
+    # ---- continuity
+
+    def _continuity(self) -> Verdict | None:
+        """While the class is major, each log of the work is to be followed by another; until water flows."""
+        gap = self.standard.get("continuity_minutes")
+        if not gap:
+            return None
+        water = self.restored
+        logs = [log for log in self.logs if water is None or log.at < water.at]
+        changes: list[Change] = []
+        is_major = False
+        for event in in_time_order([*self.classes, *logs]):
+            severity = event.data.get("severity")
+            if severity == "major" or (severity is None and is_major):
+                is_major = True
+                changes.append(Change(event.at, after(event.at, gap), (event.id,)))
+            elif severity is not None and is_major:
+                is_major = False
+                changes.append(Change(event.at, None, (event.id,), "no-longer-major"))
+        return self._owed("repair.continuity", changes[0].at, changes, water) if changes else None
+
+    # ---- answer
+
+    def _answer(self) -> Verdict | None:
+        """From the end of the incident until everybody who reported it has been told, after it ended."""
+        over, minutes = first([*self.done, *self.dismissals]), self.standard.get("answer_minutes")
+        if over is None or minutes is None:
+            return None
+        told: dict[int, Said] = {}
+        for answer in self.answers:
+            report = answer.data["report"]
+            if answer.at >= over.at and report not in told:
+                told[report] = answer
+        all_told = None
+        if all(report in told for report in self.waiting):
+            all_told = in_time_order(told[report] for report in self.waiting)[-1]
+        if self.is_history and (all_told is None or _precision(over) != "second"):
+            return _unknown("repair.answer", over)
+        changes = [Change(over.at, after(over.at, minutes), (over.id,))]
+        return verdict("repair.answer", over.at, changes, all_told)
+
+    # ---- what a dismissal takes away
+
+    def _owed(self, commitment: str, opened_at: datetime, changes: list[Change], met: Said | None) -> Verdict:
+        """The verdict, with what a dismissal takes away: what was open when it was dismissed is owed no more."""
+        dismissed = _exact_first(self.dismissals)
+        if dismissed is None or (met is not None and met.at <= dismissed.at):
+            return verdict(commitment, opened_at, changes, met)
+        begun = changes[0].at
+        if _precision(dismissed) != "second":
+            return verdict(commitment, opened_at, [Change(begun, None, (dismissed.id,), "unknown")], None)
+        kept = [each for each in changes if each.at < dismissed.at]
+        end = Change(max(dismissed.at, begun), None, (dismissed.id,), "dismissed")
+        return verdict(commitment, opened_at, [*kept, end], None)
+
+
+def _number(report: Said) -> int:
+    return 1 if report.name == "FaultReported" else int(report.data["report"])
+
+
+def _precision(event: Said) -> str:
+    return str(event.data.get("precision", "second"))
+
+
+def _exact_first(events: Sequence[Said]) -> Said | None:
+    """The first one known to the second; where none is, the first."""
+    return first([each for each in events if _precision(each) == "second"]) or first(events)
+
+
+def _cannot_be_told(done: Said, due_at: datetime | None) -> bool:
+    """Of a day it is only known that it was late where the day began after the end; of "by then" only that it was in
+    time where that is not after the end."""
+    if due_at is None:
+        return False
+    return {"second": False, "day": done.at <= due_at, "by": done.at > due_at}[_precision(done)]
+
+
+def _unknown(commitment: str, begun: Said) -> Verdict:
+    return verdict(commitment, begun.at, [Change(begun.at, None, (begun.id,), "unknown")], None)

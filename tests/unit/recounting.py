@@ -1,0 +1,100 @@
+"""Builders for the recount: a case played in memory, with every event also as it is published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import JSONTranscoder
+
+from consumers.recount.policy import Policy
+from consumers.recount.record import Disagreement, Look, compare
+from consumers.recount.said import Said, from_line
+from consumers.recount.verify import COUNTED
+from domain.calendar import CalendarPublished
+from domain.facts import Fact
+from domain.standards import StandardPublished
+from domain.told import NOBODY, Person
+from infra.rules import shipped_calendar, shipped_standard
+from infra.store.commands import Stamp
+from infra.store.envelope import CloudEventMapper, Envelope, seal
+from tests.unit.cases import NINE, Play
+
+LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)
+
+
+@dataclass
+class Published(Play):
+    """A play that keeps what would be on the topics."""
+
+    events: list[Said] = field(default_factory=list)
+
+    def append(self, fact: Fact, happened_at: datetime, by: Person = NOBODY, channel: str = "") -> None:
+        super().append(fact, happened_at, by, channel)
+        stamp = Stamp(by.actor, by.role, channel, "c", "c")
+        envelope = Envelope(self.case_id, self.version, self.kind.family, fact, happened_at, None, stamp)
+        stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
+        self.events.append(from_line(seal(stored.state, 100 + self.version, happened_at)))
+
+
+def publication(name: str, document: object, published_at: datetime, position: int) -> Said:
+    """A standard or a calendar as an event of the public topic."""
+    data = json.loads(msgspec.json.encode(document))
+    case = UUID(int=1000 + position)
+    return Said(position, case, f"water.public.{name}.v1", case, 1, published_at, published_at, "system", data)
+
+
+def published(standard: Any, position: int = 1) -> Said:
+    return publication("StandardPublished", standard, LONG_AGO, position)
+
+
+def policy_events(
+    standards: Iterable[StandardPublished] | None = None,
+    calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
+) -> list[Said]:
+    """The publications that the rules of a play are made of; by default the shipped ones."""
+    documents = list(standards or [shipped_standard()])
+    days = list(calendars or [(LONG_AGO, shipped_calendar())])
+    found = [published(document, position) for position, document in enumerate(documents, start=1)]
+    return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
+
+
+def policy_of(
+    standards: Iterable[StandardPublished] | None = None,
+    calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
+) -> Policy:
+    """The same as the recount's policy."""
+    return Policy(policy_events(standards, calendars))
+
+
+def as_line(event: Said) -> str:
+    """The event as a line of JSON."""
+    return json.dumps(
+        {
+            "position": event.position,
+            "id": str(event.id),
+            "type": event.type,
+            "subject": str(event.case),
+            "caseversion": event.version,
+            "time": event.at.isoformat(),
+            "recordedat": event.recorded_at.isoformat(),
+            "channel": event.channel,
+            "commandid": event.command,
+            "data": event.data,
+        }
+    )
+
+
+def disagreements(events: list[Said], policy: Policy, at: datetime = NINE) -> list[Disagreement]:
+    """Where the record in these events of one case and the recount differ at an instant."""
+    return compare(events, COUNTED[events[0].type](events, policy), Look(at))
+
+
+def told_apart(found: list[Disagreement]) -> list[tuple[str, str, object, object]]:
+    """Of disagreements what matters in a test."""
+    return [(each.commitment, each.what, each.on_record, each.recounted) for each in found]
