@@ -133,8 +133,7 @@ def _report(case: repair.Repair, report: repair.Report) -> ReportView:
 
 
 def _row(found: Mapping[str, Any]) -> IncidentRow:
-    actions = outlook.next_actions(_progress(found)) if found["open"] else (NextAction("answer", "hotline"),)
-    return IncidentRow(**found, next_actions=_steps(actions))
+    return IncidentRow(**found, next_actions=_steps(outlook.next_actions(_progress(found))))
 
 
 def _progress(row: Mapping[str, Any]) -> Progress:
@@ -152,7 +151,7 @@ def _progress(row: Mapping[str, Any]) -> Progress:
         completed=at_least("completed"),
         restored=at_least("restored"),
         answered=row["answered"],
-        closed=False,
+        closed=not row["open"],
         dismissed=row["reached"] == "dismissed",
     )
 

@@ -47,7 +47,7 @@ COMMITMENTS = frozenset(
         promises.NOTICE,
         promises.PAPERS,
         promises.TRIPS,
-        orders.REPLY,
+        *orders.COMMITMENTS,
         *abnormal.COMMITMENTS,
         *books.COMMITMENTS,
     }

@@ -48,7 +48,6 @@ from domain.repair.reports import (
     Unlinked,
     kinds_that_may_be_one,
     link_report,
-    next_report,
     report_fault,
     unlink_report,
 )
@@ -115,7 +114,6 @@ __all__ = [
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
-    "next_report",
     "no_such_case",
     "obligations",
     "order_answer",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.repair.case import Repair
+from domain.repair.promises import ANSWER
 from domain.standards import Severity
 
 Action = Literal["dispatch", "acknowledge", "arrive", "assess", "log-work", "complete", "restore", "answer", "close"]
@@ -32,7 +33,8 @@ class NextAction:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an incident has come, in whatever order its facts came in. ``answered``: nobody who reported waits."""
+    """How far an incident has come, in whatever order its facts came in. ``answered``: nobody who reported
+    waits, or of imported history nobody can say."""
 
     crew: bool
     acknowledged: bool
@@ -54,10 +56,15 @@ def progress(case: Repair) -> Progress:
         severity=case.severity,
         completed=bool(case.completed),
         restored=bool(case.restored),
-        answered=case.over is not None and not waiting(case),
+        answered=case.over is not None and (not waiting(case) or _cannot_be_told(case)),
         closed=case.closed,
         dismissed=bool(case.dismissed),
     )
+
+
+def _cannot_be_told(case: Repair) -> bool:
+    answer = case.ledger.get(ANSWER)
+    return answer is not None and answer.cancelled
 
 
 def waiting(case: Repair) -> tuple[int, ...]:
@@ -68,9 +75,10 @@ def waiting(case: Repair) -> tuple[int, ...]:
 
 
 def next_actions(known: Progress) -> tuple[NextAction, ...]:
-    """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again."""
+    """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again.
+    Whoever reported is owed an answer also where the file is closed."""
     if known.closed:
-        return ()
+        return () if known.answered else (NextAction("answer", "hotline"),)
     if known.completed or known.dismissed:
         return tuple(_once_over(known))
     if not known.crew:

@@ -78,11 +78,11 @@ def link_report(
     known = known_to(case, told, "repair.link")
     require_import_fields(told, precision, origin)
     flags = late(told) + (("after-close",) if known.closed else ())
-    linked = ReportLinked(next_report(known), subject, flags, order=order, precision=precision, origin=origin)
+    linked = ReportLinked(_next_report(known), subject, flags, order=order, precision=precision, origin=origin)
     return from_the_field(known, told, linked)
 
 
-def next_report(case: Repair) -> int:
+def _next_report(case: Repair) -> int:
     """The number that the next report of the incident gets; none is ever given twice."""
     return max(each.number for each in case.reported) + 1
 

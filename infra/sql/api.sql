@@ -99,7 +99,7 @@ LIMIT 500
 
 -- name: list_incidents
 -- Open incidents, and closed ones whose reporters wait, by the end of their next running limit. A reporter waits while
--- the promise to answer is not met; of imported history nobody knows.
+-- the promise to answer is not met; of imported history nobody can say.
 SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports, c.open,
        c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered
 FROM views.cases c
@@ -109,7 +109,7 @@ LEFT JOIN LATERAL (
     ORDER BY due_at LIMIT 1
 ) w ON true
 LEFT JOIN LATERAL (
-    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state = 'met') AS answered
+    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state IN ('met', 'unknown')) AS answered
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
 WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain import repair
+from domain import kinds, repair
 from domain.repair import outlook
 from infra.rules import shipped_rules
 from projections.cases import REPAIR_STAGES
@@ -80,6 +80,24 @@ def test_who_reported_later_waits_too() -> None:
     play.say(repair.ReportLinked(2, SUBJECT), minutes(12))
     assert outlook.waiting(play.state) == (2,)
     assert nexts(play) == [("answer", "hotline")]
+
+
+def test_who_reported_is_owed_an_answer_also_where_the_file_is_closed() -> None:
+    play = repairing(RULES)
+    for minute, fact in ((10, repair.RepairCompleted()), (11, repair.CaseClosed())):
+        play.say(fact, minutes(minute))
+    assert nexts(play) == [("answer", "hotline")]
+    play.say(repair.ReporterAnswered(1, "phone", None), minutes(12))
+    assert nexts(play) == []
+
+
+def test_of_imported_history_nobody_is_asked_to_answer() -> None:
+    play = Play(kinds.REPAIR, RULES)
+    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
+    play.say(repair.RepairCompleted(), minutes(60), channel="import")
+    assert nexts(play) == [("close", "dispatcher")]
+    play.say(repair.CaseClosed(), minutes(61), channel="import")
+    assert nexts(play) == []
 
 
 # ---- over HTTP
