@@ -125,6 +125,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "no-such-report": Meaning(404, "No such report", "没有该报修"),
     "first-report": Meaning(409, "The first report stays with its incident", "首次报修不可拆分"),
     "second-person-needed": Meaning(409, "A second person is needed", "须由第二人核实"),
+    "verdict-settled": Meaning(409, "The verdict is settled: a second person is needed", "判定已定案，须由第二人核实"),
     "repair-not-completed": Meaning(409, "The repair is not completed", "抢修尚未完成"),
     "water-not-restored": Meaning(409, "Water is not restored", "尚未恢复供水"),
     "already-admitted": Meaning(409, "The application is admitted already", "该申请已受理"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Literal
 
 from domain.calendar import Calendar, CalendarPublished, CalendarVersion, versions
@@ -249,6 +249,13 @@ class StandardPublished:
     meter_replacements: Mapping[str, str] = field(default_factory=dict)
     reading_exceptions: Mapping[str, str] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def settles_after(self) -> timedelta | None:
+        """How long after its instant a verdict stays open: as long as a fact may come, by the slowest channel that has
+        a limit, without a second person (our decision). None where no channel has one."""
+        limits = [minutes for minutes in self.allowed_lateness_minutes.values() if minutes is not None]
+        return timedelta(minutes=max(limits)) if limits else None
 
     def allowed_trips(self, channel: str) -> int | None:
         """How often the applicant may have to appear in person; None where nothing was promised about it."""
