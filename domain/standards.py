@@ -230,6 +230,7 @@ class StandardPublished:
     history_channels: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     dismissal_reasons: Mapping[str, str] = field(default_factory=dict)
+    rejection_reasons: Mapping[str, str] = field(default_factory=dict)
     pipe_materials: Mapping[str, str] = field(default_factory=dict)
     incident_details: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     answer_minutes: int | None = None

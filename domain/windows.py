@@ -329,8 +329,8 @@ FACTS: tuple[type, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``: the
-    instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is."""
+    """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
+    the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is."""
 
     number: int
     opened_at: datetime
@@ -339,12 +339,19 @@ class OnRecord:
     standard: str
     calendar: str | None
     met_at: datetime | None = None
+    on_time: bool | None = None
     cancelled: bool = False
     reason: str | None = None
     lapses: Mapping[datetime, int] = field(default_factory=dict)
     lapse_count: int = 0
     neared: frozenset[tuple[str, datetime]] = frozenset()
     settles: Mapping[datetime, datetime] = field(default_factory=dict)
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """When the verdict that stands is settled; None while there is none, and where it never is."""
+        decided_at = self.met_at or max((due for due in self.lapses if self.due_at in (None, due)), default=None)
+        return self.settles.get(decided_at) if decided_at is not None and not self.cancelled else None
 
     def is_settled(self, decided_at: datetime | None, at: datetime | None) -> bool:
         """Whether the verdict on record of that instant is settled by ``at``."""
@@ -390,6 +397,7 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             return replace(
                 known,
                 met_at=fact.met_at,
+                on_time=fact.on_time,
                 standard=basis.standard,
                 calendar=basis.calendar,
                 settles=_settling(known, fact.met_at, fact.settles_at),
@@ -406,9 +414,9 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
         case WindowRetracted():
             return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
         case WindowReopened():
-            return replace(known, met_at=None, cancelled=False, reason=None, due_at=fact.due_at)
+            return replace(known, met_at=None, on_time=None, cancelled=False, reason=None, due_at=fact.due_at)
         case WindowCancelled():
-            return replace(known, cancelled=True, reason=fact.reason, met_at=None)
+            return replace(known, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
         case _:
             assert_never(fact)
 
@@ -521,12 +529,14 @@ class _Difference:
     def _met(self, known: OnRecord) -> None:
         w = self._window
         met_on_record = None if known.cancelled else known.met_at
-        if w.met_at == met_on_record or w.cancelled is not None:
+        on_time = w.met_at is None or w.due_at is None or w.met_at <= w.due_at
+        # An end that moved to the other side of the meeting is another verdict, too.
+        same = w.met_at == met_on_record and known.on_time in (None, on_time)
+        if same or w.cancelled is not None:
             return
         if w.met_at is None:
             self._say(WindowReopened, due_at=w.due_at, overturns=known.is_settled(met_on_record, self._at))
         else:
-            on_time = w.due_at is None or w.met_at <= w.due_at
             self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=on_time, settles_at=w.settles_at(w.met_at))
 
     def _nearing(self, known: OnRecord) -> None:

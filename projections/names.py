@@ -124,6 +124,7 @@ FACTS = {
     "IncidentDismissed": "无需抢修",
     "PipeIdentified": "管段信息",
     "DetailCorrected": "更正",
+    "EvidenceRejected": "证据不予认可",
     "OrderReceived": "热线工单收件",
     "OrderMoved": "热线工单改挂",
     "OrderExtended": "热线工单延期",
