@@ -97,6 +97,13 @@ MAJOR_THEN_WATER_THEN_A_LOG: Sequence[tuple[Fact, float, str]] = (
 )
 
 
+THERE_IN_TIME_THEN_AN_EARLIER_REPORT: Sequence[tuple[Fact, float, str]] = (
+    (repair.CrewArrived("crew-1", None), 29, ""),
+    (repair.ReportLinked(2, SUBJECT), -20, ""),
+)
+
+
+@example(THERE_IN_TIME_THEN_AN_EARLIER_REPORT, "report", "urban", "hotline", "second")
 @example(MAJOR_THEN_WATER_THEN_A_LOG, "report", "urban", "hotline", "second")
 @given(
     told_repairs,
