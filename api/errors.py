@@ -73,6 +73,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "repair-completed": Meaning(409, "The repair is completed", "抢修已完成"),
     "already-dismissed": Meaning(409, "The incident was dismissed already", "工单已按无需抢修处理"),
     "nothing-to-correct": Meaning(409, "The detail stands so already", "内容一致，无需更正"),
+    "no-such-event-type": Meaning(404, "No such type of event", "没有该事件类型"),
     "no-such-evidence": Meaning(404, "No such arrival, completion or restoration", "没有该到场、修复或恢复供水记录"),
     "already-rejected": Meaning(409, "It was rejected already", "该记录已不予认可"),
     "unknown-rejection-reason": Meaning(422, "Unknown reason for rejecting", "未知的不予认可原因"),
