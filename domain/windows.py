@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import Any, assert_never
 from uuid import UUID
 
+from domain.copies import changed
 from domain.limits import End
 
 
@@ -343,17 +344,19 @@ def record(ledger: Ledger, fact: WindowFact) -> Ledger:
     elif known is None:
         return ledger
     else:
-        after = replace(_recorded(known, fact), number=fact.number)
+        after = _recorded(known, fact)
     return {**ledger, fact.commitment: after}
 
 
 def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
+    number = fact.number
     match fact:
         case WindowOpened():
             return known
         case WindowMoved():
-            return replace(
+            return changed(
                 known,
+                number=number,
                 opened_at=fact.opened_at,
                 due_at=fact.due_at,
                 tentative=fact.tentative,
@@ -362,17 +365,21 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             )
         case WindowMet():
             basis = fact.basis
-            return replace(known, met_at=fact.met_at, standard=basis.standard, calendar=basis.calendar)
+            return changed(known, number=number, met_at=fact.met_at, standard=basis.standard, calendar=basis.calendar)
         case WindowNearing():
-            return replace(known, neared=known.neared | {(fact.rung, fact.due_at)})
+            return changed(known, number=number, neared=known.neared | {(fact.rung, fact.due_at)})
         case WindowLapsed():
-            return replace(known, lapses={**known.lapses, fact.due_at: fact.lapse}, lapse_count=fact.lapse)
+            return changed(
+                known, number=number, lapses={**known.lapses, fact.due_at: fact.lapse}, lapse_count=fact.lapse
+            )
         case WindowRetracted():
-            return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
+            return changed(
+                known, number=number, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at}
+            )
         case WindowReopened():
-            return replace(known, met_at=None, cancelled=False, reason=None, due_at=fact.due_at)
+            return changed(known, number=number, met_at=None, cancelled=False, reason=None, due_at=fact.due_at)
         case WindowCancelled():
-            return replace(known, cancelled=True, reason=fact.reason, met_at=None)
+            return changed(known, number=number, cancelled=True, reason=fact.reason, met_at=None)
         case _:
             assert_never(fact)
 
@@ -399,6 +406,7 @@ def _no_longer_owed(commitment: str, known: OnRecord) -> Iterator[WindowFact]:
         yield WindowCancelled(commitment, number + 1, due_at=known.due_at, reason=NO_LONGER_OWED, basis=basis)
 
 
+NOT_DUE_YET = "not-due-yet"
 NO_LONGER_OWED = "no-longer-owed"
 """Why a verdict fell away with its window: by what became known later, the case never owed it."""
 
@@ -454,9 +462,7 @@ class _Difference:
         w = self._window
         for due_at, lapse in sorted(known.lapses.items()):
             if due_at not in w.lapses:
-                met_in_time = w.met_at is not None and w.met_at <= due_at
-                reason = "met-in-time" if met_in_time else "end-moved"
-                self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason)
+                self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=_why_retracted(w, due_at))
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
         for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
             self._say(WindowLapsed, lapse=lapse, due_at=due_at, notify=w.notify_on_lapse)
@@ -477,6 +483,13 @@ class _Difference:
         for mark in w.passed:
             if (mark.rung, w.due_at) not in known.neared:
                 self._say(WindowNearing, due_at=w.due_at, rung=mark.rung, notify=mark.notify)
+
+
+def _why_retracted(window: Window, due_at: datetime) -> str:
+    """Why a lapse on record is none. One that has still to come was recorded by a clock that was ahead."""
+    if window.met_at is not None:
+        return "met-in-time" if window.met_at <= due_at else "end-moved"
+    return NOT_DUE_YET if window.due_at == due_at else "end-moved"
 
 
 def _cause_of_move(known: OnRecord, window: Window) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from domain.copies import changed
 from domain.facts import Moment, Recorded
 from domain.repair.facts import (
     AnswerFailed,
@@ -145,7 +146,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     if case is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(case, ledger=record(case.ledger, fact))
+        return changed(case, ledger=record(case.ledger, fact))
     return _happened(case, recorded, moment)
 
 

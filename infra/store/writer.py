@@ -199,6 +199,11 @@ class Writer:
             self._refresh_rules()
         return self.rules
 
+    def refreshed_rules(self) -> Rules:
+        """The rules as published, looked at now."""
+        self._refresh_rules()
+        return self.rules
+
     def _refresh_rules(self) -> None:
         if self._store.log.rules_position() > self.rules.position:
             self.rules = self._load_rules()

@@ -29,11 +29,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import msgspec
 import psycopg
 from kafka.structs import TopicPartition
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from domain import kinds, repair
 from domain.facts import Recorded, event_id
@@ -81,7 +79,8 @@ class Stage:
     def start(self, part: str) -> subprocess.Popen[bytes]:
         """A process as `tongshui up` starts it."""
         log = (self.settings.data_dir / f"{part}.log").open("ab")
-        return subprocess.Popen([sys.executable, "-m", "infra.cli", part], env=self.environment, stderr=log)
+        arguments = [sys.executable, "-m", "infra.cli", part]
+        return subprocess.Popen(arguments, env=self.environment, stdout=log, stderr=log)
 
     def start_watches(self, workers: int = WORKERS) -> None:
         """Start watches, and wait until they have read everything there is."""
@@ -186,9 +185,7 @@ def case(service: Service, case_id: UUID, due_at: datetime) -> tuple[list[Envelo
         )
 
     told = Told(reported_at, reported_at, "hotline", service.rules, Person("bench", "hotline"))
-    fault = repair.report_fault(
-        None, told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
-    )
+    fault = repair.report_fault(None, told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
     state = say(state, fault, reported_at)
     for step in STEPS:
         for fact in kinds.conclusion(kinds.REPAIR, state, service.rules, reported_at + step):
@@ -207,23 +204,24 @@ def record(stage: Stage, dues: Sequence[datetime]) -> set[UUID]:
                 cases.add(case_id := uuid4())
                 events, asks = case(service, case_id, due_at)
                 envelopes += events
-                rows += [_row(case_id, name, at, len(events)) for name, at in asks.items()]
+                rows += [(case_id, name, at, len(events)) for name, at in asks.items()]
             # The rows come first: the index then knows of every event that it has been answered for already.
-            stage.connection.execute(named("watch_answer"), {"rows": Jsonb(msgspec.to_builtins(rows))})
+            put(stage.connection, rows)
             service.store.save(*envelopes)
     finally:
         service.close()
     return cases
 
 
-def _row(case_id: UUID, commitment: str, at: datetime, version: int) -> dict[str, Any]:
-    return {
-        "case_id": case_id,
-        "commitment": commitment,
-        "family": "repair",
-        "next_ask_at": at,
-        "case_version": version,
-    }
+def put(connection: psycopg.Connection[Any], rows: Sequence[tuple[UUID, str, datetime, int]]) -> None:
+    """Rows of the index, as a watch writes the domain's answers."""
+    cases, commitments, next_asks, versions = (list(column) for column in zip(*rows, strict=True))
+    families = ["repair"] * len(rows)
+    connection.execute(
+        named("watch_answer"),
+        {"cases": cases, "commitments": commitments, "families": families, "next": next_asks, "versions": versions},
+        prepare=True,
+    )
 
 
 # ---- what came of it
@@ -341,9 +339,7 @@ def storm(stage: Stage, number: int, title: str) -> float:
     wait_for_lapses(stage, after, number)
     found = lapses(stage, after)
     took = (found[-1].recorded_at - due_at).total_seconds()
-    out = stage.wait(
-        "SELECT max(all_out) >= (SELECT position FROM store.log_head) FROM store.relay_state"
-    )
+    out = stage.wait("SELECT max(all_out) >= (SELECT position FROM store.log_head) FROM store.relay_state")
     print(f"{number} windows {title}, {len(stage.watches)} watches: {account(found, cases)}, load {load()}")
     print(f"  lapses recorded                       {number / took:8.0f} /s   in {took:.1f} s from the due instant")
     print(f"  all of them on Kafka                  {out:8.1f} s   after the last was recorded")
@@ -414,15 +410,14 @@ def floor(stage: Stage, took: float | None) -> None:
     late = _polled(connection, [datetime.now(UTC) + timedelta(seconds=2 + each / RATE) for each in range(RATE * 15)])
     print(f"the floor: rows marked by a loop that polls each second, load {load()}")
     print(f"  lateness at {RATE} a second                {percentiles(late)}")
-    begin = time.time()
     late = _polled(connection, [datetime.now(UTC)] * STORM)
     polling = max(late)
     print(f"  a storm of {STORM}                  {STORM / polling:8.0f} /s")
     bare = bare_inserts(stage, STORM)
     print(f"  bare insert of as many event rows     {STORM / bare:8.0f} /s")
     if took is not None:
-        print(f"  the watch's storm to the polling loop's: ratio {polling / took:.2f}; to the bare insert: {bare / took:.2f}")
-    del begin
+        ratios = f"to the polling loop's rate: ratio {polling / took:.2f}; to the bare insert's: {bare / took:.2f}"
+        print(f"  the watch's storm, {ratios}")
 
 
 def _polled(connection: psycopg.Connection[Any], dues: Sequence[datetime]) -> list[float]:
