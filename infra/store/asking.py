@@ -10,24 +10,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from uuid import UUID, uuid4
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID
 
 import msgspec
-from eventsourcing.persistence import InterfaceError, OperationalError, StoredEvent
+from eventsourcing.persistence import InterfaceError, OperationalError
 
 from domain import kinds
-from domain.facts import Recorded, Stated, event_id
 from domain.kinds import Kind, State
 from domain.standards import Rules
 from domain.windows import WindowLapsed
 from infra.clock import Clock
 from infra.store.application import StoreApplication
-from infra.store.commands import NewMessage, Receipt, Stamp
-from infra.store.envelope import EVENT_LIMIT_BYTES, Envelope, read
+from infra.store.commands import IdempotencyKey, Receipt, Stream, asking
+from infra.store.envelope import read
 from infra.store.recorder import Appended, RulesChanged, Taken
-from infra.store.writer import BATCH_BYTES, BATCH_EVENTS, FOLLOWS_AT_MOST
+from infra.store.writer import Decided, Decision, Waiting, beside, parts
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +42,6 @@ class Loaded:
     state: State = None
     version: int = 0
     readable: bool = True
-
-
-@dataclass(slots=True)
-class Answered:
-    """What the domain says about a case, ready for the append."""
-
-    case_id: UUID
-    first_version: int
-    last_version: int
-    asks: dict[str, datetime]
-    stored: list[StoredEvent] = field(default_factory=list)
-    messages: list[NewMessage] = field(default_factory=list)
-    lapsed: list[datetime] = field(default_factory=list)
-    """The due instants of new lapses."""
 
 
 class Questions:
@@ -98,11 +83,15 @@ class Questions:
     def load(self, cases: Sequence[UUID]) -> dict[UUID, Loaded]:
         """The cases as they are, by one query; streams that owe nothing are left out."""
         loaded: dict[UUID, Loaded] = {}
+        others: set[UUID] = set()
         for case_id, type_name, text in self._store.log.select_typed(cases):
             case = loaded.get(case_id)
+            if case_id in others:
+                continue
             if case is None:
                 kind = kinds.opened_as(type_name)
                 if kind is None:
+                    others.add(case_id)
                     continue
                 case = loaded[case_id] = Loaded(kind)
             if not case.readable:
@@ -119,34 +108,36 @@ class Questions:
 
     # ---- steps
 
-    def _judged(self, case_id: UUID, loaded: Mapping[UUID, Loaded], rules: Rules) -> Answered | None:
+    def _judged(self, case_id: UUID, loaded: Mapping[UUID, Loaded], rules: Rules) -> Decided | None:
         case = loaded.get(case_id)
         if case is None or not case.readable:
             return None
+        command = asking(Stream(case.kind, case_id), self._asker)
+        waiting = Waiting(command, Future(), IdempotencyKey("command", command.stamp.command_id, b""))
         try:
-            return _Judging(case_id, case, rules, self._clock.now(), self._asker, self._store).answered()
+            return Decision(waiting, {case_id: (case.state, case.version)}, rules, self._clock, self._store).made()
         except Exception:  # a defect in one case's rules must not keep all others from their answers
             log.exception("asking about case %s failed; it stays due", case_id)
             return None
 
     def _append_all(
-        self, judged: Sequence[Answered], rules: Rules, answers: dict[UUID, Receipt | None]
+        self, judged: Sequence[Decided], rules: Rules, answers: dict[UUID, Receipt | None]
     ) -> tuple[list[UUID], Rules]:
         """Append in parts. Returns the cases to be asked again, and the rules to ask under."""
         answers.update(_receipts([one for one in judged if not one.stored], None))
         again: list[UUID] = []
-        waiting = _parts([one for one in judged if one.stored])
+        waiting = list(parts([one for one in judged if one.stored]))
         while waiting:
             part = waiting.pop(0)
             try:
                 appended = self._append(part, rules)
             except RulesChanged:
-                rest = [one.case_id for each in (part, *waiting) for one in each]
+                rest = [_case_of(one) for each in (part, *waiting) for one in each]
                 return again + rest, self._refreshed()
             except Taken as taken:
                 changed = {case_id for case_id, _ in taken.versions}
-                again += [one.case_id for one in part if one.case_id in changed]
-                if rest_of_it := [one for one in part if one.case_id not in changed]:
+                again += [_case_of(one) for one in part if _case_of(one) in changed]
+                if rest_of_it := [one for one in part if _case_of(one) not in changed]:
                     waiting.insert(0, rest_of_it)
             except (OperationalError, InterfaceError):
                 raise
@@ -158,89 +149,32 @@ class Questions:
                 answers.update(_receipts(part, appended))
         return again, rules
 
-    def _append(self, part: Sequence[Answered], rules: Rules) -> Appended:
+    def _append(self, part: Sequence[Decided], rules: Rules) -> Appended:
         appended = Appended()
+        envelopes = [envelope for one in part for envelope in one.envelopes]
+        # As they were encoded when they were decided; the application would encode every one again.
         self._store.log.insert_events(
             [event for one in part for event in one.stored],
-            messages=[message for one in part for message in one.messages],
+            **beside(part),
             appended=appended,
             rules_position=rules.position,
-            lapsed=[due_at for one in part for due_at in one.lapsed],
+            lapsed=[each.fact.due_at for each in envelopes if isinstance(each.fact, WindowLapsed)],
         )
         return appended
 
 
-class _Judging:
-    """One case, judged."""
-
-    def __init__(
-        self, case_id: UUID, case: Loaded, rules: Rules, at: datetime, asker: str, store: StoreApplication
-    ) -> None:
-        command_id = str(uuid4())
-        self._id = case_id
-        self._case = case
-        self._state = case.state
-        self._rules = rules
-        self._at = at
-        self._store = store
-        self._stamp = Stamp(asker, "system", "system", command_id, correlation_id=command_id)
-        self._answered = Answered(case_id, case.version + 1, case.version, {})
-
-    def answered(self) -> Answered:
-        kind = self._case.kind
-        self._follow()
-        found = kinds.windows(kind, self._state, self._rules, self._at)
-        for fact in kinds.concluded(kind, self._state, found):
-            self._say(Stated(fact, self._at), self._stamp)
-            if isinstance(fact, WindowLapsed):
-                self._answered.lapsed.append(fact.due_at)
-        self._answered.asks = kinds.asks(found)
-        return self._answered
-
-    def _follow(self) -> None:
-        """What follows by rule, until nothing more does. It is nobody's word but the program's."""
-        kind = self._case.kind
-        by_rule = Stamp("tongshui", "system", "system", self._stamp.command_id, self._stamp.correlation_id)
-        for _ in range(FOLLOWS_AT_MOST):
-            facts = kinds.follows(kind, self._state, self._rules, self._at)
-            if not facts:
-                return
-            for stated in facts:
-                version = self._say(stated, by_rule)
-                recorded = Recorded(
-                    stated.fact,
-                    event_id(self._id, version),
-                    version,
-                    stated.happened_at,
-                    by_rule.actor,
-                    by_rule.role,
-                    by_rule.channel,
-                )
-                self._state = kind.evolve(self._state, recorded)
-        raise RuntimeError(f"what follows by rule in a {kind.name} does not come to an end")
-
-    def _say(self, stated: Stated, stamp: Stamp) -> int:
-        answered = self._answered
-        answered.last_version += 1
-        version, family = answered.last_version, self._case.kind.family
-        envelope = Envelope(self._id, version, family, stated.fact, stated.happened_at, stated.reported_at, stamp)
-        stored = self._store.mapper.to_stored_event(envelope)
-        if len(stored.state) > EVENT_LIMIT_BYTES:
-            raise RuntimeError(f"an event of {len(stored.state)} bytes; at most {EVENT_LIMIT_BYTES} are stored")
-        answered.stored.append(stored)
-        if stated.tells is not None:
-            answered.messages.append(NewMessage(event_id(self._id, version), self._id, stated.tells))
-        return version
+def _case_of(one: Decided) -> UUID:
+    return one.waiting.command.case.id
 
 
-def _receipts(part: Sequence[Answered], appended: Appended | None) -> dict[UUID, Receipt]:
+def _receipts(part: Sequence[Decided], appended: Appended | None) -> dict[UUID, Receipt]:
     """``appended`` None: nothing was."""
     position = appended.first_position - 1 if appended is not None else 0
     receipts = {}
     for one in part:
         position += len(one.stored)
-        receipts[one.case_id] = Receipt(
-            case_id=one.case_id,
+        receipts[_case_of(one)] = Receipt(
+            case_id=_case_of(one),
             first_version=one.first_version,
             last_version=one.last_version,
             position=position,
@@ -249,18 +183,3 @@ def _receipts(part: Sequence[Answered], appended: Appended | None) -> dict[UUID,
             next_ask_at=one.asks,
         )
     return receipts
-
-
-def _parts(judged: Sequence[Answered]) -> list[list[Answered]]:
-    """Appends of at most BATCH_EVENTS events and BATCH_BYTES bytes; a case's events are never parted."""
-    parts: list[list[Answered]] = []
-    events = size = 0
-    for one in judged:
-        its_size = sum(len(event.state) for event in one.stored)
-        if not parts or events + len(one.stored) > BATCH_EVENTS or size + its_size > BATCH_BYTES:
-            parts.append([])
-            events = size = 0
-        parts[-1].append(one)
-        events += len(one.stored)
-        size += its_size
-    return parts
