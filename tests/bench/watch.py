@@ -356,15 +356,12 @@ class Cpu:
     def told(self, lapses: int) -> str:
         now, cores = psutil.cpu_times(), os.cpu_count() or 1
         whole = (time.monotonic() - self._begun) * cores
-        ours, watching = (
-            after - before for after, before in zip(self._spent(), (self._ours, self._watching), strict=True)
-        )
+        ours, watching = self._spent()
+        ours, watching = ours - self._ours, watching - self._watching
         idle = now.idle + now.iowait - self._machine.idle - self._machine.iowait
         others = max(0.0, whole - idle - ours)
-        return (
-            f"{watching / lapses * 1e6:.0f} µs of a watch and {ours / lapses * 1e6:.0f} µs of everything of ours a lapse;"
-            f" {others / whole:.0%} of the machine was others'"
-        )
+        each = f"{watching / lapses * 1e6:.0f} µs a lapse in the watches, {ours / lapses * 1e6:.0f} in all of ours"
+        return f"{each}; {others / whole:.0%} of the machine was others'"
 
 
 def storm(stage: Stage, number: int, title: str) -> float:
