@@ -270,6 +270,7 @@ class Watch:
             "told_commitments": commitments,
         }
         with connection.transaction():
+            connection.execute(sql("watch_lock"), {"cases": silence["cases"]}, prepare=True)
             connection.execute(sql("watch_answer"), rows, prepare=True)
             connection.execute(sql("watch_silence"), silence, prepare=True)
             answered = [answer.question.case_id for answer in answers if answer.question.case_id in asked_for]

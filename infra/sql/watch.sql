@@ -53,6 +53,10 @@ DELETE FROM watch.ask_now AS answered
 USING unnest(%(ids)s::uuid[], %(asked_for_at)s::timestamptz[]) AS taken (case_id, asked_for_at)
 WHERE answered.case_id = taken.case_id AND answered.asked_for_at = taken.asked_for_at
 
+-- The index's reader writes many rows of many cases too, in this order: whoever takes them in another waits for ever.
+-- name: watch_lock
+SELECT FROM watch.due WHERE case_id = ANY(%(cases)b::uuid[]) ORDER BY case_id, commitment FOR UPDATE
+
 -- What stays as it is is not written: most answers leave most windows of a case alone. An event up to the answer's
 -- version that comes later then costs one more question, and no more.
 -- name: watch_answer

@@ -375,15 +375,16 @@ def storm(stage: Stage, number: int, title: str) -> float:
         print(f"  (the cases were all on Kafka only {late:.0f} s after the storm began: the machine is too busy)")
     else:
         time.sleep(-late)
-    cpu = Cpu(stage.watches)
+    cpu, asked = Cpu(stage.watches), stage.one("SELECT asked FROM watch.tally")
     wait_for_lapses(stage, after, number)
-    spent = cpu.told(number)
+    spent, asked = cpu.told(number), stage.one("SELECT asked FROM watch.tally") - asked
     found = lapses(stage, after)
     took = (found[-1].recorded_at - due_at).total_seconds()
     out = stage.wait("SELECT max(all_out) >= (SELECT position FROM store.log_head) FROM store.relay_state")
     print(f"{number} windows {title}, {len(stage.watches)} watches: {account(found, cases)}, load {load()}")
     print(f"  lapses recorded                       {number / took:8.0f} /s   in {took:.1f} s from the due instant")
     print(f"  CPU                                   {spent}")
+    print(f"  questions asked                       {asked / number:8.2f}    a lapse")
     print(f"  all of them on Kafka                  {out:8.1f} s   after the last was recorded")
     return took
 
