@@ -222,8 +222,9 @@ class Watch:
         )
 
     def _standby_s(self) -> float:
-        """Not all at the same moment."""
-        return LOOK_AT_LEAST_EVERY_S * random.uniform(0.5, 1.0)
+        """Not all at the same moment; but the canary is never kept waiting."""
+        canary_s = (self.canary.due_at - self.clock.now()).total_seconds() / self.clock.factor
+        return max(0.0, min(LOOK_AT_LEAST_EVERY_S * random.uniform(0.5, 1.0), canary_s))
 
     def _later(self, real_s: float) -> datetime:
         return self.clock.now() + timedelta(seconds=real_s * self.clock.factor)

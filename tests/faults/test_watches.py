@@ -29,6 +29,7 @@ from projections.watch import Answer, Question, Watch
 from tests.commands import Incident
 from tests.faults.installation import wait_until
 from tests.faults.test_watch import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
+from tests.integration.test_rules import DUE, OFF_ON_MONDAY, admitted, publish
 
 HOUR = timedelta(hours=1)
 LONG_S = 60.0
@@ -302,6 +303,24 @@ def test_a_commit_lost_on_the_wire_is_asked_again_and_fires_nothing_twice(
     monkeypatch.setattr(watching, "LEASE_S", 0.0)
     wait_until(lambda: ask_all(watch, connection), 10, what="the same question again")
     assert [lapse[0] for lapse in lapses(service)] == [case_id]
+
+
+def test_a_question_under_rules_that_were_replaced_is_judged_anew_and_nothing_lapses_by_them(
+    store_settings: Settings, service: Service, clock: ManualClock
+) -> None:
+    stream = admitted(service)
+    other = open_service(store_settings, clock=clock)
+    try:
+        old = other.rules
+        publish(service, OFF_ON_MONDAY)
+        # However long ago the other process looked: the append tells it.
+        other._writer.rules, other._writer._looked_at = old, math.inf
+        clock.set(DUE)
+        (answer,) = asker(other)([Question("connection", stream.id)])
+    finally:
+        other.close()
+    assert lapses(service) == []
+    assert DUE < answer.next_ask_at["connection.water_on"] <= DUE + timedelta(days=1)
 
 
 # ---- figures
