@@ -29,6 +29,10 @@ from projections.canary import Song
 log = logging.getLogger(__name__)
 
 AT_MOST = 500
+AT_LEAST = 20
+BATCH_S = 0.5
+"""A batch that takes longer is followed by a smaller one: on a machine that is busy with other things leases would run
+out under the asking, and two watches would do the same work."""
 LEASE_S = 2.0
 """What was taken and not answered by then is anybody's again."""
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -100,6 +104,7 @@ class Watch:
     """How often the index was asked for what is due."""
     on_duty: bool = False
     canary: Canary = field(init=False)
+    _most: int = AT_MOST
     _latest: datetime | None = None
     _head_seen: int = 0
     _swept_at: float = field(default_factory=time.monotonic)
@@ -140,12 +145,20 @@ class Watch:
 
     def ask_due(self, connection: psycopg.Connection[Any]) -> int:
         """Take what is due, ask, write the answers. Returns how many cases were taken."""
+        begun = time.monotonic()
         questions, asked_for, reached = self._take(connection)
         if questions:
             self.write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
+            self._pace(len(questions), time.monotonic() - begun)
         self._sing(reached)
         return len(questions)
+
+    def _pace(self, number: int, took_s: float) -> None:
+        if took_s > BATCH_S:
+            self._most = max(AT_LEAST, int(number * BATCH_S / took_s))
+        else:
+            self._most = min(AT_MOST, 2 * self._most)
 
     def _sing(self, reached: datetime) -> None:
         """The canary has its turn where a window that falls due at its instant would have had it."""
@@ -233,20 +246,20 @@ class Watch:
         """What to ask now, and up to which instant that is all; which of it somebody asked for, to be forgotten once
         it is answered."""
         self.looks += 1
-        now = self.clock.now()
+        now, most = self.clock.now(), min(AT_MOST, self._most)
         with connection.transaction():
             asked = connection.execute(
-                sql("watch_take_asked"), {"most": AT_MOST, "lease_s": LEASE_S}, prepare=True
+                sql("watch_take_asked"), {"most": most, "lease_s": LEASE_S}, prepare=True
             ).fetchall()
             due = connection.execute(
-                sql("watch_take"), {"now": now, "most": AT_MOST, "lease_s": LEASE_S}, prepare=True
+                sql("watch_take"), {"now": now, "most": most, "lease_s": LEASE_S}, prepare=True
             ).fetchall()
-            if len(due) >= AT_MOST or len(asked) >= AT_MOST:
+            if len(due) >= most or len(asked) >= most:
                 connection.execute(sql("watch_call_for_help"))
         # In due order, so that what has waited longest after a stop goes first; each case once.
         due.sort(key=lambda row: row["next_ask_at"])
         questions = list(dict.fromkeys(Question(row["family"], row["case_id"]) for row in (*asked, *due)))
-        reached = due[-1]["next_ask_at"] if len(due) >= AT_MOST else now
+        reached = due[-1]["next_ask_at"] if len(due) >= most else now
         return questions, {row["case_id"]: row["asked_for_at"] for row in asked}, reached
 
     def write(

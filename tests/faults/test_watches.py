@@ -125,6 +125,31 @@ def test_a_backlog_calls_the_others_who_take_it_in_bounded_batches(
     assert max(sizes) <= 5
 
 
+def test_where_asking_is_slow_a_watch_takes_less_at_a_time_so_that_its_leases_hold(
+    service: Service,
+    clock: ManualClock,
+    index: Index,
+    connection: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(watching, "AT_MOST", 8)
+    monkeypatch.setattr(watching, "AT_LEAST", 2)
+    monkeypatch.setattr(watching, "BATCH_S", 0.0)  # everything is slow
+    cases = {Incident(service).case_id for _ in range(14)}
+    index.feed()
+    clock.move(HALF_AN_HOUR)
+    sizes: list[int] = []
+
+    def noted(questions: Sequence[Question]) -> Sequence[Answer]:
+        sizes.append(len(questions))
+        return asker(service)(questions)
+
+    ask_all(watch_of(service, noted), connection)
+    assert sizes[0] == 4, "each case has two rows that are due"
+    assert max(sizes[1:]) <= 2
+    assert {case_id for case_id, _, _ in lapses(service)} == cases
+
+
 def test_when_the_watch_on_duty_is_gone_another_one_takes_over(service: Service, index: Index) -> None:
     with ExitStack() as first_one:
         first = watch_of(service)
