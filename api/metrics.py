@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import psycopg
 from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from domain.publication.calendars import WarningCode
-from infra.status import Status
+from infra.status import Status, Watching
 
 log = logging.getLogger(__name__)
 
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BY = ("commitment",)
 UNMATCHED = "(no such path)"
 
 
@@ -84,6 +87,7 @@ def families(status: Status) -> Iterator[Metric]:
         [((r.schema, r.reader, r.build, r.topic, r.partition), r.lag) for r in status.readers],
     )
     yield from _promises(status)
+    yield from _watching(status)
     yield from _outbox(status)
     yield labelled(
         CounterMetricFamily("tongshui_dead_letters", "Records a reader could not read", labels=("reader",)),
@@ -134,8 +138,49 @@ def _outbox(status: Status) -> Iterator[Metric]:
     yield gauge("tongshui_outbox_oldest_seconds", "How long the oldest message waits that is not done", box.oldest_s)
 
 
+def _watching(status: Status) -> Iterator[Metric]:
+    """Of all watches that ever ran, from PostgreSQL: lateness is counted in the transaction that records the lapses."""
+    found = status.watching
+    if found is None:
+        return
+    yield counter("tongshui_watch_asked", "Cases that the window watches asked about", found.asked)
+    yield counter("tongshui_watch_missed", "Cases whose windows only the sweeper found", found.missed)
+    yield labelled(
+        GaugeMetricFamily("tongshui_watch_open_windows", "Windows in the index, at the last sweep", labels=BY),
+        [((name,), rows) for name, rows in found.open_windows.items()],
+    )
+    histogram = HistogramMetricFamily(
+        "tongshui_lapse_lateness_seconds", "Real time from a limit's end to its lapse on record, of those watched"
+    )
+    upto = itertools.accumulate(lapses for _, lapses in found.late)
+    buckets = [(str(le) if le < math.inf else "+Inf", total) for (le, _), total in zip(found.late, upto, strict=True)]
+    histogram.add_metric([], buckets, found.late_s)
+    yield histogram
+    yield from _canaries(found)
+
+
+def _canaries(found: Watching) -> Iterator[Metric]:
+    by = ("pid",)
+    # Over all watches, also where none runs any more: the one to be alarmed by.
+    yield gauge("tongshui_canary_silence_seconds", "Since the last canary of any watch was heard", found.silent_s)
+    alive = [canary for canary in found.canaries if canary.up]
+    yield labelled(
+        GaugeMetricFamily("tongshui_watch_canary_silence_seconds", "Since this watch's was heard", labels=by),
+        [((c.pid,), c.silent_s) for c in alive],
+    )
+    yield labelled(
+        GaugeMetricFamily("tongshui_watch_canary_lateness_seconds", "From its due instant to its reading", labels=by),
+        [((c.pid,), c.lateness_ms / 1000) for c in alive if c.lateness_ms is not None],
+    )
+    for name, text in (("sung", "Canaries that fell due"), ("heard", "Canaries that were read back")):
+        yield labelled(
+            CounterMetricFamily(f"tongshui_watch_canaries_{name}", text, labels=by),
+            [((c.pid,), getattr(c, name)) for c in alive],
+        )
+
+
 def _promises(status: Status) -> Iterator[Metric]:
-    by = ("commitment",)
+    by = BY
     yield labelled(
         GaugeMetricFamily("tongshui_windows_running", "Limits that run", labels=by),
         [((p.commitment,), p.running) for p in status.promises],

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from domain.copies import changed
 from domain.facts import Moment, Recorded, Stated
 from domain.ladders import obligation, rungs
 from domain.refusals import Refusal
@@ -259,7 +260,7 @@ def evolve(state: Usage | None, recorded: Recorded) -> Usage | None:
     if state is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(state, ledger=record(state.ledger, fact))
+        return changed(state, ledger=record(state.ledger, fact))
     return _happened(state, fact, moment)
 
 

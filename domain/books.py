@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from domain.calendar import closing_time, local_date
+from domain.copies import changed
 from domain.facts import Moment, Recorded, Stated
 from domain.fees import first_repeated
 from domain.ladders import obligation, rungs
@@ -121,7 +122,7 @@ def evolve(state: Book | None, recorded: Recorded) -> Book | None:
     if state is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(state, ledger=record(state.ledger, fact))
+        return changed(state, ledger=record(state.ledger, fact))
     match fact:
         case ReadingAudited(meter, read_at):
             after = _settled(state, meter, moment)

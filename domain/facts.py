@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -56,6 +57,7 @@ class Moment:
     by: UUID
 
 
+@lru_cache(maxsize=16_384)
 def event_id(case_id: UUID, version: int) -> UUID:
     """The id of a case's event: known from case and version alone, so a repeated append cannot mint a second one."""
     return uuid5(case_id, str(version))

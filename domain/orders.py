@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from domain.copies import changed
 from domain.facts import Moment, Recorded
 from domain.ladders import rungs
 from domain.limits import WorkingDays, end
@@ -98,7 +99,7 @@ def evolve(state: Order | None, recorded: Recorded) -> Order | None:
     if state is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(state, ledger=record(state.ledger, fact))
+        return changed(state, ledger=record(state.ledger, fact))
     match fact:
         case OrderMoved(case_id, report):
             return replace(state, case_id=case_id, report=report)

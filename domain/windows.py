@@ -15,6 +15,7 @@ from itertools import zip_longest
 from typing import Any, assert_never
 from uuid import UUID
 
+from domain.copies import changed
 from domain.limits import End
 
 
@@ -375,17 +376,19 @@ def record(ledger: Ledger, fact: WindowFact) -> Ledger:
     elif known is None:
         return ledger
     else:
-        after = replace(_recorded(known, fact), number=fact.number)
+        after = _recorded(known, fact)
     return {**ledger, fact.commitment: after}
 
 
 def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
+    number = fact.number
     match fact:
         case WindowOpened():
             return known
         case WindowMoved():
-            return replace(
+            return changed(
                 known,
+                number=number,
                 opened_at=fact.opened_at,
                 due_at=fact.due_at,
                 tentative=fact.tentative,
@@ -394,8 +397,9 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             )
         case WindowMet():
             basis = fact.basis
-            return replace(
+            return changed(
                 known,
+                number=number,
                 met_at=fact.met_at,
                 on_time=fact.on_time,
                 standard=basis.standard,
@@ -403,20 +407,25 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
                 settles=_settling(known, fact.met_at, fact.settles_at),
             )
         case WindowNearing():
-            return replace(known, neared=known.neared | {(fact.rung, fact.due_at)})
+            return changed(known, number=number, neared=known.neared | {(fact.rung, fact.due_at)})
         case WindowLapsed():
-            return replace(
+            return changed(
                 known,
+                number=number,
                 lapses={**known.lapses, fact.due_at: fact.lapse},
                 lapse_count=fact.lapse,
                 settles=_settling(known, fact.due_at, fact.settles_at),
             )
         case WindowRetracted():
-            return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
+            return changed(
+                known, number=number, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at}
+            )
         case WindowReopened():
-            return replace(known, met_at=None, on_time=None, cancelled=False, reason=None, due_at=fact.due_at)
+            return changed(
+                known, number=number, met_at=None, on_time=None, cancelled=False, reason=None, due_at=fact.due_at
+            )
         case WindowCancelled():
-            return replace(known, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
+            return changed(known, number=number, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
         case _:
             assert_never(fact)
 
@@ -455,6 +464,7 @@ def _no_longer_owed(commitment: str, known: OnRecord, at: datetime | None) -> It
         yield WindowCancelled(commitment, number + 1, due_at=known.due_at, reason=NO_LONGER_OWED, basis=basis)
 
 
+NOT_DUE_YET = "not-due-yet"
 NO_LONGER_OWED = "no-longer-owed"
 """Why a verdict fell away with its window: by what became known later, the case never owed it."""
 
@@ -511,9 +521,8 @@ class _Difference:
         w = self._window
         for due_at, lapse in sorted(known.lapses.items()):
             if due_at not in w.lapses:
-                met_in_time = w.met_at is not None and w.met_at <= due_at
-                reason = "met-in-time" if met_in_time else "end-moved"
                 overturns = known.is_settled(due_at, self._at)
+                reason = _why_retracted(w, due_at)
                 self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason, overturns=overturns)
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
         for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
@@ -544,6 +553,13 @@ class _Difference:
         for mark in w.passed:
             if (mark.rung, w.due_at) not in known.neared:
                 self._say(WindowNearing, due_at=w.due_at, rung=mark.rung, notify=mark.notify)
+
+
+def _why_retracted(window: Window, due_at: datetime) -> str:
+    """Why a lapse on record is none. One that has still to come was recorded by a clock that was ahead."""
+    if window.met_at is not None:
+        return "met-in-time" if window.met_at <= due_at else "end-moved"
+    return NOT_DUE_YET if window.due_at == due_at else "end-moved"
 
 
 def _cause_of_move(known: OnRecord, window: Window) -> str | None:

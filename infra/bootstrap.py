@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -28,7 +28,7 @@ from infra.relay import Relay
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import BusyError, Receipt, StoreUnavailableError, Stream, asking
+from infra.store.commands import BusyError, Receipt, StoreUnavailableError
 from infra.store.envelope import read
 
 if TYPE_CHECKING:
@@ -111,25 +111,20 @@ def asker(service: Service) -> Ask:
     """What the watch asks with: each case is loaded, judged, and what is new appended to its own stream."""
     from projections.watch import Answer
 
+    asking = service.questions("window-watch")
+
     def ask(questions: Sequence[Question]) -> list[Answer]:
         with _in_the_watchs_words():
-            kind_of = service.kinds_of([question.case_id for question in questions])
-        futures: list[tuple[Question, Future[Receipt]]] = []
+            receipts = asking.ask([question.case_id for question in questions])
         answers = []
         for question in questions:
-            kind = kind_of.get(question.case_id)
-            if kind is None:
+            if question.case_id not in receipts:
+                continue  # stays due, and is asked again when its lease is over
+            receipt = receipts[question.case_id]
+            if receipt is None:
                 answers.append(Answer(question, 0, {}))  # a stream that owes nothing is not to be asked about again
             else:
-                case = Stream(kind, question.case_id)
-                futures.append((question, service.submit(asking(case, "window-watch"))))
-        for question, future in futures:
-            try:
-                receipt = future.result()
-            except Exception as error:  # stays due, and is asked again when its lease is over
-                log.warning("asking about case %s failed: %s", question.case_id, type(error).__name__)
-                continue
-            answers.append(Answer(question, receipt.last_version, receipt.next_ask_at))
+                answers.append(Answer(question, receipt.last_version, receipt.next_ask_at))
         return answers
 
     return ask
@@ -197,13 +192,15 @@ def run_views(settings: Settings) -> None:
 
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
+    from projections.canary import Canaries
     from projections.due import DueIndex
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
     from projections.watch import Watch
 
     service = open_service(settings)
-    watch = Watch(settings, service.clock, asker(service), looker(service))
+    canaries = Canaries(settings)
+    watch = Watch(settings, service.clock, asker(service), looker(service), canaries.sing)
     threading.Thread(
         target=partial(_until_death, partial(_recompute, service, watch)), name="recompute", daemon=True
     ).start()
@@ -211,12 +208,22 @@ def run_watch(settings: Settings) -> None:
     beats = Beats(settings, "watch")
 
     def beat(detail: dict[str, Any]) -> None:
-        canary = {"sung": watch.canary.sung, "lateness_ms": round(watch.canary.lateness_ms, 3)}
-        beats.beat(detail | {"asked": watch.asked, "missed": watch.missed, "canary": canary})
+        canary = {"sung": watch.canary.sung, "heard": canaries.heard, "lateness_ms": canaries.lateness_ms}
+        shown = {"asked": watch.asked, "missed": watch.missed, "on_duty": watch.on_duty, "canary": canary}
+        beats.beat(detail | shown)
 
-    thread = threading.Thread(target=partial(_until_death, watch.run), name="watch", daemon=True)
-    thread.start()
+    _collect_less()
+    for name, work in (("watch", watch.run), ("canary", canaries.run)):
+        threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
     run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned), "watch", beat))
+
+
+def _collect_less() -> None:
+    """Judging makes many small objects that are all gone after the batch; looking for cycles among them, with all of
+    Faust in the heap, takes a third of the time of a storm."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)
 
 
 def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:

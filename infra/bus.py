@@ -28,6 +28,7 @@ CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 FETCH_BYTES = 4 * 1024 * 1024
 REPLY_MS = 10_000
 """How long a question to the cluster may take."""
+CANARY_KEPT_MS = 3_600_000
 
 _NO_ID = UUID(int=0)
 
@@ -264,12 +265,20 @@ def ensure_topics(settings: Settings) -> Cluster:
 
 def ensure_readings_topic(settings: Settings) -> Cluster:
     """Create the topic of meter readings where it is missing; they stay on it for some days, as settings say."""
-    name = settings.readings_topic
+    keep_ms = settings.readings_days * 24 * 3600 * 1000
+    return _ensure_topic(settings, settings.readings_topic, settings.readings_partitions, keep_ms)
+
+
+def ensure_canary_topic(settings: Settings) -> Cluster:
+    """Create the topic of the watches' canaries where it is missing; they stay on it for an hour."""
+    return _ensure_topic(settings, settings.canary_topic, 1, CANARY_KEPT_MS)
+
+
+def _ensure_topic(settings: Settings, name: str, partitions: int, keep_ms: int) -> Cluster:
     with admin_client(settings) as admin:
         cluster = look_up(admin, [name])
         if name not in cluster.topics:
-            keep_ms = settings.readings_days * 24 * 3600 * 1000
-            _create(admin, [name], settings, settings.readings_partitions, str(keep_ms))
+            _create(admin, [name], settings, partitions, str(keep_ms))
             admin.wait_for_topics([name], timeout_ms=REPLY_MS)
             cluster = look_up(admin, [name])
     if name not in cluster.topics:

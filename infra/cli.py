@@ -152,7 +152,7 @@ def status(as_json: bool) -> None:
 @command
 def migrate() -> None:
     """Bring the database to this program's schema, create the topics, publish the shipped rules."""
-    from infra.bus import ensure_readings_topic, ensure_topics
+    from infra.bus import ensure_canary_topic, ensure_readings_topic, ensure_topics
     from infra.migrate import migrate as bring
     from infra.service import open_service
 
@@ -161,6 +161,7 @@ def migrate() -> None:
         say(f"migrate: {name}")
     cluster = ensure_topics(settings)
     ensure_readings_topic(settings)
+    ensure_canary_topic(settings)
     say(f"migrate: {len(cluster.topics)} topics on cluster {cluster.id}")
     service = open_service(settings)
     standard = service.rules.in_force(service.clock.now())

@@ -22,6 +22,7 @@ from infra.status import (
     CalendarStatus,
     StandardStatus,
     Status,
+    Watching,
     calendar_status,
     collect,
     standard_status,
@@ -91,7 +92,9 @@ def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
     parts = (state or {}).get("parts", {})
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
-    return all(part["up"] for part in parts.values()) and found.relay is not None and not standing and not powerless
+    silent = found.watching is not None and found.watching.is_silent
+    wrong = standing or powerless or silent
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
 
 
 def _supervised(state: Mapping[str, Any] | None) -> list[str]:
@@ -124,6 +127,23 @@ def standard_lines(found: Status) -> list[str]:
     return lines
 
 
+def watch_lines(watching: Watching) -> list[str]:
+    """What the window watches have asked and missed, and whether their canaries are heard."""
+    opened = sum(watching.open_windows.values())
+    lines = [f"watch      {opened} windows open, asked {watching.asked}, missed {watching.missed}"]
+    for canary in watching.canaries:
+        if not canary.up and canary.silent_s > watching.silent_s:
+            continue  # of a process that has ended; another one's is the news
+        late = f"{canary.lateness_ms:.0f} ms late" if canary.lateness_ms is not None else "not heard yet"
+        lines.append(
+            f"canary     pid {canary.pid}, {late}, heard {canary.heard} of {canary.sung}, "
+            f"the last {canary.silent_s:.0f} s ago"
+        )
+    if watching.is_silent:
+        lines.append("           SILENT: lapses may stay away, see the watch and Kafka 值守静默，超时可能漏报")
+    return lines
+
+
 def _positions(found: Status) -> list[str]:
     lines = [f"log        head {found.head.position}, clock × {found.clock_factor:g}"]
     if found.relay is not None:
@@ -152,6 +172,8 @@ def _positions(found: Status) -> list[str]:
             f"lateness   p50 {late.p50_ms:.0f} ms, p99 {late.p99_ms:.0f} ms, max {late.max_ms:.0f} ms "
             f"over {late.lapses} lapses (real milliseconds)"
         )
+    if found.watching is not None:
+        lines += watch_lines(found.watching)
     if found.outbox is not None:
         box = found.outbox
         waits = f", the oldest for {box.oldest_s:.0f} s" if box.waiting + box.sent else ""

@@ -25,6 +25,7 @@ from infra.clock import Clock, ScaledClock
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.application import StoreApplication, open_store
+from infra.store.asking import Questions
 from infra.store.commands import Command, Receipt, Stream
 from infra.store.envelope import CloudEvent, Envelope, read
 from infra.store.writer import Writer
@@ -58,6 +59,10 @@ class Service:
     def run(self, command: Command) -> Receipt:
         """Run a command and wait for its receipt."""
         return self.submit(command).result()
+
+    def questions(self, asker: str) -> Questions:
+        """What asks about many cases at once, for one thread. ``asker``: the part that asks."""
+        return Questions(self.store, self.clock, lambda: self.rules, self._writer.refreshed_rules, asker)
 
     def next_number(self, prefix: str) -> str:
         """A fresh case number, for example ``BX-2026-000017``. Numbers may have gaps; they never repeat."""

@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         return f"{self.topic_prefix}deadletter.v1"
 
     @property
+    def canary_topic(self) -> str:
+        """What falls due each minute only to be heard: of no case, and kept for an hour."""
+        return f"{self.topic_prefix}canary.v1"
+
+    @property
     def readings_topic(self) -> str:
         """Meter readings: not from the store, and not kept for ever."""
         return f"{self.topic_prefix}readings.v1"

@@ -21,9 +21,12 @@ from domain.roles import POWERS
 from domain.standards import Rules
 from infra.settings import Settings
 from infra.sql import sql
+from infra.store.recorder import LATENESS_SECONDS
 
 LAPSES_LOOKED_AT = 1_000
 BEAT_PATIENCE_SECONDS = 10.0
+CANARY_PATIENCE_SECONDS = 180.0
+"""A canary is sung each minute; three that are not heard are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,47 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
+class Canary:
+    """A watch's canary: how often it was sung and read back, how late the last time (None: never yet), and since when
+    nothing was heard of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
+
+    pid: int
+    sung: int
+    heard: int
+    lateness_ms: float | None
+    silent_s: float
+    up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """What the window watches have to show for themselves, all that ever ran together.
+
+    ``late``: of the lapses that they found, in real seconds from the due instant to the record: (up to, lapses) in
+    ascending order, the last up to infinity; ``late_s`` their sum. ``open_windows``: commitment → rows of the index
+    that time alone will change, as the last sweep counted them. ``missed``: cases that only the sweeper found.
+    """
+
+    asked: int
+    missed: int
+    late: tuple[tuple[float, int], ...]
+    late_s: float
+    open_windows: dict[str, int]
+    canaries: tuple[Canary, ...]
+
+    @property
+    def silent_s(self) -> float:
+        """Since when no canary at all was heard; 0 where no watch has run here in the last day."""
+        return min((canary.silent_s for canary in self.canaries), default=0.0)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether lapses may stay away: nothing is heard of any watch, or of one that runs."""
+        runs = [canary.silent_s for canary in self.canaries if canary.up]
+        return max([self.silent_s, *runs]) > CANARY_PATIENCE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class CalendarStatus:
     """The calendar that deadlines are counted by. ``settled_days``: from today on, below zero when it has run out.
     ``warnings``: what a person should do something about."""
@@ -146,6 +190,7 @@ class Status:
     calendar: CalendarStatus | None = None
     outbox: Outbox | None = None
     standard: StandardStatus | None = None
+    watching: Watching | None = None
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -201,6 +246,7 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
     states = connection.execute(sql("outbox_states")).fetchall()
     return {
+        "watching": _watching(connection),
         "outbox": Outbox(
             **{row["state"]: row["messages"] for row in states},
             oldest_s=max((row["oldest_s"] for row in states), default=0.0),
@@ -209,3 +255,18 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
         "promises": tuple(Promises(**row) for row in promises),
         "lateness": Lateness(**lateness) if lateness is not None and lateness["lapses"] else None,
     }
+
+
+def _watching(connection: psycopg.Connection[DictRow]) -> Watching:
+    tally = connection.execute(sql("watch_tally")).fetchone()
+    late = {row["le"]: row for row in connection.execute(sql("watch_lateness")).fetchall()}
+    sizes = connection.execute(sql("watch_sizes")).fetchall()
+    canaries = connection.execute(sql("watch_canaries"), {"patience_s": BEAT_PATIENCE_SECONDS}).fetchall()
+    return Watching(
+        asked=tally["asked"] if tally is not None else 0,
+        missed=tally["missed"] if tally is not None else 0,
+        late=tuple((le, late[le]["lapses"] if le in late else 0) for le in LATENESS_SECONDS),
+        late_s=sum(row["seconds"] for row in late.values()),
+        open_windows={row["commitment"]: row["open"] for row in sizes},
+        canaries=tuple(Canary(**row) for row in canaries),
+    )

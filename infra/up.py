@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from infra.bus import ensure_readings_topic, ensure_topics
+from infra.bus import ensure_canary_topic, ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
@@ -84,6 +84,7 @@ def prepare(settings: Settings) -> None:
     migrate(settings.database_url)
     ensure_topics(settings)
     ensure_readings_topic(settings)
+    ensure_canary_topic(settings)
 
 
 def _processes(settings: Settings, http: str, workers: int) -> list[Part]:

@@ -50,7 +50,8 @@ def fold(row: Due | None, event: Event) -> Due | None:
         family=family(event),
         number=data["number"],
         due_at=time(data["due_at"]),
-        next_ask_at=None if ended else event.recorded_at,
+        # Now, that is. After a clock was set back the log's own time stays ahead of it, and now would be too late.
+        next_ask_at=None if ended else min(event.recorded_at, event.happened_at),
         case_version=event.version,
     )
 

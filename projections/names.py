@@ -244,6 +244,7 @@ REASONS = {
     "papers-commitment-broken": "容缺承诺未兑现",
     "met-in-time": "已按时兑现",
     "end-moved": "截止已变更",
+    "not-due-yet": "尚未到期",
     "start": "起算变更",
     "standard": "标准变更",
     "calendar": "日历变更",

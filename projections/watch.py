@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,19 +17,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
-import msgspec
 import psycopg
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from infra.clock import Clock
 from infra.reader import connect
 from infra.settings import Settings
 from infra.sql import sql
+from projections.canary import Song
 
 log = logging.getLogger(__name__)
 
 AT_MOST = 500
+AT_LEAST = 20
+BATCH_S = 0.5
+"""A batch that takes longer is followed by a smaller one: on a machine that is busy with other things leases would run
+out under the asking, and two watches would do the same work."""
 LEASE_S = 2.0
 """What was taken and not answered by then is anybody's again."""
 LOOK_AT_LEAST_EVERY_S = 1.0
@@ -36,6 +40,10 @@ LOOK_AT_LEAST_EVERY_S = 1.0
 SWEEP_EVERY_S = 60.0
 SWEEP_ALL_EVERY_S = 24 * 3600.0
 CANARY_EVERY_S = 60.0
+SET_BACK_S = 1.0
+"""A clock that goes back by less is one that was trimmed, and has made nothing early that matters."""
+DUTY_LOCK = 225_000_003
+"""Advisory lock of the one watch on duty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,25 +69,43 @@ Ask = Callable[[Sequence[Question]], Sequence[Answer]]
 
 @dataclass(slots=True)
 class Canary:
-    """Falls due each minute like a window, goes nowhere but here: silence or lateness is an alarm."""
+    """Falls due each minute like a window, and goes nowhere but to whoever listens: silence or lateness is an alarm."""
 
     due_at: datetime
     lateness_ms: float = 0.0
     sung: int = 0
 
 
+def _to_nobody(song: Song) -> None:
+    """What a watch without a listener does with its canary."""
+
+
 @dataclass(slots=True)
 class Watch:
-    """One watch process's loop; run any number of them."""
+    """One watch process's loop; run any number of them.
+
+    One of them is on duty: it alone is woken when something becomes due, sleeps until the nearest instant and sweeps.
+    The others stand by: they look about once a second, each at moments of its own, and are called when a take comes
+    back full. So one notification or one due instant is one look at the index, however many watches there are, and a
+    backlog is everybody's. Who is on duty holds an advisory lock that goes with its connection: when it dies the next
+    one that looks takes over, a second later at most, and until then the others' looks find what is due.
+    """
 
     settings: Settings
     clock: Clock
     ask: Ask
     look: Ask
     """As ``ask``, but stores nothing: what the domain would answer, for the sweeper."""
+    sing: Callable[[Song], None] = _to_nobody
+    """Is handed the canary when it is due; must not wait."""
     asked: int = 0
     missed: int = 0
+    looks: int = 0
+    """How often the index was asked for what is due."""
+    on_duty: bool = False
     canary: Canary = field(init=False)
+    _most: int = AT_MOST
+    _latest: datetime | None = None
     _head_seen: int = 0
     _swept_at: float = field(default_factory=time.monotonic)
     _swept_all_at: float = -math.inf
@@ -92,42 +118,57 @@ class Watch:
         while not stop.is_set():
             try:
                 with connect(self.settings) as connection:
-                    connection.row_factory = dict_row  # type: ignore[assignment]
-                    connection.execute("LISTEN tongshui_due")
+                    self._begin(connection)
                     while not stop.is_set():
                         self.turn(connection, stop)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.warning("the watch has no PostgreSQL, trying again: %s", error)
                 stop.wait(0.3)
+            finally:
+                self.on_duty = False
 
     def turn(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
         """Ask about all that is due, then wait for the next due instant or for news."""
+        self._take_duty(connection)
+        self._mind_the_clock(connection)
         while not stop.is_set() and self.ask_due(connection):
             pass
-        self.sing()
-        if time.monotonic() - self._swept_at > SWEEP_EVERY_S:
+        if self.on_duty and time.monotonic() - self._swept_at > SWEEP_EVERY_S:
             self.sweep(connection)
-        wait_s = self._wait_s(connection)
+        wait_s = self._wait_s(connection) if self.on_duty else self._standby_s()
         if wait_s > 0:
             for _ in connection.notifies(timeout=wait_s, stop_after=1):
                 pass
+        # What woke us often comes more than once; one look is enough for all of it.
+        for _ in connection.notifies(timeout=0):
+            pass
 
     def ask_due(self, connection: psycopg.Connection[Any]) -> int:
         """Take what is due, ask, write the answers. Returns how many cases were taken."""
-        questions, asked_for = self._take(connection)
+        begun = time.monotonic()
+        questions, asked_for, reached = self._take(connection)
         if questions:
             self.write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
+            self._pace(len(questions), time.monotonic() - begun)
+        self._sing(reached)
         return len(questions)
 
-    def sing(self) -> None:
-        """Take note of how late the canary is, once it is due."""
-        now = self.clock.now()
-        if now >= self.canary.due_at:
-            lateness = (now - self.canary.due_at).total_seconds() / self.clock.factor
-            self.canary.lateness_ms = lateness * 1000
-            self.canary.sung += 1
-            self.canary.due_at = self._later(CANARY_EVERY_S)
+    def _pace(self, number: int, took_s: float) -> None:
+        if took_s > BATCH_S:
+            self._most = max(AT_LEAST, int(number * BATCH_S / took_s))
+        else:
+            self._most = min(AT_MOST, 2 * self._most)
+
+    def _sing(self, reached: datetime) -> None:
+        """The canary has its turn where a window that falls due at its instant would have had it."""
+        if self.canary.due_at > reached:
+            return
+        late_s = max(0.0, (self.clock.now() - self.canary.due_at).total_seconds() / self.clock.factor)
+        self.canary.lateness_ms = late_s * 1000
+        self.canary.sung += 1
+        self.canary.due_at = self._later(CANARY_EVERY_S)
+        self.sing(Song(self.canary.sung, late_s, time.monotonic()))
 
     def sweep(self, connection: psycopg.Connection[Any], *, whole: bool | None = None) -> int:
         """Compare the store's open windows with the index; what differs is asked, counted, told. Returns how many."""
@@ -145,6 +186,7 @@ class Watch:
         for start in range(0, len(questions), AT_MOST):
             missed += self._compare(connection, questions[start : start + AT_MOST])
         connection.execute(sql("sweep_move"), {"position": upto, "missed": missed})
+        connection.execute(sql("watch_count_open"))
         self.missed += missed
         self._swept_at = time.monotonic()
         if whole:
@@ -155,51 +197,102 @@ class Watch:
 
     # ---- steps
 
+    def _begin(self, connection: psycopg.Connection[Any]) -> None:
+        connection.row_factory = dict_row
+        # A lease or an answer that a crash of PostgreSQL takes back is one more question. What is lost is always the
+        # end of what was written, never a piece out of it, and the lapses themselves are not written over this one.
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("LISTEN tongshui_help")
+        row = connection.execute(sql("head_now")).fetchone()
+        recorded_at = row["recorded_at"] if row else None
+        self._latest = max((at for at in (recorded_at, self._latest) if at is not None), default=None)
+
+    def _take_duty(self, connection: psycopg.Connection[Any]) -> None:
+        if self.on_duty:
+            return
+        row = connection.execute(sql("watch_try_duty"), {"lock": DUTY_LOCK}).fetchone()
+        if row is not None and row["won"]:
+            self.on_duty = True
+            # Before the next look, so that nothing becomes due unheard between the two.
+            connection.execute("LISTEN tongshui_due")
+            connection.execute("UNLISTEN tongshui_help")
+
+    def _mind_the_clock(self, connection: psycopg.Connection[Any]) -> None:
+        """A clock that was set back had been ahead: the lapses that it found too early are asked about again, and the
+        domain takes them back until their time comes."""
+        now, latest = self.clock.now(), self._latest
+        self._latest = now
+        if latest is None or (latest - now).total_seconds() / self.clock.factor < SET_BACK_S:
+            return
+        self.canary.due_at = min(self.canary.due_at, self._later(CANARY_EVERY_S))
+        early = connection.execute(
+            sql("watch_ask_early"), {"after": _position_at(connection, now), "now": now}
+        ).fetchall()
+        log.error(
+            "the clock was %.0f s ahead; %d cases had lapses too early and are asked about again",
+            (latest - now).total_seconds(),
+            len(early),
+        )
+
+    def _standby_s(self) -> float:
+        """Not all at the same moment; but the canary is never kept waiting."""
+        canary_s = (self.canary.due_at - self.clock.now()).total_seconds() / self.clock.factor
+        return max(0.0, min(LOOK_AT_LEAST_EVERY_S * random.uniform(0.5, 1.0), canary_s))
+
     def _later(self, real_s: float) -> datetime:
         return self.clock.now() + timedelta(seconds=real_s * self.clock.factor)
 
-    def _take(self, connection: psycopg.Connection[Any]) -> tuple[list[Question], dict[UUID, datetime]]:
-        """What to ask now; and which of it somebody asked for, to be forgotten once it is answered."""
+    def _take(self, connection: psycopg.Connection[Any]) -> tuple[list[Question], dict[UUID, datetime], datetime]:
+        """What to ask now, and up to which instant that is all; which of it somebody asked for, to be forgotten once
+        it is answered."""
+        self.looks += 1
+        now, most = self.clock.now(), min(AT_MOST, self._most)
         with connection.transaction():
-            asked = connection.execute(sql("watch_take_asked"), {"most": AT_MOST, "lease_s": LEASE_S}).fetchall()
-            due = connection.execute(
-                sql("watch_take"), {"now": self.clock.now(), "most": AT_MOST, "lease_s": LEASE_S}
+            asked = connection.execute(
+                sql("watch_take_asked"), {"most": most, "lease_s": LEASE_S}, prepare=True
             ).fetchall()
+            due = connection.execute(
+                sql("watch_take"), {"now": now, "most": most, "lease_s": LEASE_S}, prepare=True
+            ).fetchall()
+            if len(due) >= most or len(asked) >= most:
+                connection.execute(sql("watch_call_for_help"))
         # In due order, so that what has waited longest after a stop goes first; each case once.
         due.sort(key=lambda row: row["next_ask_at"])
         questions = list(dict.fromkeys(Question(row["family"], row["case_id"]) for row in (*asked, *due)))
-        return questions, {row["case_id"]: row["asked_for_at"] for row in asked}
+        reached = due[-1]["next_ask_at"] if len(due) >= most else now
+        return questions, {row["case_id"]: row["asked_for_at"] for row in asked}, reached
 
     def write(
         self, connection: psycopg.Connection[Any], answers: Sequence[Answer], asked_for: Mapping[UUID, datetime]
     ) -> None:
         """Write answers into the index, and forget the questions of ``asked_for`` that they answer."""
-        rows = [
-            {
-                "case_id": answer.question.case_id,
-                "commitment": commitment,
-                "family": answer.question.family,
-                "next_ask_at": at,
-                "case_version": answer.case_version,
-            }
-            for answer in answers
-            for commitment, at in answer.next_ask_at.items()
-        ]
-        cases = [
-            {
-                "case_id": answer.question.case_id,
-                "case_version": answer.case_version,
-                "commitments": list(answer.next_ask_at),
-            }
-            for answer in answers
-        ]
+        # In one order for all, so that no two watches wait for each other.
+        answers = sorted(answers, key=lambda answer: answer.question.case_id)
+        told = [(answer, name, at) for answer in answers for name, at in sorted(answer.next_ask_at.items())]
+        cases, commitments = [each.question.case_id for each, _, _ in told], [name for _, name, _ in told]
+        rows = {
+            "cases": cases,
+            "commitments": commitments,
+            "families": [each.question.family for each, _, _ in told],
+            "next": [at for _, _, at in told],
+            "versions": [each.case_version for each, _, _ in told],
+        }
+        silence = {
+            "cases": [answer.question.case_id for answer in answers],
+            "versions": [answer.case_version for answer in answers],
+            "told_cases": cases,
+            "told_commitments": commitments,
+        }
         with connection.transaction():
-            connection.execute(sql("watch_answer"), {"rows": Jsonb(msgspec.to_builtins(rows))})
-            connection.execute(sql("watch_silence"), {"cases": Jsonb(msgspec.to_builtins(cases))})
+            connection.execute(sql("watch_lock"), {"cases": silence["cases"]}, prepare=True)
+            connection.execute(sql("watch_answer"), rows, prepare=True)
+            connection.execute(sql("watch_silence"), silence, prepare=True)
             answered = [answer.question.case_id for answer in answers if answer.question.case_id in asked_for]
             if answered:
                 taken_at = [asked_for[case_id] for case_id in answered]
                 connection.execute(sql("watch_forget_asked"), {"ids": answered, "asked_for_at": taken_at})
+            # Last, because every watch writes to this row.
+            connection.execute(sql("watch_count_asked"), {"asked": len(answers)})
 
     def _wait_s(self, connection: psycopg.Connection[Any]) -> float:
         now = self.clock.now()
@@ -226,6 +319,16 @@ class Watch:
 def _position(connection: psycopg.Connection[Any], query: LiteralString) -> int:
     row = connection.execute(query).fetchone()
     return int(row["position"]) if row else 0
+
+
+def _position_at(connection: psycopg.Connection[Any], at: datetime) -> int:
+    """The last position that was recorded by an instant; recording times never fall along the log."""
+    first, last = 0, _position(connection, sql("log_head"))
+    while first < last:
+        middle = (first + last + 1) // 2
+        row = connection.execute(sql("recorded_at"), {"position": middle}).fetchone()
+        first, last = (middle, last) if row is not None and row["at"] <= at else (first, middle - 1)
+    return first
 
 
 def _differs(answer: Answer, index: Mapping[tuple[UUID, str], datetime | None]) -> bool:

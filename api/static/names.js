@@ -31,6 +31,7 @@ export const STATES = {
 export const REASONS = {
   "met-in-time": ["实际按时兑现", "it was met in time after all"],
   "end-moved": ["时限已变更", "its end was moved"],
+  "not-due-yet": ["尚未到期", "it was recorded by a clock that was ahead"],
   "no-longer-major": ["已改为非大修", "no major repair any longer"],
   "no-end-limit": ["大修不设终限，连续作业至通水", "major repair: no end limit"],
   "outage-cancelled": ["停水已取消", "the outage was cancelled"],

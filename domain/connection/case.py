@@ -59,6 +59,7 @@ from domain.connection.facts import (
     SurveyMade,
     WaterTurnedOn,
 )
+from domain.copies import changed
 from domain.facts import Moment, Recorded
 from domain.subjects import Subject
 from domain.usage import MeterDetails
@@ -281,7 +282,7 @@ def evolve(case: Connection | None, recorded: Recorded) -> Connection | None:
     if case is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(case, ledger=record(case.ledger, fact))
+        return changed(case, ledger=record(case.ledger, fact))
     if isinstance(fact, PauseRequested):
         pause = Pause(fact.reason, moment, recorded.actor)
         return replace(case, pauses={**case.pauses, fact.pause: pause})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from domain.copies import changed
 from domain.facts import Moment, Recorded
 from domain.outages.facts import (
     EmergencyOutageBegan,
@@ -99,7 +100,7 @@ def evolve(state: Outage | None, recorded: Recorded) -> Outage | None:
     if state is None:
         return None
     if isinstance(recorded.fact, WindowFact):
-        return replace(state, ledger=record(state.ledger, recorded.fact))
+        return changed(state, ledger=record(state.ledger, recorded.fact))
     return _happened(state, recorded, moment)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from domain.copies import changed
 from domain.facts import Moment, Recorded
 from domain.repair.facts import (
     AnswerFailed,
@@ -149,7 +150,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     if case is None:
         return None
     if isinstance(fact, WindowFact):
-        return replace(case, ledger=record(case.ledger, fact))
+        return changed(case, ledger=record(case.ledger, fact))
     if isinstance(fact, EvidenceRejected):
         return without(case, fact.rejects)
     if isinstance(fact, CrewArrived | RepairCompleted | WaterRestored):

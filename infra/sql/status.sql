@@ -55,3 +55,22 @@ FROM (
     ORDER BY position DESC
     LIMIT %(most)s
 ) late
+
+-- name: watch_tally
+SELECT asked, (SELECT missed FROM watch.sweep) AS missed FROM watch.tally
+
+-- name: watch_lateness
+SELECT le, lapses, seconds FROM watch.lateness ORDER BY le
+
+-- name: watch_sizes
+SELECT commitment, open FROM watch.sizes ORDER BY commitment
+
+-- name: watch_canaries
+SELECT c.pid, c.sung, c.heard, c.lateness_ms,
+       extract(epoch FROM clock_timestamp() - greatest(c.began_at, c.heard_at))::float8 AS silent_s,
+       EXISTS (
+           SELECT FROM store.process_beats b
+           WHERE b.name = 'watch' AND b.pid = c.pid
+             AND b.beat_at > clock_timestamp() - make_interval(secs => %(patience_s)s)
+       ) AS up
+FROM watch.canaries c ORDER BY c.pid, c.began_at

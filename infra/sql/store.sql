@@ -13,7 +13,7 @@ SELECT pg_notify('tongshui_log', %(position)s::text)
 -- name: taken_versions
 SELECT e.originator_id, e.originator_version
 FROM store.stored_events e
-JOIN unnest(%(ids)s::uuid[], %(versions)s::bigint[]) AS wanted (id, version)
+JOIN unnest(%(ids)b::uuid[], %(versions)s::bigint[]) AS wanted (id, version)
   ON e.originator_id = wanted.id AND e.originator_version = wanted.version
 
 -- name: command_keys
@@ -24,7 +24,7 @@ JOIN unnest(%(scopes)s::text[], %(keys)s::text[]) AS wanted (scope, key)
 
 -- name: insert_events
 INSERT INTO store.stored_events (originator_id, originator_version, topic, state, notification_id)
-SELECT * FROM unnest(%(ids)s::uuid[], %(versions)s::bigint[], %(types)s::text[], %(states)s::bytea[], %(positions)s::bigint[])
+SELECT * FROM unnest(%(ids)b::uuid[], %(versions)s::bigint[], %(types)s::text[], %(states)b::bytea[], %(positions)s::bigint[])
 
 -- name: insert_keys
 INSERT INTO store.command_keys
@@ -43,10 +43,17 @@ FROM unnest(%(ids)s::uuid[], %(revisions)s::int[]) WITH ORDINALITY AS wanted (su
 JOIN vault.subjects USING (subject_id, revision)
 ORDER BY place
 
+-- name: count_lateness
+-- Under log_head's lock, so no two appends meet here.
+INSERT INTO watch.lateness (le, lapses, seconds)
+SELECT * FROM unnest(%(le)s::float8[], %(lapses)s::bigint[], %(seconds)s::float8[])
+ON CONFLICT (le) DO UPDATE
+SET lapses = watch.lateness.lapses + excluded.lapses, seconds = watch.lateness.seconds + excluded.seconds
+
 -- name: events_of
 SELECT originator_id, originator_version, topic, state
 FROM store.stored_events
-WHERE originator_id = ANY(%(ids)s::uuid[])
+WHERE originator_id = ANY(%(ids)b::uuid[])
 ORDER BY originator_id, originator_version
 
 -- name: first_types

@@ -18,7 +18,9 @@ WHERE watch.due.case_version < excluded.case_version
 WITH due AS (
     SELECT case_id, commitment
     FROM watch.due
-    WHERE next_ask_at <= %(now)s AND leased_until < clock_timestamp()
+    WHERE next_ask_at <= %(now)s
+      -- A lease that ends later than a lease can is one from before the server's clock was set back.
+      AND (leased_until < clock_timestamp() OR leased_until > clock_timestamp() + make_interval(secs => %(lease_s)s))
     ORDER BY next_ask_at
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
@@ -34,6 +36,7 @@ RETURNING taken.case_id, taken.family, taken.next_ask_at
 WITH asked AS (
     SELECT case_id FROM watch.ask_now
     WHERE asked_for_at <= clock_timestamp()
+       OR asked_for_at > clock_timestamp() + make_interval(secs => %(lease_s)s)
     ORDER BY asked_for_at
     LIMIT %(most)s
     FOR UPDATE SKIP LOCKED
@@ -50,22 +53,45 @@ DELETE FROM watch.ask_now AS answered
 USING unnest(%(ids)s::uuid[], %(asked_for_at)s::timestamptz[]) AS taken (case_id, asked_for_at)
 WHERE answered.case_id = taken.case_id AND answered.asked_for_at = taken.asked_for_at
 
+-- The index's reader writes many rows of many cases too, in this order: whoever takes them in another waits for ever.
+-- name: watch_lock
+SELECT FROM watch.due WHERE case_id = ANY(%(cases)b::uuid[]) ORDER BY case_id, commitment FOR UPDATE
+
+-- What stays as it is is not written: most answers leave most windows of a case alone. An event up to the answer's
+-- version that comes later then costs one more question, and no more.
 -- name: watch_answer
+WITH answer AS (
+    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)s::text[], %(families)s::text[],
+                         %(next)b::timestamptz[], %(versions)s::bigint[])
+        AS answer (case_id, commitment, family, next_ask_at, case_version)
+), known AS (
+    UPDATE watch.due
+    SET next_ask_at = answer.next_ask_at, case_version = answer.case_version, leased_until = '-infinity'
+    FROM answer
+    WHERE due.case_id = answer.case_id AND due.commitment = answer.commitment
+      AND due.case_version <= answer.case_version
+      AND (due.next_ask_at IS DISTINCT FROM answer.next_ask_at OR due.leased_until > '-infinity')
+)
 INSERT INTO watch.due (case_id, commitment, family, number, due_at, next_ask_at, case_version)
-SELECT case_id, commitment, family, 0, NULL, next_ask_at, case_version
-FROM jsonb_populate_recordset(NULL::watch.due, %(rows)s)
-ORDER BY case_id, commitment
-ON CONFLICT (case_id, commitment) DO UPDATE
-SET next_ask_at = excluded.next_ask_at, case_version = excluded.case_version, leased_until = '-infinity'
-WHERE watch.due.case_version <= excluded.case_version
+SELECT case_id, commitment, family, 0, NULL, next_ask_at, case_version FROM answer
+WHERE NOT EXISTS (
+    SELECT FROM watch.due WHERE due.case_id = answer.case_id AND due.commitment = answer.commitment
+)
+ON CONFLICT (case_id, commitment) DO NOTHING
 
 -- name: watch_silence
-UPDATE watch.due AS known
+UPDATE watch.due
 SET next_ask_at = NULL, case_version = answer.case_version, leased_until = '-infinity'
-FROM jsonb_to_recordset(%(cases)s) AS answer (case_id uuid, case_version bigint, commitments text[])
-WHERE known.case_id = answer.case_id
-  AND known.case_version <= answer.case_version
-  AND NOT known.commitment = ANY(answer.commitments)
+FROM unnest(%(cases)b::uuid[], %(versions)s::bigint[]) AS answer (case_id, case_version)
+WHERE due.case_id = answer.case_id
+  AND due.case_version <= answer.case_version
+  AND (due.next_ask_at IS NOT NULL OR due.leased_until > '-infinity')
+  AND NOT (due.case_id, due.commitment) IN (
+      SELECT * FROM unnest(%(told_cases)b::uuid[], %(told_commitments)s::text[])
+  )
+
+-- name: watch_count_asked
+UPDATE watch.tally SET asked = asked + %(asked)s
 
 -- name: watch_nearest
 SELECT next_ask_at FROM watch.due
@@ -73,6 +99,45 @@ WHERE next_ask_at > %(now)s ORDER BY next_ask_at LIMIT 1
 
 -- name: watch_leased
 SELECT max(leased_until) AS until FROM watch.due WHERE next_ask_at <= %(now)s AND leased_until >= clock_timestamp()
+
+-- name: watch_try_duty
+SELECT pg_try_advisory_lock(%(lock)s) AS won
+
+-- name: watch_call_for_help
+NOTIFY tongshui_help
+
+-- Lapses of limits that have still to end, among what was recorded behind a position: their cases are asked anew.
+-- name: watch_ask_early
+INSERT INTO watch.ask_now (case_id, family)
+SELECT DISTINCT originator_id, split_part(topic, '.', 2)
+FROM store.stored_events
+WHERE notification_id > %(after)s AND topic LIKE 'water.%%.WindowLapsed.%%'
+  AND (convert_from(state, 'UTF8')::jsonb->'data'->>'due_at')::timestamptz > %(now)s
+ON CONFLICT (case_id) DO UPDATE SET asked_for_at = excluded.asked_for_at
+RETURNING case_id
+
+-- name: recorded_at
+SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS at
+FROM store.stored_events WHERE notification_id = %(position)s
+
+-- name: watch_count_open
+WITH counted AS (
+    SELECT commitment, count(next_ask_at) AS open FROM watch.due GROUP BY commitment
+)
+INSERT INTO watch.sizes (commitment, open) SELECT commitment, open FROM counted ORDER BY commitment
+ON CONFLICT (commitment) DO UPDATE SET open = excluded.open, counted_at = excluded.counted_at
+
+-- name: canary_begins
+INSERT INTO watch.canaries (pid, began_at) VALUES (%(pid)s, %(began_at)s) ON CONFLICT DO NOTHING
+
+-- name: canary_heard
+UPDATE watch.canaries
+SET sung = %(sung)s, heard = %(heard)s, heard_at = CASE WHEN %(now)s THEN clock_timestamp() ELSE heard_at END,
+    lateness_ms = coalesce(%(lateness_ms)s, lateness_ms)
+WHERE pid = %(pid)s AND began_at = %(began_at)s
+
+-- name: forget_canaries
+DELETE FROM watch.canaries WHERE coalesce(heard_at, began_at) < clock_timestamp() - interval '1 day'
 
 -- name: watch_ask_now
 INSERT INTO watch.ask_now (case_id, family)

@@ -7,6 +7,8 @@ sequence-numbered positions are not gapless.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +19,7 @@ import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
 from psycopg import Cursor
-from psycopg.rows import DictRow
+from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
 from infra.clock import REAL, Clock
@@ -30,6 +32,13 @@ TIMEOUTS = (
     "SET LOCAL statement_timeout = '10s'",
     "SET LOCAL idle_in_transaction_session_timeout = '5s'",
 )
+
+
+LATENESS_SECONDS = (
+    *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0),
+    math.inf,
+)
+"""Upper ends of the buckets in which the lateness of lapses is counted. More may be added; none may be moved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +98,12 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         messages: Sequence[NewMessage] = (),
         appended: Appended | None = None,
         rules_position: int | None = None,
+        lapsed: Sequence[datetime] = (),
         **_: Any,
     ) -> Sequence[int] | None:
         """Append in one transaction. Returns the positions, in order. ``rules_position``: of the newest rules that the
-        batch was decided under (None: it was not decided by rules).
+        batch was decided under (None: it was not decided by rules). ``lapsed``: the due instants of lapses that the
+        window watch found; how late they are on record is counted in the same transaction.
 
         Raises, with nothing written, Taken where a (case, version) or a key exists already and RulesChanged where newer
         rules were published; OperationalError where PostgreSQL did not answer in time, in which case the commit may or
@@ -115,6 +126,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert_keys(cursor, keys, positions, recorded_at)
             self._insert_subjects(cursor, subjects)
             self._insert_messages(cursor, messages)
+            self._count_lateness(cursor, lapsed)
             if positions:
                 cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
                 self._move_rules(cursor, stored_events, positions)
@@ -128,6 +140,15 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:
             cursor.execute(sql("events_of"), {"ids": list(ids)}, prepare=True)
             return [(row["originator_id"], bytes(row["state"])) for row in cursor]
+
+    def select_typed(self, ids: Sequence[UUID]) -> list[tuple[UUID, str, bytes]]:
+        """(stream, public type, JSON) of all events of the given streams, by stream and version."""
+        with (
+            self.datastore.get_connection() as connection,
+            connection.cursor(binary=True, row_factory=tuple_row) as cursor,
+        ):
+            cursor.execute(sql("events_of"), {"ids": list(ids)}, prepare=True)
+            return [(stream, name, state) for stream, _, name, state in cursor.fetchall()]
 
     def first_types(self, ids: Sequence[UUID]) -> dict[UUID, str]:
         """The public type of each stream's first event; streams that there are not are left out."""
@@ -255,6 +276,23 @@ class LogHeadRecorder(PostgresApplicationRecorder):
                 "revisions": [subject.revision for subject in subjects],
                 "particulars": [Jsonb(dict(subject.particulars)) for subject in subjects],
             },
+            prepare=True,
+        )
+
+    def _count_lateness(self, cursor: Cursor[DictRow], lapsed: Sequence[datetime]) -> None:
+        if not lapsed:
+            return
+        now = self.clock.now()  # not the recording time, which stays ahead of a clock that was set back
+        late_s = [max(0.0, (now - due_at).total_seconds()) / self.clock.factor for due_at in lapsed]
+        counts, seconds = [0] * len(LATENESS_SECONDS), [0.0] * len(LATENESS_SECONDS)
+        for each in late_s:
+            bucket = bisect_left(LATENESS_SECONDS, each)
+            counts[bucket] += 1
+            seconds[bucket] += each
+        rows = [(le, *found) for le, *found in zip(LATENESS_SECONDS, counts, seconds, strict=True) if found[0]]
+        cursor.execute(
+            sql("count_lateness"),
+            {"le": [row[0] for row in rows], "lapses": [row[1] for row in rows], "seconds": [row[2] for row in rows]},
             prepare=True,
         )
 

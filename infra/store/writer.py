@@ -190,7 +190,7 @@ class Writer:
         batch = [waiting for waiting in batch if not unreadable & waiting.streams]
         decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
         again: list[Waiting] = []
-        for part in _parts(decided):
+        for part in parts(decided):
             again += self._append(part, rules.position)
         return again
 
@@ -198,6 +198,11 @@ class Writer:
         """The rules as published; looked at once a second, and at once where an append says that they changed."""
         if time.monotonic() - self._looked_at > RULES_LOOK_SECONDS:
             self._refresh_rules()
+        return self.rules
+
+    def refreshed_rules(self) -> Rules:
+        """The rules as published, looked at now."""
+        self._refresh_rules()
         return self.rules
 
     def _refresh_rules(self) -> None:
@@ -239,7 +244,7 @@ class Writer:
 
     def _decide(self, waiting: Waiting, states: dict[UUID, tuple[State, int]]) -> Decided | None:
         try:
-            return _Decision(waiting, states, self.rules, self._clock, self._store).made()
+            return Decision(waiting, states, self.rules, self._clock, self._store).made()
         except Refusal as refusal:
             _fail(waiting, refusal)
         except Exception as error:  # a defect in one decision must not fail the batch
@@ -260,8 +265,7 @@ class Writer:
             self._store.save(
                 *envelopes,
                 keys=_key_rows(speaking),
-                subjects=[d.waiting.command.subject for d in speaking if d.waiting.command.subject],
-                messages=[message for d in speaking for message in d.messages],
+                **beside(speaking),
                 appended=appended,
                 rules_position=rules_position,
             )
@@ -314,7 +318,7 @@ class Writer:
         return still
 
 
-class _Decision:
+class Decision:
     """One command against the streams it named."""
 
     def __init__(
@@ -395,6 +399,14 @@ class _Decision:
             self._messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
 
 
+def beside(part: Sequence[Decided]) -> dict[str, Any]:
+    """What is written in the events' own transaction, whoever appends them: arguments of the recorder."""
+    return {
+        "subjects": [d.waiting.command.subject for d in part if d.waiting.command.subject],
+        "messages": [message for d in part for message in d.messages],
+    }
+
+
 def _by_rule(stamp: Stamp) -> Stamp:
     return replace(stamp, actor="tongshui", role="system", channel="system")
 
@@ -411,7 +423,7 @@ def _refuse_large(stored: Sequence[StoredEvent]) -> None:
             )
 
 
-def _parts(decided: Sequence[Decided]) -> Iterable[list[Decided]]:
+def parts(decided: Sequence[Decided]) -> Iterable[list[Decided]]:
     """Batches of at most BATCH_EVENTS events and BATCH_BYTES bytes. Who publishes rules goes first and alone: the rest
     was decided under the rules before, and its append will say so."""
     yield from ([one] for one in decided if one.publishes_rules)

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent
 from psycopg.rows import dict_row
 
 from api.app import create_app
@@ -25,7 +26,7 @@ from infra.migrate import migrate
 from infra.reader import connect
 from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store.envelope import Envelope, read
+from infra.store.envelope import read
 from projections import watch as watching
 from projections.due import DueIndex
 from projections.shell import Stream
@@ -429,21 +430,21 @@ def test_a_late_fact_between_the_question_and_the_append_takes_the_lapse_back_be
     began = clock.now()
     clock.move(timedelta(minutes=45))
     watcher = open_service(store_settings, clock=clock)
-    save = watcher.store.save
+    append = watcher.store.log.insert_events
     decided: list[str] = []
 
-    def late(*envelopes: Envelope, **options: Any) -> Any:
+    def late(events: Sequence[StoredEvent], **options: Any) -> Any:
         if not decided:
-            decided.extend(type(envelope.fact).__name__ for envelope in envelopes)
+            decided.extend(event.topic for event in events)
             incident.arrive(at=began + timedelta(minutes=20))
-        return save(*envelopes, **options)
+        return append(events, **options)
 
-    monkeypatch.setattr(watcher.store, "save", late)
+    monkeypatch.setattr(watcher.store.log, "insert_events", late)
     try:
         assert watch_of(watcher).ask_due(connection) == 1
     finally:
         watcher.close()
-    assert "WindowLapsed" in decided
+    assert "water.repair.WindowLapsed.v1" in decided
     assert lapses(service) == []
 
 

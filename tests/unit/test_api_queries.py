@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
+from math import inf
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +18,7 @@ from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
-from infra.status import Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status
+from infra.status import Canary, Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status, Watching
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -293,6 +294,17 @@ STATUS = Status(
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
     outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
+    watching=Watching(
+        asked=9,
+        missed=1,
+        late=((0.05, 3), (0.1, 1), (inf, 2)),
+        late_s=7.25,
+        open_windows={"repair.arrival": 4},
+        canaries=(
+            Canary(10, 5, 4, 21.0, 12.0, up=True),
+            Canary(11, 5, 4, 30.0, 900.0, up=False),
+        ),
+    ),
 )
 
 
@@ -334,6 +346,18 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_outbox_messages{state="dead"} 2.0',
         "tongshui_outbox_oldest_seconds 61.5",
         'tongshui_lapse_lateness_milliseconds{quantile="0.99"} 80.0',
+        "tongshui_watch_asked_total 9.0",
+        "tongshui_watch_missed_total 1.0",
+        'tongshui_watch_open_windows{commitment="repair.arrival"} 4.0',
+        'tongshui_lapse_lateness_seconds_bucket{le="0.05"} 3.0',
+        'tongshui_lapse_lateness_seconds_bucket{le="0.1"} 4.0',
+        'tongshui_lapse_lateness_seconds_bucket{le="+Inf"} 6.0',
+        "tongshui_lapse_lateness_seconds_count 6.0",
+        "tongshui_lapse_lateness_seconds_sum 7.25",
+        "tongshui_canary_silence_seconds 12.0",
+        'tongshui_watch_canary_lateness_seconds{pid="10"} 0.021',
+        'tongshui_watch_canaries_sung_total{pid="10"} 5.0',
+        'tongshui_watch_canaries_heard_total{pid="10"} 4.0',
         'tongshui_http_requests_total{method="POST",outcome="ok",route="/api/v1/repairs",status="201"} 1.0',
         'requests_total{method="POST",outcome="unknown-fault-kind",route="/api/v1/repairs",status="422"} 1.0',
         'tongshui_http_requests_total{method="(any)",outcome="no-such-path",route="(no such path)",status="404"} 1.0',

@@ -1,0 +1,185 @@
+"""Questions by the hundred: cases are loaded in one query, judged one by one, and what is new is appended at once.
+
+The window watch asks this way. A question says nothing itself, so it needs no place in the writer's queue, no key and
+no future: one whose commit was lost on the wire is asked again, and finds what it said on record. The rest is as with
+commands: a case that changed meanwhile is loaded and judged anew, and newer rules are looked up before anything is
+appended.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+from eventsourcing.persistence import InterfaceError, OperationalError
+
+from domain import kinds
+from domain.kinds import Kind, State
+from domain.standards import Rules
+from domain.windows import WindowLapsed
+from infra.clock import Clock
+from infra.store.application import StoreApplication
+from infra.store.commands import IdempotencyKey, Receipt, Stream, asking
+from infra.store.envelope import read
+from infra.store.recorder import Appended, RulesChanged, Taken
+from infra.store.writer import Decided, Decision, Waiting, beside, parts
+
+log = logging.getLogger(__name__)
+
+ROUNDS = 5
+"""How often a case that others change meanwhile is judged anew before it is left to the next question."""
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A case as the store has it; ``readable`` False: it holds an event that this program cannot read."""
+
+    kind: Kind
+    state: State = None
+    version: int = 0
+    readable: bool = True
+
+
+class Questions:
+    """Asks the domain about cases. Belongs to one thread."""
+
+    def __init__(
+        self,
+        store: StoreApplication,
+        clock: Clock,
+        rules: Callable[[], Rules],
+        refreshed: Callable[[], Rules],
+        asker: str,
+    ) -> None:
+        """``rules``: those known now; ``refreshed``: looked up anew. ``asker``: the part that asks."""
+        self._store = store
+        self._clock = clock
+        self._rules = rules
+        self._refreshed = refreshed
+        self._asker = asker
+
+    def ask(self, cases: Sequence[UUID]) -> dict[UUID, Receipt | None]:
+        """Append what the rulebook concludes by now, in the order of ``cases``.
+
+        None: a stream that owes nothing by any time. A case that cannot be read, or that others kept changing, is left
+        out. Raises what the store raises where PostgreSQL is away.
+        """
+        answers: dict[UUID, Receipt | None] = {}
+        rules, left = self._rules(), list(dict.fromkeys(cases))
+        for _ in range(ROUNDS):
+            loaded = self.load(left)
+            answers |= dict.fromkeys([case_id for case_id in left if case_id not in loaded], None)
+            judged = [one for case_id in left if (one := self._judged(case_id, loaded, rules)) is not None]
+            left, rules = self._append_all(judged, rules, answers)
+            if not left:
+                return answers
+        log.warning("%d cases were changed by others %d times in a row; they stay due", len(left), ROUNDS)
+        return answers
+
+    def load(self, cases: Sequence[UUID]) -> dict[UUID, Loaded]:
+        """The cases as they are, by one query; streams that owe nothing are left out."""
+        loaded: dict[UUID, Loaded] = {}
+        others: set[UUID] = set()
+        for case_id, type_name, text in self._store.log.select_typed(cases):
+            case = loaded.get(case_id)
+            if case_id in others:
+                continue
+            if case is None:
+                kind = kinds.opened_as(type_name)
+                if kind is None:
+                    others.add(case_id)
+                    continue
+                case = loaded[case_id] = Loaded(kind)
+            if not case.readable:
+                continue
+            try:
+                _, recorded = read(text)
+            except (KeyError, msgspec.DecodeError):
+                log.exception("an event of stream %s cannot be read by this program", case_id)
+                case.readable = False
+                continue
+            case.state = case.kind.evolve(case.state, recorded)
+            case.version = recorded.version
+        return loaded
+
+    # ---- steps
+
+    def _judged(self, case_id: UUID, loaded: Mapping[UUID, Loaded], rules: Rules) -> Decided | None:
+        case = loaded.get(case_id)
+        if case is None or not case.readable:
+            return None
+        command = asking(Stream(case.kind, case_id), self._asker)
+        waiting = Waiting(command, Future(), IdempotencyKey("command", command.stamp.command_id, b""))
+        try:
+            return Decision(waiting, {case_id: (case.state, case.version)}, rules, self._clock, self._store).made()
+        except Exception:  # a defect in one case's rules must not keep all others from their answers
+            log.exception("asking about case %s failed; it stays due", case_id)
+            return None
+
+    def _append_all(
+        self, judged: Sequence[Decided], rules: Rules, answers: dict[UUID, Receipt | None]
+    ) -> tuple[list[UUID], Rules]:
+        """Append in parts. Returns the cases to be asked again, and the rules to ask under."""
+        answers.update(_receipts([one for one in judged if not one.stored], None))
+        again: list[UUID] = []
+        waiting = list(parts([one for one in judged if one.stored]))
+        while waiting:
+            part = waiting.pop(0)
+            try:
+                appended = self._append(part, rules)
+            except RulesChanged:
+                rest = [_case_of(one) for each in (part, *waiting) for one in each]
+                return again + rest, self._refreshed()
+            except Taken as taken:
+                changed = {case_id for case_id, _ in taken.versions}
+                again += [_case_of(one) for one in part if _case_of(one) in changed]
+                if rest_of_it := [one for one in part if _case_of(one) not in changed]:
+                    waiting.insert(0, rest_of_it)
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                # What PostgreSQL does not take from one case must not keep all others from their lapses.
+                log.exception("appending what %d cases say failed", len(part))
+                waiting[:0] = [[one] for one in part] if len(part) > 1 else []
+            else:
+                answers.update(_receipts(part, appended))
+        return again, rules
+
+    def _append(self, part: Sequence[Decided], rules: Rules) -> Appended:
+        appended = Appended()
+        envelopes = [envelope for one in part for envelope in one.envelopes]
+        # As they were encoded when they were decided; the application would encode every one again.
+        self._store.log.insert_events(
+            [event for one in part for event in one.stored],
+            **beside(part),
+            appended=appended,
+            rules_position=rules.position,
+            lapsed=[each.fact.due_at for each in envelopes if isinstance(each.fact, WindowLapsed)],
+        )
+        return appended
+
+
+def _case_of(one: Decided) -> UUID:
+    return one.waiting.command.case.id
+
+
+def _receipts(part: Sequence[Decided], appended: Appended | None) -> dict[UUID, Receipt]:
+    """``appended`` None: nothing was."""
+    position = appended.first_position - 1 if appended is not None else 0
+    receipts = {}
+    for one in part:
+        position += len(one.stored)
+        receipts[_case_of(one)] = Receipt(
+            case_id=_case_of(one),
+            first_version=one.first_version,
+            last_version=one.last_version,
+            position=position,
+            recorded_at=appended.recorded_at if appended is not None else None,
+            replayed=False,
+            next_ask_at=one.asks,
+        )
+    return receipts
