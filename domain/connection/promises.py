@@ -187,6 +187,8 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         standard=standard.version,
         calendar=calendar,
         notify_on_lapse=standard.notify_on_lapse.get(NOTICE, ()),
+        # Admitted by silence, the applicant needs no notice any more.
+        moot_from=case.admitted.at if case.admitted is not None else None,
     )
 
 
