@@ -54,14 +54,14 @@ SELECT id FROM outbox.alerts WHERE to_settle AND expanded ORDER BY closed_at LIM
 UPDATE outbox.tellings SET state = 'withdrawn' WHERE alert_id = ANY(%(ids)s::uuid[]) AND state = 'waiting'
 
 -- name: alerts_withdraw_messages
--- A message that nobody has in hand and that tells of nothing else.
+-- A message that nobody is sending just now and that tells of nothing that is still open.
 WITH gone AS (
     UPDATE outbox.messages AS message SET state = 'withdrawn', recorded = true
     FROM outbox.tellings AS telling
     WHERE telling.alert_id = ANY(%(ids)s::uuid[]) AND telling.state = 'made' AND message.id = telling.message_id
       AND message.state = 'waiting' AND message.leased_until < clock_timestamp()
       AND NOT EXISTS (SELECT 1 FROM outbox.tellings AS other
-                      WHERE other.message_id = message.id AND other.alert_id <> telling.alert_id)
+                      WHERE other.message_id = message.id AND NOT other.alert_id = ANY(%(ids)s::uuid[]))
     RETURNING message.id
 )
 UPDATE outbox.tellings SET state = 'withdrawn' FROM gone WHERE message_id = gone.id

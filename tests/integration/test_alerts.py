@@ -236,6 +236,24 @@ def test_a_message_that_is_tried_again_is_withdrawn_when_it_is_moot(
     assert ("AlertTold", "lapsed", "webhook") in duty.on_alerts(case_id)
 
 
+def test_one_message_of_two_alerts_is_withdrawn_once_both_are_moot(duty: Duty, mail: MailServer) -> None:
+    case_id = duty.reported()
+    duty.later(5 * 60 + 1, case_id)  # the completion lapsed an hour ago: lapse and steps, of arrival and completion
+    path = f"repairs/{case_id}/arrival"
+    crew = staff("crew", channel="crew-phone")
+    duty.sender.teller.turn()
+    with duty.service.connection() as connection:
+        told = connection.execute("SELECT audience[1] AS role FROM outbox.messages WHERE way = 'email'").fetchall()
+    assert sorted(row["role"] for row in told) == ["deputy-director", "duty-manager"], "one letter a role and case"
+    early = (duty.clock.now() - timedelta(minutes=280)).isoformat()
+    duty.post(path, {"crew": "crew-1", "happened_at": early}, crew)
+    duty.post(f"repairs/{case_id}/completion", {"happened_at": early}, crew)
+    duty.send()
+    assert mail.letters == []
+    moot = [each for each in duty.alerts(open=False) if each["commitment"] in (ARRIVAL, "repair.completion")]
+    assert {each["cause"] for each in moot} == {"retracted"}
+
+
 def test_a_message_that_nobody_takes_is_given_up_and_the_case_and_the_page_show_it(
     duty: Duty, mail: MailServer
 ) -> None:
@@ -259,7 +277,7 @@ def test_at_night_what_is_not_urgent_is_held_and_goes_out_in_the_morning(duty: D
     duty.later(24 * 60, case_id)
     duty.send()
     assert mail.letters == [], "the reporter waits for an answer; nobody is woken for it"
-    assert [each["state"] for each in duty.alerts()[0]["tellings"] if each["way"] == "email"] == ["waiting"]
+    assert [each["state"] for each in duty.alerts(role="duty-manager")[0]["tellings"]] == ["waiting", "proven"]
     duty.later(9 * 60)
     duty.send()
     assert [to for to, _ in letters(mail)] == ["duty@example.org"]
