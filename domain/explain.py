@@ -128,7 +128,8 @@ class OccurrenceCounted:
 
 @dataclass(frozen=True, slots=True)
 class VerdictGiven:
-    """A verdict on the window as it went on record: what was said, when, and what it stood on."""
+    """What went on record about the window: what was said, when, and what it stood on. ``step`` of the ladder after a
+    lapse; ``notify``: who is called; ``by``: who acknowledged."""
 
     event_id: UUID
     version: int
@@ -145,6 +146,9 @@ class VerdictGiven:
     standard: str
     calendar: str | None
     decided_by: tuple[UUID, ...]
+    step: str | None = None
+    notify: tuple[str, ...] = ()
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,6 +435,9 @@ def _verdicts(events: Iterable[Known], commitment: str) -> Iterator[VerdictGiven
             standard=fact.basis.standard,
             calendar=fact.basis.calendar,
             decided_by=fact.basis.decided_by,
+            step=getattr(fact, "step", None),
+            notify=getattr(fact, "notify", ()),
+            by=getattr(fact, "by", None),
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain import (
     abnormal,
+    alerts,
     applicants,
     books,
     calendar,
@@ -27,6 +28,7 @@ from domain import (
 )
 from domain.connection import automatic, case, promises
 from domain.connection import facts as connection
+from domain.escalation import climbed
 from domain.facts import Recorded, Stated, registry
 from domain.standards import Rules
 from domain.windows import FACTS as WINDOW_FACTS
@@ -107,9 +109,9 @@ def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
 
 REGISTRY = registry(
     (
-        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS))),
-        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
-        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS)),
+        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS), *alerts.FACTS)),
+        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS, *alerts.FACTS)),
+        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS, *alerts.FACTS)),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
@@ -139,7 +141,10 @@ def windows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Windo
     """Every window of the case with its verdict at ``at``."""
     if kind.obligations is None:
         return ()
-    return tuple(judge(obligation, at) for obligation in kind.obligations(state, rules))
+    return tuple(
+        climbed(judge(owed, at), owed, state.ledger.get(owed.commitment) if state is not None else None, rules, at)
+        for owed in kind.obligations(state, rules)
+    )
 
 
 def conclusion(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[WindowFact, ...]:

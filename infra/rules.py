@@ -34,7 +34,7 @@ SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
 
 UPGRADE = Stamp("tongshui", "system", "system", command_id="program-upgrade", correlation_id="program-upgrade")
-SHIPPED_BEFORE = ("0225-1", "0225-2")
+SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3")
 """Versions of the standard that older programs shipped."""
 
 

@@ -125,6 +125,8 @@ VERDICTS = {
     "retracted": "撤回",
     "reopened": "恢复",
     "cancelled": "取消",
+    "escalated": "升级",
+    "acknowledged": "确认接手",
 }
 
 
@@ -216,6 +218,9 @@ def _verdict(given: VerdictGiven, events: Mapping[UUID, EventNamed]) -> str:
     words += [f"met at 兑现 {_at(given.met_at)}"] if given.met_at is not None else []
     words += [f"due 截止 {_at(given.due_at)}"] if given.due_at is not None else []
     words += [f"rung 预警 {given.rung}"] if given.rung is not None else []
+    words += [f"step 升级 {given.step}"] if given.step is not None else []
+    words += [f"to 通知 {', '.join(given.notify)}"] if given.step is not None else []
+    words += [f"by 由 {given.by}"] if given.by is not None else []
     words += [f"because 因 {name(REASONS, given.reason)}"] if given.reason is not None else []
     words += [f"under 依据 {given.standard}" + (f" {given.calendar}" if given.calendar else "")]
     return ", ".join(words) + _by(given.decided_by, events)

@@ -88,6 +88,10 @@ class Policy:
             chosen = min((event.data for event in self._standards), key=lambda data: instant(data["effective_from"]))
         return chosen
 
+    def version(self, name: str) -> Standard | None:
+        """The standard that was published under that version; None where none was."""
+        return next((event.data for event in reversed(self._standards) if event.data["version"] == name), None)
+
     def calendars_of(self, standard: Standard) -> list[Calendar]:
         """The calendar that the standard counts by, in every version, oldest first. Raises NoPolicyError."""
         chain = tuple(standard["calendar_regions"])

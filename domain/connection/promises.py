@@ -189,6 +189,8 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         calendar=calendar,
         notify_on_lapse=standard.notify_on_lapse.get(NOTICE, ()),
         settles_after=standard.settles_after,
+        # Admitted by silence, the applicant needs no notice any more.
+        moot_from=case.admitted.at if case.admitted is not None else None,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import get_args
 
@@ -22,10 +22,15 @@ from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.standards import (
+    ALERT_CHANGES,
+    ALERT_TEXTS,
+    ALERT_WORDS,
     ANSWER_STANDS,
     ANSWER_WORDS,
     OUTAGE_STANDS,
     OUTAGE_WORDS,
+    AlertPolicy,
+    EscalationStep,
     Promise,
     ReadingPolicy,
     Rules,
@@ -207,6 +212,7 @@ def _require_texts(document: Standard) -> None:
     for texts, about, words in (
         (document.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
         (document.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
+        (document.alerts.texts, ALERT_TEXTS, ALERT_WORDS),
     ):
         for stands, text in texts.items():
             require_known("unknown-notice", stands, about)
@@ -421,7 +427,8 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
 
 
 def _require_ladders(document: Standard) -> None:
-    """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``."""
+    """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
+    ``_require_escalations`` refuses."""
     for commitment in (*document.ladders, *document.notify_on_lapse):
         require_known("unknown-commitment", commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():
@@ -430,6 +437,7 @@ def _require_ladders(document: Standard) -> None:
         require_codes(f"the ladder of {commitment}", [rung.name for rung in ladder])
         for rung in ladder:
             _require_rung(commitment, rung)
+    _require_escalations(document)
 
 
 def _require_rung(commitment: str, rung: Rung) -> None:
@@ -438,18 +446,70 @@ def _require_rung(commitment: str, rung: Rung) -> None:
         "minutes": (rung.minutes, MOST_MINUTES),
         "working_day": (rung.working_day, MOST_DAYS),
     }
+    _require_one_time(commitment, rung.name, said)
+    _require_addressees(commitment, rung.notify)
+
+
+def _require_one_time(commitment: str, name: str, said: Mapping[str, tuple[int | None, int]]) -> None:
     given = {name: (value, most) for name, (value, most) in said.items() if value is not None}
     if len(given) != 1:
         raise Refusal(
             "rung-unclear",
-            found=f"{commitment}, {rung.name}: {', '.join(given) or 'no time'}",
-            needed="exactly one of minutes, percent and working_day",
+            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}",
+            needed="exactly one of " + ", ".join(said),
             next_step="say once when the rung is reached",
             next_step_zh="每级提醒须且只能有一种时间规定",
         )
-    for name, (value, most) in given.items():
-        require_range(f"{commitment}, {rung.name}: {name}", value, 1, most)
-    _require_addressees(commitment, rung.notify)
+    for unit, (value, most) in given.items():
+        require_range(f"{commitment}, {name}: {unit}", value, 1, most)
+
+
+def _require_escalations(document: Standard) -> None:
+    """Refuses what the ladders before the end refuse, and ``unknown-way``. A commitment whose lapse calls nobody out
+    has no ladder after it: ``nobody-called``."""
+    patterns = {*COMMITMENTS, *(f"{each.partition('.')[0]}.*" for each in COMMITMENTS), "*"}
+    for pattern, steps in document.escalations.items():
+        require_known("unknown-commitment", pattern, patterns)
+        if pattern in COMMITMENTS and not document.notify_on_lapse.get(pattern):
+            raise Refusal(
+                "nobody-called",
+                found=f"a ladder after a lapse of {pattern}, which calls nobody",
+                needed="somebody in notify_on_lapse: a ladder goes on from there",
+                next_step="say who is called first",
+                next_step_zh="请先在 notify_on_lapse 中规定超时通知对象",
+            )
+        require_codes(f"the ladder after {pattern}", [step.name for step in steps])
+        for step in steps:
+            _require_step(pattern, step)
+    _require_alerts(document.alerts, patterns)
+
+
+def _require_step(pattern: str, step: EscalationStep) -> None:
+    said = {
+        "minutes": (step.minutes, MOST_MINUTES),
+        "percent": (step.percent, 1_000),
+        "working_days": (step.working_days, MOST_DAYS),
+    }
+    _require_one_time(pattern, step.name, said)
+    _require_addressees(pattern, step.notify)
+    _require_staff_ways(step.ways)
+
+
+def _require_alerts(alerts: AlertPolicy, patterns: Collection[str]) -> None:
+    for change, ways in alerts.ways.items():
+        require_known("unknown-notice", change, ALERT_CHANGES)
+        _require_staff_ways(ways)
+    for pattern in alerts.urgent:
+        require_known("unknown-commitment", pattern, patterns)
+    _require_staff_ways(alerts.quiet_ways)
+    require_range("alerts: most_per_hour", alerts.most_per_hour, 1, 10_000)
+    require_range("alerts: digest_minutes", alerts.digest_minutes, 1, MOST_MINUTES)
+    require_range("alerts: mass_minutes", alerts.mass_minutes, 1, MOST_MINUTES)
+
+
+def _require_staff_ways(ways: Iterable[str]) -> None:
+    for way in ways:
+        require_known("unknown-way", way, messages.STAFF_WAYS)
 
 
 def _require_addressees(commitment: str, notify: Iterable[str]) -> None:

@@ -45,7 +45,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _continuity(case, standard),
     )
     answer = _answer(case, standard)
-    owed = tuple(_until_dismissed(case, each) for each in found if each is not None)
+    owed = tuple(_until_over(case, _until_dismissed(case, each)) for each in found if each is not None)
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(case, standard) else owed
@@ -218,6 +218,13 @@ def _is_history(case: Repair, standard: Standard) -> bool:
 def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
     """A promise of which nobody can say whether it was kept: it has no end, for this reason, and never lapses."""
     return obligation(commitment, standard, first.at, (Term(first.at, None, (first.by,), reason=UNKNOWN),), None, ())
+
+
+def _until_over(case: Repair, owed: Obligation) -> Obligation:
+    """Once the repair is done nobody need be called for an arrival or a class that was never told (our decision)."""
+    if owed.commitment not in (ARRIVAL, ASSESSMENT) or case.over is None:
+        return owed
+    return replace(owed, moot_from=case.over.at)
 
 
 def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
