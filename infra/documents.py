@@ -59,15 +59,17 @@ class HolidayDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HolidayFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A year's notice, as the data set writes it."""
+    """A year's notice, as the data set writes it; ``time_zone`` is ours, for a country that is not on China's."""
 
     year: int
     days: tuple[HolidayDay, ...]
+    time_zone: str | None = None
 
 
 def notice_from(file: HolidayFile) -> Notice:
     """The notice that a file of the data set is of."""
-    return Notice(file.year, tuple(Day(day.date, day.isOffDay, day.name) for day in file.days))
+    days = tuple(Day(day.date, day.isOffDay, day.name) for day in file.days)
+    return Notice(file.year, days, file.time_zone)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -226,7 +226,7 @@ def test_a_lapse_of_what_was_never_owed_after_all_does_not_stand() -> None:
 def test_five_working_days_are_counted_as_the_service_model_has_them(start: str, last: str) -> None:
     (calendar,) = policy_of().calendars_of({"calendar_regions": ["CN"]})
     begun = datetime.fromisoformat(f"{start}T10:00:00+08:00")
-    assert last_day(begun, 5, time(17, 30), calendar) == date.fromisoformat(last)
+    assert last_day(begun.astimezone(calendar.zone).date(), 5, time(17, 30), calendar) == date.fromisoformat(last)
 
 
 # ---- stored histories
