@@ -85,8 +85,23 @@ def approve(state: Standards | None, told: Told, *, version: str, regions: Colle
     return waiting.document
 
 
+def try_out(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> Standard:
+    """Look at a standard as its draft would be looked at, for a trial that publishes nothing: nobody's power is needed,
+    and neither when it would be in force nor whether its version is given already matters.
+
+    Refuses ``bad-version`` and what ``draft`` refuses of a document itself.
+    """
+    require_new_version(document.version, ())
+    _require_worked_by(state or Standards(), told, document, regions)
+    return document
+
+
 def _require_sound(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_to_come(document.effective_from, told.at)
+    _require_worked_by(known, told, document, regions)
+
+
+def _require_worked_by(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_clean(document)
     _require_calendar(document, regions)
     _require_promise(known, told, document)
