@@ -1,13 +1,13 @@
 """What would have become of a case under another standard: the same facts, judged twice at the same instant.
 
-Nothing is decided here and nothing follows from it. What people did, and what followed by rule at the time (an admission
-by silence, papers that came too late), is taken as it happened; only the promises are counted anew (our decision: nobody
-knows what people would have done under another promise).
+Nothing is decided here and nothing follows from it. What people did, and what followed by rule at the time (an
+admission by silence, papers that came too late), is taken as it happened; only the promises are counted anew (our
+decision: nobody knows what people would have done under another promise).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
@@ -15,12 +15,12 @@ from typing import Any, Literal, get_args
 from domain.abnormal import Usage
 from domain.books import Book
 from domain.connection.case import Connection
-from domain.kinds import Kind, State, windows
+from domain.kinds import Kind, State, concluded
 from domain.orders import Order
 from domain.outages.case import Outage
 from domain.repair.case import Repair
 from domain.standards import Rules, Standard
-from domain.windows import Window
+from domain.windows import Window, WindowNearing
 
 Outcome = Literal["met", "lapsed", "open", "no-end", "unknown", "not-owed"]
 """``lapsed``: ran out unmet at least once, met later or not. ``no-end``: had no end, or is owed no more. ``unknown``:
@@ -81,14 +81,20 @@ def _outcome(window: Window) -> Outcome:
     return "met" if window.met_at is not None else "open"
 
 
-def compare(kind: Kind, state: State, before: Rules, after: Rules, at: datetime) -> tuple[Compared, ...]:
-    """Every promise of the case that either rules know, in order of their names."""
-    old = {window.commitment: judged(window) for window in windows(kind, state, before, at)}
-    new = {window.commitment: judged(window) for window in windows(kind, state, after, at)}
+def compare(before: Iterable[Window], after: Iterable[Window]) -> tuple[Compared, ...]:
+    """Every promise of a case that either standard knows, in order of their names."""
+    old = {window.commitment: judged(window) for window in before}
+    new = {window.commitment: judged(window) for window in after}
     return tuple(
         Compared(commitment, old.get(commitment, NOT_OWED), new.get(commitment, NOT_OWED))
         for commitment in sorted({*old, *new})
     )
+
+
+def unrecorded(kind: Kind, state: State, found: Sequence[Window]) -> int:
+    """How many promises of the case have another verdict than is on record. Whoever was warned is no verdict."""
+    facts = concluded(kind, state, found)
+    return len({fact.commitment for fact in facts if not isinstance(fact, WindowNearing)})
 
 
 def placed(state: State, channel: str) -> Mapping[str, str]:

@@ -39,9 +39,9 @@ def standard_of(raw: bytes) -> StandardPublished:
 
 
 def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in_force: str) -> StandardPublished:
-    """A standard to be tried: a whole one or, where it has a ``based_on``, what differs from a published version of it
-    (``in-force``: the one in force). Tables are merged key by key, everything else is replaced; ``about`` is for whoever
-    reads the file. Raises DocumentError."""
+    """A standard to be tried: a whole one or, where it has a ``based_on``, what differs from a published version
+    (``in-force``: the one in force). Tables are merged key by key, everything else is replaced; ``about`` is for
+    whoever reads the file. Raises DocumentError."""
     parsed = _object(raw)
     about = parsed.pop("about", "")
     if not isinstance(about, str):

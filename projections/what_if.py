@@ -29,8 +29,7 @@ from domain.publishing import Calendars, Standards
 from domain.refusals import Refusal
 from domain.standards import Rules, Standard, make_rules
 from domain.told import Person, Told
-from domain.what_if import DIMENSIONS, Compared, Judged, always, compare, placed
-from domain.windows import WindowNearing
+from domain.what_if import DIMENSIONS, Compared, Judged, always, compare, placed, unrecorded
 from infra import rules as published
 from infra.clock import REAL, ScaledClock
 from infra.documents import trial_standard_of
@@ -169,25 +168,20 @@ class Trial:
         return states
 
     def _case(self, kind: Kind, case_id: UUID, state: Any, channel: str) -> Iterator[Changed]:
-        found = compare(kind, state, self._before, self._after, self.at)
+        before = kinds.windows(kind, state, self._before, self.at)
+        found = compare(before, kinds.windows(kind, state, self._after, self.at))
         where = placed(state, channel)
         self.sums.take(found, where)
-        self.sums.unrecorded += unrecorded(kind, state, self._before, self.at)
+        self.sums.unrecorded += unrecorded(kind, state, before)
         for each in found:
             if each.is_changed:
                 yield Changed(state.number, case_id, kind.name, each.commitment, where, each.before, each.after)
 
 
-def unrecorded(kind: Kind, state: State, rules: Rules, at: datetime) -> int:
-    """How many promises of the case have another verdict than is on record. Whoever was warned is no verdict."""
-    facts = kinds.conclusion(kind, state, rules, at)
-    return len({fact.commitment for fact in facts if not isinstance(fact, WindowNearing)})
-
-
 @contextmanager
 def trial(settings: Settings, raw: bytes, period: Period, at: datetime | None = None) -> Iterator[Trial]:
-    """A trial of the standard in ``raw`` (see ``infra.documents.trial_standard_of``) on the cases of a period, judged at
-    ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is open.
+    """A trial of the standard in ``raw`` (see ``infra.documents.trial_standard_of``) on the cases of a period, judged
+    at ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is open.
 
     Raises DocumentError, LookupError where nothing is published, and what PostgreSQL raises; refuses what the draft of
     the standard would be refused for, and ``dates-out-of-order``.
