@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from heapq import nsmallest
 from typing import Any
@@ -62,7 +61,7 @@ def summary(trial: Trial) -> dict[str, Any]:
         "from": period.first,
         "to": period.last,
         "at": trial.at,
-        **asdict(trial.sums),
+        **msgspec.to_builtins(trial.sums),
     }
 
 
