@@ -11,7 +11,7 @@ day are those of the calendar's own wall clock.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Literal
@@ -138,8 +138,7 @@ def count(limit: WorkingDays, calendar: Calendar) -> Count:
     ends_at = limit.close_of_business if limit.ends == "close" else at
     while len(counted) < limit.days:
         day = calendar.add_working_days(day, 1) if limit.unit == "working" else day + timedelta(days=1)
-        closing = calendar.instant(day, ends_at)
-        excuse = next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
+        excuse = _excuse(limit, left, calendar.instant(day, ends_at)) if left else None
         if excuse is not None and len(stood) < limit.stops_cap_working_days:
             left[excuse] -= 1
             stood.append(day)
@@ -148,6 +147,11 @@ def count(limit: WorkingDays, calendar: Calendar) -> Count:
             counted.append(day)
     tentative = limit.unit == "working" and calendar.is_tentative(day)
     return Count(tuple(counted), tuple(stood), calendar.instant(day, ends_at), tentative, tuple(excuses))
+
+
+def _excuse(limit: WorkingDays, left: Mapping[Stop, int], closing: datetime) -> Stop | None:
+    """The stop that excuses the day that ends then; None where the clock ran, or no stop has a day left."""
+    return next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
 
 
 def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: datetime | None) -> End:

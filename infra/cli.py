@@ -644,6 +644,33 @@ def replay_tickets(
     sys.exit(0 if found.is_accounted_for else 1)
 
 
+@main.command("compare-verdicts")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--limit", type=click.IntRange(1), default=None, help="Only so many of the first rows.")
+@click.option("--database", default=None, help="An empty database; left out: one for the run.")
+@click.option("--derive", is_flag=True, help="Only show how the limit of each kind is found in the due times.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def compare_verdicts(file: Path, limit: int | None, database: str | None, derive: bool, as_json: bool) -> None:
+    """Judge the City of Boston's tickets in FILE by the city's own rule, and compare with its own verdicts.
+
+    Its calendar and standard are published as data; due times and verdicts are those on record. Exit 1 where a
+    difference has no explanation.
+    """
+    import msgspec
+
+    from infra.demo.tickets import verdicts
+
+    if derive:
+        for line in verdicts.derived(file):
+            click.echo(line)
+        return
+    found = verdicts.compare(_settings(), file, limit, database)
+    for line in [msgspec.json.encode(found).decode()] if as_json else verdicts.as_text(found):
+        click.echo(line)
+    sys.exit(0 if found.is_explained else 1)
+
+
 # ---- one process each
 
 

@@ -116,7 +116,7 @@ def tables(settings: Settings) -> dict[str, tuple[int, str | None]]:
         for schema, name, is_sequence in connection.execute(TABLES).fetchall():
             row = "last_value, is_called" if is_sequence else "t, t.xmin"
             query = "SELECT count(*), md5(string_agg(ROW({})::text, chr(10) ORDER BY ROW({})::text)) FROM {{}} t"
-            counted = connection.execute(SQL(query.format(row, row)).format(Identifier(schema, name))).fetchone()  # type: ignore[arg-type]
+            counted = connection.execute(SQL(query.format(row, row)).format(Identifier(schema, name))).fetchone()
             assert counted is not None
             found[f"{schema}.{name}"] = (counted[0], counted[1])
     return found
