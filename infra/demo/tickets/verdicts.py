@@ -8,6 +8,7 @@ that the city itself published. Each difference is put into a class by what the 
   form was opened, ours when the ticket was numbered.
 - ``before-the-report``, ``placeholder-year``: no due time that anybody can mean: earlier than the report, or years off.
 - ``limit-of-another-kind``: the rule, with the limit of another kind: the ticket was another kind's once.
+- ``any-hour``: the rule, or that of another kind, as if there were no intake hours.
 - ``holiday-not-worked``: the rule, if the public holiday in between had been a day off.
 - ``set-by-hand``: on a whole minute, as people type it; every computed one has its report's seconds.
 - ``form-opened-earlier``: up to ten minutes earlier than ours.
@@ -28,7 +29,7 @@ from uuid import UUID
 
 from domain import kinds
 from domain.calendar import Calendar
-from domain.limits import WorkingDays, count
+from domain.limits import Intake, WorkingDays, count
 from domain.repair.promises import COMPLETION
 from domain.standards import KindLimit, Standard
 from domain.windows import Ledger, OnRecord
@@ -57,6 +58,7 @@ DueClass = Literal[
     "before-the-report",
     "placeholder-year",
     "limit-of-another-kind",
+    "any-hour",
     "holiday-not-worked",
     "set-by-hand",
     "form-opened-earlier",
@@ -183,33 +185,30 @@ def due_class(
     reported: datetime, due: datetime | None, ours: datetime | None, standard: Standard, days: Calendar
 ) -> DueClass:
     """In which class a ticket's due time is."""
+    if due is not None and due < reported:
+        return "before-the-report"
     if due is None or ours is None:
         return "no-target" if due == ours else "no-target-given" if due is None else "target-by-hand"
     if abs(due - ours) <= MINUTE:
         return "exact" if due == ours else "within-a-minute"
-    if due < reported:
-        return "before-the-report"
     if due - ours > YEARS_OFF:
         return "placeholder-year"
+    trials: tuple[tuple[DueClass, Intake | None, Calendar], ...] = (
+        ("limit-of-another-kind", standard.intake, days),
+        ("any-hour", None, days),
+        ("holiday-not-worked", standard.intake, _with_holidays(days)),
+    )
     limits = set(standard.kind_limits.values())
-    if any(abs(_due(reported, limit, standard, days) - due) <= MINUTE for limit in limits):
-        return "limit-of-another-kind"
-    if any(abs(_due(reported, limit, standard, _with_holidays(days)) - due) <= MINUTE for limit in limits):
-        return "holiday-not-worked"
+    for name, intake, calendar in trials:
+        if any(abs(_due(reported, limit, intake, calendar) - due) <= MINUTE for limit in limits):
+            return name
     if not due.second:
         return "set-by-hand"
     return "form-opened-earlier" if timedelta() < ours - due <= NEAR else "unexplained"
 
 
-def _due(reported: datetime, limit: KindLimit, standard: Standard, days: Calendar) -> datetime:
-    counted = WorkingDays(
-        reported,
-        limit.days,
-        standard.close_of_business,
-        unit=limit.unit,
-        ends=limit.ends,
-        intake=standard.intake,
-    )
+def _due(reported: datetime, limit: KindLimit, intake: Intake | None, days: Calendar) -> datetime:
+    counted = WorkingDays(reported, limit.days, rule.CLOSE, unit=limit.unit, ends=limit.ends, intake=intake)
     return count(counted, days).due_at
 
 
@@ -258,6 +257,7 @@ CLASSES: Mapping[DueClass, str] = {
     "before-the-report": "the city's is before the report 早于报修",
     "placeholder-year": "the city's is years off 占位年份",
     "limit-of-another-kind": "by the limit of another kind 按其他类别的时限",
+    "any-hour": "as if there were no intake hours 不计收件时间",
     "holiday-not-worked": "as if the holiday had not been worked 视节假日为休息",
     "set-by-hand": "set by hand 人工填写",
     "form-opened-earlier": "some minutes earlier: the form was opened before 表单先行打开",
