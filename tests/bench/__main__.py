@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.bench import latency, readings, recompute, throughput
+from tests.bench import latency, readings, recompute, throughput, what_if
 
 if __name__ == "__main__":
     latency.main()
     throughput.main()
     recompute.main()
     readings.main()
+    what_if.main()
