@@ -185,7 +185,9 @@ def _term(
         yield f"  {_days(list(same), events, pauses)}"
     if term.working_days is not None:
         counted = sum(day.number is not None for day in term.days)
-        yield f"  = {counted} of {term.working_days} working days counted 共计 {counted} 个工作日"
+        civil = any(day.rule == "civil" for day in term.days)
+        unit, unit_zh = ("civil days", "个自然日") if civil else ("working days", "个工作日")
+        yield f"  = {counted} of {term.working_days} {unit} counted 共计 {counted} {unit_zh}"
     for span in term.spans:
         yield f"  {_span(span, events)}"
     if term.limit is not None:

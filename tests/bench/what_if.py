@@ -1,4 +1,4 @@
-"""A year of real-sized cases under another standard: cases a second and memory, beside the bare reading of their events.
+"""A year of real-sized cases under another standard: cases a second and memory, beside the bare reading of events.
 
 ``BENCH_TRIAL_CASES`` says how many: half of them applications up to water, half repairs up to the answer.
 """

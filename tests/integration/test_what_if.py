@@ -134,7 +134,9 @@ def test_store_topics_read_models_and_watch_are_byte_for_byte_as_before(told: Se
     assert before[0]["views.windows"][0] > 10
     assert before[0]["watch.due"][0] > 0
     for name in shipped_trials():
-        assert run("--standard", name, "--chart", str(tmp_path / f"{name}.html"), "--cases", "3").exit_code == 0
+        drawn = tmp_path / f"{name}.html"
+        assert run("--standard", name, "--chart", str(drawn), "--cases", "3").exit_code == 0
+        assert f"假如执行 what-if-{name}" in drawn.read_text(encoding="utf-8")
         assert run("--standard", name, "--json").exit_code == 0
     assert (tables(told), topics(told)) == before
 

@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds, repair
-from domain.calendar import CalendarPublished, CalendarVersion, Day, from_published
-from domain.explain import explain
-from domain.limits import DayUnit, Intake, WorkingDays, count, end, received
+from domain.calendar import Calendar, CalendarPublished, CalendarVersion, Day, from_published
+from domain.connection.stages import STAGES
+from domain.explain import WindowExplained, explain
+from domain.limits import DayUnit, Intake, Stop, WorkingDays, count, end, received
 from domain.standards import KindLimit, Rules, make_rules
 from domain.windows import Obligation, Term
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
+from projections.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -227,11 +229,20 @@ def test_a_completion_that_starts_at_the_arrival_counts_its_days_from_there() ->
 # ---- explained
 
 
-def explained(limit: WorkingDays) -> Sequence[tuple[str, str]]:
-    found = end(limit, [CalendarVersion(datetime(2011, 1, 1, tzinfo=UTC), CALENDAR)], None)
+def window(limit: WorkingDays, calendar: Calendar = CALENDAR) -> WindowExplained:
+    found = end(limit, [CalendarVersion(datetime(2011, 1, 1, tzinfo=UTC), calendar)], None)
     term = Term(limit.start, found.due_at, (UUID(int=1),), counted=found)
     owed = Obligation("repair.completion", limit.start, (term,), None, (), "s", found.calendar)
-    (shown,) = explain(owed, (), found.due_at).terms
+    return explain(owed, (), found.due_at)
+
+
+def told_in_words(limit: WorkingDays, calendar: Calendar = CALENDAR) -> str:
+    case = CaseWindowExplained(UUID(int=1), "BX-1", "repair", window(limit, calendar), dict(STAGES))
+    return "\n".join(lines(case))
+
+
+def explained(limit: WorkingDays) -> Sequence[tuple[str, str]]:
+    (shown,) = window(limit).terms
     assert sum(day.number is not None for day in shown.days) == limit.days
     return [(f"{day.day:%a}", day.rule) for day in shown.days]
 
@@ -251,3 +262,12 @@ def test_the_day_on_which_a_late_report_counts_as_received_is_told_as_such() -> 
 def test_civil_days_are_told_as_such() -> None:
     saturday = WorkingDays(wall("2011-09-17T23:10:00"), 2, CLOSE, unit="civil", ends="same-time")
     assert explained(saturday) == [("Sat", "start"), ("Sun", "civil"), ("Mon", "civil")]
+    assert "civil day 自然日" in told_in_words(saturday)
+    assert "= 2 of 2 civil days counted 共计 2 个自然日" in told_in_words(saturday)
+
+
+def test_an_uncounted_stage_is_told_by_its_name() -> None:
+    stop = Stop(NINE, NINE + timedelta(days=2), 5, (UUID(int=2),), "payment")
+    text = told_in_words(WorkingDays(NINE - timedelta(hours=1), 5, CLOSE, (stop,), 40), CHINA)
+    assert "stood: pause, not counted 中止不计 (待缴费 payment)" in text
+    assert "= 5 of 5 working days counted 共计 5 个工作日" in text
