@@ -251,7 +251,13 @@ def history(name: str) -> list[Said]:
     return list(from_lines((HISTORIES / f"{name}.jsonl").read_bytes().splitlines()))
 
 
-PROMISING = sorted(path.stem for path in HISTORIES.glob("*.jsonl") if history(path.stem)[0].type in COUNTED)
+UNDER_ANOTHER_RULE = {"repair-in-working-days"}
+"""Recounted under its own in test_recount_days.py."""
+PROMISING = sorted(
+    path.stem
+    for path in HISTORIES.glob("*.jsonl")
+    if path.stem not in UNDER_ANOTHER_RULE and history(path.stem)[0].type in COUNTED
+)
 
 
 @pytest.mark.parametrize("name", PROMISING)

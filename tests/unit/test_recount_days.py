@@ -18,9 +18,12 @@ from domain.connection import facts as said
 from domain.facts import Fact
 from domain.limits import Intake
 from domain.standards import KindLimit, make_rules
+from infra.demo.tickets.rule import city_rule
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
+from infra.store.envelope import read
 from tests.unit.cases import NINE, SUBJECT, meter
 from tests.unit.recounting import LONG_AGO, Published, disagreements, policy_of, told_apart
+from tests.unit.test_recount import HISTORIES, history
 
 SHIPPED, CATALOGUE = shipped_standard(), shipped_catalogue()
 HOUR = timedelta(hours=1)
@@ -74,6 +77,21 @@ def test_recount_and_algebra_agree_on_limits_in_days_over_a_clock_change(
     latest = datetime(2011, 12, 24, tzinfo=UTC)
     play.conclude(latest)
     assert told_apart(disagreements(play.events, CITY_POLICIES[standard], latest)) == []
+
+
+def test_a_stored_repair_in_working_days_recounts_under_its_citys_rule() -> None:
+    events = history("repair-in-working-days")
+    lines = (HISTORIES / "calendar-abroad.jsonl").read_bytes().splitlines()
+    calendars = [(recorded.happened_at, recorded.fact) for _, recorded in map(read, lines)]
+    standard = replace(SHIPPED, version="boston-rule-1", calendar_regions=("US",), **city_changes())
+    found = disagreements(events, policy_of([standard], calendars), events[-1].recorded_at)
+    assert told_apart(found) == []
+
+
+def city_changes() -> dict[str, Any]:
+    rule = city_rule()
+    limits = {"street-light-outages": rule.limits["Street Light Outages"]}
+    return {"kind_limits": limits, "intake": rule.intake, "history_channels": ("import",)}
 
 
 # ---- uncounted stages
