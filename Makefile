@@ -32,6 +32,9 @@ lint: setup
 UNIT := $(BIN)/pytest -n 2 tests/unit tests/contract
 REST := $(BIN)/pytest tests/integration tests/faults tests/e2e
 
+# The recount as the oracle, 20,000 random histories for each property.
+ORACLE := HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 tests/unit/test_recount.py tests/unit/test_recount_others.py -k agree --timeout 7200
+
 test-unit: setup
 	$(UNIT)
 
@@ -42,6 +45,7 @@ test: lint
 test-all: lint
 	$(UNIT)
 	$(REST)
+	$(ORACLE)
 
 bench: setup
 	$(BIN)/python -m tests.bench

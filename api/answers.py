@@ -59,7 +59,8 @@ class Accepted(BaseModel):
 class WindowView(BaseModel):
     """A running, met, lapsed or cancelled limit, or one of imported history that nobody can judge (unknown).
 
-    ``lapses`` are those that stand, ``retracted`` fell away.
+    ``lapses`` are those that stand, ``retracted`` fell away. Until ``settles_at`` the verdict, met or lapsed, is open;
+    a settled one falls only on the word of two persons.
     """
 
     commitment: str = Field(examples=["repair.arrival"])
@@ -72,6 +73,7 @@ class WindowView(BaseModel):
     on_time: bool | None
     lapses: int
     retracted: int
+    settles_at: datetime | None
     standard: str
     calendar: str | None
 
@@ -214,6 +216,8 @@ class BreachRow(BaseModel):
     notify: list[str]
     reason: str | None
     recorded_at: datetime
+    settles_at: Annotated[datetime | None, Field(description="of a lapse: until then it is open")]
+    overturns: Annotated[bool, Field(description="a settled verdict fell with it")]
 
 
 class Breaches(BaseModel):

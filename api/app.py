@@ -34,6 +34,7 @@ from api import (
     usage,
     works,
 )
+from api.contract import routes as contract
 from api.linger import Linger
 from api.metrics import Figures
 from api.outer import Outer
@@ -102,6 +103,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.figures = Figures(lambda: health.status_of(service))
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
+    app.include_router(contract.router)
+    app.include_router(contract.page)
     app.mount("/static", pages.assets())
     errors.install(app)
     app.add_middleware(LoopbackOnly)

@@ -242,6 +242,17 @@ class Dismissal(FromTheField):
     precision: Precise = "second"
 
 
+class Rejection(Body):
+    """An arrival, a completion or a restoration that did not happen so, and why by a code of the standard."""
+
+    event_id: Annotated[UUID, Field(description="of the event, from the case's timeline")]
+    reason: Annotated[Code, Field(examples=["not-on-site"])]
+    evidence_digest: Digest | None = None
+    confirmed_by: Annotated[
+        SecondPerson | None, Field(description="another person's id; needed where a settled verdict falls with it")
+    ] = None
+
+
 Asset = Annotated[
     StrictStr, Field(pattern=f"^{ASSET.pattern}$", examples=["DN-10442"], description="the pipe register's number")
 ]

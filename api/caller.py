@@ -48,6 +48,10 @@ async def the_caller(
         str, Header(alias="X-Channel", max_length=64, description="a channel of the standard in force")
     ] = DEFAULT_CHANNEL,
     correlation_id: Annotated[str | None, Header(alias="X-Correlation-Id", pattern=_WORD)] = None,
+    confirmed_by: Annotated[
+        str | None,
+        Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
+    ] = None,
     key: Annotated[
         str | None,
         Header(
@@ -58,12 +62,15 @@ async def the_caller(
     ] = None,
 ) -> Caller:
     """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role`` and ``unknown-channel``."""
-    for name, value in (("X-Actor", actor), ("X-Correlation-Id", correlation_id or "")):
+    ids = (("X-Actor", actor), ("X-Correlation-Id", correlation_id or ""), ("X-Confirmed-By", confirmed_by or ""))
+    for name, value in ids:
         _require_impersonal(name, value)
     _require_listed("unknown-role", "X-Role", role, ROLES)
     _require_listed("unknown-channel", "X-Channel", channel, _channels(service))
     command_id = str(uuid4())
-    stamp = Stamp(actor, role, channel, command_id, correlation_id or command_id)
+    stamp = Stamp(
+        actor, role, channel, command_id, correlation_id or command_id, causation_id=None, confirmed_by=confirmed_by
+    )
     note_correlation(request.scope, stamp.correlation_id)
     return Caller(stamp, await _idempotency_key(request, actor, key))
 

@@ -254,6 +254,7 @@ def _window(commitment: str, window: OnRecord) -> WindowView:
         on_time=None if window.met_at is None or window.due_at is None else window.met_at <= window.due_at,
         lapses=standing,
         retracted=window.lapse_count - standing,
+        settles_at=window.settles_at,
         standard=window.standard,
         calendar=window.calendar,
     )

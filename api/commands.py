@@ -368,6 +368,24 @@ def dismiss(caller: Caller, case_id: UUID, body: bodies.Dismissal, happened_at: 
     )
 
 
+def reject_evidence(caller: Caller, case_id: UUID, body: bodies.Rejection) -> Order:
+    """What was told from the field did not happen so."""
+    case = Stream(kinds.REPAIR, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, None, body.confirmed_by)
+        rejected = repair.reject_evidence(
+            _repair(sight, case),
+            told,
+            event=body.event_id,
+            reason=body.reason,
+            evidence_digest=body.evidence_digest,
+        )
+        return [(case, told.stated(rejected))]
+
+    return Order(case, caller, decide)
+
+
 def identify_pipe(caller: Caller, case_id: UUID, body: bodies.Pipe, happened_at: datetime) -> Order:
     """Which pipe failed."""
     return _from_the_field(

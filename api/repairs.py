@@ -206,6 +206,13 @@ async def dismiss(
     return await crew_commands.freeing(service, order, response, "closed")
 
 
+@router.post("/{case_id}/rejections", summary="What was told from the field did not happen so 证据不予认可")
+async def reject_evidence(
+    case_id: CaseId, body: bodies.Rejection, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    return await carry_out(service, commands.reject_evidence(caller, case_id, body), response)
+
+
 @router.post("/{case_id}/pipe", summary="Which pipe failed 管段信息")
 async def identify_pipe(
     case_id: CaseId, body: bodies.Pipe, caller: CallerDep, service: ServiceDep, response: Response

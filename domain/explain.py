@@ -162,8 +162,11 @@ class VerdictGiven:
 
 @dataclass(frozen=True, slots=True)
 class WindowExplained:
-    """One window of a case as it stood at ``as_of`` by what was known then. ``allowed`` and ``occurrences`` only of a
-    commitment that is a count; ``terms`` of every other. ``events``: those that the parts name, in their order."""
+    """One window of a case as it stood at ``as_of`` by what was known then.
+
+    ``settles_at``: until then its verdict, kept or broken, is open. ``allowed`` and ``occurrences`` only of a
+    commitment that is a count; ``terms`` of every other. ``events``: those that the parts name, in their order.
+    """
 
     commitment: str
     as_of: datetime
@@ -176,6 +179,7 @@ class WindowExplained:
     on_time: bool | None
     lapses: tuple[datetime, ...]
     reason: str | None
+    settles_at: datetime | None
     standard: str
     calendar: str | None
     decided_by: tuple[UUID, ...]
@@ -234,6 +238,7 @@ def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: date
         on_time=None if window.met_at is None or window.due_at is None else window.met_at <= window.due_at,
         lapses=window.lapses,
         reason=window.cancelled,
+        settles_at=_settles_at(window),
         standard=window.basis.standard,
         calendar=window.basis.calendar,
         decided_by=window.basis.decided_by,
@@ -262,6 +267,7 @@ def explain_no_longer_owed(
         on_time=None,
         lapses=tuple(sorted(known.lapses)),
         reason=NO_LONGER_OWED,
+        settles_at=None,
         standard=known.standard,
         calendar=known.calendar,
         decided_by=(),
@@ -271,6 +277,13 @@ def explain_no_longer_owed(
         verdicts=verdicts,
         events=_named(events, _mentioned((), (), (), verdicts)),
     )
+
+
+def _settles_at(window: Window) -> datetime | None:
+    """When the verdict that stands is settled."""
+    ended = max((due for due in window.lapses if window.due_at in (None, due)), default=None)
+    decided_at = window.met_at or ended
+    return window.settles_at(decided_at) if decided_at is not None and window.cancelled is None else None
 
 
 def _state(window: Window) -> State:

@@ -146,15 +146,15 @@ def windows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Windo
 
 def conclusion(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[WindowFact, ...]:
     """What every decision ends with: the facts that bring the verdicts on record up to ``at``."""
-    return concluded(kind, state, windows(kind, state, rules, at)) if state is not None else ()
+    return concluded(kind, state, windows(kind, state, rules, at), at) if state is not None else ()
 
 
-def concluded(kind: Kind, state: State, found: Sequence[Window]) -> tuple[WindowFact, ...]:
-    """The facts that bring the verdicts on record to windows that were judged already."""
+def concluded(kind: Kind, state: State, found: Sequence[Window], at: datetime) -> tuple[WindowFact, ...]:
+    """The facts that bring the verdicts on record to windows that were judged already, at ``at``."""
     if kind.obligations is None or state is None:
         return ()
     ledger: Ledger = state.ledger
-    return differences(ledger, found)
+    return differences(ledger, found, at)
 
 
 def next_ask_at(kind: Kind, state: State, rules: Rules, at: datetime) -> dict[str, datetime]:

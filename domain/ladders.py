@@ -55,4 +55,5 @@ def obligation(
         rungs=steps,
         notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
         cause=cause,
+        settles_after=standard.settles_after,
     )

@@ -136,6 +136,7 @@ def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
             calendar=calendar,
             rungs=rungs(standard, REPLY, begun.at, last),
             notify_on_lapse=standard.notify_on_lapse.get(REPLY, ()),
+            settles_after=standard.settles_after,
             cause="extended",
         ),
     )

@@ -100,6 +100,7 @@ POWERS = frozenset(
         "repair.reassess",
         "repair.unlink",
         "repair.dismiss",
+        "repair.reject",
         "repair.correct",
         "repair.start-paid-service",
         "readings.read",

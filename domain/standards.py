@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from typing import Literal
 
 from domain.calendar import Calendar, CalendarPublished, CalendarVersion, versions
@@ -241,6 +241,7 @@ class StandardPublished:
     history_channels: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
     dismissal_reasons: Mapping[str, str] = field(default_factory=dict)
+    rejection_reasons: Mapping[str, str] = field(default_factory=dict)
     pipe_materials: Mapping[str, str] = field(default_factory=dict)
     incident_details: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     answer_minutes: int | None = None
@@ -265,6 +266,13 @@ class StandardPublished:
     intake: Intake | None = None
     uncounted_stages: Mapping[str, int] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def settles_after(self) -> timedelta | None:
+        """How long after its instant a verdict stays open: as long as a fact may come, by the slowest channel that has
+        a limit, without a second person (our decision). None where no channel has one."""
+        limits = [minutes for minutes in self.allowed_lateness_minutes.values() if minutes is not None]
+        return timedelta(minutes=max(limits)) if limits else None
 
     def allowed_trips(self, channel: str) -> int | None:
         """How often the applicant may have to appear in person; None where nothing was promised about it."""

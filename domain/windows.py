@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Any, assert_never
 from uuid import UUID
@@ -47,7 +47,8 @@ class RungAt:
 @dataclass(frozen=True, slots=True)
 class Obligation:
     """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
-    what moves its end where neither start, standard nor calendar did."""
+    what moves its end where neither start, standard nor calendar did; ``settles_after``: how long after its instant a
+    verdict stays open (None: for ever)."""
 
     commitment: str
     opened_at: datetime
@@ -59,6 +60,7 @@ class Obligation:
     rungs: tuple[RungAt, ...] = ()
     notify_on_lapse: tuple[str, ...] = ()
     cause: str = "reclassified"
+    settles_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class Tally:
     standard: str
     decided_by: tuple[UUID, ...]
     notify_on_lapse: tuple[str, ...] = ()
+    settles_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,11 @@ class Window:
     notify_on_lapse: tuple[str, ...] = ()
     cause: str = "reclassified"
     cancelled: str | None = None
+    settles_after: timedelta | None = None
+
+    def settles_at(self, decided_at: datetime) -> datetime | None:
+        """When a verdict of ``decided_at`` (the meeting, or the end that ran out) is settled; None: never."""
+        return decided_at + self.settles_after if self.settles_after is not None else None
 
 
 def judge(obligation: Obligation | Tally, at: datetime) -> Window:
@@ -135,6 +143,7 @@ def judge(obligation: Obligation | Tally, at: datetime) -> Window:
         notify_on_lapse=obligation.notify_on_lapse,
         cause=obligation.cause,
         cancelled=last.reason if last.due_at is None else None,
+        settles_after=obligation.settles_after,
     )
 
 
@@ -154,6 +163,7 @@ def _tallied(tally: Tally, at: datetime) -> Window:
         basis=Basis(tally.standard, None, decided_by),
         notify_on_lapse=tally.notify_on_lapse,
         cancelled=tally.cancelled,
+        settles_after=tally.settles_after,
     )
 
 
@@ -216,7 +226,7 @@ class WindowMoved:
 @dataclass(frozen=True, slots=True)
 class WindowMet:
     """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end (``due_at``; None for
-    a commitment that is a count)."""
+    a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
 
     commitment: str
     number: int
@@ -224,6 +234,7 @@ class WindowMet:
     met_at: datetime
     on_time: bool
     basis: Basis
+    settles_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +252,8 @@ class WindowNearing:
 @dataclass(frozen=True, slots=True)
 class WindowLapsed:
     """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included;
-    ``notify`` are the roles who must act."""
+    ``notify`` are the roles who must act. ``settles_at``: until then a fact may be told by one person that takes it
+    back; ``overturns``: a settled verdict, that the promise was met, falls with it."""
 
     commitment: str
     number: int
@@ -249,11 +261,14 @@ class WindowLapsed:
     due_at: datetime
     notify: tuple[str, ...]
     basis: Basis
+    settles_at: datetime | None = None
+    overturns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WindowRetracted:
-    """A lapse on record fell away, because of what became known later. The lapse stays in the history."""
+    """A lapse on record fell away, because of what became known later. The lapse stays in the history. ``overturns``:
+    it was settled already."""
 
     commitment: str
     number: int
@@ -261,16 +276,19 @@ class WindowRetracted:
     due_at: datetime
     reason: str
     basis: Basis
+    overturns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WindowReopened:
-    """A met (or cancelled) limit runs again, because what met it no longer stands."""
+    """A met (or cancelled) limit runs again, because what met it no longer stands. ``overturns``: that it was met was
+    settled already."""
 
     commitment: str
     number: int
     due_at: datetime | None
     basis: Basis
+    overturns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +329,8 @@ FACTS: tuple[type, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class OnRecord:
-    """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is."""
+    """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
+    the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is."""
 
     number: int
     opened_at: datetime
@@ -320,11 +339,24 @@ class OnRecord:
     standard: str
     calendar: str | None
     met_at: datetime | None = None
+    on_time: bool | None = None
     cancelled: bool = False
     reason: str | None = None
     lapses: Mapping[datetime, int] = field(default_factory=dict)
     lapse_count: int = 0
     neared: frozenset[tuple[str, datetime]] = frozenset()
+    settles: Mapping[datetime, datetime] = field(default_factory=dict)
+
+    @property
+    def settles_at(self) -> datetime | None:
+        """When the verdict that stands is settled; None while there is none, and where it never is."""
+        decided_at = self.met_at or max((due for due in self.lapses if self.due_at in (None, due)), default=None)
+        return self.settles.get(decided_at) if decided_at is not None and not self.cancelled else None
+
+    def is_settled(self, decided_at: datetime | None, at: datetime | None) -> bool:
+        """Whether the verdict on record of that instant is settled by ``at``."""
+        settles_at = self.settles.get(decided_at) if decided_at is not None else None
+        return settles_at is not None and at is not None and at > settles_at
 
 
 Ledger = Mapping[str, OnRecord]
@@ -362,39 +394,63 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             )
         case WindowMet():
             basis = fact.basis
-            return replace(known, met_at=fact.met_at, standard=basis.standard, calendar=basis.calendar)
+            return replace(
+                known,
+                met_at=fact.met_at,
+                on_time=fact.on_time,
+                standard=basis.standard,
+                calendar=basis.calendar,
+                settles=_settling(known, fact.met_at, fact.settles_at),
+            )
         case WindowNearing():
             return replace(known, neared=known.neared | {(fact.rung, fact.due_at)})
         case WindowLapsed():
-            return replace(known, lapses={**known.lapses, fact.due_at: fact.lapse}, lapse_count=fact.lapse)
+            return replace(
+                known,
+                lapses={**known.lapses, fact.due_at: fact.lapse},
+                lapse_count=fact.lapse,
+                settles=_settling(known, fact.due_at, fact.settles_at),
+            )
         case WindowRetracted():
             return replace(known, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at})
         case WindowReopened():
-            return replace(known, met_at=None, cancelled=False, reason=None, due_at=fact.due_at)
+            return replace(known, met_at=None, on_time=None, cancelled=False, reason=None, due_at=fact.due_at)
         case WindowCancelled():
-            return replace(known, cancelled=True, reason=fact.reason, met_at=None)
+            return replace(known, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
         case _:
             assert_never(fact)
 
 
-def differences(ledger: Ledger, windows: Iterable[Window]) -> tuple[WindowFact, ...]:
-    """The facts that bring the verdicts on record to ``windows``; none where they agree already."""
+def _settling(known: OnRecord, decided_at: datetime, settles_at: datetime | None) -> Mapping[datetime, datetime]:
+    return known.settles if settles_at is None else {**known.settles, decided_at: settles_at}
+
+
+def differences(ledger: Ledger, windows: Iterable[Window], at: datetime | None = None) -> tuple[WindowFact, ...]:
+    """The facts that bring the verdicts on record to ``windows``; none where they agree already. By ``at`` it is told
+    which of those verdicts are settled (None: none is)."""
     facts: list[WindowFact] = []
     computed = {window.commitment: window for window in windows}
     for commitment, window in computed.items():
-        facts.extend(_Difference(ledger.get(commitment), window).facts())
+        facts.extend(_Difference(ledger.get(commitment), window, at).facts())
     for commitment, known in ledger.items():
         if commitment not in computed:
-            facts.extend(_no_longer_owed(commitment, known))
+            facts.extend(_no_longer_owed(commitment, known, at))
     return tuple(facts)
 
 
-def _no_longer_owed(commitment: str, known: OnRecord) -> Iterator[WindowFact]:
+def overturned(facts: Iterable[WindowFact]) -> tuple[str, ...]:
+    """The commitments whose settled verdict falls with these facts."""
+    marked = (WindowLapsed, WindowRetracted, WindowReopened)
+    return tuple(dict.fromkeys(fact.commitment for fact in facts if isinstance(fact, marked) and fact.overturns))
+
+
+def _no_longer_owed(commitment: str, known: OnRecord, at: datetime | None) -> Iterator[WindowFact]:
     """What was never owed after all: nothing of it stands, no lapse and no end."""
     number, basis = known.number, Basis(known.standard, known.calendar, ())
     for due_at, lapse in sorted(known.lapses.items()):
         number += 1
-        yield WindowRetracted(commitment, number, lapse=lapse, due_at=due_at, reason=NO_LONGER_OWED, basis=basis)
+        overturns = known.is_settled(due_at, at)
+        yield WindowRetracted(commitment, number, lapse, due_at, NO_LONGER_OWED, basis, overturns)
     if not known.cancelled:
         yield WindowCancelled(commitment, number + 1, due_at=known.due_at, reason=NO_LONGER_OWED, basis=basis)
 
@@ -406,9 +462,10 @@ NO_LONGER_OWED = "no-longer-owed"
 class _Difference:
     """One window against its record; numbers what it finds."""
 
-    def __init__(self, known: OnRecord | None, window: Window) -> None:
+    def __init__(self, known: OnRecord | None, window: Window, at: datetime | None) -> None:
         self._window = window
         self._known = known
+        self._at = at
         self._facts: list[WindowFact] = []
         self._number = known.number if known is not None else 0
 
@@ -456,21 +513,31 @@ class _Difference:
             if due_at not in w.lapses:
                 met_in_time = w.met_at is not None and w.met_at <= due_at
                 reason = "met-in-time" if met_in_time else "end-moved"
-                self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason)
+                overturns = known.is_settled(due_at, self._at)
+                self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason, overturns=overturns)
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
         for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
-            self._say(WindowLapsed, lapse=lapse, due_at=due_at, notify=w.notify_on_lapse)
+            self._say(
+                WindowLapsed,
+                lapse=lapse,
+                due_at=due_at,
+                notify=w.notify_on_lapse,
+                settles_at=w.settles_at(due_at),
+                overturns=known.is_settled(known.met_at, self._at),
+            )
 
     def _met(self, known: OnRecord) -> None:
         w = self._window
         met_on_record = None if known.cancelled else known.met_at
-        if w.met_at == met_on_record or w.cancelled is not None:
+        on_time = w.met_at is None or w.due_at is None or w.met_at <= w.due_at
+        # An end that moved to the other side of the meeting is another verdict, too.
+        same = w.met_at == met_on_record and known.on_time in (None, on_time)
+        if same or w.cancelled is not None:
             return
         if w.met_at is None:
-            self._say(WindowReopened, due_at=w.due_at)
+            self._say(WindowReopened, due_at=w.due_at, overturns=known.is_settled(met_on_record, self._at))
         else:
-            on_time = w.due_at is None or w.met_at <= w.due_at
-            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=on_time)
+            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=on_time, settles_at=w.settles_at(w.met_at))
 
     def _nearing(self, known: OnRecord) -> None:
         w = self._window

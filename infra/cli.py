@@ -328,6 +328,41 @@ def _as_somebody(run: Callable[..., None]) -> Callable[..., None]:
 
 
 @main.group()
+def contract() -> None:
+    """The event contract: what outside teams may rely on. Its documents are files, and served under /contract."""
+
+
+@contract.command("check")
+@command
+def contract_check() -> None:
+    """Whether the published documents are what the program says; exit 1 where one is not."""
+    from api.contract import published
+
+    stale = published.stale(published.published_examples())
+    for path in stale:
+        say(f"not what the program says: {path}")
+    sys.exit(1 if stale else 0)
+
+
+@contract.command("write")
+@click.argument("histories", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@command
+def contract_write(histories: tuple[Path, ...]) -> None:
+    """Write the documents anew. HISTORIES: files of CloudEvents JSON lines; the first event of a type is its example,
+    where it has none yet. Refused, and nothing written, where readers would break."""
+    from api.contract import published
+
+    lines = (line for file in histories for line in file.read_bytes().splitlines())
+    examples = published.first_of_each_type(lines) | published.published_examples()
+    try:
+        changed = published.write(examples)
+    except published.ContractBroken as broken:
+        fail(str(broken))
+    for path in changed:
+        say(f"written: {path}")
+
+
+@main.group()
 def calendar() -> None:
     """The working-day calendars: show them, try a notice, publish it."""
 

@@ -20,7 +20,8 @@ CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One record of the breach topic. ``family``: the kind of case."""
+    """One record of the breach topic. ``family``: the kind of case. ``settles_at``: until then a lapse is open;
+    ``overturns``: a settled verdict fell with it."""
 
     topic: str
     partition: int
@@ -36,6 +37,8 @@ class Breach:
     notify: tuple[str, ...]
     reason: str | None
     recorded_at: datetime
+    settles_at: datetime | None = None
+    overturns: bool = False
 
 
 def fold(row: Breach | None, event: Event) -> Breach | None:
@@ -59,6 +62,8 @@ def fold(row: Breach | None, event: Event) -> Breach | None:
         notify=tuple(data.get("notify", ())),
         reason=data.get("reason"),
         recorded_at=event.recorded_at,
+        settles_at=time(data.get("settles_at")),
+        overturns=bool(data.get("overturns")),
     )
 
 

@@ -127,6 +127,21 @@ def _corrected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
+def _rejected(row: Case, data: dict[str, Any]) -> Case:
+    """As far as the incident has come by what still counts."""
+    if row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
+        return row
+    steps = (
+        ("restoration" in data["left"], "restored"),
+        ("completion" in data["left"], "completed"),
+        (row.severity is not None, "assessed"),
+        ("arrival" in data["left"], "on_site"),
+        (row.crew is not None, "dispatched"),
+    )
+    stage = next((stage for reached, stage in steps if reached), "reported")
+    return replace(row, reached=stage, stage=stage, open=True)
+
+
 def _replied(row: Case, data: dict[str, Any]) -> Case:
     return replace(_forward(row, "replied"), open=False)
 
@@ -190,6 +205,7 @@ STEPS: dict[str, Step] = {
     "CaseClosed": _closed,
     "IncidentDismissed": _step("dismissed"),
     "DetailCorrected": _corrected,
+    "EvidenceRejected": _rejected,
     "OrderReplied": _replied,
     "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
     "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),

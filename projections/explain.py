@@ -148,6 +148,9 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
         yield f"  met 兑现 {_at(window.met_at)}{late}{_by(window.met_by, events)}"
     for due_at in window.lapses:
         yield f"  lapse stands 超时 {_at(due_at)}"
+    if window.settles_at is not None:
+        word = "open until 未定，至" if window.as_of <= window.settles_at else "settled since 已定案，自"
+        yield f"  verdict 判定 {word} {_at(window.settles_at)}"
     if window.reason is not None:
         yield f"  no end because 无截止原因 {name(REASONS, window.reason)}"
     for number, term in enumerate(window.terms, start=1):

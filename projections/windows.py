@@ -28,7 +28,8 @@ WINDOW_FACTS = frozenset(
 class WindowRow:
     """``family``: the kind of case. ``state``: running, met, lapsed (its end passed and it is not met), cancelled, or
     unknown (imported history that nobody can judge).
-    ``lapses`` stand now, at the ends ``lapsed_ends``; ``retracted`` fell away."""
+    ``lapses`` stand now, at the ends ``lapsed_ends``; ``retracted`` fell away. ``settles_at``: until then the verdict,
+    met or lapsed, is open."""
 
     case_id: UUID
     commitment: str
@@ -46,6 +47,7 @@ class WindowRow:
     retracted: int
     lapsed_ends: tuple[datetime, ...]
     position: int
+    settles_at: datetime | None = None
 
 
 def time(text: str | None) -> datetime | None:
@@ -112,11 +114,16 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             )
             return _open(moved) if row.state in ("running", "lapsed") else moved
         case "WindowMet":
-            return replace(row, state="met", met_at=time(data["met_at"]), on_time=data["on_time"])
+            settles_at = time(data.get("settles_at"))
+            return replace(
+                row, state="met", met_at=time(data["met_at"]), on_time=data["on_time"], settles_at=settles_at
+            )
         case "WindowLapsed":
             ends = tuple(sorted({*row.lapsed_ends, required_time(data["due_at"])}))
             after = replace(row, lapses=len(ends), lapsed_ends=ends)
-            return _open(after) if row.state == "running" else after
+            if row.state == "running":
+                after = _open(replace(after, settles_at=time(data.get("settles_at"))))
+            return after
         case "WindowRetracted":
             ends = tuple(end for end in row.lapsed_ends if end != required_time(data["due_at"]))
             after = replace(row, lapses=len(ends), retracted=row.retracted + 1, lapsed_ends=ends)
@@ -125,7 +132,7 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None))
         case "WindowCancelled":
             state = "unknown" if data["reason"] == "unknown" else "cancelled"
-            return replace(row, state=state, met_at=None, on_time=None)
+            return replace(row, state=state, met_at=None, on_time=None, settles_at=None)
         case _:
             return row
 
@@ -133,7 +140,7 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
 def _open(row: WindowRow) -> WindowRow:
     """Running or lapsed: by whether its end, or for a count anything at all, stands as lapsed."""
     lapsed = row.due_at in row.lapsed_ends if row.due_at is not None else bool(row.lapsed_ends)
-    return replace(row, state="lapsed" if lapsed else "running")
+    return replace(row, state="lapsed" if lapsed else "running", settles_at=row.settles_at if lapsed else None)
 
 
 WINDOWS = Model(

@@ -24,6 +24,7 @@ from api.server import make_server
 from domain.facts import Recorded, Stated
 from domain.kinds import State, conclusion, follows
 from domain.refusals import AttemptRefused, Refusal
+from domain.settling import require_second_person_to_overturn
 from domain.standards import Rules
 from domain.subjects import Subject
 from infra.clock import ManualClock
@@ -116,7 +117,7 @@ class FakeService:
         for stream, stated in said:
             states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():
-            states[stream.id] = self._conclude(command.stamp, stream, states[stream.id], written)
+            states[stream.id] = self._conclude(command.stamp, stream, states[stream.id], written, said)
         for id_, sealed in written.items():
             self.events.setdefault(id_, []).extend(sealed)
         last = len(self.events.get(command.case.id, ()))
@@ -129,13 +130,18 @@ class FakeService:
         except AttemptRefused as refused:
             return [(command.case, Stated(refused.attempt, sight.at))], refused
 
-    def _conclude(self, stamp: Stamp, stream: Stream, state: State, written: dict[UUID, list[bytes]]) -> State:
+    def _conclude(
+        self, stamp: Stamp, stream: Stream, state: State, written: dict[UUID, list[bytes]], said: Sequence[Said]
+    ) -> State:
         at = self.clock.now()
         by_rule = replace(stamp, actor="tongshui", role="system", channel="system")
         while following := follows(stream.kind, state, self.rules, at):
             for stated in following:
                 state = self._say(by_rule, stream, stated, state, written)
-        for fact in conclusion(stream.kind, state, self.rules, at):
+        facts = conclusion(stream.kind, state, self.rules, at)
+        told = Sight(at, self.rules, {}).told(stamp)
+        require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
+        for fact in facts:
             state = self._say(stamp, stream, Stated(fact, at), state, written)
         return state
 

@@ -289,7 +289,14 @@ function promiseRow(each) {
     each.tentative ? make("span", { class: "tentative" }, "暂定 ", en("tentative")) : null,
     each.lapses ? make("span", {}, `超时 ${each.lapses}`) : null,
     each.retracted ? make("span", {}, `撤回 ${each.retracted}`) : null,
+    each.settles_at ? settling(Date.parse(each.settles_at)) : null,
     make("span", { class: "basis" }, en([each.standard, each.calendar].filter(Boolean).join(" · "))));
+}
+
+function settling(at) {
+  return serviceNow() <= at
+    ? make("span", { title: `至 ${EXACT.format(at)} 前，迟报的事实一人即可登记` }, `未定，至 ${SHORT.format(at)} `, en("open"))
+    : make("span", { title: `自 ${EXACT.format(at)} 起，更改须由两人核实` }, "已定案 ", en("settled"));
 }
 
 function timelineRow(each) {

@@ -70,6 +70,7 @@ export const FACTS = {
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
   ReportUnlinked: ["拆分报修", "report unlinked"], ReporterAnswered: ["回复报修人", "reporter answered"], AnswerOrdered: ["下达回复", "answer ordered"], AnswerFailed: ["回复未送达", "answer failed"],
   IncidentDismissed: ["无需抢修", "dismissed"], PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
+  EvidenceRejected: ["证据不予认可", "evidence rejected"],
   OrderReceived: ["热线工单收件", "order received"], OrderMoved: ["热线工单改挂", "order moved"], OrderExtended: ["热线工单延期", "order extended"], OrderReplied: ["热线工单回复", "order replied to"],
   SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],

@@ -22,6 +22,7 @@ class OnRecord:
     due_at: datetime | None = None
     tentative: bool = False
     met_at: datetime | None = None
+    on_time: bool | None = None
     cancelled: str | None = None
     lapses: dict[datetime, Said] = field(default_factory=dict)
     events: list[Said] = field(default_factory=list)
@@ -43,16 +44,16 @@ class OnRecord:
                 self.opened_at = instant(data["opened_at"])
                 self.due_at, self.tentative = instant_or_none(data["due_at"]), data["tentative"]
             case "WindowMet":
-                self.met_at = instant(data["met_at"])
+                self.met_at, self.on_time = instant(data["met_at"]), data["on_time"]
             case "WindowLapsed":
                 self.lapses[instant(data["due_at"])] = event
             case "WindowRetracted":
                 self.lapses.pop(instant(data["due_at"]), None)
             case "WindowReopened":
-                self.met_at = self.cancelled = None
+                self.met_at = self.on_time = self.cancelled = None
                 self.due_at = instant_or_none(data["due_at"])
             case "WindowCancelled":
-                self.met_at, self.cancelled = None, data["reason"]
+                self.met_at, self.on_time, self.cancelled = None, None, data["reason"]
 
 
 def on_record(events: Iterable[Said]) -> dict[str, OnRecord]:
@@ -119,6 +120,10 @@ def _between(window: OnRecord | None, recounted: Verdict | None, look: Look) -> 
             said, should = getattr(window, what), getattr(recounted, what)
             if said != should:
                 found.append((what, said, should))
+        if window.met_at is not None and window.met_at == recounted.met_at:
+            in_time = recounted.due_at is None or window.met_at <= recounted.due_at
+            if window.on_time is not in_time:
+                found.append(("on_time", window.on_time, in_time))
     return found + _lapses(window.lapses, recounted, look)
 
 

@@ -29,11 +29,14 @@ class RepairCount:
         self.kind = ([opened.data["kind"]] + [each for each in corrected if each])[-1]
         self.policy = policy
         self.standard: Standard = policy.in_force(self.first_report.at)
-        self.arrivals = named(events, "CrewArrived")
+        # What was rejected did not happen so.
+        rejected = {event.data["rejects"] for event in named(events, "EvidenceRejected")}
+        stands = [event for event in events if str(event.id) not in rejected]
+        self.arrivals = named(stands, "CrewArrived")
         self.classes = in_time_order(named(events, "SeverityAssessed", "SeverityReassessed"))
-        self.done = named(events, DONE)
+        self.done = named(stands, DONE)
         self.dismissals = named(events, DISMISSED)
-        self.restored = first(named(events, "WaterRestored"))
+        self.restored = first(named(stands, "WaterRestored"))
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
         # Imported history: nobody can say of it what nobody wrote down.

@@ -120,6 +120,7 @@ def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
         calendar=ends[-1][1].calendar,
         rungs=_rungs(case, standard, start.at, _applied(calendars, ends[-1][1])),
         notify_on_lapse=standard.notify_on_lapse.get(WATER_ON, ()),
+        settles_after=standard.settles_after,
         cause="pause",
     )
 
@@ -189,6 +190,7 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         standard=standard.version,
         calendar=calendar,
         notify_on_lapse=standard.notify_on_lapse.get(NOTICE, ()),
+        settles_after=standard.settles_after,
     )
 
 
@@ -248,6 +250,7 @@ def _papers(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         standard=standard.version,
         calendar=None,
         notify_on_lapse=standard.notify_on_lapse.get(PAPERS, ()),
+        settles_after=standard.settles_after,
     )
 
 
@@ -273,4 +276,5 @@ def _trips(case: Connection, standard: Standard) -> Tally | None:
         standard=standard.version,
         decided_by=(case.received.by,),
         notify_on_lapse=standard.notify_on_lapse.get(TRIPS, ()),
+        settles_after=standard.settles_after,
     )

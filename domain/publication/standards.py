@@ -274,6 +274,7 @@ _TABLES = (
     "history_channels",
     "origins",
     "dismissal_reasons",
+    "rejection_reasons",
     "pipe_materials",
     "incident_details",
     "answer_ways",

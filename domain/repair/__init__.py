@@ -22,6 +22,7 @@ from domain.repair.facts import (
     DetailCorrected,
     DispatchAcknowledged,
     DispatchDeclined,
+    EvidenceRejected,
     FaultReported,
     FieldFact,
     IncidentDismissed,
@@ -44,6 +45,7 @@ from domain.repair.facts import (
 from domain.repair.field import arrive, close, complete, hand_over, log_work, restore_water, takes_over
 from domain.repair.imported import require_reporter
 from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
+from domain.repair.rejection import reject_evidence
 from domain.repair.reports import (
     Unlinked,
     kinds_that_may_be_one,
@@ -72,6 +74,7 @@ __all__ = [
     "DetailCorrected",
     "DispatchAcknowledged",
     "DispatchDeclined",
+    "EvidenceRejected",
     "FaultReported",
     "FieldFact",
     "IncidentDismissed",
@@ -118,6 +121,7 @@ __all__ = [
     "obligations",
     "order_answer",
     "reassess",
+    "reject_evidence",
     "report_fault",
     "require_reporter",
     "restore_water",

@@ -17,6 +17,7 @@ from domain.repair.facts import (
     DetailCorrected,
     DispatchAcknowledged,
     DispatchDeclined,
+    EvidenceRejected,
     FaultReported,
     IncidentDismissed,
     OrderReference,
@@ -73,8 +74,9 @@ class Report:
 class Repair:
     """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
 
-    ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last of the
-    fault and its pipe; no promise depends on it.
+    ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
+    more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
+    of the fault and its pipe; no promise depends on it.
     """
 
     number: str
@@ -97,6 +99,8 @@ class Repair:
     ordered_answers: tuple[AnswerOrder, ...] = ()
     delivered_answers: frozenset[UUID] = frozenset()
     failed_answers: frozenset[UUID] = frozenset()
+    told_by: Mapping[UUID, str] = field(default_factory=dict)
+    rejected: frozenset[UUID] = frozenset()
     closed: bool = False
     dismissed: tuple[Moment, ...] = ()
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
@@ -146,6 +150,12 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
         return None
     if isinstance(fact, WindowFact):
         return replace(case, ledger=record(case.ledger, fact))
+    if isinstance(fact, EvidenceRejected):
+        return without(case, fact.rejects)
+    if isinstance(fact, CrewArrived | RepairCompleted | WaterRestored):
+        if recorded.event_id in case.rejected:
+            return case
+        case = replace(case, told_by={**case.told_by, recorded.event_id: recorded.actor})
     return _happened(case, recorded, moment)
 
 
@@ -199,6 +209,29 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, closed=True)
         case _:
             return case
+
+
+def without(case: Repair, rejected: UUID) -> Repair:
+    """The incident without what was told in that event; open again where its end falls with it."""
+    ends = {moment.by for moment in (*case.completed, *case.restored)}
+    after = replace(
+        case,
+        rejected=case.rejected | {rejected},
+        arrived=_others(case.arrived, rejected),
+        completed=_others(case.completed, rejected),
+        restored=_others(case.restored, rejected),
+    )
+    return replace(after, closed=False) if rejected in ends and not is_done(after) else after
+
+
+def _others(moments: tuple[Moment, ...], without: UUID) -> tuple[Moment, ...]:
+    return tuple(moment for moment in moments if moment.by != without)
+
+
+def is_done(case: Repair) -> bool:
+    """Whether nothing is left to do: dismissed, or repaired and, after a major repair, with water."""
+    repaired = bool(case.completed) and (bool(case.restored) or case.severity != "major")
+    return bool(case.dismissed) or repaired
 
 
 def pipe_details(pipe: PipeIdentified) -> dict[str, str | None]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from domain.standards import Precision, Severity, Zone
@@ -256,6 +257,24 @@ class IncidentDismissed:
     precision: Precision = "second"
 
 
+EvidenceOf = Literal["arrival", "completion", "restoration"]
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRejected:
+    """What was told from the field did not happen so: the event ``rejects`` counts for no promise any more. It stays on
+    record. ``reason``: a code of the standard; ``evidence_digest``: of a photo or a paper. ``left``: of what a record
+    still counts; ``reopens``: the closed file is open again."""
+
+    rejects: UUID
+    of: EvidenceOf
+    reason: str
+    left: tuple[EvidenceOf, ...]
+    reopens: bool
+    evidence_digest: str | None = None
+    confirmed_by: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PipeIdentified:
     """Which pipe failed: its number in the register, its material as a code of the standard, its diameter in
@@ -311,6 +330,7 @@ RepairFact = (
     | AnswerFailed
     | ReportUnlinked
     | PaidServiceStarted
+    | EvidenceRejected
     | CrewDispatched
     | CrewWithdrawn
     | CaseClosed
@@ -341,5 +361,6 @@ FACTS: tuple[type, ...] = (
     IncidentDismissed,
     PipeIdentified,
     DetailCorrected,
+    EvidenceRejected,
     *WINDOW_FACTS,
 )

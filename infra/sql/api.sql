@@ -12,7 +12,7 @@ LIMIT %(limit)s
 
 -- name: windows_running
 SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
-       w.met_at, w.on_time, w.lapses, w.retracted,
+       w.met_at, w.on_time, w.lapses, w.retracted, w.settles_at,
        c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage, c.mass
 FROM (
     SELECT * FROM views.windows
@@ -25,7 +25,7 @@ ORDER BY w.due_at, w.case_id, w.commitment
 
 -- name: windows_latest
 SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.tentative, w.standard, w.calendar, w.state,
-       w.met_at, w.on_time, w.lapses, w.retracted,
+       w.met_at, w.on_time, w.lapses, w.retracted, w.settles_at,
        c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage, c.mass
 FROM (
     SELECT * FROM views.windows
@@ -59,7 +59,7 @@ ORDER BY commitment
 -- The breach stream is read partition by partition: within one, rows appear in order of position; between two they do
 -- not. A place in the stream is therefore one position for each partition.
 SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
-       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
+       b.notify, b.reason, b.recorded_at, b.settles_at, b.overturns, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
 FROM unnest(%(partitions)s::int[], %(positions)s::bigint[]) AS place (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches
@@ -73,7 +73,7 @@ LIMIT %(limit)s
 
 -- name: breaches_latest
 SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
-       b.notify, b.reason, b.recorded_at, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
+       b.notify, b.reason, b.recorded_at, b.settles_at, b.overturns, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
 FROM unnest(%(partitions)s::int[]) AS place (partition)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches

@@ -25,7 +25,8 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Who says it, over which channel, in answer to what. Goes into every envelope of the command."""
+    """Who says it, over which channel, in answer to what. Goes into every envelope of the command. ``confirmed_by``:
+    the second person who stands behind it, where one was named."""
 
     actor: str
     role: str
@@ -33,6 +34,7 @@ class Stamp:
     command_id: str
     correlation_id: str
     causation_id: str | None = None
+    confirmed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Sight:
     ) -> Told:
         """What somebody says happened then (None: now, as with every instruction), under these rules."""
         by = Person(stamp.actor, stamp.role)
-        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, confirmed_by, reported_at)
+        second = confirmed_by or stamp.confirmed_by
+        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at)
 
     def of(self, stream: Stream) -> Any:
         """The state of a stream named by the command; None before its first fact."""

@@ -55,6 +55,7 @@ class CloudEvent(msgspec.Struct, omit_defaults=True):
     data: msgspec.Raw
     reportedat: datetime | None = None
     causationid: str | None = None
+    confirmedby: str | None = None
     position: int = 0
     recordedat: datetime | None = None
 
@@ -106,6 +107,7 @@ class CloudEventMapper(Mapper[UUID]):
             data=msgspec.Raw(msgspec.json.encode(domain_event.fact)),
             reportedat=domain_event.reported_at,
             causationid=stamp.causation_id,
+            confirmedby=stamp.confirmed_by,
         )
         return StoredEvent(
             domain_event.originator_id, domain_event.originator_version, name, msgspec.json.encode(event)
@@ -115,5 +117,13 @@ class CloudEventMapper(Mapper[UUID]):
         """The envelope of a stored event."""
         event, recorded = read(bytes(stored_event.state))
         family, _ = _decoder(event.type)
-        stamp = Stamp(event.actor, event.role, event.channel, event.commandid, event.correlationid, event.causationid)
+        stamp = Stamp(
+            event.actor,
+            event.role,
+            event.channel,
+            event.commandid,
+            event.correlationid,
+            event.causationid,
+            event.confirmedby,
+        )
         return Envelope(event.subject, event.caseversion, family, recorded.fact, event.time, event.reportedat, stamp)

@@ -23,6 +23,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from domain.facts import Recorded, Stated, event_id
 from domain.kinds import State, asks, concluded, follows, windows
 from domain.refusals import AttemptRefused, Refusal
+from domain.settling import require_second_person_to_overturn
 from domain.standards import Rules
 from infra.clock import Clock
 from infra.store.application import StoreApplication
@@ -341,7 +342,7 @@ class _Decision:
         said, refusal = self._decided()
         for stream, stated in said:
             self._say(stream, stated, self._command.stamp)
-        ask_again, *_ = [self._conclude(stream) for stream in (case, *self._command.others)]
+        ask_again, *_ = [self._conclude(stream, said) for stream in (case, *self._command.others)]
         stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
         _refuse_large(stored)
         last, messages = self._versions[case.id], tuple(self._messages)
@@ -353,11 +354,14 @@ class _Decision:
         except AttemptRefused as refused:
             return [(self._command.case, Stated(refused.attempt, self._at))], refused
 
-    def _conclude(self, stream: Stream) -> dict[str, datetime]:
+    def _conclude(self, stream: Stream, said: Sequence[Said]) -> dict[str, datetime]:
         """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""
         self._follow(stream)
         found = windows(stream.kind, self._states[stream.id], self._rules, self._at)
-        for fact in concluded(stream.kind, self._states[stream.id], found):
+        facts = concluded(stream.kind, self._states[stream.id], found, self._at)
+        told = Sight(self._at, self._rules, {}).told(self._command.stamp)
+        require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
+        for fact in facts:
             self._say(stream, Stated(fact, self._at), self._command.stamp)
         return asks(found)
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/restoration": 200,
     "/api/v1/repairs/{case_id}/closure": 200,
     "/api/v1/repairs/{case_id}/dismissal": 200,
+    "/api/v1/repairs/{case_id}/rejections": 200,
     "/api/v1/repairs/{case_id}/pipe": 200,
     "/api/v1/repairs/{case_id}/corrections": 200,
     "/api/v1/connections": 201,
@@ -210,7 +211,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     body = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
     assert document["components"]["schemas"][body]["additionalProperties"] is False
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
-    assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "Idempotency-Key"}
+    assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "X-Confirmed-By", "Idempotency-Key"}
     assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):

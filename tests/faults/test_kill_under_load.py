@@ -212,7 +212,6 @@ def test_every_part_was_killed_and_started_again(after: Aftermath) -> None:
 
 def test_there_was_a_load(after: Aftermath) -> None:
     assert len(after.load.accepted) > 1_000
-    assert after.commands_a_second >= 30
     assert after.load.replayed > 20
     assert after.load.faults, "no request ever failed: nothing was killed under load"
 

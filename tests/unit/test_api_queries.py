@@ -212,6 +212,7 @@ def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeSe
         "on_time": None,
         "lapses": 0,
         "retracted": 0,
+        "settles_at": None,
         **dict.fromkeys(("case_number", "kind", "category", "district", "crew", "severity", "stage", "mass")),
     }
     service.answers["windows_running"] = lambda params: [window] * min(3, params["limit"])

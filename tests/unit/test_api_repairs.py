@@ -94,6 +94,74 @@ def test_what_is_told_too_late_is_kept_with_a_second_person_only(client: Client,
     assert data["flags"] == ["backdated", "backdated-after-lapse"]
 
 
+MANAGER = {"X-Actor": "manager-1", "X-Role": "manager", "X-Channel": "office"}
+
+
+def mended_and_closed(client: Client, service: FakeService) -> str:
+    path = assessed(client)
+    service.clock.move(timedelta(minutes=60))
+    for step, headers in (("completion", CREW), ("closure", staff("dispatcher"))):
+        assert client.post(f"{path}/{step}", {}, headers=headers).status_code == 200
+    return path
+
+
+def event_of(client: Client, path: str, fact: str) -> str:
+    shown = client.get(f"/api/v1/cases/{path.rpartition('/')[2]}").json()
+    return str(next(each["event_id"] for each in shown["timeline"] if each["fact"] == fact))
+
+
+def test_a_completion_that_was_none_is_rejected_and_the_promise_runs_again(
+    client: Client, service: FakeService
+) -> None:
+    path = mended_and_closed(client, service)
+    body = {"event_id": event_of(client, path, "RepairCompleted"), "reason": "not-done", "evidence_digest": PROOF}
+    alone = client.post(f"{path}/rejections", body, headers=CREW)
+    assert (alone.status_code, alone.json()["code"]) == (403, "wrong-role")
+    answer = client.post(f"{path}/rejections", body, headers=MANAGER)
+    assert answer.status_code == 200, answer.text
+    data = last(service, path)["data"]
+    assert (data["of"], data["left"], data["reopens"]) == ("completion", ["arrival"], True)
+    shown = client.get(f"/api/v1/cases/{path.rpartition('/')[2]}").json()
+    assert (shown["stage"], shown["open"]) == ("assessed", True)
+    (window,) = [each for each in shown["windows"] if each["commitment"] == "repair.completion"]
+    assert (window["state"], window["settles_at"]) == ("running", None)
+    assert client.post(f"{path}/rejections", body, headers=MANAGER).json()["code"] == "already-rejected"
+    unknown = client.post(f"{path}/rejections", body | {"event_id": str(uuid4())}, headers=MANAGER)
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "no-such-evidence")
+
+
+def test_a_settled_verdict_falls_with_a_second_person_only(client: Client, service: FakeService) -> None:
+    path = mended_and_closed(client, service)
+    body = {"event_id": event_of(client, path, "CrewArrived"), "reason": "photo-elsewhere"}
+    shown = client.get(f"/api/v1/cases/{path.rpartition('/')[2]}").json()
+    (arrival,) = [each for each in shown["windows"] if each["commitment"] == "repair.arrival"]
+    assert arrival["settles_at"] == (MORNING + timedelta(days=1)).isoformat().replace("+00:00", "Z")
+    service.clock.move(timedelta(days=2))
+    before = len(service.events[UUID(path.rpartition("/")[2])])
+    for headers in (MANAGER, MANAGER | {"X-Confirmed-By": "manager-1"}):
+        answer = client.post(f"{path}/rejections", body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "verdict-settled")
+        assert "X-Confirmed-By" in answer.json()["next_step"]
+    assert len(service.events[UUID(path.rpartition("/")[2])]) == before
+    answer = client.post(f"{path}/rejections", body, headers=MANAGER | {"X-Confirmed-By": "auditor-1"})
+    assert answer.status_code == 200, answer.text
+    events = [json.loads(event) for event in service.events[UUID(path.rpartition("/")[2])][before:]]
+    assert {event["confirmedby"] for event in events} == {"auditor-1"}
+    assert events[0]["data"]["confirmed_by"] == "auditor-1"
+    overturned = [event["type"] for event in events if event["data"].get("overturns")]
+    assert overturned == ["water.repair.WindowLapsed.v1", "water.repair.WindowReopened.v1"]
+
+
+def test_a_second_person_named_in_the_header_counts_as_one_named_in_the_body(client: Client) -> None:
+    path = assessed(client)
+    early = {"happened_at": (MORNING - timedelta(days=3)).isoformat()}
+    body = {"reporter": REPORTER} | early
+    alone = client.post(f"{path}/reports", body, headers=staff("hotline", channel="hotline"))
+    assert (alone.status_code, alone.json()["code"]) == (409, "second-person-needed")
+    two = staff("hotline", channel="hotline") | {"X-Confirmed-By": "dispatcher-2"}
+    assert client.post(f"{path}/reports", body, headers=two).status_code == 200
+
+
 def test_a_paid_service_behind_the_meter_needs_the_finding_and_the_consent_first(client: Client) -> None:
     path = assessed(client)
 

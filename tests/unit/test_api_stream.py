@@ -40,6 +40,8 @@ def row(partition: int, position: int, **changes: Any) -> dict[str, Any]:
         "notify": [],
         "reason": None,
         "recorded_at": MORNING,
+        "settles_at": None,
+        "overturns": False,
         "case_number": "BX-2026-000007",
         "kind": "leak",
         "category": None,

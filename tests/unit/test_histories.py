@@ -164,6 +164,13 @@ ENDS = {
         "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:20:00+00:00", False, 0, 0),
         "usage.notice": ("2026-09-16T02:20:00+00:00", "2026-09-16T02:00:00+00:00", False, 0, 0),
     },
+    "repair-evidence-rejected": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", None, False, 1, 1),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", None, False, 1, 1),
+        # Nobody came and nothing was done: neither an assessment nor an answer was ever owed.
+        "repair.assessment": ("2026-09-16T02:00:00+00:00", None, True, 0, 0),
+        "repair.answer": ("2026-09-17T02:00:00+00:00", None, True, 0, 1),
+    },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:20:00+00:00", False, 0, 0),

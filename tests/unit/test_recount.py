@@ -25,11 +25,11 @@ from consumers.timeline import UnknownCaseError
 from domain import kinds, repair
 from domain.calendar import CalendarPublished, Day
 from domain.connection import facts as said
-from domain.facts import Fact
+from domain.facts import Fact, event_id
 from domain.standards import Rules, make_rules
 from infra.cli import main
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
-from tests.unit.cases import NINE, SUBJECT, meter, minutes
+from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
 from tests.unit.recounting import (
     LONG_AGO,
     Published,
@@ -70,6 +70,10 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     repair.ReporterAnswered(2, "phone", None),
     repair.ReporterAnswered(3, "phone", None),
     repair.CaseClosed(),
+    *(
+        repair.EvidenceRejected(event_id(CASE, version), "arrival", "not-done", (), False)
+        for version in range(2, 24, 2)
+    ),
 )
 SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_catalogue()
 STARTS = ("report", "arrival", "assessment")
@@ -93,6 +97,13 @@ MAJOR_THEN_WATER_THEN_A_LOG: Sequence[tuple[Fact, float, str]] = (
 )
 
 
+THERE_IN_TIME_THEN_AN_EARLIER_REPORT: Sequence[tuple[Fact, float, str]] = (
+    (repair.CrewArrived("crew-1", None), 29, ""),
+    (repair.ReportLinked(2, SUBJECT), -20, ""),
+)
+
+
+@example(THERE_IN_TIME_THEN_AN_EARLIER_REPORT, "report", "urban", "hotline", "second")
 @example(MAJOR_THEN_WATER_THEN_A_LOG, "report", "urban", "hotline", "second")
 @given(
     told_repairs,

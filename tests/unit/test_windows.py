@@ -277,7 +277,7 @@ def test_an_earlier_report_linked_later_moves_the_start_and_can_lapse_what_was_m
     play.say(repair.CrewArrived("crew-1", None), minutes(25))
     facts = play.say(repair.ReportLinked(2, SUBJECT), minutes(-10), at=minutes(26))
     arrival = [fact for fact in facts if fact.commitment == repair.ARRIVAL]
-    assert names(arrival) == ["WindowMoved", "WindowLapsed"]
+    assert names(arrival) == ["WindowMoved", "WindowLapsed", "WindowMet"]
     moved, lapsed = arrival[0], arrival[1]
     assert isinstance(moved, WindowMoved)
     assert moved.cause == "start"

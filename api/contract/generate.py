@@ -1,0 +1,202 @@
+"""The documents of the event contract, from the facts' own classes.
+
+A schema for each type of event, one AsyncAPI 3 document over all topics, and the reader's rule with its test vectors.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from api.contract import rule
+from api.contract.envelope import HEADERS, REQUIRED, Schema, attributes
+from domain.kinds import REGISTRY
+from infra.bus import BREACH_FACTS, CONTENT_TYPE
+from infra.settings import FAMILIES
+from projections.names import FACTS
+
+VERSION = "1.0.0"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+TOPICS = {
+    "repair": "Incidents, outages, mass incidents and the orders of other bodies.",
+    "connection": "Applications for water, consultations and service before building.",
+    "usage": "Meters, abnormal use of water, reading rounds.",
+    "public": "What is published: standards, calendars, fee catalogues, works for the community.",
+    "crew": "Crews, and squads with their bookings.",
+    "office": "Which cases an applicant's pseudonym made commitments in. Restricted.",
+}
+BREACHES = "Copies of what operations act on: limits that near, lapse, escalate or are taken back."
+Documents = dict[str, Any]
+"""Path below the folder of the version → document."""
+
+
+def documents(examples: Mapping[str, Mapping[str, Any]]) -> Documents:
+    """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema."""
+    schemas = {name: schema(name, examples.get(name)) for name in sorted(REGISTRY.types)}
+    return {
+        **{f"schemas/{name}.json": found for name, found in schemas.items()},
+        "asyncapi.json": asyncapi(schemas),
+        "readers-rule.json": {"rule": rule.WORDS, "vectors": rule.VECTORS},
+    }
+
+
+# ---- one event
+
+
+def schema(type_name: str, example: Mapping[str, Any] | None) -> Schema:
+    """The JSON Schema of one type of event, whole: attributes and data."""
+    _, fact = REGISTRY.types[type_name]
+    data, definitions = _data(fact)
+    meaning = _text(fact.__doc__ or "")
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:tongshui:event:{type_name}",
+        "title": fact.__name__,
+        "description": meaning,
+        "x-title-zh": FACTS.get(fact.__name__, fact.__name__),
+        "x-sent": sent(type_name, example),
+        "type": "object",
+        "required": list(REQUIRED),
+        "properties": {**attributes(type_name), "data": data},
+        **({"$defs": definitions} if definitions else {}),
+        **({"examples": [example]} if example is not None else {}),
+    }
+
+
+def _data(fact: type) -> tuple[Schema, dict[str, Schema]]:
+    (reference,), components = msgspec.json.schema_components([fact], ref_template="#/$defs/{name}")
+    found = {name: _clean(each) for name, each in components.items()}
+    own = found.pop(reference["$ref"].rpartition("/")[2])
+    # Its meaning is the event's, and stands there.
+    own.pop("description", None)
+    own.pop("title", None)
+    return own, found
+
+
+def _clean(schema: Any) -> Any:
+    """Docstrings as plain text; a default is left out, for what is sent has every field that its type had then."""
+    if isinstance(schema, dict):
+        cleaned = {name: _clean(each) for name, each in schema.items() if name != "default"}
+        if isinstance(schema.get("description"), str):
+            cleaned["description"] = _text(schema["description"])
+        return cleaned
+    return [_clean(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def _text(docstring: str) -> str:
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(docstring))
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs).replace("``", "`")
+
+
+def sent(type_name: str, example: Mapping[str, Any] | None) -> str:
+    """When an event of the type is sent, in words."""
+    fact = type_name.split(".")[2]
+    if fact.startswith("Window"):
+        return (
+            "In the transaction of whatever changed the verdict: a fact that was told, or the instant itself, to which "
+            "the window watch comes by itself."
+        )
+    if example is not None and example["role"] == "system":
+        return "By the program itself, where the rules say that it follows; nobody tells it."
+    by = f" In the example by the role {example['role']} over the channel {example['channel']}." if example else ""
+    return f"As soon as somebody has told it and the rules took it.{by}"
+
+
+# ---- all topics
+
+
+def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
+    """The AsyncAPI 3 document."""
+    by_family = {family: [name for name in schemas if name.split(".")[1] == family] for family in FAMILIES}
+    breaches = [name for name in schemas if name.split(".")[2] in BREACH_FACTS]
+    channels = {family: _channel(family, TOPICS[family], names) for family, names in by_family.items()}
+    channels["breach"] = _channel("breach", BREACHES, breaches)
+    return {
+        "asyncapi": "3.0.0",
+        "id": "urn:tongshui",
+        "info": {
+            "title": "通水 tongshui events",
+            "version": VERSION,
+            "description": "Every event of a water utility's applications, repairs and promises.\n\n" + rule.WORDS,
+            "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        },
+        "defaultContentType": CONTENT_TYPE.decode().partition(";")[0],
+        "channels": channels,
+        "operations": {f"send-{name}": _operation(name, channel) for name, channel in channels.items()},
+        "components": {
+            "messages": {name: _message(name, found) for name, found in schemas.items()},
+            "schemas": {
+                **_shared(schemas),
+                **{n: _embedded(found) for n, found in schemas.items()},
+                "headers": HEADERS,
+            },
+        },
+    }
+
+
+def _channel(name: str, description: str, types: Iterable[str]) -> Schema:
+    return {
+        "address": f"water.{name}.v1",
+        "description": description,
+        "messages": {each: {"$ref": f"#/components/messages/{each}"} for each in types},
+        "bindings": {"kafka": {"topic": f"water.{name}.v1", "bindingVersion": "0.5.0"}},
+    }
+
+
+def _operation(name: str, channel: Schema) -> Schema:
+    return {
+        "action": "send",
+        "channel": {"$ref": f"#/channels/{name}"},
+        "summary": channel["description"],
+        "messages": [{"$ref": f"#/channels/{name}/messages/{each}"} for each in channel["messages"]],
+    }
+
+
+def _message(name: str, schema: Schema) -> Schema:
+    examples = [{"payload": each} for each in schema.get("examples", ())]
+    return {
+        "name": name,
+        "title": f"{schema['x-title-zh']} {schema['title']}",
+        "summary": schema["description"].partition("\n\n")[0],
+        "contentType": CONTENT_TYPE.decode().partition(";")[0],
+        "headers": {"$ref": "#/components/schemas/headers"},
+        "payload": {"$ref": f"#/components/schemas/{name}"},
+        "correlationId": {"location": "$message.payload#/correlationid"},
+        "bindings": {"kafka": {"key": {"type": "string", "format": "uuid"}, "bindingVersion": "0.5.0"}},
+        **({"examples": examples} if examples else {}),
+    }
+
+
+def _embedded(schema: Schema) -> Schema:
+    """The schema as a component of the one document, where its definitions are components too."""
+    left_out = ("$schema", "$id", "$defs", "examples")
+    return {name: _moved(each) for name, each in schema.items() if name not in left_out}
+
+
+def _shared(schemas: Mapping[str, Schema]) -> Schema:
+    """Every schema's definitions. Raises ValueError where two things have one name."""
+    found: Schema = {}
+    for schema in schemas.values():
+        for name, each in schema.get("$defs", {}).items():
+            if found.setdefault(name, _moved(each)) != _moved(each):
+                raise ValueError(f"two definitions are named {name}")
+    return found
+
+
+def _moved(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {
+            name: each.replace("#/$defs/", "#/components/schemas/") if name == "$ref" else _moved(each)
+            for name, each in schema.items()
+        }
+    return [_moved(each) for each in schema] if isinstance(schema, list) else schema
+
+
+def as_text(document: Any) -> str:
+    """A document as it is kept in a file and served: the same bytes for the same content."""
+    return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,178 @@
+"""The event contract over HTTP: the documents under /api/v1/contract, and pages for people under /contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Response
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel, Field
+
+from api.answers import QUERY_ERRORS
+from api.contract import published, rule
+from api.contract.generate import VERSION
+from api.errors import ApiError
+from api.pages import HEADERS
+from api.strict import StrictRoute
+
+router = APIRouter(
+    prefix="/api/v1/contract", tags=["contract 事件约定"], responses=QUERY_ERRORS, route_class=StrictRoute
+)
+page = APIRouter(include_in_schema=False, route_class=StrictRoute)
+
+TypeName = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9.]+$", examples=["water.repair.CrewArrived.v1"])]
+
+
+class EventType(BaseModel):
+    """One type of event."""
+
+    type: str = Field(examples=["water.repair.CrewArrived.v1"])
+    title: str
+    title_zh: str
+    meaning: str
+    schema_at: str = Field(description="where its JSON Schema is")
+    page_at: str = Field(description="where its page is")
+
+
+class Contract(BaseModel):
+    """What outside teams may rely on when they read our topics."""
+
+    version: str
+    asyncapi_at: str
+    readers_rule_at: str
+    types: list[EventType]
+
+
+@router.get("", summary="The event contract: every type of event, and where its documents are")
+def contract() -> Contract:
+    return Contract(
+        version=VERSION,
+        asyncapi_at=f"{router.prefix}/asyncapi.json",
+        readers_rule_at=f"{router.prefix}/readers-rule.json",
+        types=[_listed(name, schema) for name, schema in published.schemas().items()],
+    )
+
+
+def _listed(name: str, schema: Mapping[str, Any]) -> EventType:
+    return EventType(
+        type=name,
+        title=schema["title"],
+        title_zh=schema["x-title-zh"],
+        meaning=schema["description"],
+        schema_at=f"{router.prefix}/schemas/{name}",
+        page_at=f"/contract/events/{name}",
+    )
+
+
+@router.get("/asyncapi.json", summary="The AsyncAPI 3 document over all topics")
+def asyncapi() -> dict[str, Any]:
+    return _document("asyncapi.json")
+
+
+@router.get("/readers-rule.json", summary="The reader's rule in words and as test vectors")
+def readers_rule() -> dict[str, Any]:
+    return _document("readers-rule.json")
+
+
+@router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event")
+def schema(type_name: TypeName) -> dict[str, Any]:
+    return _document(f"schemas/{type_name}.json")
+
+
+def _document(path: str) -> dict[str, Any]:
+    text = published.document(path)
+    if text is None:
+        raise ApiError(
+            "no-such-event-type",
+            found=f"no document {path[:120]}",
+            needed="a type of event of the contract",
+            next_step=f"take one from {router.prefix}",
+            next_step_zh=f"请从 {router.prefix} 中选取事件类型",
+        )
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+# ---- pages
+
+
+@page.get("/contract")
+def index() -> Response:
+    return _html("事件约定 Event contract", "".join(_index()))
+
+
+@page.get("/contract/events/{type_name}")
+def event(type_name: TypeName) -> Response:
+    found = _document(f"schemas/{type_name}.json")
+    return _html(f"{found['x-title-zh']} {found['title']}", "".join(_event(type_name, found)))
+
+
+def _index() -> Iterator[str]:
+    yield f'<p lang="en"><a href="{router.prefix}/asyncapi.json">asyncapi.json</a> · '
+    yield f'<a href="{router.prefix}/readers-rule.json">readers-rule.json</a></p>'
+    yield "<h2>读取规则 <span lang='en'>The reader's rule</span></h2>"
+    yield f'<pre lang="en" class="rule">{escape(rule.WORDS)}</pre>'
+    family = ""
+    for name, found in sorted(published.schemas().items()):
+        if (topic := name.split(".")[1]) != family:
+            yield f"{'</table>' if family else ''}<h2>water.{topic}.v1</h2><table>"
+            family = topic
+        meaning = escape(found["description"].partition("\n\n")[0])
+        link = f'<a href="/contract/events/{name}">{escape(found["title"])}</a>'
+        yield f'<tr><th>{escape(found["x-title-zh"])}</th><td lang="en">{link}</td><td lang="en">{meaning}</td></tr>'
+    yield "</table>"
+
+
+def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"<p><code>{name}</code></p>"
+    yield "".join(f'<p lang="en">{escape(part)}</p>' for part in found["description"].split("\n\n"))
+    yield f'<h2>何时发出 <span lang="en">When it is sent</span></h2><p lang="en">{escape(found["x-sent"])}</p>'
+    yield '<h2>内容 <span lang="en">data</span></h2><table>'
+    data = found["properties"]["data"]
+    for field, schema in data.get("properties", {}).items():
+        always = "" if field in data.get("required", ()) else "later events only"
+        yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td>"
+        yield f"<td lang='en'>{always}</td></tr>"
+    yield "</table>"
+    for title, definition in found.get("$defs", {}).items():
+        yield f'<h3>{escape(title)}</h3><p lang="en">{escape(definition.get("description", ""))}</p><table>'
+        for field, schema in definition.get("properties", {}).items():
+            yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td></tr>"
+        yield "</table>"
+    for example in found.get("examples", ()):
+        yield '<h2>示例 <span lang="en">Example</span></h2>'
+        yield f"<pre>{escape(json.dumps(example, ensure_ascii=False, indent=2))}</pre>"
+    yield f'<p><a href="{router.prefix}/schemas/{name}">JSON Schema</a> · <a href="/contract">事件约定</a></p>'
+
+
+def form(schema: Mapping[str, Any]) -> str:
+    """A field's form in a few words."""
+    if "$ref" in schema:
+        return str(schema["$ref"].rpartition("/")[2])
+    if "anyOf" in schema:
+        return " or ".join(form(each) for each in schema["anyOf"])
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if "prefixItems" in schema:
+        return f"({', '.join(form(each) for each in schema['prefixItems'])})"
+    if schema.get("type") == "array":
+        return f"list of {form(schema.get('items', {}))}"
+    if schema.get("type") == "object" and isinstance(schema.get("additionalProperties"), Mapping):
+        return f"map to {form(schema['additionalProperties'])}"
+    return str(schema.get("format") or schema.get("type") or schema.get("const") or "any")
+
+
+def _html(title: str, body: str) -> Response:
+    return HTMLResponse(
+        "<!doctype html>\n<html lang='zh-CN'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>通水 · {escape(title)}</title><link rel='icon' href='/static/icon.svg' type='image/svg+xml'>"
+        f"<link rel='stylesheet' href='/static/docs.css'></head><body><header><h1>通水 · {escape(title)}</h1>"
+        "<p><a href='/contract'>事件约定 <span lang='en'>contract</span></a> · <a href='/docs'>接口说明 "
+        "<span lang='en'>API</span></a> · <a href='/'>看板 <span lang='en'>board</span></a></p></header>"
+        f"<main>{body}</main></body></html>",
+        headers=HEADERS,
+    )

@@ -1,0 +1,44 @@
+"""Open and settled verdicts 未定/已定: how long one may change on one person's word.
+
+A verdict is open as long as facts may come, by the channels' allowed lateness, without a second person; then it is
+settled. A settled verdict can still fall, for the truth may come late, but only before two pairs of eyes, and its fall
+is marked in the event that says so (our decision). Time, calendars and standards are nobody's word: they need none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.connection.facts import PauseApproved, PauseRevoked
+from domain.facts import Fact
+from domain.refusals import Refusal
+from domain.roles import SYSTEM
+from domain.told import Told
+from domain.windows import WindowFact, overturned
+
+_BY_TWO = (PauseApproved, PauseRevoked)
+"""Who decides on a pause is never who asked for it."""
+
+
+def require_second_person_to_overturn(told: Told, said: Iterable[Fact], facts: Iterable[WindowFact]) -> None:
+    """Refuse ``verdict-settled`` where what one person alone said makes a settled verdict fall with ``facts``.
+
+    ``said``: the facts of the command. Imported history has no lateness and needs none.
+    """
+    fallen = overturned(facts)
+    if not fallen or told.by.role == SYSTEM or told.standard.allowed_lateness_minutes.get(told.channel) is None:
+        return
+    named = {told.confirmed_by, *(_second_of(fact) for fact in said)} - {None, told.by.actor}
+    if named or any(isinstance(fact, _BY_TWO) for fact in said):
+        return
+    raise Refusal(
+        "verdict-settled",
+        found=f"the settled verdict on {', '.join(fallen)} would fall by {told.by.actor} alone",
+        needed="a second person",
+        next_step="have somebody else look at it and name them in the header X-Confirmed-By",
+        next_step_zh="该时限判定已定案，须由第二人核实，并在请求头 X-Confirmed-By 中注明其工号",
+    )
+
+
+def _second_of(fact: Fact) -> str | None:
+    return getattr(fact, "confirmed_by", None) or getattr(fact, "approved_by", None)

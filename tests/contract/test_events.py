@@ -1,0 +1,283 @@
+"""The event contract: the program's own, valid by the formats' official schemas, and changed by additions only."""
+
+from __future__ import annotations
+
+import copy
+import json
+import lzma
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from api.contract import published, rule
+from api.contract.additive import breaks
+from api.contract.envelope import REQUIRED, attributes
+from domain.kinds import REGISTRY
+from infra.bus import Partition, Record, case_key, route
+from infra.cli import main
+from infra.reader import Place, apply
+from infra.store.envelope import CloudEvent
+from tests.api_world import Client, FakeService, app_over
+
+OFFICIAL = Path(__file__).with_name("official")
+HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
+SCHEMAS = published.schemas()
+ARRIVED = "water.repair.CrewArrived.v1"
+CASE = "11111111-1111-4111-8111-111111111111"
+
+
+def events() -> Iterator[Any]:
+    for file in HISTORIES:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            yield json.loads(line)
+
+
+def document(path: str) -> Any:
+    text = published.document(path)
+    assert text is not None
+    return json.loads(text)
+
+
+# ---- what is published is what the program says
+
+
+def test_the_published_documents_are_those_of_the_program() -> None:
+    """Else: `tongshui contract write`, which refuses what would break a reader."""
+    assert published.stale(published.published_examples()) == []
+
+
+def test_every_type_that_can_be_stored_has_its_schema_an_example_and_a_chinese_name() -> None:
+    assert set(SCHEMAS) == set(REGISTRY.types)
+    for name, schema in SCHEMAS.items():
+        assert schema["examples"][0]["type"] == name
+        assert not schema["x-title-zh"].isascii(), name
+        assert schema["description"]
+        assert schema["x-sent"]
+
+
+def test_the_attributes_described_are_those_that_are_written() -> None:
+    assert {*attributes("x"), "data"} == set(CloudEvent.__struct_fields__)
+    later = {"reportedat", "causationid", "confirmedby"}
+    assert set(CloudEvent.__struct_fields__) - set(REQUIRED) == later
+
+
+# ---- by the formats' own schemas
+
+
+@pytest.mark.parametrize("name", sorted(SCHEMAS))
+def test_each_schema_is_one_by_the_metaschema_and_takes_its_example(name: str) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    jsonschema.Draft202012Validator(SCHEMAS[name], format_checker=checker).validate(SCHEMAS[name]["examples"][0])
+
+
+def test_every_event_on_record_is_taken_by_the_schema_of_its_type() -> None:
+    validators = {name: jsonschema.Draft202012Validator(schema) for name, schema in SCHEMAS.items()}
+    seen = 0
+    for event in events():
+        validators[event["type"]].validate(event)
+        seen += 1
+    assert seen > 400
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda event: event.pop("position"), "position"),
+        (lambda event: event.update(type="water.repair.Other.v1"), "type"),
+        (lambda event: event["data"].pop("crew"), "crew"),
+        (lambda event: event["data"].update(crew=7), "crew"),
+        (lambda event: event.update(caseversion=0), "caseversion"),
+    ],
+    ids=["no position", "another type", "no crew", "a crew of a number", "version 0"],
+)
+def test_a_schema_refuses_what_is_no_event_of_its_type(change: Callable[[Any], object], where: str) -> None:
+    event = copy.deepcopy(SCHEMAS[ARRIVED]["examples"][0])
+    change(event)
+    with pytest.raises(jsonschema.ValidationError) as error:
+        jsonschema.validate(event, SCHEMAS[ARRIVED])
+    assert where in f"{error.value.message} {list(error.value.absolute_path)}"
+
+
+def test_every_example_is_a_cloudevent_by_the_official_schema() -> None:
+    official = json.loads((OFFICIAL / "cloudevents-1.0.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft7Validator(official)
+    for schema in SCHEMAS.values():
+        validator.validate(schema["examples"][0])
+
+
+def test_the_asyncapi_document_is_valid_by_the_official_schema() -> None:
+    official = json.loads(lzma.decompress((OFFICIAL / "asyncapi-3.0.0.json.xz").read_bytes()))
+    jsonschema.Draft7Validator(official).validate(document("asyncapi.json"))
+    broken = document("asyncapi.json") | {"channels": {"repair": {"messages": 7}}}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.Draft7Validator(official).validate(broken)
+
+
+def test_every_reference_of_the_asyncapi_document_leads_somewhere() -> None:
+    whole = document("asyncapi.json")
+
+    def follow(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if isinstance(node.get("$ref"), str):
+                yield node["$ref"]
+            for each in node.values():
+                yield from follow(each)
+        elif isinstance(node, list):
+            for each in node:
+                yield from follow(each)
+
+    references = set(follow(whole))
+    assert len(references) > 300
+    for reference in references:
+        found = whole
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+        assert found
+
+
+def test_each_channel_names_the_types_that_are_routed_to_it() -> None:
+    channels = document("asyncapi.json")["channels"]
+    described = {(name, channel["address"]) for channel in channels.values() for name in channel["messages"]}
+    routed = {(name, partition.topic) for name in REGISTRY.types for partition in route(name, CASE, 4)}
+    assert described == routed
+
+
+# ---- additions only
+
+
+def changed(change: Callable[[Any], object]) -> list[str]:
+    proposed = copy.deepcopy(dict(SCHEMAS))
+    change(proposed)
+    return breaks(SCHEMAS, proposed)
+
+
+def data_of(schemas: Any, name: str = ARRIVED) -> Any:
+    return schemas[name]["properties"]["data"]
+
+
+ASSESSED = "water.repair.SeverityAssessed.v1"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.pop(ARRIVED), "the type is gone"),
+        (lambda s: data_of(s)["properties"].pop("crew"), "data.crew: the field is gone"),
+        (lambda s: data_of(s)["required"].remove("crew"), "crew was always there, and would not be"),
+        (lambda s: data_of(s)["properties"]["crew"].update(type="integer"), "data.crew: type was 'string'"),
+        (lambda s: data_of(s)["required"].append("flags"), "flags would be required"),
+        (lambda s: data_of(s)["properties"]["flags"]["items"].update(type="integer"), "data.flags[]: type"),
+        (lambda s: data_of(s)["properties"]["evidence"]["anyOf"].pop(), "was one of 2 forms"),
+        (lambda s: s[ARRIVED]["$defs"]["ArrivalEvidence"]["properties"].pop("accuracy_m"), "accuracy_m: the field is"),
+        (lambda s: data_of(s, ASSESSED)["properties"]["severity"]["enum"].remove("major"), "the codes major are gone"),
+        (lambda s: data_of(s, ASSESSED)["properties"]["severity"].pop("enum"), "an enumeration is gone"),
+        (lambda s: s[ARRIVED]["required"].remove("recordedat"), "recordedat was always there"),
+        (lambda s: s[ARRIVED]["properties"]["id"].pop("format"), "id: format was 'uuid', would be None"),
+    ],
+)
+def test_a_change_that_would_break_a_reader_is_named(change: Callable[[Any], object], said: str) -> None:
+    found = changed(change)
+    assert found
+    assert any(said in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.update({"water.repair.New.v1": s[ARRIVED]}),
+        lambda s: data_of(s)["properties"].update(weather={"type": "string"}),
+        lambda s: data_of(s, ASSESSED)["properties"]["severity"]["enum"].append("giant"),
+        lambda s: s[ARRIVED].update(description="A crew has come."),
+        lambda s: s[ARRIVED]["$defs"].update(New={"type": "object"}),
+    ],
+    ids=["type", "field", "code", "words", "definition"],
+)
+def test_an_addition_breaks_nothing(change: Callable[[Any], object]) -> None:
+    assert changed(change) == []
+
+
+def test_what_would_break_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    folder = tmp_path / "v1"
+    shutil.copytree(published.FOLDER, folder)
+    file = folder / "schemas" / f"{ARRIVED}.json"
+    before = json.loads(file.read_text(encoding="utf-8"))
+    before["properties"]["data"]["properties"]["weather"] = {"type": "string"}
+    file.write_text(json.dumps(before), encoding="utf-8")
+    (folder / "readers-rule.json").unlink()
+    with pytest.raises(published.ContractBroken, match=r"CrewArrived.v1: data.weather: the field is gone"):
+        published.write(published.published_examples(), folder)
+    assert not (folder / "readers-rule.json").exists()
+    file.write_text(json.dumps(SCHEMAS[ARRIVED]), encoding="utf-8")
+    assert set(published.write(published.published_examples(), folder)) == {"readers-rule.json", f"schemas/{file.name}"}
+    assert published.stale(published.published_examples(), folder) == []
+    (folder / "schemas" / "water.repair.Gone.v1.json").write_text("{}", encoding="utf-8")
+    assert published.stale(published.published_examples(), folder) == ["schemas/water.repair.Gone.v1.json"]
+
+
+def test_the_command_says_that_all_is_as_it_should_be() -> None:
+    assert CliRunner().invoke(main, ["contract", "check"]).exit_code == 0
+
+
+# ---- the reader's rule
+
+
+@pytest.mark.parametrize("vector", rule.VECTORS, ids=lambda vector: vector["name"])
+def test_our_own_reader_keeps_the_rule_of_the_vectors(vector: Any) -> None:
+    place = Partition("water.repair.v1", 0)
+    records = [
+        Record(
+            "water.repair.v1",
+            0,
+            offset,
+            case_key(CASE),
+            json.dumps(SCHEMAS[ARRIVED]["examples"][0] | {"subject": CASE, "position": each["position"]}).encode(),
+            {"previousposition": str(each["previousposition"]).encode()},
+        )
+        for offset, each in enumerate(vector["records"])
+    ]
+    stored = Place(vector["stored"], 0)
+    applied = apply(records, {place: stored})
+    assert [event.position for event in applied.events] == vector["applied"]
+    assert applied.places.get(place, stored).position == vector["stored_after"]
+    assert bool(applied.held) == vector["held"]
+
+
+# ---- over HTTP
+
+
+@pytest.fixture(scope="module")
+def client() -> Client:
+    return Client(app_over(FakeService()))
+
+
+def test_the_contract_is_listed_with_where_everything_is(client: Client) -> None:
+    listed = client.get("/api/v1/contract").json()
+    assert {each["type"] for each in listed["types"]} == set(REGISTRY.types)
+    assert client.get(listed["asyncapi_at"]).json() == document("asyncapi.json")
+    assert client.get(listed["readers_rule_at"]).json()["vectors"] == rule.VECTORS
+    one = next(each for each in listed["types"] if each["type"] == ARRIVED)
+    assert client.get(one["schema_at"]).json() == SCHEMAS[ARRIVED]
+    shown = client.get(one["page_at"])
+    assert shown.headers["content-type"].startswith("text/html")
+    assert "到场 CrewArrived" in shown.text
+
+
+@pytest.mark.parametrize("path", ["/api/v1/contract/schemas/water.x.Y.v1", "/contract/events/water.x.Y.v1"])
+def test_a_type_that_is_not_there_is_said_so(client: Client, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "no-such-event-type")
+
+
+def test_every_type_has_a_page_with_its_meaning_its_fields_and_its_example(client: Client) -> None:
+    index = client.get("/contract").text
+    for name, schema in SCHEMAS.items():
+        assert f'href="/contract/events/{name}"' in index
+        shown = client.get(f"/contract/events/{name}").text
+        assert all(f"<code>{field}</code>" in shown for field in schema["properties"]["data"].get("properties", {}))
+        assert "示例" in shown
