@@ -91,9 +91,9 @@ def compare(before: Iterable[Window], after: Iterable[Window]) -> tuple[Compared
     )
 
 
-def unrecorded(kind: Kind, state: State, found: Sequence[Window]) -> int:
-    """How many promises of the case have another verdict than is on record. Whoever was warned is no verdict."""
-    facts = concluded(kind, state, found)
+def unrecorded(kind: Kind, state: State, found: Sequence[Window], at: datetime) -> int:
+    """How many promises of the case have another verdict at ``at`` than is on record; a warning is no verdict."""
+    facts = concluded(kind, state, found, at)
     return len({fact.commitment for fact in facts if not isinstance(fact, WindowNearing)})
 
 

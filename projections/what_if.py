@@ -172,7 +172,7 @@ class Trial:
         found = compare(before, kinds.windows(kind, state, self._after, self.at))
         where = placed(state, channel)
         self.sums.take(found, where)
-        self.sums.unrecorded += unrecorded(kind, state, before)
+        self.sums.unrecorded += unrecorded(kind, state, before, self.at)
         for each in found:
             if each.is_changed:
                 yield Changed(state.number, case_id, kind.name, each.commitment, where, each.before, each.after)

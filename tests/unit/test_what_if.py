@@ -187,7 +187,7 @@ def _same(play: Play, at: datetime) -> None:
     again = kinds.windows(play.kind, play.state, always(play.rules, SHIPPED), at)
     found = compare(before, again)
     assert [each for each in found if each.before != each.after] == []
-    assert unrecorded(play.kind, play.state, before) == 0
+    assert unrecorded(play.kind, play.state, before, at) == 0
     for each in found:
         lapsed = len(play.state.ledger[each.commitment].lapses)
         assert each.before.lapses == lapsed, "as many as stand on record"
