@@ -123,6 +123,8 @@ PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}
+OPENERS = tuple(sorted(_OPENED_BY))
+"""The public types of the events that a case with promises begins with."""
 
 
 def opened_as(type_name: str) -> Kind | None:
