@@ -619,7 +619,7 @@ class ReaderStopped(BusRefusal):
         place = f"{at.topic}/{at.partition} position {at.position}"
         super().__init__(
             "reader-stopped",
-            found=f"{letters} dead letters of the reader {reader}, the last one {at.code} at {place}",
+            found=f"{letters} dead letters of the reader {reader}, now {at.code} at {place}",
             needed=f"at most {settings.dead_letters_at_most} in {settings.dead_letters_within_s:.0f} s",
             next_step=f"see `tongshui dead-letters list --reader {reader}`; run a program that can read them, or "
             f"`tongshui dead-letters release {reader}` 读取已停止：请修复程序后重启，或由专人放行",

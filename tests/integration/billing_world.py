@@ -31,7 +31,7 @@ def paid_twice_and_refunded(service: Service) -> Application:
     case.say("squad", lambda c, told: charges.issue_quote(c, told, lines=lower))
     back = (MoneyLine("installation", 1_000),)
     for number in ("REF-1", "REF-2"):
-        case.say("cashier", lambda c, told, n=number: charges.refund(c, told, refund=n, lines=back))
+        case.say("cashier", partial(charges.refund, refund=number, lines=back))
     case.say("cashier", lambda c, told: charges.reverse_refund(c, told, refund="REF-2", reason="twice"))
     return case
 

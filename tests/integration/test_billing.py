@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psycopg
@@ -117,7 +118,7 @@ def test_the_same_thing_under_another_event_id_is_kept_as_a_duplicate_and_books_
 ) -> None:
     events = [event for record in mine(settings) if not hasattr(event := parse(record), "code")]
     paid = next(event for event in events if event.type == "water.connection.PaymentReceived.v1")
-    again = msgspec.structs.replace(paid, id=billing.books.UUID(int=99), position=paid.position + 1_000)
+    again = msgspec.structs.replace(paid, id=UUID(int=99), position=paid.position + 1_000)
     before = digest(booked, 1)["postings"]
     with booked.transaction(), booked.cursor() as cursor:
         assert billing.step(cursor, [again, again]) == []
@@ -316,7 +317,7 @@ def test_a_payment_that_an_older_program_could_not_read_is_repaired_in_its_order
 ) -> None:
     """Its reversal came in meanwhile and fitted nothing: the whole case is booked anew."""
     with monkeypatch.context() as older:
-        older.setitem(said.TAKES, "water.connection.PaymentReceived.v1", Demanding)  # type: ignore[arg-type]
+        older.setitem(said.TAKES, "water.connection.PaymentReceived.v1", Demanding)
         feed(settings, connection, mine(settings))
     assert one(connection, "SELECT count(*) FROM billing.inbox WHERE outcome = 'odd'") == 1
     assert {(kind, what) for kind, _, what in differing(connection, settings)} == {

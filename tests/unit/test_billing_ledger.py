@@ -39,7 +39,8 @@ PAID = PaymentReceived("P-1", (Line("water-loss", 6_000), Line("installation", 1
 
 
 def told(*said: Any) -> tuple[Case, list[Posting]]:
-    case, posted = Case(), []
+    case = Case()
+    posted: list[Posting] = []
     for each in said:
         taken = take(case, each)
         assert taken.odd is None
@@ -119,7 +120,7 @@ LINES = st.dictionaries(FEES, st.integers(0, 10**9), max_size=3).map(
     lambda lines: [{"fee": fee, "amount_fen": fen} for fee, fen in lines.items()]
 )
 NUMBERS = st.sampled_from(("1", "2", "3"))
-ANY_FACT = st.one_of(
+ANY_FACT: st.SearchStrategy[tuple[str, Any, str]] = st.one_of(
     st.tuples(st.just("QuoteIssued"), LINES, NUMBERS),
     st.tuples(st.sampled_from(("PaymentReceived", "RefundMade")), LINES, NUMBERS),
     st.tuples(st.sampled_from(("PaymentReversed", "RefundReversed")), st.just([]), NUMBERS),
