@@ -93,7 +93,7 @@ def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
-    wrong = standing or powerless or silent
+    wrong = standing or powerless or silent or found.stopped or found.billing_differences
     return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
 
 
@@ -180,6 +180,17 @@ def _positions(found: Status) -> list[str]:
         lines.append(
             f"outbox     waiting {box.waiting}, sent {box.sent}, proven {box.proven}, dead {box.dead}{waits}"
             + ("; see `tongshui outbox list --state dead`" if box.dead else "")
+        )
+    for stop in found.stopped:
+        lines.append(
+            f"STOPPED    {stop.reader}: {stop.letters} dead letters, {stop.code} at {stop.topic}/{stop.partition} "
+            f"position {stop.position}, since {stop.stopped_at:%Y-%m-%d %H:%M:%S}: mend it, or "
+            f"`tongshui dead-letters release {stop.reader}` 读取已停止"
+        )
+    if found.billing_differences:
+        lines.append(
+            f"billing    {found.billing_differences} differences from the store are open 对账差异未结: "
+            "`tongshui billing differences`"
         )
     if found.dead_letters:
         lines.append("dead letters " + ", ".join(f"{name} {count}" for name, count in found.dead_letters.items()))

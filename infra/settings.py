@@ -79,6 +79,9 @@ class Settings(BaseSettings):
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
+    dead_letters_at_most: int = Field(default=50, ge=0, description="of events, by one reader; one more stops it")
+    dead_letters_within_s: float = Field(default=600, gt=0, description="the time in which they are counted")
+    billing_reconcile_s: float = Field(default=86_400, gt=0, description="how often billing's books meet the store")
 
     clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")

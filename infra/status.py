@@ -176,6 +176,19 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedReader:
+    """A reader that met more records it cannot take than settings allow, and takes none until that is mended."""
+
+    reader: str
+    letters: int
+    topic: str
+    partition: int
+    position: int
+    code: str
+    stopped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
 
@@ -185,6 +198,9 @@ class Status:
     readers: tuple[Reader, ...]
     processes: tuple[Process, ...]
     dead_letters: dict[str, int] = field(default_factory=dict)
+    stopped: tuple[StoppedReader, ...] = ()
+    billing_differences: int = 0
+    """Open ones between billing's books and the store."""
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
@@ -245,8 +261,12 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     promises = connection.execute(sql("promises_by_commitment")).fetchall()
     lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
     states = connection.execute(sql("outbox_states")).fetchall()
+    stopped = connection.execute(sql("stopped_readers")).fetchall()
+    differences = connection.execute(sql("billing_open_differences")).fetchone()
     return {
         "watching": _watching(connection),
+        "stopped": tuple(StoppedReader(**row) for row in stopped),
+        "billing_differences": differences["count"] if differences is not None else 0,
         "outbox": Outbox(
             **{row["state"]: row["messages"] for row in states},
             oldest_s=max((row["oldest_s"] for row in states), default=0.0),
