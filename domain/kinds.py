@@ -15,6 +15,7 @@ from domain import (
     consultations,
     crews,
     fees,
+    generations,
     mass,
     orders,
     outages,
@@ -98,6 +99,7 @@ OUTAGE = Kind(
 )
 MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
+GENERATIONS = Kind("generations", "public", generations.evolve)
 
 
 def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
@@ -110,7 +112,7 @@ REGISTRY = registry(
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS))),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
         ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS)),
-        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
+        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS, *generations.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
     )

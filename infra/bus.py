@@ -250,13 +250,13 @@ def ensure_topics(settings: Settings) -> Cluster:
     names = topics(settings)
     with admin_client(settings) as admin:
         cluster = look_up(admin, names)
-        _refuse_other_counts(cluster, settings.partitions)
+        refuse_other_counts(cluster, settings.partitions)
         missing = [name for name in names if name not in cluster.topics]
         if missing:
             _create(admin, missing, settings)
             admin.wait_for_topics(list(names), timeout_ms=REPLY_MS)
             cluster = look_up(admin, names)
-            _refuse_other_counts(cluster, settings.partitions)
+            refuse_other_counts(cluster, settings.partitions)
     still = [name for name in names if name not in cluster.topics]
     if still:
         raise KafkaTimeoutError(f"topics {', '.join(still)} were created but are not there yet")
@@ -356,7 +356,8 @@ def _create(
             raise for_code(topic["error_code"])(f"topic {topic['name']}: {topic.get('error_message')}")
 
 
-def _refuse_other_counts(cluster: Cluster, needed: int) -> None:
+def refuse_other_counts(cluster: Cluster, needed: int) -> None:
+    """Raise BusRefusal "partition-count" where a topic has another number of partitions."""
     for topic in cluster.topics.values():
         if topic.partitions != needed:
             raise BusRefusal(

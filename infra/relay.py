@@ -285,14 +285,15 @@ class _Session:
                 "kafka-differs",
                 found=f"{found}, with other bytes than the store has at this position",
                 needed="the same bytes in store and Kafka",
-                next_step="find out which of the two was restored or written to by others; do not start the relay",
+                next_step="find out which of the two was restored or written to by others; a store that is to go on "
+                "without what was published begins a new generation: `tongshui store recover --new-generation`",
             )
         last = _one(self.db, "last_position", {})[0]
         return RelayRefusal(
             "kafka-ahead-of-store",
             found=f"{found}, while the store ends at position {last}",
             needed="a store that has every published event; this one was probably restored from a backup",
-            next_step="restore a later backup, or append the missing tail back from Kafka before starting the relay",
+            next_step="restore a later backup, or stop everything and run `tongshui store recover`",
         )
 
     def count(
