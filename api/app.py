@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import (
     ahead,
+    alerts,
     board,
     books,
     breaches,
@@ -56,6 +57,7 @@ COMMANDS = (
     readings,
     usage,
     books,
+    alerts,
 )
 QUERIES = (
     linking,

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain import (
     abnormal,
+    alerts,
     applicants,
     books,
     calendar,
@@ -28,6 +29,7 @@ from domain import (
 )
 from domain.connection import automatic, case, promises
 from domain.connection import facts as connection
+from domain.escalation import climbed
 from domain.facts import Recorded, Stated, registry
 from domain.standards import Rules
 from domain.windows import FACTS as WINDOW_FACTS
@@ -109,9 +111,9 @@ def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
 
 REGISTRY = registry(
     (
-        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS))),
-        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS)),
-        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS)),
+        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS), *alerts.FACTS)),
+        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS, *alerts.FACTS)),
+        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS, *alerts.FACTS)),
         ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS, *generations.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
@@ -123,6 +125,8 @@ PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}
+OPENERS = tuple(sorted(_OPENED_BY))
+"""The public types of the events that a case with promises begins with."""
 
 
 def opened_as(type_name: str) -> Kind | None:
@@ -141,7 +145,10 @@ def windows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Windo
     """Every window of the case with its verdict at ``at``."""
     if kind.obligations is None:
         return ()
-    return tuple(judge(obligation, at) for obligation in kind.obligations(state, rules))
+    return tuple(
+        climbed(judge(owed, at), owed, state.ledger.get(owed.commitment) if state is not None else None, rules, at)
+        for owed in kind.obligations(state, rules)
+    )
 
 
 def conclusion(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[WindowFact, ...]:

@@ -16,6 +16,9 @@ from domain.subjects import Subject
 WAYS = ("sms", "wechat", "email", "page")
 """The ways in which the program can send. A standard names those that are in use."""
 
+STAFF_WAYS = ("page", "email", "sms", "wechat", "webhook")
+"""The ways in which staff can be told, by their role. "page" is the list on the page, which nobody delivers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

@@ -116,6 +116,8 @@ POWERS = frozenset(
         "usage.notify",
         "usage.help",
         "usage.conclude",
+        "window.acknowledge",
+        "alerts.tell",
         "standard.draft",
         "standard.approve",
         "calendar.publish",

@@ -14,6 +14,7 @@ from typing import Literal
 
 from domain.calendar import Calendar, CalendarPublished, CalendarVersion, versions
 from domain.fees import CataloguePublished
+from domain.limits import DayEnd, DayUnit, Intake
 from domain.refusals import Refusal
 
 Zone = Literal["urban", "other"]
@@ -38,6 +39,49 @@ class Rung:
     percent: int | None = None
     working_day: int | None = None
     unless_acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationStep:
+    """One step of the ladder after a lapse, until somebody acknowledges it: who is told, by which ways, and when.
+
+    Exactly one of the three says when: ``minutes`` after the end that ran out, round the clock; ``percent`` of the span
+    from the window's opening to that end, beyond it; the close of the ``working_days``-th working day after it.
+    ``urgent``: told at any hour.
+    """
+
+    name: str
+    notify: tuple[str, ...]
+    ways: tuple[str, ...]
+    minutes: int | None = None
+    percent: int | None = None
+    working_days: int | None = None
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """How staff are told that a promise nears its end or ran out, and when they are left alone.
+
+    ``ways``: by which ways a ``nearing`` and a ``lapsed`` is told (a step after a lapse says its own; "page" is the
+    list on the page). ``urgent``: the commitments (or ``<kind>.*``) whose nearing and lapse are told at any hour.
+    From ``quiet_from`` to ``quiet_until`` the ``quiet_ways`` wait for what is not urgent. ``most_per_hour``: so many
+    messages a role gets by one way in an hour; what is more waits and comes as one digest, at most every
+    ``digest_minutes``. ``mass_minutes``: alerts of cases of one mass incident are one message, at most every so many
+    minutes. ``texts``: of each kind of message; a word in braces is filled in. ``names``: what they call the
+    commitments. A standard without ways tells nobody.
+    """
+
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    urgent: tuple[str, ...] = ()
+    quiet_from: time = time(22)
+    quiet_until: time = time(7)
+    quiet_ways: tuple[str, ...] = ()
+    most_per_hour: int = 12
+    digest_minutes: int = 15
+    mass_minutes: int = 30
+    texts: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +198,16 @@ class ReadingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class KindLimit:
+    """A completion limit in days for one kind of fault, whatever its class: so many working or civil days, until the
+    close of business or until the time of day at which it began."""
+
+    days: int
+    unit: DayUnit = "working"
+    ends: DayEnd = "close"
+
+
+@dataclass(frozen=True, slots=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
 
@@ -249,6 +303,14 @@ class StandardPublished:
     leak_findings: Mapping[str, str] = field(default_factory=dict)
     meter_replacements: Mapping[str, str] = field(default_factory=dict)
     reading_exceptions: Mapping[str, str] = field(default_factory=dict)
+    # Of what follows a lapse: commitment, ``<kind>.*`` or ``*`` → the ladder that goes on; and how staff are told.
+    escalations: Mapping[str, tuple[EscalationStep, ...]] = field(default_factory=dict)
+    alerts: AlertPolicy = AlertPolicy()
+    # Of limits that other offices count otherwise, and of what a trial may ask: without them nothing is counted so.
+    # ``uncounted_stages``: stage of a connection → how many working days of it the clock may stand.
+    kind_limits: Mapping[str, KindLimit] = field(default_factory=dict)
+    intake: Intake | None = None
+    uncounted_stages: Mapping[str, int] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -267,6 +329,12 @@ class StandardPublished:
 
 Standard = StandardPublished
 
+ALERT_CHANGES = ("nearing", "lapsed")
+"""What a standard says the ways of; a step of the ladder after a lapse says its own."""
+ALERT_TEXTS = ("nearing", "lapsed", "escalated", "retracted", "met", "cancelled", "mass", "digest", "corrections")
+"""What a standard may have a text to staff for."""
+ALERT_WORDS = ("number", "commitment", "due", "step", "cases", "count", "mass")
+"""What a text to staff may name in braces."""
 ANSWER_STANDS = ("completed", "dismissed")
 """How an incident can end: what a standard may have a text for."""
 ANSWER_WORDS = ("number", "kind", "district", "at")
@@ -294,6 +362,10 @@ class Rules:
         # Of two with one date the one published last counts: max() keeps the first of equals.
         begun = [standard for standard in reversed(self.standards) if standard.effective_from <= at]
         return max(begun, key=lambda standard: standard.effective_from, default=None)
+
+    def version(self, name: str) -> Standard | None:
+        """The standard of that version; None where none was published under it."""
+        return next((standard for standard in reversed(self.standards) if standard.version == name), None)
 
     def calendars_of(self, standard: Standard) -> tuple[CalendarVersion, ...]:
         """Every version of the calendar that the standard counts by, oldest first."""

@@ -46,10 +46,21 @@ class RungAt:
 
 
 @dataclass(frozen=True, slots=True)
+class StepAt:
+    """A step of the ladder after the lapse at ``due_at``, at its instant."""
+
+    due_at: datetime
+    step: str
+    at: datetime
+    notify: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Obligation:
     """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
     what moves its end where neither start, standard nor calendar did; ``settles_after``: how long after its instant a
-    verdict stays open (None: for ever)."""
+    verdict stays open (None: for ever). ``moot_from``: from then on nobody need act on it any more, though it is unmet
+    (a crew's arrival, once the repair is done): its lapse stands, the ladder ends."""
 
     commitment: str
     opened_at: datetime
@@ -62,6 +73,7 @@ class Obligation:
     notify_on_lapse: tuple[str, ...] = ()
     cause: str = "reclassified"
     settles_after: timedelta | None = None
+    moot_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +100,7 @@ class Window:
 
     ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: a count, or no end limit (any longer);
     ``cancelled`` says why in the second case. ``next_ask_at``: when the verdict can next change by the mere passing of
-    time; None if it cannot.
+    time; None if it cannot. ``steps``: of the ladder after a lapse, those that were reached.
     """
 
     commitment: str
@@ -104,6 +116,7 @@ class Window:
     cause: str = "reclassified"
     cancelled: str | None = None
     settles_after: timedelta | None = None
+    steps: tuple[StepAt, ...] = ()
 
     def settles_at(self, decided_at: datetime) -> datetime | None:
         """When a verdict of ``decided_at`` (the meeting, or the end that ran out) is settled; None: never."""
@@ -303,6 +316,34 @@ class WindowCancelled:
     basis: Basis
 
 
+@dataclass(frozen=True, slots=True)
+class WindowEscalated:
+    """A step of the ladder after a lapse was reached, and nobody had acknowledged it; ``notify`` are the roles who must
+    act now. ``lapse`` and ``due_at`` are the lapse's."""
+
+    commitment: str
+    number: int
+    lapse: int
+    due_at: datetime
+    step: str
+    notify: tuple[str, ...]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAcknowledged:
+    """A named person (``by``, a staff id) took a lapse, or the rung of a ``nearing``, in hand. It ends the ladder of
+    that lapse and takes no lapse back. Exactly one of ``lapse`` and ``rung`` says of what."""
+
+    commitment: str
+    number: int
+    lapse: int | None
+    rung: str | None
+    due_at: datetime
+    by: str
+    basis: Basis
+
+
 WindowFact = (
     WindowOpened
     | WindowMoved
@@ -312,6 +353,8 @@ WindowFact = (
     | WindowRetracted
     | WindowReopened
     | WindowCancelled
+    | WindowEscalated
+    | WindowAcknowledged
 )
 FACTS: tuple[type, ...] = (
     WindowOpened,
@@ -322,6 +365,8 @@ FACTS: tuple[type, ...] = (
     WindowRetracted,
     WindowReopened,
     WindowCancelled,
+    WindowEscalated,
+    WindowAcknowledged,
 )
 
 
@@ -331,7 +376,9 @@ FACTS: tuple[type, ...] = (
 @dataclass(frozen=True, slots=True)
 class OnRecord:
     """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
-    the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is."""
+    the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is.
+    ``neared``: rungs and the ends they were of; ``escalated``: lapses by number and the steps after them.
+    ``acknowledged``: by whom, of lapses by number and of rungs by name, each with its end."""
 
     number: int
     opened_at: datetime
@@ -346,6 +393,8 @@ class OnRecord:
     lapses: Mapping[datetime, int] = field(default_factory=dict)
     lapse_count: int = 0
     neared: frozenset[tuple[str, datetime]] = frozenset()
+    escalated: frozenset[tuple[int, str]] = frozenset()
+    acknowledged: Mapping[tuple[int | str, datetime], str] = field(default_factory=dict)
     settles: Mapping[datetime, datetime] = field(default_factory=dict)
 
     @property
@@ -426,6 +475,11 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             )
         case WindowCancelled():
             return changed(known, number=number, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
+        case WindowEscalated():
+            return changed(known, number=number, escalated=known.escalated | {(fact.lapse, fact.step)})
+        case WindowAcknowledged():
+            what = fact.lapse if fact.lapse is not None else fact.rung or ""
+            return changed(known, number=number, acknowledged={**known.acknowledged, (what, fact.due_at): fact.by})
         case _:
             assert_never(fact)
 
@@ -482,9 +536,10 @@ class _Difference:
     def facts(self) -> list[WindowFact]:
         known = self._known or self._opened()
         self._ends(known)
-        self._lapses(known)
+        lapses = self._lapses(known)
         self._met(known)
         self._nearing(known)
+        self._escalated(known, lapses)
         return self._facts
 
     def _say(self, fact: type[WindowFact], **what: Any) -> None:
@@ -517,7 +572,8 @@ class _Difference:
                 cause=cause,
             )
 
-    def _lapses(self, known: OnRecord) -> None:
+    def _lapses(self, known: OnRecord) -> dict[datetime, int]:
+        """Says which lapses fell away and which are new; the number of each that stands."""
         w = self._window
         for due_at, lapse in sorted(known.lapses.items()):
             if due_at not in w.lapses:
@@ -525,7 +581,8 @@ class _Difference:
                 reason = _why_retracted(w, due_at)
                 self._say(WindowRetracted, lapse=lapse, due_at=due_at, reason=reason, overturns=overturns)
         new = [due_at for due_at in w.lapses if due_at not in known.lapses]
-        for lapse, due_at in enumerate(new, start=known.lapse_count + 1):
+        numbered = {due_at: lapse for lapse, due_at in enumerate(new, start=known.lapse_count + 1)}
+        for due_at, lapse in numbered.items():
             self._say(
                 WindowLapsed,
                 lapse=lapse,
@@ -534,6 +591,7 @@ class _Difference:
                 settles_at=w.settles_at(due_at),
                 overturns=known.is_settled(known.met_at, self._at),
             )
+        return {**known.lapses, **numbered}
 
     def _met(self, known: OnRecord) -> None:
         w = self._window
@@ -553,6 +611,12 @@ class _Difference:
         for mark in w.passed:
             if (mark.rung, w.due_at) not in known.neared:
                 self._say(WindowNearing, due_at=w.due_at, rung=mark.rung, notify=mark.notify)
+
+    def _escalated(self, known: OnRecord, lapses: Mapping[datetime, int]) -> None:
+        for step in self._window.steps:
+            lapse = lapses[step.due_at]
+            if (lapse, step.step) not in known.escalated:
+                self._say(WindowEscalated, lapse=lapse, due_at=step.due_at, step=step.step, notify=step.notify)
 
 
 def _why_retracted(window: Window, due_at: datetime) -> str:

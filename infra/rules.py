@@ -34,7 +34,7 @@ SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
 
 UPGRADE = Stamp("tongshui", "system", "system", command_id="program-upgrade", correlation_id="program-upgrade")
-SHIPPED_BEFORE = ("0225-1", "0225-2")
+SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3")
 """Versions of the standard that older programs shipped."""
 
 
@@ -82,6 +82,12 @@ def shipped_standard() -> StandardPublished:
     """The "0225" standard as shipped in infra/data."""
     text = (resources.files("infra") / "data" / "standard-0225.json").read_bytes()
     return msgspec.json.decode(text, type=StandardPublished)
+
+
+def shipped_trials() -> dict[str, bytes]:
+    """The example standards for a trial (`tongshui what-if`), by their names."""
+    folder = resources.files("infra") / "data" / "what-if"
+    return {file.name.removesuffix(".json"): file.read_bytes() for file in folder.iterdir()}
 
 
 def shipped_catalogue() -> CataloguePublished:

@@ -10,11 +10,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 FAMILIES = ("repair", "connection", "usage", "public", "crew", "office")
 """One home topic for each family of events (a type name's second word)."""
+
+
+class StaffContact(BaseModel):
+    """Where a role is told, besides the page: a mailbox of the role and an address of its own system. Of roles, never
+    of a person: who is on duty is the mailbox's or the system's to know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    email: str = ""
+    webhook: str = ""
 
 
 class Settings(BaseSettings):
@@ -50,6 +60,9 @@ class Settings(BaseSettings):
     smtp_starttls: bool = False
     smtp_username: str = ""
     smtp_password: str = Field(default="", repr=False)
+    staff_contacts: dict[str, StaffContact] = Field(
+        default_factory=dict, description='role -> {"email", "webhook"}, as JSON; SMS and WeChat go by the gateway'
+    )
     outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
     outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
     outbox_longest_pause_s: float = Field(default=900, gt=0)

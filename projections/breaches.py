@@ -20,8 +20,8 @@ CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One record of the breach topic. ``family``: the kind of case. ``settles_at``: until then a lapse is open;
-    ``overturns``: a settled verdict fell with it."""
+    """One record of the breach topic. ``family``: the kind of case. ``rung``: of the ladder before the end, or the step
+    after it. ``settles_at``: until then a lapse is open; ``overturns``: a settled verdict fell with it."""
 
     topic: str
     partition: int
@@ -58,7 +58,7 @@ def fold(row: Breach | None, event: Event) -> Breach | None:
         commitment=data["commitment"],
         due_at=time(data.get("due_at")),
         lapse=data.get("lapse"),
-        rung=data.get("rung"),
+        rung=data.get("rung") or data.get("step"),
         notify=tuple(data.get("notify", ())),
         reason=data.get("reason"),
         recorded_at=event.recorded_at,

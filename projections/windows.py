@@ -20,6 +20,8 @@ WINDOW_FACTS = frozenset(
         "WindowRetracted",
         "WindowReopened",
         "WindowCancelled",
+        "WindowEscalated",
+        "WindowAcknowledged",
     }
 )
 

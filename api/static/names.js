@@ -99,6 +99,8 @@ export const FACTS = {
   WindowOpened: ["时限开始", "limit opened"], WindowMoved: ["时限变更", "limit moved"], WindowMet: ["承诺兑现", "promise met"],
   WindowNearing: ["时限临近", "limit nearing"], WindowLapsed: ["超时", "limit lapsed"], WindowRetracted: ["超时撤回", "lapse retracted"],
   WindowReopened: ["时限重启", "limit reopened"], WindowCancelled: ["时限取消", "limit cancelled"],
+  WindowEscalated: ["超时升级", "escalated"], WindowAcknowledged: ["确认接手", "taken in hand"],
+  AlertTold: ["告警送达", "staff told"], AlertFailed: ["告警未送达", "alert not delivered"], AlertWithdrawn: ["告警撤销", "alert withdrawn"],
   MeterPutIntoService: ["水表启用", "meter in service"], MeterTakenOut: ["水表拆除", "meter taken out"], MeterReplaced: ["换表", "meter replaced"],
   ReadingRoundOpened: ["抄表任务", "reading round opened"], ReadingAudited: ["读数复核", "reading audited"],
   ReadingExcepted: ["抄表例外", "reading excepted"], ReadingRoundCompleted: ["抄表完成", "round complete"],
@@ -112,6 +114,7 @@ export const FACTS = {
 export const OUTAGE_KINDS = { planned: ["计划停水", "planned outage"], emergency: ["突发停水", "emergency outage"] };
 export const TONES = {
   OutageNoticeFailed: "bad",
+  WindowEscalated: "bad", WindowAcknowledged: "near", AlertFailed: "bad",
   WindowLapsed: "bad", WindowNearing: "near", WindowRetracted: "good", WindowMet: "good",
   ChargeRefused: "bad", FurtherRequestRefused: "bad", PapersCommitmentBroken: "bad", ApplicationRefused: "bad", CaseEnded: "bad",
   PauseRequested: "near", PauseApproved: "near", CaseSuspended: "near", WaterTurnedOn: "good", PapersCommitmentRepaired: "good",

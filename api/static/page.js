@@ -45,6 +45,14 @@ export async function ask(path) {
   return body;
 }
 
+export async function tell(path, body, me) {
+  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-Actor": me.actor, "X-Role": me.role, "X-Channel": "office" };
+  const answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers, signal: AbortSignal.timeout(8000) });
+  const said = await answer.json();
+  if (!answer.ok) throw Object.assign(new Error(said.code ?? answer.status), { problem: said });
+  return said;
+}
+
 // ---- pages that list what is to be done: they look again and again, and their choices stand in the address
 
 export function offer(select, found, chosen) {

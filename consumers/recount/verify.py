@@ -12,6 +12,7 @@ from uuid import UUID
 
 from consumers.recount import others
 from consumers.recount.connections import ConnectionCount
+from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
 from consumers.recount.record import Disagreement, Look, compare, gaps, on_record
 from consumers.recount.repairs import RepairCount
@@ -126,6 +127,7 @@ def _check(stream: Sequence[Said], policy: Policy, look: Look, report: Report) -
     report.windows += len(record)
     applied = _policy_of(stream, policy, look, any(window.is_open for window in record.values()))
     report.disagreements += compare(stream, counting(stream, applied), look)
+    report.disagreements += ladders(stream, policy, look)
 
 
 def _at_each_step(

@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import get_args
 
 from domain import abnormal, books, messages, orders, outages, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
+from domain.connection.stages import STAGES
 from domain.fees import CataloguePublished, plain
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publishing import StandardDrafted, Standards
 from domain.refusals import Refusal
 from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.standards import (
+    ALERT_CHANGES,
+    ALERT_TEXTS,
+    ALERT_WORDS,
     ANSWER_STANDS,
     ANSWER_WORDS,
     OUTAGE_STANDS,
     OUTAGE_WORDS,
+    AlertPolicy,
+    EscalationStep,
     Promise,
     ReadingPolicy,
     Rules,
@@ -55,6 +61,7 @@ COMMITMENTS = frozenset(
 """What the program can watch. A ladder for anything else would never be climbed."""
 MOST_DAYS = 366
 MOST_MINUTES = 366 * 24 * 60
+MOST_KIND_DAYS = 1000
 
 
 def draft(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> StandardDrafted:
@@ -83,8 +90,23 @@ def approve(state: Standards | None, told: Told, *, version: str, regions: Colle
     return waiting.document
 
 
+def try_out(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> Standard:
+    """Look at a standard as its draft would be looked at, for a trial that publishes nothing: nobody's power is needed,
+    and neither when it would be in force nor whether its version is given already matters.
+
+    Refuses ``bad-version`` and what ``draft`` refuses of a document itself.
+    """
+    require_new_version(document.version, ())
+    _require_worked_by(state or Standards(), told, document, regions)
+    return document
+
+
 def _require_sound(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_to_come(document.effective_from, told.at)
+    _require_worked_by(known, told, document, regions)
+
+
+def _require_worked_by(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_clean(document)
     _require_calendar(document, regions)
     _require_promise(known, told, document)
@@ -185,6 +207,11 @@ def _require_tables(document: Standard) -> None:
     _require_texts(document)
     for kind in document.fault_families:
         require_known("unknown-fault-kind", kind, document.fault_kinds)
+    for kind in document.kind_limits:
+        require_known("unknown-fault-kind", kind, document.fault_kinds)
+    for stage in document.uncounted_stages:
+        require_known("unknown-stage", stage, STAGES)
+    _require_intake(document)
     for detail, codes in document.incident_details.items():
         require_codes(f"incident_details: {detail}", list(codes))
     try:
@@ -207,6 +234,7 @@ def _require_texts(document: Standard) -> None:
     for texts, about, words in (
         (document.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
         (document.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
+        (document.alerts.texts, ALERT_TEXTS, ALERT_WORDS),
     ):
         for stands, text in texts.items():
             require_known("unknown-notice", stands, about)
@@ -263,7 +291,22 @@ _TABLES = (
     "leak_findings",
     "meter_replacements",
     "reading_exceptions",
+    "kind_limits",
+    "uncounted_stages",
 )
+
+
+def _require_intake(document: Standard) -> None:
+    """Refuses ``intake-unclear`` for hours in which nobody takes anything in."""
+    hours = document.intake
+    if hours is not None and hours.opens >= hours.until:
+        raise Refusal(
+            "intake-unclear",
+            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}",
+            needed="an opening time before the time at which the day's intake ends",
+            next_step="correct the two times",
+            next_step_zh="收件开始时间须早于截止时间，请更正",
+        )
 
 
 def _require_categories(document: Standard) -> None:
@@ -391,6 +434,10 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     for name in ("usage_audit_minutes", "usage_notice_minutes"):
         yield name, getattr(document, name) or 1, 1, MOST_MINUTES
     yield from _reading_numbers(document.readings)
+    for code, promised in document.kind_limits.items():
+        yield f"kind_limits: {code}", promised.days, 1, MOST_KIND_DAYS
+    for code, days in document.uncounted_stages.items():
+        yield f"uncounted_stages: {code}", days, 0, MOST_DAYS
     for code, reason in document.pause_reasons.items():
         yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
     for code, minutes in (*document.arrival_minutes.items(), *document.notice_minutes.items()):
@@ -421,7 +468,8 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
 
 
 def _require_ladders(document: Standard) -> None:
-    """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``."""
+    """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
+    ``_require_escalations`` refuses."""
     for commitment in (*document.ladders, *document.notify_on_lapse):
         require_known("unknown-commitment", commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():
@@ -430,6 +478,7 @@ def _require_ladders(document: Standard) -> None:
         require_codes(f"the ladder of {commitment}", [rung.name for rung in ladder])
         for rung in ladder:
             _require_rung(commitment, rung)
+    _require_escalations(document)
 
 
 def _require_rung(commitment: str, rung: Rung) -> None:
@@ -438,18 +487,70 @@ def _require_rung(commitment: str, rung: Rung) -> None:
         "minutes": (rung.minutes, MOST_MINUTES),
         "working_day": (rung.working_day, MOST_DAYS),
     }
+    _require_one_time(commitment, rung.name, said)
+    _require_addressees(commitment, rung.notify)
+
+
+def _require_one_time(commitment: str, name: str, said: Mapping[str, tuple[int | None, int]]) -> None:
     given = {name: (value, most) for name, (value, most) in said.items() if value is not None}
     if len(given) != 1:
         raise Refusal(
             "rung-unclear",
-            found=f"{commitment}, {rung.name}: {', '.join(given) or 'no time'}",
-            needed="exactly one of minutes, percent and working_day",
+            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}",
+            needed="exactly one of " + ", ".join(said),
             next_step="say once when the rung is reached",
             next_step_zh="每级提醒须且只能有一种时间规定",
         )
-    for name, (value, most) in given.items():
-        require_range(f"{commitment}, {rung.name}: {name}", value, 1, most)
-    _require_addressees(commitment, rung.notify)
+    for unit, (value, most) in given.items():
+        require_range(f"{commitment}, {name}: {unit}", value, 1, most)
+
+
+def _require_escalations(document: Standard) -> None:
+    """Refuses what the ladders before the end refuse, and ``unknown-way``. A commitment whose lapse calls nobody out
+    has no ladder after it: ``nobody-called``."""
+    patterns = {*COMMITMENTS, *(f"{each.partition('.')[0]}.*" for each in COMMITMENTS), "*"}
+    for pattern, steps in document.escalations.items():
+        require_known("unknown-commitment", pattern, patterns)
+        if pattern in COMMITMENTS and not document.notify_on_lapse.get(pattern):
+            raise Refusal(
+                "nobody-called",
+                found=f"a ladder after a lapse of {pattern}, which calls nobody",
+                needed="somebody in notify_on_lapse: a ladder goes on from there",
+                next_step="say who is called first",
+                next_step_zh="请先在 notify_on_lapse 中规定超时通知对象",
+            )
+        require_codes(f"the ladder after {pattern}", [step.name for step in steps])
+        for step in steps:
+            _require_step(pattern, step)
+    _require_alerts(document.alerts, patterns)
+
+
+def _require_step(pattern: str, step: EscalationStep) -> None:
+    said = {
+        "minutes": (step.minutes, MOST_MINUTES),
+        "percent": (step.percent, 1_000),
+        "working_days": (step.working_days, MOST_DAYS),
+    }
+    _require_one_time(pattern, step.name, said)
+    _require_addressees(pattern, step.notify)
+    _require_staff_ways(step.ways)
+
+
+def _require_alerts(alerts: AlertPolicy, patterns: Collection[str]) -> None:
+    for change, ways in alerts.ways.items():
+        require_known("unknown-notice", change, ALERT_CHANGES)
+        _require_staff_ways(ways)
+    for pattern in alerts.urgent:
+        require_known("unknown-commitment", pattern, patterns)
+    _require_staff_ways(alerts.quiet_ways)
+    require_range("alerts: most_per_hour", alerts.most_per_hour, 1, 10_000)
+    require_range("alerts: digest_minutes", alerts.digest_minutes, 1, MOST_MINUTES)
+    require_range("alerts: mass_minutes", alerts.mass_minutes, 1, MOST_MINUTES)
+
+
+def _require_staff_ways(ways: Iterable[str]) -> None:
+    for way in ways:
+        require_known("unknown-way", way, messages.STAFF_WAYS)
 
 
 def _require_addressees(commitment: str, notify: Iterable[str]) -> None:

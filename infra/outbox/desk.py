@@ -12,7 +12,7 @@ from psycopg.rows import DictRow
 from domain.refusals import Refusal
 from infra.sql import sql
 
-STATES = ("waiting", "sent", "proven", "dead")
+STATES = ("waiting", "sent", "proven", "dead", "withdrawn")
 
 
 def messages(connection: psycopg.Connection[DictRow], state: str | None, limit: int) -> list[dict[str, Any]]:

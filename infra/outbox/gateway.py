@@ -1,4 +1,5 @@
-"""The webhook to a gateway for SMS and the WeChat account: one POST of JSON, signed, answered with a receipt.
+"""Webhooks, to a gateway for SMS and the WeChat account and to the systems of staff: one POST of JSON, signed, answered
+with a receipt.
 
 The receiver's rule: ``X-Tongshui-Signature`` is ``sha256=`` and the hex HMAC-SHA256 of the timestamp header, a dot and
 the body, with the shared secret; what is older than a few minutes is refused; a second request with the same
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import hmac
 import time
+from dataclasses import replace
 from hashlib import sha256
 
 import httpx
@@ -42,7 +44,10 @@ class Gateway:
         self._client = httpx.Client(timeout=httpx.Timeout(self._timeout_s), trust_env=False, follow_redirects=False)
 
     def deliver(self, outgoing: Outgoing) -> Delivery:
-        if not self._url or not self._secret:
+        return self._hand_over(self._url, outgoing)
+
+    def _hand_over(self, url: str, outgoing: Outgoing) -> Delivery:
+        if not url or not self._secret:
             raise DeliveryError("gateway-not-configured", permanent=True)
         body = msgspec.json.encode(_letter(outgoing))
         timestamp = str(int(time.time()))
@@ -53,7 +58,7 @@ class Gateway:
             "X-Tongshui-Signature": signature(self._secret, timestamp, body),
         }
         try:
-            status, answer = self._post(body, headers)
+            status, answer = self._post(url, body, headers)
         except httpx.TimeoutException:
             raise DeliveryError("gateway-timeout") from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
@@ -62,10 +67,10 @@ class Gateway:
             raise DeliveryError("gateway-unreachable") from None
         return _read(status, answer)
 
-    def _post(self, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
         end = time.monotonic() + self._timeout_s
         answer = bytearray()
-        with self._client.stream("POST", self._url, content=body, headers=headers) as response:
+        with self._client.stream("POST", url, content=body, headers=headers) as response:
             for part in response.iter_bytes():
                 answer += part
                 if len(answer) > ANSWER_LIMIT_BYTES:
@@ -73,6 +78,18 @@ class Gateway:
                 if time.monotonic() > end:  # one that drips would hold the lease for ever
                     raise DeliveryError("gateway-timeout")
             return response.status_code, bytes(answer)
+
+
+class Webhook(Gateway):
+    """The adapter of the way ``webhook``: to the address that the settings have for a role, by the same rule."""
+
+    needs: tuple[str, ...] = ("webhook",)
+
+    def deliver(self, outgoing: Outgoing) -> Delivery:
+        if outgoing.address is None:
+            raise DeliveryError("not-for-everybody", permanent=True)
+        # The address is where it goes and no part of what is said.
+        return self._hand_over(outgoing.address["webhook"], replace(outgoing, address=None))
 
 
 def _letter(outgoing: Outgoing) -> dict[str, object]:

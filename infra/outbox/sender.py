@@ -19,9 +19,11 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
+from domain import alerts
 from domain.refusals import Refusal
+from infra.outbox.alerts import Teller
 from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, Way, pause_s
-from infra.outbox.gateway import Gateway
+from infra.outbox.gateway import Gateway, Webhook
 from infra.outbox.mail import Mail
 from infra.outbox.page import Page
 from infra.outbox.told import Ended, command_of
@@ -41,7 +43,7 @@ Row = dict[str, Any]
 def ways_of(settings: Settings) -> dict[str, Way]:
     """The adapters of all ways, as the settings have them."""
     gateway = Gateway(settings)
-    return {"sms": gateway, "wechat": gateway, "email": Mail(settings), "page": Page()}
+    return {"sms": gateway, "wechat": gateway, "email": Mail(settings), "page": Page(), "webhook": Webhook(settings)}
 
 
 class Sender:
@@ -54,12 +56,13 @@ class Sender:
         self._ways = ways
         self._rng = rng or random.Random()
         self._settings = service.settings
+        self.teller = Teller(service)
 
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set; while PostgreSQL is away, wait."""
         while not stop.is_set():
             try:
-                busy = self.work()
+                busy = self.teller.turn() + self.work()
             except AWAY as error:
                 log.warning("the store does not answer (%s); the sender waits", type(error).__name__)
                 busy = 0
@@ -96,7 +99,7 @@ class Sender:
         way = self._ways.get(row["way"])
         if way is None:
             raise DeliveryError("unknown-way", permanent=True)
-        address = self._address(row["subject_id"], way) if row["subject_id"] is not None else None
+        address = self._address(row["subject_id"], way) if row["subject_id"] is not None else self._contact(row)
         return way.deliver(
             Outgoing(
                 id=row["id"],
@@ -120,6 +123,16 @@ class Sender:
         if way.needs and not address:
             raise DeliveryError("no-address", permanent=True)
         return address
+
+    def _contact(self, row: Row) -> dict[str, str] | None:
+        """Where the role is told that a message to staff is for; None: the way itself knows who is in it."""
+        if row["kind"] not in (alerts.KIND, alerts.GROUP_KIND) or row["way"] not in ("email", "webhook"):
+            return None
+        contact = self._settings.staff_contacts.get(row["audience"][0])
+        address = getattr(contact, row["way"], "")
+        if not address:
+            raise DeliveryError("no-contact", permanent=True)
+        return {row["way"]: address}
 
     def _taken(self, row: Row, found: Delivery) -> None:
         self.sent += 1
@@ -185,4 +198,6 @@ def _ended(row: Row) -> Ended:
         status=row["status"] or "",
         digest=row["proof_digest"] or "",
         failed=None if taken else row["last_error"],
+        way=row["way"],
+        about=row["about"] or {},
     )

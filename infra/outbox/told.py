@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain import kinds, outages, repair
+from domain import alerts, kinds, outages, repair
+from domain.alerts import AlertFailed, AlertTold
 from domain.facts import Stated
+from infra.outbox.alerts import kind_of
 from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
 
 
@@ -16,7 +18,7 @@ from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, St
 class Ended:
     """What became of a message: it was taken, with a proof (``failed`` None), or given up for the reason ``failed``.
 
-    ``round`` counts how often somebody had it tried anew.
+    ``round`` counts how often somebody had it tried anew; ``about``: of a message to staff, the alert that it told.
     """
 
     id: UUID
@@ -28,6 +30,8 @@ class Ended:
     status: str = ""
     digest: str = ""
     failed: str | None = None
+    way: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def command_of(ended: Ended) -> Command | None:
@@ -70,6 +74,22 @@ def _reporter_answer(ended: Ended) -> Command:
     return Command(case, stamp, decide, key=_key(ended))
 
 
+def _staff_alert(ended: Ended) -> Command:
+    about = ended.about
+    case = Stream(kind_of(about["commitment"]), ended.case_id)
+    stamp = _stamp(ended)
+    said = (UUID(about["alert"]), about["commitment"], about["change"], about["role"], ended.way)
+    fact: AlertTold | AlertFailed = AlertTold(*said, ended.receipt, ended.status, ended.digest)
+    if ended.failed is not None:
+        fact = AlertFailed(*said, ended.failed)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(stamp, ended.at)
+        return [(case, told.stated(alerts.tell(told, fact)))]
+
+    return Command(case, stamp, decide, key=_key(ended))
+
+
 def _stamp(ended: Ended) -> Stamp:
     id_ = str(ended.id)
     return Stamp("sender", "system", "system", str(uuid4()), correlation_id=id_, causation_id=id_)
@@ -83,5 +103,6 @@ def _key(ended: Ended) -> IdempotencyKey:
 CASES: Mapping[str, Callable[[Ended], Command]] = {
     outages.KIND: _outage_notice,
     repair.ANSWER_MESSAGE: _reporter_answer,
+    alerts.KIND: _staff_alert,
 }
 """Kind of message → what tells its case."""

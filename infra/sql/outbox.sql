@@ -22,7 +22,7 @@ FROM due
 WHERE taken.id = due.id
 RETURNING taken.id, taken.case_id, taken.kind, taken.way, taken.title, taken.text, taken.digest, taken.audience,
     taken.subject_id, taken.state, taken.round, taken.attempts, taken.lease, taken.last_error, taken.answered_at,
-    taken.receipt, taken.status, taken.proof_digest
+    taken.receipt, taken.status, taken.proof_digest, taken.about
 
 -- name: outbox_sent
 UPDATE outbox.messages

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.alerts import Alert, Closing
 from domain.facts import Stated
 from domain.kinds import Kind, State
 from domain.messages import Message
@@ -62,6 +63,21 @@ class NewMessage:
     event_id: UUID
     case_id: UUID
     message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """A window fact for staff to hear of, and what it closes of the alerts before it; written in the command's own
+    transaction. ``version``: the fact's place in its case."""
+
+    event_id: UUID
+    case_id: UUID
+    version: int
+    case_number: str
+    mass: str | None
+    at: datetime
+    alert: Alert | None
+    closing: Closing | None
 
 
 @dataclass(frozen=True, slots=True)

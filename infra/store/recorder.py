@@ -22,9 +22,10 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
+from domain.alerts import RANKS, Alert, Closing
 from infra.clock import REAL, Clock
 from infra.sql import sql
-from infra.store.commands import IdempotencyKey, NewMessage, NewSubject
+from infra.store.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject
 from infra.store.envelope import seal
 
 TIMEOUTS = (
@@ -96,6 +97,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         keys: Sequence[KeyRow] = (),
         subjects: Sequence[NewSubject] = (),
         messages: Sequence[NewMessage] = (),
+        alerts: Sequence[NewAlert] = (),
         appended: Appended | None = None,
         rules_position: int | None = None,
         lapsed: Sequence[datetime] = (),
@@ -127,6 +129,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert_subjects(cursor, subjects)
             self._insert_messages(cursor, messages)
             self._count_lateness(cursor, lapsed)
+            self._insert_alerts(cursor, alerts)
             if positions:
                 cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
                 self._move_rules(cursor, stored_events, positions)
@@ -315,3 +318,45 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             for new, message in zip(messages, said, strict=True)
         ]
         cursor.execute(sql("outbox_put"), {"rows": Jsonb(rows)}, prepare=True)
+
+    def _insert_alerts(self, cursor: Cursor[DictRow], alerts: Sequence[NewAlert]) -> None:
+        if raised := [_alert_row(new, new.alert) for new in alerts if new.alert is not None]:
+            cursor.execute(sql("alerts_raise"), {"rows": Jsonb(raised)}, prepare=True)
+        if closings := [_closing_row(new, new.closing) for new in alerts if new.closing is not None]:
+            cursor.execute(sql("alerts_close"), {"rows": Jsonb(closings)}, prepare=True)
+
+
+def _alert_row(new: NewAlert, alert: Alert) -> dict[str, Any]:
+    return {
+        "id": str(new.event_id),
+        "case_id": str(new.case_id),
+        "version": new.version,
+        "case_number": new.case_number,
+        "mass": new.mass,
+        "change": alert.change,
+        "commitment": alert.commitment,
+        "lapse": alert.lapse,
+        "step": alert.step,
+        "due_at": alert.due_at.isoformat(),
+        "roles": list(alert.roles),
+        "ways": list(alert.ways),
+        "urgent": alert.urgent,
+        "raised_at": new.at.isoformat(),
+        "expanded": set(alert.ways) <= {"page"},
+    }
+
+
+def _closing_row(new: NewAlert, closing: Closing) -> dict[str, Any]:
+    return {
+        "case_id": str(new.case_id),
+        "version": new.version,
+        "commitment": closing.commitment,
+        "cause": closing.cause,
+        "rank": RANKS[closing.cause],
+        "only_change": closing.only,
+        "lapse": closing.lapse,
+        "step": closing.step,
+        "due_at": closing.due_at.isoformat() if closing.due_at is not None else None,
+        "by": closing.by,
+        "at": new.at.isoformat(),
+    }

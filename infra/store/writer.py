@@ -14,17 +14,20 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
+from domain import alerts
 from domain.facts import Recorded, Stated, event_id
 from domain.kinds import State, asks, concluded, follows, windows
 from domain.refusals import AttemptRefused, Refusal
 from domain.settling import require_second_person_to_overturn
 from domain.standards import Rules
+from domain.windows import FACTS as WINDOW_FACTS
+from domain.windows import WindowFact
 from infra.clock import Clock
 from infra.store.application import StoreApplication
 from infra.store.commands import (
@@ -32,6 +35,7 @@ from infra.store.commands import (
     Command,
     IdempotencyKey,
     KeyReusedError,
+    NewAlert,
     NewMessage,
     Receipt,
     Said,
@@ -82,6 +86,7 @@ class Decided:
     asks: dict[str, Any]
     refusal: Refusal | None = None
     messages: tuple[NewMessage, ...] = ()
+    alerts: tuple[NewAlert, ...] = ()
 
     @property
     def publishes_rules(self) -> bool:
@@ -339,6 +344,7 @@ class Decision:
         self._versions = {id_: states[id_][1] for id_ in waiting.streams}
         self._envelopes: list[Envelope] = []
         self._messages: list[NewMessage] = []
+        self._alerts: list[NewAlert] = []
 
     def made(self) -> Decided:
         case = self._command.case
@@ -350,7 +356,8 @@ class Decision:
         stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
         _refuse_large(stored)
         last, messages = self._versions[case.id], tuple(self._messages)
-        return Decided(self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages)
+        staff = tuple(self._alerts)
+        return Decided(self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages, staff)
 
     def _decided(self) -> tuple[Sequence[Said], Refusal | None]:
         try:
@@ -393,8 +400,12 @@ class Decision:
             stamp.role,
             stamp.channel,
         )
-        self._states[stream.id] = stream.kind.evolve(self._states[stream.id], recorded)
+        before = self._states[stream.id]
+        self._states[stream.id] = stream.kind.evolve(before, recorded)
         self._versions[stream.id] = version
+        heard = alert_of(stream, before, recorded, self._rules, self._at)
+        if heard is not None:
+            self._alerts.append(heard)
         if stated.tells is not None:
             self._messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
 
@@ -404,7 +415,23 @@ def beside(part: Sequence[Decided]) -> dict[str, Any]:
     return {
         "subjects": [d.waiting.command.subject for d in part if d.waiting.command.subject],
         "messages": [message for d in part for message in d.messages],
+        "alerts": [alert for d in part for alert in d.alerts],
     }
+
+
+def alert_of(stream: Stream, before: State, recorded: Recorded, rules: Rules, at: datetime) -> NewAlert | None:
+    """What a fact of the stream raises and closes of alerts; ``before``: the state that it came upon."""
+    if not isinstance(recorded.fact, WINDOW_FACTS) or before is None:
+        return None
+    fact = cast(WindowFact, recorded.fact)
+    known = before.ledger.get(fact.commitment)
+    # A window that called nobody has nothing to close: most promises are kept without anybody being called.
+    has_called = known is not None and (known.neared or known.lapse_count)
+    alert, closing = alerts.raised(fact, rules), alerts.closed(fact) if has_called else None
+    if alert is None and closing is None:
+        return None
+    mass = getattr(before, "mass", None)
+    return NewAlert(recorded.event_id, stream.id, recorded.version, before.number, mass, at, alert, closing)
 
 
 def _by_rule(stamp: Stamp) -> Stamp:

@@ -150,6 +150,8 @@ QUERIES = (
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
     "/api/v1/cases/{case_id}/windows/{commitment}",
+    "/api/v1/cases/{case_id}/windows/{commitment}/acknowledgement",
+    "/api/v1/alerts",
     "/api/v1/connections/{case_id}",
     "/api/v1/windows",
     "/api/v1/counts",

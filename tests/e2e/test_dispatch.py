@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import UUID
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from domain import kinds
+from infra.store.commands import Stream
 from tests.api_world import fault
 from tests.e2e.city import City
 
@@ -60,3 +65,23 @@ def test_a_closed_incident_is_the_hotlines_until_everybody_is_told(page: Page, c
     city.post(f"repairs/{case_id}/reports/1/answer", {"way": "phone"}, "hotline", "hotline")
     shown(page, city)
     expect(page.locator("#none")).to_be_visible()
+
+
+def test_an_alert_is_on_the_page_until_somebody_takes_it_in_hand(page: Page, city: City) -> None:
+    case_id = city.post("repairs", fault())
+    city.clock.move(timedelta(minutes=40))
+    city.ask(case_id)
+    rows = shown(page, city).locator("#alerts tr")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("超时")
+    expect(rows.last).to_contain_text("after-10-min")
+    rows.first.get_by_role("button").click()
+    expect(page.locator("#alert-failed")).to_contain_text("请先选择岗位并填写工号")
+    page.locator("#me-role").select_option("manager")
+    page.locator("#me-actor").fill("manager-7")
+    page.locator("#me-actor").press("Tab")
+    expect(rows).to_have_count(1)
+    rows.get_by_role("button").click()
+    expect(page.locator("#no-alerts")).to_be_visible()
+    acknowledged = city.service.load(Stream(kinds.REPAIR, UUID(case_id)))[1][-1]
+    assert (acknowledged["type"], acknowledged["actor"]) == ("water.repair.WindowAcknowledged.v1", "manager-7")

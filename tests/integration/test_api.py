@@ -188,7 +188,7 @@ def test_the_board_shows_what_the_read_models_hold(client: Client, service: Serv
     assert states == {"running", "met", "lapsed"}
 
     changes = client.get("/api/v1/breaches").json()["breaches"]
-    assert {each["change"] for each in changes} == {"nearing", "lapsed", "retracted"}
+    assert {each["change"] for each in changes} == {"nearing", "lapsed", "escalated", "retracted"}
     assert all(each["case_number"] for each in changes)
 
     repairs = client.get("/api/v1/cases?kind=repair&open=true").json()["cases"]

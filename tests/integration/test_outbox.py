@@ -373,7 +373,10 @@ def test_a_sender_killed_in_the_middle_of_sending_loses_and_doubles_nothing(
         wait_for(lambda: {row["state"] for row in rows(service)} == {"proven"}, seconds=60, what="every proof")
         other.terminate()
         assert other.wait(20) == 0
-    assert len(gateway.received) > len(gateway.sent) == 5, "sent again, under the same keys"
+    # The program's clock is today's: by it the outages of September ran over, and staff are told that too.
+    letters = [json.loads(body) for _, body in gateway.received]
+    notices = [letter["id"] for letter in letters if letter["kind"] == outages.KIND]
+    assert len(notices) > len(set(notices)) == 5, "sent again, under the same keys"
     for case_id in cases:
         assert [name for name, _ in facts(service, case_id)][1:] == ["OutageNoticeSent", "OutageNoticeProven"]
 

@@ -271,7 +271,7 @@ def test_timeline_of_an_unknown_case_says_so_in_one_line(it: Installation, case:
 
 
 def test_tail_breach_from_the_start_prints_every_breach_and_ends_with_ctrl_c(it: Installation) -> None:
-    stored = [row for row in it.events() if re.search(r"\.Window(Nearing|Lapsed|Retracted)\.", row["type"])]
+    stored = [row for row in it.events() if re.search(r"\.Window(Nearing|Lapsed|Retracted|Escalated)\.", row["type"])]
     for arguments in (["--json"], []):
         lines = tailed(it, ["tail", "breach", "--from-start", *arguments], len(stored))
         if arguments:

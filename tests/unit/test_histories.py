@@ -108,6 +108,11 @@ ENDS = {
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T04:20:00+00:00", False, 0, 1),
         "repair.assessment": ("2026-09-16T02:45:00+00:00", "2026-09-16T01:50:00+00:00", False, 0, 1),
     },
+    "repair-in-working-days": {
+        "repair.arrival": (None, None, True, 0, 0),
+        "repair.completion": ("2011-07-15T07:03:48+00:00", "2011-07-22T20:13:45+00:00", False, 1, 1),
+        "repair.answer": (None, None, True, 0, 0),
+    },
     "order": {"order.reply": ("2026-09-25T09:00:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0)},
     "repair-answered": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 0),
@@ -166,6 +171,18 @@ ENDS = {
         # Nobody came and nothing was done: neither an assessment nor an answer was ever owed.
         "repair.assessment": ("2026-09-16T02:00:00+00:00", None, True, 0, 0),
         "repair.answer": ("2026-09-17T02:00:00+00:00", None, True, 0, 1),
+    },
+    "repair-escalated-and-retracted": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:24:00+00:00", False, 0, 1),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", None, False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:24:00+00:00", None, False, 0, 0),
+    },
+    "connection-escalated-and-taken-in-hand": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", None, False, 1, 1),
+        "connection.trips": (None, None, False, 0, 0),
+    },
+    "usage-escalated-and-taken-in-hand": {
+        "usage.audit": ("2026-09-17T01:00:00+00:00", None, False, 1, 1),
     },
     "repair-refused-today": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T02:10:00+00:00", False, 1, 1),

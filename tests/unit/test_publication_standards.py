@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.limits import Intake
 from domain.publication import standards
 from domain.publication.standards import is_catch_all
 from domain.publishing import StandardDrafted, Standards, evolve_standards
@@ -18,6 +19,8 @@ from domain.roles import POWERS
 from domain.standards import (
     Desk,
     DocumentRequirement,
+    EscalationStep,
+    KindLimit,
     PapersPolicy,
     PauseReason,
     Promise,
@@ -53,10 +56,10 @@ def drafted(rules: Rules, state: Standards | None, document: Standard) -> Standa
 
 
 def approved(
-    rules: Rules, state: Standards, version: str = "0225-4", actor: str = "approver", **told: Any
+    rules: Rules, state: Standards, version: str = "0225-5", actor: str = "approver", **told: Any
 ) -> Standards:
     somebody = by(rules, told.pop("role", "deputy-director"), actor, **told)
-    fact = standards.approve(state, somebody, version="0225-4", regions=REGIONS)
+    fact = standards.approve(state, somebody, version="0225-5", regions=REGIONS)
     made: Standards = after(evolve_standards, state, fact, actor)
     return made
 
@@ -66,15 +69,15 @@ def approved(
 
 def test_a_standard_is_public_once_a_second_person_approved(rules: Rules, known: Standards) -> None:
     state = approved(rules, drafted(rules, known, a_standard()))
-    assert [each.version for each in state.published] == ["0225-3", "0225-4"]
+    assert [each.version for each in state.published] == ["0225-4", "0225-5"]
     assert state.published[1] == a_standard()
     assert state.drafts == {}
 
 
 def test_nothing_runs_under_a_draft(rules: Rules, known: Standards) -> None:
     state = drafted(rules, known, a_standard())
-    assert [each.version for each in state.published] == ["0225-3"]
-    assert state.drafts["0225-4"].drafted_by == "drafter"
+    assert [each.version for each in state.published] == ["0225-4"]
+    assert state.drafts["0225-5"].drafted_by == "drafter"
 
 
 def test_who_drafted_does_not_approve(rules: Rules, known: Standards) -> None:
@@ -96,7 +99,7 @@ def test_an_approved_standard_is_not_approved_again(rules: Rules, known: Standar
             approved(rules, each)
 
 
-@pytest.mark.parametrize("version", ["0225-3", "0225-4"])
+@pytest.mark.parametrize("version", ["0225-4", "0225-5"])
 def test_a_version_stands_for_one_text(rules: Rules, known: Standards, version: str) -> None:
     state = drafted(rules, known, a_standard())
     with refused("version-used"):
@@ -115,7 +118,7 @@ def test_the_date_is_still_to_come_at_the_draft_and_at_the_approval(rules: Rules
 def test_a_guard_that_came_to_apply_after_the_draft_stops_the_approval(rules: Rules, known: Standards) -> None:
     state = drafted(rules, known, a_standard())
     with refused("unknown-region"):
-        standards.approve(state, by(rules, "deputy-director"), version="0225-4", regions=())
+        standards.approve(state, by(rules, "deputy-director"), version="0225-5", regions=())
     crowded = replace(rules, catalogues=(_published(4),))
     with refused("beyond-the-promise"):
         approved(crowded, state)
@@ -157,7 +160,7 @@ def test_more_than_was_promised_needs_a_new_promise_published_with_it(
 
 @pytest.mark.parametrize("less", [{"steps": SHIPPED.steps[:1]}, {"connection_working_days": 3}], ids=["a step", "days"])
 def test_less_than_was_promised_needs_no_new_promise(rules: Rules, known: Standards, less: dict[str, Any]) -> None:
-    assert "0225-4" in drafted(rules, known, a_standard(**less)).drafts
+    assert "0225-5" in drafted(rules, known, a_standard(**less)).drafts
 
 
 @pytest.mark.parametrize("change", ["working_days", "steps", "documents", "fees", "trips_remote", "trips_otherwise"])
@@ -167,7 +170,7 @@ def test_a_promise_does_not_change_under_its_name(rules: Rules, known: Standards
     with refused("promise-changed-in-silence"):
         drafted(rules, known, a_standard(promise=weaker))
     renamed = replace(weaker, version="0225-b")
-    assert "0225-4" in drafted(rules, known, a_standard(promise=renamed)).drafts
+    assert "0225-5" in drafted(rules, known, a_standard(promise=renamed)).drafts
 
 
 def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Rules, known: Standards) -> None:
@@ -177,7 +180,7 @@ def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Ru
     state = approved(rules, drafted(rules, known, newer))
     since = replace(rules, standards=(*rules.standards, newer))
     later = TOMORROW + timedelta(days=1)
-    back = a_standard(version="0225-5", effective_from=later + timedelta(days=1))
+    back = a_standard(version="0225-6", effective_from=later + timedelta(days=1))
     with refused("promise-changed-in-silence"):
         standards.draft(state, by(since, "manager", at=later), document=back, regions=REGIONS)
 
@@ -201,7 +204,7 @@ def test_a_catalogue_to_come_with_more_fees_than_promised_is_seen(rules: Rules, 
         drafted(coming, known, a_standard())
     newer = a_standard(version="0225-9", effective_from=TOMORROW + timedelta(days=20))
     superseded = replace(coming, standards=(*coming.standards, newer))
-    assert "0225-4" in drafted(superseded, known, a_standard()).drafts, "another standard governs by then"
+    assert "0225-5" in drafted(superseded, known, a_standard()).drafts, "another standard governs by then"
 
 
 # ---- what a standard may say
@@ -240,6 +243,15 @@ def required(*requirements: DocumentRequirement) -> dict[str, Any]:
 
 def rung(**when: Any) -> dict[str, Any]:
     return {"ladders": {"connection.water_on": (Rung("first", ("manager",), **when),)}}
+
+
+def step(pattern: str = "repair.arrival", **changes: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {"name": "first", "notify": ("manager",), "ways": ("page",), "minutes": 10}
+    return {"escalations": {pattern: (EscalationStep(**(values | changes)),)}}
+
+
+def told_so(**changes: Any) -> dict[str, Any]:
+    return {"alerts": replace(SHIPPED.alerts, **changes)}
 
 
 def without(table: str, key: str) -> dict[str, Any]:
@@ -307,6 +319,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"readings": ReadingPolicy(high_percent=99)}, "out-of-range"),
     ({"readings": ReadingPolicy(dial_over_percent=51)}, "out-of-range"),
     ({"readings": ReadingPolicy(never_still_hours=0)}, "out-of-range"),
+    # limits in days by kind, intake hours, uncounted stages
+    ({"kind_limits": {"leak": KindLimit(0)}}, "out-of-range"),
+    ({"kind_limits": {"leak": KindLimit(1_001)}}, "out-of-range"),
+    ({"kind_limits": {"fire": KindLimit(2)}}, "unknown-fault-kind"),
+    ({"intake": Intake(until=time(8, 30), opens=time(17, 0))}, "intake-unclear"),
+    ({"intake": Intake(until=time(17, 0), opens=time(17, 0))}, "intake-unclear"),
+    ({"uncounted_stages": {"tea": 2}}, "unknown-stage"),
+    ({"uncounted_stages": {"payment": -1}}, "out-of-range"),
     # ladders
     (rung(percent=0), "out-of-range"),
     (rung(percent=101), "out-of-range"),
@@ -319,6 +339,23 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"notify_on_lapse": {"connection.water_on": ("king",)}}, "unknown-role"),
     ({"notify_on_lapse": {"connection.water_on": ()}}, "unknown-role"),
     ({"ladders": {"connection.water_on": (Rung("first", ("king",), percent=50),)}}, "unknown-role"),
+    # escalations and alerts
+    (step("repair.tea"), "unknown-commitment"),
+    (step("tea.*"), "unknown-commitment"),
+    (step(notify=()), "unknown-role"),
+    (step(notify=("king",)), "unknown-role"),
+    (step(ways=("smoke-signals",)), "unknown-way"),
+    (step(minutes=None), "rung-unclear"),
+    (step(percent=50), "rung-unclear"),
+    (step(minutes=None, working_days=0), "out-of-range"),
+    (step(name="10-min"), "bad-code"),
+    ({**step(), "notify_on_lapse": {}}, "nobody-called"),
+    (told_so(ways={"retracted": ("page",)}), "unknown-notice"),
+    (told_so(ways={"lapsed": ("smoke-signals",)}), "unknown-way"),
+    (told_so(urgent=("tea.*",)), "unknown-commitment"),
+    (told_so(most_per_hour=0), "out-of-range"),
+    (told_so(texts={"lapsed": "{number} {phone}"}), "unknown-notice"),
+    (told_so(texts={"tea": "{number}"}), "unknown-notice"),
     # powers
     ({"powers": {**SHIPPED.powers, "connection.quote": ("king",)}}, "unknown-role"),
     ({"powers": {**SHIPPED.powers, "connection.bribe": ("manager",)}}, "unknown-power"),
@@ -354,7 +391,7 @@ def test_every_guard_stands_at_the_approval_too(
 
 
 def test_the_shipped_standard_passes_every_guard(rules: Rules, known: Standards) -> None:
-    assert drafted(rules, known, a_standard()).drafts["0225-4"].document == a_standard()
+    assert drafted(rules, known, a_standard()).drafts["0225-5"].document == a_standard()
 
 
 # ---- powers

@@ -1,0 +1,185 @@
+"""The teller: makes messages to staff out of alerts, holds back what may wait, and takes back what is moot.
+
+It runs in the sender's process, one sender at a time (an advisory lock of the transaction): the hour's count and the
+quiet hours are then nobody else's to race for. Whether a message is sent, how often it is tried and when it is given up
+is the outbox's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import psycopg
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from domain import alerts, kinds
+from domain.alerts import CORRECTED_FROM, AlertWithdrawn, Letter, Made, Plan, Waiting
+from domain.messages import digest_of
+from domain.refusals import Refusal
+from domain.roles import ADDRESSEES
+from infra.service import Service
+from infra.settings import Settings
+from infra.sql import sql
+from infra.store.commands import (
+    BusyError,
+    Command,
+    IdempotencyKey,
+    Said,
+    Sight,
+    Stamp,
+    StoreUnavailableError,
+    Stream,
+)
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 1_000
+LOOKED_AT = 5_000
+WITHDRAWN_AT_ONCE = 50
+
+
+def reachable(settings: Settings) -> list[str]:
+    """Which roles can be told by which ways, as "role way": what the settings have no way for is shown on the page and
+    nowhere tried, so that an installation without a mail server does not fill with dead letters. Raises ValueError
+    for a role that there is not."""
+    if unknown := sorted(set(settings.staff_contacts) - ADDRESSEES):
+        known = ", ".join(sorted(ADDRESSEES))
+        raise ValueError(f"TONGSHUI_STAFF_CONTACTS: found the roles {', '.join(unknown)}; needed some of {known}")
+    gateway = ("sms", "wechat") if settings.gateway_url and settings.gateway_secret else ()
+    found = [f"{role} {way}" for role in ADDRESSEES for way in gateway]
+    for role, contact in settings.staff_contacts.items():
+        if contact.email and settings.smtp_host and settings.smtp_from:
+            found.append(f"{role} email")
+        if contact.webhook and settings.gateway_secret:
+            found.append(f"{role} webhook")
+    return sorted(found)
+
+
+class Teller:
+    """One sender's part in it."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._reachable = reachable(service.settings)
+
+    def turn(self) -> int:
+        """Do what is to be done now; how many messages were made or withdrawals recorded."""
+        made = 0
+        with self._service.connection() as connection, connection.transaction():
+            lock = connection.execute(sql("alerts_lock")).fetchone()
+            if lock is not None and lock["ours"]:
+                connection.execute(sql("alerts_expand"), {"most": AT_ONCE, "reachable": self._reachable})
+                self._settle(connection)
+                made = self._tell(connection)
+        return made + self._record_withdrawals()
+
+    # ---- steps
+
+    def _settle(self, connection: psycopg.Connection[DictRow]) -> None:
+        """Alerts that were closed: what was not sent is withdrawn, what was is corrected."""
+        found = connection.execute(sql("alerts_to_settle"), {"most": AT_ONCE}).fetchall()
+        ids = [row["id"] for row in found]
+        if not ids:
+            return
+        connection.execute(sql("alerts_withdraw_waiting"), {"ids": ids})
+        connection.execute(sql("alerts_withdraw_messages"), {"ids": ids})
+        connection.execute(sql("alerts_correct"), {"ids": ids, "corrected_from": CORRECTED_FROM})
+        connection.execute(sql("alerts_settled"), {"ids": ids})
+
+    def _tell(self, connection: psycopg.Connection[DictRow]) -> int:
+        now = self._service.clock.now()
+        rows = connection.execute(sql("alerts_waiting"), {"now": now, "most": LOOKED_AT}).fetchall()
+        if not rows:
+            return 0
+        standard = self._service.rules.in_force(now)
+        looked_back = max(60, standard.alerts.digest_minutes, standard.alerts.mass_minutes)
+        since = now - timedelta(minutes=looked_back)
+        made = [Made(**row) for row in connection.execute(sql("alerts_made"), {"since": since})]
+        planned = alerts.plan([Waiting(**row) for row in rows], made, standard, now)
+        self._store(connection, planned, now)
+        return len(planned.letters)
+
+    def _store(self, connection: psycopg.Connection[DictRow], planned: Plan, now: datetime) -> None:
+        ids = [_id_of(letter) for letter in planned.letters]
+        if planned.letters:
+            rows = [_message(id_, letter, now) for id_, letter in zip(ids, planned.letters, strict=True)]
+            connection.execute(sql("alerts_put_messages"), {"rows": Jsonb(rows)})
+            told = [
+                _telling(each, message_id=str(id_))
+                for id_, letter in zip(ids, planned.letters, strict=True)
+                for each in letter.tells
+            ]
+            connection.execute(sql("alerts_tell"), {"rows": Jsonb(told)})
+        if planned.held:
+            held = [_telling(each, until=until.isoformat()) for each, until in planned.held]
+            connection.execute(sql("alerts_hold"), {"rows": Jsonb(held)})
+
+    def _record_withdrawals(self) -> int:
+        """Each on its case's timeline; tried again at the next turn where the case does not take it now."""
+        with self._service.connection() as connection:
+            found = connection.execute(sql("alerts_withdrawn"), {"most": WITHDRAWN_AT_ONCE}).fetchall()
+        recorded = 0
+        for row in found:
+            try:
+                self._service.run(_withdrawal(row))
+            except (Refusal, BusyError, StoreUnavailableError) as error:
+                why = error.code if isinstance(error, Refusal) else "store-unavailable"
+                log.error("the case of alert %s does not take its withdrawal: %s", row["alert"], why)
+                continue
+            with self._service.connection() as connection:
+                connection.execute(sql("alerts_withdrawal_recorded"), {"alert": row["alert"], "change": row["change"]})
+            recorded += 1
+        return recorded
+
+
+def _telling(each: Waiting, **more: str) -> dict[str, str]:
+    return {"alert": str(each.alert), "role": each.role, "way": each.way, "change": each.change, **more}
+
+
+def _id_of(letter: Letter) -> UUID:
+    said = letter.newest
+    return uuid5(said.alert, f"{letter.role} {letter.way} {said.change} {letter.group or ''}")
+
+
+def _message(id_: UUID, letter: Letter, now: datetime) -> dict[str, Any]:
+    said = letter.newest
+    alone = letter.group is None
+    about = {"alert": str(said.alert), "commitment": said.commitment, "change": said.change, "role": letter.role}
+    return {
+        "id": str(id_),
+        "case_id": str(said.case_id) if alone else None,
+        "kind": alerts.KIND if alone else alerts.GROUP_KIND,
+        "way": letter.way,
+        "title": letter.title,
+        "text": letter.text,
+        "digest": digest_of(letter.text.encode()),
+        "audience": [letter.role],
+        "about": about if alone else None,
+        "made_at": now.isoformat(),
+        "grouped": letter.group,
+    }
+
+
+def _withdrawal(row: Mapping[str, Any]) -> Command:
+    case = Stream(kind_of(row["commitment"]), row["case_id"])
+    id_ = str(row["alert"])
+    stamp = Stamp("sender", "system", "system", id_, correlation_id=id_, causation_id=id_)
+    fact = AlertWithdrawn(
+        row["alert"], row["commitment"], row["change"], row["cause"], tuple(row["roles"]), tuple(row["ways"])
+    )
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(stamp)
+        return [(case, told.stated(alerts.tell(told, fact)))]
+
+    return Command(case, stamp, decide, key=IdempotencyKey("alerts", f"{id_}:{row['change']}:withdrawn", b""))
+
+
+def kind_of(commitment: str) -> kinds.Kind:
+    """The kind of case whose promise it is: a promise is named after its kind."""
+    return next(kind for kind in kinds.PROMISING if kind.name == commitment.partition(".")[0])

@@ -1,0 +1,300 @@
+"""Whom alerts call, and when staff are left alone: quiet hours, one message for a mass incident, so many an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import alerts, repair
+from domain.alerts import AlertTold, Closing, Made, Plan, Waiting, plan, quiet_end
+from domain.refusals import Refusal
+from domain.standards import AlertPolicy
+from domain.windows import WindowLapsed, WindowMoved, WindowNearing
+from infra.outbox.alerts import reachable
+from infra.rules import shipped_rules
+from infra.settings import Settings, StaffContact
+from tests.unit.cases import Play, minutes, repairing, told
+
+RULES = shipped_rules()
+STANDARD = RULES.newest
+NOON = datetime(2026, 9, 16, 4, 0, tzinfo=UTC)
+NIGHT = datetime(2026, 9, 16, 15, 0, tzinfo=UTC)
+"""23:00 in China."""
+MORNING = datetime(2026, 9, 16, 23, 0, tzinfo=UTC)
+"""The 17th, 07:00 in China."""
+
+
+def waiting(number: int = 1, **changes: Any) -> Waiting:
+    values: dict[str, Any] = {
+        "alert": UUID(int=number),
+        "role": "manager",
+        "way": "email",
+        "change": "lapsed",
+        "case_id": UUID(int=1_000 + number),
+        "case_number": f"BX-{number}",
+        "commitment": "repair.arrival",
+        "step": None,
+        "due_at": NOON,
+        "urgent": False,
+        "mass": None,
+        "version": 3,
+        "raised_at": NOON + timedelta(seconds=number),
+    }
+    return Waiting(**(values | changes))
+
+
+def planned(tells: Sequence[Waiting], made: Sequence[Made] = (), at: datetime = NOON) -> Plan:
+    return plan(tells, made, STANDARD, at)
+
+
+def counts(found: Plan) -> list[tuple[str | None, int]]:
+    return [(letter.group, len(letter.tells)) for letter in found.letters]
+
+
+# ---- what is raised and closed
+
+
+def facts_of(play: Play, commitment: str = repair.ARRIVAL) -> list[Any]:
+    return [fact for fact in play.concluded if fact.commitment == commitment]
+
+
+def test_a_rung_a_lapse_and_a_step_call_whom_they_name_by_the_standards_ways() -> None:
+    play = repairing(RULES)
+    for minute in (5, 20, 30, 40):
+        play.conclude(minutes(minute))
+    found = [alert for fact in facts_of(play) if (alert := alerts.raised(fact, RULES)) is not None]
+    assert [(each.change, each.lapse, each.step, each.roles, each.ways, each.urgent) for each in found] == [
+        ("nearing", None, "unacknowledged-5-min", ("duty-dispatcher",), ("page",), True),
+        ("nearing", None, "no-arrival-20-min", ("crew-lead", "second-crew"), ("page",), True),
+        ("lapsed", 1, None, ("duty-manager",), ("page", "email", "webhook"), True),
+        ("escalated", 1, "after-10-min", ("manager",), ("page", "sms", "webhook"), True),
+    ]
+
+
+def test_a_lapse_that_calls_nobody_raises_nothing() -> None:
+    play = repairing(RULES)
+    play.conclude(minutes(30))
+    lapse = next(fact for fact in facts_of(play) if isinstance(fact, WindowLapsed))
+    assert alerts.raised(replace(lapse, notify=()), RULES) is None
+    assert alerts.raised(replace(lapse, basis=replace(lapse.basis, standard="of-another-house")), RULES) is None
+
+
+def test_what_closes_alerts_and_why() -> None:
+    play = repairing(RULES)
+    play.conclude(minutes(30))
+    play.say(repair.CrewArrived("crew-1", None), minutes(24), at=minutes(52))
+    closings = [closing for fact in facts_of(play) if (closing := alerts.closed(fact)) is not None]
+    assert closings == [
+        Closing(repair.ARRIVAL, "lapsed", "nearing", due_at=minutes(30)),
+        Closing(repair.ARRIVAL, "retracted", lapse=1),
+        Closing(repair.ARRIVAL, "met"),
+    ]
+    assert max(alerts.RANKS[closing.cause] for closing in closings) == alerts.RANKS["retracted"]
+
+
+def test_a_window_that_is_stamped_with_a_new_calendar_closes_nothing() -> None:
+    play = repairing(RULES)
+    opened = facts_of(play)[0]
+    moved = WindowMoved("c", 2, opened.opened_at, minutes(30), minutes(30), False, "calendar", opened.basis)
+    assert alerts.closed(moved) is None
+    assert alerts.closed(replace(moved, due_at=minutes(40))) == Closing("c", "moved")
+
+
+def test_only_the_program_brings_in_what_became_of_a_message() -> None:
+    fact = AlertTold(UUID(int=1), repair.ARRIVAL, "lapsed", "manager", "email", "r", "accepted", "sha256:0")
+    assert alerts.tell(told(RULES, NOON, role="system"), fact) is fact
+    with pytest.raises(Refusal, match=r"^wrong-role:"):
+        alerts.tell(told(RULES, NOON, role="manager"), fact)
+
+
+# ---- one case, one message
+
+
+def test_a_message_says_what_ran_out_and_names_nobody() -> None:
+    (letter,) = planned([waiting(change="escalated", step="after-10-min")]).letters
+    assert letter.text == "【超时升级】BX-1 到场已于09-16 12:00超时，至今无人确认接手（after-10-min）。请立即处理。"
+    assert (letter.role, letter.way, letter.title, letter.group) == ("manager", "email", "通水 BX-1", None)
+
+
+def test_what_one_role_waits_to_hear_of_one_case_is_one_message_with_the_newest_news() -> None:
+    first, second = waiting(1), waiting(2, case_id=UUID(int=1_001), change="escalated", version=9)
+    (letter,) = planned([second, first]).letters
+    assert letter.newest == second
+    assert set(letter.tells) == {first, second}
+
+
+def test_each_role_and_each_way_has_a_message_of_its_own() -> None:
+    found = planned([waiting(), waiting(role="duty-manager"), waiting(way="webhook")])
+    assert sorted((letter.role, letter.way) for letter in found.letters) == [
+        ("duty-manager", "email"),
+        ("manager", "email"),
+        ("manager", "webhook"),
+    ]
+
+
+def test_a_text_that_the_standard_does_not_have_is_a_plain_one() -> None:
+    bare = replace(STANDARD, alerts=replace(STANDARD.alerts, texts={}, names={}))
+    (letter,) = plan([waiting()], [], bare, NOON).letters
+    assert letter.text.startswith("lapsed: BX-1 repair.arrival")
+
+
+# ---- quiet hours
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "until"),
+    [
+        (21, 59, None),
+        (22, 0, MORNING),
+        (23, 59, MORNING),
+        (0, 0, MORNING),
+        (6, 59, MORNING),
+        (7, 0, None),
+        (12, 0, None),
+    ],
+)
+def test_the_night_is_from_ten_to_seven(hour: int, minute: int, until: datetime | None) -> None:
+    day = 16 if hour >= 20 else 17
+    at = datetime(2026, 9, day, hour, minute, tzinfo=UTC) - timedelta(hours=8)
+    assert quiet_end(STANDARD.alerts, at) == until
+
+
+def test_quiet_hours_within_one_day_are_too() -> None:
+    siesta = replace(STANDARD.alerts, quiet_from=time(12), quiet_until=time(14))
+    assert quiet_end(siesta, NOON) == NOON + timedelta(hours=2)
+    assert quiet_end(siesta, NOON + timedelta(hours=2)) is None
+
+
+def test_at_night_what_is_not_urgent_waits_for_the_morning() -> None:
+    found = planned([waiting(1), waiting(2, urgent=True), waiting(3, way="webhook")], at=NIGHT)
+    assert found.held == ((waiting(1), MORNING),)
+    assert [letter.newest.alert for letter in found.letters] == [UUID(int=2), UUID(int=3)], "a system does not sleep"
+
+
+def test_in_the_morning_it_goes_out() -> None:
+    assert counts(planned([waiting()], at=MORNING)) == [(None, 1)]
+
+
+# ---- mass incidents
+
+
+def test_a_mass_incident_is_told_once_and_not_case_by_case() -> None:
+    found = planned([waiting(number, mass="frost-a") for number in range(1, 16)])
+    assert counts(found) == [("frost-a", 15)]
+    assert found.letters[0].text.startswith("【群发事件】frost-a：15条时限告警，涉及BX-1、BX-2")
+    assert "等15件" in found.letters[0].text
+
+
+def test_what_the_mass_incident_brings_next_waits_half_an_hour() -> None:
+    last = Made("manager", "email", NOON - timedelta(minutes=10), "frost-a")
+    found = planned([waiting(mass="frost-a"), waiting(2)], [last])
+    assert found.held == ((waiting(mass="frost-a"), NOON + timedelta(minutes=20)),)
+    assert counts(found) == [(None, 1)]
+    assert counts(planned([waiting(mass="frost-a")], [last], NOON + timedelta(minutes=20))) == [("frost-a", 1)]
+
+
+# ---- so many an hour
+
+
+def test_beyond_twelve_an_hour_the_rest_is_one_digest() -> None:
+    found = planned([waiting(number) for number in range(1, 31)])
+    assert counts(found) == [(None, 1)] * 12 + [("digest", 18)]
+    assert found.letters[-1].text.startswith("【告警汇总】18条时限告警，涉及BX-13")
+
+
+def test_the_next_digest_waits_a_quarter_of_an_hour_and_messages_of_an_hour_ago_are_forgotten() -> None:
+    singles = [Made("manager", "email", NOON - timedelta(minutes=50), None) for _ in range(12)]
+    digest = Made("manager", "email", NOON - timedelta(minutes=5), "digest")
+    found = planned([waiting()], [*singles, digest])
+    assert found.held == ((waiting(), NOON + timedelta(minutes=10)),)
+    assert counts(planned([waiting()], [*singles, digest], NOON + timedelta(minutes=10))) == [(None, 1)]
+
+
+def test_another_roles_messages_do_not_count() -> None:
+    others = [Made("duty-manager", "email", NOON, None) for _ in range(12)]
+    assert counts(planned([waiting()], others)) == [(None, 1)]
+
+
+def test_corrections_in_a_rush_are_told_as_corrections() -> None:
+    singles = [Made("manager", "email", NOON, None) for _ in range(12)]
+    found = planned([waiting(1, change="retracted"), waiting(2, change="met"), waiting(3)], singles)
+    assert sorted((letter.group or "", len(letter.tells)) for letter in found.letters) == [
+        ("corrections", 2),
+        ("digest", 1),
+    ]
+
+
+def test_a_correction_is_told_of_its_case_also_in_a_mass_incident() -> None:
+    (letter,) = planned([waiting(change="retracted", mass="frost-a")]).letters
+    assert letter.text == "【更正】此前通知的BX-1 到场（09-16 12:00）超时已撤回，请勿再据此处理。"
+
+
+@given(
+    tells=st.lists(
+        st.tuples(
+            st.sampled_from(["manager", "duty-manager"]),
+            st.sampled_from(["email", "webhook"]),
+            st.sampled_from([None, "frost-a"]),
+            st.sampled_from(["lapsed", "escalated", "retracted"]),
+            st.booleans(),
+            st.integers(1, 6),
+        ),
+        max_size=60,
+    ),
+    minute=st.integers(0, 24 * 60),
+    before=st.lists(st.tuples(st.integers(0, 90), st.sampled_from([None, "digest", "frost-a"])), max_size=30),
+)
+def test_everything_that_waits_is_told_once_or_held_once_and_no_hour_has_too_many(
+    tells: list[Any], minute: int, before: list[Any]
+) -> None:
+    at = NOON + timedelta(minutes=minute)
+    wanted = [
+        waiting(number, role=role, way=way, mass=mass, change=change, urgent=urgent, case_id=UUID(int=case))
+        for number, (role, way, mass, change, urgent, case) in enumerate(tells, start=1)
+    ]
+    made = [Made("manager", "email", at - timedelta(minutes=ago), group) for ago, group in before]
+    found = planned(wanted, made, at)
+    seen = [each for letter in found.letters for each in letter.tells] + [each for each, _ in found.held]
+    assert sorted(seen, key=lambda each: each.alert.int) == wanted
+    assert all(until > at for _, until in found.held)
+    recent = [each for each in made if each.group is None and each.at > at - timedelta(hours=1)]
+    singles = [
+        letter
+        for letter in found.letters
+        if letter.group is None and letter.way == "email" and letter.role == "manager"
+    ]
+    assert not singles or len(singles) + len(recent) <= STANDARD.alerts.most_per_hour
+    assert planned(list(reversed(wanted)), made, at) == found, "the order in which they come does not matter"
+
+
+# ---- who can be reached
+
+
+def test_only_ways_that_the_settings_have_are_tried() -> None:
+    contacts = {"manager": StaffContact(email="manager@example.org", webhook="http://127.0.0.1:1/")}
+    assert reachable(Settings(staff_contacts=contacts)) == []
+    with_mail = Settings(staff_contacts=contacts, smtp_host="127.0.0.1", smtp_from="water@example.org")
+    assert reachable(with_mail) == ["manager email"]
+    with_gateway = Settings(staff_contacts=contacts, gateway_url="http://127.0.0.1:1/", gateway_secret="secret")
+    found = reachable(with_gateway)
+    assert {"manager webhook", "manager sms", "duty-manager wechat"} <= set(found)
+    assert "manager email" not in found
+
+
+def test_a_contact_of_a_role_that_there_is_not_is_named() -> None:
+    with pytest.raises(ValueError, match="TONGSHUI_STAFF_CONTACTS: found the roles boss"):
+        reachable(Settings(staff_contacts={"boss": StaffContact()}))
+
+
+def test_a_standard_without_ways_tells_nobody() -> None:
+    assert AlertPolicy().ways == {}
+    near = WindowNearing("repair.arrival", 2, NOON, "half", ("manager",), repairing(RULES).concluded[0].basis)
+    silent = replace(RULES, standards=(replace(STANDARD, alerts=AlertPolicy()),))
+    assert alerts.raised(near, silent) is None
