@@ -50,6 +50,7 @@ def one_clear_line() -> Iterator[None]:
     from domain.refusals import Refusal
     from infra.bus import BusRefusal
     from infra.documents import DocumentError
+    from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
     from infra.migrate import MigrationError
     from infra.store.commands import StoreUnavailableError
@@ -67,7 +68,10 @@ def one_clear_line() -> Iterator[None]:
     except psycopg.errors.UndefinedTable:
         fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
     except psycopg.OperationalError as error:
-        fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+        said = str(error).splitlines()[0]
+        fail(f"{postgres_code(str(error))}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+    except KafkaShut as shut:
+        fail(str(shut))
     except KafkaError as error:
         fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
 

@@ -39,6 +39,7 @@ from infra.bus import (
     ensure_topics,
     logs,
     look_up,
+    named,
     read_ranges,
     topics,
 )
@@ -521,18 +522,19 @@ def _one(db: Connection, name: str, parameters: Mapping[str, Any]) -> tuple[Any,
 @contextmanager
 def _producer(settings: Settings) -> Iterator[Any]:
     """An idempotent producer that is thrown away at the end: what it has not sent by then it never sends."""
-    producer = KafkaProducer(
-        **client_config(settings),
-        client_id="tongshui-relay",
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-        batch_size=256 * 1024,
-        delivery_timeout_ms=settings.relay_delivery_timeout_ms,
-        request_timeout_ms=settings.relay_request_timeout_ms,
-        max_block_ms=settings.relay_request_timeout_ms,
-        allow_auto_create_topics=False,
-    )
+    with named(settings):
+        producer = KafkaProducer(
+            **client_config(settings),
+            client_id="tongshui-relay",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            batch_size=256 * 1024,
+            delivery_timeout_ms=settings.relay_delivery_timeout_ms,
+            request_timeout_ms=settings.relay_request_timeout_ms,
+            max_block_ms=settings.relay_request_timeout_ms,
+            allow_auto_create_topics=False,
+        )
     try:
         yield producer
     finally:

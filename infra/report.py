@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from infra.bus import look_up_cluster, topics
 from infra.clock import REAL, Clock, ScaledClock
+from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
 from infra.service import load_rules
 from infra.settings import Settings
@@ -83,6 +84,8 @@ def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None,
 def _kafka(settings: Settings) -> str:
     try:
         cluster = look_up_cluster(settings, topics(settings))
+    except KafkaShut as shut:
+        return f"DOWN: {shut}"
     except KafkaError as error:
         return f"DOWN: {type(error).__name__}"
     return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
