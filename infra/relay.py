@@ -88,7 +88,7 @@ class Relay:
             try:
                 with connect(self.settings) as db:
                     pause_s = 0.1
-                    if _lead(db, stop):
+                    if _lead(db, stop, self.settings.relay_hang_ms):
                         _listen(db)
                         self._sessions(db, stop)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -124,8 +124,13 @@ class Relay:
             stop.wait(pause_s)
 
 
-def _lead(db: Connection, stop: threading.Event) -> bool:
-    """Wait to be the active relay. False: stopped meanwhile."""
+def _lead(db: Connection, stop: threading.Event, hang_ms: int) -> bool:
+    """Wait to be the active relay. False: stopped meanwhile.
+
+    A stopped process keeps its connection, and the lock with it, for the kernel answers for it. One that works asks the
+    store several times a second, and at least every 20 s while it looks at a Kafka that does not answer. So whoever
+    has asked nothing for longer is cut off; should it wake up, it can only repeat.
+    """
     waiting = False
     while not stop.is_set():
         row = db.execute(sql("try_relay_lock"), {"lock": LOCK}).fetchone()
@@ -135,6 +140,8 @@ def _lead(db: Connection, stop: threading.Event) -> bool:
         if not waiting:
             log.info("relay: another one is active; standing by")
             waiting = True
+        if db.execute(sql("end_hung_relay"), {"lock": LOCK, "hang_ms": hang_ms}).fetchone() is not None:
+            log.warning("relay: the active one has asked nothing for %.0f s; its connection is ended", hang_ms / 1000)
         stop.wait(0.25)
     return False
 

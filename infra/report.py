@@ -42,7 +42,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
     found, postgres = store_status(settings)
     kafka = _kafka(settings)
-    well = found is not None and kafka.startswith("up") and _is_well(found, state)
+    well = found is not None and kafka.startswith("up") and _is_well(found, state, settings.relay_alarm_s)
     if as_json:
         return msgspec.json.encode(
             {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
@@ -91,7 +91,7 @@ def _kafka(settings: Settings) -> str:
     return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
 
 
-def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
+def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: float) -> bool:
     parts = (state or {}).get("parts", {})
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
@@ -155,6 +155,8 @@ def _positions(found: Status) -> list[str]:
             f"relay      all out {relay.all_out}, lag {relay.lag} events, epoch {relay.epoch}, "
             f"lost tails {relay.tails_lost}, refills {relay.refills}, foreign records {relay.foreign_records}"
         )
+        if relay.waiting_s:
+            lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
     for name in sorted({reader.reader for reader in found.readers}):

@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     relay_poll_ms: int = 250
     relay_checkpoint_ms: int = 1_000
     relay_look_ms: int = 5_000
+    relay_hang_ms: int = Field(default=30_000, ge=1_000, description="an active relay that hangs so long is replaced")
+    relay_alarm_s: float = Field(default=30, description="an event that waits longer to be on Kafka is an alarm")
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
