@@ -312,7 +312,7 @@ def cluster_lost(its: Parts) -> Outcome:
         return judged(settings, "the Kafka cluster lost, data and all", since)
 
 
-def slow_kafka(its: Parts, events: int = 60_000) -> Outcome:
+def slow_kafka(its: Parts, events: int = 25_000) -> Outcome:
     """Kafka hangs with much to send: the relay stops reading and its memory stays as it is."""
     settings = its.settings(relay_delivery_timeout_ms=60_000, relay_request_timeout_ms=30_000)
     store_events(settings, 500)
@@ -329,7 +329,8 @@ def slow_kafka(its: Parts, events: int = 60_000) -> Outcome:
             os.kill(its.kafka.process.pid, signal.SIGCONT)
         since = time.monotonic()
         note = f"{events / 1000:.0f} MB waiting, relay {before:.0f} → {after:.0f} MB"
-        found = judged(settings, "Kafka hangs with much to send (back-pressure)", since, note)
+        wait_until(all_out(settings, store_events(settings, 1)), 120, what="what had waited")
+        found = judged(settings, "Kafka hangs with much to send (back-pressure)", since, note, 240)
     return found if after - before < 64 else Outcome("back-pressure: " + note, found.events, 1, 0, 0.0)
 
 
