@@ -50,6 +50,7 @@ def one_clear_line() -> Iterator[None]:
     from domain.refusals import Refusal
     from infra.bus import BusRefusal
     from infra.documents import DocumentError
+    from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
     from infra.migrate import MigrationError
     from infra.store.commands import StoreUnavailableError
@@ -67,7 +68,10 @@ def one_clear_line() -> Iterator[None]:
     except psycopg.errors.UndefinedTable:
         fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
     except psycopg.OperationalError as error:
-        fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+        said = str(error).splitlines()[0]
+        fail(f"{postgres_code(str(error))}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+    except KafkaShut as shut:
+        fail(str(shut))
     except KafkaError as error:
         fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
 
@@ -477,6 +481,49 @@ def fees_publish(version: str, actor: str, role: str) -> None:
 
     with office.at_the_office(_located()) as service:
         click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
+
+
+# ---- the store itself
+
+
+@main.group()
+def store() -> None:
+    """The store of events."""
+
+
+@store.command("recover")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option(
+    "--new-generation", is_flag=True, help="Give up what was published since, and begin above every published position."
+)
+@click.option("--actor", default="operator", show_default=True, help="Your staff id; a new generation is on record.")
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Where what is given up is kept; left out: a new file in the data directory.",
+)
+@click.option("--rebuild-billing", is_flag=True, help="Empty billing's books too, where they hold what is given up.")
+@command
+def store_recover(dry_run: bool, new_generation: bool, actor: str, keep: Path | None, rebuild_billing: bool) -> None:
+    """Bring a store that was restored from an older backup level with Kafka. Everything else must be stopped.
+
+    Appends back what was published since the backup, after checking that both agree up to there. What cannot come back
+    from Kafka is named. With --new-generation what the store has not is given up, kept in a file, and the topics are
+    made anew. Where PostgreSQL and Kafka are embedded, and nothing runs, they are started for it.
+    """
+    from infra import bootstrap, office
+    from infra.up import parts_alone
+
+    who = office.stamp(actor, "operator").actor
+    with parts_alone(_settings(), say) as settings:
+        lines = (
+            bootstrap.begin_generation(settings, who, keep, rebuild_billing=rebuild_billing, dry_run=dry_run)
+            if new_generation
+            else bootstrap.recover_store(settings, dry_run=dry_run)
+        )
+        for line in lines:
+            click.echo(line)
 
 
 # ---- what is told to people
