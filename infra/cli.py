@@ -57,7 +57,15 @@ def one_clear_line() -> Iterator[None]:
 
     try:
         yield
-    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError, NoPolicyError, BadLineError, NoteError) as error:
+    except (
+        EmbeddedError,
+        BusRefusal,
+        MigrationError,
+        UnknownCaseError,
+        NoPolicyError,
+        BadLineError,
+        NoteError,
+    ) as error:
         fail(str(error))
     except DocumentError as error:
         fail(f"bad-document: {error}")
@@ -185,13 +193,18 @@ def timeline(case: str, as_of: str | None, as_json: bool) -> None:
     Columns: version, happened at, reported at (where a device or an operator said so), recorded at (China time), fact,
     who (role, channel, second person), details with the versions of standard and calendar.
     """
-    from consumers.timeline import as_known_at, describe
+    from consumers.timeline import as_known_at, describe, missing_versions, verdicts
     from consumers.timeline import timeline as rebuild
 
     events = rebuild(_kafka_located(), case)
+    if missing := missing_versions(events):
+        say(f"incomplete: the topics do not have version {', '.join(map(str, missing))} of it; see `tongshui status`")
     if as_of is not None:
         events = as_known_at(events, _instant(as_of))
+        say(f"as known at {as_of}: {len(events)} events were on record")
     for line in [event.raw.decode() for event in events] if as_json else describe(events):
+        click.echo(line)
+    for line in [] if as_json or as_of is None else verdicts(events):
         click.echo(line)
 
 
@@ -621,7 +634,10 @@ def audit_bundle(case: str, out: Path, since: Path | None) -> None:
     from consumers.notary.note import read_note
     from projections import names
 
-    words = {**names.COMMITMENTS, **names.CHANNELS, **names.REASONS, **names.FACTS}
+    facts = {
+        name.split(".")[2]: str(schema["x-title-zh"]) for name, schema in schemas().items() if "x-title-zh" in schema
+    }
+    words = {**names.COMMITMENTS, **names.CHANNELS, **names.REASONS, **facts}
     kept = read_note(since.read_text(encoding="utf-8")) if since is not None else None
     for line in bundle(_kafka_located(), case, out, schemas=schemas(), words=words, since=kept):
         click.echo(line)

@@ -52,7 +52,12 @@ def event(position: int, case: UUID, version: int, **data: object) -> bytes:
 def events(number: int, **data: object) -> list[bytes]:
     """So many events, round robin over the cases; index 0 is position 1."""
     return [
-        event(position, CASES[position % len(CASES)], (position + len(CASES) - 1) // len(CASES) + (position % len(CASES) == 0), **data)
+        event(
+            position,
+            CASES[position % len(CASES)],
+            (position + len(CASES) - 1) // len(CASES) + (position % len(CASES) == 0),
+            **data,
+        )
         for position in range(1, number + 1)
     ]
 

@@ -5,8 +5,8 @@
     keep.checkpoint                    the newest note: the one to keep where nobody else can touch it
     leaves.bin                         the leaf hashes of the newest note's log, 32 bytes an event
 
-Repetitions, which a topic may hold, are left out by the reader's rule. A record that no reader would take, but that is there,
-is written all the same: it is for the verifier to judge.
+Repetitions, which a topic may hold, are left out by the reader's rule. A record that no reader would take, but that is
+there, is written all the same: it is for the verifier to judge.
 """
 
 from __future__ import annotations
@@ -47,7 +47,9 @@ def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) ->
     withheld = {settings.home_topic(family) for family in hashes_only}
     names = chained_topics(settings)
     cluster = look_up_cluster(settings, names)
-    written = {p: _Writing(p, out / TOPICS / f"{p.topic}-{p.partition}.jsonl", p.topic in withheld) for p in cluster.partitions}
+    written = {
+        p: _Writing(p, out / TOPICS / f"{p.topic}-{p.partition}.jsonl", p.topic in withheld) for p in cluster.partitions
+    }
     with consumer(settings, client_id="tongshui-audit", reset="none") as client:
         where = logs(client, cluster, cluster.partitions)
         for partition, records in read_ranges(client, {p: (its.first, its.end) for p, its in where.items()}):
@@ -153,14 +155,18 @@ def gather(paths: Iterable[Path]) -> Exported:
     leaves: list[bytes] = []
     for path in paths:
         if not path.exists():
-            raise NotaryRefusal("no-such-file", found=f"{path}", needed="an export", next_step="`tongshui audit export`")
+            raise NotaryRefusal(
+                "no-such-file", found=f"{path}", needed="an export", next_step="`tongshui audit export`"
+            )
         if path.is_dir():
             files += sorted((path / TOPICS).glob("*.jsonl")) or sorted(path.glob("*.jsonl"))
             notes += _notes(path / CHECKPOINTS)
             leaves += [(path / LEAVES).read_bytes()] if (path / LEAVES).exists() else []
         else:
             files.append(path)
-    in_order = sorted((path for path in files if path.name != CHECKPOINTS), key=lambda path: ("breach.v1" in path.name, str(path)))
+    in_order = sorted(
+        (path for path in files if path.name != CHECKPOINTS), key=lambda path: ("breach.v1" in path.name, str(path))
+    )
     return Exported({str(path): Lines(path) for path in in_order}, notes, leaves)
 
 
@@ -170,4 +176,6 @@ def _notes(path: Path) -> list[Note]:
     try:
         return [read_note(msgspec.json.decode(line)["note"]) for line in path.read_bytes().splitlines() if line.strip()]
     except (msgspec.DecodeError, KeyError, TypeError) as error:
-        raise NoteError(f"{path} with a line that is no note", 'lines of {"note": …}, as the export wrote them') from error
+        raise NoteError(
+            f"{path} with a line that is no note", 'lines of {"note": …}, as the export wrote them'
+        ) from error

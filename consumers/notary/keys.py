@@ -49,7 +49,7 @@ class Keys:
         return signer
 
     def lay_down_next(self) -> Signer:
-        """Make the key that the notary takes up at its next round. Raises NotaryRefusal where one lies there already."""
+        """Make the key that the notary takes up at its next round. Raises NotaryRefusal where one lies there."""
         return self._write(self.next_file)
 
     def take_up_next(self) -> None:

@@ -1,9 +1,9 @@
 """``tongshui notary``: signs, every few seconds in which something was added, what the store holds up to then.
 
-It hashes the stored bytes in order of position and signs the root. Checkpoints are rows first, with the leaf hashes that
-came since the one before, and are published from the rows: a topic made anew is filled again. At each start it hashes
-the whole store and holds it against every checkpoint it ever signed (our decision: some seconds for a million events, and
-it never puts its name to a log that is not the continuation of the one before).
+It hashes the stored bytes in order of position and signs the root. Checkpoints are rows first, with the leaf hashes
+that came since the one before, and are published from the rows: a topic made anew is filled again. At each start it
+hashes the whole store and holds it against every checkpoint it ever signed (our decision: some seconds for a million
+events, and it never puts its name to a log that is not the continuation of the one before).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ ROWS = 2_000
 NOTES = 100
 POLL_S = 0.5
 LOOK_S = 30.0
+"""How often the topic is asked how far it is."""
+AGAIN_S = 5.0
 LONGEST_PAUSE_S = 2.0
 
 Connection = psycopg.Connection[Any]
@@ -274,9 +276,12 @@ class _Publisher:
         self.producer: Any = None
         self.published = 0
         self.looked_at = 0.0
+        self.again_at = 0.0
 
     def publish(self) -> None:
-        """Publish what is not out yet. Every few seconds the topic itself is asked how far it is."""
+        """Publish what is not out yet. Now and then the topic itself is asked how far it is."""
+        if time.monotonic() < self.again_at:
+            return
         try:
             if self.producer is None or time.monotonic() - self.looked_at >= LOOK_S:
                 self.look()
@@ -286,6 +291,8 @@ class _Publisher:
         except KafkaError as error:
             log.warning("notary: checkpoints wait for Kafka (%s: %s)", type(error).__name__, error)
             self.close()
+            # Asking a Kafka that is away takes seconds, in which nothing is signed.
+            self.again_at = time.monotonic() + AGAIN_S
 
     def unpublished(self) -> list[tuple[Any, ...]]:
         return self.db.execute(sql("notary_unpublished"), {"after": self.published, "most": NOTES}).fetchall()
@@ -315,7 +322,11 @@ class _Publisher:
         self.looked_at = time.monotonic()
 
     def send(self, number: int, note: str, first: int, leaves: bytes) -> None:
-        headers = [("first", str(first).encode()), ("leaves", bytes(leaves)), ("content-type", b"text/plain; charset=UTF-8")]
+        headers = [
+            ("first", str(first).encode()),
+            ("leaves", bytes(leaves)),
+            ("content-type", b"text/plain; charset=UTF-8"),
+        ]
         key = note.partition("\n")[0].encode()
         future = self.producer.send(self.settings.checkpoint_topic, note.encode(), key, headers=headers, partition=0)
         # One after the other, each acknowledged: what is behind a failed one is not sent.
@@ -327,4 +338,3 @@ class _Publisher:
             with suppress(KafkaError):
                 self.producer.close(timeout=1)
             self.producer = None
-

@@ -82,7 +82,9 @@ def verify_key(text: str) -> VerifyKey:
     key_id, _, encoded = rest.partition("+")
     raw = _bytes(encoded)
     if not _NAME.fullmatch(name) or len(raw) != 33 or raw[:1] != ED25519:
-        raise NoteError("a text that is no Ed25519 verifier key", "<name>+<id>+<base64>, as `tongshui audit keys` prints")
+        raise NoteError(
+            "a text that is no Ed25519 verifier key", "<name>+<id>+<base64>, as `tongshui audit keys` prints"
+        )
     key = VerifyKey(name, raw[1:])
     if key.id.hex() != key_id:
         raise NoteError(f"a key whose id is not {key_id[:8]}", "the key as it was printed")
@@ -225,7 +227,9 @@ def read_note(note: str) -> Note:
     if len(note) > NOTE_LIMIT or not found or not rest.endswith("\n"):
         raise NoteError("a text that is no signed note", "a checkpoint: text, an empty line, signature lines")
     text += "\n"
-    return Note(_checkpoint(text.split("\n")[:-1]), text, note, tuple(_signature(line) for line in rest[:-1].split("\n")))
+    return Note(
+        _checkpoint(text.split("\n")[:-1]), text, note, tuple(_signature(line) for line in rest[:-1].split("\n"))
+    )
 
 
 def _checkpoint(lines: Sequence[str]) -> Checkpoint:

@@ -1,8 +1,8 @@
 """``tongshui audit verify``: exported topics against a checkpoint that the auditor kept. Offline; asks nobody.
 
-What is compared with is the root in the kept note: whoever rewrites store, topics, leaf hashes and newer checkpoints, with
-whatever key, cannot make them lead to that root again. The rest only serves to name what is wrong: leaf hashes, from the
-export or kept, are believed where they lead to the kept root, and then tell every single record.
+What is compared with is the root in the kept note: whoever rewrites store, topics, leaf hashes and newer checkpoints,
+with whatever key, cannot make them lead to that root again. The rest only serves to name what is wrong: leaf hashes,
+from the export or kept, are believed where they lead to the kept root, and then tell every single record.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OF_RECORDS = frozenset({"changed", "removed", "truncated", "added", "unreadable"
 
 
 class _Line(msgspec.Struct, frozen=True, gc=False):
-    """What is read of a line. A published event, the hash of one that was withheld, or what the export says of itself."""
+    """What is read of a line: an event, the hash of one that was withheld, or what the export says of itself."""
 
     position: int = 0
     subject: str = ""
@@ -37,7 +37,7 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     type: str = ""
     leafhash: str = ""
     topic: str = ""
-    foreign: dict[str, Any] = {}  # noqa: RUF012 (a struct copies it)
+    foreign: dict[str, Any] = {}
 
 
 _LINE = msgspec.json.Decoder(_Line)
@@ -48,7 +48,8 @@ class Finding:
     """One thing that is wrong. ``position`` and ``case`` None where they cannot be known; ``last``: of a range."""
 
     kind: str
-    """changed, removed, truncated, added, reordered, unreadable, copy-missing, rewritten, bad-checkpoint, bad-signature"""
+    """Of records: changed, removed, truncated, added, reordered, unreadable, copy-missing. Of the whole: rewritten,
+    bad-checkpoint, bad-signature."""
     words: str
     position: int | None = None
     last: int | None = None
@@ -290,14 +291,16 @@ def _compare(
     _name_missing(found, newest, report)
     if believed is None:
         for position, claims in sorted(found.doubtful.items()):
-            words = f"{len(claims) + 1} different records claim this position; the leaf hashes would tell which is the one"
+            words = (
+                f"{len(claims) + 1} different records claim this position; the leaf hashes would tell which is the one"
+            )
             report.find(Finding("added", words, position))
         return
     for position in _positions_that_differ(log, believed, base):
         true = _leaf(believed, base, position)
         if not found.has[position]:
             continue
-        elif true in found.doubtful.get(position, ()):
+        if true in found.doubtful.get(position, ()):
             report.find(Finding("added", "a record that was never signed comes before the one that was", position))
         else:
             report.find(Finding("changed", "is not what was signed", position))
@@ -313,7 +316,9 @@ def _leaf(leaves: bytes, checkpoint: Checkpoint, position: int) -> bytes:
 
 def _positions_that_differ(log: bytes, believed: bytes, base: Checkpoint) -> Iterator[int]:
     """By halves: a million equal hashes are compared in some milliseconds."""
-    positions = [position for each in base.positions() for position in each] if base.without else range(1, base.size + 1)
+    positions = (
+        [position for each in base.positions() for position in each] if base.without else range(1, base.size + 1)
+    )
 
     def differ(first: int, end: int) -> Iterator[int]:
         if log[first * HASH_BYTES : end * HASH_BYTES] == believed[first * HASH_BYTES : end * HASH_BYTES]:
@@ -337,7 +342,9 @@ def _name_missing(found: Found, newest: Checkpoint, report: Report) -> None:
             end = found.has.find(1, first, wanted.stop)
             last = (end if end > 0 else wanted.stop) - 1
             if last == newest.position:
-                words = f"the export ends at position {first - 1}; {last - first + 1} signed events are missing behind it"
+                words = (
+                    f"the export ends at position {first - 1}; {last - first + 1} signed events are missing behind it"
+                )
                 report.find(Finding("truncated", words, first, last))
             else:
                 for finding in _removed(found, first, last):
@@ -407,7 +414,9 @@ def cases_of(files: Mapping[str, Iterable[bytes]], positions: Iterable[int]) -> 
 
 def with_cases(report: Report, files: Mapping[str, Iterable[bytes]]) -> Report:
     """The report with the cases of what it names by position alone."""
-    nameless = [f for f in report.findings if f.case is None and f.position is not None and f.last in (None, f.position)]
+    nameless = [
+        f for f in report.findings if f.case is None and f.position is not None and f.last in (None, f.position)
+    ]
     found = cases_of(files, [f.position for f in nameless if f.position is not None])
     report.findings = [_with_case(f, found.get(f.position or 0)) for f in report.findings]
     return report

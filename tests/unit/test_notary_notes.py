@@ -116,7 +116,7 @@ def test_a_key_that_others_can_read_is_not_used(tmp_path: Path) -> None:
     made = keys(tmp_path)
     made.make()
     made.key_file.chmod(0o640)
-    with pytest.raises(NotaryRefusal, match="key-open: found .* with mode 0640"):
+    with pytest.raises(NotaryRefusal, match=r"key-open: found .* with mode 0640"):
         made.current()
 
 

@@ -76,7 +76,9 @@ def test_no_proof_of_inclusion_survives_a_flipped_bit_or_another_place(data: st.
     assert not is_included(flipped(LEAVES[index], bit), index, size, proof, root)
     assert not is_included(LEAVES[index], index, size, proof, flipped(root, bit))
     for each in range(len(proof)):
-        assert not is_included(LEAVES[index], index, size, [*proof[:each], flipped(proof[each], bit), *proof[each + 1 :]], root)
+        assert not is_included(
+            LEAVES[index], index, size, [*proof[:each], flipped(proof[each], bit), *proof[each + 1 :]], root
+        )
         assert not is_included(LEAVES[index], index, size, proof[:each] + proof[each + 1 :], root)
     assert not is_included(LEAVES[index], index, size, [*proof, root], root)
     other = data.draw(st.integers(-1, LARGEST).filter(lambda wrong: wrong != index))
@@ -98,7 +100,9 @@ def test_no_proof_of_consistency_survives_a_flipped_bit(data: st.DataObject) -> 
     assert not is_consistent(old, flipped(before, bit), new, after, proof)
     assert not is_consistent(old, before, new, flipped(after, bit), proof)
     for each in range(len(proof)):
-        assert not is_consistent(old, before, new, after, [*proof[:each], flipped(proof[each], bit), *proof[each + 1 :]])
+        assert not is_consistent(
+            old, before, new, after, [*proof[:each], flipped(proof[each], bit), *proof[each + 1 :]]
+        )
         assert not is_consistent(old, before, new, after, proof[:each] + proof[each + 1 :])
     assert not is_consistent(old, before, new, after, [*proof, before])
 

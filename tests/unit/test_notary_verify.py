@@ -25,7 +25,7 @@ def audited(tmp_path: Path) -> Audited:
     return Audited(tmp_path / "export", events(60), sizes=(10, 25, 40))
 
 
-def edit(path: Path, change: Callable[[list[bytes]], None]) -> None:
+def edit(path: Path, change: Callable[[list[bytes]], object]) -> None:
     lines = path.read_bytes().splitlines()
     change(lines)
     path.write_bytes(b"\n".join([*lines, b""]))
@@ -67,8 +67,8 @@ def test_records_behind_the_newest_checkpoint_are_told_as_not_proven_yet(tmp_pat
 
 def test_a_topic_that_the_auditor_may_not_read_is_proven_by_its_hashes(audited: Audited) -> None:
     for path in (audited.folder / TOPICS).glob("*.jsonl"):
-        lines = path.read_bytes().splitlines()
-        edit(path, lambda found, lines=lines: found.__setitem__(slice(1, None), [hash_only(line) for line in lines[1:]]))
+        header, *lines = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join([header, *map(hash_only, lines), b""]))
     report = audited.verify()
     assert report.findings == []
     assert report.withheld == 60
@@ -99,7 +99,8 @@ def test_a_removed_case_is_named_by_every_position_it_had(audited: Audited) -> N
     mine = [position for position in range(1, 61) if position % len(CASES) == 3]
     for position in mine:
         path, index = audited.file_of(position)
-        edit(path, lambda lines, index=index: lines.pop(index))
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:index] + lines[index + 1 :]))
     assert [f.position for f in audited.verify().findings if f.kind == "removed"] == mine
 
 
@@ -141,7 +142,9 @@ def test_a_truncated_export_is_named_from_where_it_ends(audited: Audited) -> Non
             line for line in lines if msgspec.json.decode(line).get("position", 0) <= 50
         ]))  # fmt: skip
     report = audited.verify()
-    assert [(f.kind, f.position, f.last) for f in report.findings if f.kind != "copy-missing"] == [("truncated", 51, 60)]
+    assert [(f.kind, f.position, f.last) for f in report.findings if f.kind != "copy-missing"] == [
+        ("truncated", 51, 60)
+    ]
 
 
 def test_a_record_that_is_cut_off_is_named(audited: Audited) -> None:
@@ -189,7 +192,9 @@ def test_a_position_beyond_all_bounds_costs_nothing(audited: Audited) -> None:
 
 @hypothesis_settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(1, 60), st.integers(0, 10_000))
-def test_any_flipped_bit_of_any_record_is_found_and_its_position_named(audited: Audited, position: int, bit: int) -> None:
+def test_any_flipped_bit_of_any_record_is_found_and_its_position_named(
+    audited: Audited, position: int, bit: int
+) -> None:
     path, index = audited.file_of(position)
     before = path.read_bytes()
 
@@ -246,7 +251,9 @@ def test_an_event_taken_out_of_a_log_that_was_then_numbered_and_signed_anew_is_f
     assert not audited.verify().stands
 
 
-def test_a_log_that_goes_on_from_the_kept_one_and_contradicts_its_own_newer_checkpoints_is_found(tmp_path: Path) -> None:
+def test_a_log_that_goes_on_from_the_kept_one_and_contradicts_its_own_newer_checkpoints_is_found(
+    tmp_path: Path,
+) -> None:
     log = events(60)
     audited = Audited(tmp_path / "export", log, kept=[note_over(log, 25)])
     path, index = audited.file_of(50)
