@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from math import inf
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,7 +17,6 @@ from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
-from infra.status import Canary, Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status, Watching
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -32,6 +30,7 @@ from tests.api_world import (
     ready_for_water,
     turned_on,
 )
+from tests.statuses import STATUS
 
 
 @pytest.fixture
@@ -274,38 +273,6 @@ def test_the_demo_says_what_is_real_and_nothing_where_it_does_not_run(client: Cl
     assert "Kitchener" in json.dumps(shown["real"])
     assert "Boston" in json.dumps(shown["real"])
     assert "applications" in json.dumps(shown["simulated"])
-
-
-STATUS = Status(
-    head=Head(120, MORNING, UUID(int=1)),
-    clock_factor=60.0,
-    relay=Relay("c", 3, 118, 2, 4, 1, 0, 1, "KafkaError: gone\nsecond line", MORNING),
-    readers=(
-        Reader("views", "board", 1, "water.repair.v1", 0, 100, 110, 10),
-        Reader("views", "board", 1, "water.repair.v1", 1, 90, 90, 0),
-    ),
-    processes=(
-        Process("relay", 7, MORNING, 1.0, True, {}),
-        Process("board", 8, MORNING, 400.0, False, {}),
-        Process("board", 9, MORNING, 2.0, True, {}),
-        Process("watch", 10, MORNING, 99.0, False, {}),
-    ),
-    dead_letters={"board": 2},
-    promises=(Promises("repair.arrival", 3, 5, 2),),
-    lateness=Lateness(5, 12.0, 80.0, 95.0),
-    outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
-    watching=Watching(
-        asked=9,
-        missed=1,
-        late=((0.05, 3), (0.1, 1), (inf, 2)),
-        late_s=7.25,
-        open_windows={"repair.arrival": 4},
-        canaries=(
-            Canary(10, 5, 4, 21.0, 12.0, up=True),
-            Canary(11, 5, 4, 30.0, 900.0, up=False),
-        ),
-    ),
-)
 
 
 @pytest.fixture
