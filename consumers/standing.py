@@ -59,7 +59,7 @@ def _take(standing: Standing, name: str, data: Mapping[str, Any]) -> None:
         case "WindowMet":
             standing.state, standing.met_at = ("met" if data["on_time"] else "met-late"), data["met_at"]
         case "WindowCancelled":
-            standing.state = "not-running"
+            standing.state, standing.met_at = "not-running", None
         case "WindowLapsed":
             standing.lapses.append(Lapse(data["lapse"], data["due_at"]))
         case "WindowRetracted":

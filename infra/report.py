@@ -93,7 +93,8 @@ def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
-    wrong = standing or powerless or silent
+    refuses = found.notary is not None and found.notary.refusal is not None
+    wrong = standing or powerless or silent or refuses
     return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
 
 
@@ -154,6 +155,11 @@ def _positions(found: Status) -> list[str]:
         )
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
+    if found.notary is not None:
+        notary = found.notary
+        lines.append(f"notary     signed up to {notary.position}, {notary.unsigned} events not yet")
+        if notary.refusal:
+            lines.append(f"           REFUSES to sign: {notary.refusal}")
     for name in sorted({reader.reader for reader in found.readers}):
         mine = [reader for reader in found.readers if reader.reader == name]
         behind = sum(reader.lag > 0 for reader in mine)

@@ -39,6 +39,12 @@ class Frontier:
         self._peaks.append(leaf)
         self.size += 1
 
+    def copy(self) -> Frontier:
+        """Another one that stands here."""
+        other = Frontier()
+        other.size, other._peaks = self.size, list(self._peaks)
+        return other
+
     def root(self) -> bytes:
         """The root of what was appended so far."""
         if not self._peaks:

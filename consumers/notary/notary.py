@@ -8,7 +8,6 @@ events, and it never puts its name to a log that is not the continuation of the 
 
 from __future__ import annotations
 
-import heapq
 import logging
 import threading
 import time
@@ -76,16 +75,25 @@ class Notary:
     def _sessions(self, db: Connection, stop: threading.Event) -> None:
         publisher = _Publisher(self.settings, db)
         try:
-            while not stop.is_set():
-                session = _Session(self, db, _generation(db))
-                session.begin()
-                while not stop.is_set() and _generation(db) == session.generation:
-                    idle = not session.round()
-                    publisher.publish()
-                    if idle:
-                        stop.wait(min(POLL_S, self.settings.notary_every_s))
+            self._sign_on(db, publisher, stop)
+        except NotaryRefusal as refusal:
+            log.error("notary: refuses to sign: %s", refusal)
+            db.execute(sql("notary_note_refusal"), {"refusal": str(refusal)})
+            raise
         finally:
             publisher.close()
+
+    def _sign_on(self, db: Connection, publisher: _Publisher, stop: threading.Event) -> None:
+        """One session after the other: a new generation of the store is a log of its own."""
+        while not stop.is_set():
+            session = _Session(self, db, _generation(db))
+            session.begin()
+            db.execute(sql("notary_note_refusal"), {"refusal": None})
+            while not stop.is_set() and _generation(db) == session.generation:
+                idle = not session.round()
+                publisher.publish()
+                if idle:
+                    stop.wait(min(POLL_S, self.settings.notary_every_s))
 
 
 def _generation(db: Connection) -> UUID:
@@ -94,10 +102,6 @@ def _generation(db: Connection) -> UUID:
         raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
     found: UUID = row[0]
     return found
-
-
-def _size(note: Note) -> int:
-    return note.checkpoint.size
 
 
 def _lead(db: Connection, stop: threading.Event) -> bool:
@@ -134,14 +138,17 @@ class _Session:
         mine = last is not None and last.checkpoint.origin == self.origin
         if last is not None and not mine:
             log.warning("notary: the log %s is followed by %s", last.checkpoint.origin, self.origin)
-        behind = 0
+        behind, stored = 0, self.frontier.copy()
         with self.db.transaction(), self.db.cursor(name="notes") as rows:
             rows.execute(sql("notary_notes"), {"generation": self.generation})
-            stored = (read_note(row[0]) for row in rows)
-            for note in heapq.merge(stored, [last] if last is not None and mine else [], key=_size):
-                behind = self.stands(note, behind)
+            for row in rows:
+                behind = self.stands(read_note(row[0]), behind)
+                stored = self.frontier.copy()
+                self.unsigned.clear()
+        if last is not None and mine:
+            # It is the last row's own, or of rows that a restored database has lost: these are made again.
+            self.stands_too(last, stored, behind)
         self.need_key()
-        self.unsigned.clear()
         self.notary.size, self.notary.signed_position = self.frontier.size, self.position
         log.info("notary: %s stands at %d events, position %d", self.origin, self.frontier.size, self.position)
 
@@ -169,6 +176,15 @@ class _Session:
                 needed="the key that signed them",
                 next_step="restore it from its backup; or `tongshui audit rotate-key`, and hand auditors the new key",
             )
+
+    def stands_too(self, last: Note, stored: Frontier, behind: int) -> None:
+        """Hold the store against the note that lies beside the key, too; and stand where the rows end."""
+        size = last.checkpoint.size
+        if size < stored.size:
+            return  # the last row was written, and the file was not: the row was looked at
+        self.stands(last, behind)
+        self.frontier, self.position = stored, behind
+        self.unsigned.clear()
 
     def stands(self, note: Note, behind: int) -> int:
         """Hash up to a note and compare the root. Returns its position; ``behind``: of the last one that stands."""

@@ -46,3 +46,12 @@ SELECT coalesce((SELECT max(number) FROM notary.checkpoints
                 (SELECT number FROM notary.checkpoints
                  WHERE generation = %(generation)s AND size <= %(size)s ORDER BY size DESC, number DESC LIMIT 1),
                 0) AS number
+
+-- name: notary_note_refusal
+UPDATE notary.state SET refusal = %(refusal)s WHERE refusal IS DISTINCT FROM %(refusal)s
+
+-- name: notary_now
+SELECT coalesce(c.position, 0) AS position, s.refusal,
+       coalesce(extract(epoch FROM clock_timestamp() - c.signed_at)::float8, 0) AS age_s
+FROM notary.state s
+LEFT JOIN LATERAL (SELECT position, signed_at FROM notary.checkpoints ORDER BY number DESC LIMIT 1) c ON true

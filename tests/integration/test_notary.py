@@ -21,6 +21,7 @@ from consumers.notary.published import Log, Trust, read_logs
 from consumers.notary.verify import Evidence, Report, verify, with_cases
 from infra.bus import admin_client, ensure_topics
 from infra.settings import Settings
+from infra.status import collect
 from tests.integration.relaying import CASES, QUICK, Running, all_out, relaying, store_events, wait_until
 
 SHORT: dict[str, Any] = {**QUICK, "notary_every_s": 0.1}
@@ -187,6 +188,11 @@ def test_it_does_not_sign_a_store_in_which_an_event_was_changed(quick: Settings)
     sign(quick, 10)
     execute(quick, "UPDATE store.stored_events SET state = state || ' ' WHERE notification_id = 4")
     assert refused(quick) == "log-rewritten"
+    with psycopg.connect(quick.database_url, row_factory=psycopg.rows.dict_row) as connection:
+        found = collect(connection, quick, figures=False).notary
+    assert found is not None
+    assert (found.position, found.unsigned) == (10, 0)
+    assert str(found.refusal).startswith("log-rewritten: found other bytes than were signed")
 
 
 def test_it_does_not_sign_a_store_out_of_which_an_event_was_taken(quick: Settings) -> None:
@@ -201,6 +207,17 @@ def test_it_does_not_sign_a_store_that_was_set_back_although_its_own_rows_were_t
     execute(quick, "DELETE FROM notary.checkpoints")
     execute(quick, "UPDATE store.log_head SET position = 6")
     assert refused(quick) == "store-behind"
+
+
+def test_checkpoints_that_a_restored_database_lost_are_made_again(quick: Settings, tmp_path: Path) -> None:
+    sign(quick, 10)
+    execute(quick, "DELETE FROM notary.checkpoints")
+    kept = on_topic(quick).newest
+    sign(quick, 5)
+    with psycopg.connect(quick.database_url) as connection:
+        leaves = connection.execute("SELECT leaves FROM notary.checkpoints ORDER BY number").fetchall()
+    assert b"".join(each for (each,) in leaves) == bytes(on_topic(quick).leaves)
+    assert audit(quick, tmp_path / "export", kept).findings == []
 
 
 def test_a_new_generation_is_a_log_of_its_own_that_says_what_it_never_had(quick: Settings, tmp_path: Path) -> None:

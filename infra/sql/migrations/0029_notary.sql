@@ -20,3 +20,10 @@ CREATE TABLE notary.checkpoints (
     signed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX checkpoints_by_size ON notary.checkpoints (generation, size, number);
+
+-- Why the notary refuses to sign, for who looks at the status; null: it does not.
+CREATE TABLE notary.state (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    refusal text
+);
+INSERT INTO notary.state (refusal) VALUES (NULL);
