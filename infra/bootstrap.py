@@ -299,6 +299,15 @@ def run_billing(settings: Settings) -> None:
         billing.run(settings, stop_on_signals(), shown=shown)
 
 
+def run_notary(settings: Settings) -> None:
+    """The notary, until told to stop. Raises NotaryRefusal where it must not sign."""
+    from consumers.notary.notary import Notary
+
+    notary = Notary(settings)
+    with Beats(settings, "notary").beating(lambda: {"size": notary.size, "signed": notary.signed_position}):
+        notary.run(stop_on_signals())
+
+
 def run_sender(settings: Settings) -> None:
     """The sender of what is to be told, until told to stop."""
     from infra.outbox.sender import Sender, ways_of

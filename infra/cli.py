@@ -18,7 +18,7 @@ import click
 import psycopg
 from pydantic import ValidationError
 
-from infra.settings import Settings
+from infra.settings import FAMILIES, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +44,7 @@ def one_clear_line() -> Iterator[None]:
     """What an operator can mend is said in a line, without a traceback; everything else is a defect and shows one."""
     from kafka.errors import KafkaError
 
+    from consumers.notary.note import NoteError
     from consumers.recount.policy import NoPolicyError
     from consumers.recount.said import BadLineError
     from consumers.timeline import UnknownCaseError
@@ -57,7 +58,15 @@ def one_clear_line() -> Iterator[None]:
 
     try:
         yield
-    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError, NoPolicyError, BadLineError) as error:
+    except (
+        EmbeddedError,
+        BusRefusal,
+        MigrationError,
+        UnknownCaseError,
+        NoPolicyError,
+        BadLineError,
+        NoteError,
+    ) as error:
         fail(str(error))
     except DocumentError as error:
         fail(f"bad-document: {error}")
@@ -156,7 +165,7 @@ def status(as_json: bool) -> None:
 @command
 def migrate() -> None:
     """Bring the database to this program's schema, create the topics, publish the shipped rules."""
-    from infra.bus import ensure_canary_topic, ensure_readings_topic, ensure_topics
+    from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
     from infra.migrate import migrate as bring
     from infra.service import open_service
 
@@ -166,6 +175,7 @@ def migrate() -> None:
     cluster = ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)
+    ensure_checkpoint_topic(settings)
     say(f"migrate: {len(cluster.topics)} topics on cluster {cluster.id}")
     service = open_service(settings)
     standard = service.rules.in_force(service.clock.now())
@@ -178,18 +188,27 @@ def migrate() -> None:
 
 @main.command()
 @click.argument("case")
+@click.option("--as-of", "as_of", default=None, help="RFC 3339, or China time where it names no zone. Left out: now.")
 @click.option("--json", "as_json", is_flag=True, help="One CloudEvents JSON a line, as published.")
 @command
-def timeline(case: str, as_json: bool) -> None:
-    """Everything that happened to CASE (id or number), rebuilt from Kafka alone.
+def timeline(case: str, as_of: str | None, as_json: bool) -> None:
+    """Everything that happened to CASE (id or number), rebuilt from Kafka alone; with --as-of as it was known then.
 
-    Columns: version, happened at, recorded at (both China time), fact, who (role, channel), details.
+    Columns: version, happened at, reported at (where a device or an operator said so), recorded at (China time), fact,
+    who (role, channel, second person), details with the versions of standard and calendar.
     """
-    from consumers.timeline import describe
+    from consumers.timeline import as_known_at, describe, missing_versions, verdicts
     from consumers.timeline import timeline as rebuild
 
     events = rebuild(_kafka_located(), case)
+    if missing := missing_versions(events):
+        say(f"incomplete: the topics do not have version {', '.join(map(str, missing))} of it; see `tongshui status`")
+    if as_of is not None:
+        events = as_known_at(events, _instant(as_of))
+        say(f"as known at {as_of}: {len(events)} events were on record")
     for line in [event.raw.decode() for event in events] if as_json else describe(events):
+        click.echo(line)
+    for line in [] if as_json or as_of is None else verdicts(events):
         click.echo(line)
 
 
@@ -563,6 +582,160 @@ def outbox_retry(message: UUID | None, all_dead: bool) -> None:
         fail("bad-arguments: found neither or both; needed the id of a message, or --all-dead")
     with psycopg.connect(_located().database_url, connect_timeout=5, row_factory=dict_row) as connection:
         click.echo(f"{desk.retry(connection, message)} tried anew 已重新发送")
+
+
+# ---- what auditors ask
+
+
+@main.group()
+def audit() -> None:
+    """Doubt us and check: exports, checkpoints, proofs. `verify` and `verify-bundle` need nothing running."""
+
+
+@audit.command("export")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option(
+    "--hashes-only",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="Of this family leaf hashes alone, for who may not read it; may be given again.",
+)
+@command
+def audit_export(out: Path, families: tuple[str, ...]) -> None:
+    """Write every topic of events, the checkpoints and the leaf hashes into a folder, from Kafka alone."""
+    from consumers.notary.export import export
+
+    for line in export(_kafka_located(), out, hashes_only=families):
+        click.echo(line)
+
+
+KEY = click.option(
+    "--key", "keys", multiple=True, help="A public key, or a file with it, that the auditor kept; may be given again."
+)
+
+
+@audit.command("verify")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder that `audit export` wrote, or a file of events; may be given again.",
+)
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept; may be given again.",
+)
+@KEY
+@click.option(
+    "--leaves",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Leaf hashes of an earlier export: they name what was altered since.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def audit_verify(
+    files: tuple[Path, ...], kept: tuple[Path, ...], keys: tuple[str, ...], leaves: tuple[Path, ...], as_json: bool
+) -> None:
+    """Whether an export is the log that was signed: nothing changed, removed, added, reordered, cut off.
+
+    Each finding is named with position and case. Exit 1 where there is one.
+    """
+    from consumers.notary import verify as verifying
+    from consumers.notary.export import gather
+    from consumers.notary.note import read_note, verify_keys
+
+    found = gather(files)
+    evidence = verifying.Evidence(
+        [read_note(path.read_text(encoding="utf-8")) for path in kept],
+        found.notes,
+        [*(path.read_bytes() for path in leaves), *found.leaves],
+        [key for text in keys for key in verify_keys(text)],
+    )
+    report = verifying.with_cases(verifying.verify(found.files, evidence), found.files)
+    for line in [verifying.as_json(report)] if as_json else verifying.describe(report):
+        click.echo(line)
+    sys.exit(0 if report.stands else 1)
+
+
+@audit.command("bundle")
+@click.argument("case")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder, or a new file named ….zip.")
+@click.option(
+    "--since",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept: the bundle shows that the log went on from it.",
+)
+@command
+def audit_bundle(case: str, out: Path, since: Path | None) -> None:
+    """Everything about CASE (id or number) to hand over: events, schemas, checkpoint, proofs, a page to read."""
+    from api.contract.published import schemas
+    from consumers.notary.bundle import bundle
+    from consumers.notary.note import read_note
+    from projections import names
+
+    facts = {
+        name.split(".")[2]: str(schema["x-title-zh"]) for name, schema in schemas().items() if "x-title-zh" in schema
+    }
+    words = {**names.COMMITMENTS, **names.CHANNELS, **names.REASONS, **facts}
+    kept = read_note(since.read_text(encoding="utf-8")) if since is not None else None
+    for line in bundle(_kafka_located(), case, out, schemas=schemas(), words=words, since=kept):
+        click.echo(line)
+
+
+@audit.command("verify-bundle")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--checkpoint",
+    "kept",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept.",
+)
+@KEY
+@command
+def audit_verify_bundle(path: Path, kept: Path | None, keys: tuple[str, ...]) -> None:
+    """Whether a bundle says what was signed. Offline. Exit 1 where it does not."""
+    from consumers.notary.bundle import verify_bundle
+    from consumers.notary.note import read_note, verify_keys
+
+    note = read_note(kept.read_text(encoding="utf-8")) if kept is not None else None
+    said, well = verify_bundle(path, kept=note, keys=[key for text in keys for key in verify_keys(text)])
+    for line in said:
+        click.echo(line)
+    sys.exit(0 if well else 1)
+
+
+@audit.command("keys")
+@command
+def audit_keys() -> None:
+    """The notary's public keys: the one in use on this machine, and those that the topic tells were handed over to."""
+    from consumers.notary.keys import Keys
+    from consumers.notary.published import public_keys, read_logs
+
+    settings = _kafka_located()
+    current = Keys(settings).current()
+    click.echo(f"in use here: {current.public}" if current is not None else "in use here: none")
+    for log in read_logs(settings):
+        for size, key in public_keys(log.notes):
+            click.echo(f"{log.origin} from {size} events on: {key}")
+
+
+@audit.command("rotate-key")
+@command
+def audit_rotate_key() -> None:
+    """Lay down a new key beside the old one; the notary hands over to it at once, signing with both."""
+    from consumers.notary.keys import Keys
+
+    keys = Keys(_settings())
+    say(f"a new key lies in {keys.next_file}; the running notary takes it up")
+    click.echo(str(keys.lay_down_next().public))
 
 
 # ---- what is counted, and replayed
@@ -1005,6 +1178,7 @@ _process("views", "A stream worker of the read models. Run as many as there are 
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
 _process("readings", "A stream worker of the meter readings. Run as many as there are partitions.", "run_readings")
 _process("sender", "The sender of notices and answers. Run as many as you like.", "run_sender")
+_process("notary", "Sign checkpoints over the store. Run two: one is active, the other stands by.", "run_notary")
 _process("api", "The HTTP API and the page.", "run_api")
 
 

@@ -97,8 +97,9 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
     behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
-    wrong = standing or powerless or silent or behind or found.stopped or found.billing_differences
-    return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
+    refuses = found.notary is not None and found.notary.refusal is not None
+    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences)
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
 def _supervised(state: Mapping[str, Any] | None) -> list[str]:
@@ -160,6 +161,11 @@ def _positions(found: Status) -> list[str]:
             lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
+    if found.notary is not None:
+        notary = found.notary
+        lines.append(f"notary     signed up to {notary.position}, {notary.unsigned} events not yet")
+        if notary.refusal:
+            lines.append(f"           REFUSES to sign: {notary.refusal}")
     for name in sorted({reader.reader for reader in found.readers}):
         mine = [reader for reader in found.readers if reader.reader == name]
         behind = sum(reader.lag > 0 for reader in mine)

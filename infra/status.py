@@ -192,6 +192,22 @@ class StoppedReader:
 
 
 @dataclass(frozen=True, slots=True)
+class Notary:
+    """Up to which position the log is signed, how many events are not yet, how old the newest checkpoint is, and why
+    the notary refuses to sign (None: it does not)."""
+
+    position: int
+    unsigned: int
+    age_s: float
+    refusal: str | None = None
+
+    @property
+    def unsigned_s(self) -> float:
+        """For how long something has waited to be signed, at most; 0 where nothing does."""
+        return self.age_s if self.unsigned else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
 
@@ -210,6 +226,7 @@ class Status:
     outbox: Outbox | None = None
     standard: StandardStatus | None = None
     watching: Watching | None = None
+    notary: Notary | None = None
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -240,11 +257,13 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
     anchor = connection.execute(sql("clock_anchor")).fetchone()
     factor = float(anchor["factor"]) if anchor is not None else settings.clock_factor
     processes = connection.execute(sql("process_beats")).fetchall()
+    notary = connection.execute(sql("notary_now")).fetchone()
     return Status(
         head=Head(head["position"], head["recorded_at"], head["generation"]),
         clock_factor=factor,
         relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
         readers=_readers(places, published),
+        notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
         **(_figures(connection, factor) if figures else {}),
     )
