@@ -18,7 +18,19 @@ from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.service import Service
-from infra.status import Canary, Head, Lateness, Outbox, Process, Promises, Reader, Relay, Status, Watching
+from infra.status import (
+    Canary,
+    Head,
+    Lateness,
+    Outbox,
+    Process,
+    Promises,
+    Reader,
+    Relay,
+    Status,
+    StoppedReader,
+    Watching,
+)
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -291,6 +303,8 @@ STATUS = Status(
         Process("watch", 10, MORNING, 99.0, False, {}),
     ),
     dead_letters={"board": 2},
+    stopped=(StoppedReader("billing", 51, "water.connection.v1", 0, 90, "bad-data", MORNING),),
+    billing_differences=3,
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
     outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
@@ -343,6 +357,8 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_lapses_total{commitment="repair.arrival"} 5.0',
         'tongshui_retractions_total{commitment="repair.arrival"} 2.0',
         'tongshui_dead_letters_total{reader="board"} 2.0',
+        'tongshui_reader_stopped{reader="billing"} 1.0',
+        "tongshui_billing_differences 3.0",
         'tongshui_outbox_messages{state="dead"} 2.0',
         "tongshui_outbox_oldest_seconds 61.5",
         'tongshui_lapse_lateness_milliseconds{quantile="0.99"} 80.0',
