@@ -62,6 +62,9 @@ class HolidayNotice(Body):
     year: Annotated[StrictInt, Field(ge=2000, le=2199)]
     papers: Annotated[tuple[Annotated[StrictStr, Field(max_length=200)], ...], Field(max_length=20)] = ()
     days: Annotated[list[HolidayDayForm], Field(min_length=1, max_length=366)]
+    time_zone: Annotated[
+        StrictStr | None, Field(max_length=60, description="for example America/New_York; left out: as before")
+    ] = None
 
 
 class CalendarNotice(Body):

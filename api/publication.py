@@ -208,7 +208,7 @@ def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
 
 def _wanted(body: CalendarNotice) -> CalendarWanted:
     days = tuple(Day(day.date, day.isOffDay, day.name) for day in body.notice.days)
-    return CalendarWanted(body.region, Notice(body.notice.year, days), body.source, body.version)
+    return CalendarWanted(body.region, Notice(body.notice.year, days, body.notice.time_zone), body.source, body.version)
 
 
 @router.get("/calendars", summary="The working-day calendars and what is missing 工作日历", responses=QUERY_ERRORS)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-LOCAL = ZoneInfo("Asia/Shanghai")
+HOME = "Asia/Shanghai"
+LOCAL = ZoneInfo(HOME)
 SATURDAY = 5
 
 
@@ -30,7 +31,7 @@ class CalendarPublished:
     """A region's calendar was published or revised; the whole calendar, not a difference.
 
     ``settled_until``: the last civil day that no later notice is expected to move. ``statutory``: days off by law whose
-    notice is not out yet, used only beyond it.
+    notice is not out yet, used only beyond it. ``time_zone``: whose wall clock its days and hours are read by.
     """
 
     region: str
@@ -39,6 +40,7 @@ class CalendarPublished:
     days: tuple[Day, ...]
     statutory: tuple[date, ...]
     source: str
+    time_zone: str = HOME
 
 
 CalendarFact = CalendarPublished
@@ -47,13 +49,26 @@ FACTS: tuple[type, ...] = (CalendarPublished,)
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """Which civil days are worked, in one version. ``names``: what the notice calls the days that it moves."""
+    """Which civil days are worked, in one version. ``names``: what the notice calls the days that it moves.
+
+    ``zone``: whose wall clock it is. Where the clock is put forward, a time that it skips is as much later as was
+    skipped; where it is put back, a time that comes twice is the earlier one (our decision: the strict reading).
+    """
 
     version: str
     settled_until: date
     moved: Mapping[date, bool]
     statutory: frozenset[date]
     names: Mapping[date, str] = field(default_factory=dict)
+    zone: ZoneInfo = LOCAL
+
+    def local(self, instant: datetime) -> datetime:
+        """An instant by the calendar's wall clock."""
+        return instant.astimezone(self.zone)
+
+    def instant(self, day: date, at: time) -> datetime:
+        """The instant (UTC) of a time of day by the calendar's wall clock."""
+        return datetime.combine(day, at.replace(fold=0), self.zone).astimezone(UTC)
 
     def is_working_day(self, day: date) -> bool:
         """Whether the utility's office works on that civil day (local date)."""
@@ -84,16 +99,18 @@ def from_published(chain: Iterable[CalendarPublished]) -> Calendar:
     names: dict[date, str] = {}
     statutory: set[date] = set()
     settled: date | None = None
+    zone: str | None = None
     for published in chain:
         versions.append(f"{published.region}@{published.version}")
         moved.update({day.date: day.off for day in published.days})
         names.update({day.date: day.name for day in published.days})
         statutory.update(published.statutory)
-        # An overlay says which days are off in its region, not how far the national notice reaches.
+        # An overlay says which days are off in its region, not how far the national notice reaches nor what time it is.
         settled = settled or published.settled_until
-    if settled is None:
+        zone = zone or published.time_zone
+    if settled is None or zone is None:
         raise ValueError("a calendar needs at least one published region")
-    return Calendar("+".join(versions), settled, moved, frozenset(statutory), names)
+    return Calendar("+".join(versions), settled, moved, frozenset(statutory), names, ZoneInfo(zone))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,15 +18,28 @@ from typing import Literal, cast
 from uuid import UUID
 
 from domain import windows
-from domain.calendar import SATURDAY, Calendar, closing_time, local_date
+from domain.calendar import SATURDAY, Calendar
 from domain.facts import Recorded
-from domain.limits import End, Stop
+from domain.limits import End, Stop, received
 from domain.refusals import Refusal
 from domain.windows import NO_LONGER_OWED, Ledger, Obligation, OnRecord, Tally, Term, Window, WindowFact, judge
 
-DayRule = Literal["start", "worked", "make-up", "pause-used-up", "weekend", "holiday", "statutory", "paused", "grace"]
-"""Why a civil day counts (the second to the fourth) or does not. ``pause-used-up``: the clock stood, but the pauses
-have excused as many days as they may. ``grace``: a revised calendar moved the end earlier; the day is left as grace."""
+DayRule = Literal[
+    "start",
+    "worked",
+    "make-up",
+    "pause-used-up",
+    "civil",
+    "weekend",
+    "holiday",
+    "statutory",
+    "paused",
+    "grace",
+    "intake",
+]
+"""Why a civil day counts (the second to the fifth) or does not. ``pause-used-up``: the clock stood, but the pauses
+have excused as many days as they may. ``civil``: every day counts. ``grace``: a revised calendar moved the end earlier;
+the day is left as grace. ``intake``: what came in outside the office's hours counts as received on that day."""
 SpanRule = Literal["not-begun", "carried", "running"]
 """Of time around the clock: before the limit's start; counted, though another term held then; counted."""
 Outcome = Literal["no-end", "replaced", "lapsed", "met", "running"]
@@ -336,10 +349,13 @@ def _days(counted: End, term: Term) -> Iterator[DayCounted]:
     found, calendar = counted.steps[-1].count, counted.steps[-1].version.calendar
     numbers = {day: number for number, day in enumerate(found.counted, start=1)}
     excuses = dict(zip(found.stood, found.excuses, strict=True))
-    first, last = local_date(counted.limit.start), local_date(found.due_at)
+    first, last = calendar.local(counted.limit.start).date(), calendar.local(found.due_at).date()
+    begun, _ = received(counted.limit, calendar)
     yield DayCounted(first, "start", None, by=term.decided_by[:1])
-    for day in _through(first + timedelta(days=1), local_date(counted.due_at)):
-        if day in excuses:
+    for day in _through(first + timedelta(days=1), calendar.local(counted.due_at).date()):
+        if day == begun:
+            yield DayCounted(day, "intake", None)
+        elif day in excuses:
             yield DayCounted(day, "paused", None, excuses[day].reason, excuses[day].by)
         elif day in numbers:
             yield _worked(day, numbers[day], calendar, counted)
@@ -352,16 +368,18 @@ def _days(counted: End, term: Term) -> Iterator[DayCounted]:
 
 
 def _worked(day: date, number: int, calendar: Calendar, counted: End) -> DayCounted:
-    standing = _standing(counted, day)
+    standing = _standing(counted, day, calendar)
     if standing is not None:
         return DayCounted(day, "pause-used-up", number, standing.reason, standing.by)
+    if counted.limit.unit == "civil":
+        return DayCounted(day, "civil", number)
     if calendar.moved.get(day) is False:
         return DayCounted(day, "make-up", number, calendar.names.get(day))
     return DayCounted(day, "worked", number)
 
 
-def _standing(counted: End, day: date) -> Stop | None:
-    closing = closing_time(day, counted.limit.close_of_business)
+def _standing(counted: End, day: date, calendar: Calendar) -> Stop | None:
+    closing = calendar.instant(day, counted.limit.close_of_business)
     return next((stop for stop in counted.limit.stops if stop.covers(closing)), None)
 
 

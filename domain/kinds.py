@@ -16,6 +16,7 @@ from domain import (
     consultations,
     crews,
     fees,
+    generations,
     mass,
     orders,
     outages,
@@ -100,6 +101,7 @@ OUTAGE = Kind(
 )
 MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
+GENERATIONS = Kind("generations", "public", generations.evolve)
 
 
 def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
@@ -112,7 +114,7 @@ REGISTRY = registry(
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS), *alerts.FACTS)),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS, *alerts.FACTS)),
         ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS, *alerts.FACTS)),
-        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
+        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS, *generations.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
     )
@@ -123,6 +125,8 @@ PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
 _OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}
+OPENERS = tuple(sorted(_OPENED_BY))
+"""The public types of the events that a case with promises begins with."""
 
 
 def opened_as(type_name: str) -> Kind | None:

@@ -3,16 +3,21 @@
 Sources: Civil Code (民法典) §201 (the starting day does not count) and §203 (the last day ends at the close of
 business); our decisions: a day does not count where the clock stood at its close of business, so a paused limit never
 runs out; a deadline that a revised calendar moves earlier leaves at least one working day from the publication.
+
+A standard may also promise a limit by another office's custom: one that ends at the time of day at which it began, in
+working or in civil days, and begins only once the office that takes reports in is open (``Intake``). Days and times of
+day are those of the calendar's own wall clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Literal
 from uuid import UUID
 
-from domain.calendar import Calendar, CalendarVersion, closing_time, local_date
+from domain.calendar import Calendar, CalendarVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +37,37 @@ class Stop:
         return self.since <= instant and (self.until is None or instant < self.until)
 
 
+DayUnit = Literal["working", "civil"]
+DayEnd = Literal["close", "same-time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """When what comes in counts as received: on a day off, on the next working day at the same time of day; at
+    ``until`` or later, at ``opens`` of the next working day; before ``opens``, at once. (As the City of Boston counted;
+    our own standards have no such hours, since their e-channels receive round the clock.)"""
+
+    until: time
+    opens: time
+
+
 @dataclass(frozen=True, slots=True)
 class WorkingDays:
     """A limit of ``days`` working days that starts at ``start``; the clock stands during ``stops``, of which all
-    together excuse at most ``stops_cap_working_days``."""
+    together excuse at most ``stops_cap_working_days``.
+
+    ``unit`` civil: every day counts. ``ends`` close: at the close of business; same-time: at the time of day at which
+    the limit began. ``intake``: the hours that what comes in counts by, where days are working days.
+    """
 
     start: datetime
     days: int
     close_of_business: time
     stops: tuple[Stop, ...] = ()
     stops_cap_working_days: int = 0
+    unit: DayUnit = "working"
+    ends: DayEnd = "close"
+    intake: Intake | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +115,43 @@ class End:
         return self.steps[-1].version.calendar.version
 
 
+def received(limit: WorkingDays, calendar: Calendar) -> tuple[date, time]:
+    """The day and the time of day, by the calendar's wall clock, at which what starts the limit counts as received."""
+    start = calendar.local(limit.start)
+    day, at = start.date(), start.time()
+    if limit.intake is None or limit.unit == "civil":
+        return day, at
+    if not calendar.is_working_day(day):
+        day = calendar.add_working_days(day, 1)
+    if at >= limit.intake.until:
+        day, at = calendar.add_working_days(day, 1), limit.intake.opens
+    return day, at
+
+
 def count(limit: WorkingDays, calendar: Calendar) -> Count:
     """Count the limit by one calendar."""
     counted: list[date] = []
     stood: list[date] = []
     excuses: list[Stop] = []
     left = {stop: stop.cap_working_days for stop in limit.stops}
-    day = local_date(limit.start)
+    day, at = received(limit, calendar)
+    ends_at = limit.close_of_business if limit.ends == "close" else at
     while len(counted) < limit.days:
-        day = calendar.add_working_days(day, 1)
-        closing = closing_time(day, limit.close_of_business)
-        excuse = next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
+        day = calendar.add_working_days(day, 1) if limit.unit == "working" else day + timedelta(days=1)
+        excuse = _excuse(limit, left, calendar.instant(day, ends_at)) if left else None
         if excuse is not None and len(stood) < limit.stops_cap_working_days:
             left[excuse] -= 1
             stood.append(day)
             excuses.append(excuse)
         else:
             counted.append(day)
-    due_at = closing_time(day, limit.close_of_business)
-    return Count(tuple(counted), tuple(stood), due_at, calendar.is_tentative(day), tuple(excuses))
+    tentative = limit.unit == "working" and calendar.is_tentative(day)
+    return Count(tuple(counted), tuple(stood), calendar.instant(day, ends_at), tentative, tuple(excuses))
+
+
+def _excuse(limit: WorkingDays, left: Mapping[Stop, int], closing: datetime) -> Stop | None:
+    """The stop that excuses the day that ends then; None where the clock ran, or no stop has a day left."""
+    return next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
 
 
 def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: datetime | None) -> End:
@@ -141,8 +185,9 @@ def _revised(
 
 
 def _one_working_day_after(revision: CalendarVersion, close_of_business: time) -> datetime:
-    day = revision.calendar.add_working_days(local_date(revision.published_at), 1)
-    return closing_time(day, close_of_business)
+    calendar = revision.calendar
+    day = calendar.add_working_days(calendar.local(revision.published_at).date(), 1)
+    return calendar.instant(day, close_of_business)
 
 
 def stood_for(stops: Iterable[Stop], start: datetime, until: datetime) -> timedelta:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from domain.calendar import Calendar, CalendarPublished, CalendarVersion, versions
 from domain.fees import CataloguePublished
+from domain.limits import DayEnd, DayUnit, Intake
 from domain.refusals import Refusal
 
 Zone = Literal["urban", "other"]
@@ -197,6 +198,16 @@ class ReadingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class KindLimit:
+    """A completion limit in days for one kind of fault, whatever its class: so many working or civil days, until the
+    close of business or until the time of day at which it began."""
+
+    days: int
+    unit: DayUnit = "working"
+    ends: DayEnd = "close"
+
+
+@dataclass(frozen=True, slots=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
 
@@ -295,6 +306,11 @@ class StandardPublished:
     # Of what follows a lapse: commitment, ``<kind>.*`` or ``*`` → the ladder that goes on; and how staff are told.
     escalations: Mapping[str, tuple[EscalationStep, ...]] = field(default_factory=dict)
     alerts: AlertPolicy = AlertPolicy()
+    # Of limits that other offices count otherwise, and of what a trial may ask: without them nothing is counted so.
+    # ``uncounted_stages``: stage of a connection → how many working days of it the clock may stand.
+    kind_limits: Mapping[str, KindLimit] = field(default_factory=dict)
+    intake: Intake | None = None
+    uncounted_stages: Mapping[str, int] = field(default_factory=dict)
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

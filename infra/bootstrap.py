@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -24,12 +25,14 @@ from domain.kinds import Kind, State
 from infra import recompute
 from infra.clock import REAL, Clock
 from infra.dead_letters import Mender, repair_marked
+from infra.migrate import migrate
 from infra.reader import connect
 from infra.relay import Relay
 from infra.rules import shipped_rules
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
+from infra.store import recover
 from infra.store.commands import BusyError, Receipt, StoreUnavailableError
 from infra.store.envelope import read
 
@@ -323,3 +326,34 @@ def run_readings(settings: Settings) -> None:
     for name, work in (("meters", readings.meet_meters), ("cases", teller.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
     run_worker(build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.told})))
+
+
+# ---- the store behind Kafka
+
+
+def recover_store(settings: Settings, *, dry_run: bool) -> list[str]:
+    """Append back from Kafka what a restored store lacks; a line for each thing done."""
+    if not dry_run:
+        migrate(settings.database_url)  # an older backup may be of an older schema
+    return recover.recover(settings, dry_run=dry_run)
+
+
+def begin_generation(
+    settings: Settings, actor: str, keep: Path | None, *, rebuild_billing: bool, dry_run: bool
+) -> list[str]:
+    """Give up what a restored store lacks; a line for each thing done."""
+    from projections.views import VIEWS
+
+    if not dry_run:
+        migrate(settings.database_url)
+    due = recover.ReadModel("watch", "due", ("watch.due", "watch.ask_now"))
+    models = [recover.ReadModel("views", model.name, (model.table,)) for model in VIEWS]
+    default = settings.data_dir / f"given-up-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+    return recover.begin_generation(
+        settings,
+        actor=actor,
+        keep=keep or default,
+        read_models=[*models, due],
+        rebuild_billing=rebuild_billing,
+        dry_run=dry_run,
+    )

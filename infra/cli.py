@@ -50,6 +50,7 @@ def one_clear_line() -> Iterator[None]:
     from domain.refusals import Refusal
     from infra.bus import BusRefusal
     from infra.documents import DocumentError
+    from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
     from infra.migrate import MigrationError
     from infra.store.commands import StoreUnavailableError
@@ -67,7 +68,10 @@ def one_clear_line() -> Iterator[None]:
     except psycopg.errors.UndefinedTable:
         fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
     except psycopg.OperationalError as error:
-        fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+        said = str(error).splitlines()[0]
+        fail(f"{postgres_code(str(error))}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+    except KafkaShut as shut:
+        fail(str(shut))
     except KafkaError as error:
         fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
 
@@ -479,6 +483,49 @@ def fees_publish(version: str, actor: str, role: str) -> None:
         click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
 
 
+# ---- the store itself
+
+
+@main.group()
+def store() -> None:
+    """The store of events."""
+
+
+@store.command("recover")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option(
+    "--new-generation", is_flag=True, help="Give up what was published since, and begin above every published position."
+)
+@click.option("--actor", default="operator", show_default=True, help="Your staff id; a new generation is on record.")
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Where what is given up is kept; left out: a new file in the data directory.",
+)
+@click.option("--rebuild-billing", is_flag=True, help="Empty billing's books too, where they hold what is given up.")
+@command
+def store_recover(dry_run: bool, new_generation: bool, actor: str, keep: Path | None, rebuild_billing: bool) -> None:
+    """Bring a store that was restored from an older backup level with Kafka. Everything else must be stopped.
+
+    Appends back what was published since the backup, after checking that both agree up to there. What cannot come back
+    from Kafka is named. With --new-generation what the store has not is given up, kept in a file, and the topics are
+    made anew. Where PostgreSQL and Kafka are embedded, and nothing runs, they are started for it.
+    """
+    from infra import bootstrap, office
+    from infra.up import parts_alone
+
+    who = office.stamp(actor, "operator").actor
+    with parts_alone(_settings(), say) as settings:
+        lines = (
+            bootstrap.begin_generation(settings, who, keep, rebuild_billing=rebuild_billing, dry_run=dry_run)
+            if new_generation
+            else bootstrap.recover_store(settings, dry_run=dry_run)
+        )
+        for line in lines:
+            click.echo(line)
+
+
 # ---- what is told to people
 
 
@@ -545,6 +592,65 @@ def figures(first: datetime | None, last: datetime | None, beside: bool, as_json
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = count(connection, first and first.date(), last and last.date(), at=now, customers=customers)
     click.echo(as_text(found, beside=beside, as_json=as_json))
+
+
+@main.command("what-if")
+@click.option("--standard", "wanted", required=True, help="A file, or the name of a shipped example: four-days …")
+@click.option("--from", "first", default=None, type=DAY, help="The first day in China; left out: from the beginning.")
+@click.option("--to", "last", default=None, type=DAY, help="The last day, included; left out: until now.")
+@click.option("--by", default="channel,district,class,crew", show_default=True, help="What to sum by besides.")
+@click.option("--cases", default=20, show_default=True, type=click.IntRange(0, 10_000), help="How many to list.")
+@click.option("--chart", type=click.Path(dir_okay=False, path_type=Path), help="Draw it into this .svg or .html.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, every change; the counts last.")
+@command
+def what_if(
+    wanted: str,
+    first: datetime | None,
+    last: datetime | None,
+    by: str,
+    cases: int,
+    chart: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge the cases that began in a period also by another standard; print what would be different.
+
+    The file is a whole standard or, with "based_on", what differs from a published one; it is looked at as its draft
+    would be. Nothing is written to store, topics, read models or the watch.
+    """
+    from domain.what_if import DIMENSIONS
+    from projections.what_if import Period, trial
+    from projections.what_if_chart import page, svg
+    from projections.what_if_text import as_lines, json_lines
+
+    dimensions = [each.strip() for each in by.split(",") if each.strip()]
+    if strange := [each for each in dimensions if each not in DIMENSIONS]:
+        fail(f"bad-parameter: found --by {strange[0][:40]}; needed some of {', '.join(DIMENSIONS)}")
+    if chart is not None and chart.suffix not in (".svg", ".html"):
+        fail(f"bad-parameter: found --chart {chart.name[:60]}; needed a name that ends with .svg or .html")
+    period = Period(first.date() if first else None, last.date() if last else None)
+    with trial(_located(), _trial_document(wanted), period) as found:
+        told = []
+        for line in json_lines(found) if as_json else as_lines(found, listed=cases, by=dimensions):
+            click.echo(line)
+            told += [] if as_json else [line]
+    if chart is not None:
+        drawn = svg(found, dimensions) if chart.suffix == ".svg" else page(found, told, dimensions)
+        chart.write_text(drawn, encoding="utf-8")
+        say(f"chart 图表: {chart}")
+
+
+def _trial_document(wanted: str) -> bytes:
+    """The file of that name, or the shipped example."""
+    from infra.documents import FILE_LIMIT_BYTES
+    from infra.rules import shipped_trials
+
+    path, shipped = Path(wanted), shipped_trials()
+    if not path.is_file():
+        if wanted not in shipped:
+            fail(f"no-such-file: found no {wanted[:80]}; needed a file, or one of {', '.join(sorted(shipped))}")
+        return shipped[wanted]
+    with path.open("rb") as file:
+        return file.read(FILE_LIMIT_BYTES + 1)
 
 
 @main.group()
@@ -619,6 +725,33 @@ def replay_tickets(
     found = play(_settings(), book, database, watched=watched)
     click.echo(report.as_json(found) if as_json else report.as_text(found))
     sys.exit(0 if found.is_accounted_for else 1)
+
+
+@main.command("compare-verdicts")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--limit", type=click.IntRange(1), default=None, help="Only so many of the first rows.")
+@click.option("--database", default=None, help="An empty database; left out: one for the run.")
+@click.option("--derive", is_flag=True, help="Only show how the limit of each kind is found in the due times.")
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def compare_verdicts(file: Path, limit: int | None, database: str | None, derive: bool, as_json: bool) -> None:
+    """Judge the City of Boston's tickets in FILE by the city's own rule, and compare with its own verdicts.
+
+    Its calendar and standard are published as data; due times and verdicts are those on record. Exit 1 where a
+    difference has no explanation.
+    """
+    import msgspec
+
+    from infra.demo.tickets import verdicts
+
+    if derive:
+        for line in verdicts.derived(file):
+            click.echo(line)
+        return
+    found = verdicts.compare(_settings(), file, limit, database)
+    for line in [msgspec.json.encode(found).decode()] if as_json else verdicts.as_text(found):
+        click.echo(line)
+    sys.exit(0 if found.is_explained else 1)
 
 
 # ---- what a reader could not read

@@ -38,6 +38,34 @@ def standard_of(raw: bytes) -> StandardPublished:
     return _strict(parsed, StandardPublished)
 
 
+def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in_force: str) -> StandardPublished:
+    """A standard to be tried: a whole one or, where it has a ``based_on``, what differs from a published version
+    (``in-force``: the one in force). Tables are merged key by key, everything else is replaced; ``about`` is for
+    whoever reads the file. Raises DocumentError."""
+    parsed = _object(raw)
+    about = parsed.pop("about", "")
+    if not isinstance(about, str):
+        raise DocumentError("Expected `str` - at `$.about`")
+    if "based_on" not in parsed:
+        return standard_of(json.dumps(parsed).encode())
+    base = parsed.pop("based_on")
+    base = in_force if base == "in-force" else base
+    if not isinstance(base, str) or base not in published:
+        known = ", ".join(["in-force", *sorted(published)])
+        raise DocumentError(f"based_on names no published standard, found {str(base)[:40]!r}; needed one of {known}")
+    whole = msgspec.to_builtins(published[base])
+    return standard_of(json.dumps(_merged(whole, parsed)).encode())
+
+
+def _merged(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The document with its changes; None is a value like any other."""
+    made = dict(whole)
+    for name, value in changes.items():
+        known = made.get(name)
+        made[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return made
+
+
 def catalogue_of(raw: bytes) -> Catalogue:
     """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
     return _strict(_object(raw), Catalogue)
@@ -59,15 +87,17 @@ class HolidayDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class HolidayFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A year's notice, as the data set writes it."""
+    """A year's notice, as the data set writes it; ``time_zone`` is ours, for a country that is not on China's."""
 
     year: int
     days: tuple[HolidayDay, ...]
+    time_zone: str | None = None
 
 
 def notice_from(file: HolidayFile) -> Notice:
     """The notice that a file of the data set is of."""
-    return Notice(file.year, tuple(Day(day.date, day.isOffDay, day.name) for day in file.days))
+    days = tuple(Day(day.date, day.isOffDay, day.name) for day in file.days)
+    return Notice(file.year, days, file.time_zone)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

@@ -30,8 +30,8 @@ from infra.store.envelope import read
 
 log = logging.getLogger(__name__)
 
-COUNTED = (kinds.CONNECTION, kinds.ORDER)
-"""The kinds of case whose deadlines are in working days."""
+COUNTED = (kinds.CONNECTION, kinds.ORDER, kinds.REPAIR)
+"""The kinds of case whose deadlines are in working days; a repair's only where the standard has them so."""
 AT_ONCE = 1_000
 _BEFORE_ALL = UUID(int=0)
 

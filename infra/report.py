@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from infra.bus import look_up_cluster, topics
 from infra.clock import REAL, Clock, ScaledClock
+from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
 from infra.service import load_rules
 from infra.settings import Settings
@@ -41,7 +42,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
     found, postgres = store_status(settings)
     kafka = _kafka(settings)
-    well = found is not None and kafka.startswith("up") and _is_well(found, state)
+    well = found is not None and kafka.startswith("up") and _is_well(found, state, settings.relay_alarm_s)
     if as_json:
         return msgspec.json.encode(
             {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
@@ -83,17 +84,20 @@ def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None,
 def _kafka(settings: Settings) -> str:
     try:
         cluster = look_up_cluster(settings, topics(settings))
+    except KafkaShut as shut:
+        return f"DOWN: {shut}"
     except KafkaError as error:
         return f"DOWN: {type(error).__name__}"
     return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
 
 
-def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
+def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: float) -> bool:
     parts = (state or {}).get("parts", {})
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
-    wrong = standing or powerless or silent or found.stopped or found.billing_differences
+    behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
+    wrong = standing or powerless or silent or behind or found.stopped or found.billing_differences
     return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
 
 
@@ -152,6 +156,8 @@ def _positions(found: Status) -> list[str]:
             f"relay      all out {relay.all_out}, lag {relay.lag} events, epoch {relay.epoch}, "
             f"lost tails {relay.tails_lost}, refills {relay.refills}, foreign records {relay.foreign_records}"
         )
+        if relay.waiting_s:
+            lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
     for name in sorted({reader.reader for reader in found.readers}):

@@ -84,6 +84,12 @@ def shipped_standard() -> StandardPublished:
     return msgspec.json.decode(text, type=StandardPublished)
 
 
+def shipped_trials() -> dict[str, bytes]:
+    """The example standards for a trial (`tongshui what-if`), by their names."""
+    folder = resources.files("infra") / "data" / "what-if"
+    return {file.name.removesuffix(".json"): file.read_bytes() for file in folder.iterdir()}
+
+
 def shipped_catalogue() -> CataloguePublished:
     """The fee catalogue as shipped in infra/data; its amounts and document numbers are examples."""
     text = (resources.files("infra") / "data" / "fees-0225.json").read_bytes()

@@ -33,12 +33,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(default=Path(".tongshui"), description="where `up` keeps embedded data, logs, state")
-    database_url: str = Field(default="", description="libpq connection string; empty: the one `up` wrote down")
+    database_url: str = Field(
+        default="",
+        description="libpq connection string, with sslmode=verify-full and sslrootcert for TLS; empty: the one of `up`",
+    )
     kafka_bootstrap: str = Field(default="", description="host:port[,host:port]; empty: the one `up` wrote down")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str | None = None
     kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = None
+    kafka_sasl_password: str | None = Field(default=None, repr=False)
     kafka_ssl_cafile: str | None = None
     kafka_ssl_certfile: str | None = None
     kafka_ssl_keyfile: str | None = None
@@ -76,6 +79,8 @@ class Settings(BaseSettings):
     relay_poll_ms: int = 250
     relay_checkpoint_ms: int = 1_000
     relay_look_ms: int = 5_000
+    relay_hang_ms: int = Field(default=30_000, ge=1_000, description="an active relay that hangs so long is replaced")
+    relay_alarm_s: float = Field(default=30, description="an event that waits longer to be on Kafka is an alarm")
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)

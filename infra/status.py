@@ -8,7 +8,7 @@ that was acknowledged in its partition, and no count of events otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from domain.calendar import local_date
 from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.roles import POWERS
 from domain.standards import Rules
+from infra.clock import ScaledClock
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.recorder import LATENESS_SECONDS
@@ -52,6 +53,8 @@ class Relay:
     refills: int
     last_error: str | None
     updated_at: datetime
+    waiting_s: float = 0.0
+    """For how many real seconds the oldest event has been waiting to be on Kafka; 0 where none waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +243,21 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
     return Status(
         head=Head(head["position"], head["recorded_at"], head["generation"]),
         clock_factor=factor,
-        relay=Relay(lag=max(0, head["position"] - relay["all_out"]), **relay) if relay is not None else None,
+        relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
         readers=_readers(places, published),
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
         **(_figures(connection, factor) if figures else {}),
     )
+
+
+def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anchor: DictRow | None) -> Relay:
+    lag, waiting_s = max(0, head - row["all_out"]), 0.0
+    oldest = connection.execute(sql("oldest_unpublished"), {"all_out": row["all_out"]}).fetchone() if lag else None
+    if oldest is not None:
+        clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor is not None else None
+        now = clock.now() if clock is not None else datetime.now(UTC)
+        waiting_s = max(0.0, (now - oldest["recorded_at"]).total_seconds()) / (clock.factor if clock is not None else 1)
+    return Relay(lag=lag, waiting_s=round(waiting_s, 1), **row)
 
 
 def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:

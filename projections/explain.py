@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain import kinds
 from domain.calendar import LOCAL
+from domain.connection.stages import STAGES
 from domain.explain import (
     DayCounted,
     EventNamed,
@@ -62,6 +63,7 @@ def explain_window(
     window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
     pauses = {code: reason.name_zh for code, reason in standard.pause_reasons.items()} if standard is not None else {}
+    pauses |= STAGES
     return CaseWindowExplained(case_id, state.number, kind.name, window, pauses)
 
 
@@ -100,11 +102,13 @@ RULES = {
     "worked": "working day 工作日",
     "make-up": "make-up working day 调休上班",
     "pause-used-up": "counts: the pause is used up 中止已达上限，计入",
+    "civil": "civil day 自然日",
     "weekend": "weekend, not counted 周末不计",
     "holiday": "holiday, not counted 放假不计",
     "statutory": "statutory day off, notice not out, not counted 法定节假日不计",
     "paused": "stood: pause, not counted 中止不计",
     "grace": "grace after a revision that moved the end earlier, not counted 日历提前后的宽限",
+    "intake": "counts as received on this day 视为当日收件，起算日不计",
     "not-begun": "not counted: the limit starts later 未起算",
     "carried": "counted: carried over from before 沿用已计",
     "running": "counted 计时",
@@ -186,7 +190,9 @@ def _term(
         yield f"  {_days(list(same), events, pauses)}"
     if term.working_days is not None:
         counted = sum(day.number is not None for day in term.days)
-        yield f"  = {counted} of {term.working_days} working days counted 共计 {counted} 个工作日"
+        civil = any(day.rule == "civil" for day in term.days)
+        unit, unit_zh = ("civil days", "个自然日") if civil else ("working days", "个工作日")
+        yield f"  = {counted} of {term.working_days} {unit} counted 共计 {counted} {unit_zh}"
     for span in term.spans:
         yield f"  {_span(span, events)}"
     if term.limit is not None:

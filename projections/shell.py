@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +27,7 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from psycopg import Cursor
 
 from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
+from infra.door import tls_context, why_shut
 from infra.reader import (
     Applied,
     DeadLetter,
@@ -439,11 +439,7 @@ async def _mind(app: faust.App, source: Source, beat: Beat | None) -> None:
 
 
 def _credentials(settings: Settings) -> Any:
-    context = None
-    if settings.kafka_security_protocol in ("SSL", "SASL_SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-        if settings.kafka_ssl_certfile:
-            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+    context = tls_context(settings)
     if settings.kafka_security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             mechanism=settings.kafka_sasl_mechanism,
@@ -455,6 +451,12 @@ def _credentials(settings: Settings) -> Any:
 
 
 def run_worker(app: faust.App) -> None:
-    """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process."""
+    """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process.
+
+    Raises KafkaShut where a broker does not let us in: Faust's own client would not say why.
+    """
+    shut = why_shut(app.source.settings)
+    if shut is not None:
+        raise shut
     worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, blocking_timeout=None)
     worker.execute_from_commandline()

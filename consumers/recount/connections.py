@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -70,7 +70,65 @@ class ConnectionCount:
                 cap = caps.get(asked.data["reason"], {}).get("cap_working_days", 0)
                 ended = later.get("PauseEnded")
                 found[number] = Pause(asked.at, ended.at if ended else None, cap)
-        return tuple(found.values())
+        return (*found.values(), *self._uncounted_stages())
+
+    def _uncounted_stages(self) -> list[Pause]:
+        """The stretches of the stages for which the standard lets the clock stand, in the order of their names here."""
+        surveys = named(self.events, "SurveyMade", "ApprovedOnSite")
+        designs = named(self.events, "DesignApproved")
+        done = _last(named(self.events, "ConstructionCompleted"))
+        passed = [each for each in named(self.events, "FinalInspectionMade") if each.data["passed"]]
+        stretches = {
+            "survey": [(self.admitted, first(surveys))],
+            "design": [(first(surveys), self._designed(designs))],
+            "payment": self._unpaid(),
+            "construction": [(first(named(self.events, "ConstructionStarted")), done)],
+            "inspection": [(done, first(passed))],
+        }
+        caps = self.standard.get("uncounted_stages", {})
+        return [
+            Pause(since.at, until.at if until else None, caps[stage])
+            for stage, found in stretches.items()
+            if stage in caps
+            for since, until in found
+            if since is not None and (until is None or until.at > since.at)
+        ]
+
+    def _designed(self, designs: Sequence[Said]) -> Said | None:
+        """The first design; an approval at the door is one too, where none was told before it."""
+        known: Said | None = None
+        for event in self.events:
+            if event.name == "DesignApproved":
+                known = event if known is None or event.moment < known.moment else known
+            elif event.name == "ApprovedOnSite":
+                known = known or event
+        return known
+
+    def _unpaid(self) -> list[tuple[Said | None, Said | None]]:
+        """From a quote, or a reversal, to the payment after which nothing of the quote is left to pay. Who was refunded
+        owes that again."""
+        owed: dict[str, int] = {}
+        is_quoted = False
+        money: dict[tuple[str, str], dict[str, int]] = {}
+        found: list[tuple[Said | None, Said | None]] = []
+        waits_since: Said | None = None
+        for event in self.events:
+            if event.name == "QuoteIssued":
+                owed, is_quoted = _lines(event), True
+            elif event.name in ("PaymentReceived", "RefundMade"):
+                money[_money_key(event)] = _lines(event)
+            elif event.name in ("PaymentReversed", "RefundReversed"):
+                money.pop(_money_key(event), None)
+            if event.name not in ("QuoteIssued", "PaymentReceived", "PaymentReversed"):
+                continue
+            fees = {*owed, *(fee for lines in money.values() for fee in lines)}
+            is_owed = is_quoted and any(_balance(owed, money, fee) > 0 for fee in fees)
+            if is_owed and waits_since is None:
+                waits_since = event
+            elif not is_owed and waits_since is not None:
+                found.append((waits_since, event))
+                waits_since = None
+        return [*found, (waits_since, None)]
 
     def _pause_events(self, number: int) -> tuple[Said, dict[str, Said]]:
         """The request of that number that was told last, and what was said of it since."""
@@ -209,6 +267,24 @@ def _ordered(changes: Sequence[Change]) -> list[Change]:
     """In order of time. Of two at one instant the one without an end comes last: who stops a case at the instant of its
     admission means to stop it."""
     return sorted(changes, key=lambda change: (change.at, change.due_at is None))
+
+
+def _lines(event: Said) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line in event.data["lines"]:
+        found[line["fee"]] = found.get(line["fee"], 0) + int(line["amount_fen"])
+    return found
+
+
+def _money_key(event: Said) -> tuple[str, str]:
+    what = "payment" if "payment" in event.data else "refund"
+    return what, str(event.data[what])
+
+
+def _balance(owed: Mapping[str, int], money: Mapping[tuple[str, str], Mapping[str, int]], fee: str) -> int:
+    """Still to be paid on a line: what a payment takes off and a refund puts on again."""
+    moved = sum(lines.get(fee, 0) * (1 if what == "refund" else -1) for (what, _), lines in money.items())
+    return owed.get(fee, 0) + moved
 
 
 def _last(told: Sequence[Said]) -> Said | None:

@@ -101,13 +101,8 @@ class Pause:
         return self.since <= instant and (self.until is None or instant < self.until)
 
 
-def civil_day(instant: datetime) -> date:
-    """The day in China."""
-    return instant.astimezone(CHINA).date()
-
-
 def closing(day: date, close: time) -> datetime:
-    """The close of business of a day."""
+    """The close of business of a day in China."""
     return datetime.combine(day, close, CHINA).astimezone(UTC)
 
 
@@ -120,16 +115,16 @@ def next_worked(day: date, calendar: Calendar) -> date:
 
 
 def last_day(
-    start: datetime, days: int, close: time, calendar: Calendar, pauses: Iterable[Pause] = (), all_caps: int = 0
+    start: date, days: int, close: time, calendar: Calendar, pauses: Iterable[Pause] = (), all_caps: int = 0
 ) -> date:
     """The last of so many working days, day by day. The day of the start does not count (民法典 §201), nor does one at
     whose close of business the clock stood, as far as the caps go."""
     standing = list(pauses)
     excused = [0] * len(standing)
-    day, counted = civil_day(start), 0
+    day, counted = start, 0
     while counted < days:
         day = next_worked(day, calendar)
-        end_of_day = closing(day, close)
+        end_of_day = calendar.closing(day, close)
         for place, pause in enumerate(standing):
             if pause.stands_at(end_of_day) and excused[place] < pause.cap:
                 if sum(excused) < all_caps:
@@ -151,6 +146,31 @@ class DayLimit:
     close: time
     pauses: tuple[Pause, ...] = ()
     all_caps: int = 0
+    civil: bool = False
+    until_same_time: bool = False
+    hours: tuple[time, time] | None = None
+    """When the office opens, and from when on what comes in waits for the next working day."""
+
+    def taken_in(self, calendar: Calendar) -> datetime:
+        """By the wall clock: when what came in counts as received."""
+        wall = self.start.astimezone(calendar.zone).replace(tzinfo=None)
+        if self.hours is None or self.civil:
+            return wall
+        opens, until = self.hours
+        while not calendar.is_worked(wall.date()):
+            wall += DAY
+        if wall.time() >= until:
+            wall = datetime.combine(next_worked(wall.date(), calendar), opens)
+        return wall
+
+    def counted(self, calendar: Calendar) -> tuple[date, datetime]:
+        """The last day, and the instant of the end on it."""
+        begun = self.taken_in(calendar)
+        if self.civil:
+            day = begun.date() + self.days * DAY
+        else:
+            day = last_day(begun.date(), self.days, self.close, calendar, self.pauses, self.all_caps)
+        return day, calendar.closing(day, begun.time() if self.until_same_time else self.close)
 
 
 def day_end(limit: DayLimit, calendars: Sequence[Calendar], met_at: datetime | None) -> tuple[datetime, bool]:
@@ -163,18 +183,14 @@ def day_end(limit: DayLimit, calendars: Sequence[Calendar], met_at: datetime | N
     known = [each for each in calendars if met_at is None or each.published_at <= met_at] or [calendars[0]]
     at_the_start = [place for place, each in enumerate(known) if each.published_at <= limit.start]
     place = at_the_start[-1] if at_the_start else 0
-    day = _counted(limit, known[place])
-    held_to = closing(day, limit.close)
+    day, end = limit.counted(known[place])
+    held_to = end
     for revision in known[place + 1 :]:
-        moved_to = _counted(limit, revision)
-        if moved_to > day:
-            held_to = max(held_to, closing(moved_to, limit.close))
-        if moved_to < day and revision.published_at < held_to:
-            grace = next_worked(civil_day(revision.published_at), revision)
-            held_to = max(closing(moved_to, limit.close), closing(grace, limit.close))
-        day = moved_to
-    return held_to, day > known[-1].settled_until
-
-
-def _counted(limit: DayLimit, calendar: Calendar) -> date:
-    return last_day(limit.start, limit.days, limit.close, calendar, limit.pauses, limit.all_caps)
+        day, moved_to = limit.counted(revision)
+        if moved_to > end:
+            held_to = max(held_to, moved_to)
+        if moved_to < end and revision.published_at < held_to:
+            grace = next_worked(revision.civil_day(revision.published_at), revision)
+            held_to = max(moved_to, revision.closing(grace, limit.close))
+        end = moved_to
+    return held_to, day > known[-1].settled_until and not limit.civil

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from consumers.recount.said import Said, instant
+
+CHINA = ZoneInfo("Asia/Shanghai")
 
 Standard = Mapping[str, Any]
 """The published document. A number that it does not have promises nothing."""
@@ -21,6 +24,15 @@ class Calendar:
     moved: Mapping[date, bool]
     statutory: frozenset[date]
     settled_until: date
+    zone: ZoneInfo = CHINA
+
+    def civil_day(self, instant: datetime) -> date:
+        """The day by the calendar's wall clock."""
+        return instant.astimezone(self.zone).date()
+
+    def closing(self, day: date, close: time) -> datetime:
+        """The instant of a time of day; of one that comes twice the earlier one."""
+        return datetime.combine(day, close.replace(fold=0), self.zone).astimezone(UTC)
 
     def is_worked(self, day: date) -> bool:
         """A notice says so; else Monday to Friday, less the days off by law where no notice is out yet."""
@@ -122,7 +134,9 @@ def _merged(published_at: datetime, documents: Sequence[Mapping[str, Any]]) -> C
         for day in document["days"]:
             moved[date.fromisoformat(day["date"])] = day["off"]
         statutory |= {date.fromisoformat(day) for day in document["statutory"]}
-    return Calendar(published_at, moved, frozenset(statutory), date.fromisoformat(documents[0]["settled_until"]))
+    widest = documents[0]
+    zone = ZoneInfo(widest.get("time_zone", CHINA.key))
+    return Calendar(published_at, moved, frozenset(statutory), date.fromisoformat(widest["settled_until"]), zone)
 
 
 def close_of_business(standard: Standard) -> time:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, time
 
-from consumers.recount.count import Change, Verdict, after, verdict
-from consumers.recount.policy import Policy, Standard
+from consumers.recount.count import Change, DayLimit, Verdict, after, day_end, verdict
+from consumers.recount.policy import Policy, Standard, close_of_business
 from consumers.recount.said import Said, first, in_time_order, named
 
 DONE = "RepairCompleted"
@@ -22,7 +22,12 @@ class RepairCount:
         self.reports = [each for each in reports if _number(each) not in taken_out]
         self.waiting = {_number(each) for each in self.reports}
         self.first_report = in_time_order(self.reports)[0]
-        self.zone = next(event.data["zone"] for event in events if event.name == "FaultReported")
+        opened = next(event for event in events if event.name == "FaultReported")
+        self.zone = opened.data["zone"]
+        # What a fault was found to be it was from the beginning; what was told last counts.
+        corrected = [each.data["new"] for each in named(events, "DetailCorrected") if each.data["detail"] == "kind"]
+        self.kind = ([opened.data["kind"]] + [each for each in corrected if each])[-1]
+        self.policy = policy
         self.standard: Standard = policy.in_force(self.first_report.at)
         # What was rejected did not happen so.
         rejected = {event.data["rejects"] for event in named(events, "EvidenceRejected")}
@@ -57,9 +62,9 @@ class RepairCount:
     def _completion(self) -> Verdict:
         """By the class: small until there is one. From the first report, or from arrival or assessment where the
         standard says so; a class given at some instant holds from then on."""
-        begun = self.first_report
-        changes = self._completion_changes()
-        done = _exact_first(self.done)
+        begun, done = self.first_report, _exact_first(self.done)
+        promised = self.standard.get("kind_limits", {}).get(self.kind)
+        changes = self._completion_changes() if promised is None else self._changes_in_days(promised, done)
         if _precision(begun) != "second" or (done is not None and _cannot_be_told(done, changes[-1].due_at)):
             return _unknown("repair.completion", begun)
         return self._owed("repair.completion", begun.at, changes, done)
@@ -78,6 +83,26 @@ class RepairCount:
             from_where = start if start.moment <= event.moment else begun
             changes.append(self._completion_change(from_where, event, severity))
         return changes
+
+    def _changes_in_days(self, promised: Standard, done: Said | None) -> list[Change]:
+        """A kind of fault with a limit of its own, in days, whatever its class."""
+        found = []
+        for start in (self.first_report, self._start_of_completion())[: 1 + self._starts_later()]:
+            limit = DayLimit(
+                start.at,
+                promised["days"],
+                close_of_business(self.standard),
+                civil=promised["unit"] == "civil",
+                until_same_time=promised["ends"] == "same-time",
+                hours=_hours(self.standard.get("intake")),
+            )
+            calendars = self.policy.calendars_of(self.standard)
+            due_at, tentative = day_end(limit, calendars, done.at if done is not None else None)
+            found.append(Change(start.at, due_at, (start.id,), tentative=tentative))
+        return found
+
+    def _starts_later(self) -> bool:
+        return self._start_of_completion() is not self.first_report
 
     def _completion_change(self, start: Said, event: Said, severity: str) -> Change:
         minutes = self.standard["completion_minutes"][severity]
@@ -155,6 +180,10 @@ class RepairCount:
         kept = [each for each in changes if each.at < dismissed.at]
         end = Change(max(dismissed.at, begun), None, (dismissed.id,), "dismissed")
         return verdict(commitment, opened_at, [*kept, end], None)
+
+
+def _hours(intake: Standard | None) -> tuple[time, time] | None:
+    return (time.fromisoformat(intake["opens"]), time.fromisoformat(intake["until"])) if intake else None
 
 
 def _number(report: Said) -> int:

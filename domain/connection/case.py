@@ -159,7 +159,8 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The application as its facts have it. ``on``: supply point → when water flowed first, and the event."""
+    """The application as its facts have it. ``on``: supply point → when water flowed first, and the event.
+    ``unpaid``: the stretches during which something of a quote was left to pay."""
 
     number: str
     category: str
@@ -193,6 +194,7 @@ class Connection:
     quote: QuoteIssued | None = None
     contract: ContractSigned | None = None
     payments: Mapping[str, Payment] = field(default_factory=dict)
+    unpaid: tuple[tuple[Moment, Moment | None], ...] = ()
     refunds: Mapping[str, Payment] = field(default_factory=dict)
     visits: Mapping[UUID, Visit] = field(default_factory=dict)
     sent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -389,6 +391,21 @@ def _reversed(money: Mapping[str, Payment], number: str) -> Mapping[str, Payment
     return {**money, number: replace(money[number], reversed=True)} if number in money else money
 
 
+def _waiting(step: Step) -> Step:
+    """The step, and whether something is left to pay since then."""
+
+    def both(case: Connection, fact: Any, moment: Moment) -> Connection:
+        after = step(case, fact, moment)
+        waits = bool(after.unpaid) and after.unpaid[-1][1] is None
+        if waits == (after.quote is not None and not after.is_paid):
+            return after
+        if waits:
+            return replace(after, unpaid=(*after.unpaid[:-1], (after.unpaid[-1][0], moment)))
+        return replace(after, unpaid=(*after.unpaid, (moment, None)))
+
+    return both
+
+
 STEPS: Mapping[type, Step] = {
     CaseRouted: lambda case, fact, _: replace(case, desk=fact.desk, owner=fact.owner),
     OwnerReplaced: lambda case, fact, _: replace(case, owner=fact.owner),
@@ -418,10 +435,12 @@ STEPS: Mapping[type, Step] = {
     MeterInstalled: lambda case, fact, _: replace(case, meters={**case.meters, fact.point: fact.meter}),
     MeterReplaced: lambda case, fact, _: replace(case, meters={**case.meters, fact.point: fact.meter}),
     WaterTurnedOn: lambda case, fact, moment: replace(case, on={**case.on, fact.point: moment}),
-    QuoteIssued: lambda case, fact, _: replace(case, quote=fact),
+    QuoteIssued: _waiting(lambda case, fact, _: replace(case, quote=fact)),
     ContractSigned: lambda case, fact, _: replace(case, contract=fact),
-    PaymentReceived: lambda c, fact, _: replace(c, payments={**c.payments, fact.payment: Payment(fact.lines)}),
-    PaymentReversed: lambda case, fact, _: replace(case, payments=_reversed(case.payments, fact.payment)),
+    PaymentReceived: _waiting(
+        lambda c, fact, _: replace(c, payments={**c.payments, fact.payment: Payment(fact.lines)})
+    ),
+    PaymentReversed: _waiting(lambda case, fact, _: replace(case, payments=_reversed(case.payments, fact.payment))),
     RefundMade: lambda case, fact, _: replace(case, refunds={**case.refunds, fact.refund: Payment(fact.lines)}),
     RefundReversed: lambda case, fact, _: replace(case, refunds=_reversed(case.refunds, fact.refund)),
     HomeVisitBooked: _booked,

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from domain.calendar import CalendarVersion, closing_time
 from domain.connection.case import Connection, Interruption
+from domain.connection.stages import stage_stops
 from domain.facts import Moment
 from domain.limits import End, Stop, WorkingDays, count, end
 from domain.standards import Rules, Standard
@@ -49,8 +50,8 @@ def obligations(case: Connection | None, rules: Rules) -> tuple[Obligation | Tal
 
 
 def water_on_limit(case: Connection, standard: Standard, start: datetime) -> WorkingDays:
-    """The working days until water is on, from an instant on, with the pauses that count."""
-    stops = tuple(
+    """The working days until water is on, from an instant on, with the pauses that count and the stages that do not."""
+    pauses = tuple(
         Stop(
             pause.since.at,
             pause.ended.at if pause.ended else None,
@@ -61,6 +62,7 @@ def water_on_limit(case: Connection, standard: Standard, start: datetime) -> Wor
         for _, pause in sorted(case.pauses.items())
         if pause.approved is not None and pause.counts
     )
+    stops = (*pauses, *stage_stops(case, standard))
     return WorkingDays(
         start, standard.connection_working_days, standard.close_of_business, stops, standard.pause_cap_working_days
     )

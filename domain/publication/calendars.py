@@ -12,8 +12,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.calendar import Calendar, CalendarPublished, Day
+from domain.calendar import HOME, Calendar, CalendarPublished, Day
 from domain.fees import first_repeated
 from domain.publication.documents import require_new_version
 from domain.publishing import Calendars
@@ -23,6 +24,7 @@ from domain.told import Told, require_power
 from domain.values import require_clean, require_range, require_said
 
 _REGION = re.compile(r"[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}")
+_TIME_ZONE = re.compile(r"[A-Z][A-Za-z]{1,20}(?:/[A-Z][A-Za-z_-]{1,30}){1,2}|UTC")
 _NUMBERED = re.compile(r"(?P<year>[0-9]{4})-(?P<number>[0-9]{1,4})")
 WarningCode = Literal["notice-missing", "year-without-notice"]
 FIRST_YEAR, LAST_YEAR = 2000, 2199
@@ -31,10 +33,12 @@ MOST_DAYS = 366
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One year's notice: the civil days that it moves."""
+    """One year's notice: the civil days that it moves. ``time_zone``: whose wall clock they are read by; None: the
+    region's as before, China's where there was none. An overlay has that of what it lies over."""
 
     year: int
     days: tuple[Day, ...]
+    time_zone: str | None = None
 
 
 def publish(
@@ -43,7 +47,8 @@ def publish(
     """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar.
 
     Refuses ``wrong-role``, ``unknown-region`` (an overlay without what it lies over), ``bad-version``,
-    ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``.
+    ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``,
+    ``unknown-time-zone``.
     """
     require_power(told, "calendar.publish")
     published = [each for _, each in (state or Calendars()).published]
@@ -51,6 +56,7 @@ def publish(
     require_new_version(document.version, [each.version for each in published])
     require_clean(document)
     require_said("the source", document.source)
+    _require_time_zone(document.time_zone)
     _require_days(document)
     if published:
         _require_going_on(published[-1], document)
@@ -86,6 +92,7 @@ def notice_merged(
         days=tuple(days[day] for day in sorted(days)),
         statutory=latest.statutory if latest is not None else tuple(statutory),
         source=source,
+        time_zone=notice.time_zone or (latest.time_zone if latest is not None else HOME),
     )
 
 
@@ -139,6 +146,21 @@ def _require_region(region: str, regions: Collection[str]) -> None:
         )
 
 
+def _require_time_zone(name: str) -> None:
+    try:
+        if _TIME_ZONE.fullmatch(name) and ZoneInfo(name):
+            return
+    except (ZoneInfoNotFoundError, OSError):
+        pass
+    raise Refusal(
+        "unknown-time-zone",
+        found=repr(name[:60]),
+        needed="a time zone by its name in the time zone database, for example Asia/Shanghai",
+        next_step="correct the name",
+        next_step_zh="时区名称有误，请更正，例如 Asia/Shanghai",
+    )
+
+
 def _require_days(document: CalendarPublished) -> None:
     _require_each_once(day.date for day in document.days)
     first, last = date(FIRST_YEAR, 1, 1), date(document.settled_until.year, 12, 31)
@@ -156,10 +178,11 @@ def _require_going_on(latest: CalendarPublished, document: CalendarPublished) ->
             next_step="publish a calendar that has every notice which is out",
             next_step_zh="已确定的日期不得减少，请补全放假安排",
         )
-    if (latest.days, latest.settled_until, latest.statutory) == (
+    if (latest.days, latest.settled_until, latest.statutory, latest.time_zone) == (
         document.days,
         document.settled_until,
         document.statutory,
+        document.time_zone,
     ):
         raise Refusal(
             "calendar-unchanged",

@@ -16,6 +16,7 @@ from typing import get_args
 from domain import abnormal, books, messages, orders, outages, repair
 from domain.connection import promises
 from domain.connection.facts import DocumentWay
+from domain.connection.stages import STAGES
 from domain.fees import CataloguePublished, plain
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publishing import StandardDrafted, Standards
@@ -60,6 +61,7 @@ COMMITMENTS = frozenset(
 """What the program can watch. A ladder for anything else would never be climbed."""
 MOST_DAYS = 366
 MOST_MINUTES = 366 * 24 * 60
+MOST_KIND_DAYS = 1000
 
 
 def draft(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> StandardDrafted:
@@ -88,8 +90,23 @@ def approve(state: Standards | None, told: Told, *, version: str, regions: Colle
     return waiting.document
 
 
+def try_out(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> Standard:
+    """Look at a standard as its draft would be looked at, for a trial that publishes nothing: nobody's power is needed,
+    and neither when it would be in force nor whether its version is given already matters.
+
+    Refuses ``bad-version`` and what ``draft`` refuses of a document itself.
+    """
+    require_new_version(document.version, ())
+    _require_worked_by(state or Standards(), told, document, regions)
+    return document
+
+
 def _require_sound(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_to_come(document.effective_from, told.at)
+    _require_worked_by(known, told, document, regions)
+
+
+def _require_worked_by(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
     require_clean(document)
     _require_calendar(document, regions)
     _require_promise(known, told, document)
@@ -190,6 +207,11 @@ def _require_tables(document: Standard) -> None:
     _require_texts(document)
     for kind in document.fault_families:
         require_known("unknown-fault-kind", kind, document.fault_kinds)
+    for kind in document.kind_limits:
+        require_known("unknown-fault-kind", kind, document.fault_kinds)
+    for stage in document.uncounted_stages:
+        require_known("unknown-stage", stage, STAGES)
+    _require_intake(document)
     for detail, codes in document.incident_details.items():
         require_codes(f"incident_details: {detail}", list(codes))
     try:
@@ -269,7 +291,22 @@ _TABLES = (
     "leak_findings",
     "meter_replacements",
     "reading_exceptions",
+    "kind_limits",
+    "uncounted_stages",
 )
+
+
+def _require_intake(document: Standard) -> None:
+    """Refuses ``intake-unclear`` for hours in which nobody takes anything in."""
+    hours = document.intake
+    if hours is not None and hours.opens >= hours.until:
+        raise Refusal(
+            "intake-unclear",
+            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}",
+            needed="an opening time before the time at which the day's intake ends",
+            next_step="correct the two times",
+            next_step_zh="收件开始时间须早于截止时间，请更正",
+        )
 
 
 def _require_categories(document: Standard) -> None:
@@ -397,6 +434,10 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     for name in ("usage_audit_minutes", "usage_notice_minutes"):
         yield name, getattr(document, name) or 1, 1, MOST_MINUTES
     yield from _reading_numbers(document.readings)
+    for code, promised in document.kind_limits.items():
+        yield f"kind_limits: {code}", promised.days, 1, MOST_KIND_DAYS
+    for code, days in document.uncounted_stages.items():
+        yield f"uncounted_stages: {code}", days, 0, MOST_DAYS
     for code, reason in document.pause_reasons.items():
         yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
     for code, minutes in (*document.arrival_minutes.items(), *document.notice_minutes.items()):

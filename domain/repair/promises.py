@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 
 from domain.facts import Moment
 from domain.ladders import obligation, rungs
+from domain.limits import End, WorkingDays, end
 from domain.repair.case import Repair
 from domain.standards import Rules, Severity, Standard
 from domain.windows import Obligation, Term
@@ -40,7 +41,9 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
     standard = standard_of(case, rules)
     found = (
         _arrival(case, standard),
-        _completion(case, standard),
+        _completion_in_days(case, standard, rules)
+        if case.kind in standard.kind_limits
+        else _completion(case, standard),
         _assessment(case, standard),
         _continuity(case, standard),
     )
@@ -91,6 +94,35 @@ def _completion(case: Repair, standard: Standard) -> Obligation:
         return _unknown(COMPLETION, standard, first)
     steps = rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at) if due_at else ()
     return obligation(COMPLETION, standard, first.at, terms, done, steps)
+
+
+def _completion_in_days(case: Repair, standard: Standard, rules: Rules) -> Obligation:
+    """The completion of a kind of fault that has a limit of its own, whatever its class. A kind that is corrected was
+    never the other one: the limit is then the corrected kind's from the beginning (our decision)."""
+    first, start, done = min(case.reports), start_of_completion(case, standard), _completed(case)
+    found = [(begin, _days(case, standard, rules, begin, done)) for begin in dict.fromkeys((first, start))]
+    due_at = found[-1][1].due_at
+    if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
+        return _unknown(COMPLETION, standard, first)
+    terms = tuple(
+        Term(begin.at, counted.due_at, (begin.by,), counted.tentative, counted=counted) for begin, counted in found
+    )
+    steps = rungs(standard, COMPLETION, start.at, due_at)
+    owed = obligation(COMPLETION, standard, first.at, terms, done, steps)
+    return replace(owed, calendar=found[-1][1].calendar)
+
+
+def _days(case: Repair, standard: Standard, rules: Rules, begin: Moment, done: Moment | None) -> End:
+    promised = standard.kind_limits[case.kind]
+    limit = WorkingDays(
+        begin.at,
+        promised.days,
+        standard.close_of_business,
+        unit=promised.unit,
+        ends=promised.ends,
+        intake=standard.intake,
+    )
+    return end(limit, rules.calendars_of(standard), done.at if done is not None else None)
 
 
 def _completed(case: Repair) -> Moment | None:

@@ -9,6 +9,10 @@ FROM store.relay_state
 ORDER BY updated_at DESC
 LIMIT 1
 
+-- name: oldest_unpublished
+SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS recorded_at
+FROM store.stored_events WHERE notification_id > %(all_out)s ORDER BY notification_id LIMIT 1
+
 -- name: relay_places
 -- Of a topic that was made anew the rows of the old one remain; positions are never used twice, so the furthest counts.
 SELECT topic, partition, max(position) AS position

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench import latency, readings, recompute, throughput, watch
+from tests.bench import latency, readings, recompute, throughput, watch, what_if
 
 if __name__ == "__main__":
     latency.main()
@@ -10,3 +10,4 @@ if __name__ == "__main__":
     recompute.main()
     readings.main()
     watch.moderate()
+    what_if.main()

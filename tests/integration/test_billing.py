@@ -27,6 +27,7 @@ from infra.settings import Settings
 from infra.status import collect
 from tests.commands import Application
 from tests.integration.billing_world import feed, history, mine
+from tests.statuses import STATUS
 from tests.unit.test_billing_ledger import CASE, event
 
 
@@ -277,13 +278,13 @@ def test_a_difference_is_found_named_and_settled_by_name(
 def test_an_open_difference_makes_the_status_say_so(booked: psycopg.Connection[Any], settings: Settings) -> None:
     def status() -> Any:
         with psycopg.connect(settings.database_url, row_factory=psycopg.rows.dict_row) as opened:
-            return replace(collect(opened, settings), relay=object())  # type: ignore[arg-type]
+            return replace(collect(opened, settings), relay=STATUS.relay)
 
     reconcile.reconcile_and_keep(booked, settings)
-    assert (status().billing_differences, _is_well(status(), None)) == (0, True)
+    assert (status().billing_differences, _is_well(status(), None, 30)) == (0, True)
     booked.execute("DELETE FROM billing.accounts")
     reconcile.reconcile_and_keep(booked, settings)
-    assert (status().billing_differences, _is_well(status(), None)) == (2, False)
+    assert (status().billing_differences, _is_well(status(), None, 30)) == (2, False)
 
 
 def test_what_billing_has_not_read_yet_is_no_difference(

@@ -316,7 +316,7 @@ def test_too_many_stop_a_reader_until_a_program_that_can_read_them(
             assert len(letters(connection)) <= 2
             (stop,) = status_of(strict).stopped
             assert (stop.reader, stop.code) == ("billing", "bad-data")
-            assert not _is_well(status_of(strict), None)
+            assert not _is_well(status_of(strict), None, strict.relay_alarm_s)
             assert any(line.startswith("STOPPED    billing") for line in _positions(status_of(strict)))
         with billing_runs(strict):
             wait_until(read_all(strict, connection))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
-from math import inf
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,20 +17,9 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
+from infra.report import _is_well
 from infra.service import Service
-from infra.status import (
-    Canary,
-    Head,
-    Lateness,
-    Outbox,
-    Process,
-    Promises,
-    Reader,
-    Relay,
-    Status,
-    StoppedReader,
-    Watching,
-)
+from infra.status import StoppedReader
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -44,6 +33,7 @@ from tests.api_world import (
     ready_for_water,
     turned_on,
 )
+from tests.statuses import STATUS
 
 
 @pytest.fixture
@@ -288,40 +278,6 @@ def test_the_demo_says_what_is_real_and_nothing_where_it_does_not_run(client: Cl
     assert "applications" in json.dumps(shown["simulated"])
 
 
-STATUS = Status(
-    head=Head(120, MORNING, UUID(int=1)),
-    clock_factor=60.0,
-    relay=Relay("c", 3, 118, 2, 4, 1, 0, 1, "KafkaError: gone\nsecond line", MORNING),
-    readers=(
-        Reader("views", "board", 1, "water.repair.v1", 0, 100, 110, 10),
-        Reader("views", "board", 1, "water.repair.v1", 1, 90, 90, 0),
-    ),
-    processes=(
-        Process("relay", 7, MORNING, 1.0, True, {}),
-        Process("board", 8, MORNING, 400.0, False, {}),
-        Process("board", 9, MORNING, 2.0, True, {}),
-        Process("watch", 10, MORNING, 99.0, False, {}),
-    ),
-    dead_letters={"board": 2},
-    stopped=(StoppedReader("billing", 51, "water.connection.v1", 0, 90, "bad-data", MORNING),),
-    billing_differences=3,
-    promises=(Promises("repair.arrival", 3, 5, 2),),
-    lateness=Lateness(5, 12.0, 80.0, 95.0),
-    outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
-    watching=Watching(
-        asked=9,
-        missed=1,
-        late=((0.05, 3), (0.1, 1), (inf, 2)),
-        late_s=7.25,
-        open_windows={"repair.arrival": 4},
-        canaries=(
-            Canary(10, 5, 4, 21.0, 12.0, up=True),
-            Canary(11, 5, 4, 30.0, 900.0, up=False),
-        ),
-    ),
-)
-
-
 @pytest.fixture
 def with_status(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.health.collect", lambda *_, **__: STATUS)
@@ -357,8 +313,6 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_lapses_total{commitment="repair.arrival"} 5.0',
         'tongshui_retractions_total{commitment="repair.arrival"} 2.0',
         'tongshui_dead_letters_total{reader="board"} 2.0',
-        'tongshui_reader_stopped{reader="billing"} 1.0',
-        "tongshui_billing_differences 3.0",
         'tongshui_outbox_messages{state="dead"} 2.0',
         "tongshui_outbox_oldest_seconds 61.5",
         'tongshui_lapse_lateness_milliseconds{quantile="0.99"} 80.0',
@@ -380,6 +334,16 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_http_request_seconds_count{method="POST",route="/api/v1/repairs"} 2.0',
     ):
         assert line in text, line
+
+
+def test_metrics_tell_of_a_reader_that_was_stopped_and_of_billings_open_differences(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = StoppedReader("billing", 51, "water.connection.v1", 0, 90, "bad-data", MORNING)
+    monkeypatch.setattr("api.health.collect", lambda *_, **__: replace(STATUS, stopped=(stop,), billing_differences=3))
+    text = client.get("/metrics").text
+    assert 'tongshui_reader_stopped{reader="billing"} 1.0' in text
+    assert "tongshui_billing_differences 3.0" in text
 
 
 def test_making_the_application_connects_to_nothing() -> None:
@@ -424,3 +388,10 @@ def test_nothing_of_the_page_comes_from_elsewhere_and_nothing_enters_as_markup()
             assert unsafe not in text, f"{name} has {unsafe}"
     assert '<html lang="zh-CN">' in files["index.html"]
     assert 'lang="en"' in files["index.html"]
+
+
+@pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])
+def test_an_event_that_waits_too_long_to_be_on_kafka_is_not_well(waiting_s: float, well: bool) -> None:
+    assert STATUS.relay is not None
+    status = replace(STATUS, relay=replace(STATUS.relay, waiting_s=waiting_s), watching=None)
+    assert _is_well(status, None, 30.0) is well

@@ -36,6 +36,7 @@ KINDS = {
     "consultation": kinds.CONSULTATION,
     "preservice": kinds.PRESERVICE,
     "work": kinds.WORK,
+    "generations": kinds.GENERATIONS,
     "applicant": kinds.APPLICANT,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
@@ -106,6 +107,11 @@ ENDS = {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:45:00+00:00", False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T04:20:00+00:00", False, 0, 1),
         "repair.assessment": ("2026-09-16T02:45:00+00:00", "2026-09-16T01:50:00+00:00", False, 0, 1),
+    },
+    "repair-in-working-days": {
+        "repair.arrival": (None, None, True, 0, 0),
+        "repair.completion": ("2011-07-15T07:03:48+00:00", "2011-07-22T20:13:45+00:00", False, 1, 1),
+        "repair.answer": (None, None, True, 0, 0),
     },
     "order": {"order.reply": ("2026-09-25T09:00:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0)},
     "repair-answered": {

@@ -191,6 +191,9 @@ NEW = merged(SHIPPED, NEXT)
         (replace(NEW, source="长" * 1_000_000), "bad-text"),
         (replace(NEW, region="China"), "unknown-region"),
         (replace(NEW, region="CN-"), "unknown-region"),
+        (replace(NEW, time_zone="America/Gotham"), "unknown-time-zone"),
+        (replace(NEW, time_zone="../zoneinfo/UTC"), "unknown-time-zone"),
+        (replace(NEW, time_zone=""), "unknown-time-zone"),
     ],
 )
 def test_what_is_no_calendar_is_refused(
@@ -198,6 +201,23 @@ def test_what_is_no_calendar_is_refused(
 ) -> None:
     with refused(refusal):
         published(rules, known, document, regions=("CN",))
+
+
+def test_a_notice_without_a_time_zone_keeps_the_regions_and_a_first_one_has_chinas() -> None:
+    assert merged(None, NEXT).time_zone == "Asia/Shanghai"
+    abroad = merged(None, replace(NEXT, time_zone="America/New_York"))
+    assert merged(abroad, notice(2027, ("2027-02-09", OFF))).time_zone == "America/New_York"
+
+
+def test_another_time_zone_is_another_calendar(rules: Rules, known: Calendars) -> None:
+    moved = replace(SHIPPED, version="2026-2", time_zone="Asia/Urumqi")
+    state = published(rules, known, moved)
+    assert from_published([state.published[-1][1]]).zone.key == "Asia/Urumqi"
+
+
+def test_an_overlay_has_the_time_of_what_it_lies_over() -> None:
+    overlay = merged(None, replace(notice(2026, ("2026-09-21", OFF)), time_zone="Asia/Urumqi"), region="CN-Xiangxi")
+    assert from_published([SHIPPED, overlay]).zone.key == "Asia/Shanghai"
 
 
 # ---- what is missing

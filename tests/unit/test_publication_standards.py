@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from domain.limits import Intake
 from domain.publication import standards
 from domain.publication.standards import is_catch_all
 from domain.publishing import StandardDrafted, Standards, evolve_standards
@@ -19,6 +20,7 @@ from domain.standards import (
     Desk,
     DocumentRequirement,
     EscalationStep,
+    KindLimit,
     PapersPolicy,
     PauseReason,
     Promise,
@@ -317,6 +319,14 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"readings": ReadingPolicy(high_percent=99)}, "out-of-range"),
     ({"readings": ReadingPolicy(dial_over_percent=51)}, "out-of-range"),
     ({"readings": ReadingPolicy(never_still_hours=0)}, "out-of-range"),
+    # limits in days by kind, intake hours, uncounted stages
+    ({"kind_limits": {"leak": KindLimit(0)}}, "out-of-range"),
+    ({"kind_limits": {"leak": KindLimit(1_001)}}, "out-of-range"),
+    ({"kind_limits": {"fire": KindLimit(2)}}, "unknown-fault-kind"),
+    ({"intake": Intake(until=time(8, 30), opens=time(17, 0))}, "intake-unclear"),
+    ({"intake": Intake(until=time(17, 0), opens=time(17, 0))}, "intake-unclear"),
+    ({"uncounted_stages": {"tea": 2}}, "unknown-stage"),
+    ({"uncounted_stages": {"payment": -1}}, "out-of-range"),
     # ladders
     (rung(percent=0), "out-of-range"),
     (rung(percent=101), "out-of-range"),

@@ -237,7 +237,7 @@ def test_a_lapse_of_what_was_never_owed_after_all_does_not_stand() -> None:
 def test_five_working_days_are_counted_as_the_service_model_has_them(start: str, last: str) -> None:
     (calendar,) = policy_of().calendars_of({"calendar_regions": ["CN"]})
     begun = datetime.fromisoformat(f"{start}T10:00:00+08:00")
-    assert last_day(begun, 5, time(17, 30), calendar) == date.fromisoformat(last)
+    assert last_day(begun.astimezone(calendar.zone).date(), 5, time(17, 30), calendar) == date.fromisoformat(last)
 
 
 # ---- stored histories
@@ -262,7 +262,13 @@ def history(name: str) -> list[Said]:
     return list(from_lines((HISTORIES / f"{name}.jsonl").read_bytes().splitlines()))
 
 
-PROMISING = sorted(path.stem for path in HISTORIES.glob("*.jsonl") if history(path.stem)[0].type in COUNTED)
+UNDER_ANOTHER_RULE = {"repair-in-working-days"}
+"""Recounted under its own in test_recount_days.py."""
+PROMISING = sorted(
+    path.stem
+    for path in HISTORIES.glob("*.jsonl")
+    if path.stem not in UNDER_ANOTHER_RULE and history(path.stem)[0].type in COUNTED
+)
 
 
 @pytest.mark.parametrize("name", PROMISING)

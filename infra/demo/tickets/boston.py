@@ -7,7 +7,8 @@ How a row is read (our decisions, where the data set says nothing):
   what became of the ticket that was worked on: the one that names no other.
 - RESOLVED, INTERNAL (work that crews logged), SCHEDULED, OTHER, an unknown word and none at all: the repair was done.
   INVALID, REFERRED, NOTED, and DUPLICATE of a ticket that is not here: dismissed for that reason. Both are closed then.
-- A status Open stays open, whatever its note says. The publisher's due times and verdicts are not our promises: unused.
+- A status Open stays open, whatever its note says. The publisher's due times and verdicts are not our promises: unused
+  here; ``verdicts`` compares them with what comes of the city's own rule, each ticket by itself.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ NOT_GIVEN = "unknown"
 """The district of a ticket without an area."""
 
 
-def read_book(path: Path, limit: int | None = None) -> Book:
-    """The order book in our words. Raises EmbeddedError ``not-this-form``."""
+def read_book(path: Path, limit: int | None = None, *, alone: bool = False) -> Book:
+    """The order book in our words. ``alone``: every ticket is an incident of its own, as the city judged it. Raises
+    EmbeddedError ``not-this-form``."""
     codes = Codes()
     rows: dict[int, Row] = {}
     tickets = []
@@ -38,7 +40,7 @@ def read_book(path: Path, limit: int | None = None) -> Book:
         rows[line] = row or {}
     usable = list(each_once(tickets))
     scripts = []
-    for group in _incidents(usable, rows):
+    for group in [[ticket] for ticket in usable] if alone else _incidents(usable, rows):
         opener = group[0]
         for ticket in group[1:]:
             if ticket.kind != opener.kind:

@@ -7,7 +7,7 @@ is measured is the rulebook on real times, not the cities.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +19,8 @@ from infra.demo.tickets.rows import IMPORTER, Book
 from infra.rules import shipped_standard
 
 DRAFTER = ("manager-1", "manager", "office")
+Publication = tuple[str, dict[str, Any], tuple[str, str, str]]
+"""A request that publishes: path, body, who."""
 APPROVER = ("deputy-1", "deputy-director", "office")
 BEFORE = timedelta(days=2)
 """So long before the first report the installation starts."""
@@ -55,8 +57,9 @@ def _words(words: str) -> str:
     return " ".join(words.split())[:80]
 
 
-def publication(book: Book) -> Iterator[tuple[str, dict[str, Any], tuple[str, str, str]]]:
-    """The requests that publish it: path, body, who. Drafted by one person, approved by a second.
+def publication(book: Book, make: Callable[[Book, str, datetime], Standard] = standard_of) -> Iterator[Publication]:
+    """The requests that publish it: path, body, who. Drafted by one person, approved by a second. ``make``: the
+    standard from book, version and date.
 
     It is published again from the date of the shipped standard on, which would replace it otherwise.
     """
@@ -65,6 +68,6 @@ def publication(book: Book) -> Iterator[tuple[str, dict[str, Any], tuple[str, st
     begins += [shipped] if shipped > begins[0] else []
     for number, effective_from in enumerate(begins, start=1):
         version = f"{book.source}-{number}"
-        document = msgspec.to_builtins(standard_of(book, version, effective_from))
+        document = msgspec.to_builtins(make(book, version, effective_from))
         yield "/api/v1/standards", document, DRAFTER
         yield f"/api/v1/standards/{version}/approval", {}, APPROVER

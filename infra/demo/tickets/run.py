@@ -101,7 +101,7 @@ def replay(settings: Settings, book: Book, database_url: str | None = None, *, w
     with database(database_url) as url:
         migrate(url)
         replaying = settings.model_copy(update={"database_url": url, "kafka_bootstrap": "", "demo": True})
-        _require_ours(url, book)
+        require_ours(url, book.source)
         stage = _played(replaying, book, watched=watched)
         with psycopg.connect(url, row_factory=dict_row) as connection:
             events = fill(replaying, connection)
@@ -109,19 +109,19 @@ def replay(settings: Settings, book: Book, database_url: str | None = None, *, w
         return _counted(book, stage, found, events, begun)
 
 
-def _require_ours(url: str, book: Book) -> None:
-    """Refuses a database with anything in it that this book did not put there."""
+def require_ours(url: str, source: str) -> None:
+    """Refuses a database with anything in it that a book of that source did not put there."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
         head = connection.execute(sql("log_head")).fetchone()
         known = connection.execute(sql("ticket_facts")).fetchone()
-        drafted = connection.execute(sql("ticket_standards"), {"version": f"{book.source}-1"}).fetchone()
+        drafted = connection.execute(sql("ticket_standards"), {"version": f"{source}-1"}).fetchone()
     assert head is not None
     assert drafted is not None
     if head["position"] and not drafted["standards"]:
         raise EmbeddedError(
             "database-not-empty",
             found=f"a database with {head['position']} events" + (", repairs among them" if known else ""),
-            needed=f"an empty one, or one on which tickets of {book.source} were replayed: a replay makes up the clock",
+            needed=f"an empty one, or one on which tickets of {source} were replayed: a replay makes up the clock",
             next_step="name such a database, or none at all",
         )
 
@@ -133,18 +133,18 @@ def _played(settings: Settings, book: Book, *, watched: bool) -> Stage | None:
     service = open_service(settings, clock=clock)
     try:
         stage = Stage(service, clock, kinds.REPAIR, watched=watched)
-        asyncio.run(_publish(stage, book))
+        asyncio.run(publish(stage, book.source, city.publication(book)))
         asyncio.run(stage.play(book.scripts))
     finally:
         service.close()
     return stage
 
 
-async def _publish(stage: Stage, book: Book) -> None:
-    """The city's standard, through the API like everything else."""
+async def publish(stage: Stage, source: str, requests: Iterable[city.Publication]) -> None:
+    """The city's standard, through the API like everything else. Raises Refusal where it is refused."""
     async with stage.client() as client:
-        for number, (path, body, (actor, role, channel)) in enumerate(city.publication(book)):
-            key = f"{book.source}-rules-{number}"
+        for number, (path, body, (actor, role, channel)) in enumerate(requests):
+            key = f"{source}-rules-{number}"
             headers = {"X-Actor": actor, "X-Role": role, "X-Channel": channel, "Idempotency-Key": key}
             answer = await client.post(path, json=body, headers=headers)
             if answer.status_code >= 300:
