@@ -95,6 +95,13 @@ def families(status: Status) -> Iterator[Metric]:
         [((reader,), letters) for reader, letters in status.dead_letters.items()],
     )
     yield labelled(
+        GaugeMetricFamily("tongshui_reader_stopped", "1 where too many dead letters stopped it", labels=("reader",)),
+        [((stop.reader,), 1) for stop in status.stopped],
+    )
+    yield gauge(
+        "tongshui_billing_differences", "Open differences of billing's books from the store", status.billing_differences
+    )
+    yield labelled(
         GaugeMetricFamily(
             "tongshui_process_beat_age_seconds", "Since a process's last sign of life", labels=("name", "pid")
         ),

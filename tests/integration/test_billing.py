@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from infra.bus import BusRefusal
 from infra.cli import main
 from infra.clock import ManualClock
 from infra.dead_letters import letters, repair
-from infra.reader import connect, parse
+from infra.reader import Event, connect, parse
 from infra.report import _is_well
 from infra.service import Service
 from infra.settings import Settings
@@ -28,6 +28,7 @@ from infra.status import collect
 from tests.commands import Application
 from tests.integration.billing_world import feed, history, mine
 from tests.statuses import STATUS
+from tests.unit.test_billing_ledger import CASE, event
 
 
 @pytest.fixture
@@ -394,3 +395,46 @@ def test_reconcile_says_by_its_exit_code_whether_the_books_agree(
     assert run("billing", "resolve", number, "--actor", "engineer-1", "--reason", "a trial")[0] == 1
     assert "bad-arguments" in run("billing", "resolve", "DZ-x", "--actor", "e", "--reason", "r")[1]
     assert run("billing", "differences")[1] == "no differences 无差异\n"
+
+
+# ---- what there is to bill
+
+
+def test_use_runs_from_dial_to_dial_across_a_meter_change_and_a_hold(database: str) -> None:
+    day = datetime(2026, 9, 1, tzinfo=UTC)
+
+    def said_on(number: int, fact: str, **data: Any) -> Event:
+        return msgspec.structs.replace(event(fact, number, data), happened_at=day + timedelta(days=number))
+
+    def read_on(number: int, meter: str, litres: int, version: int) -> Event:
+        at = (day + timedelta(days=number)).isoformat()
+        reading = {"meter": meter, "read_at": at, "litres": litres, "used_litres": None, "signs": []}
+        return said_on(version, "ReadingAudited", **reading)
+
+    meter = {"number": "M-1", "body_code": "B", "dn_mm": 20, "initial_reading_m3": "2.000"}
+    held = {"hold": 1, "meter": "M-2", "read_at": (day + timedelta(days=40)).isoformat(), "litres": 90_000}
+    held |= {"connection": str(CASE), "point": 1}
+    new = {"number": "M-2", "initial_reading_m3": "1.000"}
+    events = [
+        said_on(1, "WaterTurnedOn", point=1, subject={"id": str(CASE), "revision": 1}, meter=meter),
+        read_on(10, "M-1", 12_000, 2),
+        said_on(20, "MeterReplaced", point=1, old_meter="M-1", final_reading_m3="15.500", meter=new),
+        read_on(30, "M-2", 5_000, 31),
+        read_on(40, "M-2", 90_000, 41),
+        said_on(42, "ReadingHeld", **held),
+    ]
+    with psycopg.connect(database, autocommit=True) as connection:
+        with connection.transaction(), connection.cursor() as cursor:
+            assert billing.step(cursor, events) == []
+        number = one(connection, "SELECT account_number FROM billing.accounts")
+        account, *uses = desk.use(connection, number)
+        assert "表 M-2" in account
+        assert "held 暂缓 1" in account
+        assert [use.split("used 用量 ")[1].split(" m³")[0] for use in uses] == ["10.000", "3.500", "4.000", "85.000"]
+        assert ["final reading" in use for use in uses] == [False, True, False, False]
+        assert ["HELD" in use for use in uses] == [False, False, False, True]
+        with connection.transaction(), connection.cursor() as cursor:
+            billing.step(cursor, [said_on(43, "ReadingReleased", cause="outcome", **held)])
+        assert "HELD" not in desk.use(connection, number)[-1]
+        with pytest.raises(BusRefusal, match="unknown-account"):
+            desk.use(connection, 5)

@@ -19,6 +19,7 @@ from domain import kinds
 from domain.calendar import CalendarPublished, from_published
 from infra.report import _is_well
 from infra.service import Service
+from infra.status import StoppedReader
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -333,6 +334,16 @@ def test_metrics_tell_what_postgresql_knows_and_what_was_asked_here(client: Clie
         'tongshui_http_request_seconds_count{method="POST",route="/api/v1/repairs"} 2.0',
     ):
         assert line in text, line
+
+
+def test_metrics_tell_of_a_reader_that_was_stopped_and_of_billings_open_differences(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop = StoppedReader("billing", 51, "water.connection.v1", 0, 90, "bad-data", MORNING)
+    monkeypatch.setattr("api.health.collect", lambda *_, **__: replace(STATUS, stopped=(stop,), billing_differences=3))
+    text = client.get("/metrics").text
+    assert 'tongshui_reader_stopped{reader="billing"} 1.0' in text
+    assert "tongshui_billing_differences 3.0" in text
 
 
 def test_making_the_application_connects_to_nothing() -> None:
