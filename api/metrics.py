@@ -121,6 +121,7 @@ def _relay(status: Status) -> Iterator[Metric]:
         return
     yield gauge("tongshui_relay_all_out_position", "Everything up to here is on Kafka", relay.all_out)
     yield gauge("tongshui_relay_lag_events", "Events in the store that are not known to be on Kafka", relay.lag)
+    yield gauge("tongshui_relay_waiting_seconds", "How long the oldest event waits to be on Kafka", relay.waiting_s)
     yield gauge("tongshui_relay_epoch", "How often the relay was taken over", relay.epoch)
     yield counter("tongshui_relay_sessions", "Sessions of the relay", relay.sessions)
     yield counter("tongshui_relay_tails_lost", "Log tails that Kafka lost and the relay noticed", relay.tails_lost)

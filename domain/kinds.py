@@ -16,6 +16,7 @@ from domain import (
     consultations,
     crews,
     fees,
+    generations,
     mass,
     orders,
     outages,
@@ -100,6 +101,7 @@ OUTAGE = Kind(
 )
 MASS = Kind("mass", "repair", mass.evolve)
 WORK = Kind("work", "public", works.evolve)
+GENERATIONS = Kind("generations", "public", generations.evolve)
 
 
 def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
@@ -112,7 +114,7 @@ REGISTRY = registry(
         ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS), *alerts.FACTS)),
         ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS, *alerts.FACTS)),
         ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS, *alerts.FACTS)),
-        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS)),
+        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS, *generations.FACTS)),
         ("crew", (*squads.FACTS, *crews.FACTS)),
         ("office", applicants.FACTS),
     )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -22,12 +23,16 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.kinds import Kind, State
 from infra import recompute
-from infra.clock import Clock
+from infra.clock import REAL, Clock
+from infra.dead_letters import Mender, repair_marked
+from infra.migrate import migrate
 from infra.reader import connect
 from infra.relay import Relay
+from infra.rules import shipped_rules
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
+from infra.store import recover
 from infra.store.commands import BusyError, Receipt, StoreUnavailableError
 from infra.store.envelope import read
 
@@ -182,18 +187,34 @@ def run_relay(settings: Settings) -> None:
 
 def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
+    from projections.mending import view_menders
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
     from projections.views import VIEWS
 
-    stream = ModelStream(settings, "views", VIEWS)
+    again = partial(repair_marked, settings=settings, menders=view_menders())
+    stream = ModelStream(settings, "views", VIEWS, again=again)
     run_worker(build_app(stream, "views", Beats(settings, "views").beat))
+
+
+def menders(settings: Settings) -> dict[str, Mender]:
+    """Reader → how its dead letters are repaired: every reader of the store's events."""
+    from consumers import billing
+    from projections.mending import due_menders, view_menders
+    from projections.readings import METER_READER, Processor
+
+    rules, clock = shipped_rules(), REAL
+    # Which meters are in is taken from events alone; the rules judge readings, and none are read here.
+    processor = Processor(settings, lambda: rules, clock)
+    meters = {METER_READER: Mender("readings.places", processor.meet)}
+    return {**view_menders(), **due_menders(), **meters, billing.READER: billing.mender()}
 
 
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
     from projections.canary import Canaries
     from projections.due import DueIndex
+    from projections.mending import due_menders
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
     from projections.watch import Watch
@@ -215,7 +236,8 @@ def run_watch(settings: Settings) -> None:
     _collect_less()
     for name, work in (("watch", watch.run), ("canary", canaries.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
-    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned), "watch", beat))
+    again = partial(repair_marked, settings=settings, menders=due_menders())
+    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned, again), "watch", beat))
 
 
 def _collect_less() -> None:
@@ -272,8 +294,9 @@ def run_billing(settings: Settings) -> None:
     """The billing consumer, until told to stop."""
     from consumers import billing
 
-    with Beats(settings, "billing").beating(dict):
-        billing.run(settings, stop_on_signals())
+    shown = billing.Shown()
+    with Beats(settings, "billing").beating(shown.as_detail):
+        billing.run(settings, stop_on_signals(), shown=shown)
 
 
 def run_notary(settings: Settings) -> None:
@@ -312,3 +335,34 @@ def run_readings(settings: Settings) -> None:
     for name, work in (("meters", readings.meet_meters), ("cases", teller.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
     run_worker(build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.told})))
+
+
+# ---- the store behind Kafka
+
+
+def recover_store(settings: Settings, *, dry_run: bool) -> list[str]:
+    """Append back from Kafka what a restored store lacks; a line for each thing done."""
+    if not dry_run:
+        migrate(settings.database_url)  # an older backup may be of an older schema
+    return recover.recover(settings, dry_run=dry_run)
+
+
+def begin_generation(
+    settings: Settings, actor: str, keep: Path | None, *, rebuild_billing: bool, dry_run: bool
+) -> list[str]:
+    """Give up what a restored store lacks; a line for each thing done."""
+    from projections.views import VIEWS
+
+    if not dry_run:
+        migrate(settings.database_url)
+    due = recover.ReadModel("watch", "due", ("watch.due", "watch.ask_now"))
+    models = [recover.ReadModel("views", model.name, (model.table,)) for model in VIEWS]
+    default = settings.data_dir / f"given-up-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.jsonl"
+    return recover.begin_generation(
+        settings,
+        actor=actor,
+        keep=keep or default,
+        read_models=[*models, due],
+        rebuild_billing=rebuild_billing,
+        dry_run=dry_run,
+    )

@@ -19,6 +19,7 @@ from kafka.errors import KafkaTimeoutError, for_code
 from kafka.partitioner import murmur2
 from kafka.structs import TopicPartition
 
+from infra.door import why_shut
 from infra.settings import FAMILIES, Settings
 
 BREACH_FACTS = frozenset({"WindowNearing", "WindowLapsed", "WindowRetracted", "WindowEscalated"})
@@ -151,9 +152,25 @@ def client_config(settings: Settings) -> dict[str, Any]:
 
 
 @contextmanager
+def named(settings: Settings) -> Iterator[None]:
+    """Around the making of a client: one that cannot bootstrap does not say why, so ask at the door."""
+    try:
+        yield
+    except (KafkaTimeoutError, OSError) as error:
+        shut = why_shut(settings)
+        if shut is not None:
+            raise shut from error
+        if isinstance(error, KafkaTimeoutError):
+            raise
+        raise KafkaTimeoutError(str(error)) from error
+
+
+@contextmanager
 def admin_client(settings: Settings) -> Iterator[Any]:
-    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s."""
-    admin = KafkaAdminClient(**client_config(settings), client_id="tongshui-admin", request_timeout_ms=REPLY_MS)
+    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaShut where one does
+    and does not let us in."""
+    with named(settings):
+        admin = KafkaAdminClient(**client_config(settings), client_id="tongshui-admin", request_timeout_ms=REPLY_MS)
     try:
         yield admin
     finally:
@@ -166,18 +183,19 @@ def consumer(settings: Settings, *, client_id: str, reset: str, max_records: int
 
     ``reset`` is "earliest" or "none": what to do where an offset is not in the log any more; "none" raises.
     """
-    made = KafkaConsumer(
-        **client_config(settings),
-        client_id=client_id,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset=reset,
-        allow_auto_create_topics=False,
-        fetch_max_wait_ms=100,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        max_poll_records=max_records,
-        request_timeout_ms=REPLY_MS,
-    )
+    with named(settings):
+        made = KafkaConsumer(
+            **client_config(settings),
+            client_id=client_id,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset=reset,
+            allow_auto_create_topics=False,
+            fetch_max_wait_ms=100,
+            max_partition_fetch_bytes=FETCH_BYTES,
+            max_poll_records=max_records,
+            request_timeout_ms=REPLY_MS,
+        )
     try:
         yield made
     finally:
@@ -250,13 +268,13 @@ def ensure_topics(settings: Settings) -> Cluster:
     names = topics(settings)
     with admin_client(settings) as admin:
         cluster = look_up(admin, names)
-        _refuse_other_counts(cluster, settings.partitions)
+        refuse_other_counts(cluster, settings.partitions)
         missing = [name for name in names if name not in cluster.topics]
         if missing:
             _create(admin, missing, settings)
             admin.wait_for_topics(list(names), timeout_ms=REPLY_MS)
             cluster = look_up(admin, names)
-            _refuse_other_counts(cluster, settings.partitions)
+            refuse_other_counts(cluster, settings.partitions)
     still = [name for name in names if name not in cluster.topics]
     if still:
         raise KafkaTimeoutError(f"topics {', '.join(still)} were created but are not there yet")
@@ -361,7 +379,8 @@ def _create(
             raise for_code(topic["error_code"])(f"topic {topic['name']}: {topic.get('error_message')}")
 
 
-def _refuse_other_counts(cluster: Cluster, needed: int) -> None:
+def refuse_other_counts(cluster: Cluster, needed: int) -> None:
+    """Raise BusRefusal "partition-count" where a topic has another number of partitions."""
     for topic in cluster.topics.values():
         if topic.partitions != needed:
             raise BusRefusal(

@@ -51,6 +51,7 @@ def one_clear_line() -> Iterator[None]:
     from domain.refusals import Refusal
     from infra.bus import BusRefusal
     from infra.documents import DocumentError
+    from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
     from infra.migrate import MigrationError
     from infra.store.commands import StoreUnavailableError
@@ -76,7 +77,10 @@ def one_clear_line() -> Iterator[None]:
     except psycopg.errors.UndefinedTable:
         fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
     except psycopg.OperationalError as error:
-        fail(f"postgres-unreachable: {str(error).splitlines()[0]}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+        said = str(error).splitlines()[0]
+        fail(f"{postgres_code(str(error))}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+    except KafkaShut as shut:
+        fail(str(shut))
     except KafkaError as error:
         fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
 
@@ -498,6 +502,49 @@ def fees_publish(version: str, actor: str, role: str) -> None:
         click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
 
 
+# ---- the store itself
+
+
+@main.group()
+def store() -> None:
+    """The store of events."""
+
+
+@store.command("recover")
+@click.option("--dry-run", is_flag=True, help="Say what would be done; write nothing.")
+@click.option(
+    "--new-generation", is_flag=True, help="Give up what was published since, and begin above every published position."
+)
+@click.option("--actor", default="operator", show_default=True, help="Your staff id; a new generation is on record.")
+@click.option(
+    "--keep",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Where what is given up is kept; left out: a new file in the data directory.",
+)
+@click.option("--rebuild-billing", is_flag=True, help="Empty billing's books too, where they hold what is given up.")
+@command
+def store_recover(dry_run: bool, new_generation: bool, actor: str, keep: Path | None, rebuild_billing: bool) -> None:
+    """Bring a store that was restored from an older backup level with Kafka. Everything else must be stopped.
+
+    Appends back what was published since the backup, after checking that both agree up to there. What cannot come back
+    from Kafka is named. With --new-generation what the store has not is given up, kept in a file, and the topics are
+    made anew. Where PostgreSQL and Kafka are embedded, and nothing runs, they are started for it.
+    """
+    from infra import bootstrap, office
+    from infra.up import parts_alone
+
+    who = office.stamp(actor, "operator").actor
+    with parts_alone(_settings(), say) as settings:
+        lines = (
+            bootstrap.begin_generation(settings, who, keep, rebuild_billing=rebuild_billing, dry_run=dry_run)
+            if new_generation
+            else bootstrap.recover_store(settings, dry_run=dry_run)
+        )
+        for line in lines:
+            click.echo(line)
+
+
 # ---- what is told to people
 
 
@@ -880,6 +927,234 @@ def compare_verdicts(file: Path, limit: int | None, database: str | None, derive
     sys.exit(0 if found.is_explained else 1)
 
 
+# ---- what a reader could not read
+
+
+def _with_reason(run: Callable[..., None]) -> Callable[..., None]:
+    reason = click.option("--reason", required=True, help="Kept with it.")
+    return click.option("--actor", required=True, help="Your staff id.")(reason(run))
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """死信 Records that a reader could not take: see them, and once the cause is mended have them applied after all."""
+
+
+@dead_letters.command("list")
+@click.option("--reader", default=None, help="Only this reader's.")
+@click.option("--all", "every", is_flag=True, help="Those that are settled, too.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@command
+def dead_letters_list(reader: str | None, every: bool, limit: int) -> None:
+    """The newest: number, state, reader, topic/partition@offset, position, why, when. Exit 1 while one is open."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        found = desk.letters(connection, reader=reader, states=None if every else ("open", "again"), most=limit)
+    for line in desk.lines(found):
+        click.echo(line)
+    sys.exit(1 if any(row["state"] in ("open", "again") for row in found) else 0)
+
+
+@dead_letters.command("show")
+@click.argument("number", type=int)
+@click.option("--raw", "with_record", is_flag=True, help="The record itself too, from Kafka.")
+@command
+def dead_letters_show(number: int, with_record: bool) -> None:
+    """All that is known of dead letter NUMBER."""
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        row = desk.letter(connection, number)
+    for line in desk.details(row):
+        click.echo(line)
+    if with_record:
+        record = desk.raw(settings, row)
+        say("the record may hold personal data: copy it into no log, mail or ticket 记录可能含个人信息，请勿外传")
+        click.echo(f"key {record.key!r}")
+        for name, value in record.headers.items():
+            click.echo(f"header {name}: {value!r}")
+        click.echo(record.value if record.value is not None else "no value 无内容")
+
+
+@dead_letters.command("repair")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_repair(number: int, actor: str, reason: str) -> None:
+    """Apply the event of NUMBER to its reader, from the store, once this program can read it: once, in its order."""
+    from infra import bootstrap
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        desk.repair(connection, settings, number, bootstrap.menders(settings), by=actor, reason=reason)
+    click.echo(f"dead letter {number} is repaired 死信已修复")
+
+
+@dead_letters.command("resend")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_resend(number: int, actor: str, reason: str) -> None:
+    """Have the running reader try NUMBER once more; a meter reading is sent to its topic again."""
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        click.echo(f"dead letter {number}: {desk.mark(connection, settings, number, by=actor, reason=reason)}")
+
+
+@dead_letters.command("resolve")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_resolve(number: int, actor: str, reason: str) -> None:
+    """Settle NUMBER without its event: it was none of ours, for example."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        desk.resolve(connection, number, by=actor, reason=reason)
+    click.echo(f"dead letter {number} is resolved 死信已结案")
+
+
+@dead_letters.command("release")
+@click.argument("reader")
+@_with_reason
+@command
+def dead_letters_release(reader: str, actor: str, reason: str) -> None:
+    """Let READER go on, which the limit of dead letters has stopped; it may meet as many again."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        desk.release(connection, reader, by=actor, reason=reason)
+    click.echo(f"the reader {reader} may go on 已放行")
+
+
+def _connection() -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(_located().database_url, connect_timeout=5, autocommit=True)
+
+
+# ---- billing
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+@command
+def billing(context: click.Context) -> None:
+    """计费 The billing consumer, where no command follows; a second one is a hot standby. Else: its books."""
+    if context.invoked_subcommand is None:
+        _run("run_billing")
+
+
+@billing.command("status")
+@command
+def billing_status() -> None:
+    """How the books stand. Exit 1 where they do not balance, something is odd, or a difference is open."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        lines, well = desk.status(connection)
+    for line in lines:
+        click.echo(line)
+    sys.exit(0 if well else 1)
+
+
+@billing.command("accounts")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@command
+def billing_accounts(limit: int) -> None:
+    """The newest accounts: number, case/point, meter, water on, contract, class, who answers for it, receivable."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.accounts(connection, most=limit):
+            click.echo(line)
+
+
+@billing.command("ledger")
+@click.argument("case")
+@command
+def billing_ledger(case: str) -> None:
+    """Every posting of CASE (id, number or account number) with the event it comes from, and the balances."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.case_ledger(connection, case):
+            click.echo(line)
+
+
+@billing.command("use")
+@click.argument("account", type=int)
+@command
+def billing_use(account: int) -> None:
+    """What there is to bill of ACCOUNT: each accepted reading with its use, and which of them are held."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.use(connection, account):
+            click.echo(line)
+
+
+@billing.command("reconcile")
+@command
+def billing_reconcile() -> None:
+    """Compare the books with the store now: count, sum and hash for each kind and fee. Exit 1 where they differ."""
+    from consumers.billing import reconcile
+
+    with _connection() as connection:
+        found = reconcile.reconcile_and_keep(connection, _located())
+    for line in reconcile.lines(found):
+        click.echo(line)
+    sys.exit(1 if found.differences else 0)
+
+
+@billing.command("differences")
+@click.option("--all", "every", is_flag=True, help="Those that are settled, too.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@command
+def billing_differences(every: bool, limit: int) -> None:
+    """What reconciliations found, each with its number."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.differences(connection, every=every, most=limit):
+            click.echo(line)
+
+
+@billing.command("resolve")
+@click.argument("number")
+@_with_reason
+@command
+def billing_resolve(number: str, actor: str, reason: str) -> None:
+    """Settle the difference NUMBER, for example DZ-3. One that is still there is found again, under a new number."""
+    from consumers.billing import reconcile
+
+    digits = number.upper().removeprefix("DZ-")
+    if not digits.isdecimal() or len(digits) > 18:
+        fail(f"bad-arguments: found {number[:40]!r}; needed the number of a difference, for example DZ-3")
+    with _connection() as connection:
+        reconcile.resolve(connection, int(digits), by=actor, reason=reason)
+    click.echo(f"DZ-{digits} is resolved 差异已结")
+
+
+@billing.command("rebuild")
+@command
+def billing_rebuild() -> None:
+    """Make the books anew from all topics, beside those in use, and put them in their place. Exit 1 where the new ones
+    do not agree with the store: then the old ones stay."""
+    from consumers.billing.rebuild import rebuild
+
+    found = rebuild(_located(), say)
+    for part, (rows, digest) in found.new.items():
+        click.echo(f"{part:<10} {rows} rows 行  {digest}")
+    if found.is_same:
+        click.echo(f"build {found.build} says what the old books said 新旧账一致")
+    else:
+        click.echo(f"build {found.build} differs from the old books in 新旧账不同: {', '.join(found.changed)}")
+
+
 # ---- one process each
 
 
@@ -887,17 +1162,20 @@ def _process(name: str, what: str, runner: str) -> None:
     @main.command(name=name, help=what)
     @command
     def run() -> None:
-        from infra import bootstrap
+        _run(runner)
 
-        settings = _located()
-        bootstrap.start_logging(settings)
-        getattr(bootstrap, runner)(settings)
+
+def _run(runner: str) -> None:
+    from infra import bootstrap
+
+    settings = _located()
+    bootstrap.start_logging(settings)
+    getattr(bootstrap, runner)(settings)
 
 
 _process("relay", "Publish the store to Kafka. Run two: one is active, the other stands by.", "run_relay")
 _process("views", "A stream worker of the read models. Run as many as there are partitions.", "run_views")
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
-_process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
 _process("readings", "A stream worker of the meter readings. Run as many as there are partitions.", "run_readings")
 _process("sender", "The sender of notices and answers. Run as many as you like.", "run_sender")
 _process("notary", "Sign checkpoints over the store. Run two: one is active, the other stands by.", "run_notary")

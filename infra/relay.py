@@ -39,6 +39,7 @@ from infra.bus import (
     ensure_topics,
     logs,
     look_up,
+    named,
     read_ranges,
     topics,
 )
@@ -87,7 +88,7 @@ class Relay:
             try:
                 with connect(self.settings) as db:
                     pause_s = 0.1
-                    if _lead(db, stop):
+                    if _lead(db, stop, self.settings.relay_hang_ms):
                         _listen(db)
                         self._sessions(db, stop)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -123,8 +124,13 @@ class Relay:
             stop.wait(pause_s)
 
 
-def _lead(db: Connection, stop: threading.Event) -> bool:
-    """Wait to be the active relay. False: stopped meanwhile."""
+def _lead(db: Connection, stop: threading.Event, hang_ms: int) -> bool:
+    """Wait to be the active relay. False: stopped meanwhile.
+
+    A stopped process keeps its connection, and the lock with it, for the kernel answers for it. One that works asks the
+    store several times a second, and at least every 20 s while it looks at a Kafka that does not answer. So whoever
+    has asked nothing for longer is cut off; should it wake up, it can only repeat.
+    """
     waiting = False
     while not stop.is_set():
         row = db.execute(sql("try_relay_lock"), {"lock": LOCK}).fetchone()
@@ -134,6 +140,8 @@ def _lead(db: Connection, stop: threading.Event) -> bool:
         if not waiting:
             log.info("relay: another one is active; standing by")
             waiting = True
+        if db.execute(sql("end_hung_relay"), {"lock": LOCK, "hang_ms": hang_ms}).fetchone() is not None:
+            log.warning("relay: the active one has asked nothing for %.0f s; its connection is ended", hang_ms / 1000)
         stop.wait(0.25)
     return False
 
@@ -285,14 +293,15 @@ class _Session:
                 "kafka-differs",
                 found=f"{found}, with other bytes than the store has at this position",
                 needed="the same bytes in store and Kafka",
-                next_step="find out which of the two was restored or written to by others; do not start the relay",
+                next_step="find out which of the two was restored or written to by others; a store that is to go on "
+                "without what was published begins a new generation: `tongshui store recover --new-generation`",
             )
         last = _one(self.db, "last_position", {})[0]
         return RelayRefusal(
             "kafka-ahead-of-store",
             found=f"{found}, while the store ends at position {last}",
             needed="a store that has every published event; this one was probably restored from a backup",
-            next_step="restore a later backup, or append the missing tail back from Kafka before starting the relay",
+            next_step="restore a later backup, or stop everything and run `tongshui store recover`",
         )
 
     def count(
@@ -520,18 +529,19 @@ def _one(db: Connection, name: str, parameters: Mapping[str, Any]) -> tuple[Any,
 @contextmanager
 def _producer(settings: Settings) -> Iterator[Any]:
     """An idempotent producer that is thrown away at the end: what it has not sent by then it never sends."""
-    producer = KafkaProducer(
-        **client_config(settings),
-        client_id="tongshui-relay",
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-        batch_size=256 * 1024,
-        delivery_timeout_ms=settings.relay_delivery_timeout_ms,
-        request_timeout_ms=settings.relay_request_timeout_ms,
-        max_block_ms=settings.relay_request_timeout_ms,
-        allow_auto_create_topics=False,
-    )
+    with named(settings):
+        producer = KafkaProducer(
+            **client_config(settings),
+            client_id="tongshui-relay",
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=5,
+            batch_size=256 * 1024,
+            delivery_timeout_ms=settings.relay_delivery_timeout_ms,
+            request_timeout_ms=settings.relay_request_timeout_ms,
+            max_block_ms=settings.relay_request_timeout_ms,
+            allow_auto_create_topics=False,
+        )
     try:
         yield producer
     finally:

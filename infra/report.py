@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 
 from infra.bus import look_up_cluster, topics
 from infra.clock import REAL, Clock, ScaledClock
+from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
 from infra.service import load_rules
 from infra.settings import Settings
@@ -41,7 +42,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
     found, postgres = store_status(settings)
     kafka = _kafka(settings)
-    well = found is not None and kafka.startswith("up") and _is_well(found, state)
+    well = found is not None and kafka.startswith("up") and _is_well(found, state, settings.relay_alarm_s)
     if as_json:
         return msgspec.json.encode(
             {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
@@ -83,19 +84,22 @@ def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None,
 def _kafka(settings: Settings) -> str:
     try:
         cluster = look_up_cluster(settings, topics(settings))
+    except KafkaShut as shut:
+        return f"DOWN: {shut}"
     except KafkaError as error:
         return f"DOWN: {type(error).__name__}"
     return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
 
 
-def _is_well(found: Status, state: Mapping[str, Any] | None) -> bool:
+def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: float) -> bool:
     parts = (state or {}).get("parts", {})
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
+    behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
     refuses = found.notary is not None and found.notary.refusal is not None
-    wrong = standing or powerless or silent or refuses
-    return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
+    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences)
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
 def _supervised(state: Mapping[str, Any] | None) -> list[str]:
@@ -153,6 +157,8 @@ def _positions(found: Status) -> list[str]:
             f"relay      all out {relay.all_out}, lag {relay.lag} events, epoch {relay.epoch}, "
             f"lost tails {relay.tails_lost}, refills {relay.refills}, foreign records {relay.foreign_records}"
         )
+        if relay.waiting_s:
+            lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
     if found.notary is not None:
@@ -186,6 +192,17 @@ def _positions(found: Status) -> list[str]:
         lines.append(
             f"outbox     waiting {box.waiting}, sent {box.sent}, proven {box.proven}, dead {box.dead}{waits}"
             + ("; see `tongshui outbox list --state dead`" if box.dead else "")
+        )
+    for stop in found.stopped:
+        lines.append(
+            f"STOPPED    {stop.reader}: {stop.letters} dead letters, {stop.code} at {stop.topic}/{stop.partition} "
+            f"position {stop.position}, since {stop.stopped_at:%Y-%m-%d %H:%M:%S}: mend it, or "
+            f"`tongshui dead-letters release {stop.reader}` 读取已停止"
+        )
+    if found.billing_differences:
+        lines.append(
+            f"billing    {found.billing_differences} differences from the store are open 对账差异未结: "
+            "`tongshui billing differences`"
         )
     if found.dead_letters:
         lines.append("dead letters " + ", ".join(f"{name} {count}" for name, count in found.dead_letters.items()))

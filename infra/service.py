@@ -13,7 +13,7 @@ import msgspec
 import psycopg
 from eventsourcing.persistence import IntegrityError, PersistenceError
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain import kinds
 from domain.facts import Recorded
@@ -22,6 +22,7 @@ from domain.standards import Rules
 from domain.subjects import Subject
 from infra import rules as published
 from infra.clock import Clock, ScaledClock
+from infra.reader import connect
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.application import StoreApplication, open_store
@@ -145,8 +146,13 @@ def open_service(settings: Settings, *, clock: Clock | None = None) -> Service:
     """Open store, clock and rules; the first opening publishes the shipped rules. Raises what PostgreSQL raises."""
     pool = connection_pool(settings.database_url)
     if clock is None:
-        with pool.connection() as connection:
-            clock = open_clock(settings, connection)
+        try:
+            with pool.connection() as connection:
+                clock = open_clock(settings, connection)
+        except PoolTimeout:
+            pool.close()
+            connect(settings).close()  # says why, which a pool does not
+            raise
     store = open_store(settings.database_url, clock)
     publish_shipped(store, clock)
     return Service(settings, store, clock, load_rules(store), pool)

@@ -33,12 +33,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
 
     data_dir: Path = Field(default=Path(".tongshui"), description="where `up` keeps embedded data, logs, state")
-    database_url: str = Field(default="", description="libpq connection string; empty: the one `up` wrote down")
+    database_url: str = Field(
+        default="",
+        description="libpq connection string, with sslmode=verify-full and sslrootcert for TLS; empty: the one of `up`",
+    )
     kafka_bootstrap: str = Field(default="", description="host:port[,host:port]; empty: the one `up` wrote down")
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     kafka_sasl_mechanism: str | None = None
     kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = None
+    kafka_sasl_password: str | None = Field(default=None, repr=False)
     kafka_ssl_cafile: str | None = None
     kafka_ssl_certfile: str | None = None
     kafka_ssl_keyfile: str | None = None
@@ -76,9 +79,14 @@ class Settings(BaseSettings):
     relay_poll_ms: int = 250
     relay_checkpoint_ms: int = 1_000
     relay_look_ms: int = 5_000
+    relay_hang_ms: int = Field(default=30_000, ge=1_000, description="an active relay that hangs so long is replaced")
+    relay_alarm_s: float = Field(default=30, description="an event that waits longer to be on Kafka is an alarm")
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
+    dead_letters_at_most: int = Field(default=50, ge=0, description="of events, by one reader; one more stops it")
+    dead_letters_within_s: float = Field(default=600, gt=0, description="the time in which they are counted")
+    billing_reconcile_s: float = Field(default=86_400, gt=0, description="how often billing's books meet the store")
 
     notary_dir: Path | None = Field(default=None, description="the notary's key files; left out: data_dir/notary")
     notary_name: str = Field(

@@ -8,7 +8,7 @@ that was acknowledged in its partition, and no count of events otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from domain.calendar import local_date
 from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.roles import POWERS
 from domain.standards import Rules
+from infra.clock import ScaledClock
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.recorder import LATENESS_SECONDS
@@ -52,6 +53,8 @@ class Relay:
     refills: int
     last_error: str | None
     updated_at: datetime
+    waiting_s: float = 0.0
+    """For how many real seconds the oldest event has been waiting to be on Kafka; 0 where none waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,19 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedReader:
+    """A reader that met more records it cannot take than settings allow, and takes none until that is mended."""
+
+    reader: str
+    letters: int
+    topic: str
+    partition: int
+    position: int
+    code: str
+    stopped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Notary:
     """Up to which position the log is signed, how many events are not yet, how old the newest checkpoint is, and why
     the notary refuses to sign (None: it does not)."""
@@ -201,6 +217,9 @@ class Status:
     readers: tuple[Reader, ...]
     processes: tuple[Process, ...]
     dead_letters: dict[str, int] = field(default_factory=dict)
+    stopped: tuple[StoppedReader, ...] = ()
+    billing_differences: int = 0
+    """Open ones between billing's books and the store."""
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
@@ -242,12 +261,22 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
     return Status(
         head=Head(head["position"], head["recorded_at"], head["generation"]),
         clock_factor=factor,
-        relay=Relay(lag=max(0, head["position"] - relay["all_out"]), **relay) if relay is not None else None,
+        relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
         readers=_readers(places, published),
         notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
         **(_figures(connection, factor) if figures else {}),
     )
+
+
+def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anchor: DictRow | None) -> Relay:
+    lag, waiting_s = max(0, head - row["all_out"]), 0.0
+    oldest = connection.execute(sql("oldest_unpublished"), {"all_out": row["all_out"]}).fetchone() if lag else None
+    if oldest is not None:
+        clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor is not None else None
+        now = clock.now() if clock is not None else datetime.now(UTC)
+        waiting_s = max(0.0, (now - oldest["recorded_at"]).total_seconds()) / (clock.factor if clock is not None else 1)
+    return Relay(lag=lag, waiting_s=round(waiting_s, 1), **row)
 
 
 def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:
@@ -264,8 +293,12 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     promises = connection.execute(sql("promises_by_commitment")).fetchall()
     lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
     states = connection.execute(sql("outbox_states")).fetchall()
+    stopped = connection.execute(sql("stopped_readers")).fetchall()
+    differences = connection.execute(sql("billing_open_differences")).fetchone()
     return {
         "watching": _watching(connection),
+        "stopped": tuple(StoppedReader(**row) for row in stopped),
+        "billing_differences": differences["count"] if differences is not None else 0,
         "outbox": Outbox(
             **{row["state"]: row["messages"] for row in states},
             oldest_s=max((row["oldest_s"] for row in states), default=0.0),

@@ -6,7 +6,8 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
@@ -47,6 +48,23 @@ def with_addresses(settings: Settings) -> Settings:
             "kafka_bootstrap": settings.kafka_bootstrap or state["kafka"],
         }
     )
+
+
+@contextmanager
+def parts_alone(settings: Settings, say: Callable[[str], None]) -> Iterator[Settings]:
+    """Settings with addresses, and no process of ours running: the embedded parts are started where none are named.
+
+    Raises EmbeddedError "already-running" and what the embedded parts raise.
+    """
+    refuse_second(settings)
+    with ExitStack() as stack:
+        if not settings.database_url:
+            postgres = stack.enter_context(EmbeddedPostgres(settings.data_dir / "postgres", say=say))
+            settings = settings.model_copy(update={"database_url": postgres.conninfo()})
+        if not settings.kafka_bootstrap:
+            kafka = stack.enter_context(EmbeddedKafka(settings.data_dir / "kafka", say=say))
+            settings = settings.model_copy(update={"kafka_bootstrap": kafka.bootstrap})
+        yield settings
 
 
 def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool, workers: int = 1) -> Supervisor:

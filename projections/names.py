@@ -236,6 +236,7 @@ FACTS = {
     "WorkRegistered": "登记工程",
     "WorkStarted": "工程开工",
     "WorkCompleted": "工程完工",
+    "GenerationStarted": "存储新世代开始",
 }
 REASONS = {
     "no-end-limit": "不设截止",

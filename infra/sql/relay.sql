@@ -1,6 +1,13 @@
 -- name: try_relay_lock
 SELECT pg_try_advisory_lock(%(lock)s)
 
+-- name: end_hung_relay
+SELECT pg_terminate_backend(activity.pid)
+FROM pg_locks held JOIN pg_stat_activity activity ON activity.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.classid = 0 AND held.objid = %(lock)s AND held.granted
+  AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND activity.query_start < clock_timestamp() - make_interval(secs => %(hang_ms)s / 1000.0)
+
 -- name: other_cluster
 SELECT cluster_id FROM store.relay_state WHERE cluster_id <> %(cluster_id)s ORDER BY updated_at DESC LIMIT 1
 

@@ -9,6 +9,10 @@ FROM store.relay_state
 ORDER BY updated_at DESC
 LIMIT 1
 
+-- name: oldest_unpublished
+SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS recorded_at
+FROM store.stored_events WHERE notification_id > %(all_out)s ORDER BY notification_id LIMIT 1
+
 -- name: relay_places
 -- Of a topic that was made anew the rows of the old one remain; positions are never used twice, so the furthest counts.
 SELECT topic, partition, max(position) AS position
@@ -28,6 +32,9 @@ ORDER BY 1, 2, 3, 4, 5
 SELECT name, pid, started_at, extract(epoch FROM clock_timestamp() - beat_at)::float8 AS beat_age_s, detail
 FROM store.process_beats
 ORDER BY name, pid
+
+-- name: billing_open_differences
+SELECT count(*) FROM billing.differences WHERE resolved_at IS NULL
 
 -- name: dead_letters_by_reader
 SELECT reader, count(*) AS letters FROM store.dead_letters GROUP BY reader ORDER BY reader

@@ -6,10 +6,16 @@ from typing import cast
 from uuid import UUID
 
 from eventsourcing.application import Application
+from eventsourcing.postgres import PostgresFactory
+from eventsourcing.utils import Environment
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import dict_row
 
 from infra.clock import Clock
 from infra.store.recorder import LogHeadRecorder
+
+URL = "TONGSHUI_STORE_URL"
+"""Of the library's own environment, which is made by ``open_store`` and read from nowhere else."""
 
 
 class StoreApplication(Application[UUID]):
@@ -22,12 +28,23 @@ class StoreApplication(Application[UUID]):
         return cast(LogHeadRecorder, self.recorder)
 
 
+class StoreFactory(PostgresFactory):
+    """Connects by the whole of the URL. The library knows five parts of it: everything else — TLS and whom it trusts,
+    keepalives, several hosts — it would drop without a word."""
+
+    def __init__(self, env: Environment) -> None:
+        super().__init__(env)
+        parts = conninfo_to_dict(env.get(URL) or "")
+        self.datastore.pool.kwargs = {"connect_timeout": 5, **parts, "row_factory": dict_row}
+
+
 def open_store(database_url: str, clock: Clock, *, connections: int = 4) -> StoreApplication:
     """Open the store. Creates nothing: the tables come from ``tongshui migrate``."""
     parts = conninfo_to_dict(database_url)
     application = StoreApplication(
         env={
-            "PERSISTENCE_MODULE": "eventsourcing.postgres",
+            "PERSISTENCE_MODULE": "infra.store.application:StoreFactory",
+            URL: database_url,
             "MAPPER_TOPIC": "infra.store.envelope:CloudEventMapper",
             "APPLICATION_RECORDER_TOPIC": "infra.store.recorder:LogHeadRecorder",
             "CREATE_TABLE": "n",

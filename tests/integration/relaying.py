@@ -58,7 +58,7 @@ def store_events(settings: Settings, number: int, *, cases: Sequence[UUID] = CAS
         row = connection.execute("SELECT position FROM store.log_head FOR UPDATE").fetchone()
         assert row is not None
         first = int(row[0]) + 1
-        rows = [_stored(position, cases[position % len(cases)], note) for position in range(first, first + number)]
+        rows = [stored_event(position, cases[position % len(cases)], note) for position in range(first, first + number)]
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO store.stored_events VALUES (%s, %s, %s, %s, %s)", rows)
         connection.execute("UPDATE store.log_head SET position = %s, recorded_at = now()", [first + number - 1])
@@ -66,7 +66,8 @@ def store_events(settings: Settings, number: int, *, cases: Sequence[UUID] = CAS
     return first + number - 1
 
 
-def _stored(position: int, case: UUID, note: str) -> tuple[UUID, int, str, bytes, int]:
+def stored_event(position: int, case: UUID, note: str) -> tuple[UUID, int, str, bytes, int]:
+    """A row of the store."""
     name = NAMES[position % len(NAMES)]
     event = {
         "specversion": "1.0",

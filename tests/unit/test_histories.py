@@ -36,6 +36,7 @@ KINDS = {
     "consultation": kinds.CONSULTATION,
     "preservice": kinds.PRESERVICE,
     "work": kinds.WORK,
+    "generations": kinds.GENERATIONS,
     "applicant": kinds.APPLICANT,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
