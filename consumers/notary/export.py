@@ -11,7 +11,8 @@ there, is written all the same: it is for the verifier to judge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -21,16 +22,17 @@ import msgspec
 
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import HASH_BYTES, leaf_hash
-from consumers.notary.note import Note, NoteError, read_note
+from consumers.notary.note import Checkpoint, Note, NoteError, read_note
 from consumers.notary.published import Log, read_logs
 from consumers.notary.verify import Lines
-from infra.bus import Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
+from infra.bus import Cluster, Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
 from infra.reader import START, Event, Place, apply, link_of
 from infra.settings import Settings
 
 KEEP = "keep.checkpoint"
 CHECKPOINTS = "checkpoints.jsonl"
 LEAVES = "leaves.bin"
+PATIENCE_S = 30.0
 TOPICS = "topics"
 
 
@@ -50,14 +52,41 @@ def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) ->
     written = {
         p: _Writing(p, out / TOPICS / f"{p.topic}-{p.partition}.jsonl", p.topic in withheld) for p in cluster.partitions
     }
-    with consumer(settings, client_id="tongshui-audit", reset="none") as client:
-        where = logs(client, cluster, cluster.partitions)
-        for partition, records in read_ranges(client, {p: (its.first, its.end) for p, its in where.items()}):
-            written[partition].take(records)
+    newest = found[-1].newest.checkpoint if found else None
+    home = [each for p, each in written.items() if p.topic != settings.breach_topic]
+    whole = _read(settings, cluster, written, lambda: newest is None or _have(home, newest))
     for writing in written.values():
         writing.close()
     told = [f"{sum(each.records for each in written.values())} records of {len(names)} topics in {out}"]
+    if not whole and newest is not None:
+        told.append(
+            f"the topics do not have every event up to position {newest.position}, which is signed: verify says which"
+        )
     return told + write_checkpoints(out, found)
+
+
+def _read(
+    settings: Settings, cluster: Cluster, written: Mapping[Partition, _Writing], complete: Callable[[], bool]
+) -> bool:
+    """Read every partition to its end; while it is not complete, what comes in the next half minute, too: the notary
+    signs what is stored, which the relay may still have under way. Whether it became complete."""
+    deadline = time.monotonic() + PATIENCE_S
+    begin: dict[Partition, int] = {}
+    with consumer(settings, client_id="tongshui-audit", reset="none") as client:
+        while True:
+            where = logs(client, cluster, cluster.partitions)
+            ranges = {p: (begin.get(p, its.first), its.end) for p, its in where.items()}
+            for partition, records in read_ranges(client, ranges):
+                written[partition].take(records)
+            begin = {p: its.end for p, its in where.items()}
+            if complete() or time.monotonic() > deadline:
+                return complete()
+            time.sleep(0.5)
+
+
+def _have(home: Iterable[_Writing], checkpoint: Checkpoint) -> bool:
+    """Whether as many events are there as were signed. Which they are is for the verifier to say."""
+    return sum(sum(position <= checkpoint.position for position in each.written) for each in home) >= checkpoint.size
 
 
 def write_checkpoints(out: Path, found: Sequence[Log]) -> list[str]:

@@ -151,6 +151,19 @@ def test_without_kafka_it_signs_and_publishes_later(quick: Settings) -> None:
         wait_until(signed_up_to(quick, 10), what="the publication")
 
 
+def test_an_export_waits_for_what_is_signed_and_not_yet_published(quick: Settings, tmp_path: Path) -> None:
+    ensure_topics(quick)
+    last = store_events(quick, 20)
+    with signing(quick):
+        wait_until(signed_up_to(quick, last), what="the checkpoint")
+    audits: list[Report] = []
+    exporting = Running(lambda stop: audits.append(audit(quick, tmp_path / "export", on_topic(quick).newest)))
+    wait_until((tmp_path / "export" / "topics").exists, what="the export's begin")
+    with relaying(quick):
+        assert exporting.ended() is None
+    assert [report.findings for report in audits] == [[]]
+
+
 # ---- keys
 
 
