@@ -89,6 +89,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _promises(status)
     yield from _watching(status)
     yield from _outbox(status)
+    yield from _notary(status)
     yield labelled(
         CounterMetricFamily("tongshui_dead_letters", "Records a reader could not read", labels=("reader",)),
         [((reader,), letters) for reader, letters in status.dead_letters.items()],
@@ -137,6 +138,16 @@ def _outbox(status: Status) -> Iterator[Metric]:
         [((state,), getattr(box, state)) for state in ("waiting", "sent", "proven", "dead")],
     )
     yield gauge("tongshui_outbox_oldest_seconds", "How long the oldest message waits that is not done", box.oldest_s)
+
+
+def _notary(status: Status) -> Iterator[Metric]:
+    found = status.notary
+    if found is None:
+        return
+    yield gauge("tongshui_notary_signed_position", "Everything up to here is signed", found.position)
+    yield gauge("tongshui_notary_unsigned_events", "Events that no checkpoint covers yet", found.unsigned)
+    yield gauge("tongshui_notary_unsigned_seconds", "Since the last checkpoint, while events wait", found.unsigned_s)
+    yield gauge("tongshui_notary_refusing", "1 while the notary refuses to sign", int(found.refusal is not None))
 
 
 def _watching(status: Status) -> Iterator[Metric]:

@@ -11,12 +11,17 @@ from datetime import datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from consumers.standing import standings
 from infra.bus import Partition, case_key, consumer, logs, look_up_cluster, partition_of, read_ranges
 from infra.reader import START, Applied, Event, apply
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 CASE_FAMILIES = ("repair", "connection", "usage")
+STREAM_FAMILIES = (*CASE_FAMILIES, "public", "crew")
+"""Where a stream that is known by its id is looked for: a standard, a calendar, a crew has a timeline too."""
 
 
 @dataclass(eq=False)
@@ -38,7 +43,7 @@ def timeline(settings: Settings, case: str) -> list[Event]:
         wanted: UUID | None = UUID(case)
     except ValueError:
         wanted = None
-    topics = [settings.home_topic(family) for family in CASE_FAMILIES]
+    topics = [settings.home_topic(family) for family in (CASE_FAMILIES if wanted is None else STREAM_FAMILIES)]
     cluster = look_up_cluster(settings, topics)
     partitions = cluster.partitions
     if wanted is not None:
@@ -71,8 +76,33 @@ def published(settings: Settings, partitions: Iterable[Partition]) -> Iterable[E
             yield from outcome.events
 
 
+def as_known_at(events: Iterable[Event], at: datetime) -> list[Event]:
+    """The events that were on record at an instant: what anybody could know then, whenever it had happened."""
+    return [event for event in events if event.recorded_at <= at]
+
+
+def missing_versions(events: Iterable[Event]) -> list[int]:
+    """Versions of the case that are not there although later ones are: a reader holds at a hole, and so shows less."""
+    versions = {event.version for event in events}
+    return sorted(set(range(1, max(versions, default=0) + 1)) - versions)
+
+
+def verdicts(events: Iterable[Event]) -> list[str]:
+    """How each promise stands by these events, as lines: state, end, every lapse and why one was taken back."""
+    lines = []
+    for each in standings((event.type.split(".")[2], event.data) for event in events):
+        line = f"  = {each.commitment:<22} {each.state}"
+        line += f" at {_value(each.met_at)}" if each.met_at else ""
+        line += f"  due {_value(each.due_at)}" if each.due_at else ""
+        for lapse in each.lapses:
+            line += f"  lapsed {_value(lapse.due_at)}" + (f" (retracted: {lapse.retracted})" if lapse.retracted else "")
+        lines.append(line)
+    return lines
+
+
 def describe(events: Iterable[Event]) -> list[str]:
-    """The timeline as lines: version, when it happened, when it was recorded, what, by whom, under what."""
+    """The timeline as lines: version, when it happened, when it was recorded, what, by whom, under what. Where a device
+    or an operator said when they took it down, that is among the details."""
     return [_line(event) for event in events]
 
 
@@ -83,12 +113,25 @@ def _line(event: Event) -> str:
 
 
 def _who(event: Event) -> str:
-    return f"{event.actor}/{event.role} ({event.channel})"
+    second = second_person(event)
+    return f"{event.actor}/{event.role} ({event.channel})" + (f" + {second}" if second else "")
+
+
+class _Confirmed(msgspec.Struct):
+    confirmedby: str | None = None
+
+
+_CONFIRMED = msgspec.json.Decoder(_Confirmed)
+
+
+def second_person(event: Event) -> str | None:
+    """Who confirmed the event, where it needed a second person."""
+    return _CONFIRMED.decode(event.raw).confirmedby if event.raw else None
 
 
 def _what(event: Event) -> str:
     data = event.data
-    parts = []
+    parts = [f"reported={_clock(event.reported_at)}"] if event.reported_at is not None else []
     # A verdict's basis is what it stands on; an admission's is a word like any other.
     basis = data.get("basis")
     stands_on = basis if isinstance(basis, dict) else None

@@ -23,10 +23,12 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.kinds import Kind, State
 from infra import recompute
-from infra.clock import Clock
+from infra.clock import REAL, Clock
+from infra.dead_letters import Mender, repair_marked
 from infra.migrate import migrate
 from infra.reader import connect
 from infra.relay import Relay
+from infra.rules import shipped_rules
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.sql import sql
@@ -185,18 +187,34 @@ def run_relay(settings: Settings) -> None:
 
 def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
+    from projections.mending import view_menders
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
     from projections.views import VIEWS
 
-    stream = ModelStream(settings, "views", VIEWS)
+    again = partial(repair_marked, settings=settings, menders=view_menders())
+    stream = ModelStream(settings, "views", VIEWS, again=again)
     run_worker(build_app(stream, "views", Beats(settings, "views").beat))
+
+
+def menders(settings: Settings) -> dict[str, Mender]:
+    """Reader → how its dead letters are repaired: every reader of the store's events."""
+    from consumers import billing
+    from projections.mending import due_menders, view_menders
+    from projections.readings import METER_READER, Processor
+
+    rules, clock = shipped_rules(), REAL
+    # Which meters are in is taken from events alone; the rules judge readings, and none are read here.
+    processor = Processor(settings, lambda: rules, clock)
+    meters = {METER_READER: Mender("readings.places", processor.meet)}
+    return {**view_menders(), **due_menders(), **meters, billing.READER: billing.mender()}
 
 
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
     from projections.canary import Canaries
     from projections.due import DueIndex
+    from projections.mending import due_menders
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
     from projections.watch import Watch
@@ -218,7 +236,8 @@ def run_watch(settings: Settings) -> None:
     _collect_less()
     for name, work in (("watch", watch.run), ("canary", canaries.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
-    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned), "watch", beat))
+    again = partial(repair_marked, settings=settings, menders=due_menders())
+    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned, again), "watch", beat))
 
 
 def _collect_less() -> None:
@@ -275,8 +294,18 @@ def run_billing(settings: Settings) -> None:
     """The billing consumer, until told to stop."""
     from consumers import billing
 
-    with Beats(settings, "billing").beating(dict):
-        billing.run(settings, stop_on_signals())
+    shown = billing.Shown()
+    with Beats(settings, "billing").beating(shown.as_detail):
+        billing.run(settings, stop_on_signals(), shown=shown)
+
+
+def run_notary(settings: Settings) -> None:
+    """The notary, until told to stop. Raises NotaryRefusal where it must not sign."""
+    from consumers.notary.notary import Notary
+
+    notary = Notary(settings)
+    with Beats(settings, "notary").beating(lambda: {"size": notary.size, "signed": notary.signed_position}):
+        notary.run(stop_on_signals())
 
 
 def run_sender(settings: Settings) -> None:

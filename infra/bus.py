@@ -292,6 +292,11 @@ def ensure_canary_topic(settings: Settings) -> Cluster:
     return _ensure_topic(settings, settings.canary_topic, 1, CANARY_KEPT_MS)
 
 
+def ensure_checkpoint_topic(settings: Settings) -> Cluster:
+    """Create the topic of the notary's checkpoints where it is missing: one partition, kept for ever."""
+    return _ensure_topic(settings, settings.checkpoint_topic, 1, -1)
+
+
 def _ensure_topic(settings: Settings, name: str, partitions: int, keep_ms: int) -> Cluster:
     with admin_client(settings) as admin:
         cluster = look_up(admin, [name])

@@ -18,7 +18,7 @@ import click
 import psycopg
 from pydantic import ValidationError
 
-from infra.settings import Settings
+from infra.settings import FAMILIES, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +44,7 @@ def one_clear_line() -> Iterator[None]:
     """What an operator can mend is said in a line, without a traceback; everything else is a defect and shows one."""
     from kafka.errors import KafkaError
 
+    from consumers.notary.note import NoteError
     from consumers.recount.policy import NoPolicyError
     from consumers.recount.said import BadLineError
     from consumers.timeline import UnknownCaseError
@@ -57,7 +58,15 @@ def one_clear_line() -> Iterator[None]:
 
     try:
         yield
-    except (EmbeddedError, BusRefusal, MigrationError, UnknownCaseError, NoPolicyError, BadLineError) as error:
+    except (
+        EmbeddedError,
+        BusRefusal,
+        MigrationError,
+        UnknownCaseError,
+        NoPolicyError,
+        BadLineError,
+        NoteError,
+    ) as error:
         fail(str(error))
     except DocumentError as error:
         fail(f"bad-document: {error}")
@@ -156,7 +165,7 @@ def status(as_json: bool) -> None:
 @command
 def migrate() -> None:
     """Bring the database to this program's schema, create the topics, publish the shipped rules."""
-    from infra.bus import ensure_canary_topic, ensure_readings_topic, ensure_topics
+    from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
     from infra.migrate import migrate as bring
     from infra.service import open_service
 
@@ -166,6 +175,7 @@ def migrate() -> None:
     cluster = ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)
+    ensure_checkpoint_topic(settings)
     say(f"migrate: {len(cluster.topics)} topics on cluster {cluster.id}")
     service = open_service(settings)
     standard = service.rules.in_force(service.clock.now())
@@ -178,18 +188,27 @@ def migrate() -> None:
 
 @main.command()
 @click.argument("case")
+@click.option("--as-of", "as_of", default=None, help="RFC 3339, or China time where it names no zone. Left out: now.")
 @click.option("--json", "as_json", is_flag=True, help="One CloudEvents JSON a line, as published.")
 @command
-def timeline(case: str, as_json: bool) -> None:
-    """Everything that happened to CASE (id or number), rebuilt from Kafka alone.
+def timeline(case: str, as_of: str | None, as_json: bool) -> None:
+    """Everything that happened to CASE (id or number), rebuilt from Kafka alone; with --as-of as it was known then.
 
-    Columns: version, happened at, recorded at (both China time), fact, who (role, channel), details.
+    Columns: version, happened at, reported at (where a device or an operator said so), recorded at (China time), fact,
+    who (role, channel, second person), details with the versions of standard and calendar.
     """
-    from consumers.timeline import describe
+    from consumers.timeline import as_known_at, describe, missing_versions, verdicts
     from consumers.timeline import timeline as rebuild
 
     events = rebuild(_kafka_located(), case)
+    if missing := missing_versions(events):
+        say(f"incomplete: the topics do not have version {', '.join(map(str, missing))} of it; see `tongshui status`")
+    if as_of is not None:
+        events = as_known_at(events, _instant(as_of))
+        say(f"as known at {as_of}: {len(events)} events were on record")
     for line in [event.raw.decode() for event in events] if as_json else describe(events):
+        click.echo(line)
+    for line in [] if as_json or as_of is None else verdicts(events):
         click.echo(line)
 
 
@@ -565,6 +584,160 @@ def outbox_retry(message: UUID | None, all_dead: bool) -> None:
         click.echo(f"{desk.retry(connection, message)} tried anew 已重新发送")
 
 
+# ---- what auditors ask
+
+
+@main.group()
+def audit() -> None:
+    """Doubt us and check: exports, checkpoints, proofs. `verify` and `verify-bundle` need nothing running."""
+
+
+@audit.command("export")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
+@click.option(
+    "--hashes-only",
+    "families",
+    multiple=True,
+    type=click.Choice(FAMILIES),
+    help="Of this family leaf hashes alone, for who may not read it; may be given again.",
+)
+@command
+def audit_export(out: Path, families: tuple[str, ...]) -> None:
+    """Write every topic of events, the checkpoints and the leaf hashes into a folder, from Kafka alone."""
+    from consumers.notary.export import export
+
+    for line in export(_kafka_located(), out, hashes_only=families):
+        click.echo(line)
+
+
+KEY = click.option(
+    "--key", "keys", multiple=True, help="A public key, or a file with it, that the auditor kept; may be given again."
+)
+
+
+@audit.command("verify")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder that `audit export` wrote, or a file of events; may be given again.",
+)
+@click.option(
+    "--checkpoint",
+    "kept",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept; may be given again.",
+)
+@KEY
+@click.option(
+    "--leaves",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Leaf hashes of an earlier export: they name what was altered since.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For scripts.")
+@command
+def audit_verify(
+    files: tuple[Path, ...], kept: tuple[Path, ...], keys: tuple[str, ...], leaves: tuple[Path, ...], as_json: bool
+) -> None:
+    """Whether an export is the log that was signed: nothing changed, removed, added, reordered, cut off.
+
+    Each finding is named with position and case. Exit 1 where there is one.
+    """
+    from consumers.notary import verify as verifying
+    from consumers.notary.export import gather
+    from consumers.notary.note import read_note, verify_keys
+
+    found = gather(files)
+    evidence = verifying.Evidence(
+        [read_note(path.read_text(encoding="utf-8")) for path in kept],
+        found.notes,
+        [*(path.read_bytes() for path in leaves), *found.leaves],
+        [key for text in keys for key in verify_keys(text)],
+    )
+    report = verifying.with_cases(verifying.verify(found.files, evidence), found.files)
+    for line in [verifying.as_json(report)] if as_json else verifying.describe(report):
+        click.echo(line)
+    sys.exit(0 if report.stands else 1)
+
+
+@audit.command("bundle")
+@click.argument("case")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder, or a new file named ….zip.")
+@click.option(
+    "--since",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept: the bundle shows that the log went on from it.",
+)
+@command
+def audit_bundle(case: str, out: Path, since: Path | None) -> None:
+    """Everything about CASE (id or number) to hand over: events, schemas, checkpoint, proofs, a page to read."""
+    from api.contract.published import schemas
+    from consumers.notary.bundle import bundle
+    from consumers.notary.note import read_note
+    from projections import names
+
+    facts = {
+        name.split(".")[2]: str(schema["x-title-zh"]) for name, schema in schemas().items() if "x-title-zh" in schema
+    }
+    words = {**names.COMMITMENTS, **names.CHANNELS, **names.REASONS, **facts}
+    kept = read_note(since.read_text(encoding="utf-8")) if since is not None else None
+    for line in bundle(_kafka_located(), case, out, schemas=schemas(), words=words, since=kept):
+        click.echo(line)
+
+
+@audit.command("verify-bundle")
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--checkpoint",
+    "kept",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A checkpoint that the auditor kept.",
+)
+@KEY
+@command
+def audit_verify_bundle(path: Path, kept: Path | None, keys: tuple[str, ...]) -> None:
+    """Whether a bundle says what was signed. Offline. Exit 1 where it does not."""
+    from consumers.notary.bundle import verify_bundle
+    from consumers.notary.note import read_note, verify_keys
+
+    note = read_note(kept.read_text(encoding="utf-8")) if kept is not None else None
+    said, well = verify_bundle(path, kept=note, keys=[key for text in keys for key in verify_keys(text)])
+    for line in said:
+        click.echo(line)
+    sys.exit(0 if well else 1)
+
+
+@audit.command("keys")
+@command
+def audit_keys() -> None:
+    """The notary's public keys: the one in use on this machine, and those that the topic tells were handed over to."""
+    from consumers.notary.keys import Keys
+    from consumers.notary.published import public_keys, read_logs
+
+    settings = _kafka_located()
+    current = Keys(settings).current()
+    click.echo(f"in use here: {current.public}" if current is not None else "in use here: none")
+    for log in read_logs(settings):
+        for size, key in public_keys(log.notes):
+            click.echo(f"{log.origin} from {size} events on: {key}")
+
+
+@audit.command("rotate-key")
+@command
+def audit_rotate_key() -> None:
+    """Lay down a new key beside the old one; the notary hands over to it at once, signing with both."""
+    from consumers.notary.keys import Keys
+
+    keys = Keys(_settings())
+    say(f"a new key lies in {keys.next_file}; the running notary takes it up")
+    click.echo(str(keys.lay_down_next().public))
+
+
 # ---- what is counted, and replayed
 
 
@@ -754,6 +927,234 @@ def compare_verdicts(file: Path, limit: int | None, database: str | None, derive
     sys.exit(0 if found.is_explained else 1)
 
 
+# ---- what a reader could not read
+
+
+def _with_reason(run: Callable[..., None]) -> Callable[..., None]:
+    reason = click.option("--reason", required=True, help="Kept with it.")
+    return click.option("--actor", required=True, help="Your staff id.")(reason(run))
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """死信 Records that a reader could not take: see them, and once the cause is mended have them applied after all."""
+
+
+@dead_letters.command("list")
+@click.option("--reader", default=None, help="Only this reader's.")
+@click.option("--all", "every", is_flag=True, help="Those that are settled, too.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@command
+def dead_letters_list(reader: str | None, every: bool, limit: int) -> None:
+    """The newest: number, state, reader, topic/partition@offset, position, why, when. Exit 1 while one is open."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        found = desk.letters(connection, reader=reader, states=None if every else ("open", "again"), most=limit)
+    for line in desk.lines(found):
+        click.echo(line)
+    sys.exit(1 if any(row["state"] in ("open", "again") for row in found) else 0)
+
+
+@dead_letters.command("show")
+@click.argument("number", type=int)
+@click.option("--raw", "with_record", is_flag=True, help="The record itself too, from Kafka.")
+@command
+def dead_letters_show(number: int, with_record: bool) -> None:
+    """All that is known of dead letter NUMBER."""
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        row = desk.letter(connection, number)
+    for line in desk.details(row):
+        click.echo(line)
+    if with_record:
+        record = desk.raw(settings, row)
+        say("the record may hold personal data: copy it into no log, mail or ticket 记录可能含个人信息，请勿外传")
+        click.echo(f"key {record.key!r}")
+        for name, value in record.headers.items():
+            click.echo(f"header {name}: {value!r}")
+        click.echo(record.value if record.value is not None else "no value 无内容")
+
+
+@dead_letters.command("repair")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_repair(number: int, actor: str, reason: str) -> None:
+    """Apply the event of NUMBER to its reader, from the store, once this program can read it: once, in its order."""
+    from infra import bootstrap
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        desk.repair(connection, settings, number, bootstrap.menders(settings), by=actor, reason=reason)
+    click.echo(f"dead letter {number} is repaired 死信已修复")
+
+
+@dead_letters.command("resend")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_resend(number: int, actor: str, reason: str) -> None:
+    """Have the running reader try NUMBER once more; a meter reading is sent to its topic again."""
+    from infra import dead_letters as desk
+
+    settings = _located()
+    with _connection() as connection:
+        click.echo(f"dead letter {number}: {desk.mark(connection, settings, number, by=actor, reason=reason)}")
+
+
+@dead_letters.command("resolve")
+@click.argument("number", type=int)
+@_with_reason
+@command
+def dead_letters_resolve(number: int, actor: str, reason: str) -> None:
+    """Settle NUMBER without its event: it was none of ours, for example."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        desk.resolve(connection, number, by=actor, reason=reason)
+    click.echo(f"dead letter {number} is resolved 死信已结案")
+
+
+@dead_letters.command("release")
+@click.argument("reader")
+@_with_reason
+@command
+def dead_letters_release(reader: str, actor: str, reason: str) -> None:
+    """Let READER go on, which the limit of dead letters has stopped; it may meet as many again."""
+    from infra import dead_letters as desk
+
+    with _connection() as connection:
+        desk.release(connection, reader, by=actor, reason=reason)
+    click.echo(f"the reader {reader} may go on 已放行")
+
+
+def _connection() -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(_located().database_url, connect_timeout=5, autocommit=True)
+
+
+# ---- billing
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+@command
+def billing(context: click.Context) -> None:
+    """计费 The billing consumer, where no command follows; a second one is a hot standby. Else: its books."""
+    if context.invoked_subcommand is None:
+        _run("run_billing")
+
+
+@billing.command("status")
+@command
+def billing_status() -> None:
+    """How the books stand. Exit 1 where they do not balance, something is odd, or a difference is open."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        lines, well = desk.status(connection)
+    for line in lines:
+        click.echo(line)
+    sys.exit(0 if well else 1)
+
+
+@billing.command("accounts")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@command
+def billing_accounts(limit: int) -> None:
+    """The newest accounts: number, case/point, meter, water on, contract, class, who answers for it, receivable."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.accounts(connection, most=limit):
+            click.echo(line)
+
+
+@billing.command("ledger")
+@click.argument("case")
+@command
+def billing_ledger(case: str) -> None:
+    """Every posting of CASE (id, number or account number) with the event it comes from, and the balances."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.case_ledger(connection, case):
+            click.echo(line)
+
+
+@billing.command("use")
+@click.argument("account", type=int)
+@command
+def billing_use(account: int) -> None:
+    """What there is to bill of ACCOUNT: each accepted reading with its use, and which of them are held."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.use(connection, account):
+            click.echo(line)
+
+
+@billing.command("reconcile")
+@command
+def billing_reconcile() -> None:
+    """Compare the books with the store now: count, sum and hash for each kind and fee. Exit 1 where they differ."""
+    from consumers.billing import reconcile
+
+    with _connection() as connection:
+        found = reconcile.reconcile_and_keep(connection, _located())
+    for line in reconcile.lines(found):
+        click.echo(line)
+    sys.exit(1 if found.differences else 0)
+
+
+@billing.command("differences")
+@click.option("--all", "every", is_flag=True, help="Those that are settled, too.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 10_000))
+@command
+def billing_differences(every: bool, limit: int) -> None:
+    """What reconciliations found, each with its number."""
+    from consumers.billing import desk
+
+    with _connection() as connection:
+        for line in desk.differences(connection, every=every, most=limit):
+            click.echo(line)
+
+
+@billing.command("resolve")
+@click.argument("number")
+@_with_reason
+@command
+def billing_resolve(number: str, actor: str, reason: str) -> None:
+    """Settle the difference NUMBER, for example DZ-3. One that is still there is found again, under a new number."""
+    from consumers.billing import reconcile
+
+    digits = number.upper().removeprefix("DZ-")
+    if not digits.isdecimal() or len(digits) > 18:
+        fail(f"bad-arguments: found {number[:40]!r}; needed the number of a difference, for example DZ-3")
+    with _connection() as connection:
+        reconcile.resolve(connection, int(digits), by=actor, reason=reason)
+    click.echo(f"DZ-{digits} is resolved 差异已结")
+
+
+@billing.command("rebuild")
+@command
+def billing_rebuild() -> None:
+    """Make the books anew from all topics, beside those in use, and put them in their place. Exit 1 where the new ones
+    do not agree with the store: then the old ones stay."""
+    from consumers.billing.rebuild import rebuild
+
+    found = rebuild(_located(), say)
+    for part, (rows, digest) in found.new.items():
+        click.echo(f"{part:<10} {rows} rows 行  {digest}")
+    if found.is_same:
+        click.echo(f"build {found.build} says what the old books said 新旧账一致")
+    else:
+        click.echo(f"build {found.build} differs from the old books in 新旧账不同: {', '.join(found.changed)}")
+
+
 # ---- one process each
 
 
@@ -761,19 +1162,23 @@ def _process(name: str, what: str, runner: str) -> None:
     @main.command(name=name, help=what)
     @command
     def run() -> None:
-        from infra import bootstrap
+        _run(runner)
 
-        settings = _located()
-        bootstrap.start_logging(settings)
-        getattr(bootstrap, runner)(settings)
+
+def _run(runner: str) -> None:
+    from infra import bootstrap
+
+    settings = _located()
+    bootstrap.start_logging(settings)
+    getattr(bootstrap, runner)(settings)
 
 
 _process("relay", "Publish the store to Kafka. Run two: one is active, the other stands by.", "run_relay")
 _process("views", "A stream worker of the read models. Run as many as there are partitions.", "run_views")
 _process("watch", "A stream worker of the window watch. Run as many as there are partitions.", "run_watch")
-_process("billing", "The billing consumer. A second one is a hot standby.", "run_billing")
 _process("readings", "A stream worker of the meter readings. Run as many as there are partitions.", "run_readings")
 _process("sender", "The sender of notices and answers. Run as many as you like.", "run_sender")
+_process("notary", "Sign checkpoints over the store. Run two: one is active, the other stands by.", "run_notary")
 _process("api", "The HTTP API and the page.", "run_api")
 
 

@@ -29,6 +29,7 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Composed, Identifier
 
 from infra.bus import (
+    BusRefusal,
     Cluster,
     Log,
     Partition,
@@ -605,6 +606,81 @@ def save_dead_letters(cursor: Cursor[Any], reader: str, letters: Sequence[DeadLe
             "reasons": [letter.reason for letter in letters],
             "sizes": [letter.size_bytes for letter in letters],
             "sha256s": [letter.sha256 for letter in letters],
+            "cases": [letter.case_id for letter in letters],
+        },
+    )
+
+
+class ReaderStopped(BusRefusal):
+    """A reader met more records that it cannot take than settings allow: that is a fault of the program, and going on
+    would pass over every one of them. Nothing of the batch was applied."""
+
+    def __init__(self, reader: str, letters: int, at: DeadLetter, settings: Settings) -> None:
+        place = f"{at.topic}/{at.partition} position {at.position}"
+        super().__init__(
+            "reader-stopped",
+            found=f"{letters} dead letters of the reader {reader}, now {at.code} at {place}",
+            needed=f"at most {settings.dead_letters_at_most} in {settings.dead_letters_within_s:.0f} s",
+            next_step=f"see `tongshui dead-letters list --reader {reader}`; run a program that can read them, or "
+            f"`tongshui dead-letters release {reader}` 读取已停止：请修复程序后重启，或由专人放行",
+        )
+        self.reader = reader
+        self.letters = letters
+        self.at = at
+
+
+class _Stop(msgspec.Struct, frozen=True):
+    at: Partition
+    position: int
+
+
+class LetterLimit:
+    """Stops a reader that meets too many records it cannot take.
+
+    Only links of the chain count, for with each of them the reader passes over an event; rubbish that somebody wrote
+    to a topic stops nobody. A reader that was stopped takes no further dead letter, however much time goes by, until it
+    is past the record that stopped it or a person releases it: else a faulty program would drain a topic slowly.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stops: dict[str, _Stop | None] = {}
+
+    def check(
+        self, cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter], places: Mapping[Partition, Place]
+    ) -> None:
+        """To be asked in the batch's transaction, after its dead letters were saved. Raises ReaderStopped."""
+        linked = [letter for letter in letters if letter.position is not None]
+        stop = self._stop(cursor, reader)
+        if linked:
+            within = {"reader": reader, "within_s": self._settings.dead_letters_within_s}
+            row = cursor.execute(sql("dead_letters_lately"), within).fetchone()
+            lately = int(row[0]) if row is not None else 0
+            if stop is not None or lately > self._settings.dead_letters_at_most:
+                raise ReaderStopped(reader, lately, linked[0], self._settings)
+        elif stop is not None and places.get(stop.at, START).position >= stop.position:
+            cursor.execute(sql("release_reader"), {"reader": reader, "by": "tongshui", "reason": "went on by itself"})
+            self._stops[reader] = None
+
+    def _stop(self, cursor: Cursor[Any], reader: str) -> _Stop | None:
+        if reader not in self._stops:
+            row = cursor.execute(sql("stop_of_reader"), {"reader": reader}).fetchone()
+            self._stops[reader] = _Stop(Partition(row[0], row[1]), row[2]) if row is not None else None
+        return self._stops[reader]
+
+
+def note_stop(connection: psycopg.Connection[Any], stopped: ReaderStopped) -> None:
+    """Write down that a reader stands still, for ``tongshui status`` and for when it is started again."""
+    at = stopped.at
+    connection.execute(
+        sql("stop_reader"),
+        {
+            "reader": stopped.reader,
+            "letters": stopped.letters,
+            "topic": at.topic,
+            "partition": at.partition,
+            "position": at.position,
+            "code": at.code,
         },
     )
 
@@ -612,8 +688,35 @@ def save_dead_letters(cursor: Cursor[Any], reader: str, letters: Sequence[DeadLe
 # ---- a plain shell
 
 
-Step = Callable[[Cursor[Any], list[Event]], None]
-"""Applies events within the cursor's transaction. It may be called again with the same events if that rolled back."""
+Step = Callable[[Cursor[Any], list[Event]], Sequence[DeadLetter] | None]
+"""Applies events within the cursor's transaction. It may be called again with the same events if that rolled back.
+Gives the dead letters of those whose content it cannot take."""
+
+
+def store_batch(
+    connection: psycopg.Connection[Any],
+    records: Sequence[Record],
+    *,
+    table: str,
+    reader: str,
+    build: int,
+    topic_ids: Mapping[str, UUID],
+    step: Step,
+    limit: LetterLimit,
+) -> Applied:
+    """Apply a batch in one transaction: what the step writes, dead letters, places. Raises ReaderStopped."""
+    partitions = {Partition(record.topic, record.partition) for record in records}
+    with connection.transaction(), connection.cursor() as cursor:
+        places = lock_places(cursor, table, reader, build, partitions)
+        applied = apply(records, places, topic_ids)
+        refused = step(cursor, applied.events) if applied.events else None
+        ids = {letter.topic: topic_ids.get(letter.topic, letter.topic_id) for letter in refused or ()}
+        named = [msgspec.structs.replace(letter, topic_id=ids[letter.topic]) for letter in refused or ()]
+        letters = [*applied.dead_letters, *named]
+        save_dead_letters(cursor, reader, letters)
+        save_places(cursor, table, reader, build, applied.places)
+        limit.check(cursor, reader, letters, {**places, **applied.places})
+    return applied
 
 
 def run_reader(
@@ -626,6 +729,7 @@ def run_reader(
     stop: threading.Event,
     build: int = 1,
     on_batch: Callable[[Applied], None] | None = None,
+    on_look: Callable[[psycopg.Connection[Any], Mapping[str, float]], None] | None = None,
 ) -> None:
     """Read whole topics with kafka-python until ``stop`` is set, one PostgreSQL transaction for each polled batch.
 
@@ -634,9 +738,13 @@ def run_reader(
     when restarted instead of waiting out its own dead session. A second process is a hot standby.
 
     While PostgreSQL is away the same batch is tried again in place. What ``step`` raises, other than psycopg's
-    operational errors, ends the reader: it is a fault that repeating does not mend.
+    operational errors, ends the reader: it is a fault that repeating does not mend. So does ReaderStopped, which is
+    written down first.
+
+    ``on_look`` is called every few seconds, between batches, with the shell's connection and "topic/partition" → how
+    many seconds it stands still.
     """
-    _Shell(settings, reader_name, schema, topics, step, stop, build, on_batch).run()
+    _Shell(settings, reader_name, schema, topics, step, stop, build, on_batch, on_look).run()
 
 
 class _Shell:
@@ -650,6 +758,7 @@ class _Shell:
         stop: threading.Event,
         build: int,
         on_batch: Callable[[Applied], None] | None,
+        on_look: Callable[[psycopg.Connection[Any], Mapping[str, float]], None] | None,
     ) -> None:
         self.settings = settings
         self.reader = reader
@@ -659,6 +768,8 @@ class _Shell:
         self.stop = stop
         self.build = build
         self.on_batch = on_batch
+        self.on_look = on_look
+        self.limit = LetterLimit(settings)
         self.alarm = HoldAlarm(settings.hold_alarm_s)
         self.connection: psycopg.Connection[Any] | None = None
         self.cluster = Cluster("", {})
@@ -723,7 +834,12 @@ class _Shell:
             client.seek(TopicPartition(*partition), offset)
 
     def until_stored(self, records: Sequence[Record]) -> None:
-        applied = self.retry(lambda connection: self.store(connection, records))
+        try:
+            applied = self.retry(lambda connection: self.store(connection, records))
+        except ReaderStopped as stopped:
+            found = stopped
+            self.retry(lambda connection: note_stop(connection, found))
+            raise
         if applied is None:
             return
         self.alarm.update(applied, time.monotonic())
@@ -731,15 +847,16 @@ class _Shell:
             self.on_batch(applied)
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> Applied:
-        partitions = {Partition(record.topic, record.partition) for record in records}
-        with connection.transaction(), connection.cursor() as cursor:
-            places = lock_places(cursor, self.table, self.reader, self.build, partitions)
-            applied = apply(records, places, self.cluster.topic_ids)
-            if applied.events:
-                self.step(cursor, applied.events)
-            save_dead_letters(cursor, self.reader, applied.dead_letters)
-            save_places(cursor, self.table, self.reader, self.build, applied.places)
-        return applied
+        return store_batch(
+            connection,
+            records,
+            table=self.table,
+            reader=self.reader,
+            build=self.build,
+            topic_ids=self.cluster.topic_ids,
+            step=self.step,
+            limit=self.limit,
+        )
 
     def retry(self, work: Callable[[psycopg.Connection[Any]], T]) -> T | None:
         """Do it until PostgreSQL answers. None: stopped before it did."""
@@ -764,6 +881,9 @@ class _Shell:
         if now - self.compared_at >= COMPARE_S:
             self.compared_at = now
             self.retry(lambda connection: self.compare(connection, now))
+            if (look := self.on_look) is not None:
+                still = {str(partition): round(s, 1) for partition, s in self.alarm.still_s(now).items()}
+                self.retry(lambda connection: look(connection, still))
         for partition in self.alarm.due(now):
             log.error(
                 "%s: %s stands still for %.0f s though there is more: a record is missing; reading it from the start",

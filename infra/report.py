@@ -96,8 +96,10 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     standing = any(process.detail.get("still_s") for process in found.processes if process.up)
     powerless = found.standard is not None and found.standard.missing_powers
     silent = found.watching is not None and found.watching.is_silent
-    wrong = standing or powerless or silent
-    return all(part["up"] for part in parts.values()) and found.relay is not None and not wrong
+    behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
+    refuses = found.notary is not None and found.notary.refusal is not None
+    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences)
+    return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
 def _supervised(state: Mapping[str, Any] | None) -> list[str]:
@@ -159,6 +161,11 @@ def _positions(found: Status) -> list[str]:
             lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
+    if found.notary is not None:
+        notary = found.notary
+        lines.append(f"notary     signed up to {notary.position}, {notary.unsigned} events not yet")
+        if notary.refusal:
+            lines.append(f"           REFUSES to sign: {notary.refusal}")
     for name in sorted({reader.reader for reader in found.readers}):
         mine = [reader for reader in found.readers if reader.reader == name]
         behind = sum(reader.lag > 0 for reader in mine)
@@ -185,6 +192,17 @@ def _positions(found: Status) -> list[str]:
         lines.append(
             f"outbox     waiting {box.waiting}, sent {box.sent}, proven {box.proven}, dead {box.dead}{waits}"
             + ("; see `tongshui outbox list --state dead`" if box.dead else "")
+        )
+    for stop in found.stopped:
+        lines.append(
+            f"STOPPED    {stop.reader}: {stop.letters} dead letters, {stop.code} at {stop.topic}/{stop.partition} "
+            f"position {stop.position}, since {stop.stopped_at:%Y-%m-%d %H:%M:%S}: mend it, or "
+            f"`tongshui dead-letters release {stop.reader}` 读取已停止"
+        )
+    if found.billing_differences:
+        lines.append(
+            f"billing    {found.billing_differences} differences from the store are open 对账差异未结: "
+            "`tongshui billing differences`"
         )
     if found.dead_letters:
         lines.append("dead letters " + ", ".join(f"{name} {count}" for name, count in found.dead_letters.items()))

@@ -84,6 +84,16 @@ class Settings(BaseSettings):
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
+    dead_letters_at_most: int = Field(default=50, ge=0, description="of events, by one reader; one more stops it")
+    dead_letters_within_s: float = Field(default=600, gt=0, description="the time in which they are counted")
+    billing_reconcile_s: float = Field(default=86_400, gt=0, description="how often billing's books meet the store")
+
+    notary_dir: Path | None = Field(default=None, description="the notary's key files; left out: data_dir/notary")
+    notary_name: str = Field(
+        default="tongshui", pattern=r"^[^\s+/]{1,100}$", description="what checkpoints call this installation's log"
+    )
+    notary_every_s: float = Field(default=5, gt=0, description="a checkpoint so often, where something was added")
+    notary_every_events: int = Field(default=10_000, ge=1, le=20_000, description="and after so many events at most")
 
     clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
@@ -102,6 +112,11 @@ class Settings(BaseSettings):
     @property
     def dead_letter_topic(self) -> str:
         return f"{self.topic_prefix}deadletter.v1"
+
+    @property
+    def checkpoint_topic(self) -> str:
+        """The notary's signed checkpoints: one partition, kept for ever."""
+        return f"{self.topic_prefix}checkpoint.v1"
 
     @property
     def canary_topic(self) -> str:

@@ -179,6 +179,35 @@ class Outbox:
 
 
 @dataclass(frozen=True, slots=True)
+class StoppedReader:
+    """A reader that met more records it cannot take than settings allow, and takes none until that is mended."""
+
+    reader: str
+    letters: int
+    topic: str
+    partition: int
+    position: int
+    code: str
+    stopped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Notary:
+    """Up to which position the log is signed, how many events are not yet, how old the newest checkpoint is, and why
+    the notary refuses to sign (None: it does not)."""
+
+    position: int
+    unsigned: int
+    age_s: float
+    refusal: str | None = None
+
+    @property
+    def unsigned_s(self) -> float:
+        """For how long something has waited to be signed, at most; 0 where nothing does."""
+        return self.age_s if self.unsigned else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How the installation stands. The figures after ``processes`` are empty where they were not asked for."""
 
@@ -188,12 +217,16 @@ class Status:
     readers: tuple[Reader, ...]
     processes: tuple[Process, ...]
     dead_letters: dict[str, int] = field(default_factory=dict)
+    stopped: tuple[StoppedReader, ...] = ()
+    billing_differences: int = 0
+    """Open ones between billing's books and the store."""
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
     outbox: Outbox | None = None
     standard: StandardStatus | None = None
     watching: Watching | None = None
+    notary: Notary | None = None
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -224,11 +257,13 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
     anchor = connection.execute(sql("clock_anchor")).fetchone()
     factor = float(anchor["factor"]) if anchor is not None else settings.clock_factor
     processes = connection.execute(sql("process_beats")).fetchall()
+    notary = connection.execute(sql("notary_now")).fetchone()
     return Status(
         head=Head(head["position"], head["recorded_at"], head["generation"]),
         clock_factor=factor,
         relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
         readers=_readers(places, published),
+        notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
         **(_figures(connection, factor) if figures else {}),
     )
@@ -258,8 +293,12 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     promises = connection.execute(sql("promises_by_commitment")).fetchall()
     lateness = connection.execute(sql("lateness"), {"factor": factor, "most": LAPSES_LOOKED_AT}).fetchone()
     states = connection.execute(sql("outbox_states")).fetchall()
+    stopped = connection.execute(sql("stopped_readers")).fetchall()
+    differences = connection.execute(sql("billing_open_differences")).fetchone()
     return {
         "watching": _watching(connection),
+        "stopped": tuple(StoppedReader(**row) for row in stopped),
+        "billing_differences": differences["count"] if differences is not None else 0,
         "outbox": Outbox(
             **{row["state"]: row["messages"] for row in states},
             oldest_s=max((row["oldest_s"] for row in states), default=0.0),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from infra.bus import ensure_canary_topic, ensure_readings_topic, ensure_topics
+from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
@@ -19,7 +19,7 @@ from infra.settings import Settings
 from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 
 STATE_FILE = "up.json"
-PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "api")
+PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 
 
 def state_file(settings: Settings) -> Path:
@@ -103,6 +103,7 @@ def prepare(settings: Settings) -> None:
     ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)
+    ensure_checkpoint_topic(settings)
 
 
 def _processes(settings: Settings, http: str, workers: int) -> list[Part]:

@@ -84,7 +84,8 @@ class Table(Generic[R]):
             updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
         )
 
-    def _dead(self, event: Event, error: Exception, topic_ids: Mapping[str, UUID]) -> DeadLetter:
+    def dead(self, event: Event, error: Exception, topic_ids: Mapping[str, UUID]) -> DeadLetter:
+        """The dead letter of an event that the fold could not take."""
         # A link of the chain whose content is not what its type promises: poison, named and left behind.
         log.error("%s cannot take %s at position %d", self.name, event.type, event.position)
         return dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the read model {self.name}")
@@ -120,7 +121,7 @@ class Model(Table[R]):
             try:
                 self.take(rows, event)
             except (KeyError, TypeError, ValueError) as error:
-                dead.append(self._dead(event, error, topic_ids))
+                dead.append(self.dead(event, error, topic_ids))
         self.store(cursor, [row for key, row in rows.items() if row is not None and row != before.get(key)])
         return dead
 
@@ -155,6 +156,6 @@ class Journal(Table[R]):
             try:
                 self.take(rows, event)
             except (KeyError, TypeError, ValueError) as error:
-                dead.append(self._dead(event, error, topic_ids))
+                dead.append(self.dead(event, error, topic_ids))
         self.store(cursor, [row for row in rows.values() if row is not None])
         return dead

@@ -223,8 +223,9 @@ class Processor:
 
     # ---- meters
 
-    def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> None:
-        """Take note of the meters that were put in and taken out, and take up the readings that waited for them."""
+    def meet(self, cursor: Cursor[Any], events: Sequence[Event]) -> list[DeadLetter]:
+        """Take note of the meters that were put in and taken out, and take up the readings that waited for them. Gives
+        the dead letters of the events that do not tell a meter."""
         found: dict[str, _In] = {}
         ends: list[MeterReading] = []
         letters: list[DeadLetter] = []
@@ -241,11 +242,11 @@ class Processor:
                     first = found.get(meter.number, into)
                     found[meter.number] = first._replace(at=max(first.at, into.at))
                     ends += [last] if last is not None else []
-        save_dead_letters(cursor, METER_READER, letters)
         if found:
             self._introduce(cursor, found)
         if ends:
             self._end(cursor, ends)
+        return letters
 
     def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.

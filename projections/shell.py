@@ -33,10 +33,13 @@ from infra.reader import (
     DeadLetter,
     Event,
     HoldAlarm,
+    LetterLimit,
+    ReaderStopped,
     apply,
     connect,
     load_places,
     lock_places,
+    note_stop,
     positions_at,
     relayed_positions,
     save_dead_letters,
@@ -58,6 +61,7 @@ METADATA_AGE_S = 5.0
 """Who joined the group while a lost cluster's topics were not made anew yet gets none, and sees them only with fresh
 metadata; the client's default is five minutes."""
 UNNAMED_FAILURE = 70
+STOPPED = 1
 CHUNK = 200
 """How many records a Faust message carries at most."""
 RECORDS = "records"
@@ -107,7 +111,8 @@ class Source(Protocol):
 class Stream:
     """One process's models over the topics they read; applies batches to PostgreSQL.
 
-    ``poisoned`` is told, in the same transaction, which records could not be read.
+    ``poisoned`` is told, in the same transaction, which records could not be read. ``again`` is called every few
+    seconds with a connection: dead letters that are marked to be tried once more.
     """
 
     def __init__(
@@ -116,8 +121,11 @@ class Stream:
         schema: str,
         models: Sequence[StreamModel],
         poisoned: Callable[[Cursor[Any], Sequence[DeadLetter]], None] | None = None,
+        again: Callable[[psycopg.Connection[Any]], object] | None = None,
     ) -> None:
         self.settings = settings
+        self._again = again
+        self._limit = LetterLimit(settings)
         self.models = tuple(models)
         self.table = f"{schema}.places"
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
@@ -170,6 +178,10 @@ class Stream:
                 if self._connection is None:
                     self._connection = connect(self.settings)
                 self._store(self._connection, records)
+            except ReaderStopped as stopped:
+                with connect(self.settings) as connection:
+                    note_stop(connection, stopped)
+                raise
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 away = time.monotonic() - begun
                 log.warning("PostgreSQL does not answer for %.1f s, same batch again: %s", away, error)
@@ -187,6 +199,8 @@ class Stream:
         with connect(self.settings) as connection:
             out = relayed_positions(connection, self.topics)
             places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
+            if self._again is not None:
+                self._again(connection)
         again: list[Partition] = []
         still: dict[str, float] = {}
         for name, alarm in self._alarms.items():
@@ -229,6 +243,7 @@ class Stream:
         if letters and self._poisoned is not None:
             self._poisoned(cursor, letters)
         save_places(cursor, self.table, model.name, BUILD, outcome.places)
+        self._limit.check(cursor, model.name, letters, {**places, **outcome.places})
         return outcome
 
 
@@ -391,6 +406,10 @@ async def _drain(app: faust.App, source: Source, queue: asyncio.Queue[Chunk]) ->
                 await loop.run_in_executor(one, _store, app, source, batch)
             except asyncio.CancelledError:
                 raise
+            except ReaderStopped as stopped:
+                log.error("%s", stopped)
+                logging.shutdown()
+                os._exit(STOPPED)
             except BaseException:
                 log.exception("a batch failed in a way that has no name; the process ends")
                 logging.shutdown()

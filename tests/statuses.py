@@ -12,6 +12,7 @@ from infra.status import (
     Canary,
     Head,
     Lateness,
+    Notary,
     Outbox,
     Process,
     Promises,
@@ -39,6 +40,7 @@ STATUS = Status(
     dead_letters={"board": 2},
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
+    notary=Notary(115, 5, 4.0),
     outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
     watching=Watching(
         asked=9,

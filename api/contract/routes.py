@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Annotated, Any
@@ -120,7 +121,7 @@ def _index() -> Iterator[str]:
         if (topic := name.split(".")[1]) != family:
             yield f"{'</table>' if family else ''}<h2>water.{topic}.v1</h2><table>"
             family = topic
-        meaning = escape(found["description"].partition("\n\n")[0])
+        meaning = worded(found["description"].partition("\n\n")[0])
         link = f'<a href="/contract/events/{name}">{escape(found["title"])}</a>'
         yield f'<tr><th>{escape(found["x-title-zh"])}</th><td lang="en">{link}</td><td lang="en">{meaning}</td></tr>'
     yield "</table>"
@@ -128,17 +129,17 @@ def _index() -> Iterator[str]:
 
 def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     yield f"<p><code>{name}</code></p>"
-    yield "".join(f'<p lang="en">{escape(part)}</p>' for part in found["description"].split("\n\n"))
+    yield "".join(f'<p lang="en">{worded(part)}</p>' for part in found["description"].split("\n\n"))
     yield f'<h2>何时发出 <span lang="en">When it is sent</span></h2><p lang="en">{escape(found["x-sent"])}</p>'
     yield '<h2>内容 <span lang="en">data</span></h2><table>'
     data = found["properties"]["data"]
     for field, schema in data.get("properties", {}).items():
-        always = "" if field in data.get("required", ()) else "later events only"
+        always = "" if field in data.get("required", ()) else "not in older events"
         yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td>"
         yield f"<td lang='en'>{always}</td></tr>"
     yield "</table>"
     for title, definition in found.get("$defs", {}).items():
-        yield f'<h3>{escape(title)}</h3><p lang="en">{escape(definition.get("description", ""))}</p><table>'
+        yield f'<h3>{escape(title)}</h3><p lang="en">{worded(definition.get("description", ""))}</p><table>'
         for field, schema in definition.get("properties", {}).items():
             yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td></tr>"
         yield "</table>"
@@ -146,6 +147,11 @@ def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield '<h2>示例 <span lang="en">Example</span></h2>'
         yield f"<pre>{escape(json.dumps(example, ensure_ascii=False, indent=2))}</pre>"
     yield f'<p><a href="{router.prefix}/schemas/{name}">JSON Schema</a> · <a href="/contract">事件约定</a></p>'
+
+
+def worded(text: str) -> str:
+    """Text for a page, with its code words as such."""
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def form(schema: Mapping[str, Any]) -> str:

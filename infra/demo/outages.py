@@ -13,7 +13,7 @@ DISPATCHER: Who = ("dispatcher-1", "dispatcher", "office")
 
 def outages(start: datetime) -> Iterator[Script]:
     """Two planned outages, told to the users on the page a day and more ahead."""
-    yield _outage(1, start + timedelta(minutes=3), ["zhenxi", "donghe"], 1_200, begin_h=25, end_h=28, over_h=27.75)
+    yield _outage(1, start + timedelta(minutes=3), ["zhenxi", "donghe"], 1_200, begin_h=30, end_h=33, over_h=32.75)
     yield _outage(2, start + timedelta(hours=4), ["qianzhou"], 640, begin_h=46, end_h=50, over_h=53, extended_h=52)
 
 

@@ -30,10 +30,11 @@ JOIN unnest(%(readers)s::text[], %(builds)s::int[]) AS wanted (reader, build)
 
 -- name: insert_dead_letters
 INSERT INTO store.dead_letters
-    (reader, topic, topic_id, partition, record_offset, position, code, reason, size_bytes, sha256)
+    (reader, topic, topic_id, partition, record_offset, position, code, reason, size_bytes, sha256, case_id)
 SELECT %(reader)s, *
 FROM unnest(%(topics)s::text[], %(topic_ids)s::uuid[], %(partitions)s::int[], %(offsets)s::bigint[],
-            %(positions)s::bigint[], %(codes)s::text[], %(reasons)s::text[], %(sizes)s::int[], %(sha256s)s::text[])
+            %(positions)s::bigint[], %(codes)s::text[], %(reasons)s::text[], %(sizes)s::int[], %(sha256s)s::text[],
+            %(cases)s::uuid[])
 ON CONFLICT DO NOTHING
 
 -- name: relayed_positions

@@ -33,6 +33,9 @@ SELECT name, pid, started_at, extract(epoch FROM clock_timestamp() - beat_at)::f
 FROM store.process_beats
 ORDER BY name, pid
 
+-- name: billing_open_differences
+SELECT count(*) FROM billing.differences WHERE resolved_at IS NULL
+
 -- name: dead_letters_by_reader
 SELECT reader, count(*) AS letters FROM store.dead_letters GROUP BY reader ORDER BY reader
 

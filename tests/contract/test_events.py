@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import lzma
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -64,6 +65,20 @@ def test_the_attributes_described_are_those_that_are_written() -> None:
     assert {*attributes("x"), "data"} == set(CloudEvent.__struct_fields__)
     later = {"reportedat", "causationid", "confirmedby"}
     assert set(CloudEvent.__struct_fields__) - set(REQUIRED) == later
+
+
+def test_every_instant_is_described_as_one() -> None:
+    """Fields that hold an instant in the example of their type."""
+    seen = 0
+    for name, schema in SCHEMAS.items():
+        assert '"type": "null", "format"' not in json.dumps(schema)
+        for field, value in schema["examples"][0]["data"].items():
+            if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)", value):
+                form = schema["properties"]["data"]["properties"][field]
+                forms = [form, *form.get("anyOf", ())]
+                assert any(each.get("format") == "date-time" for each in forms), f"{name}: {field}"
+                seen += 1
+    assert seen > 50
 
 
 # ---- by the formats' own schemas

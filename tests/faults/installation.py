@@ -27,7 +27,7 @@ from infra.settings import Settings
 from infra.store.envelope import read
 from projections.views import VIEWS as MODELS
 
-PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "api")
+PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 Row = dict[str, Any]
 
 

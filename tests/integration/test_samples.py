@@ -17,10 +17,11 @@ from jgo.maven import PythonResolver
 from kafka import KafkaProducer
 
 from infra.bus import Partition, Record, client_config, ensure_topics, topics
+from infra.demo.replay import replay_published
 from infra.embedded import EmbeddedKafka
 from infra.embedded.jars import sha256, verified_jars
 from infra.settings import Settings
-from tests.integration.relaying import all_out, on_kafka, relaying, store_events, wait_until
+from tests.integration.relaying import all_out, on_kafka, relaying, store_events, stored, wait_until
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 COMPILER = "org.eclipse.jdt:ecj:3.44.0"
@@ -116,3 +117,21 @@ def test_a_reader_by_the_contract_says_so_where_something_is_missing(
     assert done.returncode == 1
     assert "incomplete" in done.stderr
     assert done.stdout == ""
+
+
+@pytest.mark.slow
+def test_both_read_a_whole_published_period_as_the_store_has_it(
+    settings: Settings, java: Sequence[str], python: Sequence[str]
+) -> None:
+    """240 applications from their receipt to water, and what was published for them."""
+    replay_published(settings, 225, settings.database_url)
+    last = max(position for position, *_ in stored(settings))
+    with relaying(settings):
+        wait_until(all_out(settings, last), 120)
+    for family, at_least in (("connection", 240), ("public", 3)):
+        wanted = digests_of_the_store(settings, family)
+        assert len(wanted) >= at_least
+        for command in (java, python):
+            done = said(command, settings, settings.home_topic(family))
+            assert done.returncode == 0, done.stderr
+            assert dict(line.split() for line in done.stdout.splitlines()) == wanted

@@ -263,6 +263,46 @@ def test_timeline_needs_no_database(it: Installation) -> None:
     assert "ApplicationReceived" in ended.lines[0]
 
 
+def test_a_timeline_as_of_an_instant_is_what_was_known_then(it: Installation) -> None:
+    (case,) = it.query("SELECT case_id::text, case_number FROM views.cases WHERE family = 'repair' LIMIT 1")
+    stored = [json.loads(row["state"]) for row in it.events() if str(row["case_id"]) == case["case_id"]]
+    then = stored[0]["recordedat"]
+    lines = it.run("timeline", case["case_number"], "--as-of", then, "--json").lines
+    assert [json.loads(line)["recordedat"] <= then for line in lines] == [True] * len(lines)
+    assert 0 < len(lines) < len(stored)
+
+
+def test_an_auditor_takes_an_export_and_a_bundle_away_and_verifies_them_with_nothing_running(it: Installation) -> None:
+    export, kept, taken = it.home / "export", it.home / "kept", it.home / "case.zip"
+    wait_until(lambda: it.one("SELECT max(position) FROM notary.checkpoints") == it.head(), what="the notary")
+    wait_until(lambda: not it.lagging(), what="the readers")
+    assert it.run("audit", "export", "--out", str(export), "--hashes-only", "office").code == 0
+    shutil.copy(export / "keep.checkpoint", kept)
+    key = str(it.data / "notary" / "key.pub")
+    offline = Installation(it.home / "elsewhere")
+    offline.home.mkdir(exist_ok=True)
+    verify = ("audit", "verify", "--file", str(export), "--checkpoint", str(kept), "--key", key)
+    ended = offline.run(*verify)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.lines[-1].startswith("verified 核验通过")
+
+    (case,) = it.query("SELECT case_id::text, case_number FROM views.cases LIMIT 1")
+    assert it.run("audit", "bundle", case["case_number"], "--out", str(taken), "--since", str(kept)).code == 0
+    ended = offline.run("audit", "verify-bundle", str(taken), "--checkpoint", str(kept), "--key", key)
+    assert (ended.code, ended.err) == (0, ""), ended.out
+
+    path = next(
+        path for path in (export / "topics").glob("water.repair.v1-*") if len(path.read_bytes().splitlines()) > 1
+    )
+    lines = path.read_bytes().splitlines()
+    position, whose = json.loads(lines[1])["position"], json.loads(lines[1])["subject"]
+    path.write_bytes(b"\n".join([lines[0], lines[1].replace(b'"actor":"', b'"actor":"x'), *lines[2:], b""]))
+    ended = offline.run(*verify)
+    assert ended.code == 1
+    assert ended.lines[0].startswith(f"changed: position {position} case {whose}")
+    assert "0743" not in ended.out
+
+
 @pytest.mark.parametrize("case", ["BX-2026-999999", "00000000-0000-0000-0000-000000000000", "no such thing"])
 def test_timeline_of_an_unknown_case_says_so_in_one_line(it: Installation, case: str) -> None:
     ended = it.run("timeline", case)

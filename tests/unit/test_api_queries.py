@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
+from infra.report import _is_well
 from infra.service import Service
 from infra.store.commands import Stream
 from tests.api_world import (
@@ -375,3 +377,10 @@ def test_nothing_of_the_page_comes_from_elsewhere_and_nothing_enters_as_markup()
             assert unsafe not in text, f"{name} has {unsafe}"
     assert '<html lang="zh-CN">' in files["index.html"]
     assert 'lang="en"' in files["index.html"]
+
+
+@pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])
+def test_an_event_that_waits_too_long_to_be_on_kafka_is_not_well(waiting_s: float, well: bool) -> None:
+    assert STATUS.relay is not None
+    status = replace(STATUS, relay=replace(STATUS.relay, waiting_s=waiting_s), watching=None)
+    assert _is_well(status, None, 30.0) is well

@@ -1,0 +1,356 @@
+"""``tongshui notary``: signs, every few seconds in which something was added, what the store holds up to then.
+
+It hashes the stored bytes in order of position and signs the root. Checkpoints are rows first, with the leaf hashes
+that came since the one before, and are published from the rows: a topic made anew is filled again. At each start it
+hashes the whole store and holds it against every checkpoint it ever signed (our decision: some seconds for a million
+events, and it never puts its name to a log that is not the continuation of the one before).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from consumers.notary.keys import Keys, NotaryRefusal
+from consumers.notary.merkle import Frontier, leaf_hash
+from consumers.notary.note import Checkpoint, Note, Signer, generation_of, read_note, signed
+from consumers.notary.published import last_note
+from infra.bus import client_config, ensure_checkpoint_topic
+from infra.reader import connect
+from infra.settings import Settings
+from infra.sql import sql
+
+log = logging.getLogger(__name__)
+
+LOCK = 225_000_004
+"""Advisory lock of the one active notary of a database."""
+ROWS = 2_000
+NOTES = 100
+POLL_S = 0.5
+LOOK_S = 30.0
+"""How often the topic is asked how far it is."""
+AGAIN_S = 5.0
+LONGEST_PAUSE_S = 2.0
+
+Connection = psycopg.Connection[Any]
+
+
+class Notary:
+    """The notary of one installation. Database, cluster and keys are those of the settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.keys = Keys(settings)
+        self.size = 0
+        """How many events are in the log that it has hashed."""
+        self.signed_position = 0
+        """Up to which position it has signed."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Sign until ``stop`` is set. Waits while another notary is active, and while a part is away.
+
+        Raises NotaryRefusal: "log-rewritten", "log-has-a-hole", "store-behind", and what is wrong with its keys.
+        """
+        pause_s = 0.1
+        while not stop.is_set():
+            try:
+                with connect(self.settings) as db:
+                    pause_s = 0.1
+                    if _lead(db, stop):
+                        self._sessions(db, stop)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("notary: PostgreSQL does not answer (%s); trying again in %.1f s", error, pause_s)
+                stop.wait(pause_s)
+                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+
+    def _sessions(self, db: Connection, stop: threading.Event) -> None:
+        publisher = _Publisher(self.settings, db)
+        try:
+            self._sign_on(db, publisher, stop)
+        except NotaryRefusal as refusal:
+            log.error("notary: refuses to sign: %s", refusal)
+            db.execute(sql("notary_note_refusal"), {"refusal": str(refusal)})
+            raise
+        finally:
+            publisher.close()
+
+    def _sign_on(self, db: Connection, publisher: _Publisher, stop: threading.Event) -> None:
+        """One session after the other: a new generation of the store is a log of its own."""
+        while not stop.is_set():
+            session = _Session(self, db, _generation(db))
+            session.begin()
+            db.execute(sql("notary_note_refusal"), {"refusal": None})
+            while not stop.is_set() and _generation(db) == session.generation:
+                idle = not session.round()
+                publisher.publish()
+                if idle:
+                    stop.wait(min(POLL_S, self.settings.notary_every_s))
+
+
+def _generation(db: Connection) -> UUID:
+    row = db.execute(sql("generation")).fetchone()
+    if row is None:
+        raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
+    found: UUID = row[0]
+    return found
+
+
+def _lead(db: Connection, stop: threading.Event) -> bool:
+    """Wait to be the active notary. False: stopped meanwhile."""
+    while not stop.is_set():
+        row = db.execute(sql("try_notary_lock"), {"lock": LOCK}).fetchone()
+        if row is not None and row[0]:
+            return True
+        stop.wait(0.25)
+    return False
+
+
+class _Session:
+    """One generation's log: what was hashed of it, and what is not signed yet."""
+
+    def __init__(self, notary: Notary, db: Connection, generation: UUID) -> None:
+        self.notary = notary
+        self.settings = notary.settings
+        self.db = db
+        self.generation = generation
+        self.origin = f"{self.settings.notary_name}/{generation}"
+        self.frontier = Frontier()
+        self.position = 0
+        self.without: list[tuple[int, int]] = []
+        self.unsigned: list[bytes] = []
+        self.signed_at = 0.0
+
+    # ---- beginning
+
+    def begin(self) -> None:
+        """Hash what was signed before, and hold it against every note. Raises NotaryRefusal."""
+        self.without = self.known_holes()
+        last = self.notary.keys.last()
+        mine = last is not None and last.checkpoint.origin == self.origin
+        if last is not None and not mine:
+            log.warning("notary: the log %s is followed by %s", last.checkpoint.origin, self.origin)
+        behind, stored = 0, self.frontier.copy()
+        with self.db.transaction(), self.db.cursor(name="notes") as rows:
+            rows.execute(sql("notary_notes"), {"generation": self.generation})
+            for row in rows:
+                behind = self.stands(read_note(row[0]), behind)
+                stored = self.frontier.copy()
+                self.unsigned.clear()
+        if last is not None and mine:
+            # It is the last row's own, or of rows that a restored database has lost: these are made again.
+            self.stands_too(last, stored, behind)
+        self.need_key()
+        self.notary.size, self.notary.signed_position = self.frontier.size, self.position
+        log.info("notary: %s stands at %d events, position %d", self.origin, self.frontier.size, self.position)
+
+    def known_holes(self) -> list[tuple[int, int]]:
+        """What this generation never had. Looked for once, when its log begins: a hole that comes later is a fault."""
+        row = self.db.execute(sql("notary_log"), {"generation": self.generation}).fetchone()
+        if row is not None:
+            return [(int(first), int(last)) for first, last in row[0]]
+        holes = [(int(first), int(last)) for first, last in self.db.execute(sql("notary_holes"))]
+        if holes:
+            log.error("notary: the log begins without positions %s; every checkpoint will say so", holes)
+        self.db.execute(
+            sql("notary_begin_log"),
+            {"generation": self.generation, "firsts": [h[0] for h in holes], "lasts": [h[1] for h in holes]},
+        )
+        return holes
+
+    def need_key(self) -> None:
+        """A key is made once: where something was signed, the one that signed it must be there, or its follower."""
+        keys = self.notary.keys
+        if self.frontier.size and keys.current() is None and keys.following() is None:
+            raise NotaryRefusal(
+                "key-lost",
+                found=f"{self.frontier.size} events signed as {self.origin}, and no key in {keys.folder}",
+                needed="the key that signed them",
+                next_step="restore it from its backup; or `tongshui audit rotate-key`, and hand auditors the new key",
+            )
+
+    def stands_too(self, last: Note, stored: Frontier, behind: int) -> None:
+        """Hold the store against the note that lies beside the key, too; and stand where the rows end."""
+        size = last.checkpoint.size
+        if size < stored.size:
+            return  # the last row was written, and the file was not: the row was looked at
+        self.stands(last, behind)
+        self.frontier, self.position = stored, behind
+        self.unsigned.clear()
+
+    def stands(self, note: Note, behind: int) -> int:
+        """Hash up to a note and compare the root. Returns its position; ``behind``: of the last one that stands."""
+        wanted = note.checkpoint
+        while self.frontier.size < wanted.size:
+            if not self.take(min(ROWS, wanted.size - self.frontier.size)):
+                raise NotaryRefusal(
+                    "store-behind",
+                    found=f"a store of {self.frontier.size} events, up to position {self.position}",
+                    needed=f"the {wanted.size} events, up to position {wanted.position}, that were signed",
+                    next_step="it was probably restored from a backup: `tongshui store recover`",
+                )
+        if self.frontier.root() != wanted.root:
+            raise NotaryRefusal(
+                "log-rewritten",
+                found=f"other bytes than were signed, somewhere in positions {behind + 1} to {wanted.position}",
+                needed=f"the log that the checkpoint of {wanted.size} events was signed over",
+                next_step="keep everything as it is; export the topics and run `tongshui audit verify` on them",
+            )
+        return wanted.position
+
+    # ---- signing
+
+    def round(self) -> bool:
+        """Take what was added, sign when it is time. False: there was nothing to take."""
+        taken = self.take(min(ROWS, self.settings.notary_every_events - len(self.unsigned)))
+        due = time.monotonic() - self.signed_at >= self.settings.notary_every_s
+        full = len(self.unsigned) >= self.settings.notary_every_events
+        following = self.notary.keys.following()
+        if full or (self.unsigned and due) or (following is not None and self.frontier.size):
+            self.sign(following)
+        self.notary.size = self.frontier.size
+        return taken > 0
+
+    def take(self, most: int) -> int:
+        """Hash at most so many further events; how many there were. Raises NotaryRefusal at a hole."""
+        cursor = self.db.cursor(binary=True)
+        cursor.execute(sql("notary_events"), {"after": self.position, "most": most}, prepare=True)
+        rows = cursor.fetchall()
+        for position, state in rows:
+            if position != self.next_position():
+                raise NotaryRefusal(
+                    "log-has-a-hole",
+                    found=f"position {position} behind position {self.position}",
+                    needed=f"position {self.next_position()}: positions have no gaps",
+                    next_step="somebody removed an event from the store; see what Kafka has at that position",
+                )
+            leaf = leaf_hash(bytes(state))
+            self.frontier.add(leaf)
+            self.unsigned.append(leaf)
+            self.position = position
+        return len(rows)
+
+    def next_position(self) -> int:
+        found = self.position + 1
+        for first, last in self.without:
+            if first <= found <= last:
+                found = last + 1
+        return found
+
+    def sign(self, following: Signer | None) -> None:
+        """A row with the checkpoint. With a following key it is signed with both, and names it: the hand-over."""
+        current = self.notary.keys.current()
+        if current is None and following is None:
+            current = self.notary.keys.make()
+            log.warning("notary: a new key; auditors are to keep its public half: %s", current.public)
+        without = tuple(hole for hole in self.without if hole[1] < self.position)
+        next_key = str(following.public.named(self.origin)) if following is not None else None
+        checkpoint = Checkpoint(
+            self.origin,
+            self.frontier.size,
+            self.frontier.root(),
+            self.position,
+            datetime.now(UTC),
+            without,
+            next_key,
+        )
+        note = signed(checkpoint, [signer for signer in (current, following) if signer is not None])
+        self.db.execute(
+            sql("notary_save"),
+            {
+                "generation": self.generation,
+                "size": self.frontier.size,
+                "position": self.position,
+                "note": note,
+                "first_leaf": self.frontier.size - len(self.unsigned),
+                "leaves": b"".join(self.unsigned),
+            },
+        )
+        self.notary.keys.remember(note)
+        if following is not None:
+            self.notary.keys.take_up_next()
+            log.warning("notary: handed over to the key %s", following.public)
+        self.unsigned.clear()
+        self.signed_at = time.monotonic()
+        self.notary.signed_position = self.position
+
+
+class _Publisher:
+    """Brings the rows to the topic, in order. Where it cannot, it tries again at the next round."""
+
+    def __init__(self, settings: Settings, db: Connection) -> None:
+        self.settings = settings
+        self.db = db
+        self.producer: Any = None
+        self.published = 0
+        self.looked_at = 0.0
+        self.again_at = 0.0
+
+    def publish(self) -> None:
+        """Publish what is not out yet. Now and then the topic itself is asked how far it is."""
+        if time.monotonic() < self.again_at:
+            return
+        try:
+            if self.producer is None or time.monotonic() - self.looked_at >= LOOK_S:
+                self.look()
+            while rows := self.unpublished():
+                for number, *row in rows:
+                    self.send(number, *row)
+        except KafkaError as error:
+            log.warning("notary: checkpoints wait for Kafka (%s: %s)", type(error).__name__, error)
+            self.close()
+            # Asking a Kafka that is away takes seconds, in which nothing is signed.
+            self.again_at = time.monotonic() + AGAIN_S
+
+    def unpublished(self) -> list[tuple[Any, ...]]:
+        return self.db.execute(sql("notary_unpublished"), {"after": self.published, "most": NOTES}).fetchall()
+
+    def look(self) -> None:
+        """Where the topic ends: it may have been made anew, or have lost its tail."""
+        ensure_checkpoint_topic(self.settings)
+        last = last_note(self.settings)
+        self.published = 0
+        if last is not None:
+            wanted = last.checkpoint
+            who = {"note": last.whole, "generation": generation_of(wanted.origin), "size": wanted.size}
+            row = self.db.execute(sql("notary_number_of"), who).fetchone()
+            self.published = int(row[0]) if row is not None else 0
+        if self.producer is None:
+            self.producer = KafkaProducer(
+                **client_config(self.settings),
+                client_id="tongshui-notary",
+                acks="all",
+                enable_idempotence=True,
+                max_request_size=4 * 1024 * 1024,
+                delivery_timeout_ms=self.settings.relay_delivery_timeout_ms,
+                request_timeout_ms=self.settings.relay_request_timeout_ms,
+                max_block_ms=self.settings.relay_request_timeout_ms,
+                allow_auto_create_topics=False,
+            )
+        self.looked_at = time.monotonic()
+
+    def send(self, number: int, note: str, first: int, leaves: bytes) -> None:
+        headers = [
+            ("first", str(first).encode()),
+            ("leaves", bytes(leaves)),
+            ("content-type", b"text/plain; charset=UTF-8"),
+        ]
+        key = note.partition("\n")[0].encode()
+        future = self.producer.send(self.settings.checkpoint_topic, note.encode(), key, headers=headers, partition=0)
+        # One after the other, each acknowledged: what is behind a failed one is not sent.
+        future.get(timeout=self.settings.relay_delivery_timeout_ms / 1000 + 1)
+        self.published = number
+
+    def close(self) -> None:
+        if self.producer is not None:
+            with suppress(KafkaError):
+                self.producer.close(timeout=1)
+            self.producer = None

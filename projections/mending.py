@@ -1,0 +1,48 @@
+"""How read models are mended: a row is a fold over one case's events, so it can be folded anew from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from psycopg import Cursor
+
+from infra.dead_letters import Mender
+from infra.reader import DeadLetter, Event
+from infra.sql import sql
+from projections.due import DueIndex
+from projections.model import Journal, Model
+from projections.views import VIEWS
+
+
+def view_menders() -> dict[str, Mender]:
+    """Read model → how its rows of a case are folded anew."""
+    return {model.name: Mender("views.places", partial(_fold_anew, model)) for model in VIEWS}
+
+
+def due_menders() -> dict[str, Mender]:
+    """The watch's index: the case is asked about, which tells every instant anew."""
+    return {DueIndex.name: Mender("watch.places", _ask_anew)}
+
+
+def _fold_anew(model: Model[Any] | Journal[Any], cursor: Cursor[Any], events: Sequence[Event]) -> list[DeadLetter]:
+    rows: dict[tuple[Any, ...], Any] = {}
+    dead: list[DeadLetter] = []
+    for event in events:
+        try:
+            model.take(rows, event)
+        except (KeyError, TypeError, ValueError) as error:
+            dead.append(model.dead(event, error, {}))
+    model.store(cursor, [row for row in rows.values() if row is not None])
+    cursor.execute(sql("announce_views"))
+    return dead
+
+
+def _ask_anew(cursor: Cursor[Any], events: Sequence[Event]) -> list[DeadLetter]:
+    index = DueIndex()
+    dead = index.step(cursor, events, {})
+    cases = {event.case_id: event.topic.split(".")[-2] for event in events}
+    cursor.execute(sql("watch_ask_now"), {"ids": list(cases), "families": list(cases.values())})
+    cursor.execute(sql("announce_due"))
+    return dead

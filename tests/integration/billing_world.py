@@ -1,0 +1,73 @@
+"""Billing's tests: cases with money on a real store, and their records fed to the books without any Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+import psycopg
+
+from consumers.billing import READER, live_build, step
+from consumers.billing.consumer import TABLE, topics
+from domain.connection import charges, intake
+from domain.connection.facts import MoneyLine
+from infra.bus import Record
+from infra.reader import Applied, LetterLimit, store_batch
+from infra.service import Service
+from infra.settings import Settings
+from tests.commands import Application
+from tests.published import records, topic_ids
+
+
+def paid_twice_and_refunded(service: Service) -> Application:
+    """Quoted, paid, the payment bounced, paid again, quoted lower, the difference refunded twice, once in error."""
+    case = Application(service).ready()
+    case.say("cashier", lambda c, told: charges.reverse_payment(c, told, payment="PAY-1", reason="bounced"))
+    money = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
+    case.say("cashier", lambda c, told: charges.pay(c, told, payment="PAY-2", lines=money))
+    lower = (("water-loss", Decimal(1)), ("installation", Decimal(9)))
+    case.say("squad", lambda c, told: charges.issue_quote(c, told, lines=lower))
+    back = (MoneyLine("installation", 1_000),)
+    for number in ("REF-1", "REF-2"):
+        case.say("cashier", partial(charges.refund, refund=number, lines=back))
+    case.say("cashier", lambda c, told: charges.reverse_refund(c, told, refund="REF-2", reason="twice"))
+    return case
+
+
+def withdrawn_after_payment(service: Service) -> Application:
+    """Paid, then the applicant withdrew and got everything back."""
+    case = Application(service).ready()
+    case.say("counter", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    money = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
+    case.say("cashier", lambda c, told: charges.refund(c, told, refund="REF-1", lines=money))
+    return case
+
+
+def history(service: Service) -> list[Application]:
+    """Two points with water, money that went back and forth, one that withdrew, one that was only received."""
+    done = Application(service, points=2)
+    done.turn_on(1, "M-1")
+    done.turn_on(2, "M-2")
+    return [done, paid_twice_and_refunded(service), withdrawn_after_payment(service), Application(service)]
+
+
+def mine(settings: Settings) -> list[Record]:
+    """The records of the topics that billing reads."""
+    return [record for record in records(settings) if record.topic in topics(settings)]
+
+
+def feed(settings: Settings, connection: psycopg.Connection[Any], batch: Sequence[Record]) -> Applied:
+    """One batch as the process takes it. ``connection``: autocommit, rows as tuples."""
+    build = live_build(connection)
+    return store_batch(
+        connection,
+        batch,
+        table=TABLE,
+        reader=READER,
+        build=build,
+        topic_ids=topic_ids(settings),
+        step=partial(step, build=build),
+        limit=LetterLimit(settings),
+    )

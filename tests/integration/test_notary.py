@@ -1,0 +1,285 @@
+"""The notary on a real store and a real Kafka: what it signs, publishes, refuses; and the whole way of an auditor."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from consumers.notary.bundle import bundle, verify_bundle
+from consumers.notary.export import KEEP, export, gather
+from consumers.notary.keys import Keys, NotaryRefusal
+from consumers.notary.notary import Notary
+from consumers.notary.note import Note, read_note
+from consumers.notary.published import Log, Trust, read_logs
+from consumers.notary.verify import Evidence, Report, verify, with_cases
+from infra.bus import admin_client, ensure_topics
+from infra.settings import Settings
+from infra.status import collect
+from tests.integration.relaying import CASES, QUICK, Running, all_out, relaying, store_events, wait_until
+
+SHORT: dict[str, Any] = {**QUICK, "notary_every_s": 0.1}
+
+
+@pytest.fixture
+def quick(settings: Settings) -> Settings:
+    return settings.model_copy(update=SHORT)
+
+
+@contextmanager
+def signing(settings: Settings) -> Iterator[Running]:
+    """A notary for as long as the block lasts. An error that it ended with is the test's."""
+    running = Running(Notary(settings).run)
+    try:
+        yield running
+    finally:
+        running.stop()
+    if running.error is not None:
+        raise running.error
+
+
+def signed_up_to(settings: Settings, position: int) -> Callable[[], bool]:
+    return lambda: any(log.newest.checkpoint.position >= position for log in read_logs(settings))
+
+
+def on_topic(settings: Settings) -> Log:
+    return read_logs(settings)[-1]
+
+
+def execute(settings: Settings, text: str, *values: object) -> None:
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute(text.encode(), values)
+
+
+def rows(settings: Settings) -> list[Note]:
+    with psycopg.connect(settings.database_url) as connection:
+        found = connection.execute("SELECT note FROM notary.checkpoints ORDER BY number").fetchall()
+    return [read_note(note) for (note,) in found]
+
+
+def refused(settings: Settings) -> str:
+    error = Running(Notary(settings).run).ended()
+    assert isinstance(error, NotaryRefusal), error
+    return error.code
+
+
+def sign(settings: Settings, number: int) -> int:
+    """Store events, and have them relayed and signed. Returns the last position."""
+    last = store_events(settings, number)
+    with relaying(settings), signing(settings):
+        wait_until(all_out(settings, last), what="the relay")
+        wait_until(signed_up_to(settings, last), what="the checkpoint")
+    return last
+
+
+def audit(settings: Settings, folder: Path, kept: Note) -> Report:
+    export(settings, folder)
+    found = gather([folder])
+    key = Keys(settings).current()
+    assert key is not None
+    return with_cases(verify(found.files, Evidence([kept], found.notes, found.leaves, [key.public])), found.files)
+
+
+# ---- signing and publishing
+
+
+def test_what_is_stored_is_signed_published_exported_and_verified_offline(quick: Settings, tmp_path: Path) -> None:
+    sign(quick, 40)
+    log = on_topic(quick)
+    assert log.newest.checkpoint.size == 40
+    assert len(log.leaves) == 40 * 32
+    key = Keys(quick).current()
+    assert key is not None
+    assert all(note.signed_by(key.public) for note in log.notes)
+    kept = log.newest
+
+    last = sign(quick, 25)  # another start: the log goes on
+    report = audit(quick, tmp_path / "export", kept)
+    assert report.findings == []
+    assert (report.proven, report.uncovered) == (40, 0)
+    assert on_topic(quick).newest.checkpoint.position == last
+    assert (tmp_path / "export" / KEEP).read_text(encoding="utf-8") == on_topic(quick).newest.whole
+
+
+def test_nothing_is_signed_again_where_nothing_was_added(quick: Settings) -> None:
+    sign(quick, 5)
+    before = len(rows(quick))
+    with signing(quick):
+        wait_until(signed_up_to(quick, 5), what="the checkpoint")
+    assert len(rows(quick)) == before
+
+
+def test_a_topic_made_anew_is_filled_from_the_rows(quick: Settings) -> None:
+    sign(quick, 20)
+    sign(quick, 20)
+    before = [note.whole for note in on_topic(quick).notes]
+    with admin_client(quick) as admin:
+        admin.delete_topics([quick.checkpoint_topic], timeout_ms=10_000)
+    wait_until(lambda: not read_logs(quick), what="the end of the topic")
+    with signing(quick):
+        wait_until(signed_up_to(quick, 40), what="the refill")
+    assert [note.whole for note in on_topic(quick).notes] == before
+
+
+def test_of_two_notaries_one_signs_and_the_other_goes_on_where_it_ends(quick: Settings) -> None:
+    ensure_topics(quick)
+    first = Running(Notary(quick).run)
+    store_events(quick, 10)
+    wait_until(signed_up_to(quick, 10), what="the first checkpoint")
+    with signing(quick):
+        first.stop()
+        store_events(quick, 10)
+        wait_until(signed_up_to(quick, 20), what="the second notary")
+    sizes = [note.checkpoint.size for note in rows(quick)]
+    assert sizes == sorted(set(sizes))
+    assert first.error is None
+
+
+@pytest.mark.slow
+def test_without_kafka_it_signs_and_publishes_later(quick: Settings) -> None:
+    store_events(quick, 10)
+    away = quick.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    with signing(away):
+        wait_until(lambda: bool(rows(quick)), what="the row")
+    with signing(quick):
+        wait_until(signed_up_to(quick, 10), what="the publication")
+
+
+# ---- keys
+
+
+def test_a_key_is_handed_over_and_who_kept_the_old_one_trusts_the_new(quick: Settings) -> None:
+    sign(quick, 10)
+    old = Keys(quick).current()
+    following = Keys(quick).lay_down_next()
+    sign(quick, 10)
+    assert Keys(quick).current() == following
+    assert not Keys(quick).next_file.exists()
+    sign(quick, 10)
+    notes = on_topic(quick).notes
+    assert old is not None
+    assert [note.checkpoint.next_key is not None for note in notes].count(True) == 1
+    assert not notes[-1].signed_by(old.public)
+    trust = Trust([old.public], notes)
+    assert all(trust.has_signed(note) for note in notes)
+
+
+def test_a_lost_key_is_never_replaced_in_silence(quick: Settings) -> None:
+    sign(quick, 10)
+    Keys(quick).key_file.unlink()
+    assert refused(quick) == "key-lost"
+    Keys(quick).lay_down_next()
+    sign(quick, 1)
+    following = Keys(quick).current()
+    assert following is not None
+    assert on_topic(quick).newest.signed_by(following.public)
+
+
+# ---- a store that is not what was signed
+
+
+def test_it_does_not_sign_a_store_in_which_an_event_was_changed(quick: Settings) -> None:
+    sign(quick, 10)
+    execute(quick, "UPDATE store.stored_events SET state = state || ' ' WHERE notification_id = 4")
+    assert refused(quick) == "log-rewritten"
+    with psycopg.connect(quick.database_url, row_factory=psycopg.rows.dict_row) as connection:
+        found = collect(connection, quick, figures=False).notary
+    assert found is not None
+    assert (found.position, found.unsigned) == (10, 0)
+    assert str(found.refusal).startswith("log-rewritten: found other bytes than were signed")
+
+
+def test_it_does_not_sign_a_store_out_of_which_an_event_was_taken(quick: Settings) -> None:
+    sign(quick, 10)
+    execute(quick, "DELETE FROM store.stored_events WHERE notification_id = 4")
+    assert refused(quick) == "log-has-a-hole"
+
+
+def test_it_does_not_sign_a_store_that_was_set_back_although_its_own_rows_were_too(quick: Settings) -> None:
+    sign(quick, 10)
+    execute(quick, "DELETE FROM store.stored_events WHERE notification_id > 6")
+    execute(quick, "DELETE FROM notary.checkpoints")
+    execute(quick, "UPDATE store.log_head SET position = 6")
+    assert refused(quick) == "store-behind"
+
+
+def test_checkpoints_that_a_restored_database_lost_are_made_again(quick: Settings, tmp_path: Path) -> None:
+    sign(quick, 10)
+    execute(quick, "DELETE FROM notary.checkpoints")
+    kept = on_topic(quick).newest
+    sign(quick, 5)
+    with psycopg.connect(quick.database_url) as connection:
+        leaves = connection.execute("SELECT leaves FROM notary.checkpoints ORDER BY number").fetchall()
+    assert b"".join(each for (each,) in leaves) == bytes(on_topic(quick).leaves)
+    assert audit(quick, tmp_path / "export", kept).findings == []
+
+
+def test_a_new_generation_is_a_log_of_its_own_that_says_what_it_never_had(quick: Settings, tmp_path: Path) -> None:
+    sign(quick, 10)
+    before = on_topic(quick)
+    generation = uuid4()
+    execute(quick, "DELETE FROM store.stored_events WHERE notification_id > 6")
+    execute(quick, "UPDATE store.log_head SET position = 20, generation = %s", generation)
+    store_events(quick, 5)
+    with signing(quick):
+        wait_until(lambda: len(read_logs(quick)) == 2 and signed_up_to(quick, 25)(), what="the new log")
+    after = on_topic(quick)
+    assert after.origin == f"tongshui/{generation}" != before.origin
+    assert after.newest.checkpoint.without == ((7, 20),)
+    assert (after.newest.checkpoint.size, after.newest.checkpoint.position) == (11, 25)
+    with signing(quick):  # and the next start finds it as it is
+        wait_until(signed_up_to(quick, 25), what="the log")
+
+
+# ---- an auditor against whoever can write everything else
+
+
+def test_who_rewrites_store_topics_and_checkpoints_with_the_real_key_is_found_by_what_the_auditor_kept(
+    quick: Settings, tmp_path: Path
+) -> None:
+    sign(quick, 30)
+    kept = on_topic(quick).newest
+    execute(
+        quick,
+        "UPDATE store.stored_events SET state = convert_to(replace(convert_from(state, 'UTF8'), '\"note\":\"\"',"
+        " '\"note\":\"x\"'), 'UTF8') WHERE notification_id = 17",
+    )
+    # All of it: the notary's rows and memory, the relay's, and every topic under this prefix, made anew.
+    execute(quick, "TRUNCATE notary.checkpoints; DELETE FROM store.relay_checkpoint; DELETE FROM store.relay_state")
+    (Keys(quick).folder / "last").unlink()
+    rewritten = quick.model_copy(update={"topic_prefix": f"{quick.topic_prefix}anew.water."})
+    with relaying(rewritten), signing(rewritten):
+        wait_until(all_out(rewritten, 30), what="the relay")
+        wait_until(signed_up_to(rewritten, 30), what="the checkpoint")
+    report = audit(rewritten, tmp_path / "export", kept)
+    assert [(each.kind, each.position, each.last) for each in report.findings] == [("rewritten", 1, 30)]
+    assert report.proven == 0
+
+
+def test_a_bundle_of_a_case_is_made_from_kafka_and_verified_with_nothing_running(
+    quick: Settings, tmp_path: Path
+) -> None:
+    sign(quick, 30)
+    kept = on_topic(quick).newest
+    case: UUID = CASES[0]
+    sign(quick, 30)
+    # The events of these tests begin a case at any version, which a bundle must not hide.
+    bundle(quick, str(case), tmp_path / "case.zip", schemas={}, words={}, since=kept)
+    key = Keys(quick).current()
+    assert key is not None
+    said, well = verify_bundle(tmp_path / "case.zip", kept=kept, keys=[key.public])
+    assert not well
+    assert not any("is not what was signed" in line or "kept" in line or "signature" in line for line in said)
+    assert any("version 1 is missing" in line for line in said)
+
+
+def test_the_notary_ends_when_it_is_told_to(quick: Settings) -> None:
+    stop = threading.Event()
+    stop.set()
+    Notary(quick).run(stop)
