@@ -41,6 +41,15 @@ WHERE EXISTS (SELECT FROM store.stored_events e WHERE e.notification_id = b.posi
 ORDER BY b.position
 LIMIT 1
 
+-- name: recover_links
+SELECT position, kafka_topic, partition, record_offset, type, case_id, headers->>'previousposition' AS previous
+FROM beyond ORDER BY position, kafka_topic, partition, record_offset
+
+-- name: recover_routes
+SELECT notification_id AS position, originator_id AS case_id, topic AS type
+FROM store.stored_events WHERE notification_id > %(position)s AND notification_id <= %(head)s
+ORDER BY notification_id LIMIT 5000
+
 -- name: recover_newest
 SELECT generation FROM beyond ORDER BY position DESC LIMIT 1
 

@@ -11,6 +11,7 @@ that numbers from an old head beside empty topics would use positions twice.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from base64 import b64encode
@@ -99,11 +100,9 @@ class Found:
     """The first range of positions above the head that no topic has, though later ones are there."""
     generation: UUID
     """Of the newest event on Kafka."""
-
-    @property
-    def forked_behind(self) -> int:
-        """Up to here store and Kafka agree."""
-        return min(self.head, self.first - 1) if self.events else self.head
+    forked_behind: int
+    """Up to here every event of the store is on Kafka, byte for byte. What is not there as the store has it may have
+    been there otherwise, and been read, before Kafka lost it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +211,13 @@ class _Look:
     def __init__(self, settings: Settings, db: Connection) -> None:
         self.settings = settings
         self.db = db
+        self.confirmed = bytearray()
 
     def find(self) -> Found:
         head = self.db.execute(sql("lock_head")).fetchone()
         if head is None:
             raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
+        self.confirmed = bytearray(head["position"] + 1)
         self.db.execute(sql("recover_stage"))
         self.read()
         self.db.execute("ANALYZE beyond")
@@ -231,8 +232,9 @@ class _Look:
             first=seen["first"],
             last=seen["last"],
             fork=self.fork(head["position"], generations, newest),
-            missing=self.missing(head["position"]),
+            missing=self.missing(head["position"]) or self.unseen(head["position"], seen["last"]),
             generation=generation,
+            forked_behind=min([self.agreed(head["position"]), *([seen["first"] - 1] if seen["events"] else [])]),
         )
 
     def read(self) -> None:
@@ -248,7 +250,12 @@ class _Look:
         positions = [position for position, _ in linked]
         rows = self.db.execute(sql("events_at"), {"positions": positions}, binary=True).fetchall()
         stored = {row["notification_id"]: bytes(row["state"]) for row in rows}
-        unknown = [record for position, record in linked if stored.get(position) != record.value]
+        unknown = []
+        for position, record in linked:
+            if stored.get(position) != record.value:
+                unknown.append(record)
+            else:
+                self.confirmed[position] = 1
         with self.db.cursor() as cursor:
             cursor.executemany(sql("recover_put"), [self.row(partition, record) for record in unknown])
 
@@ -293,6 +300,8 @@ class _Look:
                     "the generation that began behind position " + str(started.begins_behind),
                     "which was given up there, though this store has it",
                 )
+        if fork := self.other_chain(head):
+            return fork
         if row := self.db.execute(sql("recover_fork")).fetchone():
             return Fork(row["position"], _where(row), "with other bytes than the store or another record has")
         known = [str(own), *(str(started.generation) for started in generations)]
@@ -300,9 +309,56 @@ class _Look:
             return Fork(row["position"], _where(row), f"of another store's life ({row['generation']})")
         return None
 
+    def other_chain(self, head: int) -> Fork | None:
+        """The first record beyond the store whose chain names another event before it than the store has.
+
+        It tells of a store that went on by itself where Kafka lost the very records that would contradict it.
+        """
+        chain: dict[Partition, int] = {}
+        before: dict[tuple[Partition, int], int] = {}
+        beyond = self.db.execute(sql("recover_links")).fetchall()
+        for row in itertools.chain(self.stored(head), beyond):
+            position = row["position"]
+            for partition in route(row["type"], row["case_id"], self.settings.partitions, self.settings.topic_prefix):
+                if chain.get(partition) != position:
+                    if position > head:
+                        before[partition, position] = chain.get(partition, 0)
+                    chain[partition] = position
+            if position > head:
+                partition = Partition(row["kafka_topic"], row["partition"])
+                if before.get((partition, position)) != int(row["previous"]):
+                    return Fork(position, _where(row), "whose chain names another event before it than the store has")
+        return None
+
+    def stored(self, head: int) -> Iterator[DictRow]:
+        """Where every event of the store is routed by; some thousands at a time."""
+        position = 0
+        while rows := self.db.execute(sql("recover_routes"), {"position": position, "head": head}).fetchall():
+            yield from rows
+            position = rows[-1]["position"]
+
     def generations(self) -> list[GenerationStarted]:
         rows = self.db.execute(sql("recover_generations"), {"type": STARTED}).fetchall()
         return [msgspec.convert(row["data"], GenerationStarted) for row in rows]
+
+    def agreed(self, head: int) -> int:
+        """Up to where every event of the store was found on Kafka; positions have holes where a generation began."""
+        position = 0
+        while 0 < (position := self.confirmed.find(0, position + 1)) <= head:
+            row = self.db.execute(sql("outgoing"), {"position": position - 1, "limit": 1}).fetchone()
+            if row is None:
+                break
+            if row["notification_id"] == position:
+                return position - 1
+            position = row["notification_id"] - 1
+        return head
+
+    def unseen(self, head: int, last: int) -> tuple[int, int] | None:
+        """Positions that a reader of ours, or the relay, has noted down and that are nowhere any more."""
+        row = self.db.execute(sql("recover_highest"), {"head": head}).fetchone()
+        assert row is not None
+        end = max(head, last)
+        return (end + 1, int(row["highest"])) if last and row["highest"] > end else None
 
     def missing(self, head: int) -> tuple[int, int] | None:
         """Holes are errors, but for those that a new generation began behind: its first event says so."""
@@ -334,7 +390,7 @@ def _refuse_forked(found: Found) -> None:
         first, last = found.missing
         raise RecoverRefusal(
             "chain-link-missing",
-            found=f"positions {first} to {last} on no topic, and later ones up to {found.last}",
+            found=f"positions {first} to {last} on no topic, though they were published or later ones are there",
             needed="every position from the store's head on",
             next_step="restore a later backup, or give up what was published: "
             "`tongshui store recover --new-generation`",

@@ -15,13 +15,14 @@ from kafka import KafkaProducer
 from psycopg.rows import dict_row
 
 from infra.bootstrap import begin_generation, recover_store
-from infra.bus import client_config, look_up_cluster, topics
+from infra.bus import Partition, case_key, client_config, look_up_cluster, partition_of, topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.relay import Relay, RelayRefusal
 from infra.settings import Settings
 from infra.store import recover
 from infra.store.recover import RecoverRefusal
 from tests.integration.relaying import (
+    CASES,
     QUICK,
     READER,
     Running,
@@ -36,6 +37,7 @@ from tests.integration.relaying import (
     seen,
     store_events,
     stored,
+    stored_event,
     wait_until,
 )
 
@@ -128,6 +130,7 @@ def test_a_restored_store_gets_its_tail_back_from_kafka_byte_for_byte(place: Pla
     assert records == sum(map(len, expected(place.settings).values())), "nothing was published twice"
 
 
+@pytest.mark.slow
 def test_a_lost_store_without_a_backup_comes_back_whole(place: Place) -> None:
     place.back_up()  # of the empty schema
     place.relay(40)
@@ -155,6 +158,7 @@ def test_forked_histories_are_refused_and_a_new_generation_is_offered(place: Pla
     assert stored(place.settings) == before
 
 
+@pytest.mark.slow
 def test_a_position_that_no_topic_has_is_refused(place: Place) -> None:
     place.relay(40)
     place.back_up()
@@ -236,6 +240,7 @@ def test_a_reader_who_had_read_what_is_given_up_takes_every_later_event(place: P
         wait_until(lambda: seen(place.settings) == wanted, what="the new generation's events, each once")
 
 
+@pytest.mark.slow
 def test_a_new_generation_that_was_interrupted_is_finished(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.relay(20)
     place.back_up()
@@ -259,6 +264,7 @@ def test_a_new_generation_that_was_interrupted_is_finished(place: Place, monkeyp
     assert read_anew(place.settings) == expected(place.settings)
 
 
+@pytest.mark.slow
 def test_a_store_restored_from_before_a_new_generation_gets_that_back_too(place: Place) -> None:
     place.relay(20)
     place.back_up()
@@ -275,6 +281,7 @@ def test_a_store_restored_from_before_a_new_generation_gets_that_back_too(place:
     assert read_anew(place.settings) == expected(place.settings)
 
 
+@pytest.mark.slow
 def test_there_is_nothing_to_give_up_where_kafka_has_no_more(place: Place) -> None:
     place.relay(20)
     with pytest.raises(RecoverRefusal, match="nothing-to-give-up"):
@@ -290,3 +297,25 @@ def test_a_forged_record_with_the_relays_marks_is_not_taken_in(place: Place) -> 
     producer.close(timeout=5)
     with pytest.raises(RecoverRefusal, match="record-unreadable"):
         recover_store(place.settings, dry_run=False)
+
+
+@pytest.mark.slow
+def test_a_store_that_went_on_where_kafka_lost_the_contradiction_is_refused_by_its_chain(place: Place) -> None:
+    """Nothing differs at any position; only what the records say of the event before them tells of another history."""
+    place.back_up()
+    settings = place.settings
+    last = store_events(settings, 1, cases=[CASES[0]])
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    place.restore()
+    store_events(settings, 1, cases=[CASES[0]])  # position 1 anew, the same bytes: no fork
+    partition = Partition(settings.home_topic("repair"), partition_of(case_key(CASES[0]), settings.partitions))
+    _, _, _, state, _ = stored_event(2, CASES[0], "")
+    event = json.loads(state) | {"type": "water.repair.FaultReported.v1"}
+    headers = [("previousposition", b"0"), ("epoch", b"1"), ("generation", str(place.head()["generation"]).encode())]
+    producer = KafkaProducer(**client_config(settings), acks="all")
+    value = json.dumps(event).encode()
+    producer.send(partition.topic, value, case_key(CASES[0]), headers=headers, partition=partition.partition).get(10)
+    producer.close(timeout=5)
+    with pytest.raises(RecoverRefusal, match=r"histories-forked: found position 2 .*another event before it"):
+        recover_store(settings, dry_run=False)

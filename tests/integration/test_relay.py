@@ -20,6 +20,7 @@ from infra.bus import BusRefusal, Partition, admin_client, ensure_topics, look_u
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.migrate import migrate
 from infra.relay import LOCK, Relay, RelayRefusal
+from infra.report import status_report
 from infra.settings import Settings
 from tests.integration.relaying import (
     CASES,
@@ -163,6 +164,18 @@ def test_a_topic_with_another_number_of_partitions_is_refused(settings: Settings
         ensure_topics(other)
     assert "TONGSHUI_PARTITIONS" in refusal.value.next_step
     assert isinstance(Running(Relay(other).run).ended(), BusRefusal)
+
+
+def test_an_event_that_waits_too_long_for_kafka_is_an_alarm(settings: Settings) -> None:
+    last = store_events(settings, 10)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    assert status_report(settings, as_json=False)[1]
+    store_events(settings, 10)  # recorded long ago, as the test's events are, and no relay runs
+    text, well = status_report(settings, as_json=False)
+    assert not well
+    assert "lag 10 events" in text
+    assert "the oldest event that is not out waits for" in text
 
 
 # ---- two relays

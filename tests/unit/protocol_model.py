@@ -8,6 +8,7 @@ seed. ``flaws`` names deliberate mistakes (FLAWS); a run with a flaw that is eve
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from uuid import UUID, uuid5
 
 from infra.bus import Log, Partition, Record, route
 from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
-from infra.reader import Applied, HoldAlarm, Place, apply, link_of, start_offset
+from infra.reader import Applied, Event, HoldAlarm, Place, apply, link_of, parse, start_offset
 
 PREFIX = "m."
 PARTITIONS = 2
@@ -46,6 +47,8 @@ FLAWS = (
     "relay-never-lowers-all-out",
     "relay-checkpoints-what-was-sent",
     "relay-does-not-compare",
+    "generation-keeps-topics",
+    "reader-keeps-what-was-given-up",
 )
 
 
@@ -71,9 +74,11 @@ class Store:
     epoch: int = 0
     cluster: int = 0
     life: int = 0
+    head: int = 0
 
     def append(self, rng: random.Random) -> None:
-        position, case, name = len(self.rows) + 1, rng.choice(CASES), rng.choice(TYPES)
+        position, case, name = self.head + 1, rng.choice(CASES), rng.choice(TYPES)
+        self.head = position
         state = (
             f'{{"specversion":"1.0","id":"{uuid5(case, str(position))}","type":"{name}","subject":"{case}",'
             f'"time":"2026-02-13T01:02:03Z","caseversion":{position},"data":{{"life":{self.life}}},'
@@ -82,7 +87,13 @@ class Store:
         self.rows.append(Row(position, case, name, state.encode()))
 
     def behind(self, position: int, limit: int) -> list[Row]:
-        return self.rows[position : position + limit]
+        """In order; positions have holes where a generation began."""
+        first = bisect_right(self.rows, position, key=lambda row: row.position)
+        return self.rows[first : first + limit]
+
+    def at(self, position: int) -> Row | None:
+        found = self.behind(position - 1, 1)
+        return found[0] if found and found[0].position == position else None
 
     def expected(self) -> dict[Partition, list[int]]:
         """The positions of each partition, in order."""
@@ -93,7 +104,8 @@ class Store:
         return found
 
     def backup(self) -> Store:
-        return Store(list(self.rows), dict(self.checkpoints), dict(self.all_out), self.epoch, self.cluster, self.life)
+        rows, checkpoints, all_out = list(self.rows), dict(self.checkpoints), dict(self.all_out)
+        return Store(rows, checkpoints, all_out, self.epoch, self.cluster, self.life, self.head)
 
 
 class Broker:
@@ -217,8 +229,8 @@ class Session:
         for record in records:
             link = walk.take(record)
             if link is not None and "relay-does-not-compare" not in self.flaws:
-                known = self.store.rows[link.position - 1 : link.position]
-                if not known or known[0].state != record.value:
+                known = self.store.at(link.position)
+                if known is None or known.state != record.value:
                     raise Refused(f"position {link.position} at {record.topic}/{record.partition}:{record.offset}")
         return walk
 
@@ -286,7 +298,7 @@ class Reader:
         self.applied: dict[Partition, list[int]] = {partition: [] for partition in ALL}
         if built is not None:
             self.applied = built.expected()
-            self.places = dict.fromkeys(ALL, Place(len(built.rows)))
+            self.places = dict.fromkeys(ALL, Place(built.head))
         self.restart(verify=True)
 
     def restart(self, *, verify: bool) -> None:
@@ -331,6 +343,12 @@ class Reader:
         for partition in self.alarm.due(now):
             if "reader-never-goes-back" not in self.flaws and "reader-trusts-offsets" not in self.flaws:
                 self.offsets[partition] = 0
+
+    def take_back(self, position: int) -> None:
+        """Undo what was applied beyond a position, and read again from there."""
+        for partition, applied in self.applied.items():
+            self.applied[partition] = [p for p in applied if p <= position]
+        self.places = {p: replace_position(its, min(its.position, position)) for p, its in self.places.items()}
 
     def write(self, partition: Partition, applied: Applied) -> None:
         self.applied[partition].extend(event.position for event in applied.events)
@@ -603,6 +621,64 @@ class World:
         except Refused:
             if not contradicted:
                 raise Broken("the relay refuses though Kafka has nothing but what is stored") from None
+            self.recover()
         else:
             if contradicted:
                 raise Broken("the relay runs though Kafka has what the restored store has not")
+
+    def recover(self) -> None:
+        """Append back what can be, else give up what is published, and go on; everything must arrive everywhere."""
+        self.session = None
+        self.zombie_sessions.clear()
+        self.zombie_producers.clear()
+        records = [(link.position, r) for log in self.broker.logs.values() for r in log if (link := link_of(r))]
+        beyond = {position: r for position, r in records if not self.is_stored(position, r)}
+        first, last = min(beyond), max(beyond)
+        self.readers = self.readers[:1]  # those that were built from the store lie in the database that was put back
+        if (
+            self.is_unbroken(beyond)
+            and max([place.position for place in self.readers[0].places.values()], default=0) <= last
+        ):
+            for position in sorted(beyond):
+                self.store.rows.append(row_of(position, beyond[position]))
+            self.store.head = last
+        else:
+            # What is not on Kafka as the store has it may have been there otherwise, and been read.
+            confirmed = {position for position, r in records if self.is_stored(position, r)}
+            unconfirmed = [row.position for row in self.store.rows if row.position not in confirmed]
+            fork = min([first, self.store.head + 1, *unconfirmed]) - 1
+            self.begin_generation(fork, max(last, self.store.head))
+        self.append()
+        self.settle()
+
+    def is_unbroken(self, beyond: dict[int, Record]) -> bool:
+        """Whether the tail follows on the store: without a hole, and each link says what the store had before it."""
+        if sorted(beyond) != list(range(self.store.head + 1, max(beyond) + 1)):
+            return False
+        whole = Store([*self.store.rows, *(row_of(position, r) for position, r in sorted(beyond.items()))]).expected()
+        before = {(p, after): at for p, found in whole.items() for at, after in zip([0, *found], found, strict=False)}
+        links = [(p, link) for p, log in self.broker.logs.items() for r in log if (link := link_of(r))]
+        return all(before.get((p, link.position)) == link.previous for p, link in links)
+
+    def is_stored(self, position: int, record: Record) -> bool:
+        known = self.store.at(position)
+        return known is not None and known.state == record.value
+
+    def begin_generation(self, forked_behind: int, begins_behind: int) -> None:
+        """Above every position that anybody has seen; topics are made anew; readers take back what is given up."""
+        seen = [place.position for reader in self.readers for place in reader.places.values()]
+        self.store.head = max([begins_behind, *seen])
+        if "generation-keeps-topics" not in self.flaws:
+            self.broker.lose()
+        for reader in self.readers:
+            if "reader-keeps-what-was-given-up" not in self.flaws:
+                reader.take_back(forked_behind)
+            reader.restart(verify=True)
+
+
+def row_of(position: int, record: Record) -> Row:
+    """What the store had, from what was published."""
+    event = parse(record)
+    assert isinstance(event, Event)
+    assert event.position == position
+    return Row(position, event.case_id, event.type, event.raw)
