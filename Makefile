@@ -28,9 +28,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# What needs no server runs on two cores at once; the rest has the machine to itself.
-UNIT := $(BIN)/pytest -n 2 tests/unit tests/contract
-REST := $(BIN)/pytest tests/integration tests/faults tests/e2e
+# Two at once, each with servers of its own; where parts are killed, and in the browser, one at a time.
+UNIT  := $(BIN)/pytest -n 2 tests/unit tests/contract
+PAIRS := $(BIN)/pytest -n 2 --dist loadfile tests/integration
+REST  := $(BIN)/pytest tests/faults tests/e2e
 
 # The recount as the oracle, 20,000 random histories for each property.
 ORACLE := HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 tests/unit/test_recount.py tests/unit/test_recount_others.py -k agree --timeout 7200
@@ -40,10 +41,12 @@ test-unit: setup
 
 test: lint
 	$(UNIT) -m "not slow"
+	$(PAIRS) -m "not slow"
 	$(REST) -m "not slow"
 
 test-all: lint
 	$(UNIT)
+	$(PAIRS)
 	$(REST)
 	$(ORACLE)
 

@@ -204,8 +204,8 @@ RULES: Rules = shipped_rules()
 
 def test_every_part_was_killed_and_started_again(after: Aftermath) -> None:
     assert [recovery.part for recovery in after.recoveries] == list(KILLED)
-    # The readings' processor and the sender have a load and a test of their own: test_readings_killed, test_outbox.
-    assert {*KILLED, "readings", "sender"} == set(PARTS)
+    # These have a load and a test of their own: test_readings_killed, test_outbox, test_notary.
+    assert {*KILLED, "readings", "sender", "notary"} == set(PARTS)
     assert {part: after.parts[part]["restarts"] >= 1 for part in KILLED} == dict.fromkeys(KILLED, True)
     assert all(found["up"] for found in after.parts.values())
 
