@@ -96,7 +96,8 @@ class Installation:
         """End it as Ctrl-C does; its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(60)
+        # The supervisor itself gives its parts a minute to end, and then some seconds to be killed.
+        return self.process.wait(120)
 
     def kill(self) -> None:
         """End it as nobody should."""
