@@ -285,8 +285,7 @@ def explain_no_longer_owed(
 
 def _settles_at(window: Window) -> datetime | None:
     """When the verdict that stands is settled."""
-    ended = max((due for due in window.lapses if window.due_at in (None, due)), default=None)
-    decided_at = window.met_at or ended
+    decided_at = windows.decided(window.met_at, window.due_at, window.lapses)
     return window.settles_at(decided_at) if decided_at is not None and window.cancelled is None else None
 
 

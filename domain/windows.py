@@ -400,13 +400,18 @@ class OnRecord:
     @property
     def settles_at(self) -> datetime | None:
         """When the verdict that stands is settled; None while there is none, and where it never is."""
-        decided_at = self.met_at or max((due for due in self.lapses if self.due_at in (None, due)), default=None)
+        decided_at = decided(self.met_at, self.due_at, self.lapses)
         return self.settles.get(decided_at) if decided_at is not None and not self.cancelled else None
 
     def is_settled(self, decided_at: datetime | None, at: datetime | None) -> bool:
         """Whether the verdict on record of that instant is settled by ``at``."""
         settles_at = self.settles.get(decided_at) if decided_at is not None else None
         return settles_at is not None and at is not None and at > settles_at
+
+
+def decided(met_at: datetime | None, due_at: datetime | None, lapses: Iterable[datetime]) -> datetime | None:
+    """The instant of the verdict that stands: the meeting, else the end that ran out; None while there is none."""
+    return met_at or max((lapse for lapse in lapses if due_at in (None, lapse)), default=None)
 
 
 Ledger = Mapping[str, OnRecord]
