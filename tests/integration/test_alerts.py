@@ -22,21 +22,9 @@ from infra.service import Service, open_service
 from infra.settings import Settings, StaffContact
 from infra.store.commands import Stream, asking
 from tests.api_world import DISPATCHER, fault, served, staff, wait_for
-from tests.outside import SECRET, GatewayServer, MailServer, running
+from tests.outside import SECRET, GatewayServer, MailServer
 
 ARRIVAL = "repair.arrival"
-
-
-@pytest.fixture
-def gateway() -> Iterator[GatewayServer]:
-    with running(GatewayServer()) as server:
-        yield server
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with running(MailServer()) as server:
-        yield server
 
 
 @pytest.fixture

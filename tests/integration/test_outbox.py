@@ -34,7 +34,7 @@ from infra.settings import Settings
 from infra.status import collect
 from infra.store.commands import Command, NewSubject, Said, Sight, Stamp, Stream
 from tests.api_world import REPORTER, served, wait_for
-from tests.outside import SECRET, GatewayServer, MailServer, running
+from tests.outside import SECRET, GatewayServer, MailServer
 
 PLANNED = {
     "districts": ["zhenxi", "donghe"],
@@ -44,18 +44,6 @@ PLANNED = {
     "approval": "示例文号〔2026〕7号",
 }
 TEXT = "【停水通知】因供水设施施工，镇溪街道、峒河街道计划于9月17日10:00至9月17日16:00停水，请提前储水。停水编号{}。"
-
-
-@pytest.fixture
-def gateway() -> Iterator[GatewayServer]:
-    with running(GatewayServer()) as server:
-        yield server
-
-
-@pytest.fixture
-def mail() -> Iterator[MailServer]:
-    with running(MailServer()) as server:
-        yield server
 
 
 @pytest.fixture
