@@ -138,8 +138,8 @@ class OutOfStep(Exception):
         return self.found < self.expected
 
     def __str__(self) -> str:
-        what = "the log lost its tail" if self.lost else "somebody else appended, or a loss is hidden"
-        return f"{self.partition}: offset {self.found} instead of {self.expected}: {what}"
+        what = "lost its tail" if self.lost else "was appended to by somebody else, or hides a loss"
+        return f"{self.partition} {what}: offset {self.found} instead of {self.expected}"
 
 
 class _Pending(NamedTuple):
