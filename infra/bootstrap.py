@@ -213,7 +213,7 @@ def menders(settings: Settings) -> dict[str, Mender]:
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
     from projections.canary import Canaries
-    from projections.due import DueIndex
+    from projections.due import LINGER_S, DueIndex
     from projections.mending import due_menders
     from projections.shell import Stream as ModelStream
     from projections.shell import build_app, run_worker
@@ -237,7 +237,8 @@ def run_watch(settings: Settings) -> None:
     for name, work in (("watch", watch.run), ("canary", canaries.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
     again = partial(repair_marked, settings=settings, menders=due_menders())
-    run_worker(build_app(ModelStream(settings, "watch", [index], index.poisoned, again), "watch", beat))
+    stream = ModelStream(settings, "watch", [index], index.poisoned, again, linger_s=LINGER_S)
+    run_worker(build_app(stream, "watch", beat))
 
 
 def _collect_less() -> None:

@@ -31,6 +31,8 @@ LOOK_S = 30.0
 class Readings:
     """One process's share of the topic. ``on_stored``: called after each batch, when it is committed."""
 
+    linger_s = 0.0
+
     def __init__(self, processor: Processor, on_stored: Callable[[], None] = lambda: None) -> None:
         self.processor = processor
         self._on_stored = on_stored

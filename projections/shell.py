@@ -98,6 +98,10 @@ class Source(Protocol):
     def batch(self) -> int:
         """How many records a transaction has at most."""
 
+    @property
+    def linger_s(self) -> float:
+        """For how long records gather before they are taken; 0 where somebody waits for what they change."""
+
     def start_offsets(self, assigned: set[Partition]) -> dict[Partition, int]:
         """Where to read each partition from. Raises KafkaError and what psycopg raises: it is asked again then."""
 
@@ -122,8 +126,10 @@ class Stream:
         models: Sequence[StreamModel],
         poisoned: Callable[[Cursor[Any], Sequence[DeadLetter]], None] | None = None,
         again: Callable[[psycopg.Connection[Any]], object] | None = None,
+        linger_s: float = 0.0,
     ) -> None:
         self.settings = settings
+        self.linger_s = linger_s
         self._again = again
         self._limit = LetterLimit(settings)
         self.models = tuple(models)
@@ -270,6 +276,7 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = _NoMemory()
+        self._taken_at = 0.0
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Any]]:
         """What was fetched, in messages that each carry many records of a partition.
@@ -277,7 +284,10 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         Faust spends some 0.1 ms on every message, mostly on tasks that watch for a rebalance while it is handed on.
         That is more than it costs to judge and store a reading.
         """
+        if self.app.source.linger_s:
+            await asyncio.sleep(max(0.0, self._taken_at + self.app.source.linger_s - time.monotonic()))
         found, active = await self._wait_next_records(timeout)
+        self._taken_at = time.monotonic()
         generation = self.app.consumer_generation_id
         if found is None or self.should_stop:
             return

@@ -340,30 +340,37 @@ def in_time(stage: Stage, number: int) -> datetime:
 
 
 class Cpu:
-    """What the machine did meanwhile: for us, for others, and what was taken from it altogether."""
+    """What the machine did meanwhile: for each part of ours, for others, and what was taken from it altogether."""
 
-    def __init__(self, watches: Sequence[subprocess.Popen[bytes]]) -> None:
-        self._watches = [psutil.Process(process.pid) for process in watches]
+    PARTS: Mapping[str, str] = {"infra.cli watch": "watches", "infra.cli relay": "relay", "postgres": "PostgreSQL",
+                                "kafka": "Kafka"}  # fmt: skip
+
+    def __init__(self) -> None:
         self._begun, self._machine = time.monotonic(), psutil.cpu_times()
-        self._ours, self._watching = self._spent()
+        self._spent = self._now()
 
-    def _spent(self) -> tuple[float, float]:
-        ours = 0.0
-        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+    def _now(self) -> dict[int, tuple[str, float]]:
+        """Process → its part, and the seconds it has had."""
+        spent = {}
+        for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
-                ours += sum(process.cpu_times()[:2])
-        watching = sum(sum(process.cpu_times()[:2]) for process in self._watches)
-        return ours, watching
+                line = " ".join(process.cmdline())
+                part = next((part for word, part in self.PARTS.items() if word in line), "the bench itself")
+                spent[process.pid] = part, sum(process.cpu_times()[:2])
+        spent[os.getpid()] = "the bench itself", sum(psutil.Process().cpu_times()[:2])
+        return spent
 
     def told(self, lapses: int) -> str:
         now, cores = psutil.cpu_times(), os.cpu_count() or 1
         whole = (time.monotonic() - self._begun) * cores
-        ours, watching = self._spent()
-        ours, watching = ours - self._ours, watching - self._watching
+        parts: dict[str, float] = {}
+        for pid, (part, seconds) in self._now().items():
+            parts[part] = parts.get(part, 0.0) + seconds - self._spent.get(pid, ("", 0.0))[1]
         idle = now.idle + now.iowait - self._machine.idle - self._machine.iowait
-        others = max(0.0, whole - idle - ours)
-        each = f"{watching / lapses * 1e6:.0f} µs a lapse in the watches, {ours / lapses * 1e6:.0f} in all of ours"
-        return f"{each}; {others / whole:.0%} of the machine was others'"
+        ours = sum(parts.values())
+        each = ", ".join(f"{part} {seconds / lapses * 1e6:.0f}" for part, seconds in sorted(parts.items()))
+        others = max(0.0, whole - idle - ours) / whole
+        return f"µs a lapse: {each}; all {ours / lapses * 1e6:.0f}; {others:.0%} of the machine was others'"
 
 
 def storm(stage: Stage, number: int, title: str) -> float:
@@ -376,8 +383,9 @@ def storm(stage: Stage, number: int, title: str) -> float:
     if late > 0:
         print(f"  (the cases were all on Kafka only {late:.0f} s after the storm began: the machine is too busy)")
     else:
+        print(f"  (the storm begins in {-late:.0f} s)", flush=True)
         time.sleep(-late)
-    cpu, asked = Cpu(stage.watches), stage.one("SELECT asked FROM watch.tally")
+    cpu, asked = Cpu(), stage.one("SELECT asked FROM watch.tally")
     wait_for_lapses(stage, after, number)
     spent, asked = cpu.told(number), stage.one("SELECT asked FROM watch.tally") - asked
     found = lapses(stage, after)
