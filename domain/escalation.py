@@ -10,10 +10,10 @@ no ladder. There are no office hours in the promises, so working time is counted
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.calendar import closing_time, local_date
+from domain.copies import changed
 from domain.refusals import Refusal
 from domain.standards import EscalationStep, Rules, Standard
 from domain.told import Told, require_power
@@ -47,7 +47,7 @@ def climbed(window: Window, owed: Obligation | Tally, known: OnRecord | None, ru
     steps.sort(key=lambda step: (step.at, step.due_at, step.step))
     ahead = [step.at for step in steps if step.at > at]
     asks = [*ahead, window.next_ask_at] if window.next_ask_at is not None else ahead
-    return replace(window, steps=tuple(step for step in steps if step.at <= at), next_ask_at=min(asks, default=None))
+    return changed(window, steps=tuple(step for step in steps if step.at <= at), next_ask_at=min(asks, default=None))
 
 
 def _climbing(window: Window, owed: Obligation | Tally, at: datetime) -> bool:

@@ -359,9 +359,12 @@ class Rules:
         return self._begun(at) or min(self.standards, key=lambda standard: standard.effective_from)
 
     def _begun(self, at: datetime) -> Standard | None:
-        # Of two with one date the one published last counts: max() keeps the first of equals.
-        begun = [standard for standard in reversed(self.standards) if standard.effective_from <= at]
-        return max(begun, key=lambda standard: standard.effective_from, default=None)
+        latest: Standard | None = None
+        for standard in self.standards:
+            # Of two with one date the one published last counts.
+            if standard.effective_from <= at and (latest is None or latest.effective_from <= standard.effective_from):
+                latest = standard
+        return latest
 
     def version(self, name: str) -> Standard | None:
         """The standard of that version; None where none was published under it."""

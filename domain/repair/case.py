@@ -126,6 +126,8 @@ class Repair:
     @property
     def first_report(self) -> Report:
         """The earliest report that is of this incident."""
+        if len(self.reported) == 1:
+            return self.reported[0]
         return min((each for each in self.reported if each.number not in self.unlinked), key=lambda each: each.moment)
 
     @property

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from domain.facts import Moment
 from domain.ladders import obligation, rungs
 from domain.limits import End, WorkingDays, end
-from domain.repair.case import Repair
+from domain.repair.case import Repair, Report
 from domain.standards import Rules, Severity, Standard
 from domain.windows import Obligation, Term
 
@@ -38,30 +38,33 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
     """Everything that the incident promises so far."""
     if case is None:
         return ()
-    standard = standard_of(case, rules)
+    report = case.first_report
+    standard = rules.in_force(report.moment.at)
     found = (
-        _arrival(case, standard),
-        _completion_in_days(case, standard, rules)
+        _arrival(case, standard, report),
+        _completion_in_days(case, standard, report, rules)
         if case.kind in standard.kind_limits
-        else _completion(case, standard),
+        else _completion(case, standard, report),
         _assessment(case, standard),
         _continuity(case, standard),
     )
-    answer = _answer(case, standard)
+    answer = _answer(case, standard, report)
     owed = tuple(_until_over(case, _until_dismissed(case, each)) for each in found if each is not None)
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
-    return tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(case, standard) else owed
+    return (
+        tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(report, standard) else owed
+    )
 
 
 def standard_of(case: Repair, rules: Rules) -> Standard:
     """The standard that governs the incident: the one in force at its first report."""
-    return rules.in_force(min(case.reports).at)
+    return rules.in_force(case.first_report.moment.at)
 
 
-def _arrival(case: Repair, standard: Standard) -> Obligation:
-    first = min(case.reports)
-    if case.first_report.precision != "second" or (not case.arrived and _is_history(case, standard)):
+def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
+    first = report.moment
+    if report.precision != "second" or (not case.arrived and _is_history(report, standard)):
         return _unknown(ARRIVAL, standard, first)
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
@@ -77,32 +80,35 @@ def _arrival(case: Repair, standard: Standard) -> Obligation:
 def start_of_completion(case: Repair, standard: Standard) -> Moment:
     """Where the completion window starts: at the first report, or at the arrival or the assessment where the standard
     says so and there is one; until then at the first report, so that an incident without one has a limit too."""
-    chosen = {
-        "report": case.reports,
-        "arrival": case.arrived,
-        "assessment": tuple(moment for moment, _ in case.assessed),
-    }[standard.completion_from]
-    first = min(case.reports)
-    return max(first, min(chosen, default=first))
+    return _start_of_completion(case, standard, case.first_report.moment)
 
 
-def _completion(case: Repair, standard: Standard) -> Obligation:
-    first = min(case.reports)
-    terms = tuple(_completion_terms(case, standard))
+def _start_of_completion(case: Repair, standard: Standard, first: Moment) -> Moment:
+    if standard.completion_from == "report":
+        return first
+    assessed = (moment for moment, _ in case.assessed)
+    return max(first, min(case.arrived if standard.completion_from == "arrival" else assessed, default=first))
+
+
+def _completion(case: Repair, standard: Standard, report: Report) -> Obligation:
+    first = report.moment
+    start = _start_of_completion(case, standard, first)
+    terms = tuple(_completion_terms(case, standard, first, start))
     due_at, done = terms[-1].due_at, _completed(case)
-    if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
+    if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
-    steps = rungs(standard, COMPLETION, start_of_completion(case, standard).at, due_at) if due_at else ()
+    steps = rungs(standard, COMPLETION, start.at, due_at) if due_at else ()
     return obligation(COMPLETION, standard, first.at, terms, done, steps)
 
 
-def _completion_in_days(case: Repair, standard: Standard, rules: Rules) -> Obligation:
+def _completion_in_days(case: Repair, standard: Standard, report: Report, rules: Rules) -> Obligation:
     """The completion of a kind of fault that has a limit of its own, whatever its class. A kind that is corrected was
     never the other one: the limit is then the corrected kind's from the beginning (our decision)."""
-    first, start, done = min(case.reports), start_of_completion(case, standard), _completed(case)
+    first, done = report.moment, _completed(case)
+    start = _start_of_completion(case, standard, first)
     found = [(begin, _days(case, standard, rules, begin, done)) for begin in dict.fromkeys((first, start))]
     due_at = found[-1][1].due_at
-    if case.first_report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
+    if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
     terms = tuple(
         Term(begin.at, counted.due_at, (begin.by,), counted.tentative, counted=counted) for begin, counted in found
@@ -140,9 +146,8 @@ def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
     return done.at <= due_at if precision == "day" else done.at > due_at
 
 
-def _completion_terms(case: Repair, standard: Standard) -> Iterator[Term]:
+def _completion_terms(case: Repair, standard: Standard, first: Moment, start: Moment) -> Iterator[Term]:
     """From the first report on; a later start and every class begin a term. A term that had run out stays lapsed."""
-    first, start = min(case.reports), start_of_completion(case, standard)
     yield _term(first, first, standard.completion_minutes[standard.unassessed_as])
     severity: Severity = standard.unassessed_as
     changes: list[tuple[Moment, Severity | None]] = [*case.assessed]
@@ -210,7 +215,7 @@ def _logs(case: Repair) -> tuple[Moment, ...]:
 # ---- answers
 
 
-def _answer(case: Repair, standard: Standard) -> Obligation | None:
+def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | None:
     """Due so many minutes after the incident was over, repaired or dismissed: everybody who reported has been told by
     then (our decision). The last of them counts; a report that is linked later owes an answer too. Of an earlier order
     book that has no answers nobody can say."""
@@ -218,7 +223,7 @@ def _answer(case: Repair, standard: Standard) -> Obligation | None:
     if standard.answer_minutes is None or start is None:
         return None
     answered = _all_answered(case, start)
-    if _is_history(case, standard) and (answered is None or start.by in case.rough):
+    if _is_history(report, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)
     due_at = start.at + timedelta(minutes=standard.answer_minutes)
     steps = rungs(standard, ANSWER, start.at, due_at)
@@ -243,8 +248,8 @@ UNKNOWN = "unknown"
 DISMISSED = "dismissed"
 
 
-def _is_history(case: Repair, standard: Standard) -> bool:
-    return case.first_report.channel in standard.history_channels
+def _is_history(report: Report, standard: Standard) -> bool:
+    return report.channel in standard.history_channels
 
 
 def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
@@ -261,10 +266,12 @@ def _until_over(case: Repair, owed: Obligation) -> Obligation:
 
 def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
     """From the dismissal on nothing more is owed, unless it was met by then; what had run out before stays lapsed."""
+    if not case.dismissed:
+        return owed
     exact = [moment for moment in case.dismissed if moment.by not in case.rough]
-    dismissed = min(exact or case.dismissed, default=None)
+    dismissed = min(exact or case.dismissed)
     met_at, first = owed.met_at, owed.terms[0]
-    if dismissed is None or first.reason == UNKNOWN or (met_at is not None and met_at <= dismissed.at):
+    if first.reason == UNKNOWN or (met_at is not None and met_at <= dismissed.at):
         return owed
     if dismissed.by in case.rough:
         # What had run out by then is not known either.

@@ -27,7 +27,7 @@ from domain.refusals import AttemptRefused, Refusal
 from domain.settling import require_second_person_to_overturn
 from domain.standards import Rules
 from domain.windows import FACTS as WINDOW_FACTS
-from domain.windows import WindowFact
+from domain.windows import WindowFact, overturned
 from infra.clock import Clock
 from infra.store.application import StoreApplication
 from infra.store.commands import (
@@ -370,8 +370,9 @@ class Decision:
         self._follow(stream)
         found = windows(stream.kind, self._states[stream.id], self._rules, self._at)
         facts = concluded(stream.kind, self._states[stream.id], found, self._at)
-        told = Sight(self._at, self._rules, {}).told(self._command.stamp)
-        require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
+        if overturned(facts):
+            told = Sight(self._at, self._rules, {}).told(self._command.stamp)
+            require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
         for fact in facts:
             self._say(stream, Stated(fact, self._at), self._command.stamp)
         return asks(found)
