@@ -69,6 +69,18 @@ STEPS = (timedelta(0), timedelta(minutes=5), timedelta(minutes=20))
 # ---- the stage
 
 
+LAPSED = "SELECT coalesce(sum(lapses), 0) FROM watch.lateness"
+"""Counted in the appends' own transactions: to count the events again and again would be a load of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the log, and the lapses up to it."""
+
+    position: int
+    lapsed: int
+
+
 @dataclass
 class Stage:
     """PostgreSQL, Kafka and the relay; watches as they are asked for."""
@@ -113,6 +125,10 @@ class Stage:
 
     def head(self) -> int:
         return int(self.one("SELECT position FROM store.log_head"))
+
+    def mark(self) -> Mark:
+        """Where the log stands, and how many lapses were counted in it."""
+        return Mark(self.head(), int(self.one(LAPSED)))
 
     def wait_for_quiet(self) -> None:
         """Until everything is on Kafka, the index has read it, and nothing is due."""
@@ -249,18 +265,13 @@ LAPSES = (
 )
 
 
-def lapses(stage: Stage, after: int) -> list[Lapse]:
+def lapses(stage: Stage, after: Mark) -> list[Lapse]:
     """Every arrival lapse behind a position, in the order of recording."""
-    return [Lapse(*row) for row in stage.connection.execute(LAPSES, [after])]
+    return [Lapse(*row) for row in stage.connection.execute(LAPSES, [after.position])]
 
 
-def wait_for_lapses(stage: Stage, after: int, number: int) -> None:
-    stage.wait(
-        "SELECT count(*) >= %s FROM store.stored_events"
-        " WHERE notification_id > %s AND topic = 'water.repair.WindowLapsed.v1'",
-        number,
-        after,
-    )
+def wait_for_lapses(stage: Stage, after: Mark, number: int) -> None:
+    stage.wait(f"SELECT ({LAPSED}) >= %s", after.lapsed + number)
 
 
 def account(found: Sequence[Lapse], cases: set[UUID]) -> str:
@@ -311,7 +322,7 @@ def steady(stage: Stage) -> None:
     number = RATE * STEADY_S
     begin = in_time(stage, number)
     dues = [begin + timedelta(seconds=each / RATE) for each in range(number)]
-    after = stage.head()
+    after = stage.mark()
     cases = record(stage, dues)
     sightings = Sightings(stage.settings)
     with sightings.watching():
@@ -376,7 +387,7 @@ class Cpu:
 def storm(stage: Stage, number: int, title: str) -> float:
     """Windows that end in the same second. Returns how long they took."""
     due_at = in_time(stage, number)
-    after = stage.head()
+    after = stage.mark()
     cases = record(stage, [due_at + timedelta(milliseconds=each % 1000) for each in range(number)])
     stage.wait("SELECT coalesce(max(all_out), 0) >= (SELECT position FROM store.log_head) FROM store.relay_state")
     late = (datetime.now(UTC) - due_at).total_seconds()
@@ -403,7 +414,7 @@ def stopped(stage: Stage) -> None:
     """No watch for an hour of limits that end, then started again."""
     stage.stop_watches()
     begin = datetime.now(UTC) - timedelta(hours=1)
-    after = stage.head()
+    after = stage.mark()
     dues = [begin + timedelta(seconds=3600 * each / STOPPED) for each in range(STOPPED)]
     cases = record(stage, dues)
     began = datetime.now(UTC)
@@ -427,7 +438,7 @@ def killed(stage: Stage) -> None:
     stage.start_watches(2)
     stage.wait_for_quiet()
     due_at = in_time(stage, KILLED)
-    after = stage.head()
+    after = stage.mark()
     cases = record(stage, [due_at] * KILLED)
     wait_for_lapses(stage, after, KILLED // 3)
     at = datetime.now(UTC)
