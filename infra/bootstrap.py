@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 
 BEAT_EVERY_S = 2.0
 RECOMPUTE_LOOK_S = 1.0
+SWITCH_S = 0.001
 
 
 def start_logging(settings: Settings) -> None:
@@ -234,7 +235,9 @@ def run_watch(settings: Settings) -> None:
         beats.beat(detail | shown)
 
     _collect_less()
-    for name, work in (("watch", watch.run), ("canary", canaries.run)):
+    # Whoever computes hands over sooner: a lapse takes the turn ten times, each time behind Faust and the sweeper.
+    sys.setswitchinterval(SWITCH_S)
+    for name, work in (("watch", watch.run), ("sweeper", watch.run_sweeps), ("canary", canaries.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
     again = partial(repair_marked, settings=settings, menders=due_menders())
     stream = ModelStream(settings, "watch", [index], index.poisoned, again, linger_s=LINGER_S)

@@ -38,7 +38,12 @@ LEASE_S = 2.0
 LOOK_AT_LEAST_EVERY_S = 1.0
 """The index is looked at this often even if no notification comes."""
 SWEEP_EVERY_S = 60.0
+SWEEP_LOOK_S = 0.25
+"""How often it is seen whether a sweep is due."""
 SWEEP_ALL_EVERY_S = 24 * 3600.0
+SWEPT_AT_ONCE = 50
+BREATH_S = 0.02
+"""After so many cases the sweeper lets others have the processor: what is due now comes first."""
 CANARY_EVERY_S = 60.0
 SET_BACK_S = 1.0
 """A clock that goes back by less is one that was trimmed, and has made nothing early that matters."""
@@ -127,14 +132,26 @@ class Watch:
             finally:
                 self.on_duty = False
 
+    def run_sweeps(self, stop: threading.Event) -> None:
+        """Sweep every minute while this watch is on duty. Beside ``run``, in a thread of its own: a look at what others
+        told in a minute must not keep a lapse waiting."""
+        while not stop.wait(SWEEP_LOOK_S):
+            if not self.on_duty or time.monotonic() - self._swept_at <= SWEEP_EVERY_S:
+                continue
+            try:
+                with connect(self.settings) as plain:
+                    connection: psycopg.Connection[Any] = plain
+                    connection.row_factory = dict_row
+                    self.sweep(connection)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.warning("the sweeper has no PostgreSQL, trying again: %s", error)
+
     def turn(self, connection: psycopg.Connection[Any], stop: threading.Event) -> None:
         """Ask about all that is due, then wait for the next due instant or for news."""
         self._take_duty(connection)
         self._mind_the_clock(connection)
         while not stop.is_set() and self.ask_due(connection):
             pass
-        if self.on_duty and time.monotonic() - self._swept_at > SWEEP_EVERY_S:
-            self.sweep(connection)
         wait_s = self._wait_s(connection) if self.on_duty else self._standby_s()
         if wait_s > 0:
             for _ in connection.notifies(timeout=wait_s, stop_after=1):
@@ -183,8 +200,9 @@ class Watch:
         missed = 0
         rows = connection.execute(sql("sweep_cases"), {"after": after, "upto": upto}).fetchall()
         questions = [Question(row["family"], row["case_id"]) for row in rows]
-        for start in range(0, len(questions), AT_MOST):
-            missed += self._compare(connection, questions[start : start + AT_MOST])
+        for start in range(0, len(questions), SWEPT_AT_ONCE):
+            missed += self._compare(connection, questions[start : start + SWEPT_AT_ONCE])
+            time.sleep(BREATH_S)
         connection.execute(sql("sweep_move"), {"position": upto, "missed": missed})
         connection.execute(sql("watch_count_open"))
         self.missed += missed

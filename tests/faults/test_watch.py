@@ -111,23 +111,25 @@ def ask_all(watch: Watch, connection: psycopg.Connection[Any]) -> int:
 
 @contextmanager
 def run(watch: Watch) -> Iterator[None]:
-    """The watch's own loop in a thread; what it raised is the test's."""
+    """The watch's own loops in threads; what they raised is the test's."""
     stop, failed = threading.Event(), []
 
-    def work() -> None:
+    def work(loop: Callable[[threading.Event], None]) -> None:
         try:
-            watch.run(stop)
+            loop(stop)
         except BaseException as error:  # handed over below
             failed.append(error)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
+    threads = [threading.Thread(target=work, args=[loop], daemon=True) for loop in (watch.run, watch.run_sweeps)]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        thread.join(15)
-    assert not thread.is_alive()
+        for thread in threads:
+            thread.join(15)
+    assert not any(thread.is_alive() for thread in threads)
     assert not failed, failed
 
 
