@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
@@ -321,15 +322,19 @@ class LogHeadRecorder(PostgresApplicationRecorder):
 
     def _insert_alerts(self, cursor: Cursor[DictRow], alerts: Sequence[NewAlert]) -> None:
         if raised := [_alert_row(new, new.alert) for new in alerts if new.alert is not None]:
-            cursor.execute(sql("alerts_raise"), {"rows": Jsonb(raised)}, prepare=True)
+            cursor.execute(sql("alerts_raise"), {"rows": _rows(raised)}, prepare=True)
         if closings := [_closing_row(new, new.closing) for new in alerts if new.closing is not None]:
-            cursor.execute(sql("alerts_close"), {"rows": Jsonb(closings)}, prepare=True)
+            cursor.execute(sql("alerts_close"), {"rows": _rows(closings)}, prepare=True)
+
+
+def _rows(rows: Sequence[Mapping[str, Any]]) -> Jsonb:
+    return Jsonb(rows, dumps=msgspec.json.encode)
 
 
 def _alert_row(new: NewAlert, alert: Alert) -> dict[str, Any]:
     return {
-        "id": str(new.event_id),
-        "case_id": str(new.case_id),
+        "id": new.event_id,
+        "case_id": new.case_id,
         "version": new.version,
         "case_number": new.case_number,
         "mass": new.mass,
@@ -337,18 +342,18 @@ def _alert_row(new: NewAlert, alert: Alert) -> dict[str, Any]:
         "commitment": alert.commitment,
         "lapse": alert.lapse,
         "step": alert.step,
-        "due_at": alert.due_at.isoformat(),
-        "roles": list(alert.roles),
-        "ways": list(alert.ways),
+        "due_at": alert.due_at,
+        "roles": alert.roles,
+        "ways": alert.ways,
         "urgent": alert.urgent,
-        "raised_at": new.at.isoformat(),
+        "raised_at": new.at,
         "expanded": set(alert.ways) <= {"page"},
     }
 
 
 def _closing_row(new: NewAlert, closing: Closing) -> dict[str, Any]:
     return {
-        "case_id": str(new.case_id),
+        "case_id": new.case_id,
         "version": new.version,
         "commitment": closing.commitment,
         "cause": closing.cause,
@@ -356,7 +361,7 @@ def _closing_row(new: NewAlert, closing: Closing) -> dict[str, Any]:
         "only_change": closing.only,
         "lapse": closing.lapse,
         "step": closing.step,
-        "due_at": closing.due_at.isoformat() if closing.due_at is not None else None,
+        "due_at": closing.due_at,
         "by": closing.by,
-        "at": new.at.isoformat(),
+        "at": new.at,
     }
