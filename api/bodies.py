@@ -381,6 +381,13 @@ class Unlinking(Body):
     district: Annotated[Code | None, Field(examples=["donghe"])] = None
 
 
+class Merging(Body):
+    """The incident that this one is the same burst as; ``confirmed_by`` where a settled verdict falls with it."""
+
+    into: UUID
+    confirmed_by: SecondPerson | None = None
+
+
 class Consent(FromTheField):
     """The user agreed in writing to a paid service."""
 

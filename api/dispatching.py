@@ -84,6 +84,7 @@ class IncidentView(BaseModel):
     district: str
     crew: str | None
     severity: str | None
+    merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
     reports: list[ReportView]
     next_actions: list[NextStep]
 
@@ -115,6 +116,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
         district=case.district,
         crew=case.crew,
         severity=case.severity,
+        merged_into=case.merged_into,
         reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
         next_actions=_steps(outlook.next_actions(outlook.progress(case))),
     )

@@ -86,7 +86,7 @@ OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
 USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
 BOOK_STAGES = ("round_opened", "partly_read", "read")
 STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES, *USAGE_STAGES, *BOOK_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained")
+STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained", "merged")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -123,13 +123,18 @@ def _unlinked(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, reports=row.reports - 1)
 
 
+def _merged(row: Case, data: dict[str, Any]) -> Case:
+    """Its reports are counted where they are now."""
+    return replace(row, stage="merged", open=False, crew=None, reports=0)
+
+
 def _corrected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
 def _rejected(row: Case, data: dict[str, Any]) -> Case:
     """As far as the incident has come by what still counts."""
-    if row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
+    if row.stage == "merged" or row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
         return row
     steps = (
         ("restoration" in data["left"], "restored"),
@@ -194,6 +199,7 @@ def _step(stage: str) -> Step:
 STEPS: dict[str, Step] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
+    "IncidentMerged": _merged,
     "CrewDispatched": _dispatched,
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,

@@ -71,7 +71,7 @@ export const FACTS = {
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
   ReportUnlinked: ["拆分报修", "report unlinked"], ReporterAnswered: ["回复报修人", "reporter answered"], AnswerOrdered: ["下达回复", "answer ordered"], AnswerFailed: ["回复未送达", "answer failed"],
   IncidentDismissed: ["无需抢修", "dismissed"], PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
-  EvidenceRejected: ["证据不予认可", "evidence rejected"],
+  EvidenceRejected: ["证据不予认可", "evidence rejected"], IncidentMerged: ["并入其他工单", "merged into another incident"],
   OrderReceived: ["热线工单收件", "order received"], OrderMoved: ["热线工单改挂", "order moved"], OrderExtended: ["热线工单延期", "order extended"], OrderReplied: ["热线工单回复", "order replied to"],
   SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
@@ -144,7 +144,7 @@ export const STAGES = {
   suspended: ["已中止", "suspended"], ended: ["已终止", "ended"], withdrawn: ["已撤回", "withdrawn"], refused: ["不予受理", "refused"],
   found: ["已发现", "found"], confirmed: ["已核实", "confirmed"], notified: ["已告知", "user told"],
   help_started: ["查漏中", "leak sought"], help_finished: ["查漏完成", "search over"], settled: ["已办结", "settled"],
-  explained: ["已排除", "explained"],
+  explained: ["已排除", "explained"], merged: ["已并单", "merged"],
   round_opened: ["待抄表", "to be read"], partly_read: ["抄表中", "being read"], read: ["已抄齐", "read"],
 };
 export const BASES = {

@@ -26,6 +26,7 @@ from domain.repair.facts import (
     FaultReported,
     FieldFact,
     IncidentDismissed,
+    IncidentMerged,
     OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
@@ -47,9 +48,11 @@ from domain.repair.imported import require_reporter
 from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
 from domain.repair.rejection import reject_evidence
 from domain.repair.reports import (
+    Merged,
     Unlinked,
     kinds_that_may_be_one,
     link_report,
+    merge,
     report_fault,
     unlink_report,
 )
@@ -78,6 +81,8 @@ __all__ = [
     "FaultReported",
     "FieldFact",
     "IncidentDismissed",
+    "IncidentMerged",
+    "Merged",
     "Moment",
     "OrderReference",
     "PaidServiceConsented",
@@ -117,6 +122,7 @@ __all__ = [
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
+    "merge",
     "no_such_case",
     "obligations",
     "order_answer",

@@ -21,6 +21,7 @@ from domain.repair.facts import (
     EvidenceRejected,
     FaultReported,
     IncidentDismissed,
+    IncidentMerged,
     OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
@@ -77,7 +78,7 @@ class Repair:
 
     ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
     more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
-    of the fault and its pipe; no promise depends on it.
+    of the fault and its pipe; no promise depends on it. ``merged_into``: the incident that it is the same burst as.
     """
 
     number: str
@@ -107,6 +108,7 @@ class Repair:
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
     details: Mapping[str, str | None] = field(default_factory=dict)
     mass: str | None = None
+    merged_into: UUID | None = None
     ledger: Ledger = field(default_factory=dict)
 
     @property
@@ -167,6 +169,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})
+        case IncidentMerged(into):
+            return replace(case, merged_into=into, crew=None, closed=True)
         case CrewDispatched(crew):
             return replace(case, crew=crew)
         case DispatchDeclined(crew) | CrewWithdrawn(crew):
@@ -222,7 +226,8 @@ def without(case: Repair, rejected: UUID) -> Repair:
         completed=_others(case.completed, rejected),
         restored=_others(case.restored, rejected),
     )
-    return replace(after, closed=False) if rejected in ends and not is_done(after) else after
+    reopens = rejected in ends and not is_done(after) and case.merged_into is None
+    return replace(after, closed=False) if reopens else after
 
 
 def _others(moments: tuple[Moment, ...], without: UUID) -> tuple[Moment, ...]:

@@ -68,6 +68,14 @@ class ReportUnlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentMerged:
+    """The incident is the same burst as another one: its reports and their orders go on in the case ``into``, and it
+    owes nothing of its own any more, for the other one's clock starts at the first report of both."""
+
+    into: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class ReporterAnswered:
     """Whoever made report number ``report`` was told what became of it. ``way``: a code of the standard; ``digest``: of
     what was sent, or None for what was said. ``order`` and ``receipt``: where the program sent it, the event that
@@ -329,6 +337,7 @@ RepairFact = (
     | AnswerOrdered
     | AnswerFailed
     | ReportUnlinked
+    | IncidentMerged
     | PaidServiceStarted
     | EvidenceRejected
     | CrewDispatched
@@ -362,5 +371,6 @@ FACTS: tuple[type, ...] = (
     PipeIdentified,
     DetailCorrected,
     EvidenceRejected,
+    IncidentMerged,
     *WINDOW_FACTS,
 )

@@ -56,7 +56,8 @@ def progress(case: Repair) -> Progress:
         severity=case.severity,
         completed=bool(case.completed),
         restored=bool(case.restored),
-        answered=case.over is not None and (not waiting(case) or _cannot_be_told(case)),
+        answered=case.merged_into is not None
+        or (case.over is not None and (not waiting(case) or _cannot_be_told(case))),
         closed=case.closed,
         dismissed=bool(case.dismissed),
     )
@@ -69,6 +70,8 @@ def _cannot_be_told(case: Repair) -> bool:
 
 def waiting(case: Repair) -> tuple[int, ...]:
     """The numbers of the reports whose makers were not told, since the incident was over, what became of it."""
+    if case.merged_into is not None:
+        return ()
     over = case.over
     told = {report for report, moment in case.answered if over is not None and moment.at >= over.at}
     return tuple(r.number for r in case.reported if r.number not in case.unlinked and r.number not in told)
