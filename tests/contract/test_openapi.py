@@ -133,6 +133,7 @@ COMMANDS = {
 }
 QUERIES = (
     "/api/v1/readings/anomalies",
+    "/api/v1/readings/set-aside",
     "/api/v1/outages",
     "/api/v1/notices",
     "/api/v1/usage",
