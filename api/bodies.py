@@ -285,7 +285,7 @@ class AnswerByProgram(Body):
 
 
 class Answer(FromTheField):
-    """How the reporter was told what became of it; the digest of what was sent, none of what was said."""
+    """How the reporter was told; the digest of what was sent, none of what was said."""
 
     way: Annotated[Code, Field(examples=["phone"])]
     digest: Digest | None = None

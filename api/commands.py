@@ -278,6 +278,17 @@ def answer_reporter(caller: Caller, case_id: UUID, report: int, body: bodies.Ans
     )
 
 
+def apologise(caller: Caller, case_id: UUID, report: int, body: bodies.Answer, happened_at: datetime) -> Order:
+    """A reporter was told that we are sorry."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.apologise(case, told, report=report, way=body.way, digest=body.digest),
+    )
+
+
 def order_answer(caller: Caller, case_id: UUID, report: int, body: bodies.AnswerByProgram) -> Order:
     """Have the program answer a reporter."""
     case = Stream(kinds.REPAIR, case_id)

@@ -85,6 +85,19 @@ async def answer_reporter(
     return await carry_out(service, order, response)
 
 
+@router.post("/{case_id}/reports/{report}/apology", summary="A reporter was told that we are sorry 致歉")
+async def apologise(
+    case_id: CaseId,
+    report: ReportNumber,
+    body: bodies.Answer,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    order = commands.apologise(caller, case_id, report, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
 @router.post("/{case_id}/reports/{report}/answer/order", summary="Have the program answer a reporter 发送回复")
 async def order_answer(
     case_id: CaseId,

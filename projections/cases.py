@@ -22,7 +22,7 @@ class Case:
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
     the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
     first, whenever they were told; ``cell`` is the square that an incident lies in, ``mass`` the mass incident that it
-    is tagged with. ``district``: of an outage, the first.
+    is tagged with, ``apologies`` to how many who reported one was made. ``district``: of an outage, the first.
     """
 
     case_id: UUID
@@ -54,6 +54,7 @@ class Case:
     first_assessed_at: datetime | None = None
     last_assessed_at: datetime | None = None
     mass: str | None = None
+    apologies: int = 0
 
 
 REPAIR_STAGES = (
@@ -128,6 +129,10 @@ def _merged(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, stage="merged", open=False, crew=None, reports=0)
 
 
+def _apologised(row: Case, data: dict[str, Any]) -> Case:
+    return row if "repeated" in data["flags"] else replace(row, apologies=row.apologies + 1)
+
+
 def _corrected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
@@ -200,6 +205,7 @@ STEPS: dict[str, Step] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
     "IncidentMerged": _merged,
+    "ApologyMade": _apologised,
     "CrewDispatched": _dispatched,
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,

@@ -121,6 +121,7 @@ FACTS = {
     "ReportUnlinked": "拆分报修",
     "IncidentMerged": "并入其他工单",
     "ReporterAnswered": "回复报修人",
+    "ApologyMade": "致歉",
     "AnswerOrdered": "下达回复",
     "AnswerFailed": "回复未送达",
     "IncidentDismissed": "无需抢修",

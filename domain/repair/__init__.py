@@ -7,6 +7,7 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 from domain.facts import Moment
 from domain.repair.answers import KIND as ANSWER_MESSAGE
 from domain.repair.answers import answer_reporter, deliver_answer, fail_answer, order_answer
+from domain.repair.apologies import apologise
 from domain.repair.case import CREW_ELSEWHERE, Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.details import correct, identify_pipe
@@ -14,6 +15,7 @@ from domain.repair.dismissal import dismiss
 from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repair.facts import (
     FACTS,
+    ApologyMade,
     ArrivalEvidence,
     CaseClosed,
     CrewArrived,
@@ -69,6 +71,7 @@ __all__ = [
     "CONTINUITY",
     "CREW_ELSEWHERE",
     "FACTS",
+    "ApologyMade",
     "ArrivalEvidence",
     "CaseClosed",
     "CrewArrived",
@@ -104,6 +107,7 @@ __all__ = [
     "WorkLogged",
     "acknowledge",
     "answer_reporter",
+    "apologise",
     "arrive",
     "assess",
     "close",

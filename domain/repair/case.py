@@ -11,6 +11,7 @@ from domain.facts import Moment, Recorded
 from domain.repair.facts import (
     AnswerFailed,
     AnswerOrdered,
+    ApologyMade,
     CaseClosed,
     CrewArrived,
     CrewDispatched,
@@ -98,6 +99,7 @@ class Repair:
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
     answered: tuple[tuple[int, Moment], ...] = ()
+    apologised: tuple[tuple[int, Moment], ...] = ()
     ordered_answers: tuple[AnswerOrder, ...] = ()
     delivered_answers: frozenset[UUID] = frozenset()
     failed_answers: frozenset[UUID] = frozenset()
@@ -203,6 +205,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
         case ReporterAnswered(report) as answer:
             delivered = case.delivered_answers | ({answer.order} if answer.order is not None else set())
             return replace(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
+        case ApologyMade(report):
+            return replace(case, apologised=(*case.apologised, (report, moment)))
         case AnswerOrdered(report, way, digest):
             order = AnswerOrder(recorded.event_id, report, way, digest)
             return replace(case, ordered_answers=(*case.ordered_answers, order))

@@ -92,6 +92,18 @@ class ReporterAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class ApologyMade:
+    """Whoever made report number ``report`` was told that a promise was not kept, and that we are sorry. ``way``: a
+    code of the standard; ``digest``: of what was sent, or None for what was said."""
+
+    report: int
+    way: str
+    digest: str | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerOrdered:
     """The program is to tell whoever made report number ``report`` what became of it; ``digest``: of its words."""
 
@@ -331,6 +343,7 @@ FieldFact = (
     | PipeIdentified
     | DetailCorrected
     | ReporterAnswered
+    | ApologyMade
 )
 RepairFact = (
     FieldFact
@@ -372,5 +385,6 @@ FACTS: tuple[type, ...] = (
     DetailCorrected,
     EvidenceRejected,
     IncidentMerged,
+    ApologyMade,
     *WINDOW_FACTS,
 )

@@ -25,6 +25,7 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/paid-service": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/unlinking": 201,
     "/api/v1/repairs/{case_id}/merging": 200,
+    "/api/v1/repairs/{case_id}/reports/{report}/apology": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/answer": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/answer/order": 200,
     "/api/v1/orders/{source}/{number}/reply": 200,

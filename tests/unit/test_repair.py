@@ -279,7 +279,7 @@ def test_who_was_answered_waits_no_more_in_the_incident_that_was_merged() -> Non
     play.say(repair.RepairCompleted(), minutes(60))
     assert outlook.waiting(play.state) == (1, 2)
     assert outlook.waiting(other.state) == ()
-    assert outlook.next_actions(outlook.progress(other.state)) == ()
+    assert outlook.next_actions(outlook.progress(other.state, RULES.newest)) == ()
 
 
 @pytest.mark.parametrize(
