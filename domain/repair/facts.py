@@ -70,9 +70,11 @@ class ReportUnlinked:
 @dataclass(frozen=True, slots=True)
 class IncidentMerged:
     """The incident is the same burst as another one: its reports and their orders go on in the case ``into``, and it
-    owes nothing of its own any more, for the other one's clock starts at the first report of both."""
+    owes nothing of its own any more, for the other one's clock starts at the first report of both. ``confirmed_by``:
+    the second person, where a settled verdict falls with it."""
 
     into: UUID
+    confirmed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from domain.refusals import Refusal
 from domain.repair.case import Repair, Report
-from domain.repair.checks import existing, from_the_field, known_to, late, require_credible, require_open
+from domain.repair.checks import (
+    existing,
+    from_the_field,
+    known_to,
+    late,
+    require_credible,
+    require_open,
+    require_unmerged,
+)
 from domain.repair.dismissal import require_undismissed
 from domain.repair.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
 from domain.repair.imported import require_import_fields
@@ -74,9 +82,9 @@ def link_report(
     precision: Precision = "second",
     origin: str | None = None,
 ) -> ReportLinked:
-    """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision``,
-    ``unknown-origin`` and ``incident-merged``."""
-    known = require_unmerged(known_to(case, told, "repair.link"))
+    """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision`` and
+    ``unknown-origin``."""
+    known = known_to(case, told, "repair.link")
     require_import_fields(told, precision, origin)
     flags = late(told) + (("after-close",) if known.closed else ())
     linked = ReportLinked(_next_report(known), subject, flags, order=order, precision=precision, origin=origin)
@@ -134,7 +142,7 @@ def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUI
         Moved(ReportLinked(number, each.subject, flags, None, each.order, each.precision, each.origin), each.moment.at)
         for number, each in enumerate(own, _next_report(target))
     )
-    return Merged(IncidentMerged(into), moved)
+    return Merged(IncidentMerged(into, told.confirmed_by), moved)
 
 
 def _not_merged(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
@@ -193,19 +201,6 @@ def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     family = standard.fault_families.get(kind)
     alike = {each for each, its in standard.fault_families.items() if its == family} if family is not None else set()
     return tuple(sorted({kind, *alike}))
-
-
-def require_unmerged(case: Repair) -> Repair:
-    """The incident, where its reports are still its own. Refuses ``incident-merged``."""
-    if case.merged_into is not None:
-        raise Refusal(
-            "incident-merged",
-            found=f"repair {case.number}, which goes on in case {case.merged_into}",
-            needed="the incident that its reports belong to now",
-            next_step=f"send the same to case {case.merged_into}",
-            next_step_zh="该工单已并入其他工单，请在并入的工单办理",
-        )
-    return case
 
 
 MERGED = "merged"

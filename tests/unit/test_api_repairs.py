@@ -444,6 +444,21 @@ def test_two_incidents_of_one_burst_become_one_with_orders_and_crew(client: Clie
     assert first["case_id"] in again.json()["next_step"]
 
 
+def test_a_merge_that_takes_a_settled_lapse_off_needs_a_second_person(client: Client, service: FakeService) -> None:
+    first, second = (client.post("/api/v1/repairs", fault()).json()["case_id"] for _ in range(2))
+    service.clock.move(timedelta(hours=50))
+    path = f"/api/v1/repairs/{second}"
+    assert client.post(f"{path}/acknowledgement", {"crew": "crew-1"}, headers=CREW).status_code == 200
+    service.clock.move(timedelta(hours=50))
+    alone = client.post(f"{path}/merging", {"into": first}, headers=staff("dispatcher"))
+    assert (alone.status_code, alone.json()["code"]) == (409, "verdict-settled")
+    two = client.post(f"{path}/merging", {"into": first, "confirmed_by": "manager-2"}, headers=staff("dispatcher"))
+    assert two.status_code == 200, two.text
+    assert last(service, path)["data"] == {"into": first, "confirmed_by": "manager-2"}
+    shown = client.get(f"/api/v1/cases/{first}").json()["windows"]
+    assert [window["lapses"] for window in shown] == [1, 1], "they stand where it goes on"
+
+
 def test_a_merge_into_nothing_or_by_the_public_changes_nothing(client: Client, service: FakeService) -> None:
     case_id = client.post("/api/v1/repairs", fault()).json()["case_id"]
     before = len(service.events[UUID(case_id)])
