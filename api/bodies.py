@@ -285,7 +285,7 @@ class AnswerByProgram(Body):
 
 
 class Answer(FromTheField):
-    """How the reporter was told what became of it; the digest of what was sent, none of what was said."""
+    """How the reporter was told; the digest of what was sent, none of what was said."""
 
     way: Annotated[Code, Field(examples=["phone"])]
     digest: Digest | None = None
@@ -379,6 +379,13 @@ class Unlinking(Body):
 
     kind: Annotated[Code | None, Field(examples=["leak"])] = None
     district: Annotated[Code | None, Field(examples=["donghe"])] = None
+
+
+class Merging(Body):
+    """The incident that this one is the same burst as; ``confirmed_by`` where a settled verdict falls with it."""
+
+    into: UUID
+    confirmed_by: SecondPerson | None = None
 
 
 class Consent(FromTheField):

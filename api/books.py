@@ -206,9 +206,8 @@ async def exempt(
     case = Stream(kinds.BOOK, case_id)
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by)
-        fact = books.exempt(sight.of(case), told, meter=body.meter, reason=body.reason)
-        return [(case, Stated(fact, told.happened_at))]
+        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(books.exempt(sight.of(case), told, meter=body.meter, reason=body.reason)))]
 
     return await carry_out(service, Order(case, caller, decide), response)
 

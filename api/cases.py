@@ -120,7 +120,8 @@ def _repair(case: Repair) -> dict[str, Any]:
         "zone": case.zone,
         "crew": case.crew,
         "severity": case.severity,
-        "reports": len(case.reports),
+        "reports": len(case.reports) if case.merged_into is None else 0,
+        "merged_into": case.merged_into,
         "details": {name: value for name, value in sorted(case.details.items()) if value is not None},
     }
 
@@ -128,6 +129,7 @@ def _repair(case: Repair) -> dict[str, Any]:
 def repair_stage(case: Repair) -> str:
     """How far the incident has come: the furthest step that is on record, in whatever order they came in."""
     steps = (
+        (case.merged_into is not None, "merged"),
         (case.closed, "closed"),
         (bool(case.restored), "restored"),
         (bool(case.completed), "completed"),

@@ -233,6 +233,35 @@ def unlink_report(
     return Order(case, caller, decide, others=(wrong, *order), number=number)
 
 
+def merge(caller: Caller, case_id: UUID, body: bodies.Merging, *, seen: repair.Repair | None) -> Order:
+    """Two incidents are one burst: reports and outside orders go over to the other one, and the crew is free."""
+    case, into = Stream(kinds.REPAIR, case_id), Stream(kinds.REPAIR, body.into)
+    streams = _orders_of(seen)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        state, at = _repair(sight, case), sight.at
+        if _orders_of(state) != streams:
+            raise LookAgain
+        told = sight.told(caller.stamp, at, body.confirmed_by)
+        merged = repair.merge(state, _repair(sight, into), told, case_id=case_id, into=body.into)
+        said: list[Said] = [(into, Stated(each.linked, each.reported_at)) for each in merged.reports]
+        said.append((case, Stated(merged.merged, at)))
+        for each in merged.reports:
+            for stream in _stream_of(each.linked.order):
+                moved = orders.move(sight.of(stream), case_id=body.into, report=each.linked.report)
+                said.append((stream, Stated(moved, at)))
+        return said
+
+    return Order(case, caller, decide, others=(into, *streams))
+
+
+def _orders_of(case: repair.Repair | None) -> tuple[Stream, ...]:
+    if case is None:
+        return ()
+    numbers = [each.number for each in case.reported if each.number not in case.unlinked]
+    return tuple(stream for number in numbers for stream in _stream_of(_order_of_report(case, number)))
+
+
 def _order_of_report(case: repair.Repair | None, number: int) -> repair.OrderReference | None:
     report = case.report(number) if case is not None else None
     return report.order if report is not None else None
@@ -246,6 +275,17 @@ def answer_reporter(caller: Caller, case_id: UUID, report: int, body: bodies.Ans
         body,
         happened_at,
         lambda case, told: repair.answer_reporter(case, told, report=report, way=body.way, digest=body.digest),
+    )
+
+
+def apologise(caller: Caller, case_id: UUID, report: int, body: bodies.Answer, happened_at: datetime) -> Order:
+    """A reporter was told that we are sorry."""
+    return _from_the_field(
+        caller,
+        case_id,
+        body,
+        happened_at,
+        lambda case, told: repair.apologise(case, told, report=report, way=body.way, digest=body.digest),
     )
 
 

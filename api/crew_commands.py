@@ -14,7 +14,7 @@ from uuid import UUID
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
-from api import bodies
+from api import bodies, commands
 from api.answers import Accepted
 from api.caller import Caller
 from api.commands import LookAgain, Order, again, carry_out
@@ -57,6 +57,19 @@ def freeing(service: Service, order: Order, response: Response, reason: Freed) -
         return order
 
     return looking(service, command.case.id, response, with_crew)
+
+
+def merge(caller: Caller, case_id: UUID, body: bodies.Merging, seen: Repair | None) -> Order:
+    """The incident goes on in another one, and its crew is free."""
+    order, crew = commands.merge(caller, case_id, body, seen=seen), _crew_of(seen)
+    command = order.command
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        said = command.decide(sight)
+        return [*said, *_freed(sight, command.case, crew, "closed")]
+
+    order.command = replace(command, decide=decide, others=(*command.others, *_streams(crew)))
+    return order
 
 
 def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair | None) -> Order:

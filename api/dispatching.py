@@ -17,6 +17,7 @@ from api.strict import StrictRoute
 from domain import kinds, repair
 from domain.repair import outlook
 from domain.repair.outlook import NextAction, Progress
+from domain.repair.promises import standard_of
 from infra.sql import sql
 from infra.store.commands import Stream
 from projections.cases import REPAIR_STAGES
@@ -66,13 +67,15 @@ class Incidents(BaseModel):
 
 
 class ReportView(BaseModel):
-    """One report: its number, when it was made, the outside order it came with, and when its maker was told."""
+    """One report: its number, when it was made, the outside order it came with, and when its maker was told what
+    became of it, and that we are sorry."""
 
     report: int
     reported_at: datetime
     order_source: str | None
     order_number: str | None
     answered_at: datetime | None
+    apologised_at: datetime | None
 
 
 class IncidentView(BaseModel):
@@ -84,6 +87,7 @@ class IncidentView(BaseModel):
     district: str
     crew: str | None
     severity: str | None
+    merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
     reports: list[ReportView]
     next_actions: list[NextStep]
 
@@ -97,8 +101,15 @@ def dispatch(
 ) -> Incidents:
     # Whose turn it is, is a rule and no column: with a role asked for, more rows are looked at than are shown.
     looked_at = limit + 1 if role is None else 5 * limit + 1
+    standard = service.rules.in_force(service.clock.now())
+    wanted = {
+        "crew": crew,
+        "limit": looked_at,
+        "apologies": list(standard.apologies),
+        "history": list(standard.history_channels),
+    }
     with service.connection() as connection:
-        found = connection.execute(sql("list_incidents"), {"crew": crew, "limit": looked_at}).fetchall()
+        found = connection.execute(sql("list_incidents"), wanted).fetchall()
     rows = [row for row in map(_row, found) if role is None or any(step.role == role for step in row.next_actions)]
     return Incidents(at=service.clock.now(), incidents=rows[:limit], more=len(rows) > limit or len(found) == looked_at)
 
@@ -108,6 +119,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
     case: repair.Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
     if case is None:
         raise repair.no_such_case()
+    standard = standard_of(case, service.rules)
     return IncidentView(
         case_id=case_id,
         case_number=case.number,
@@ -115,8 +127,9 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
         district=case.district,
         crew=case.crew,
         severity=case.severity,
+        merged_into=case.merged_into,
         reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
-        next_actions=_steps(outlook.next_actions(outlook.progress(case))),
+        next_actions=_steps(outlook.next_actions(outlook.progress(case, standard))),
     )
 
 
@@ -129,6 +142,7 @@ def _report(case: repair.Repair, report: repair.Report) -> ReportView:
         order_source=order.source if order is not None else None,
         order_number=order.number if order is not None else None,
         answered_at=max(told, default=None),
+        apologised_at=max((moment.at for n, moment in case.apologised if n == report.number), default=None),
     )
 
 
@@ -153,6 +167,7 @@ def _progress(row: Mapping[str, Any]) -> Progress:
         answered=row["answered"],
         closed=not row["open"],
         dismissed=row["reached"] == "dismissed",
+        sorry=row["sorry"],
     )
 
 

@@ -183,29 +183,30 @@ async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDe
     def decide(sight: Sight) -> Sequence[Said]:
         if sight.of(incident) is None:
             raise repair.no_such_case()
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         fact = outages.begin_emergency(
             sight.of(case),
-            sight.told(caller.stamp, happened_at, body.confirmed_by),
+            told,
             number=number,
             incident=body.incident,
             districts=body.districts,
             affected_users=body.affected_users,
         )
-        return [(case, Stated(fact, happened_at))]
+        return [(case, told.stated(fact))]
 
     return await carry_out(service, Order(case, caller, decide, others=(incident,), number=number), response)
 
 
 @_telling.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
 async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    return await carry_out(service, _order(case_id, caller, None, outages.start), response)
+    return await carry_out(service, _order(case_id, caller, outages.start), response)
 
 
 @_telling.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
 async def cancel(
     case_id: CaseId, body: Cancellation, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = _order(case_id, caller, None, lambda outage, told: outages.cancel(outage, told, reason=body.reason))
+    order = _order(case_id, caller, lambda outage, told: outages.cancel(outage, told, reason=body.reason))
     return await carry_out(service, order, response)
 
 
@@ -229,7 +230,7 @@ async def send_notice(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.send_notice(outage, told, way=body.way, digest=body.digest)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
+    return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
 @_telling.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
@@ -239,7 +240,7 @@ async def prove_notice(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.prove_notice(outage, told, notice=body.notice, digest=body.digest)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
+    return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
 @_telling.post("/{case_id}/report", summary="The authority was told 报告主管部门")
@@ -247,14 +248,14 @@ async def report(case_id: CaseId, body: Report, caller: CallerDep, service: Serv
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.report(outage, told, document=body.document)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
+    return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
 @_telling.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
 async def extend(
     case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = _order(case_id, caller, None, lambda outage, told: outages.extend(outage, told, end=body.end))
+    order = _order(case_id, caller, lambda outage, told: outages.extend(outage, told, end=body.end))
     return await carry_out(service, order, response)
 
 
@@ -265,16 +266,14 @@ async def provide_water(
     def say(outage: Outage | None, told: Told) -> OutageFact:
         return outages.provide_water(outage, told, point=body.point, litres=body.litres)
 
-    return await carry_out(service, _order(case_id, caller, body.happened_at, say, body.confirmed_by), response)
+    return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
 @_telling.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore(
     case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    return await carry_out(
-        service, _order(case_id, caller, body.happened_at, outages.restore, body.confirmed_by), response
-    )
+    return await carry_out(service, _order(case_id, caller, outages.restore, body), response)
 
 
 def _at(moment: Moment | None) -> datetime | None:
@@ -285,14 +284,13 @@ def _outage(case_id: UUID) -> Stream:
     return Stream(kinds.OUTAGE, case_id)
 
 
-def _order(
-    case_id: UUID, caller: Caller, happened_at: datetime | None, say: Say, confirmed_by: str | None = None
-) -> Order:
-    case = _outage(case_id)
+def _order(case_id: UUID, caller: Caller, say: Say, body: FromTheField | None = None) -> Order:
+    """What is said of an outage; ``body``: the times that are claimed for it, of an instruction none."""
+    case, when = _outage(case_id), body or FromTheField()
 
     def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, confirmed_by)
-        return [(case, Stated(say(sight.of(case), told), told.happened_at))]
+        told = sight.told(caller.stamp, when.happened_at, when.confirmed_by, when.reported_at)
+        return [(case, told.stated(say(sight.of(case), told)))]
 
     return Order(case, caller, decide)
 

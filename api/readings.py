@@ -19,7 +19,7 @@ from api.caller import Caller, CallerDep, told_now
 from api.edge import Limit, ServiceDep
 from api.errors import ApiError
 from api.strict import StrictRoute
-from domain.readings import FLAGS_ZH, require_looker, require_read, require_sender
+from domain.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
 from domain.refusals import Refusal
 from infra.bus import client_config
 from infra.meter_readings import BadRowError, MeterReading, from_row, to_record
@@ -84,6 +84,18 @@ class Anomaly(BaseModel):
     flags: list[str] = Field(examples=[["high"]])
     flags_zh: list[str]
     found_at: datetime
+
+
+class SetAside(BaseModel):
+    """A reading that was kept and not judged. One of an unknown meter is taken up by itself once its meter is in
+    service; one that contradicts an earlier one of the same time stays, and so does one of a meter that was out."""
+
+    meter: str
+    read_at: datetime
+    litres: int
+    reason: Aside
+    reason_zh: str
+    at: datetime
 
 
 class Intake:
@@ -164,6 +176,21 @@ def anomalies(
             sql("readings_anomalies"), {"meter": meter and meter.strip().upper(), "limit": limit}
         ).fetchall()
     return [Anomaly(**row, flags_zh=[FLAGS_ZH[flag] for flag in row["flags"]]) for row in rows]
+
+
+@router.get("/set-aside", summary="Readings that were kept and not judged, newest first 待核读数")
+def set_aside(
+    caller: CallerDep,
+    service: ServiceDep,
+    limit: Limit = 100,
+    meter: Annotated[str | None, Query(max_length=32, description="of this meter alone")] = None,
+    reason: Annotated[Aside | None, Query(description="for this reason alone")] = None,
+) -> list[SetAside]:
+    require_looker(told_now(caller, service))
+    wanted = {"meter": meter and meter.strip().upper(), "reason": reason, "limit": limit}
+    with service.connection() as connection:
+        rows = connection.execute(sql("readings_aside"), wanted).fetchall()
+    return [SetAside(**row, reason_zh=ASIDE_ZH[row["reason"]]) for row in rows]
 
 
 def _judged(rows: list[Any], caller: Caller, service: Service) -> tuple[list[MeterReading], list[RowRefused]]:

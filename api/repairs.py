@@ -61,6 +61,17 @@ async def unlink_report(
     )
 
 
+@router.post("/{case_id}/merging", summary="It is the same burst as another incident 并入其他工单")
+async def merge(
+    case_id: CaseId, body: bodies.Merging, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    """The other incident takes over reports and outside orders; its clock starts at the first report of both. To undo
+    it, undo the links there."""
+    return await crew_commands.looking(
+        service, case_id, response, lambda seen: crew_commands.merge(caller, case_id, body, seen)
+    )
+
+
 @router.post("/{case_id}/reports/{report}/answer", summary="A reporter was told what became of it 回复报修人")
 async def answer_reporter(
     case_id: CaseId,
@@ -71,6 +82,19 @@ async def answer_reporter(
     response: Response,
 ) -> Accepted:
     order = commands.answer_reporter(caller, case_id, report, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/{case_id}/reports/{report}/apology", summary="A reporter was told that we are sorry 致歉")
+async def apologise(
+    case_id: CaseId,
+    report: ReportNumber,
+    body: bodies.Answer,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    order = commands.apologise(caller, case_id, report, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 
 

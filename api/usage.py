@@ -18,7 +18,6 @@ from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import abnormal, kinds
 from domain.abnormal import SaidInCase, Usage
-from domain.facts import Stated
 from domain.readings import FLAGS_ZH
 from domain.told import Told, require_power
 from infra.sql import sql
@@ -136,7 +135,7 @@ async def confirm(case_id: CaseId, body: Look, caller: CallerDep, service: Servi
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.confirm(case, told, by=body.by, evidence_digest=body.evidence_digest)
 
-    return await carry_out(service, _from_the_field(case_id, caller, body, say), response)
+    return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
 @_telling.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
@@ -146,7 +145,7 @@ async def dismiss(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.dismiss(case, told, reason=body.reason, evidence_digest=body.evidence_digest)
 
-    return await carry_out(service, _order(case_id, caller, None, None, say), response)
+    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
 
 
 @_telling.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
@@ -156,7 +155,7 @@ async def notify(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.notify(case, told, way=body.way, proof_digest=body.proof_digest)
 
-    return await carry_out(service, _from_the_field(case_id, caller, body, say), response)
+    return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
 @_telling.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
@@ -166,7 +165,7 @@ async def offer_help(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.offer_help(case, told, accepted=body.accepted)
 
-    return await carry_out(service, _from_the_field(case_id, caller, body, say), response)
+    return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
 @_telling.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
@@ -176,7 +175,7 @@ async def start_help(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.start_help(case, told, crew=body.crew)
 
-    return await carry_out(service, _from_the_field(case_id, caller, body, say), response)
+    return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
 @_telling.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
@@ -186,7 +185,7 @@ async def finish_help(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.finish_help(case, told, finding=body.finding)
 
-    return await carry_out(service, _from_the_field(case_id, caller, body, say), response)
+    return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
 @_telling.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
@@ -196,23 +195,19 @@ async def conclude(
     def say(case: Usage | None, told: Told) -> SaidInCase:
         return abnormal.conclude(case, told, outcome=body.outcome)
 
-    return await carry_out(service, _order(case_id, caller, None, None, say), response)
+    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
 
 
 def _named(sign: str) -> str:
     return next((name for code, name in FLAGS_ZH.items() if code == sign), sign)
 
 
-def _from_the_field(case_id: UUID, caller: Caller, body: FromTheField, say: Say) -> Order:
-    return _order(case_id, caller, body.happened_at, body.confirmed_by, say)
-
-
-def _order(case_id: UUID, caller: Caller, happened_at: datetime | None, confirmed_by: str | None, say: Say) -> Order:
+def _order(case_id: UUID, caller: Caller, body: FromTheField, say: Say) -> Order:
     case = Stream(kinds.USAGE, case_id)
 
     def decide(sight: Sight) -> list[Said]:
-        told = sight.told(caller.stamp, happened_at, confirmed_by)
-        return [(case, Stated(say(sight.of(case), told), told.happened_at))]
+        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(say(sight.of(case), told)))]
 
     return Order(case, caller, decide)
 

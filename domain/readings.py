@@ -28,6 +28,15 @@ FLAGS_ZH: dict[Flag, str] = {
 }
 
 
+Aside = Literal["unknown-meter", "contradicts", "meter-out"]
+ASIDE_ZH: dict[Aside, str] = {
+    "unknown-meter": "水表未建档",
+    "contradicts": "与已收读数矛盾",
+    "meter-out": "水表已拆除",
+}
+"""Why a reading was kept and not judged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dial:
     """What is known of a meter: its reading when it was put in, and the largest that its dial can show, in m³."""

@@ -290,6 +290,8 @@ class StandardPublished:
     answer_minutes: int | None = None
     answer_ways: Mapping[str, str] = field(default_factory=dict)
     answer_texts: Mapping[str, str] = field(default_factory=dict)
+    # Commitments of repairs after whose lapse whoever reported is owed an apology.
+    apologies: tuple[str, ...] = ()
     order_sources: Mapping[str, OrderSource] = field(default_factory=dict)
     geofence_metres: int = 200
     late_upload_minutes: int = 10

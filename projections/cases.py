@@ -22,7 +22,7 @@ class Case:
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
     the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
     first, whenever they were told; ``cell`` is the square that an incident lies in, ``mass`` the mass incident that it
-    is tagged with. ``district``: of an outage, the first.
+    is tagged with, ``apologies`` to how many who reported one was made. ``district``: of an outage, the first.
     """
 
     case_id: UUID
@@ -54,6 +54,7 @@ class Case:
     first_assessed_at: datetime | None = None
     last_assessed_at: datetime | None = None
     mass: str | None = None
+    apologies: int = 0
 
 
 REPAIR_STAGES = (
@@ -86,7 +87,7 @@ OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
 USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
 BOOK_STAGES = ("round_opened", "partly_read", "read")
 STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES, *USAGE_STAGES, *BOOK_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained")
+STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained", "merged")
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
@@ -123,13 +124,22 @@ def _unlinked(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, reports=row.reports - 1)
 
 
+def _merged(row: Case, data: dict[str, Any]) -> Case:
+    """Its reports are counted where they are now."""
+    return replace(row, stage="merged", open=False, crew=None, reports=0)
+
+
+def _apologised(row: Case, data: dict[str, Any]) -> Case:
+    return row if "repeated" in data["flags"] else replace(row, apologies=row.apologies + 1)
+
+
 def _corrected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
 def _rejected(row: Case, data: dict[str, Any]) -> Case:
     """As far as the incident has come by what still counts."""
-    if row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
+    if row.stage == "merged" or row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
         return row
     steps = (
         ("restoration" in data["left"], "restored"),
@@ -194,6 +204,8 @@ def _step(stage: str) -> Step:
 STEPS: dict[str, Step] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
+    "IncidentMerged": _merged,
+    "ApologyMade": _apologised,
     "CrewDispatched": _dispatched,
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,

@@ -71,7 +71,8 @@ export const FACTS = {
   UserSideFound: ["表后故障", "behind the meter"], PaidServiceConsented: ["同意有偿服务", "paid service agreed"], PaidServiceStarted: ["有偿服务开始", "paid service begun"],
   ReportUnlinked: ["拆分报修", "report unlinked"], ReporterAnswered: ["回复报修人", "reporter answered"], AnswerOrdered: ["下达回复", "answer ordered"], AnswerFailed: ["回复未送达", "answer failed"],
   IncidentDismissed: ["无需抢修", "dismissed"], PipeIdentified: ["管段信息", "pipe identified"], DetailCorrected: ["更正", "corrected"],
-  EvidenceRejected: ["证据不予认可", "evidence rejected"],
+  EvidenceRejected: ["证据不予认可", "evidence rejected"], IncidentMerged: ["并入其他工单", "merged into another incident"],
+  ApologyMade: ["致歉", "apology made"],
   OrderReceived: ["热线工单收件", "order received"], OrderMoved: ["热线工单改挂", "order moved"], OrderExtended: ["热线工单延期", "order extended"], OrderReplied: ["热线工单回复", "order replied to"],
   SeverityReassessed: ["重新定级", "reassessed"], WorkLogged: ["作业记录", "work logged"], ShiftHandedOver: ["交接班", "shift handed over"],
   RepairCompleted: ["修复完成", "repair completed"], WaterRestored: ["恢复供水", "water restored"], CaseClosed: ["关单", "closed"],
@@ -127,7 +128,8 @@ export const FLAGS = {
   "backdated-after-lapse": ["超时后迟报", "backdated after a lapse"], "not-major": ["非大修", "not a major repair"],
   unlinked: ["由并单拆分", "was a wrong link"], "site-unknown": ["现场位置未知", "site unknown"],
   "crew-elsewhere": ["接班班组在其他工单", "crew is elsewhere"], "before-completion": ["未修复先回复", "before completion"],
-  "uploaded-late": ["离线补传", "uploaded late"],
+  "uploaded-late": ["离线补传", "uploaded late"], merged: ["由其他工单并入", "came with another incident"],
+  "nothing-lapsed": ["并无超时", "nothing had lapsed"],
   "before-arrival": ["未到场先报", "before arrival"],
   "after-dismissal": ["判定无需抢修后", "after dismissal"], "not-what-was-known": ["原值不符", "not what was known"],
   "younger-than-the-fault": ["管段晚于故障敷设", "pipe younger than the fault"],
@@ -144,7 +146,7 @@ export const STAGES = {
   suspended: ["已中止", "suspended"], ended: ["已终止", "ended"], withdrawn: ["已撤回", "withdrawn"], refused: ["不予受理", "refused"],
   found: ["已发现", "found"], confirmed: ["已核实", "confirmed"], notified: ["已告知", "user told"],
   help_started: ["查漏中", "leak sought"], help_finished: ["查漏完成", "search over"], settled: ["已办结", "settled"],
-  explained: ["已排除", "explained"],
+  explained: ["已排除", "explained"], merged: ["已并单", "merged"],
   round_opened: ["待抄表", "to be read"], partly_read: ["抄表中", "being read"], read: ["已抄齐", "read"],
 };
 export const BASES = {
@@ -154,7 +156,7 @@ export const BASES = {
 export const REPAIR_ACTIONS = {
   dispatch: ["派单", "send a crew"], acknowledge: ["接单", "acknowledge"], arrive: ["到场", "arrive"], assess: ["定级", "assess"],
   "log-work": ["作业记录", "log the work"], complete: ["修复", "complete"], restore: ["恢复供水", "restore water"],
-  answer: ["回复报修人", "answer the reporters"], close: ["关单", "close"],
+  answer: ["回复报修人", "answer the reporters"], apologise: ["致歉", "apologise"], close: ["关单", "close"],
 };
 export const ACTIONS = {
   "give-notice": ["一次性告知", "give the notice"], "supply-document": ["补交材料", "supply papers"], "promise-papers": ["作出容缺承诺", "promise papers"],

@@ -23,6 +23,8 @@ class RepairCount:
         self.waiting = {_number(each) for each in self.reports}
         self.first_report = in_time_order(self.reports)[0]
         opened = next(event for event in events if event.name == "FaultReported")
+        # One burst is one incident: what was merged is promised by the case that it goes on in.
+        self.is_merged = bool(named(events, "IncidentMerged"))
         self.zone = opened.data["zone"]
         # What a fault was found to be it was from the beginning; what was told last counts.
         corrected = [each.data["new"] for each in named(events, "DetailCorrected") if each.data["detail"] == "kind"]
@@ -44,6 +46,8 @@ class RepairCount:
 
     def verdicts(self) -> list[Verdict]:
         """Every promise of the incident."""
+        if self.is_merged:
+            return []
         found = [self._arrival(), self._completion(), self._assessment(), self._continuity(), self._answer()]
         return [each for each in found if each is not None]
 

@@ -8,13 +8,12 @@ from datetime import datetime, timedelta
 from domain.mass import Register
 from domain.outages.case import Outage
 from domain.refusals import Refusal
-from domain.repair.checks import require_credible
+from domain.repair.checks import late, require_credible
 from domain.standards import district
 from domain.told import Told, require_power
 from domain.values import require_codes, require_range
 
 MOST_USERS = 10_000_000
-BACKDATED = "backdated"
 
 
 def known_to(state: Outage | None, told: Told, power: str = "outage.report") -> Outage:
@@ -75,8 +74,8 @@ def require_not_started(outage: Outage) -> None:
 
 
 def flags(told: Told) -> tuple[str, ...]:
-    """What is odd about a fact: that it comes later than its channel allows."""
-    return (BACKDATED,) if told.is_late else ()
+    """What is odd about a fact: that it comes later than its channel allows, or was sent later than taken down."""
+    return late(told)
 
 
 def confirmed_by(told: Told) -> str | None:

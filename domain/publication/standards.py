@@ -470,6 +470,8 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
 def _require_ladders(document: Standard) -> None:
     """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
     ``_require_escalations`` refuses."""
+    for commitment in document.apologies:
+        require_known("unknown-commitment", commitment, repair.COMMITMENTS)
     for commitment in (*document.ladders, *document.notify_on_lapse):
         require_known("unknown-commitment", commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():

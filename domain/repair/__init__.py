@@ -7,6 +7,7 @@ for their order; what is odd about them is flagged. Instructions (dispatch, reas
 from domain.facts import Moment
 from domain.repair.answers import KIND as ANSWER_MESSAGE
 from domain.repair.answers import answer_reporter, deliver_answer, fail_answer, order_answer
+from domain.repair.apologies import apologise
 from domain.repair.case import CREW_ELSEWHERE, Repair, Report, evolve
 from domain.repair.checks import no_such_case
 from domain.repair.details import correct, identify_pipe
@@ -14,6 +15,7 @@ from domain.repair.dismissal import dismiss
 from domain.repair.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repair.facts import (
     FACTS,
+    ApologyMade,
     ArrivalEvidence,
     CaseClosed,
     CrewArrived,
@@ -26,6 +28,7 @@ from domain.repair.facts import (
     FaultReported,
     FieldFact,
     IncidentDismissed,
+    IncidentMerged,
     OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
@@ -47,9 +50,11 @@ from domain.repair.imported import require_reporter
 from domain.repair.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
 from domain.repair.rejection import reject_evidence
 from domain.repair.reports import (
+    Merged,
     Unlinked,
     kinds_that_may_be_one,
     link_report,
+    merge,
     report_fault,
     unlink_report,
 )
@@ -66,6 +71,7 @@ __all__ = [
     "CONTINUITY",
     "CREW_ELSEWHERE",
     "FACTS",
+    "ApologyMade",
     "ArrivalEvidence",
     "CaseClosed",
     "CrewArrived",
@@ -78,6 +84,8 @@ __all__ = [
     "FaultReported",
     "FieldFact",
     "IncidentDismissed",
+    "IncidentMerged",
+    "Merged",
     "Moment",
     "OrderReference",
     "PaidServiceConsented",
@@ -99,6 +107,7 @@ __all__ = [
     "WorkLogged",
     "acknowledge",
     "answer_reporter",
+    "apologise",
     "arrive",
     "assess",
     "close",
@@ -117,6 +126,7 @@ __all__ = [
     "kinds_that_may_be_one",
     "link_report",
     "log_work",
+    "merge",
     "no_such_case",
     "obligations",
     "order_answer",

@@ -13,11 +13,11 @@ from domain.calendar import LOCAL
 from domain.messages import Message, filled, to_subject
 from domain.refusals import Refusal
 from domain.repair.case import AnswerOrder, Repair
-from domain.repair.checks import from_the_field, known_to, late
+from domain.repair.checks import existing, from_the_field, known_to, late
 from domain.repair.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
 from domain.repair.reports import known_report
 from domain.standards import ANSWER_WORDS, Standard, require_known
-from domain.told import Told
+from domain.told import Told, require_power
 
 KIND = "reporter-answer"
 """Of its messages."""
@@ -82,7 +82,7 @@ def deliver_answer(case: Repair | None, told: Told, *, order: UUID, receipt: str
 
     Refuses ``wrong-role``, ``no-such-case``, ``no-such-report`` for an order that was never made.
     """
-    known = known_to(case, told, "repair.deliver")
+    known = _known_to_sender(case, told)
     ordered = _ordered(known, order)
     if order in known.delivered_answers:
         return None
@@ -92,9 +92,15 @@ def deliver_answer(case: Repair | None, told: Told, *, order: UUID, receipt: str
 
 def fail_answer(case: Repair | None, told: Told, *, order: UUID, reason: str) -> AnswerFailed | None:
     """An ordered answer could not be delivered. None where it was; refuses as ``deliver_answer`` does."""
-    known = known_to(case, told, "repair.deliver")
+    known = _known_to_sender(case, told)
     ordered = _ordered(known, order)
     return AnswerFailed(ordered.report, order, reason) if order not in known.delivered_answers else None
+
+
+def _known_to_sender(case: Repair | None, told: Told) -> Repair:
+    """Also one that was merged since: what was sent is on record where it was ordered."""
+    require_power(told, "repair.deliver")
+    return existing(case)
 
 
 def _ordered(case: Repair, order: UUID) -> AnswerOrder:

@@ -11,6 +11,7 @@ from domain.facts import Moment, Recorded
 from domain.repair.facts import (
     AnswerFailed,
     AnswerOrdered,
+    ApologyMade,
     CaseClosed,
     CrewArrived,
     CrewDispatched,
@@ -21,6 +22,7 @@ from domain.repair.facts import (
     EvidenceRejected,
     FaultReported,
     IncidentDismissed,
+    IncidentMerged,
     OrderReference,
     PaidServiceConsented,
     PaidServiceStarted,
@@ -77,7 +79,7 @@ class Repair:
 
     ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
     more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
-    of the fault and its pipe; no promise depends on it.
+    of the fault and its pipe; no promise depends on it. ``merged_into``: the incident that it is the same burst as.
     """
 
     number: str
@@ -97,6 +99,7 @@ class Repair:
     completed: tuple[Moment, ...] = ()
     restored: tuple[Moment, ...] = ()
     answered: tuple[tuple[int, Moment], ...] = ()
+    apologised: tuple[tuple[int, Moment], ...] = ()
     ordered_answers: tuple[AnswerOrder, ...] = ()
     delivered_answers: frozenset[UUID] = frozenset()
     failed_answers: frozenset[UUID] = frozenset()
@@ -107,6 +110,7 @@ class Repair:
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
     details: Mapping[str, str | None] = field(default_factory=dict)
     mass: str | None = None
+    merged_into: UUID | None = None
     ledger: Ledger = field(default_factory=dict)
 
     @property
@@ -169,6 +173,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})
+        case IncidentMerged(into):
+            return replace(case, merged_into=into, crew=None, closed=True)
         case CrewDispatched(crew):
             return replace(case, crew=crew)
         case DispatchDeclined(crew) | CrewWithdrawn(crew):
@@ -201,6 +207,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
         case ReporterAnswered(report) as answer:
             delivered = case.delivered_answers | ({answer.order} if answer.order is not None else set())
             return replace(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
+        case ApologyMade(report):
+            return replace(case, apologised=(*case.apologised, (report, moment)))
         case AnswerOrdered(report, way, digest):
             order = AnswerOrder(recorded.event_id, report, way, digest)
             return replace(case, ordered_answers=(*case.ordered_answers, order))
@@ -224,7 +232,8 @@ def without(case: Repair, rejected: UUID) -> Repair:
         completed=_others(case.completed, rejected),
         restored=_others(case.restored, rejected),
     )
-    return replace(after, closed=False) if rejected in ends and not is_done(after) else after
+    reopens = rejected in ends and not is_done(after) and case.merged_into is None
+    return replace(after, closed=False) if reopens else after
 
 
 def _others(moments: tuple[Moment, ...], without: UUID) -> tuple[Moment, ...]:

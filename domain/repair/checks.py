@@ -38,15 +38,28 @@ def no_such_case() -> Refusal:
     )
 
 
+def require_unmerged(case: Repair) -> Repair:
+    """The incident, where its reports are still its own. Refuses ``incident-merged``."""
+    if case.merged_into is not None:
+        raise Refusal(
+            "incident-merged",
+            found=f"repair {case.number}, which goes on in case {case.merged_into}",
+            needed="the incident that its reports belong to now",
+            next_step=f"send the same to case {case.merged_into}",
+            next_step_zh="该工单已并入其他工单，请在并入的工单办理",
+        )
+    return case
+
+
 TELL = "repair.tell"
 """The power to tell facts from the field."""
 
 
 def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
     """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
-    ``second-person-needed``."""
+    ``second-person-needed``, and ``incident-merged``: not for its order, but since it would count for nothing here."""
     require_power(told, power)
-    known = existing(case)
+    known = require_unmerged(existing(case))
     require_credible(told)
     return known
 
@@ -89,7 +102,8 @@ def require_other_person(told: Told, other: str | None, what: str, named_in: str
 
 
 def require_open(case: Repair) -> None:
-    """Refuses ``case-closed``."""
+    """Refuses ``case-closed``, and ``incident-merged`` where it goes on elsewhere."""
+    require_unmerged(case)
     if case.closed:
         raise Refusal(
             "case-closed",

@@ -68,6 +68,16 @@ class ReportUnlinked:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentMerged:
+    """The incident is the same burst as another one: its reports and their orders go on in the case ``into``, and it
+    owes nothing of its own any more, for the other one's clock starts at the first report of both. ``confirmed_by``:
+    the second person, where a settled verdict falls with it."""
+
+    into: UUID
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ReporterAnswered:
     """Whoever made report number ``report`` was told what became of it. ``way``: a code of the standard; ``digest``: of
     what was sent, or None for what was said. ``order`` and ``receipt``: where the program sent it, the event that
@@ -81,6 +91,18 @@ class ReporterAnswered:
     confirmed_by: str | None = None
     order: UUID | None = None
     receipt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApologyMade:
+    """Whoever made report number ``report`` was told that a promise was not kept, and that we are sorry. ``way``: a
+    code of the standard; ``digest``: of what was sent, or None for what was said."""
+
+    report: int
+    way: str
+    digest: str | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,12 +345,14 @@ FieldFact = (
     | PipeIdentified
     | DetailCorrected
     | ReporterAnswered
+    | ApologyMade
 )
 RepairFact = (
     FieldFact
     | AnswerOrdered
     | AnswerFailed
     | ReportUnlinked
+    | IncidentMerged
     | PaidServiceStarted
     | EvidenceRejected
     | CrewDispatched
@@ -362,5 +386,7 @@ FACTS: tuple[type, ...] = (
     PipeIdentified,
     DetailCorrected,
     EvidenceRejected,
+    IncidentMerged,
+    ApologyMade,
     *WINDOW_FACTS,
 )

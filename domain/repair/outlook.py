@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from domain.repair.apologies import sorry_for
 from domain.repair.case import Repair
 from domain.repair.promises import ANSWER
-from domain.standards import Severity
+from domain.standards import Severity, Standard
 
-Action = Literal["dispatch", "acknowledge", "arrive", "assess", "log-work", "complete", "restore", "answer", "close"]
+Action = Literal[
+    "dispatch", "acknowledge", "arrive", "assess", "log-work", "complete", "restore", "answer", "apologise", "close"
+]
 ACTIONS: tuple[Action, ...] = (
     "dispatch",
     "acknowledge",
@@ -19,6 +22,7 @@ ACTIONS: tuple[Action, ...] = (
     "complete",
     "restore",
     "answer",
+    "apologise",
     "close",
 )
 
@@ -34,7 +38,7 @@ class NextAction:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an incident has come, in whatever order its facts came in. ``answered``: nobody who reported
-    waits, or of imported history nobody can say."""
+    waits, or of imported history nobody can say. ``sorry``: somebody is owed an apology."""
 
     crew: bool
     acknowledged: bool
@@ -45,10 +49,11 @@ class Progress:
     answered: bool
     closed: bool
     dismissed: bool = False
+    sorry: bool = False
 
 
-def progress(case: Repair) -> Progress:
-    """How far the incident has come."""
+def progress(case: Repair, standard: Standard) -> Progress:
+    """How far the incident has come; ``standard``: the one that governs it."""
     return Progress(
         crew=case.crew is not None,
         acknowledged=bool(case.acknowledged),
@@ -56,9 +61,11 @@ def progress(case: Repair) -> Progress:
         severity=case.severity,
         completed=bool(case.completed),
         restored=bool(case.restored),
-        answered=case.over is not None and (not waiting(case) or _cannot_be_told(case)),
+        answered=case.merged_into is not None
+        or (case.over is not None and (not waiting(case) or _cannot_be_told(case))),
         closed=case.closed,
         dismissed=bool(case.dismissed),
+        sorry=bool(sorry_for(case, standard)),
     )
 
 
@@ -69,6 +76,8 @@ def _cannot_be_told(case: Repair) -> bool:
 
 def waiting(case: Repair) -> tuple[int, ...]:
     """The numbers of the reports whose makers were not told, since the incident was over, what became of it."""
+    if case.merged_into is not None:
+        return ()
     over = case.over
     told = {report for report, moment in case.answered if over is not None and moment.at >= over.at}
     return tuple(r.number for r in case.reported if r.number not in case.unlinked and r.number not in told)
@@ -76,11 +85,16 @@ def waiting(case: Repair) -> tuple[int, ...]:
 
 def next_actions(known: Progress) -> tuple[NextAction, ...]:
     """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again.
-    Whoever reported is owed an answer also where the file is closed."""
+    Whoever reported is owed an answer, and an apology, also where the file is closed."""
+    owed = (NextAction("apologise", "hotline"),) if known.sorry else ()
     if known.closed:
-        return () if known.answered else (NextAction("answer", "hotline"),)
+        return owed if known.answered else (NextAction("answer", "hotline"), *owed)
     if known.completed or known.dismissed:
-        return tuple(_once_over(known))
+        return (*_once_over(known), *owed)
+    return (*_under_way(known), *owed)
+
+
+def _under_way(known: Progress) -> tuple[NextAction, ...]:
     if not known.crew:
         return (NextAction("dispatch", "dispatcher"),)
     if not known.arrived:

@@ -35,8 +35,8 @@ COMMITMENTS = (ARRIVAL, COMPLETION, ASSESSMENT, CONTINUITY, ANSWER)
 
 
 def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
-    """Everything that the incident promises so far."""
-    if case is None:
+    """Everything that the incident promises so far. One that was merged promises nothing: the other incident does."""
+    if case is None or case.merged_into is not None:
         return ()
     report = case.first_report
     standard = rules.in_force(report.moment.at)

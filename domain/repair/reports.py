@@ -8,8 +8,17 @@ from uuid import UUID
 
 from domain.refusals import Refusal
 from domain.repair.case import Repair, Report
-from domain.repair.checks import existing, from_the_field, known_to, late, require_credible
-from domain.repair.facts import FaultReported, OrderReference, ReportLinked, ReportUnlinked
+from domain.repair.checks import (
+    existing,
+    from_the_field,
+    known_to,
+    late,
+    require_credible,
+    require_open,
+    require_unmerged,
+)
+from domain.repair.dismissal import require_undismissed
+from domain.repair.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
 from domain.repair.imported import require_import_fields
 from domain.standards import Precision, Standard, district, require_known
 from domain.subjects import Subject
@@ -88,6 +97,59 @@ def _next_report(case: Repair) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A report that goes on in another incident, made at ``reported_at``."""
+
+    linked: ReportLinked
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two incidents that are one: what the one says, and its reports as the other takes them in."""
+
+    merged: IncidentMerged
+    reports: tuple[Moved, ...]
+
+
+def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUID, into: UUID) -> Merged:
+    """Two incidents turn out to be one burst: the reports of ``case`` go on in the ``other`` one, each at its own time,
+    and ``case`` owes nothing more. A wrong one is undone there, report by report.
+
+    Our decision: not once a crew was on site for it, for what it told there would count for nothing.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``same-incident``, ``incident-merged``, ``case-closed``,
+    ``already-dismissed`` and ``work-begun``.
+    """
+    require_power(told, "repair.unlink")
+    known, target = require_unmerged(existing(case)), require_unmerged(existing(other))
+    if case_id == into:
+        raise _not_merged("same-incident", known, "another incident", "name the other incident", "不能并入自身")
+    require_open(known)
+    require_undismissed(known)
+    require_undismissed(target)
+    if known.arrived or known.completed:
+        raise _not_merged(
+            "work-begun",
+            known,
+            "an incident at which no crew has been",
+            "merge the other one into this one instead",
+            "已有班组到场，请将另一工单并入本工单",
+        )
+    flags = (MERGED,) + (("after-close",) if target.closed else ())
+    own = [each for each in known.reported if each.number not in known.unlinked]
+    moved = tuple(
+        Moved(ReportLinked(number, each.subject, flags, None, each.order, each.precision, each.origin), each.moment.at)
+        for number, each in enumerate(own, _next_report(target))
+    )
+    return Merged(IncidentMerged(into, told.confirmed_by), moved)
+
+
+def _not_merged(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
+    return Refusal(code, found=f"repair {case.number}", needed=needed, next_step=next_step, next_step_zh=next_step_zh)
+
+
+@dataclass(frozen=True, slots=True)
 class Unlinked:
     """A wrong link undone: what the incident says, and the report that opens the new case, made at ``reported_at``."""
 
@@ -109,10 +171,11 @@ def unlink_report(
     """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
 
     ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
-    ``no-such-case``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and ``unknown-district``.
+    ``no-such-case``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
+    ``unknown-district``.
     """
     require_power(told, "repair.unlink")
-    known = existing(case)
+    known = require_unmerged(existing(case))
     found = _linked(known, report)
     require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
     code = district_code or known.district
@@ -140,6 +203,8 @@ def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     return tuple(sorted({kind, *alike}))
 
 
+MERGED = "merged"
+"""The flag of a report that came with another incident."""
 UNLINKED = "unlinked"
 """The flag of a case that began as a wrong link."""
 

@@ -85,7 +85,8 @@ GROUP BY kind
 ORDER BY kind
 
 -- name: figures_incidents
--- A lapse that stands is late whatever came after it. An answer is owed once the work is done: null until then.
+-- A lapse that stands is late whatever came after it. An answer is owed once the work is done: null until then. What was
+-- merged is counted with the incident that it goes on in.
 SELECT c.channel, c.kind, c.district, c.open,
        coalesce(c.first_severity, 'unassessed') AS first_severity, coalesce(c.severity, 'unassessed') AS severity,
        CASE WHEN a.lapses > 0 THEN 'late' WHEN a.state = 'met' THEN 'on_time' ELSE a.state END AS arrival,
@@ -96,7 +97,7 @@ FROM views.cases c
 LEFT JOIN views.windows a ON a.case_id = c.case_id AND a.commitment = 'repair.arrival'
 LEFT JOIN views.windows d ON d.case_id = c.case_id AND d.commitment = 'repair.completion'
 LEFT JOIN views.windows r ON r.case_id = c.case_id AND r.commitment = 'repair.answer'
-WHERE c.family = 'repair'
+WHERE c.family = 'repair' AND c.stage <> 'merged'
   AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 

@@ -121,6 +121,12 @@ RETURNING set_aside.meter, read_at, litres
 -- name: readings_make_month
 CREATE TABLE IF NOT EXISTS {name} PARTITION OF readings.readings FOR VALUES FROM ({first}) TO ({end})
 
+-- name: readings_aside
+SELECT meter, read_at, litres, reason, at FROM readings.set_aside
+WHERE (%(meter)s::text IS NULL OR meter = %(meter)s) AND (%(reason)s::text IS NULL OR reason = %(reason)s)
+ORDER BY at DESC, meter, read_at DESC, litres
+LIMIT %(limit)s
+
 -- name: readings_anomalies
 SELECT meter, read_at, used_litres, flags, found_at FROM readings.anomalies
 WHERE standing AND (%(meter)s::text IS NULL OR meter = %(meter)s)

@@ -24,6 +24,8 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/paid-service/consent": 200,
     "/api/v1/repairs/{case_id}/paid-service": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/unlinking": 201,
+    "/api/v1/repairs/{case_id}/merging": 200,
+    "/api/v1/repairs/{case_id}/reports/{report}/apology": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/answer": 200,
     "/api/v1/repairs/{case_id}/reports/{report}/answer/order": 200,
     "/api/v1/orders/{source}/{number}/reply": 200,
@@ -132,6 +134,7 @@ COMMANDS = {
 }
 QUERIES = (
     "/api/v1/readings/anomalies",
+    "/api/v1/readings/set-aside",
     "/api/v1/outages",
     "/api/v1/notices",
     "/api/v1/usage",

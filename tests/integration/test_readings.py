@@ -198,7 +198,12 @@ def test_readings_of_an_unknown_meter_wait_until_it_is_known(
 ) -> None:
     waiting = months("JS-1", 10, 20, 30, 40, 70)
     assert take(processor, connection, waiting) == (0, 5)
-    assert table(connection, "SELECT DISTINCT reason FROM readings.set_aside") == [("unknown-meter",)]
+    wanted = {"meter": None, "reason": "unknown-meter", "limit": 2}
+    shown = connection.execute(sql("readings_aside"), wanted).fetchall()
+    assert [(meter, litres, reason) for meter, _, litres, reason, _ in shown] == [
+        ("JS-1", 70_000, "unknown-meter"),
+        ("JS-1", 40_000, "unknown-meter"),
+    ]
     with connection.transaction(), connection.cursor() as cursor:
         processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN)})
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]

@@ -128,6 +128,41 @@ def test_reports_arrivals_answers_and_orders_are_counted(city: City, connection:
     assert "热线工单 orders" in text
 
 
+def test_incidents_that_were_merged_are_one_and_every_report_counts_once(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    city.repair()
+    city.repair((5, "reports", {"reporter": REPORTER}))
+    first, second = (
+        row["originator_id"]
+        for row in connection.execute(
+            "SELECT originator_id FROM store.stored_events WHERE originator_version = 1"
+            " AND topic = 'water.repair.FaultReported.v1' ORDER BY notification_id"
+        )
+    )
+    city.post(f"/repairs/{second}/merging", {"into": str(first)}, DISPATCHER)
+    found = city.count(connection)
+    assert (found.incidents, found.reports, found.open) == (1, 3, 1)
+    listed = city.client.get("/api/v1/dispatch").json()["incidents"]
+    assert [(row["case_id"], row["reports"]) for row in listed] == [(str(first), 3)]
+
+
+def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    city.repair((5, "reports", {"reporter": REPORTER}), (45, "arrival", {"crew": "c-1"}), (50, "assessment", SMALL))
+    sorry = {"action": "apologise", "role": "hotline"}
+    steps = []
+    for report in (1, 1, 2):
+        city.count(connection)
+        (listed,) = city.client.get("/api/v1/dispatch").json()["incidents"]
+        steps.append(sorry in listed["next_actions"])
+        city.post(f"/repairs/{listed['case_id']}/reports/{report}/apology", {"way": "phone"}, staff("hotline"))
+    city.count(connection)
+    (listed,) = city.client.get("/api/v1/dispatch").json()["incidents"]
+    assert (steps, listed["next_actions"]) == ([True, True, True], [{"action": "dispatch", "role": "dispatcher"}])
+
+
 def test_an_incident_counts_in_the_period_of_its_first_report(city: City, connection: psycopg.Connection[Any]) -> None:
     city.repair()
     assert city.count(connection, first=date(2026, 9, 16), last=date(2026, 9, 16)).incidents == 1

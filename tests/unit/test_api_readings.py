@@ -130,6 +130,25 @@ def test_what_stands_out_is_shown_to_whom_the_standard_names(door: Door) -> None
     assert client.get(f"{PATH}/anomalies", headers=staff("public")).json()["code"] == "wrong-role"
 
 
+def test_readings_of_meters_that_nobody_knows_are_named_to_whom_the_standard_names() -> None:
+    service = FakeService()
+    row = {"meter": "JS-9", "read_at": MORNING, "litres": 1_000, "reason": "unknown-meter", "at": MORNING}
+    asked: list[Any] = []
+
+    def rows(params: Mapping[str, Any]) -> list[dict[str, Any]]:
+        asked.append(dict(params))
+        return [row]
+
+    service.answers["readings_aside"] = rows
+    client = Client(app_over(service))
+    answer = client.get(f"{PATH}/set-aside?meter=js-9&reason=unknown-meter", headers=staff("meter-reader"))
+    assert answer.json() == [{**row, "read_at": Z, "at": Z, "reason_zh": "水表未建档"}]
+    assert asked == [{"meter": "JS-9", "reason": "unknown-meter", "limit": 100}]
+    assert client.get(f"{PATH}/set-aside", headers=staff("public")).json()["code"] == "wrong-role"
+    bad = client.get(f"{PATH}/set-aside?reason=lost", headers=staff("meter-reader"))
+    assert (bad.status_code, bad.json()["code"]) == (422, "bad-parameter")
+
+
 def test_what_is_sent_is_what_is_read_again() -> None:
     reading = from_row(GOOD)
     key, value = to_record(reading)

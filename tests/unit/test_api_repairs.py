@@ -421,6 +421,57 @@ def test_an_order_goes_with_its_report_when_the_link_is_undone(client: Client, s
     assert last(service, undone.json()["case_id"])["type"] == "water.repair.ReporterAnswered.v1"
 
 
+def test_two_incidents_of_one_burst_become_one_with_orders_and_crew(client: Client, service: FakeService) -> None:
+    first = client.post("/api/v1/repairs", fault()).json()
+    service.clock.move(timedelta(minutes=3))
+    second = client.post("/api/v1/repairs", fault(order=ORDER)).json()
+    path = f"/api/v1/repairs/{second['case_id']}"
+    assert client.post(f"{path}/dispatch", {"crew": "crew-1"}, headers=staff("dispatcher")).status_code == 200
+    merged = client.post(f"{path}/merging", {"into": first["case_id"]}, headers=staff("dispatcher"))
+    assert merged.status_code == 200, merged.text
+    shown = client.get(f"/api/v1/cases/{second['case_id']}").json()
+    assert (shown["stage"], shown["open"], shown["reports"]) == ("merged", False, 0)
+    assert {window["state"] for window in shown["windows"]} == {"cancelled"}
+    assert client.get(path).json()["merged_into"] == first["case_id"]
+    whole = client.get(f"/api/v1/repairs/{first['case_id']}").json()
+    assert [report["order_number"] for report in whole["reports"]] == [None, "JS20260916-00123"]
+    order = client.get("/api/v1/orders/hotline-12345/JS20260916-00123").json()
+    assert (order["case_id"], order["report"]) == (first["case_id"], 2)
+    sent = client.post(f"/api/v1/repairs/{first['case_id']}/dispatch", {"crew": "crew-1"}, headers=staff("dispatcher"))
+    assert sent.status_code == 200, "the crew is free of the one that was merged"
+    again = client.post(f"{path}/reports", {"reporter": REPORTER}, headers=staff("hotline"))
+    assert (again.status_code, again.json()["code"]) == (409, "incident-merged")
+    assert first["case_id"] in again.json()["next_step"]
+
+
+def test_a_merge_that_takes_a_settled_lapse_off_needs_a_second_person(client: Client, service: FakeService) -> None:
+    first, second = (client.post("/api/v1/repairs", fault()).json()["case_id"] for _ in range(2))
+    service.clock.move(timedelta(hours=50))
+    path = f"/api/v1/repairs/{second}"
+    assert client.post(f"{path}/acknowledgement", {"crew": "crew-1"}, headers=CREW).status_code == 200
+    service.clock.move(timedelta(hours=50))
+    alone = client.post(f"{path}/merging", {"into": first}, headers=staff("dispatcher"))
+    assert (alone.status_code, alone.json()["code"]) == (409, "verdict-settled")
+    two = client.post(f"{path}/merging", {"into": first, "confirmed_by": "manager-2"}, headers=staff("dispatcher"))
+    assert two.status_code == 200, two.text
+    assert last(service, path)["data"] == {"into": first, "confirmed_by": "manager-2"}
+    shown = client.get(f"/api/v1/cases/{first}").json()["windows"]
+    assert [window["lapses"] for window in shown] == [1, 1], "they stand where it goes on"
+
+
+def test_a_merge_into_nothing_or_by_the_public_changes_nothing(client: Client, service: FakeService) -> None:
+    case_id = client.post("/api/v1/repairs", fault()).json()["case_id"]
+    before = len(service.events[UUID(case_id)])
+    for into, role, code in (
+        (str(uuid4()), "dispatcher", "no-such-case"),
+        (case_id, "dispatcher", "same-incident"),
+        (str(uuid4()), "public", "wrong-role"),
+    ):
+        answer = client.post(f"/api/v1/repairs/{case_id}/merging", {"into": into}, headers=staff(role))
+        assert answer.json()["code"] == code, answer.text
+    assert len(service.events[UUID(case_id)]) == before
+
+
 def test_more_time_for_an_order_moves_its_end(client: Client) -> None:
     client.post("/api/v1/repairs", fault(order=ORDER | {"reply_by": "2026-09-18T09:00:00Z"}))
     url = "/api/v1/orders/hotline-12345/JS20260916-00123"

@@ -141,6 +141,16 @@ def test_a_meter_of_another_book_is_refused(service: FakeService, client: Client
     told(client, f"/{book}/exceptions", body, "meter-reader", "meter-not-in-book")
 
 
+def test_an_exception_taken_down_without_a_net_keeps_both_times_and_is_flagged(
+    service: FakeService, client: Client, book: UUID
+) -> None:
+    times = {"happened_at": "2026-09-16T01:05:00Z", "reported_at": "2026-09-16T01:06:00Z"}
+    service.clock.move(timedelta(minutes=25))
+    told(client, f"/{book}/exceptions", {"meter": "JS-001", "reason": "no-access"} | times, "meter-reader")
+    (said,) = [event for event in map(json.loads, service.events[book]) if "ReadingExcepted" in event["type"]]
+    assert (said["time"], said["reportedat"], said["data"]["flags"]) == (*times.values(), ["uploaded-late"])
+
+
 def test_an_exception_is_one_of_the_standard(client: Client, book: UUID) -> None:
     body = {"meter": "JS-001", "reason": "rain"}
     told(client, f"/{book}/exceptions", body, "meter-reader", "unknown-reading-exception")

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain import kinds, repair
+from domain.refusals import Refusal
 from domain.repair import outlook
+from domain.repair.apologies import sorry_for
 from infra.rules import shipped_rules
 from projections.cases import REPAIR_STAGES
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
-from tests.unit.cases import SUBJECT, Play, minutes, repairing
+from tests.unit.cases import SUBJECT, Play, minutes, repairing, told
 
 RULES = shipped_rules()
+STANDARD = RULES.newest
 
 
 def nexts(play: Play) -> list[tuple[str, str]]:
-    return [(step.action, step.role) for step in outlook.next_actions(outlook.progress(play.state))]
+    return [(step.action, step.role) for step in outlook.next_actions(outlook.progress(play.state, STANDARD))]
 
 
 def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
@@ -100,6 +105,58 @@ def test_of_imported_history_nobody_is_asked_to_answer() -> None:
     assert nexts(play) == []
 
 
+def test_whoever_reported_is_owed_an_apology_while_the_arrivals_lapse_stands() -> None:
+    play = repairing(RULES)
+    play.say(repair.ReportLinked(2, SUBJECT), minutes(5))
+    assert nexts(play) == [("dispatch", "dispatcher")]
+    play.conclude(minutes(30))
+    assert nexts(play) == [("dispatch", "dispatcher"), ("apologise", "hotline")]
+    said = told(RULES, minutes(40), role="hotline", channel="hotline")
+    first = repair.apologise(play.state, said, report=1, way="phone", digest=None)
+    assert first == repair.ApologyMade(1, "phone", None)
+    play.say(first, minutes(40))
+    assert sorry_for(play.state, STANDARD) == (2,)
+    assert repair.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("repeated",)
+    play.say(repair.ApologyMade(2, "sms", None), minutes(41))
+    assert nexts(play) == [("dispatch", "dispatcher")]
+
+
+def test_a_lapse_that_is_taken_back_takes_the_apology_with_it() -> None:
+    play = repairing(RULES)
+    play.conclude(minutes(30))
+    play.say(repair.CrewArrived("crew-1", None), minutes(20), at=minutes(50))
+    assert nexts(play) == [("dispatch", "dispatcher")]
+    said = told(RULES, minutes(55), role="hotline", channel="hotline")
+    assert repair.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("nothing-lapsed",)
+
+
+def test_an_apology_is_owed_after_the_file_is_closed_too_and_by_no_older_standard() -> None:
+    play = repairing(RULES)
+    play.conclude(minutes(31))
+    play.say((repair.RepairCompleted(), repair.ReporterAnswered(1, "phone", None), repair.CaseClosed()), minutes(60))
+    assert nexts(play) == [("apologise", "hotline")]
+    assert sorry_for(play.state, replace(STANDARD, apologies=())) == ()
+
+
+def test_of_imported_history_nobody_is_owed_an_apology() -> None:
+    play = Play(kinds.REPAIR, RULES)
+    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
+    play.say(repair.CrewArrived("crew-1", None), minutes(50), channel="import")
+    assert play.state.ledger[repair.ARRIVAL].lapses
+    assert sorry_for(play.state, STANDARD) == ()
+
+
+def test_an_apology_to_nobody_by_no_way_or_by_nobody_who_may_is_refused() -> None:
+    play, said = repairing(RULES), told(RULES, minutes(40), role="hotline", channel="hotline")
+    for code, who, values in (
+        ("no-such-report", said, {"report": 2, "way": "phone"}),
+        ("unknown-way", said, {"report": 1, "way": "pigeon"}),
+        ("wrong-role", told(RULES, minutes(40), role="public"), {"report": 1, "way": "phone"}),
+    ):
+        with pytest.raises(Refusal, match=f"^{code}:"):
+            repair.apologise(play.state, who, **values, digest=None)  # type: ignore[arg-type]
+
+
 # ---- over HTTP
 
 
@@ -133,6 +190,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "due_at": MORNING,
         "lapses": 0,
         "answered": False,
+        "sorry": False,
     } | changes
 
 
@@ -174,6 +232,21 @@ def test_an_incident_shows_its_reports_and_nobody_s_particulars(client: Client) 
     ]
     assert shown["next_actions"] == [{"action": "answer", "role": "hotline"}]
     assert not [value for value in REPORTER.values() if value in answer.text]
+
+
+def test_an_apology_is_the_hotlines_turn_until_it_is_told(client: Client, service: FakeService) -> None:
+    service.answers["list_incidents"] = lambda wanted: [row(1, sorry=wanted["apologies"] == ["repair.arrival"])]
+    (shown,) = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
+    assert shown["next_actions"][-1] == {"action": "apologise", "role": "hotline"}
+    path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
+    service.clock.move(timedelta(minutes=31))
+    assert client.post(f"{path}/acknowledgement", {"crew": "crew-1"}, headers=staff("crew")).status_code == 200
+    assert client.get(path).json()["next_actions"][-1] == {"action": "apologise", "role": "hotline"}
+    told_so = client.post(f"{path}/reports/1/apology", {"way": "phone"}, headers=staff("hotline"))
+    assert told_so.status_code == 200, told_so.text
+    seen = client.get(path).json()
+    assert seen["reports"][0]["apologised_at"] == "2026-09-16T01:31:00Z"
+    assert seen["next_actions"] == [{"action": "dispatch", "role": "dispatcher"}]
 
 
 def test_an_incident_that_is_not_there_is_not_shown(client: Client) -> None:

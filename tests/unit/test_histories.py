@@ -165,6 +165,16 @@ ENDS = {
         "usage.audit": ("2026-09-17T01:00:00+00:00", "2026-09-16T01:20:00+00:00", False, 0, 0),
         "usage.notice": ("2026-09-16T02:20:00+00:00", "2026-09-16T02:00:00+00:00", False, 0, 0),
     },
+    "repair-apologised": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:36:00+00:00", False, 1, 1),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", None, False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:36:00+00:00", None, False, 0, 0),
+    },
+    "repair-merged": {
+        # The other incident promises what this one promised.
+        "repair.arrival": ("2026-09-16T01:32:00+00:00", None, True, 0, 1),
+        "repair.completion": ("2026-09-16T05:02:00+00:00", None, True, 0, 0),
+    },
     "repair-evidence-rejected": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", None, False, 1, 1),
         "repair.completion": ("2026-09-16T05:00:00+00:00", None, False, 1, 1),

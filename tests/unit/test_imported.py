@@ -202,9 +202,13 @@ def test_a_dismissed_incident_owes_an_answer_and_nothing_more_and_is_closed() ->
 def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_answer_and_to_close_it() -> None:
     play = repairing(RULES)
     play.say(dismissal(play, 10), minutes(10))
-    assert outlook.next_actions(outlook.progress(play.state)) == (outlook.NextAction("answer", "hotline"),)
+    assert outlook.next_actions(outlook.progress(play.state, RULES.newest)) == (
+        outlook.NextAction("answer", "hotline"),
+    )
     play.say(repair.ReporterAnswered(1, "phone", None), minutes(15))
-    assert outlook.next_actions(outlook.progress(play.state)) == (outlook.NextAction("close", "dispatcher"),)
+    assert outlook.next_actions(outlook.progress(play.state, RULES.newest)) == (
+        outlook.NextAction("close", "dispatcher"),
+    )
 
 
 def test_a_lapse_that_had_run_out_before_the_dismissal_stays() -> None:

@@ -325,6 +325,27 @@ def test_what_is_told_later_than_its_channel_allows_needs_a_second_person(client
     assert (reported["flags"], reported["confirmed_by"]) == (["backdated"], "manager-2")
 
 
+@pytest.mark.parametrize(
+    ("step", "body"),
+    [
+        ("report", {"document": "示例报告〔2026〕1号"}),
+        ("notices", {"way": "door", "digest": DIGEST}),
+        ("water", {"point": "p-1", "litres": 500}),
+        ("restoration", {}),
+    ],
+)
+def test_what_a_phone_took_down_and_sent_later_is_kept_with_both_times_and_flagged(
+    client: Client, service: FakeService, step: str, body: dict[str, Any]
+) -> None:
+    case_id = emergency(client)
+    service.clock.move(timedelta(minutes=30))
+    times = {"happened_at": "2026-09-16T01:10:00Z", "reported_at": "2026-09-16T01:12:00Z"}
+    told(client, f"{case_id}/{step}", body | times)
+    said = next(e for e in map(json.loads, reversed(service.events[UUID(case_id)])) if ".Window" not in e["type"])
+    assert (said["time"], said["reportedat"], said["data"]["flags"]) == (*times.values(), ["uploaded-late"])
+    told(client, f"{case_id}/{step}", body | times | {"reported_at": "2026-09-16T01:05:00Z"}, 422, "dates-out-of-order")
+
+
 # ---- the index
 
 

@@ -70,6 +70,8 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     repair.ReporterAnswered(2, "phone", None),
     repair.ReporterAnswered(3, "phone", None),
     repair.CaseClosed(),
+    repair.IncidentMerged(ELSEWHERE),
+    repair.ApologyMade(1, "phone", None),
     *(
         repair.EvidenceRejected(event_id(CASE, version), "arrival", "not-done", (), False)
         for version in range(2, 24, 2)

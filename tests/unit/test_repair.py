@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,12 +14,16 @@ from hypothesis import strategies as st
 
 from domain import kinds, repair
 from domain.refusals import Refusal
+from domain.repair import outlook
 from domain.subjects import Subject
 from infra.rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, minutes, repairing, told
+from tests.unit.cases import CASE, NINE, SUBJECT, Play, minutes, repairing, told
 
 RULES = shipped_rules()
 DISPATCHER = told(RULES, NINE, role="dispatcher", channel="office")
+
+OTHER = Subject(UUID(int=8), 1)
+ORDER = repair.OrderReference("hotline-12345", "JS-1")
 
 
 def refused(code: str) -> pytest.RaisesExc[Refusal]:
@@ -217,6 +222,115 @@ def test_verdicts_follow_a_link_and_its_undoing() -> None:
     assert play.state.ledger[repair.ARRIVAL].due_at == minutes(30)
 
 
+# ---- two incidents that are one
+
+
+def second(minute: int = 10) -> Play:
+    """Another report, of what turns out to be the same burst, that opened an incident of its own."""
+    play = Play(kinds.REPAIR, RULES, UUID(int=2))
+    fact = repair.FaultReported("BX-2", "no-water", "qianzhou", "urban", OTHER, order=ORDER)
+    play.say(fact, minutes(minute))
+    return play
+
+
+def merging(case: Play, other: Play, minute: int = 40, **changes: Any) -> repair.Merged:
+    values: dict[str, Any] = {"case_id": case.case_id, "into": other.case_id} | changes
+    told_by = told(RULES, minutes(minute), role=values.pop("role", "dispatcher"))
+    return repair.merge(case.state, other.state, told_by, **values)
+
+
+def merge(case: Play, other: Play, minute: int = 40) -> None:
+    merged = merging(case, other, minute)
+    for moved in merged.reports:
+        other.say(moved.linked, moved.reported_at, at=minutes(minute))
+    case.say(merged.merged, minutes(minute))
+
+
+def test_two_incidents_become_one_that_has_every_report_and_its_order() -> None:
+    play, other = linked(), second()
+    assert merging(other, play).reports[0].linked == repair.ReportLinked(4, OTHER, ("merged",), order=ORDER)
+    merge(other, play)
+    assert play.state.report(4).order == ORDER
+    assert other.state.merged_into == play.case_id
+    assert (other.state.closed, other.state.crew) == (True, None)
+
+
+def test_a_merged_incident_owes_nothing_and_its_lapses_are_the_other_ones() -> None:
+    play, other = repairing(RULES, at=minutes(20)), second(-5)
+    other.conclude(minutes(30))
+    assert len(other.state.ledger[repair.ARRIVAL].lapses) == 1
+    merge(other, play, 30)
+    assert {(known.cancelled, len(known.lapses)) for known in other.state.ledger.values()} == {(True, 0)}
+    # The burst was reported five minutes before nine, and nobody came: that is on record where it goes on.
+    assert play.state.ledger[repair.ARRIVAL].due_at == minutes(25)
+    assert len(play.state.ledger[repair.ARRIVAL].lapses) == 1
+    assert kinds.next_ask_at(kinds.REPAIR, other.state, RULES, minutes(31)) == {}
+
+
+def test_a_merge_is_undone_by_undoing_its_links() -> None:
+    play, other = repairing(RULES), second()
+    merge(other, play)
+    undone = unlink(play, 2, kind="no-water", new_case=UUID(int=3))
+    assert (undone.reported_at, undone.reported.order) == (minutes(10), ORDER)
+
+
+def test_who_was_answered_waits_no_more_in_the_incident_that_was_merged() -> None:
+    play, other = repairing(RULES), second()
+    merge(other, play)
+    play.say(repair.RepairCompleted(), minutes(60))
+    assert outlook.waiting(play.state) == (1, 2)
+    assert outlook.waiting(other.state) == ()
+    assert outlook.next_actions(outlook.progress(other.state, RULES.newest)) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ((repair.CrewArrived("crew-1", None),), "work-begun"),
+        ((repair.RepairCompleted(),), "work-begun"),
+        ((repair.IncidentDismissed("not-ours"),), "already-dismissed"),
+        ((repair.IncidentMerged(UUID(int=9)),), "incident-merged"),
+        ((repair.IncidentDismissed("not-ours"), repair.CaseClosed()), "case-closed"),
+    ],
+)
+def test_an_incident_that_is_over_or_was_worked_at_is_not_merged(facts: tuple[Any, ...], code: str) -> None:
+    play, other = repairing(RULES), second()
+    other.say(facts, minutes(20))
+    with refused(code):
+        merging(other, play)
+
+
+def test_nothing_is_merged_with_itself_with_nothing_or_by_a_stranger() -> None:
+    play, other = repairing(RULES), second()
+    with refused("same-incident"):
+        merging(play, play)
+    with refused("no-such-case"):
+        repair.merge(play.state, None, told(RULES, minutes(40), role="dispatcher"), case_id=CASE, into=UUID(int=2))
+    with refused("wrong-role"):
+        merging(other, play, role="public")
+    other.say(repair.IncidentMerged(UUID(int=9)), minutes(20))
+    with refused("incident-merged"):
+        merging(play, other)
+
+
+def test_what_is_told_of_a_merged_incident_is_sent_to_where_it_goes_on() -> None:
+    """Not for its order: here it would count for nothing, and the crew's arrival would be missed where it counts."""
+    other = second()
+    other.say(repair.IncidentMerged(CASE), minutes(20))
+    steps: list[Callable[[], Any]] = [partial(say, other.state, told(RULES, minutes(30))) for say in FIELD.values()]
+    dispatcher = told(RULES, minutes(30), role="dispatcher")
+    steps += [
+        partial(unlink, other, 1),
+        partial(repair.dispatch, other.state, dispatcher, crew="crew-2"),
+        partial(repair.close, other.state, dispatcher),
+        partial(repair.answer_reporter, other.state, dispatcher, report=1, way="phone", digest=None),
+    ]
+    for step in steps:
+        with refused("incident-merged") as found:
+            step()
+        assert str(CASE) in found.value.next_step
+
+
 def test_a_number_of_a_report_is_never_given_twice_nor_unlinked_twice() -> None:
     play = linked()
     play.say(unlink(play, 3).unlinked, minutes(60))
@@ -238,7 +352,6 @@ def test_the_first_report_stays_and_only_who_may_undoes_a_link() -> None:
         unlink(linked(), 2, kind="flood")
 
 
-OTHER = Subject(UUID(int=8), 1)
 FIELD: dict[str, Callable[..., Any]] = {
     "acknowledge": lambda case, t: repair.acknowledge(case, t, crew="crew-1"),
     "arrive": lambda case, t: repair.arrive(case, t, crew="crew-1", evidence=None),

@@ -171,6 +171,17 @@ def test_a_slip_beyond_the_channels_lateness_needs_a_second_person(
     assert (told["flags"], told["confirmed_by"]) == (["backdated"], "manager-1")
 
 
+def test_what_was_told_at_the_door_without_a_net_keeps_both_times_and_is_flagged(
+    service: FakeService, client: Client, case_id: UUID
+) -> None:
+    confirmed(client, case_id)
+    service.clock.move(timedelta(minutes=25))
+    times = {"happened_at": "2026-09-16T01:05:00Z", "reported_at": "2026-09-16T01:06:00Z"}
+    say(client, case_id, "notification", {"way": "door", "proof_digest": DIGEST} | times)
+    (told,) = [event for event in map(json.loads, service.events[case_id]) if "UserNotified" in event["type"]]
+    assert (told["time"], told["reportedat"], told["data"]["flags"]) == (*times.values(), ["uploaded-late"])
+
+
 @pytest.mark.parametrize("by", ["photo", "re-read"])
 def test_a_look_without_evidence_is_refused(client: Client, case_id: UUID, by: str) -> None:
     say(client, case_id, "confirmation", {"by": by}, status=422, code="evidence-missing")
