@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -33,7 +34,7 @@ from consumers.billing.said import (
     natural_key,
     read,
 )
-from infra.reader import DeadLetter, Event, dead_letter_of
+from infra.reader import DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 
 READER = "billing"
@@ -62,8 +63,18 @@ def step(cursor: Cursor[Any], events: Sequence[Event], build: int | None = None)
         # One writer at a time, and none to books that are not in use any more.
         if cursor.execute(sql("billing_lock_build"), {"build": build}).fetchone() is None:
             raise Superseded(f"build {build} of billing's books")
-        _Batch(cursor, build, wanted).run()
+        poison += kept_or_dead(
+            cursor,
+            wanted,
+            partial(_book, cursor, build),
+            lambda one, error: dead_letter_of(one[0], {}, "bad-data", type(error).__name__),
+        )
     return poison
+
+
+def _book(cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, Said]]) -> Sequence[DeadLetter]:
+    _Batch(cursor, build, wanted).run()
+    return ()
 
 
 def rebook(cursor: Cursor[Any], build: int, case_id: UUID, events: Sequence[Event]) -> list[DeadLetter]:
