@@ -300,13 +300,19 @@ SELECT account.account_number, account.case_id, account.point, account.water_on_
           AND held_at IS NOT NULL AND released_at IS NULL) AS held
 FROM billing.accounts AS account
 LEFT JOIN billing.cases AS cases USING (build, case_id)
-JOIN billing.terms AS class
-  ON (class.build, class.case_id, class.point, class.what) = (account.build, account.case_id, account.point, 'class')
- AND class.valid_until IS NULL
-JOIN billing.terms AS customer
-  ON (customer.build, customer.case_id, customer.point, customer.what)
-   = (account.build, account.case_id, account.point, 'customer')
- AND customer.valid_until IS NULL
+-- For each account by itself (LIMIT keeps it so): the view over all accounts would be figured out first otherwise.
+CROSS JOIN LATERAL (
+    SELECT price_version, usage_split, valid_from FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'class'
+    ORDER BY valid_from DESC LIMIT 1
+) AS class
+CROSS JOIN LATERAL (
+    SELECT contract, valid_from FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'customer'
+    ORDER BY valid_from DESC LIMIT 1
+) AS customer
 LEFT JOIN LATERAL (
     SELECT new_meter FROM billing.meter_changes AS change JOIN billing.inbox USING (build, event_id)
     WHERE change.build = account.build AND change.case_id = account.case_id AND change.point = account.point
@@ -397,11 +403,16 @@ SELECT stretches.*, class.usage_split, class.household_size, class.price_version
                  AND held_at IS NOT NULL AND released_at IS NULL) AS held
 FROM stretches
 CROSS JOIN account
-JOIN billing.terms AS class
-  ON (class.build, class.case_id, class.point, class.what) = (account.build, account.case_id, account.point, 'class')
- AND class.valid_from <= since AND coalesce(class.valid_until > since, true)
-JOIN billing.terms AS customer
-  ON (customer.build, customer.case_id, customer.point, customer.what)
-   = (account.build, account.case_id, account.point, 'customer')
- AND customer.valid_from <= since AND coalesce(customer.valid_until > since, true)
+CROSS JOIN LATERAL (
+    SELECT usage_split, household_size, price_version FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'class' AND valid_from <= since
+    ORDER BY valid_from DESC LIMIT 1
+) AS class
+CROSS JOIN LATERAL (
+    SELECT subject_id, subject_revision FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'customer' AND valid_from <= since
+    ORDER BY valid_from DESC LIMIT 1
+) AS customer
 ORDER BY stretches.read_at, stretches.dial
