@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from domain.connection import outlook
-from domain.connection.case import Commitment, Connection
+from domain.connection.case import Account, Commitment, Connection, UsageClass
 from domain.connection.promises import papers_in, standard_of
 from domain.facts import Moment
 from domain.standards import Rules
@@ -78,6 +78,33 @@ class CommitmentView(BaseModel):
     barred_until: datetime | None
 
 
+class CustomerView(BaseModel):
+    """Whose the water is, as the vault has them, under which contract; ``since``: from when on."""
+
+    subject: UUID
+    revision: int
+    contract: str | None
+    since: datetime
+
+
+class ClassView(BaseModel):
+    """What the water is used for: price class → percent; ``since``: from when on."""
+
+    usage_split: dict[str, int]
+    household_size: int | None
+    since: datetime
+
+
+class SupplyPointView(BaseModel):
+    """A supply point with water, as it stands now; ``coming``: changes of class that are told already."""
+
+    point: int
+    meter: str
+    customer: CustomerView
+    use: ClassView
+    coming: list[ClassView]
+
+
 class StopView(BaseModel):
     """Why nothing goes on: ended, withdrawn, refused, suspended; ``final``: for good."""
 
@@ -101,6 +128,7 @@ class ConnectionView(BaseModel):
     step: outlook.UserStep
     supply_points: int
     points_on: list[int]
+    accounts: list[SupplyPointView]
     received_at: datetime
     notice_at: datetime | None
     admitted_at: datetime | None
@@ -143,6 +171,7 @@ def connection_view(case_id: UUID, case: Connection, version: int, rules: Rules,
         step=outlook.user_step(case),
         supply_points=case.supply_points,
         points_on=sorted(case.on),
+        accounts=[_account(point, case, account, at) for point, account in sorted(case.accounts.items())],
         received_at=case.received_at,
         notice_at=case.notice[0].at if case.notice is not None else None,
         admitted_at=_at(case.admitted),
@@ -169,6 +198,26 @@ def connection_view(case_id: UUID, case: Connection, version: int, rules: Rules,
         next_actions=_next_actions(case, rules, at),
         standard=standard_of(case, rules).version,
     )
+
+
+def _account(point: int, case: Connection, account: Account, at: datetime) -> SupplyPointView:
+    customer, use = account.customer_at(at), account.class_at(at)
+    return SupplyPointView(
+        point=point,
+        meter=case.meters[point].number,
+        customer=CustomerView(
+            subject=customer.subject.id,
+            revision=customer.subject.revision,
+            contract=customer.contract,
+            since=customer.since,
+        ),
+        use=_class(use),
+        coming=[_class(one) for one in account.classes if one.since > max(at, use.since)],
+    )
+
+
+def _class(use: UsageClass) -> ClassView:
+    return ClassView(usage_split=dict(use.usage_split), household_size=use.household_size, since=use.since)
 
 
 def _at(moment: Moment | None) -> datetime | None:

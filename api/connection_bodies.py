@@ -78,6 +78,7 @@ Quantity = Annotated[
 Fen = Annotated[StrictInt, Field(ge=1, le=LARGEST_FEN, description="whole fen (分)", examples=[6000])]
 Percent = Annotated[StrictInt, Field(ge=1, le=100)]
 Codes = Annotated[tuple[Code, ...], Field(max_length=20)]
+EffectiveAt = Annotated[Instant | None, Field(description="from when on it counts; left out: now")]
 VisitId = Annotated[UUID, Field(description="minted by whoever books")]
 
 
@@ -266,6 +267,40 @@ class WaterOn(Body):
 
     meter: MeterBody | None = None
     happened_at: HappenedAt = None
+
+
+# ---- once water is on
+
+
+class ClassChange(Body):
+    """Another mix of price classes, from when on, and why, by a code of the standard; with what the dial showed then,
+    where somebody looked. `document_digest`: of the application or the report of who looked."""
+
+    usage_split: Annotated[dict[Code, Percent], Field(min_length=1, max_length=10, examples=[{"non-residential": 100}])]
+    household_size: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
+    reason: Annotated[Code, Field(examples=["use-changed"])]
+    document_digest: Digest
+    effective_at: EffectiveAt = None
+    reading_m3: Amount | None = None
+
+
+class CustomerChange(Body):
+    """Another customer, with a contract of their own, and what the dial showed at the hand-over. `document_digest`: of
+    what proves the right."""
+
+    customer: Applicant
+    contract: Number
+    reading_m3: Amount
+    reason: Annotated[Code, Field(examples=["sale"])]
+    document_digest: Digest
+    effective_at: EffectiveAt = None
+
+
+class Renaming(Body):
+    """The customer's particulars with the new name, whole. `document_digest`: of what proves it."""
+
+    customer: Applicant
+    document_digest: Digest
 
 
 # ---- charges

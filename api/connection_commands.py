@@ -23,10 +23,11 @@ from api.commands import LookAgain, Order, again, carry_out, meter_number, named
 from api.edge import ServiceDep
 from domain import applicants, kinds, squads, usage
 from domain.calendar import local_date
-from domain.connection import intake, papers, site, visits
+from domain.connection import accounts, intake, papers, site, visits
 from domain.connection.case import Connection, Visit
 from domain.connection.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
 from domain.facts import Stated
+from domain.subjects import Subject
 from domain.told import Told
 from domain.usage import MeterDetails
 from infra.pseudonyms import pseudonym, pseudonym_key
@@ -323,6 +324,75 @@ def meter_details(body: bodies.MeterBody) -> MeterDetails:
         initial_reading_m3=body.initial_reading_m3,
         dial_max_m3=body.dial_max_m3,
     )
+
+
+# ---- once water is on: the customer's particulars go to the vault, the events name them by reference
+
+
+async def change_customer(telling: Telling, case_id: UUID, point: int, body: bodies.CustomerChange) -> Accepted:
+    """A supply point is handed over to somebody else."""
+    case = Stream(kinds.CONNECTION, case_id)
+    key = await run_in_threadpool(pseudonym_key, telling.service)
+    who = pseudonym(key, name=body.customer.name, phone=body.customer.phone, id_number=body.customer.id_number)
+    subject = NewSubject(uuid4(), 1, particulars(body.customer))
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(telling.caller.stamp)
+        changed = accounts.change_customer(
+            sight.of(case),
+            told,
+            point=point,
+            subject=named(subject),
+            customer=who,
+            contract=body.contract,
+            reading_m3=body.reading_m3,
+            reason=body.reason,
+            document_digest=body.document_digest,
+            effective_at=body.effective_at,
+        )
+        return _all(case, changed, told)
+
+    return await telling.carry_out(Order(case, telling.caller, decide, subject=subject))
+
+
+async def rename_customer(telling: Telling, case_id: UUID, point: int, body: bodies.Renaming) -> Accepted:
+    """The customer's new name is a further revision in the vault, of the same subject."""
+    case = Stream(kinds.CONNECTION, case_id)
+
+    async def attempt() -> Accepted:
+        known: Connection | None = await telling.load(case)
+        found = accounts.next_revision(known, point, telling.service.clock.now())
+        if known is None or found is None:  # nothing to rename: the decision says why
+            return await telling.carry_out(_renamed(telling.caller, case, point, body, None, same_name=False))
+        present = known.accounts[point].customer_at(telling.service.clock.now()).subject
+        kept = await run_in_threadpool(telling.service.particulars, [present])
+        same = any(one.get("name") == body.customer.name for one in kept)
+        return await telling.carry_out(_renamed(telling.caller, case, point, body, found, same_name=same))
+
+    return await again(attempt)
+
+
+def _renamed(
+    caller: Caller, case: Stream, point: int, body: bodies.Renaming, found: Subject | None, *, same_name: bool
+) -> Order:
+    revised = found or Subject(uuid4(), 1)
+    subject = NewSubject(revised.id, revised.revision, particulars(body.customer))
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp)
+        if accounts.next_revision(sight.of(case), point, told.happened_at) != found:
+            raise LookAgain
+        fact = accounts.rename_customer(
+            sight.of(case),
+            told,
+            point=point,
+            subject=revised,
+            same_name=same_name,
+            document_digest=body.document_digest,
+        )
+        return _all(case, fact, told)
+
+    return Order(case, caller, decide, subject=subject)
 
 
 # ---- visits: the case, and the days of the squads

@@ -16,7 +16,7 @@ from api.connection_commands import TellingDep
 from api.edge import CaseId, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
-from domain.connection import charges, intake, papers, pauses, site, visits
+from domain.connection import accounts, charges, intake, papers, pauses, site, visits
 from domain.connection.requirements import existing
 from infra.store.commands import Stream
 
@@ -204,6 +204,37 @@ async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplace
 async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, telling: TellingDep) -> Accepted:
     happened_at = body.happened_at or telling.service.clock.now()
     return await telling.carry_out(commands.turn_water_on(telling.caller, case_id, point, body, happened_at))
+
+
+# ---- once water is on
+
+
+@_telling.post("/{case_id}/supply-points/{point}/class", summary="Its water is used for something else 用水性质变更")
+async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, telling: TellingDep) -> Accepted:
+    return await telling.instruct(
+        case_id,
+        lambda case, told: accounts.change_class(
+            case,
+            told,
+            point=point,
+            usage_split=body.usage_split,
+            household_size=body.household_size,
+            reason=body.reason,
+            document_digest=body.document_digest,
+            effective_at=body.effective_at,
+            reading_m3=body.reading_m3,
+        ),
+    )
+
+
+@_telling.post("/{case_id}/supply-points/{point}/customer", summary="It is another customer's 过户")
+async def change_customer(case_id: CaseId, point: Point, body: bodies.CustomerChange, telling: TellingDep) -> Accepted:
+    return await commands.change_customer(telling, case_id, point, body)
+
+
+@_telling.post("/{case_id}/supply-points/{point}/customer/name", summary="Its customer has another name 更名")
+async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, telling: TellingDep) -> Accepted:
+    return await commands.rename_customer(telling, case_id, point, body)
 
 
 # ---- charges

@@ -313,6 +313,10 @@ class StandardPublished:
     kind_limits: Mapping[str, KindLimit] = field(default_factory=dict)
     intake: Intake | None = None
     uncounted_stages: Mapping[str, int] = field(default_factory=dict)
+    # Of what changes once water is on: reasons, and how far ahead a change of class may be told; 0: not at all.
+    class_changes: Mapping[str, str] = field(default_factory=dict)
+    customer_changes: Mapping[str, str] = field(default_factory=dict)
+    class_change_ahead_days: int = 0
     powers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property

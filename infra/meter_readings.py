@@ -15,7 +15,14 @@ EARLIEST_YEAR = 2000
 FIELDS = ("meter", "read_at", "value_m3")
 
 
-class _Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class ReadingRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """What the dial of a meter showed, as a reader or a smart meter sends it: one record for each reading.
+
+    ``meter``: its number, also the record's key; taken in capitals. ``read_at``: with its offset from UTC.
+    ``value_m3``: as text, to the litre. One that is sent twice is kept once, by meter and time; nothing else may be in
+    it.
+    """
+
     meter: Annotated[str, msgspec.Meta(pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}\Z")]
     read_at: Annotated[datetime, msgspec.Meta(tz=True)]
     value_m3: Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,3})?\Z")]
@@ -40,7 +47,7 @@ class BadRowError(ValueError):
         return f"{self.field} is missing or wrong" if self.field else "not an object of meter, read_at and value_m3"
 
 
-_DECODER = msgspec.json.Decoder(_Row)
+_DECODER = msgspec.json.Decoder(ReadingRow)
 _AT = re.compile(r"\$\.([a-z0-9_]+)|field `([a-z0-9_]+)`")
 
 
@@ -55,7 +62,7 @@ def from_json(value: bytes) -> MeterReading:
 def from_row(row: Any) -> MeterReading:
     """A row's reading. Raises BadRowError."""
     try:
-        return _reading(msgspec.convert(row, _Row))
+        return _reading(msgspec.convert(row, ReadingRow))
     except msgspec.ValidationError as error:
         raise BadRowError(_field(error)) from None
 
@@ -63,11 +70,11 @@ def from_row(row: Any) -> MeterReading:
 def to_record(reading: MeterReading) -> tuple[bytes, bytes]:
     """Key and value on the topic: all readings of a meter lie in one partition, in the order they were sent."""
     whole, part = divmod(reading.litres, LITRES_IN_M3)
-    row = _Row(reading.meter, reading.read_at, f"{whole}.{part:03d}")
+    row = ReadingRow(reading.meter, reading.read_at, f"{whole}.{part:03d}")
     return reading.meter.encode("ascii"), msgspec.json.encode(row)
 
 
-def _reading(row: _Row) -> MeterReading:
+def _reading(row: ReadingRow) -> MeterReading:
     try:
         read_at = row.read_at.astimezone(UTC)
     except OverflowError:

@@ -306,6 +306,36 @@ def dead_letter_of(event: Event, topic_ids: Mapping[str, UUID], code: str, reaso
     )
 
 
+BAD_CONTENT = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading content raises that its type does not promise, from a missing field to a text in a number's place."""
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, UnicodeError, OverflowError)
+"""What a table refuses: a number beyond its column, a text with a zero character, nothing where something must be."""
+
+
+def kept_or_dead(
+    cursor: Cursor[Any],
+    items: Sequence[T],
+    keep: Callable[[Sequence[T]], Sequence[DeadLetter]],
+    dead: Callable[[T, Exception], DeadLetter],
+) -> list[DeadLetter]:
+    """Keep all at once; where a table refuses something of them, in halves, until it is known which one it is.
+
+    In the cursor's transaction, each try in a savepoint of its own, in order. Without this a single malformed event
+    would end its reader for ever, at the same place after every start.
+    """
+    if not items:
+        return []
+    try:
+        with cursor.connection.transaction():
+            return list(keep(items))
+    except REFUSED as error:
+        if len(items) == 1:
+            return [dead(items[0], error)]
+    middle = len(items) // 2
+    first = kept_or_dead(cursor, items[:middle], keep, dead)
+    return first + kept_or_dead(cursor, items[middle:], keep, dead)
+
+
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
     """What a batch of records comes to."""
 

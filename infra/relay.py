@@ -46,6 +46,7 @@ from infra.bus import (
 from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
 from infra.reader import connect
 from infra.settings import Settings
+from infra.side_topics import JSON, DeadLetterRecord
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -483,25 +484,25 @@ class _DeadLetters:
 
     def send(self, row: tuple[Any, ...]) -> Any:
         number, reader, topic, topic_id, partition, offset, position, code, reason, size, digest, recorded_at = row
-        letter = {
-            "id": number,
-            "reader": reader,
-            "topic": topic,
-            "topic_id": topic_id,
-            "partition": partition,
-            "offset": offset,
-            "position": position,
-            "code": code,
-            "reason": reason,
-            "size_bytes": size,
-            "sha256": digest,
-            "recorded_at": recorded_at,
-        }
+        letter = DeadLetterRecord(
+            id=number,
+            reader=reader,
+            topic=topic,
+            topic_id=topic_id,
+            partition=partition,
+            offset=offset,
+            position=position,
+            code=code,
+            reason=reason,
+            size_bytes=size,
+            sha256=digest,
+            recorded_at=recorded_at,
+        )
         return self.producer.send(
             self.settings.dead_letter_topic,
             msgspec.json.encode(letter),
             str(number).encode(),
-            headers=[("content-type", b"application/json")],
+            headers=[("content-type", JSON)],
             partition=number % self.settings.partitions,
         )
 

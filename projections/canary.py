@@ -27,6 +27,7 @@ from kafka.structs import TopicPartition
 from infra.bus import client_config, consumer, ensure_canary_topic
 from infra.reader import connect
 from infra.settings import Settings
+from infra.side_topics import CanaryRecord
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Canaries:
         self.lateness_ms: float | None = None
         self._settings = settings
         self._songs: queue.SimpleQueue[Song] = queue.SimpleQueue()
-        self._who = {"pid": os.getpid(), "began_at": datetime.now(UTC)}
+        self._who: dict[str, Any] = {"pid": os.getpid(), "began_at": datetime.now(UTC)}
 
     def sing(self, song: Song) -> None:
         """Take a song over from the watch's loop; returns at once."""
@@ -96,8 +97,9 @@ class Canaries:
             except queue.Empty:
                 continue
             self.sung = song.number
-            value = msgspec.json.encode({**self._who, "number": song.number})
-            producer.send(self._settings.canary_topic, value, str(self._who["pid"]).encode(), partition=0)
+            record = CanaryRecord(**self._who, number=song.number)
+            value = msgspec.json.encode(record)
+            producer.send(self._settings.canary_topic, value, str(record.pid).encode(), partition=0)
             heard = self._listen(listener, value, stop)
             if heard:
                 self.heard += 1

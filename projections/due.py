@@ -17,7 +17,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from infra.reader import DeadLetter, Event, dead_letter_of
+from infra.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 from projections.model import fact_name, family
 from projections.windows import WINDOW_FACTS, time
@@ -42,7 +42,7 @@ class Due:
 
 
 def fold(row: Due | None, event: Event) -> Due | None:
-    """The window's row after the event. Raises KeyError or TypeError on content that its type does not promise."""
+    """The window's row after the event. Raises BAD_CONTENT on content that its type does not promise."""
     if fact_name(event) not in WINDOW_FACTS or (row is not None and event.version <= row.case_version):
         return row
     data = event.data
@@ -59,6 +59,10 @@ def fold(row: Due | None, event: Event) -> Due | None:
     )
 
 
+def _dead(event: Event, error: Exception, topic_ids: Mapping[str, UUID]) -> DeadLetter:
+    return dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the window watch")
+
+
 class DueIndex:
     """The index as a model of the stream shell."""
 
@@ -68,8 +72,14 @@ class DueIndex:
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         """Apply events in the cursor's transaction; what cannot be read becomes "ask about this case now"."""
         about = [event for event in events if fact_name(event) in WINDOW_FACTS]
-        if not about:
-            return []
+        return kept_or_dead(
+            cursor,
+            about,
+            lambda part: self._keep(cursor, part, topic_ids),
+            lambda event, error: _dead(event, error, topic_ids),
+        )
+
+    def _keep(self, cursor: Cursor[Any], about: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         rows = self._load(cursor, {event.case_id for event in about})
         before = dict(rows)
         dead = []
@@ -77,10 +87,8 @@ class DueIndex:
             key = (event.case_id, str(event.data.get("commitment")))
             try:
                 row = fold(rows.get(key), event)
-            except (KeyError, TypeError, ValueError) as error:
-                dead.append(
-                    dead_letter_of(event, topic_ids, "fold-failed", f"{type(error).__name__} in the window watch")
-                )
+            except BAD_CONTENT as error:
+                dead.append(_dead(event, error, topic_ids))
                 continue
             if row is not None:
                 rows[key] = row

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Cursor
 
 from infra.dead_letters import Mender
-from infra.reader import DeadLetter, Event
+from infra.reader import BAD_CONTENT, DeadLetter, Event, kept_or_dead
 from infra.sql import sql
 from projections.due import DueIndex
 from projections.model import Journal, Model
@@ -28,14 +28,29 @@ def due_menders() -> dict[str, Mender]:
 
 def _fold_anew(model: Model[Any] | Journal[Any], cursor: Cursor[Any], events: Sequence[Event]) -> list[DeadLetter]:
     rows: dict[tuple[Any, ...], Any] = {}
+    dead = kept_or_dead(
+        cursor,
+        events,
+        lambda part: _fold_on(model, cursor, rows, part),
+        lambda event, error: model.dead(event, error, {}),
+    )
+    cursor.execute(sql("announce_views"))
+    return dead
+
+
+def _fold_on(
+    model: Model[Any] | Journal[Any], cursor: Cursor[Any], rows: dict[tuple[Any, ...], Any], events: Sequence[Event]
+) -> list[DeadLetter]:
+    """Fold events on in memory and keep what came of them; ``rows`` stay as they were where a table refuses it."""
+    after = dict(rows)
     dead: list[DeadLetter] = []
     for event in events:
         try:
-            model.take(rows, event)
-        except (KeyError, TypeError, ValueError) as error:
+            model.take(after, event)
+        except BAD_CONTENT as error:
             dead.append(model.dead(event, error, {}))
-    model.store(cursor, [row for row in rows.values() if row is not None])
-    cursor.execute(sql("announce_views"))
+    model.store(cursor, [row for row in after.values() if row is not None])
+    rows.update(after)
     return dead
 
 

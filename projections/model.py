@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from infra.reader import DeadLetter, Event, dead_letter_of
+from infra.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -102,24 +102,40 @@ class Model(Table[R]):
     fold: Callable[[R | None, Event], R | None]
 
     def take(self, rows: dict[tuple[Any, ...], R | None], event: Event) -> None:
-        """Apply an event to rows in memory. Raises KeyError, TypeError or ValueError on content that its type does not
-        promise."""
+        """Apply an event to rows in memory. Raises BAD_CONTENT on content that its type does not promise."""
         key = self.key_of(event)
         if key is not None:
             rows[key] = self.fold(rows.get(key), event)
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
-        """Apply events in the cursor's transaction. Returns those that the fold could not take."""
-        about = [(key, event) for event in events if (key := self.key_of(event)) is not None]
-        if not about:
-            return []
+        """Apply events in the cursor's transaction. Returns those that key, fold or table could not take."""
+        about: list[tuple[tuple[Any, ...], Event]] = []
+        dead = []
+        for event in events:
+            try:
+                key = self.key_of(event)
+                hash(key)
+            except BAD_CONTENT as error:
+                dead.append(self.dead(event, error, topic_ids))
+            else:
+                about += [(key, event)] if key is not None else []
+        return dead + kept_or_dead(
+            cursor,
+            about,
+            lambda part: self._keep(cursor, part, topic_ids),
+            lambda one, error: self.dead(one[1], error, topic_ids),
+        )
+
+    def _keep(
+        self, cursor: Cursor[Any], about: Sequence[tuple[tuple[Any, ...], Event]], topic_ids: Mapping[str, UUID]
+    ) -> list[DeadLetter]:
         rows = self._load(cursor, {key for key, _ in about})
         before = dict(rows)
         dead = []
         for _, event in about:
             try:
                 self.take(rows, event)
-            except (KeyError, TypeError, ValueError) as error:
+            except BAD_CONTENT as error:
                 dead.append(self.dead(event, error, topic_ids))
         self.store(cursor, [row for key, row in rows.items() if row is not None and row != before.get(key)])
         return dead
@@ -149,12 +165,20 @@ class Journal(Table[R]):
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         """Add events' rows in the cursor's transaction. Returns the events that gave none because of their content."""
+        return kept_or_dead(
+            cursor,
+            events,
+            lambda part: self._keep(cursor, part, topic_ids),
+            lambda event, error: self.dead(event, error, topic_ids),
+        )
+
+    def _keep(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         rows: dict[tuple[Any, ...], R | None] = {}
         dead = []
         for event in events:
             try:
                 self.take(rows, event)
-            except (KeyError, TypeError, ValueError) as error:
+            except BAD_CONTENT as error:
                 dead.append(self.dead(event, error, topic_ids))
         self.store(cursor, [row for row in rows.values() if row is not None])
         return dead

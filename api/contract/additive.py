@@ -23,7 +23,82 @@ def breaks(published: Mapping[str, Schema], proposed: Mapping[str, Schema]) -> l
             f"{name}: {each}"
             for each in _between(published[name], proposed[name], _Roots(published[name], proposed[name]), "")
         ]
+        found += [f"{name}: {each}" for each in _outside(published[name], proposed[name])]
     return found
+
+
+def channel_breaks(published: Schema, proposed: Schema) -> list[str]:
+    """The same of two AsyncAPI documents: which topics there are, what is on them, under which key and headers."""
+    found: list[str] = []
+    news = proposed["channels"]
+    for name, channel in sorted(published["channels"].items()):
+        if name not in news or news[name]["address"] != channel["address"]:
+            found.append(f"{channel['address']}: the topic is gone")
+            continue
+        gone = channel["messages"].keys() - news[name]["messages"].keys()
+        found += [f"{channel['address']}: {each} is not on it any more" for each in sorted(gone)]
+    for name, message in sorted(published["components"]["messages"].items()):
+        other = proposed["components"]["messages"].get(name)
+        if other is not None:
+            found += [f"{name}: {each}" for each in _around(message, other, published, proposed)]
+    return found
+
+
+def _around(old: Schema, new: Schema, published: Schema, proposed: Schema) -> Iterator[str]:
+    """Of a message: what stands beside its payload."""
+    key, other = (each["bindings"]["kafka"]["key"] for each in (old, new))
+    yield from _between(key, other, _Roots(key, other), "the key")
+    if old["contentType"] != new["contentType"]:
+        yield f"contentType was {old['contentType']!r}, would be {new['contentType']!r}"
+    before, after = _component(old.get("headers", {}), published), _component(new.get("headers", {}), proposed)
+    yield from _between(before, after, _Roots(before, after), "the headers")
+
+
+def _component(schema: Schema, whole: Schema) -> Schema:
+    found = schema
+    while "$ref" in found:
+        found = whole["components"]["schemas"][found["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _outside(old: Schema, new: Schema) -> Iterator[str]:
+    """Of a record's whole schema: where it lies, under which key and headers, and the end that was announced for it."""
+    for keyword in ("x-topic", "x-content-type"):
+        if old.get(keyword) != new.get(keyword):
+            yield f"{keyword} was {old.get(keyword)!r}, would be {new.get(keyword)!r}"
+    for keyword in ("x-key", "x-headers"):
+        one, other = old.get(keyword, {}), new.get(keyword, {})
+        yield from _between(one, other, _Roots(one, other), keyword)
+    before, after = (each.get("x-announced-end", {}).get("ends") for each in (old, new))
+    if before is not None and after is not None and after < before:
+        yield f"its announced end was {before}, would be {after}, which is nearer"
+
+
+KEYWORDS = (
+    "type",
+    "format",
+    "const",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "propertyNames",
+    "contentEncoding",
+    "not",
+    "oneOf",
+    "allOf",
+    "if",
+)
+"""What of a form a reader may have been built on; none of it may come, go or change."""
 
 
 class _Roots:
@@ -43,7 +118,7 @@ def _between(old: Schema, new: Schema, roots: _Roots, where: str) -> Iterator[st
         roots.seen.add(pair)
         old, new = _resolved(old, roots.old), _resolved(new, roots.new)
     here = where or "the event"
-    for keyword in ("type", "format", "const", "pattern", "minimum", "maximum"):
+    for keyword in KEYWORDS:
         if old.get(keyword) != new.get(keyword):
             yield f"{here}: {keyword} was {old.get(keyword)!r}, would be {new.get(keyword)!r}"
     if gone := set(map(str, old.get("enum", ()))) - set(map(str, new.get("enum", ()))):

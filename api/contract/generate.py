@@ -13,8 +13,10 @@ from typing import Any
 
 import msgspec
 
-from api.contract import rule
+from api.contract import freeze, rule
+from api.contract.besides import CHECKPOINT_MEANING, MESSAGES, Message
 from api.contract.envelope import HEADERS, REQUIRED, Schema, attributes
+from api.contract.freeze import ENDINGS
 from domain.kinds import REGISTRY
 from infra.bus import BREACH_FACTS, CONTENT_TYPE
 from infra.settings import FAMILIES
@@ -38,9 +40,11 @@ Documents = dict[str, Any]
 def documents(examples: Mapping[str, Mapping[str, Any]]) -> Documents:
     """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema."""
     schemas = {name: schema(name, examples.get(name)) for name in sorted(REGISTRY.types)}
+    besides = {message.name: message_schema(message) for message in MESSAGES}
     return {
         **{f"schemas/{name}.json": found for name, found in schemas.items()},
-        "asyncapi.json": asyncapi(schemas),
+        **{f"messages/{name}.json": found for name, found in besides.items()},
+        "asyncapi.json": asyncapi(schemas, besides),
         "readers-rule.json": {"rule": rule.WORDS, "vectors": rule.VECTORS},
     }
 
@@ -64,8 +68,18 @@ def schema(type_name: str, example: Mapping[str, Any] | None) -> Schema:
         "required": list(REQUIRED),
         "properties": {**attributes(type_name), "data": data},
         **({"$defs": definitions} if definitions else {}),
+        **_ending(type_name),
         **({"examples": [example]} if example is not None else {}),
     }
+
+
+def _ending(name: str) -> Schema:
+    """What a schema says of its type's announced end, where there is one."""
+    ending = ENDINGS.get(name)
+    if ending is None:
+        return {}
+    said = {"announced": ending.announced_on.isoformat(), "ends": ending.ends_on.isoformat(), "instead": ending.instead}
+    return {"deprecated": True, "x-announced-end": said}
 
 
 def _data(fact: type) -> tuple[Schema, dict[str, Schema]]:
@@ -84,7 +98,7 @@ def _say_instants(info: Any, schema: Schema, components: Mapping[str, Schema]) -
     match info:
         case msgspec.inspect.DateTimeType():
             schema["format"] = "date-time"
-        case msgspec.inspect.DataclassType(fields=fields):
+        case msgspec.inspect.DataclassType(fields=fields) | msgspec.inspect.StructType(fields=fields):
             named = components[schema["$ref"].rpartition("/")[2]]
             for each in fields:
                 _say_instants(each.type, named["properties"][each.encode_name], components)
@@ -104,6 +118,9 @@ def _clean(schema: Any) -> Any:
     """Docstrings as plain text; a default is left out, for what is sent has every field that its type had then."""
     if isinstance(schema, dict):
         cleaned = {name: _clean(each) for name, each in schema.items() if name != "default"}
+        if isinstance(schema.get("pattern"), str):
+            # The end of a text as Python has it; other languages know the plain one, and JSON Schema is theirs.
+            cleaned["pattern"] = schema["pattern"].replace("\\Z", "$")
         if isinstance(schema.get("description"), str):
             cleaned["description"] = _text(schema["description"])
         return cleaned
@@ -129,32 +146,67 @@ def sent(type_name: str, example: Mapping[str, Any] | None) -> str:
     return f"As soon as somebody has told it and the rules took it.{by}"
 
 
+# ---- one record that is no event
+
+
+def message_schema(message: Message) -> Schema:
+    """The JSON Schema of a record that is not of the store's log, whole."""
+    meaning = CHECKPOINT_MEANING if message.record is None else message.record.__doc__
+    form, definitions = _data(message.record) if message.record is not None else (dict(message.text or {}), {})
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:tongshui:message:{message.name}",
+        "title": message.title,
+        "description": _text(meaning or ""),
+        "x-title-zh": message.title_zh,
+        "x-sent": message.sent,
+        "x-topic": f"water.{message.topic}.v1",
+        "x-content-type": message.content_type.decode(),
+        "x-key": message.key,
+        **({"x-headers": message.headers} if message.headers else {}),
+        **form,
+        **({"$defs": definitions} if definitions else {}),
+        **_ending(message.name),
+        "examples": [message.example],
+    }
+
+
 # ---- all topics
 
 
-def asyncapi(schemas: Mapping[str, Schema]) -> Schema:
-    """The AsyncAPI 3 document."""
+def asyncapi(schemas: Mapping[str, Schema], besides: Mapping[str, Schema]) -> Schema:
+    """The AsyncAPI 3 document: ``schemas`` of events, ``besides`` of the other records."""
     by_family = {family: [name for name in schemas if name.split(".")[1] == family] for family in FAMILIES}
     breaches = [name for name in schemas if name.split(".")[2] in BREACH_FACTS]
     channels = {family: _channel(family, TOPICS[family], names) for family, names in by_family.items()}
     channels["breach"] = _channel("breach", BREACHES, breaches)
+    channels |= {message.topic: _channel(message.topic, message.about, [message.name]) for message in MESSAGES}
+    sides = {message.name: _side_message(message, besides[message.name]) for message in MESSAGES}
     return {
         "asyncapi": "3.0.0",
         "id": "urn:tongshui",
         "info": {
             "title": "通水 tongshui events",
             "version": VERSION,
-            "description": "Every event of a water utility's applications, repairs and promises.\n\n" + rule.WORDS,
+            "description": "Every event of a water utility's applications, repairs and promises.\n\n"
+            f"{freeze.WORDS}\nThe reader's rule. {rule.WORDS}",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": CONTENT_TYPE.decode().partition(";")[0],
         "channels": channels,
-        "operations": {f"send-{name}": _operation(name, channel) for name, channel in channels.items()},
+        "operations": {
+            **{f"send-{name}": _operation(name, channel) for name, channel in channels.items()},
+            **{
+                f"receive-{message.topic}": _operation(message.topic, channels[message.topic], "receive")
+                for message in MESSAGES
+                if message.taken
+            },
+        },
         "components": {
-            "messages": {name: _message(name, found) for name, found in schemas.items()},
+            "messages": {**{name: _message(name, found) for name, found in schemas.items()}, **sides},
             "schemas": {
-                **_shared(schemas),
-                **{n: _embedded(found) for n, found in schemas.items()},
+                **_shared({**schemas, **besides}),
+                **{name: _embedded(found) for name, found in {**schemas, **besides}.items()},
                 "headers": HEADERS,
             },
         },
@@ -170,9 +222,9 @@ def _channel(name: str, description: str, types: Iterable[str]) -> Schema:
     }
 
 
-def _operation(name: str, channel: Schema) -> Schema:
+def _operation(name: str, channel: Schema, action: str = "send") -> Schema:
     return {
-        "action": "send",
+        "action": action,
         "channel": {"$ref": f"#/channels/{name}"},
         "summary": channel["description"],
         "messages": [{"$ref": f"#/channels/{name}/messages/{each}"} for each in channel["messages"]],
@@ -191,6 +243,19 @@ def _message(name: str, schema: Schema) -> Schema:
         "correlationId": {"location": "$message.payload#/correlationid"},
         "bindings": {"kafka": {"key": {"type": "string", "format": "uuid"}, "bindingVersion": "0.5.0"}},
         **({"examples": examples} if examples else {}),
+    }
+
+
+def _side_message(message: Message, schema: Schema) -> Schema:
+    return {
+        "name": message.name,
+        "title": f"{message.title_zh} {message.title}",
+        "summary": schema["description"].partition("\n\n")[0],
+        "contentType": message.content_type.decode().partition(";")[0],
+        **({"headers": message.headers} if message.headers else {}),
+        "payload": {"$ref": f"#/components/schemas/{message.name}"},
+        "bindings": {"kafka": {"key": message.key, "bindingVersion": "0.5.0"}},
+        "examples": [{"payload": message.example}],
     }
 
 

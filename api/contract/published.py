@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from api.contract.additive import breaks
+from api.contract.additive import breaks, channel_breaks
 from api.contract.generate import as_text, documents
 
 FOLDER = Path(__file__).with_name("v1")
@@ -40,9 +40,15 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
     return read_schemas(FOLDER)
 
 
-def read_schemas(folder: Path) -> dict[str, Mapping[str, Any]]:
-    """Type name → schema, from a folder of documents."""
-    files = sorted((folder / "schemas").glob("*.json"))
+@cache
+def messages() -> Mapping[str, Mapping[str, Any]]:
+    """Name → published schema of a record that is no event."""
+    return read_schemas(FOLDER, "messages")
+
+
+def read_schemas(folder: Path, kind: str = "schemas") -> dict[str, Mapping[str, Any]]:
+    """Type name → schema, from a folder of documents; ``kind``: "schemas" of events, or "messages"."""
+    files = sorted((folder / kind).glob("*.json"))
     return {file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
@@ -50,10 +56,7 @@ def write(examples: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> l
     """Write the program's documents; returns the paths that changed. Raises ContractBroken before anything is written
     where what is published would break."""
     made = documents(examples)
-    proposed = {
-        path[len("schemas/") : -len(".json")]: each for path, each in made.items() if path.startswith("schemas/")
-    }
-    if found := breaks(read_schemas(folder), proposed):
+    if found := would_break(folder, made):
         raise ContractBroken(
             found,
             "a change that only adds",
@@ -64,6 +67,18 @@ def write(examples: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> l
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(as_text(made[path]), encoding="utf-8")
     return changed
+
+
+def would_break(folder: Path, made: Mapping[str, Any]) -> list[str]:
+    """What of a set of documents (path → document) would break a reader of those in the folder."""
+    found: list[str] = []
+    for kind in ("schemas", "messages"):
+        proposed = {
+            path[len(kind) + 1 : -len(".json")]: each for path, each in made.items() if path.startswith(f"{kind}/")
+        }
+        found += breaks(read_schemas(folder, kind), proposed)
+    whole = _text_of(folder / "asyncapi.json")
+    return found + (channel_breaks(json.loads(whole), made["asyncapi.json"]) if whole is not None else [])
 
 
 def stale(examples: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:

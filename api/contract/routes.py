@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from html import escape
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from api.answers import QUERY_ERRORS
-from api.contract import published, rule
+from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
 from api.errors import ApiError
 from api.pages import HEADERS
@@ -38,22 +39,52 @@ class EventType(BaseModel):
     page_at: str = Field(description="where its page is")
 
 
+class OtherRecord(BaseModel):
+    """A record that is no event: of a topic that is not of the store's log."""
+
+    name: str = Field(examples=["water.readings.MeterReading.v1"])
+    title: str
+    title_zh: str
+    topic: str
+    meaning: str
+    schema_at: str = Field(description="where its JSON Schema is")
+    page_at: str = Field(description="where its page is")
+
+
 class Contract(BaseModel):
-    """What outside teams may rely on when they read our topics."""
+    """What outside teams may rely on when they read our topics. ``frozen``: since when, and how a type ends."""
 
     version: str
+    frozen_on: date
+    frozen: str
     asyncapi_at: str
     readers_rule_at: str
     types: list[EventType]
+    others: list[OtherRecord]
 
 
 @router.get("", summary="The event contract: every type of event, and where its documents are")
 def contract() -> Contract:
     return Contract(
         version=VERSION,
+        frozen_on=freeze.FROZEN_ON,
+        frozen=freeze.WORDS,
         asyncapi_at=f"{router.prefix}/asyncapi.json",
         readers_rule_at=f"{router.prefix}/readers-rule.json",
         types=[_listed(name, schema) for name, schema in published.schemas().items()],
+        others=[_other(name, schema) for name, schema in published.messages().items()],
+    )
+
+
+def _other(name: str, schema: Mapping[str, Any]) -> OtherRecord:
+    return OtherRecord(
+        name=name,
+        title=schema["title"],
+        title_zh=schema["x-title-zh"],
+        topic=schema["x-topic"],
+        meaning=schema["description"],
+        schema_at=f"{router.prefix}/schemas/{name}",
+        page_at=f"/contract/events/{name}",
     )
 
 
@@ -78,9 +109,13 @@ def readers_rule() -> dict[str, Any]:
     return _document("readers-rule.json")
 
 
-@router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event")
+@router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event, or of another record")
 def schema(type_name: TypeName) -> dict[str, Any]:
-    return _document(f"schemas/{type_name}.json")
+    return _document(_path(type_name))
+
+
+def _path(name: str) -> str:
+    return f"{'messages' if name in published.messages() else 'schemas'}/{name}.json"
 
 
 def _document(path: str) -> dict[str, Any]:
@@ -107,13 +142,15 @@ def index() -> Response:
 
 @page.get("/contract/events/{type_name}")
 def event(type_name: TypeName) -> Response:
-    found = _document(f"schemas/{type_name}.json")
+    found = _document(_path(type_name))
     return _html(f"{found['x-title-zh']} {found['title']}", "".join(_event(type_name, found)))
 
 
 def _index() -> Iterator[str]:
     yield f'<p lang="en"><a href="{router.prefix}/asyncapi.json">asyncapi.json</a> · '
     yield f'<a href="{router.prefix}/readers-rule.json">readers-rule.json</a></p>'
+    yield "<h2>冻结与终止 <span lang='en'>Frozen as v1, and how a type ends</span></h2>"
+    yield f'<pre lang="en" class="rule">{escape(freeze.WORDS)}</pre>'
     yield "<h2>读取规则 <span lang='en'>The reader's rule</span></h2>"
     yield f'<pre lang="en" class="rule">{escape(rule.WORDS)}</pre>'
     family = ""
@@ -125,14 +162,22 @@ def _index() -> Iterator[str]:
         link = f'<a href="/contract/events/{name}">{escape(found["title"])}</a>'
         yield f'<tr><th>{escape(found["x-title-zh"])}</th><td lang="en">{link}</td><td lang="en">{meaning}</td></tr>'
     yield "</table>"
+    yield "<h2>其他主题 <span lang='en'>Topics that are not of the store's log</span></h2><table>"
+    for name, found in sorted(published.messages().items()):
+        meaning = worded(found["description"].partition("\n\n")[0])
+        link = f'<a href="/contract/events/{name}">{escape(found["x-topic"])}</a>'
+        yield f'<tr><th>{escape(found["x-title-zh"])}</th><td lang="en">{link}</td><td lang="en">{meaning}</td></tr>'
+    yield "</table>"
 
 
 def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    yield f"<p><code>{name}</code></p>"
+    yield f"<p><code>{name}</code>{_deprecated(found)}</p>"
     yield "".join(f'<p lang="en">{worded(part)}</p>' for part in found["description"].split("\n\n"))
     yield f'<h2>何时发出 <span lang="en">When it is sent</span></h2><p lang="en">{escape(found["x-sent"])}</p>'
+    data = found["properties"]["data"] if "x-topic" not in found else found
+    if "x-topic" in found:
+        yield from _around(found)
     yield '<h2>内容 <span lang="en">data</span></h2><table>'
-    data = found["properties"]["data"]
     for field, schema in data.get("properties", {}).items():
         always = "" if field in data.get("required", ()) else "not in older events"
         yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td>"
@@ -145,8 +190,28 @@ def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield "</table>"
     for example in found.get("examples", ()):
         yield '<h2>示例 <span lang="en">Example</span></h2>'
-        yield f"<pre>{escape(json.dumps(example, ensure_ascii=False, indent=2))}</pre>"
+        text = example if isinstance(example, str) else json.dumps(example, ensure_ascii=False, indent=2)
+        yield f"<pre>{escape(text)}</pre>"
     yield f'<p><a href="{router.prefix}/schemas/{name}">JSON Schema</a> · <a href="/contract">事件约定</a></p>'
+
+
+def _around(found: Mapping[str, Any]) -> Iterator[str]:
+    """Of a record that is no event: topic, key, headers; and its form, where it is text."""
+    rows = [("topic", found["x-topic"], ""), ("content type", found["x-content-type"], "")]
+    rows.append(("key", form(found["x-key"]), found["x-key"].get("description", "")))
+    headers = found.get("x-headers", {}).get("properties", {})
+    rows += [(f"header {name}", form(each), each.get("description", "")) for name, each in headers.items()]
+    if "pattern" in found:
+        rows.append(("value", "text", found["pattern"]))
+    yield "<table>"
+    for name, what, more in rows:
+        yield f"<tr><th lang='en'>{escape(name)}</th><td>{escape(what)}</td><td lang='en'>{escape(more)}</td></tr>"
+    yield "</table>"
+
+
+def _deprecated(found: Mapping[str, Any]) -> str:
+    end = found.get("x-announced-end")
+    return f" <strong>{end['ends']} 起停发 ends, {escape(end['instead'])}</strong>" if end else ""
 
 
 def worded(text: str) -> str:

@@ -103,6 +103,7 @@ export const FACTS = {
   WindowEscalated: ["超时升级", "escalated"], WindowAcknowledged: ["确认接手", "taken in hand"],
   AlertTold: ["告警送达", "staff told"], AlertFailed: ["告警未送达", "alert not delivered"], AlertWithdrawn: ["告警撤销", "alert withdrawn"],
   MeterPutIntoService: ["水表启用", "meter in service"], MeterTakenOut: ["水表拆除", "meter taken out"], MeterReplaced: ["换表", "meter replaced"],
+  UsageClassChanged: ["用水性质变更", "class of use changed"], CustomerChanged: ["过户", "customer changed"], CustomerRenamed: ["更名", "customer renamed"],
   ReadingRoundOpened: ["抄表任务", "reading round opened"], ReadingAudited: ["读数复核", "reading audited"],
   ReadingExcepted: ["抄表例外", "reading excepted"], ReadingRoundCompleted: ["抄表完成", "round complete"],
   UsageAnomalyFound: ["用量异常", "abnormal use found"], AnomalyRevised: ["异常更新", "judged anew"],

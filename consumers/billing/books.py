@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID
 
@@ -21,16 +22,19 @@ from consumers.billing import ledger
 from consumers.billing.ledger import Case, Money
 from consumers.billing.said import (
     TAKES,
+    CustomerChanged,
+    CustomerRenamed,
     MeterReplaced,
     ReadingAudited,
     ReadingHeld,
     ReadingReleased,
     Said,
+    UsageClassChanged,
     WaterTurnedOn,
     natural_key,
     read,
 )
-from infra.reader import DeadLetter, Event, dead_letter_of
+from infra.reader import DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 
 READER = "billing"
@@ -59,8 +63,18 @@ def step(cursor: Cursor[Any], events: Sequence[Event], build: int | None = None)
         # One writer at a time, and none to books that are not in use any more.
         if cursor.execute(sql("billing_lock_build"), {"build": build}).fetchone() is None:
             raise Superseded(f"build {build} of billing's books")
-        _Batch(cursor, build, wanted).run()
+        poison += kept_or_dead(
+            cursor,
+            wanted,
+            partial(_book, cursor, build),
+            lambda one, error: dead_letter_of(one[0], {}, "bad-data", type(error).__name__),
+        )
     return poison
+
+
+def _book(cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, Said]]) -> Sequence[DeadLetter]:
+    _Batch(cursor, build, wanted).run()
+    return ()
 
 
 def rebook(cursor: Cursor[Any], build: int, case_id: UUID, events: Sequence[Event]) -> list[DeadLetter]:
@@ -170,6 +184,13 @@ class _Batch:
                 self._add("accounts", _account(event, said))
             case MeterReplaced():
                 self._add("meters", _meters(event, said))
+            case UsageClassChanged():
+                self._add("classes", _class(event, said))
+            case CustomerChanged():
+                self._add("customers", _customer(event, said))
+            case CustomerRenamed(points=points):
+                for point in points:
+                    self._add("customers", _renamed(event, said, point))
             case ReadingAudited():
                 self._add("readings", {"event_id": event.id, **msgspec.structs.asdict(said)})
             case ReadingHeld() | ReadingReleased():
@@ -193,6 +214,8 @@ class _Batch:
         self._save("billing_number_accounts", "accounts")
         self._save("billing_save_accounts", "accounts")
         self._save("billing_save_meters", "meters")
+        self._save("billing_save_classes", "classes")
+        self._save("billing_save_customers", "customers")
         self._save("billing_save_readings", "readings")
         for row in self.holds:
             self._do("billing_save_hold", row=row)
@@ -256,6 +279,49 @@ def _meters(event: Event, said: MeterReplaced) -> Row:
         "new_meter": said.meter.number,
         "initial_reading_m3": said.meter.initial_reading_m3,
         "changed_at": event.happened_at,
+    }
+
+
+def _class(event: Event, said: UsageClassChanged) -> Row:
+    return {
+        "event_id": event.id,
+        "case_id": event.case_id,
+        "point": said.point,
+        "change": said.change,
+        "usage_split": said.usage_split,
+        "household_size": said.household_size,
+        "price_version": said.price_version,
+        "valid_from": said.effective_at,
+        "reading_m3": said.reading_m3,
+    }
+
+
+def _customer(event: Event, said: CustomerChanged) -> Row:
+    return {
+        "event_id": event.id,
+        "case_id": event.case_id,
+        "point": said.point,
+        "change": said.change,
+        "subject_id": said.subject.id,
+        "subject_revision": said.subject.revision,
+        "contract": said.contract,
+        "valid_from": said.effective_at,
+        "reading_m3": said.reading_m3,
+    }
+
+
+def _renamed(event: Event, said: CustomerRenamed, point: int) -> Row:
+    """A new name is in force from when it was told on, under the contract that goes on."""
+    return {
+        "event_id": event.id,
+        "case_id": event.case_id,
+        "point": point,
+        "change": said.change,
+        "subject_id": said.subject.id,
+        "subject_revision": said.subject.revision,
+        "contract": None,
+        "valid_from": event.happened_at,
+        "reading_m3": None,
     }
 
 

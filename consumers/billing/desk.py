@@ -23,6 +23,7 @@ DIFFERS = {
     "other": "内容不符 other",
 }
 TERMS = {"payer_class": "缴费类别", "owner": "责任人", "stopped": "终止原因"}
+DIALS = {"accepted": "accepted 入账", "final": "final reading 拆表止码", "handed-over": "handed over 变更抄码"}
 Row = dict[str, Any]
 MOST_SHOWN = 20
 
@@ -102,13 +103,23 @@ def accounts(connection: psycopg.Connection[Any], *, most: int = 50) -> list[str
 
 
 def _account(row: Row) -> str:
-    split = ", ".join(f"{name} {percent} %" for name, percent in sorted(row["usage_split"].items()))
+    split = _split(row["usage_split"]) + _since(row["class_from"], row["water_on_at"])
     return (
         f"{row['account_number']}  {row['case_number'] or row['case_id']}/{row['point']}  表 {row['meter']}  "
-        f"通水 {_at(row['water_on_at'])}  合同 {row['contract'] or '–'}  类别 {row['payer_class'] or '–'}"
+        f"通水 {_at(row['water_on_at'])}  合同 {row['contract'] or '–'}"
+        f"{_since(row['customer_from'], row['water_on_at'])}  类别 {row['payer_class'] or '–'}"
         f"{f' ({split})' if split else ''}  责任人 {row['owner'] or '–'}  应收 {yuan(row['receivable_fen'])}"
         + (f"  held 暂缓 {row['held']}" if row["held"] else "")
     )
+
+
+def _split(split: dict[str, int]) -> str:
+    return ", ".join(f"{name} {percent} %" for name, percent in sorted(split.items()))
+
+
+def _since(begin: datetime, opened: datetime) -> str:
+    """From when on, where it is not what the account was opened with."""
+    return "" if begin == opened else f" 自 {_at(begin)}"
 
 
 def case_ledger(connection: psycopg.Connection[Any], case: str) -> list[str]:
@@ -135,7 +146,18 @@ def case_ledger(connection: psycopg.Connection[Any], case: str) -> list[str]:
         f"position {row['position']}"
         for row in _rows(connection, "billing_case_changes", build=build, case_id=case_id)
     ]
+    lines += [_term(row) for row in _rows(connection, "billing_terms", build=build, case_id=case_id)]
     return lines or ["nothing is booked 尚无记账"]
+
+
+def _term(row: Row) -> str:
+    until = _at(row["valid_until"]) if row["valid_until"] is not None else ""
+    if row["what"] == "class":
+        size = f", {row['household_size']} 人" if row["household_size"] else ""
+        said = f"用水性质 class {_split(row['usage_split']) or '–'}{size}  价格 {row['price_version'] or '–'}"
+    else:
+        said = f"用户 customer {row['subject_id']} r{row['subject_revision']}  合同 {row['contract'] or '–'}"
+    return f"{_at(row['valid_from'])} … {until}  用水点 {row['point']}  {said}"
 
 
 def use(connection: psycopg.Connection[Any], account: int) -> list[str]:
@@ -154,7 +176,7 @@ def use(connection: psycopg.Connection[Any], account: int) -> list[str]:
 
 def _uses(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
-        what = "final reading 拆表止码" if row["final"] else "accepted 入账"
+        what = DIALS[row["dial"]]
         if row["held"]:
             state = "HELD 暂缓计费"
         elif row["used"] < 0:
@@ -165,7 +187,8 @@ def _uses(rows: Sequence[Row]) -> Iterator[str]:
             state = "to bill 可计费"
         yield (
             f"  {_at(row['since'])} … {_at(row['read_at'])}  表 {row['meter']}  {row['litres'] / 1000:.3f} m³  "
-            f"used 用量 {row['used'] / 1000:.3f} m³  {what}  {state}"
+            f"used 用量 {row['used'] / 1000:.3f} m³  {what}  {state}  {_split(row['usage_split']) or '–'}  "
+            f"用户 {row['subject_id']} r{row['subject_revision']}"
         )
 
 

@@ -111,6 +111,14 @@ def items(connection: psycopg.Connection[Any], build: int) -> Iterator[Item]:
         yield Item("account", "", f"{case_id}/{point}", 0, f"{meter} {initial:.3f}")
     for case_id, point, old, new, final, initial in _rows(connection, "billing_meters_all", build):
         yield Item("meter", "", f"{case_id}/{point}/{old}/{new}", 0, f"{final:.3f} {initial:.3f}")
+    for case_id, point, change, split, household, since, reading in _rows(connection, "billing_classes_all", build):
+        key = f"{case_id}/{point}/{change}"
+        yield Item("class", "", key, 0, statement.class_detail(split, household, since, reading))
+    for case_id, point, change, who, revision, contract, since, reading in _rows(
+        connection, "billing_customers_all", build
+    ):
+        key = f"{case_id}/{point}/{change}"
+        yield Item("customer", "", key, 0, statement.customer_detail(who, revision, contract, since, reading))
     for case_id, hold, meter, litres, held_at, released_at, cause in _rows(connection, "billing_holds_all", build):
         if held_at is not None:
             yield Item("hold", "", f"{case_id}/{hold}", litres, meter)
@@ -260,6 +268,8 @@ NAMES = {
     "claim": "应收",
     "account": "开户",
     "meter": "换表",
+    "class": "用水性质",
+    "customer": "用户",
     "hold": "暂缓计费",
     "release": "恢复计费",
     "reading": "入账读数",

@@ -106,6 +106,37 @@ class MeterReplaced(msgspec.Struct, frozen=True):
     meter: NewMeter
 
 
+class UsageClassChanged(msgspec.Struct, frozen=True):
+    """Another class of use from ``effective_at`` on; with a reading, what was used before is of the old one."""
+
+    change: int
+    point: int
+    usage_split: dict[str, int]
+    effective_at: datetime
+    household_size: int | None = None
+    price_version: str | None = None
+    reading_m3: Decimal | None = None
+
+
+class CustomerChanged(msgspec.Struct, frozen=True):
+    """Another customer from ``effective_at`` on, when the dial showed that."""
+
+    change: int
+    point: int
+    subject: Subject
+    contract: str
+    effective_at: datetime
+    reading_m3: Decimal
+
+
+class CustomerRenamed(msgspec.Struct, frozen=True):
+    """The same customer under another name, at these supply points."""
+
+    change: int
+    points: tuple[int, ...]
+    subject: Subject
+
+
 class ReadingHeld(msgspec.Struct, frozen=True):
     hold: int
     meter: str
@@ -148,6 +179,9 @@ Said = (
     | CaseResumed
     | WaterTurnedOn
     | MeterReplaced
+    | UsageClassChanged
+    | CustomerChanged
+    | CustomerRenamed
     | ReadingHeld
     | ReadingReleased
     | ReadingAudited
@@ -168,6 +202,9 @@ TAKES: dict[str, type[Said]] = {
     "water.connection.CaseResumed.v1": CaseResumed,
     "water.connection.WaterTurnedOn.v1": WaterTurnedOn,
     "water.connection.MeterReplaced.v1": MeterReplaced,
+    "water.connection.UsageClassChanged.v1": UsageClassChanged,
+    "water.connection.CustomerChanged.v1": CustomerChanged,
+    "water.connection.CustomerRenamed.v1": CustomerRenamed,
     "water.usage.ReadingHeld.v1": ReadingHeld,
     "water.usage.ReadingReleased.v1": ReadingReleased,
     "water.usage.ReadingAudited.v1": ReadingAudited,
@@ -202,6 +239,8 @@ def natural_key(event: Event, said: Said) -> str:
             return f"{case}/water-on/{point}"
         case MeterReplaced():
             return f"{case}/meter/{said.point}/{said.old_meter}/{said.meter.number}/{_utc(event.happened_at)}"
+        case UsageClassChanged(change=number) | CustomerChanged(change=number) | CustomerRenamed(change=number):
+            return f"{case}/change/{number}"
         case ReadingHeld(hold=number):
             return f"{case}/held/{number}"
         case ReadingReleased(hold=number):

@@ -21,7 +21,7 @@ from infra.sql import sql
 
 AT_ONCE = 2_000
 MONEY = ("quote", "payment", "payment-reversed", "refund", "refund-reversed", "claim")
-POINTS = ("account", "meter", "hold", "release", "reading")
+POINTS = ("account", "meter", "class", "customer", "hold", "release", "reading")
 _FACTS = (
     "connection.QuoteIssued",
     "connection.PaymentReceived",
@@ -34,6 +34,9 @@ _FACTS = (
     "connection.CaseResumed",
     "connection.WaterTurnedOn",
     "connection.MeterReplaced",
+    "connection.UsageClassChanged",
+    "connection.CustomerChanged",
+    "connection.CustomerRenamed",
     "usage.ReadingHeld",
     "usage.ReadingReleased",
     "usage.ReadingAudited",
@@ -61,7 +64,7 @@ def items_of(events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[I
     known: set[str] = set()
     cases: dict[str, _Case] = {}
     for type_name, case, event in events:
-        for item in _said(type_name.split(".")[2], case, event["data"], cases):
+        for item in _said(type_name.split(".")[2], case, event, cases):
             # Said twice, in two forms or in two rounds, it is one thing all the same.
             name = f"{item.kind}|{item.fee}|{item.key}"
             if name not in known:
@@ -102,7 +105,11 @@ def _events(
             after = rows[-1][0]
 
 
-def _said(fact: str, case: str, data: Mapping[str, Any], cases: dict[str, _Case]) -> Iterator[Item]:
+def _said(fact: str, case: str, event: Mapping[str, Any], cases: dict[str, _Case]) -> Iterator[Item]:
+    data = event["data"]
+    if fact in ("UsageClassChanged", "CustomerChanged", "CustomerRenamed"):
+        yield from _terms(fact, case, event)
+        return
     if fact in ("WaterTurnedOn", "MeterReplaced", "ReadingHeld", "ReadingReleased", "ReadingAudited"):
         yield from _point(fact, case, data)
         return
@@ -139,8 +146,44 @@ def _point(fact: str, case: str, data: Mapping[str, Any]) -> Iterator[Item]:
         case "ReadingReleased":
             yield Item("release", "", f"{case}/{data['hold']}", int(data["litres"]), f"{data['meter']} {data['cause']}")
         case _:
-            at = datetime.fromisoformat(data["read_at"]).astimezone(UTC).isoformat()
+            at = _at(data["read_at"]).astimezone(UTC).isoformat()
             yield Item("reading", "", f"{data['meter']}/{at}", int(data["litres"]), "")
+
+
+def _terms(fact: str, case: str, event: Mapping[str, Any]) -> Iterator[Item]:
+    data = event["data"]
+    if fact == "UsageClassChanged":
+        detail = class_detail(
+            data["usage_split"], data["household_size"], _at(data["effective_at"]), data["reading_m3"]
+        )
+        yield Item("class", "", f"{case}/{data['point']}/{data['change']}", 0, detail)
+        return
+    subject = data["subject"]
+    renamed = fact == "CustomerRenamed"
+    contract, reading = (None, None) if renamed else (data["contract"], data["reading_m3"])
+    since = _at(event["time"] if renamed else data["effective_at"])
+    for point in data["points"] if renamed else [data["point"]]:
+        detail = customer_detail(subject["id"], subject["revision"], contract, since, reading)
+        yield Item("customer", "", f"{case}/{point}/{data['change']}", 0, detail)
+
+
+def class_detail(split: Mapping[str, int], household: int | None, since: datetime, reading: Any) -> str:
+    """What is said of a class of use, in one form for both sides."""
+    parts = ",".join(f"{name}:{percent}" for name, percent in sorted(split.items()))
+    return f"{parts} {household or '-'} {since.astimezone(UTC).isoformat()} {_dial(reading)}"
+
+
+def customer_detail(subject: Any, revision: int, contract: str | None, since: datetime, reading: Any) -> str:
+    """What is said of a customer, in one form for both sides."""
+    return f"{subject}/{revision} {contract or '-'} {since.astimezone(UTC).isoformat()} {_dial(reading)}"
+
+
+def _dial(reading: Any) -> str:
+    return "-" if reading is None else f"{Decimal(reading):.3f}"
+
+
+def _at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def _money(kind: str, case: str, number: str, lines: Mapping[str, int]) -> Iterator[Item]:

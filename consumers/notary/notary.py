@@ -27,6 +27,7 @@ from consumers.notary.published import last_note
 from infra.bus import client_config, ensure_checkpoint_topic
 from infra.reader import connect
 from infra.settings import Settings
+from infra.side_topics import FIRST_LEAF, LEAVES, TEXT
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -339,9 +340,9 @@ class _Publisher:
 
     def send(self, number: int, note: str, first: int, leaves: bytes) -> None:
         headers = [
-            ("first", str(first).encode()),
-            ("leaves", bytes(leaves)),
-            ("content-type", b"text/plain; charset=UTF-8"),
+            (FIRST_LEAF, str(first).encode()),
+            (LEAVES, bytes(leaves)),
+            ("content-type", TEXT),
         ]
         key = note.partition("\n")[0].encode()
         future = self.producer.send(self.settings.checkpoint_topic, note.encode(), key, headers=headers, partition=0)

@@ -28,6 +28,8 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from infra.side_topics import CHECKPOINT
+
 ED25519 = b"\x01"
 DASH = "— "
 NOTE_LIMIT = 16 * 1024
@@ -223,8 +225,8 @@ def signed(checkpoint: Checkpoint, signers: Iterable[Signer]) -> str:
 
 def read_note(note: str) -> Note:
     """Read a note; its signatures are not checked here. Raises NoteError."""
-    text, found, rest = note.rpartition("\n\n")
-    if len(note) > NOTE_LIMIT or not found or not rest.endswith("\n"):
+    text, _, rest = note.rpartition("\n\n")
+    if len(note) > NOTE_LIMIT or not CHECKPOINT.match(note):
         raise NoteError("a text that is no signed note", "a checkpoint: text, an empty line, signature lines")
     text += "\n"
     return Note(

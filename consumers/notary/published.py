@@ -9,6 +9,7 @@ from consumers.notary.merkle import HASH_BYTES
 from consumers.notary.note import Note, NoteError, VerifyKey, read_note, verify_key
 from infra.bus import Partition, Record, consumer, logs, look_up_cluster, read_ranges
 from infra.settings import Settings
+from infra.side_topics import FIRST_LEAF, LEAVES
 
 
 @dataclass
@@ -38,9 +39,9 @@ def read_logs(settings: Settings) -> list[Log]:
             note = read_note((record.value or b"").decode())
         except (NoteError, UnicodeDecodeError):
             continue
-        first = record.headers.get("first", b"")
+        first = record.headers.get(FIRST_LEAF, b"")
         known = found.setdefault(note.checkpoint.origin, Log(note.checkpoint.origin))
-        known.add(note, int(first) if first.isdigit() and len(first) < 19 else 0, record.headers.get("leaves", b""))
+        known.add(note, int(first) if first.isdigit() and len(first) < 19 else 0, record.headers.get(LEAVES, b""))
     return list(found.values())
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from domain.connection.facts import (
@@ -23,6 +23,8 @@ from domain.connection.facts import (
     ConstructionCompleted,
     ConstructionStarted,
     ContractSigned,
+    CustomerChanged,
+    CustomerRenamed,
     DeliverableReceived,
     DeliverableSent,
     DesignApproved,
@@ -57,6 +59,7 @@ from domain.connection.facts import (
     RefundReversed,
     SupplyPoint,
     SurveyMade,
+    UsageClassChanged,
     WaterTurnedOn,
 )
 from domain.copies import changed
@@ -158,9 +161,61 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Customer:
+    """Whose a supply point's water is from ``since`` on; ``pseudonym``: theirs across cases, where it is known."""
+
+    since: datetime
+    subject: Subject
+    pseudonym: UUID | None
+    contract: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageClass:
+    """What a supply point's water is used for from ``since`` on: price class → percent."""
+
+    since: datetime
+    usage_split: Mapping[str, int]
+    household_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A supply point with water as billing keeps it: who the customer was from when on, and what the water is used for,
+    each by instant; of two at one instant the one told last is there alone. ``metered``: since when its present meter
+    is in."""
+
+    customers: tuple[Customer, ...]
+    classes: tuple[UsageClass, ...]
+    metered: datetime
+
+    def customer_at(self, at: datetime) -> Customer:
+        """The customer at an instant; before the first one, the first."""
+        return _in_force(self.customers, at)
+
+    def class_at(self, at: datetime) -> UsageClass:
+        """The class of use at an instant; before the first one, the first."""
+        return _in_force(self.classes, at)
+
+
+Dated = TypeVar("Dated", Customer, UsageClass)
+
+
+def _in_force(dated: tuple[Dated, ...], at: datetime) -> Dated:
+    return next((one for one in reversed(dated) if one.since <= at), dated[0])
+
+
+def _entered(dated: tuple[Dated, ...], new: Dated) -> tuple[Dated, ...]:
+    kept = [one for one in dated if one.since != new.since]
+    kept.append(new)
+    return tuple(sorted(kept, key=lambda one: one.since))
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """The application as its facts have it. ``on``: supply point → when water flowed first, and the event.
-    ``unpaid``: the stretches during which something of a quote was left to pay."""
+    ``unpaid``: the stretches during which something of a quote was left to pay. ``accounts``: supply point → what
+    billing's account says; ``changes``: how often that was changed."""
 
     number: str
     category: str
@@ -191,6 +246,8 @@ class Connection:
     inspections: tuple[tuple[Moment, bool], ...] = ()
     meters: Mapping[int, MeterDetails] = field(default_factory=dict)
     on: Mapping[int, Moment] = field(default_factory=dict)
+    accounts: Mapping[int, Account] = field(default_factory=dict)
+    changes: int = 0
     quote: QuoteIssued | None = None
     contract: ContractSigned | None = None
     payments: Mapping[str, Payment] = field(default_factory=dict)
@@ -378,6 +435,57 @@ def _approved_on_site(case: Connection, fact: ApprovedOnSite, moment: Moment) ->
     return replace(case, on_site=moment, design=case.design or moment, surveys=(*case.surveys, survey))
 
 
+def _installed(case: Connection, fact: MeterInstalled | MeterReplaced, moment: Moment) -> Connection:
+    known = case.accounts.get(fact.point)
+    accounts = {**case.accounts, fact.point: replace(known, metered=moment.at)} if known is not None else case.accounts
+    return replace(case, meters={**case.meters, fact.point: fact.meter}, accounts=accounts)
+
+
+def _turned_on(case: Connection, fact: WaterTurnedOn, moment: Moment) -> Connection:
+    account = Account(
+        (Customer(moment.at, fact.subject, case.applicant, fact.contract),),
+        (UsageClass(moment.at, fact.usage_split, fact.household_size),),
+        moment.at,
+    )
+    return replace(
+        case,
+        on={**case.on, fact.point: moment},
+        meters={**case.meters, fact.point: fact.meter},
+        accounts={**case.accounts, fact.point: account},
+    )
+
+
+def _class_changed(case: Connection, fact: UsageClassChanged, _: Moment) -> Connection:
+    def entered(account: Account) -> Account:
+        new = UsageClass(fact.effective_at, fact.usage_split, fact.household_size)
+        return replace(account, classes=_entered(account.classes, new))
+
+    return _changed_account(case, fact.change, (fact.point,), entered)
+
+
+def _customer_changed(case: Connection, fact: CustomerChanged, _: Moment) -> Connection:
+    def entered(account: Account) -> Account:
+        new = Customer(fact.effective_at, fact.subject, fact.customer, fact.contract)
+        return replace(account, customers=_entered(account.customers, new))
+
+    return _changed_account(case, fact.change, (fact.point,), entered)
+
+
+def _customer_renamed(case: Connection, fact: CustomerRenamed, moment: Moment) -> Connection:
+    def entered(account: Account) -> Account:
+        new = replace(account.customer_at(moment.at), since=moment.at, subject=fact.subject)
+        return replace(account, customers=_entered(account.customers, new))
+
+    return _changed_account(case, fact.change, fact.points, entered)
+
+
+def _changed_account(
+    case: Connection, change: int, points: tuple[int, ...], entered: Callable[[Account], Account]
+) -> Connection:
+    changed_ones = {point: entered(case.accounts[point]) for point in points if point in case.accounts}
+    return replace(case, accounts={**case.accounts, **changed_ones}, changes=max(case.changes, change))
+
+
 def _sent(case: Connection, fact: DeliverableSent, moment: Moment) -> Connection:
     digests = (*case.sent.get(fact.deliverable, ()), fact.digest)
     return replace(case, sent={**case.sent, fact.deliverable: digests})
@@ -432,9 +540,12 @@ STEPS: Mapping[type, Step] = {
     ConstructionStarted: lambda c, _, moment: replace(c, construction_started=_first(c.construction_started, moment)),
     ConstructionCompleted: lambda case, _, moment: replace(case, construction_completed=moment),
     FinalInspectionMade: lambda c, fact, moment: replace(c, inspections=(*c.inspections, (moment, fact.passed))),
-    MeterInstalled: lambda case, fact, _: replace(case, meters={**case.meters, fact.point: fact.meter}),
-    MeterReplaced: lambda case, fact, _: replace(case, meters={**case.meters, fact.point: fact.meter}),
-    WaterTurnedOn: lambda case, fact, moment: replace(case, on={**case.on, fact.point: moment}),
+    MeterInstalled: _installed,
+    MeterReplaced: _installed,
+    WaterTurnedOn: _turned_on,
+    UsageClassChanged: _class_changed,
+    CustomerChanged: _customer_changed,
+    CustomerRenamed: _customer_renamed,
     QuoteIssued: _waiting(lambda case, fact, _: replace(case, quote=fact)),
     ContractSigned: lambda case, fact, _: replace(case, contract=fact),
     PaymentReceived: _waiting(

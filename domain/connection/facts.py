@@ -290,6 +290,68 @@ class WaterTurnedOn:
     price_version: str | None = None
 
 
+# ---- once water is on 用水性质变更、过户、更名: what billing's account says from then on
+
+
+@dataclass(frozen=True, slots=True)
+class UsageClassChanged:
+    """What the water of a supply point is used for is another mix from ``effective_at`` on (用水性质变更).
+
+    ``change``: its number among the case's changes of class and customer, from 1; of two with one ``effective_at`` the
+    higher number counts. ``usage_split``: price class → percent, summing to 100; ``old_split``: what it takes the place
+    of. ``reading_m3``: what the dial showed at that instant, where somebody looked; without it the use up to the next
+    reading is still of the old class. ``reason``: the standard's. ``flags``: what is odd about the reading
+    (reading-below-initial).
+    """
+
+    change: int
+    point: int
+    usage_split: Mapping[str, int]
+    household_size: int | None
+    old_split: Mapping[str, int]
+    price_version: str | None
+    effective_at: datetime
+    reading_m3: Decimal | None
+    reason: str
+    document_digest: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerChanged:
+    """A supply point has another customer from ``effective_at`` on (过户), under a contract of their own.
+
+    ``change``: as in UsageClassChanged. ``customer``: the new one's pseudonym across cases, as ``applicant`` is in
+    ApplicationReceived. ``reading_m3``: what the dial showed at the hand-over; use before it is the old customer's.
+    ``reason``: the standard's; ``document_digest``: of what proves the right. ``flags``: as in UsageClassChanged.
+    """
+
+    change: int
+    point: int
+    subject: Subject
+    customer: UUID
+    old_subject: Subject
+    contract: str
+    effective_at: datetime
+    reading_m3: Decimal
+    reason: str
+    document_digest: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRenamed:
+    """The customer of these supply points has another name (更名): the same one, contract and account go on.
+
+    ``subject``: with the revision in which the vault has the new name. ``document_digest``: of what proves it.
+    """
+
+    change: int
+    points: tuple[int, ...]
+    subject: Subject
+    document_digest: str
+
+
 # ---- charges 费用: all amounts are fen (分)
 
 
@@ -502,6 +564,9 @@ ConnectionFact = (
     | MeterInstalled
     | MeterReplaced
     | WaterTurnedOn
+    | UsageClassChanged
+    | CustomerChanged
+    | CustomerRenamed
     | QuoteIssued
     | ChargeRefused
     | ContractSigned
@@ -552,6 +617,9 @@ FACTS: tuple[type, ...] = (
     MeterInstalled,
     MeterReplaced,
     WaterTurnedOn,
+    UsageClassChanged,
+    CustomerChanged,
+    CustomerRenamed,
     QuoteIssued,
     ChargeRefused,
     ContractSigned,

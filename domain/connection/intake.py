@@ -135,10 +135,11 @@ def _require_points(form: Form, standard: Standard) -> None:
             next_step_zh="请逐一填写每个用水点",
         )
     for point in form.points:
-        _require_whole(point, standard)
+        require_whole(point, standard)
 
 
-def _require_whole(point: SupplyPoint, standard: Standard) -> None:
+def require_whole(point: SupplyPoint, standard: Standard) -> None:
+    """Refuse ``unknown-price-class`` and ``usage-split-not-whole``."""
     for price_class in point.usage_split:
         require_known("unknown-price-class", price_class, standard.price_classes)
     shares = point.usage_split.values()

@@ -293,6 +293,8 @@ _TABLES = (
     "reading_exceptions",
     "kind_limits",
     "uncounted_stages",
+    "class_changes",
+    "customer_changes",
 )
 
 
@@ -422,6 +424,7 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     ):
         if (given := getattr(document, name)) is not None:
             yield name, given, 1, most
+    yield "class_change_ahead_days", document.class_change_ahead_days, 0, 366
     percent = document.reassessment_second_person_percent
     yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100

@@ -79,6 +79,18 @@ INSERT INTO billing.meter_changes
 SELECT %(build)s, event_id, case_id, point, old_meter, final_reading_m3, new_meter, initial_reading_m3, changed_at
 FROM jsonb_populate_recordset(NULL::billing.meter_changes, %(rows)s)
 
+-- name: billing_save_classes
+INSERT INTO billing.classes
+    (build, event_id, case_id, point, change, usage_split, household_size, price_version, valid_from, reading_m3)
+SELECT %(build)s, event_id, case_id, point, change, usage_split, household_size, price_version, valid_from, reading_m3
+FROM jsonb_populate_recordset(NULL::billing.classes, %(rows)s)
+
+-- name: billing_save_customers
+INSERT INTO billing.customers
+    (build, event_id, case_id, point, change, subject_id, subject_revision, contract, valid_from, reading_m3)
+SELECT %(build)s, event_id, case_id, point, change, subject_id, subject_revision, contract, valid_from, reading_m3
+FROM jsonb_populate_recordset(NULL::billing.customers, %(rows)s)
+
 -- name: billing_save_readings
 INSERT INTO billing.readings (build, meter, read_at, litres, used_litres, signs, event_id)
 SELECT %(build)s, meter, read_at, litres, used_litres, signs, event_id
@@ -153,6 +165,14 @@ WITH lines (part, line) AS (
                                        initial_reading_m3, changed_at)::text
     FROM billing.meter_changes WHERE build = %(build)s
     UNION ALL
+    SELECT 'classes', jsonb_build_array(event_id, case_id, point, change, usage_split, household_size, price_version,
+                                        valid_from, reading_m3)::text
+    FROM billing.classes WHERE build = %(build)s
+    UNION ALL
+    SELECT 'customers', jsonb_build_array(event_id, case_id, point, change, subject_id, subject_revision, contract,
+                                          valid_from, reading_m3)::text
+    FROM billing.customers WHERE build = %(build)s
+    UNION ALL
     SELECT 'holds', jsonb_build_array(case_id, hold, meter, read_at, litres, connection, point, held_at, released_at,
                                       cause)::text
     FROM billing.holds WHERE build = %(build)s
@@ -180,6 +200,14 @@ SELECT case_id, point, meter_number, initial_reading_m3 FROM billing.accounts WH
 -- name: billing_meters_all
 SELECT case_id, point, old_meter, new_meter, final_reading_m3, initial_reading_m3
 FROM billing.meter_changes WHERE build = %(build)s
+
+-- name: billing_classes_all
+SELECT case_id, point, change, usage_split, household_size, valid_from, reading_m3
+FROM billing.classes WHERE build = %(build)s
+
+-- name: billing_customers_all
+SELECT case_id, point, change, subject_id, subject_revision, contract, valid_from, reading_m3
+FROM billing.customers WHERE build = %(build)s
 
 -- name: billing_holds_all
 SELECT case_id, hold, meter, litres, held_at, released_at, cause FROM billing.holds WHERE build = %(build)s
@@ -260,8 +288,9 @@ SELECT topic, partition, position, record_offset FROM billing.places
 WHERE reader = 'billing' AND build = %(build)s ORDER BY topic, partition
 
 -- name: billing_accounts
-SELECT account.account_number, account.case_id, account.point, account.water_on_at, account.contract,
-       account.price_version, account.usage_split, cases.case_number, cases.payer_class, cases.owner,
+SELECT account.account_number, account.case_id, account.point, account.water_on_at, customer.contract,
+       class.price_version, class.usage_split, class.valid_from AS class_from, customer.valid_from AS customer_from,
+       cases.case_number, cases.payer_class, cases.owner,
        coalesce(meter.new_meter, account.meter_number) AS meter,
        (SELECT coalesce(sum(amount_fen), 0) FROM billing.postings AS posting
         WHERE posting.build = account.build AND posting.case_id = account.case_id
@@ -271,6 +300,19 @@ SELECT account.account_number, account.case_id, account.point, account.water_on_
           AND held_at IS NOT NULL AND released_at IS NULL) AS held
 FROM billing.accounts AS account
 LEFT JOIN billing.cases AS cases USING (build, case_id)
+-- For each account by itself (LIMIT keeps it so): the view over all accounts would be figured out first otherwise.
+CROSS JOIN LATERAL (
+    SELECT price_version, usage_split, valid_from FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'class'
+    ORDER BY valid_from DESC LIMIT 1
+) AS class
+CROSS JOIN LATERAL (
+    SELECT contract, valid_from FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'customer'
+    ORDER BY valid_from DESC LIMIT 1
+) AS customer
 LEFT JOIN LATERAL (
     SELECT new_meter FROM billing.meter_changes AS change JOIN billing.inbox USING (build, event_id)
     WHERE change.build = account.build AND change.case_id = account.case_id AND change.point = account.point
@@ -297,10 +339,20 @@ FROM billing.changes JOIN billing.inbox AS inbox USING (build, event_id)
 WHERE build = %(build)s AND inbox.case_id = %(case_id)s
 ORDER BY inbox.position, what
 
+-- name: billing_terms
+SELECT point, what, valid_from, valid_until, usage_split, household_size, price_version, subject_id, subject_revision,
+       contract
+FROM billing.terms WHERE build = %(build)s AND case_id = %(case_id)s
+ORDER BY point, what, valid_from
+
 -- name: billing_use
 -- What there is to bill: from the last accepted reading, or the dial when the meter came in, to this one. A meter that
--- was taken out and came in again counts from when it last came in.
-WITH meters AS (
+-- was taken out and came in again counts from when it last came in. A dial that was read when class or customer changed
+-- ends a stretch too. A stretch is of the class and the customer that were in force when it began: what was told for a
+-- day in the middle of one, without a reading, counts from the next stretch on.
+WITH account AS (
+    SELECT build, case_id, point FROM billing.accounts WHERE build = %(build)s AND account_number = %(account)s
+), meters AS (
     SELECT account_number, meter_number AS meter, water_on_at AS since, initial_reading_m3 * 1000 AS first
     FROM billing.accounts WHERE build = %(build)s
     UNION ALL
@@ -309,24 +361,58 @@ WITH meters AS (
     WHERE build = %(build)s
 ), mine AS (
     SELECT DISTINCT meter FROM meters WHERE account_number = %(account)s
+), handed_over AS (
+    SELECT DISTINCT ON (valid_from) valid_from, reading_m3
+    FROM (
+        SELECT valid_from, reading_m3, change FROM billing.classes JOIN account USING (build, case_id, point)
+        UNION ALL
+        SELECT valid_from, reading_m3, change FROM billing.customers JOIN account USING (build, case_id, point)
+    ) AS told
+    WHERE reading_m3 IS NOT NULL
+    ORDER BY valid_from, change DESC
 ), dials AS (
-    SELECT meter, read_at, litres, used_litres, signs, false AS final
+    SELECT meter, read_at, litres, used_litres, signs, 'accepted' AS dial
     FROM billing.readings WHERE build = %(build)s AND meter IN (SELECT meter FROM mine)
     UNION ALL
-    SELECT old_meter, changed_at, final_reading_m3 * 1000, NULL, '{}', true
+    SELECT old_meter, changed_at, final_reading_m3 * 1000, NULL, '{}', 'final'
     FROM billing.meter_changes WHERE build = %(build)s AND old_meter IN (SELECT meter FROM mine)
+    UNION ALL
+    SELECT served.meter, valid_from, reading_m3 * 1000, NULL, '{}', 'handed-over'
+    FROM handed_over
+    JOIN LATERAL (
+        SELECT meter FROM meters WHERE account_number = %(account)s AND since <= valid_from ORDER BY since DESC LIMIT 1
+    ) AS served ON true
+), stretches AS (
+    SELECT dials.meter, dials.dial, dials.read_at, coalesce(lag(dials.read_at) OVER ends, served.since) AS since,
+           dials.litres::bigint AS litres,
+           (dials.litres - coalesce(lag(dials.litres) OVER ends, served.first))::bigint AS used,
+           dials.used_litres, dials.signs
+    FROM dials
+    JOIN LATERAL (
+        SELECT account_number, since, first FROM meters
+        WHERE meters.meter = dials.meter
+          AND (since < dials.read_at OR (since = dials.read_at AND dials.dial <> 'final'))
+        ORDER BY since DESC LIMIT 1
+    ) AS served ON served.account_number = %(account)s
+    WINDOW ends AS (PARTITION BY dials.meter, served.since ORDER BY dials.read_at, dials.dial)
 )
-SELECT dials.meter, dials.final, dials.read_at, coalesce(lag(dials.read_at) OVER ends, served.since) AS since,
-       dials.litres::bigint AS litres, (dials.litres - coalesce(lag(dials.litres) OVER ends, served.first))::bigint AS used,
-       dials.used_litres, dials.signs,
+SELECT stretches.*, class.usage_split, class.household_size, class.price_version, customer.subject_id,
+       customer.subject_revision,
        EXISTS (SELECT FROM billing.holds AS hold
-               WHERE hold.build = %(build)s AND hold.meter = dials.meter AND hold.read_at = dials.read_at
+               WHERE hold.build = %(build)s AND hold.meter = stretches.meter AND hold.read_at = stretches.read_at
                  AND held_at IS NOT NULL AND released_at IS NULL) AS held
-FROM dials
-JOIN LATERAL (
-    SELECT account_number, since, first FROM meters
-    WHERE meters.meter = dials.meter AND (since < dials.read_at OR (since = dials.read_at AND NOT dials.final))
-    ORDER BY since DESC LIMIT 1
-) AS served ON served.account_number = %(account)s
-WINDOW ends AS (PARTITION BY dials.meter, served.since ORDER BY dials.read_at, dials.final)
-ORDER BY dials.read_at, dials.final
+FROM stretches
+CROSS JOIN account
+CROSS JOIN LATERAL (
+    SELECT usage_split, household_size, price_version FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'class' AND valid_from <= since
+    ORDER BY valid_from DESC LIMIT 1
+) AS class
+CROSS JOIN LATERAL (
+    SELECT subject_id, subject_revision FROM billing.terms AS term
+    WHERE term.build = account.build AND term.case_id = account.case_id AND term.point = account.point
+      AND what = 'customer' AND valid_from <= since
+    ORDER BY valid_from DESC LIMIT 1
+) AS customer
+ORDER BY stretches.read_at, stretches.dial

@@ -8,6 +8,8 @@ import lzma
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,25 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from api.contract import published, rule
-from api.contract.additive import breaks
+from api.contract import freeze, generate, published, rule
+from api.contract.additive import breaks, channel_breaks
+from api.contract.besides import MESSAGES
 from api.contract.envelope import REQUIRED, attributes
+from consumers.notary import note
 from domain.kinds import REGISTRY
-from infra.bus import Partition, Record, case_key, route
+from infra import meter_readings
+from infra.bus import Partition, Record, case_key, route, topics
 from infra.cli import main
 from infra.reader import Place, apply
+from infra.settings import Settings
 from infra.store.envelope import CloudEvent
 from tests.api_world import Client, FakeService, app_over
 
 OFFICIAL = Path(__file__).with_name("official")
 HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
 SCHEMAS = published.schemas()
+FROZEN = "5cc584448cadbb9a047a56de057ab824ed733acd64b3d29c48fc087eff6107ab"
+"""SHA-256 of the documents as they were frozen."""
 ARRIVED = "water.repair.CrewArrived.v1"
 CASE = "11111111-1111-4111-8111-111111111111"
 
@@ -160,7 +168,72 @@ def test_each_channel_names_the_types_that_are_routed_to_it() -> None:
     channels = document("asyncapi.json")["channels"]
     described = {(name, channel["address"]) for channel in channels.values() for name in channel["messages"]}
     routed = {(name, partition.topic) for name in REGISTRY.types for partition in route(name, CASE, 4)}
-    assert described == routed
+    assert described == routed | {(message.name, f"water.{message.topic}.v1") for message in MESSAGES}
+
+
+def test_every_topic_of_an_installation_is_a_channel() -> None:
+    settings = Settings()
+    addresses = {channel["address"] for channel in document("asyncapi.json")["channels"].values()}
+    besides = {settings.readings_topic, settings.canary_topic, settings.checkpoint_topic}
+    assert addresses == {*topics(settings), *besides}
+
+
+# ---- records that are no events
+
+
+BESIDES = published.messages()
+
+
+@pytest.mark.parametrize("name", sorted(BESIDES))
+def test_each_record_that_is_no_event_has_a_schema_that_takes_its_example(name: str) -> None:
+    schema = BESIDES[name]
+    jsonschema.Draft202012Validator.check_schema(schema)
+    checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
+    validator = jsonschema.Draft202012Validator(schema, format_checker=checker)
+    validator.validate(schema["examples"][0])
+    wrong = {"phone": "0743-8225225"} if isinstance(schema["examples"][0], dict) else "no checkpoint\n"
+    assert list(validator.iter_errors(wrong))
+    assert not schema["x-title-zh"].isascii()
+
+
+def test_what_is_written_and_read_is_what_those_schemas_take() -> None:
+    """The program's own writers and readers, without a broker; the integration tests hold real records against them."""
+    reading = meter_readings.MeterReading("JS-1", datetime(2026, 9, 16, 1, tzinfo=UTC), 7)
+    key, value = meter_readings.to_record(reading)
+    jsonschema.validate(json.loads(value), BESIDES["water.readings.MeterReading.v1"])
+    assert key == b"JS-1"
+    checkpoint = BESIDES["water.checkpoint.Checkpoint.v1"]
+    signed = note.signed(
+        note.Checkpoint("tongshui/x", 2, b"r" * 32, 5, reading.read_at, ((2, 4),), "next+key"), [note.Signer.new("t")]
+    )
+    jsonschema.validate(signed, checkpoint)
+    assert note.read_note(signed).checkpoint.position == 5
+    assert note.read_note(checkpoint["examples"][0]).checkpoint.size == 40
+    for broken in (signed.replace("\n\n", "\n"), signed.rpartition("\n— ")[0], signed + "x", f"\n{signed}"):
+        assert list(jsonschema.Draft202012Validator(checkpoint).iter_errors(broken))
+        with pytest.raises(note.NoteError):
+            note.read_note(broken)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"meter": "JS-1", "read_at": "2026-09-16T09:00:00+08:00", "value_m3": "1.5"},
+        {"meter": "JS-1", "read_at": "2026-09-16T09:00:00+08:00", "value_m3": "1,5"},
+        {"meter": "J", "read_at": "2026-09-16T09:00:00+08:00", "value_m3": "1"},
+        {"meter": "JS-1", "read_at": "2026-09-16T09:00:00+08:00", "value_m3": "1", "by": "somebody"},
+        {"meter": "JS-1", "value_m3": "1"},
+        {"meter": "JS-1", "read_at": "2026-09-16T09:00:00+08:00", "value_m3": 1},
+    ],
+)
+def test_a_reading_is_taken_by_the_program_where_it_is_by_the_schema(row: dict[str, Any]) -> None:
+    valid = jsonschema.Draft202012Validator(BESIDES["water.readings.MeterReading.v1"]).is_valid(row)
+    try:
+        meter_readings.from_json(json.dumps(row).encode())
+    except meter_readings.BadRowError:
+        assert not valid
+    else:
+        assert valid
 
 
 # ---- additions only
@@ -215,6 +288,103 @@ def test_a_change_that_would_break_a_reader_is_named(change: Callable[[Any], obj
 )
 def test_an_addition_breaks_nothing(change: Callable[[Any], object]) -> None:
     assert changed(change) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.pop("water.deadletter.DeadLetter.v1"), "the type is gone"),
+        (lambda s: s["water.canary.Canary.v1"]["x-key"].update(type="integer"), "x-key: type was"),
+        (lambda s: s["water.canary.Canary.v1"].update({"x-topic": "water.bird.v1"}), "x-topic was"),
+        (
+            lambda s: s["water.checkpoint.Checkpoint.v1"]["x-headers"]["properties"].pop("leaves"),
+            "leaves: the field is",
+        ),
+        (lambda s: s["water.checkpoint.Checkpoint.v1"].update(pattern="^x"), "pattern was"),
+        (
+            lambda s: s["water.readings.MeterReading.v1"]["properties"]["meter"].update(maxLength=5),
+            "maxLength was None",
+        ),
+        (lambda s: s["water.readings.MeterReading.v1"]["required"].append("by"), "by would be required"),
+    ],
+)
+def test_a_change_of_another_record_that_would_break_is_named(change: Callable[[Any], object], said: str) -> None:
+    proposed = copy.deepcopy(dict(BESIDES))
+    change(proposed)
+    assert any(said in each for each in breaks(BESIDES, proposed))
+
+
+def of_message(document_: Any, name: str = ARRIVED) -> Any:
+    return document_["components"]["messages"][name]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda d: d["channels"].pop("repair"), "water.repair.v1: the topic is gone"),
+        (lambda d: d["channels"]["usage"].update(address="water.use.v1"), "water.usage.v1: the topic is gone"),
+        (lambda d: d["channels"]["breach"]["messages"].popitem(), "is not on it any more"),
+        (lambda d: of_message(d)["bindings"]["kafka"]["key"].update(format="uri"), "the key: format was 'uuid'"),
+        (lambda d: of_message(d).update(contentType="text/xml"), "contentType was"),
+        (lambda d: d["components"]["schemas"]["headers"]["properties"].pop("epoch"), "epoch: the field is gone"),
+        (lambda d: d["components"]["schemas"]["headers"]["required"].remove("epoch"), "epoch was always there"),
+    ],
+)
+def test_a_topic_a_key_and_a_header_are_for_ever(change: Callable[[Any], object], said: str) -> None:
+    old, new = document("asyncapi.json"), document("asyncapi.json")
+    assert channel_breaks(old, new) == []
+    change(new)
+    assert any(said in each for each in channel_breaks(old, new))
+
+
+# ---- frozen
+
+
+def test_nothing_of_what_was_frozen_is_gone_or_narrower() -> None:
+    """The documents as they were on the day: whoever edits schema and fact at once is met here."""
+    packed = (Path(__file__).parent / "frozen" / "v1.json.xz").read_bytes()
+    assert sha256(packed).hexdigest() == FROZEN, "the frozen documents are never edited"
+    frozen = json.loads(lzma.decompress(packed))
+    assert len(frozen["schemas"]) > 150
+    assert breaks(frozen["schemas"], SCHEMAS) == []
+    assert breaks(frozen["messages"], BESIDES) == []
+    assert channel_breaks(frozen["asyncapi"], document("asyncapi.json")) == []
+
+
+def test_that_it_is_frozen_and_how_a_type_ends_is_said_wherever_a_reader_looks(client: Client) -> None:
+    readme = (published.FOLDER.parent / "README.md").read_text(encoding="utf-8")
+    assert freeze.WORDS in readme
+    assert freeze.WORDS in document("asyncapi.json")["info"]["description"]
+    listed = client.get("/api/v1/contract").json()
+    assert (listed["frozen_on"], listed["frozen"]) == ("2026-11-25", freeze.WORDS)
+    assert "Frozen as v1 on 2026-11-25" in client.get("/contract").text
+    assert "How a type ends" in client.get("/contract").text
+
+
+def test_every_announced_end_keeps_the_rule() -> None:
+    assert freeze.wrong_endings(freeze.ENDINGS, {*SCHEMAS, *BESIDES}) == []
+    day = date(2027, 1, 1)
+    soon = {ARRIVED: freeze.Ending(day, day + timedelta(days=179), "water.repair.CrewArrived.v2")}
+    wrong = freeze.wrong_endings(soon, {*SCHEMAS})
+    assert len(wrong) == 2
+    assert "must both be published" in wrong[0]
+    assert "less than 180 days" in wrong[1]
+
+
+def test_an_announced_end_is_in_the_schema_and_never_moved_nearer(monkeypatch: pytest.MonkeyPatch) -> None:
+    day = date(2027, 1, 1)
+
+    def ending_on(ends_on: date) -> Any:
+        monkeypatch.setitem(freeze.ENDINGS, ARRIVED, freeze.Ending(day, ends_on, ASSESSED))
+        return {ARRIVED: generate.schema(ARRIVED, SCHEMAS[ARRIVED]["examples"][0])}
+
+    announced = ending_on(date(2027, 12, 31))
+    assert announced[ARRIVED]["deprecated"] is True
+    assert announced[ARRIVED]["x-announced-end"]["instead"] == ASSESSED
+    assert breaks({ARRIVED: SCHEMAS[ARRIVED]}, announced) == []
+    assert breaks(announced, ending_on(date(2028, 12, 31))) == []
+    (found,) = breaks(announced, ending_on(date(2027, 11, 30)))
+    assert "which is nearer" in found
 
 
 def test_what_would_break_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
@@ -274,6 +444,10 @@ def client() -> Client:
 def test_the_contract_is_listed_with_where_everything_is(client: Client) -> None:
     listed = client.get("/api/v1/contract").json()
     assert {each["type"] for each in listed["types"]} == set(REGISTRY.types)
+    for other in listed["others"]:
+        assert client.get(other["schema_at"]).json() == BESIDES[other["name"]]
+        assert f"<code>{other['name']}</code>" in client.get(other["page_at"]).text
+        assert other["page_at"] in client.get("/contract").text
     assert client.get(listed["asyncapi_at"]).json() == document("asyncapi.json")
     assert client.get(listed["readers_rule_at"]).json()["vectors"] == rule.VECTORS
     one = next(each for each in listed["types"] if each["type"] == ARRIVED)

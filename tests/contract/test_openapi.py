@@ -114,6 +114,9 @@ COMMANDS = {
     "/api/v1/fees/catalogues/{version}/publication": 200,
     "/api/v1/readings": 202,
     "/api/v1/connections/{case_id}/supply-points/{point}/meter-replacement": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/class": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/customer": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/customer/name": 200,
     **{
         f"/api/v1/usage/{{case_id}}/{step}": 200
         for step in (

@@ -27,6 +27,7 @@ from projections import watch as watching
 from projections.canary import Canaries
 from projections.watch import Answer, Question, Watch
 from tests.commands import Incident
+from tests.contracted import records_on, require_promised
 from tests.faults.installation import wait_until
 from tests.faults.test_watch import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
 from tests.integration.test_rules import DUE, OFF_ON_MONDAY, admitted, publish
@@ -399,6 +400,7 @@ def test_a_canary_is_sung_each_minute_and_heard_on_its_own_topic_and_nowhere_els
                 clock.move(timedelta(seconds=60, milliseconds=250))
                 watch.ask_due(opened)
                 wait_until(lambda number=number: _canary(opened, settings).heard == number, 30, what="the canary")  # type: ignore[misc]
+            require_promised("water.canary.Canary.v1", records_on(settings, settings.canary_topic))
             found = _canary(opened, settings)
             assert (found.sung, found.up) == (2, False)
             assert found.lateness_ms is not None

@@ -6,19 +6,23 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
 from consumers.billing import READER, live_build, step
 from consumers.billing.consumer import TABLE, topics
-from domain.connection import charges, intake
+from domain.connection import accounts, charges, intake
 from domain.connection.facts import MoneyLine
+from domain.subjects import Subject
+from domain.told import Told
 from infra.bus import Record
 from infra.reader import Applied, LetterLimit, store_batch
 from infra.service import Service
 from infra.settings import Settings
-from tests.commands import Application
+from tests.commands import DIGEST, Application
 from tests.published import records, topic_ids
+from tests.unit.cases import SUBJECT
 
 
 def paid_twice_and_refunded(service: Service) -> Application:
@@ -45,11 +49,31 @@ def withdrawn_after_payment(service: Service) -> Application:
     return case
 
 
+def other_hands(case: Application) -> None:
+    """Point 1's customer has another name, point 2 another class and then another customer."""
+    split = {"residential": 40, "non-residential": 60}
+    said: dict[str, Any] = {"reason": "use-changed", "document_digest": DIGEST}
+    case.say("counter", partial(_classed, usage_split=split, household_size=None, **said))
+    case.say("counter", partial(_handed_over, reason="sale", document_digest=DIGEST))
+    renamed = partial(accounts.rename_customer, point=1, subject=Subject(SUBJECT.id, 2), same_name=False)
+    case.say("counter", partial(renamed, document_digest=DIGEST))
+
+
+def _classed(case: Any, told: Told, **said: Any) -> Any:
+    return accounts.change_class(case, told, point=2, **said)
+
+
+def _handed_over(case: Any, told: Told, **said: Any) -> Any:
+    newcomer: dict[str, Any] = {"subject": Subject(uuid4(), 1), "customer": uuid4(), "reading_m3": Decimal("7.5")}
+    return accounts.change_customer(case, told, point=2, contract="HT-2", **newcomer, **said)
+
+
 def history(service: Service) -> list[Application]:
     """Two points with water, money that went back and forth, one that withdrew, one that was only received."""
     done = Application(service, points=2)
     done.turn_on(1, "M-1")
     done.turn_on(2, "M-2")
+    other_hands(done)
     return [done, paid_twice_and_refunded(service), withdrawn_after_payment(service), Application(service)]
 
 

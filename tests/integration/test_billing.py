@@ -28,6 +28,7 @@ from infra.status import collect
 from tests.commands import Application
 from tests.integration.billing_world import feed, history, mine
 from tests.statuses import STATUS
+from tests.unit.cases import SUBJECT
 from tests.unit.test_billing_ledger import CASE, event
 
 
@@ -81,6 +82,8 @@ def test_the_books_balance_and_are_what_the_store_says(booked: psycopg.Connectio
         "refund-reversed",
         "claim",
         "account",
+        "class",
+        "customer",
     }
     assert one(booked, "SELECT sum(amount_fen) FROM billing.postings") == 0
     assert (
@@ -243,6 +246,10 @@ INJECTIONS: dict[str, Injected] = {
         "UPDATE billing.accounts SET meter_number = 'M-9' WHERE point = 1",
         {("account", "", "other")},
     ),
+    "an account of another class": (
+        "UPDATE billing.classes SET usage_split = '{\"residential\": 100}'",
+        {("class", "", "other")},
+    ),
     "a reading that the store does not know": (
         "INSERT INTO billing.readings SELECT build, 'M-1', now(), 5, 5, '{}', event_id FROM billing.inbox LIMIT 1",
         {("reading", "", "unknown")},
@@ -371,6 +378,8 @@ def test_a_billing_engineer_sees_accounts_ledger_and_status(
     assert code == 0
     assert "收款 payment PAY-1" in ledger
     assert "balance 余额" in ledger
+    assert "用水性质 class non-residential 60 %, residential 40 %" in ledger
+    assert f"用户 customer {SUBJECT.id} r2  合同 HT-1" in ledger
     assert run("billing", "ledger", str(told[1].stream.id))[1].count("收款冲正 payment-reversed PAY-1") == 4
     code, refused = run("billing", "ledger", "BZ-9")
     assert code == 1
@@ -398,6 +407,65 @@ def test_reconcile_says_by_its_exit_code_whether_the_books_agree(
 
 
 # ---- what there is to bill
+
+
+def test_use_is_of_the_class_and_the_customer_in_force_when_its_stretch_began(database: str) -> None:
+    day = datetime(2026, 9, 1, tzinfo=UTC)
+    other = UUID(int=7)
+
+    def on(number: int) -> str:
+        return (day + timedelta(days=number)).isoformat()
+
+    def said_on(number: int, fact: str, version: int, **data: Any) -> Event:
+        return msgspec.structs.replace(event(fact, version, data), happened_at=day + timedelta(days=number))
+
+    def read_on(number: int, litres: int, version: int) -> Event:
+        reading = {"meter": "M-1", "read_at": on(number), "litres": litres, "used_litres": None, "signs": []}
+        return said_on(number, "ReadingAudited", version, **reading)
+
+    def classed(change: int, number: int, told: int, price_class: str, **data: Any) -> Event:
+        data |= {"change": change, "point": 1, "usage_split": {price_class: 100}, "effective_at": on(number)}
+        return said_on(told, "UsageClassChanged", 20 + change, **data)
+
+    meter = {"number": "M-1", "body_code": "B", "dn_mm": 20, "initial_reading_m3": "0"}
+    home = {"subject": {"id": str(CASE), "revision": 1}, "usage_split": {"residential": 100}, "contract": "HT-1"}
+    sold = {"change": 3, "point": 1, "subject": {"id": str(other), "revision": 1}, "contract": "HT-2"}
+    events = [
+        said_on(1, "WaterTurnedOn", 1, point=1, meter=meter, **home),
+        # Told for a day in the middle of a stretch, wrongly at first, and nobody looked at the dial.
+        classed(1, 15, 5, "special"),
+        classed(2, 15, 6, "non-residential"),
+        said_on(25, "CustomerChanged", 23, **sold, effective_at=on(25), reading_m3="30"),
+        said_on(26, "CustomerRenamed", 24, change=4, points=[1], subject={"id": str(other), "revision": 2}),
+        classed(5, 35, 35, "residential", reading_m3="44"),
+        *(read_on(number, litres, 40 + number) for number, litres in ((10, 10_000), (20, 20_000), (40, 50_000))),
+    ]
+    again = [msgspec.structs.replace(each, id=UUID(int=100 + at), position=100 + at) for at, each in enumerate(events)]
+    with psycopg.connect(database, autocommit=True) as connection:
+        for batch in ([events[0]], events, again):
+            with connection.transaction(), connection.cursor() as cursor:
+                assert billing.step(cursor, batch) == []
+        number = one(connection, "SELECT account_number FROM billing.accounts")
+        account, *uses = desk.use(connection, number)
+        found = [(use.split("used 用量 ")[1].split(" m³")[0], use.split("  ")[-2], use[-39:]) for use in uses]
+        first, second, renamed = f"{CASE} r1", f"{other} r1", f"{other} r2"
+        assert found == [
+            ("10.000", "residential 100 %", first),
+            ("10.000", "residential 100 %", first),
+            ("10.000", "non-residential 100 %", first),
+            ("14.000", "non-residential 100 %", second),
+            ("6.000", "residential 100 %", renamed),
+        ]
+        assert "合同 HT-2 自 2026-09-27" in account
+        assert "(residential 100 % 自 2026-10-06" in account
+        terms = [line for line in desk.case_ledger(connection, str(number)) if "用水点 1" in line]
+        assert [line.split("  ")[2] for line in terms if "class" in line] == [
+            "用水性质 class residential 100 %",
+            "用水性质 class non-residential 100 %",
+            "用水性质 class residential 100 %",
+        ]
+        assert [line.split("合同 ")[1] for line in terms if "customer" in line] == ["HT-1", "HT-2", "HT-2"]
+        assert one(connection, "SELECT count(*) FROM billing.inbox WHERE outcome = 'duplicate'") == len(events)
 
 
 def test_use_runs_from_dial_to_dial_across_a_meter_change_and_a_hold(database: str) -> None:

@@ -54,6 +54,35 @@ def test_an_application_goes_all_the_way_to_water(client: Client, service: Servi
     assert (admitted["actor"], admitted["role"], admitted["channel"]) == ("tongshui", "system", "system")
 
 
+def test_renamings_at_once_are_as_many_revisions_in_the_vault_as_were_accepted(
+    client: Client, service: Service
+) -> None:
+    case_id = ready_for_water(client)
+    assert turned_on(client, case_id).status_code == 200
+    names = [{**APPLICANT, "name": f"张{number}"} for number in "甲乙丙丁戊己"]
+
+    def rename(customer: dict[str, str]) -> str | None:
+        body = {"customer": customer, "document_digest": PROMISE["commitment_digest"]}
+        found: str | None = step(client, case_id, "supply-points/1/customer/name", body, "counter").json().get("code")
+        return found
+
+    with ThreadPoolExecutor(len(names)) as senders:
+        answers = list(senders.map(rename, names))
+    accepted = answers.count(None)
+    assert accepted >= 1
+    assert set(answers) <= {None, "busy"}, "one that lost every look is told to try again"
+    (customer,) = [one["customer"] for one in client.get(f"/api/v1/connections/{case_id}").json()["accounts"]]
+    assert customer["revision"] == 1 + accepted
+    with service.connection() as connection:
+        rows = connection.execute(
+            "SELECT revision, particulars->>'name' AS name FROM vault.subjects WHERE subject_id = %s ORDER BY revision",
+            [customer["subject"]],
+        ).fetchall()
+    assert [row["revision"] for row in rows] == list(range(1, 2 + accepted))
+    assert len({row["name"] for row in rows}) == 1 + accepted
+    assert count(service, "CustomerRenamed") == accepted
+
+
 def test_ten_bookings_of_one_squad_at_once_are_one_visit(client: Client, service: Service) -> None:
     squad = squad_stream("squad-1")
     stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")

@@ -22,6 +22,7 @@ from consumers.notary.verify import Evidence, Report, verify, with_cases
 from infra.bus import admin_client, ensure_topics
 from infra.settings import Settings
 from infra.status import collect
+from tests.contracted import records_on, require_promised
 from tests.integration.relaying import CASES, QUICK, Running, all_out, relaying, store_events, wait_until
 
 SHORT: dict[str, Any] = {**QUICK, "notary_every_s": 0.1}
@@ -94,6 +95,7 @@ def test_what_is_stored_is_signed_published_exported_and_verified_offline(quick:
     log = on_topic(quick)
     assert log.newest.checkpoint.size == 40
     assert len(log.leaves) == 40 * 32
+    require_promised("water.checkpoint.Checkpoint.v1", records_on(quick, quick.checkpoint_topic))
     key = Keys(quick).current()
     assert key is not None
     assert all(note.signed_by(key.public) for note in log.notes)

@@ -35,6 +35,7 @@ from infra.store.commands import Stream
 from projections.readings import Processor, _In
 from projections.readings_source import Readings
 from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
+from tests.contracted import records_on, require_promised
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 METERS = [f"JS-{number:04d}" for number in range(20)]
@@ -278,6 +279,7 @@ def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
 ) -> None:
     know(connection, "JS-1")
     intake.send(months("JS-1", 1))
+    require_promised("water.readings.MeterReading.v1", records_on(installed, installed.readings_topic))
     intake._made().send(installed.readings_topic, key=b"JS-1", value=b'{"meter":"JS-1"}').get(10)
     future = MeterReading("JS-1", datetime(2030, 1, 1, tzinfo=UTC), 1)
     intake.send([future])

@@ -22,6 +22,7 @@ from infra.migrate import migrate
 from infra.relay import LOCK, Relay, RelayRefusal
 from infra.report import status_report
 from infra.settings import Settings
+from tests.contracted import records_on, require_promised
 from tests.integration.relaying import (
     CASES,
     QUICK,
@@ -347,14 +348,10 @@ def test_rubbish_is_stepped_over_and_told(settings: Settings) -> None:
         wait_until(lambda: len(letters(settings)) == 3 * len(rubbish), what="the dead letters")
         wait_until(lambda: all(letter["published_at"] for letter in letters(settings)), what="their publication")
     assert {letter["code"] for letter in letters(settings)} == {"not-json", "not-cloudevent"}
-    published = [
-        json.loads(record.value or b"")
-        for partition, records in on_kafka(settings).items()
-        if partition.topic == settings.dead_letter_topic
-        for record in records
-    ]
-    assert {letter["id"] for letter in published} == {letter["id"] for letter in letters(settings)}
-    assert {"topic", "topic_id", "partition", "offset", "code", "reason", "sha256", "size_bytes"} <= published[0].keys()
+    published = records_on(settings, settings.dead_letter_topic)
+    require_promised("water.deadletter.DeadLetter.v1", published)
+    told = [json.loads(record.value or b"") for record in published]
+    assert {letter["id"] for letter in told} == {letter["id"] for letter in letters(settings)}
     assert relay_state(settings)["foreign_records"] >= 3 * len(rubbish)
     assert read_anew(settings) == expected(settings)
 

@@ -123,6 +123,13 @@ def with_meter(client: Client, service: FakeService) -> str:
     return case_id
 
 
+def with_water(client: Client, service: FakeService) -> str:
+    case_id = after(8)(client, service)
+    told(client, case_id, "supply-points/1/water-on", {"meter": METER}, "crew")
+    service.clock.move(timedelta(hours=1))
+    return case_id
+
+
 def pausing(*, approved: bool) -> Callable[[Client, FakeService], str]:
     def make(client: Client, service: FakeService) -> str:
         case_id = received(client, PAPERS)
@@ -166,6 +173,10 @@ PROMISE = {"papers": ["property-right"], "deadline": "2026-09-17", "commitment_d
 REFUND = {"refund": "TK-1", "lines": [{"fee": "installation", "amount_fen": 128_500}]}
 REPLACEMENT = {"final_reading_m3": "12.5", "reason": "faulty", "meter": METER | {"number": "js-2026-0002"}}
 PAYMENT = STEPS_TO_WATER[4][1]
+CLASS = {"usage_split": {"special": 100}, "reason": "use-changed", "document_digest": DIGEST}
+NEWCOMER = {"name": "李四", "phone": "13912345678", "address": "人民北路 1 号"}
+CUSTOMER = {"customer": NEWCOMER, "contract": "HT-2", "reading_m3": "1", "reason": "sale", "document_digest": DIGEST}
+RENAMING = {"customer": NEWCOMER, "document_digest": DIGEST}
 
 
 @dataclass(frozen=True)
@@ -222,6 +233,9 @@ COMMANDS = (
     Told("supply-points/1/meter", {"meter": METER}, "crew", after(0), field=True),
     Told("supply-points/1/meter-replacement", REPLACEMENT, "crew", with_meter, field=True),
     Told("supply-points/1/water-on", {"meter": METER}, "crew", after(8), field=True),
+    Told("supply-points/1/class", CLASS, "counter", with_water),
+    Told("supply-points/1/customer", CUSTOMER, "counter", with_water),
+    Told("supply-points/1/customer/name", RENAMING, "counter", with_water),
     Told("quotes", STEPS_TO_WATER[2][1], "squad", after(0)),
     Told(
         "charges",
@@ -320,7 +334,7 @@ def test_there_is_no_case_where_there_is_none(client: Client, service: FakeServi
     refused(service, lambda: step(client, str(uuid4()), command.path, command.body, command.role), "no-such-case")
 
 
-@each(lambda command: command.at is not mended)
+@each(lambda command: command.at not in (mended, with_water))
 def test_a_withdrawn_case_takes_no_more_than_it_must(client: Client, service: FakeService, command: Told) -> None:
     case_id = command.at(client, service)
     told(client, case_id, "withdrawal", {"reason": "no-longer-needed"}, "applicant")
@@ -364,7 +378,8 @@ def changed(value: Any, path: tuple[Any, ...], to: Any) -> Any:
 NO_CODES = ("a\x00b", "a\nb", "\u202eabc", "张三", "", "x" * 60_000, 7, None, "13812345678")
 ANY_TEXT = {"name_zh": ("张三", "13812345678"), "digest": (None,), "number": ("13812345678",)}
 """A charge's name is looked at and not kept; only an upload has a digest; a meter may have any number."""
-ANY_TEXT["body_code"] = ANY_TEXT["number"]
+ANY_TEXT["body_code"] = ANY_TEXT["phone"] = ANY_TEXT["number"]
+ANY_TEXT["name"] = ANY_TEXT["address"] = ANY_TEXT["name_zh"]
 
 
 @every_command

@@ -223,6 +223,31 @@ def test_the_same_thing_in_two_forms_has_one_natural_key() -> None:
     assert natural_key(paid, read(paid)) == natural_key(again, read(again)) == f"{CASE}/payment/P-7"
 
 
+def test_a_change_of_class_or_customer_is_named_by_its_number_in_the_case() -> None:
+    split = {"change": 3, "point": 1, "usage_split": {"special": 100}, "effective_at": "2026-10-01T00:00:00Z"}
+    changed, again = (event("UsageClassChanged", version, split) for version in (4, 9))
+    assert natural_key(changed, read(changed)) == natural_key(again, read(again)) == f"{CASE}/change/3"
+
+
+def test_what_is_said_of_classes_and_customers_is_the_same_twice_and_in_any_offset() -> None:
+    """The items by the store; a new name is one for each supply point that it is the customer's of."""
+    one = {"change": 1, "point": 2, "usage_split": {"b": 40, "a": 60}, "household_size": None, "reading_m3": "7.5"}
+    told = [
+        event("UsageClassChanged", 1, one | {"effective_at": "2026-10-01T00:00:00+08:00"}),
+        event("UsageClassChanged", 2, one | {"effective_at": "2026-09-30T16:00:00Z"}),
+        event("CustomerRenamed", 3, {"change": 2, "points": [1, 2], "subject": {"id": "s", "revision": 2}}),
+    ]
+    items = statement.items_of(
+        (each.type, str(CASE), {"data": each.data, "time": each.happened_at.isoformat()}) for each in told
+    )
+    since = told[0].happened_at.isoformat()
+    assert list(items) == [
+        Item("class", "", f"{CASE}/2/1", 0, "a:60,b:40 - 2026-09-30T16:00:00+00:00 7.500"),
+        Item("customer", "", f"{CASE}/1/2", 0, f"s/2 - {since} -"),
+        Item("customer", "", f"{CASE}/2/2", 0, f"s/2 - {since} -"),
+    ]
+
+
 @pytest.mark.parametrize("type_name", sorted(TAKES))
 def test_content_that_its_type_does_not_promise_is_named_without_its_value(type_name: str) -> None:
     family, fact = type_name.split(".")[1:3]

@@ -82,6 +82,10 @@ ENDS = {
         "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
         "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
     },
+    "connection-class-and-customer-changed": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
+    },
     "connection-suspended-and-repaired": {
         "connection.water_on": ("2026-10-14T09:30:00+00:00", None, True, 0, 0),
         "connection.papers": ("2026-10-06T09:30:00+00:00", None, True, 1, 1),
