@@ -34,7 +34,7 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.store import recover
 from infra.store.commands import BusyError, Receipt, StoreUnavailableError
-from infra.store.envelope import read
+from infra.store.envelope import folded
 
 if TYPE_CHECKING:
     from projections.watch import Ask, Question, Watch
@@ -169,12 +169,7 @@ def _in_the_watchs_words() -> Iterator[None]:
 
 
 def _states(service: Service, kind_of: Mapping[UUID, Kind]) -> dict[UUID, tuple[State, int]]:
-    states: dict[UUID, tuple[State, int]] = dict.fromkeys(kind_of, (None, 0))
-    for case_id, text in service.store.log.select_many(list(kind_of)):
-        _, recorded = read(text)
-        state, _ = states[case_id]
-        states[case_id] = (kind_of[case_id].evolve(state, recorded), recorded.version)
-    return states
+    return folded(service.store.log.select_many(list(kind_of)), kind_of)
 
 
 # ---- one function for each process

@@ -26,7 +26,7 @@ from infra import rules as published
 from infra.service import Service, load_publications
 from infra.sql import sql
 from infra.store.commands import Receipt, Stream, UnreadableStreamError, asking
-from infra.store.envelope import read
+from infra.store.envelope import folded
 
 log = logging.getLogger(__name__)
 
@@ -182,11 +182,8 @@ def _receipt(future: Future[Receipt]) -> Receipt | None:
 
 
 def _states(service: Service, kind: Kind, cases: Sequence[UUID]) -> dict[UUID, State]:
-    states: dict[UUID, State] = {}
-    for case_id, text in service.store.log.select_many(list(cases)):
-        _, recorded = read(text)
-        states[case_id] = kind.evolve(states.get(case_id), recorded)
-    return states
+    found = folded(service.store.log.select_many(list(cases)), dict.fromkeys(cases, kind))
+    return {case_id: state for case_id, (state, _) in found.items()}
 
 
 def _is_open(kind: Kind, state: State, rules: Rules, now: datetime) -> bool:

@@ -28,7 +28,7 @@ from infra.sql import sql
 from infra.store.application import StoreApplication, open_store
 from infra.store.asking import Questions
 from infra.store.commands import Command, Receipt, Stream
-from infra.store.envelope import CloudEvent, Envelope, read
+from infra.store.envelope import CloudEvent, Envelope, folded, read
 from infra.store.writer import Writer
 
 
@@ -191,10 +191,4 @@ def publish_shipped(store: StoreApplication, clock: Clock) -> None:
 
 def _fold(store: StoreApplication, streams: Sequence[Stream], at: datetime | None = None) -> dict[UUID, State]:
     kind_of = {stream.id: stream.kind for stream in streams}
-    states: dict[UUID, State] = {}
-    for id_, text in store.log.select_many(list(kind_of)):
-        event, recorded = read(text)
-        if at is not None and event.recordedat is not None and event.recordedat > at:
-            continue
-        states[id_] = kind_of[id_].evolve(states.get(id_), recorded)
-    return states
+    return {id_: state for id_, (state, _) in folded(store.log.select_many(list(kind_of)), kind_of, at).items()}

@@ -9,7 +9,7 @@ opened that could write: no service, no writer, no clock's anchor; PostgreSQL it
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,7 +36,7 @@ from infra.documents import trial_standard_of
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.commands import Stream
-from infra.store.envelope import read
+from infra.store.envelope import folded
 
 AT_ONCE = 500
 LONGEST = "-c statement_timeout=30min -c lock_timeout=5s -c default_transaction_read_only=on"
@@ -136,11 +136,12 @@ class Trial:
         """Every promise that would have become something else, case by case; to be asked for once."""
         begun = monotonic()
         for part in self._parts():
-            kind_of = {row["case_id"]: (kinds.opened_as(row["type"]), row["channel"]) for row in part}
+            channels = {row["case_id"]: row["channel"] for row in part}
+            opened = {row["case_id"]: kinds.opened_as(row["type"]) for row in part}
+            kind_of = {case_id: kind for case_id, kind in opened.items() if kind is not None}
             for case_id, state in self._states(kind_of).items():
-                kind, channel = kind_of[case_id]
-                if kind is not None and state is not None:
-                    yield from self._case(kind, case_id, state, channel)
+                if state is not None:
+                    yield from self._case(kind_of[case_id], case_id, state, channels[case_id])
             self.sums.seconds = monotonic() - begun
 
     def run(self) -> list[Changed]:
@@ -156,16 +157,10 @@ class Trial:
             while part := list(islice(rows, AT_ONCE)):
                 yield part
 
-    def _states(self, kind_of: Mapping[UUID, tuple[Kind | None, str]]) -> dict[UUID, State]:
-        states: dict[UUID, State] = {}
-        for row in self._connection.execute(sql("events_of"), {"ids": list(kind_of)}):
-            case_id = row["originator_id"]
-            kind, _ = kind_of[case_id]
-            assert kind is not None
-            _, recorded = read(bytes(row["state"]))
-            states[case_id] = kind.evolve(states.get(case_id), recorded)
-            self.sums.events += 1
-        return states
+    def _states(self, kind_of: Mapping[UUID, Kind]) -> dict[UUID, State]:
+        found = folded(_events_of(self._connection, kind_of), kind_of)
+        self.sums.events += sum(version for _, version in found.values())
+        return {case_id: state for case_id, (state, _) in found.items()}
 
     def _case(self, kind: Kind, case_id: UUID, state: Any, channel: str) -> Iterator[Changed]:
         before = kinds.windows(kind, state, self._before, self.at)
@@ -220,12 +215,12 @@ def _calendars(connection: psycopg.Connection[DictRow], regions: Sequence[str]) 
 
 def _folded(connection: psycopg.Connection[DictRow], streams: Sequence[Stream]) -> dict[UUID, State]:
     kind_of = {stream.id: stream.kind for stream in streams}
-    states: dict[UUID, State] = {}
-    for row in connection.execute(sql("events_of"), {"ids": list(kind_of)}):
-        id_ = row["originator_id"]
-        _, recorded = read(bytes(row["state"]))
-        states[id_] = kind_of[id_].evolve(states.get(id_), recorded)
-    return states
+    return {id_: state for id_, (state, _) in folded(_events_of(connection, kind_of), kind_of).items()}
+
+
+def _events_of(connection: psycopg.Connection[DictRow], streams: Collection[UUID]) -> Iterator[tuple[UUID, bytes]]:
+    for row in connection.execute(sql("events_of"), {"ids": list(streams)}):
+        yield row["originator_id"], bytes(row["state"])
 
 
 def _now(connection: psycopg.Connection[DictRow]) -> datetime:

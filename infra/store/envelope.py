@@ -6,6 +6,7 @@ closes the JSON with ``position`` and ``recordedat`` under the lock that gives t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -16,7 +17,7 @@ import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from domain.facts import Fact, Recorded, event_id
-from domain.kinds import REGISTRY
+from domain.kinds import REGISTRY, Kind, State
 from infra.store.commands import Stamp
 
 SOURCE = "/tongshui"
@@ -81,6 +82,20 @@ def read(state: bytes) -> tuple[CloudEvent, Recorded]:
     _, decoder = _decoder(event.type)
     fact = decoder.decode(event.data)
     return event, Recorded(fact, event.id, event.caseversion, event.time, event.actor, event.role, event.channel)
+
+
+def folded(
+    events: Iterable[tuple[UUID, bytes]], kind_of: Mapping[UUID, Kind], by: datetime | None = None
+) -> dict[UUID, tuple[State, int]]:
+    """The states and versions of streams from (stream, JSON), each stream's in version order; ``by``: as they were
+    recorded by then. A stream without an event is left out. Raises what ``read`` does."""
+    states: dict[UUID, tuple[State, int]] = {}
+    for id_, text in events:
+        event, recorded = read(text)
+        if by is None or event.recordedat is None or event.recordedat <= by:
+            state, _ = states.get(id_, (None, 0))
+            states[id_] = kind_of[id_].evolve(state, recorded), recorded.version
+    return states
 
 
 class CloudEventMapper(Mapper[UUID]):

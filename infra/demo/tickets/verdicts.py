@@ -43,7 +43,7 @@ from infra.migrate import migrate
 from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.store.commands import Stamp
-from infra.store.envelope import read
+from infra.store.envelope import folded
 
 SOURCE = "boston-rule"
 OPERATOR = Stamp("operator-1", "operator", "office", f"{SOURCE}-calendar", SOURCE)
@@ -151,11 +151,8 @@ def _played(service: Service, clock: ManualClock, book: Book) -> dict[str, OnRec
 
 
 def _ledgers(service: Service, ids: Sequence[UUID]) -> dict[UUID, Ledger]:
-    states: dict[UUID, Any] = {}
-    for case_id, text in service.store.log.select_many(ids):
-        _, recorded = read(text)
-        states[case_id] = kinds.REPAIR.evolve(states.get(case_id), recorded)
-    return {case_id: state.ledger for case_id, state in states.items()}
+    found = folded(service.store.log.select_many(ids), dict.fromkeys(ids, kinds.REPAIR))
+    return {case_id: state.ledger for case_id, (state, _) in found.items()}
 
 
 def _name(ticket: Ticket) -> str:
