@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,122 +14,22 @@ import msgspec
 import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
-from psycopg.rows import dict_row
 
 from api.app import create_app
-from domain.windows import WindowLapsed
 from infra.bootstrap import asker, looker
 from infra.bus import Record
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
 from infra.migrate import migrate
-from infra.reader import connect
 from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store.envelope import read
 from projections import watch as watching
-from projections.due import DueIndex
-from projections.shell import Stream
 from projections.watch import Answer, Ask, Question, Watch
 from tests.api_world import Client, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until
-from tests.published import records, topic_ids
-
-Lapse = tuple[UUID, str, datetime]
-HALF_AN_HOUR = timedelta(minutes=30)
-
-
-class Index(Stream):
-    """The watch's stream without Kafka: fed with what the relay would publish."""
-
-    def __init__(self, settings: Settings) -> None:
-        index = DueIndex()
-        super().__init__(settings, "watch", [index], index.poisoned)
-        self._topic_ids = topic_ids(settings)
-        self._fed = 0
-
-    def feed(self, more: Sequence[Record] = ()) -> None:
-        """Apply what is new in the store, and then records that nobody of ours wrote."""
-        of_the_store = records(self.settings)
-        batch = [record for record in of_the_store[self._fed :] if record.topic in self.topics]
-        self.until_stored([*batch, *more], stopping=lambda: False)
-        self._fed = len(of_the_store)
-
-
-@pytest.fixture
-def index(service: Service) -> Iterator[Index]:
-    made = Index(service.settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch(service: Service) -> Watch:
-    return watch_of(service)
-
-
-@pytest.fixture
-def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connection_of(service) as opened:
-        yield opened
-
-
-def watch_of(service: Service, ask: Ask | None = None) -> Watch:
-    return Watch(service.settings, service.clock, ask or asker(service), looker(service))
-
-
-@contextmanager
-def connection_of(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connect(service.settings) as opened:
-        opened.row_factory = dict_row  # type: ignore[assignment]
-        yield opened
-
-
-def lapses(service: Service) -> list[Lapse]:
-    """Every recorded lapse, in the order of recording."""
-    with service.connection() as opened:
-        rows = opened.execute(
-            "SELECT originator_id, state FROM store.stored_events WHERE topic LIKE '%%.WindowLapsed.%%'"
-            " ORDER BY notification_id"
-        ).fetchall()
-    found = []
-    for row in rows:
-        fact = read(bytes(row["state"]))[1].fact
-        assert isinstance(fact, WindowLapsed)
-        found.append((row["originator_id"], fact.commitment, fact.due_at))
-    return found
-
-
-def ask_all(watch: Watch, connection: psycopg.Connection[Any]) -> int:
-    """Ask until nothing is due."""
-    asked = 0
-    while number := watch.ask_due(connection):
-        asked += number
-    return asked
-
-
-@contextmanager
-def run(watch: Watch) -> Iterator[None]:
-    """The watch's own loop in a thread; what it raised is the test's."""
-    stop, failed = threading.Event(), []
-
-    def work() -> None:
-        try:
-            watch.run(stop)
-        except BaseException as error:  # handed over below
-            failed.append(error)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(15)
-    assert not thread.is_alive()
-    assert not failed, failed
-
+from tests.faults.watched import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
+from tests.published import records
 
 # ---- every kind of case
 
@@ -221,11 +121,6 @@ def after(wait: Callable[[], object], ask: Ask) -> Ask:
         return ask(questions)
 
     return asked
-
-
-def due(service: Service) -> list[dict[str, Any]]:
-    with service.connection() as opened:
-        return opened.execute("SELECT case_id FROM watch.due WHERE next_ask_at <= %s", [service.clock.now()]).fetchall()
 
 
 # ---- stopped

@@ -28,30 +28,12 @@ from projections.canary import Canaries
 from projections.watch import Answer, Question, Watch
 from tests.commands import Incident
 from tests.faults.installation import wait_until
-from tests.faults.test_watch import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
+from tests.faults.watched import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
 from tests.integration.test_rules import DUE, OFF_ON_MONDAY, admitted, publish
 
 HOUR = timedelta(hours=1)
 LONG_S = 60.0
 """Longer than any test waits: who does something within it was woken."""
-
-
-@pytest.fixture
-def index(service: Service) -> Iterator[Index]:
-    made = Index(service.settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch(service: Service) -> Watch:
-    return watch_of(service)
-
-
-@pytest.fixture
-def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connection_of(service) as opened:
-        yield opened
 
 
 @contextmanager
