@@ -622,7 +622,8 @@ KEY = click.option(
     multiple=True,
     required=True,
     type=click.Path(exists=True, path_type=Path),
-    help="A folder that `audit export` wrote, or a file of events; may be given again.",
+    help="A folder that `audit export` wrote, a file of events, or the list of what a new generation gave up; may be "
+    "given again.",
 )
 @click.option(
     "--checkpoint",
@@ -646,7 +647,8 @@ def audit_verify(
 ) -> None:
     """Whether an export is the log that was signed: nothing changed, removed, added, reordered, cut off.
 
-    Each finding is named with position and case. Exit 1 where there is one.
+    Each finding is named with position and case. Exit 1 where there is one; 3 where all stands, but for a break: a new
+    generation of the store between the kept checkpoint and the export, which is named.
     """
     from consumers.notary import verify as verifying
     from consumers.notary.export import gather
@@ -662,7 +664,7 @@ def audit_verify(
     report = verifying.with_cases(verifying.verify(found.files, evidence), found.files)
     for line in [verifying.as_json(report)] if as_json else verifying.describe(report):
         click.echo(line)
-    sys.exit(0 if report.stands else 1)
+    sys.exit(report.exit_code)
 
 
 @audit.command("bundle")
