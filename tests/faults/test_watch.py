@@ -15,7 +15,6 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from api.app import create_app
 from infra.bootstrap import asker, looker
 from infra.bus import Record
 from infra.clock import ManualClock
@@ -25,7 +24,7 @@ from infra.service import Service, open_service
 from infra.settings import Settings
 from projections import watch as watching
 from projections.watch import Answer, Ask, Question, Watch
-from tests.api_world import Client, staff
+from tests.api_world import Client, app_of, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until
 from tests.faults.watched import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
@@ -39,7 +38,7 @@ def test_an_outage_shares_the_topic_of_repairs_and_its_limits_lapse_like_theirs(
 ) -> None:
     incident = Incident(service).case_id
     form = {"incident": str(incident), "districts": ["zhenxi"], "affected_users": 300}
-    answer = Client(create_app(service)).post("/api/v1/outages/emergency", form, headers=staff("manager"))
+    answer = Client(app_of(service)).post("/api/v1/outages/emergency", form, headers=staff("manager"))
     outage, began = UUID(answer.json()["case_id"]), clock.now()
     index.feed()
     for minutes in (60, 60, 60):
@@ -66,12 +65,12 @@ def test_two_watches_share_the_work_and_fire_every_lapse_once(
         other = open_service(store_settings, clock=clock)
         both.callback(other.close)
         # Neither asks for the first time before the other has taken its share too.
-        meeting = threading.Barrier(2, timeout=20)
+        meeting = threading.Barrier(2, timeout=60)
         watches = [watch_of(each, after(meeting.wait, asker(each))) for each in (service, other)]
         for each in watches:
             both.enter_context(run(each))
-        wait_until(lambda: len(lapses(service)) >= 30, 20, what="the lapses")
-        wait_until(lambda: not due(service), 20, what="the last answers")
+        wait_until(lambda: len(lapses(service)) >= 30, what="the lapses")
+        wait_until(lambda: not due(service), what="the last answers")
     assert sorted(case_id for case_id, _, _ in lapses(service)) == sorted(arrivals)
     assert all(each.asked >= 5 for each in watches)
 
@@ -85,7 +84,7 @@ def test_two_watches_that_ask_about_the_same_case_at_the_same_time_fire_one_laps
     index.feed()
     clock.move(HALF_AN_HOUR)
     other = open_service(store_settings, clock=clock)
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=60)
     taken: list[set[UUID]] = []
 
     def asks(by: Service) -> None:
@@ -101,9 +100,9 @@ def test_two_watches_that_ask_about_the_same_case_at_the_same_time_fire_one_laps
         threads = [threading.Thread(target=asks, args=(each,)) for each in (service, other)]
         for number, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until(lambda number=number: len(taken) == number, 20, what="the taking")  # type: ignore[misc]
+            wait_until(lambda number=number: len(taken) == number, what="the taking")  # type: ignore[misc]
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     finally:
         other.close()
     assert taken == [cases, cases]
@@ -258,7 +257,7 @@ def test_a_question_that_nobody_could_answer_is_not_forgotten(
     assert watch_of(service, lambda questions: []).ask_due(connection) == 1
     assert lapses(service) == []
 
-    wait_until(lambda: ask_all(watch, connection), 10, what="the same question again")
+    wait_until(lambda: ask_all(watch, connection), what="the same question again")
     assert [case_id for case_id, _, _ in lapses(service)] == [incident.case_id]
 
 
@@ -381,13 +380,13 @@ def test_postgresql_killed_while_limits_run_out_costs_no_lapse_and_doubles_none(
         index.feed()
         watch = watch_of(service)
         with run(watch):
-            wait_until(lambda: not due(service), 20, what="the first answers")
+            wait_until(lambda: not due(service), what="the first answers")
             for minutes, number in ((30, 20), (210, 40)):
                 server.kill()
                 clock.move(timedelta(minutes=minutes))  # all of them run out while there is no store
                 server.start()
-                wait_until(lambda number=number: len(lapses(service)) >= number, 30, what="the lapses")  # type: ignore[misc]
-                wait_until(lambda: not due(service), 20, what="the answers")
+                wait_until(lambda number=number: len(lapses(service)) >= number, what="the lapses")  # type: ignore[misc]
+                wait_until(lambda: not due(service), what="the answers")
     finally:
         index.close()
         service.close()
@@ -417,10 +416,10 @@ def test_a_sweep_without_postgresql_does_not_end_the_watch(
         watch = watch_of(service)
         watch.look = _interrupted(looked, server, looker(service))
         with run(watch):
-            wait_until(looked.is_set, 20, what="a sweep")
+            wait_until(looked.is_set, what="a sweep")
             server.start()
             clock.move(HALF_AN_HOUR)
-            wait_until(lambda: bool(lapses(service)), 30, what="the lapse")
+            wait_until(lambda: bool(lapses(service)), what="the lapse")
         assert [case_id for case_id, _, _ in lapses(service)] == [incident.case_id]
     finally:
         index.close()

@@ -96,7 +96,7 @@ def run(watch: Watch) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(15)
+        thread.join(60)
     assert not thread.is_alive()
     assert not failed, failed
 
