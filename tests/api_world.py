@@ -356,7 +356,7 @@ def served(app: FastAPI) -> Iterator[str]:
     assert not thread.is_alive(), "the server did not stop"
 
 
-def wait_for(condition: Callable[[], Any], *, seconds: float = 20, what: str = "the condition") -> Any:
+def wait_for(condition: Callable[[], Any], *, seconds: float = 60, what: str = "the condition") -> Any:
     """Wait until the condition holds; its value."""
     patience = threading.Event()
     end = monotonic() + seconds

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from infra.clock import ManualClock
 from infra.service import open_service
@@ -18,6 +18,8 @@ from tests.e2e.city import City
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+expect.set_options(timeout=30_000)  # another worker of the run may have both processors just now
 
 
 # Not for the session: while Playwright's loop lives in this thread no other test can run one of its own.

@@ -117,7 +117,7 @@ class Installation:
         path = self.data / "log" / f"{part}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def run(self, *arguments: str, timeout_s: float = 60) -> Ended:
+    def run(self, *arguments: str, timeout_s: float = 120) -> Ended:
         """Run ``tongshui`` with these arguments beside it."""
         output, errors = self.home / "run.out", self.home / "run.err"
         with output.open("wb") as out, errors.open("wb") as err:

@@ -197,12 +197,12 @@ class Running:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def stop(self, timeout_s: float = 30) -> None:
+    def stop(self, timeout_s: float = 90) -> None:
         self.stop_event.set()
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), f"did not stop within {timeout_s} s"
 
-    def ended(self, timeout_s: float = 30) -> BaseException | None:
+    def ended(self, timeout_s: float = 90) -> BaseException | None:
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), f"did not end within {timeout_s} s"
         return self.error

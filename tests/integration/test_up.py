@@ -43,7 +43,7 @@ def home() -> Iterator[Path]:
 
 def refused(it: Installation) -> Ended:
     """Start ``up``, which must end by itself."""
-    ended = it.run("up", timeout_s=30)
+    ended = it.run("up")
     assert ended.code == 1, ended
     assert ended.out == ""
     return ended
@@ -341,7 +341,7 @@ def tailed(it: Installation, arguments: list[str], number: int) -> list[str]:
         assert program.stderr is not None
         lines = [program.stdout.readline().rstrip("\n") for _ in range(number)]
         program.send_signal(signal.SIGINT)
-        rest, complaints = program.communicate(timeout=20)
+        rest, complaints = program.communicate(timeout=60)
     assert (program.returncode, rest, complaints) == (0, "", "")
     return lines
 
