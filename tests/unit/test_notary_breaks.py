@@ -13,7 +13,9 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from consumers.notary.bundle import contents, verify_bundle
 from consumers.notary.export import LEAVES, gather, write_checkpoints
+from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Follows, Note, NoteError, Signer, read_note, signed
 from consumers.notary.published import Log
@@ -301,3 +303,30 @@ def test_an_export_has_the_leaf_hashes_of_every_log(broken: Broken) -> None:
     broken.write()
     assert (broken.folder / "leaves-1.bin").read_bytes() == leaves_of(OLD)
     assert (broken.folder / LEAVES).read_bytes() == leaves_of(broken.log)
+
+
+# ---- a bundle of one case
+
+
+def test_no_bundle_says_that_a_log_behind_a_break_continues_the_one_that_was_kept(broken: Broken) -> None:
+    log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
+    with pytest.raises(NotaryRefusal) as refused:
+        contents(went_on(), log, schemas={}, words={}, since=note_over(OLD))
+    assert refused.value.code == "generation-between"
+
+
+def test_a_bundle_leads_from_a_key_of_the_earlier_log_to_the_one_that_signs_now(broken: Broken, tmp_path: Path) -> None:
+    said = note_over(OLD).checkpoint
+    next_key = str(THIEF.public.named(ORIGIN))
+    hand_over = read_note(signed(Checkpoint(ORIGIN, END, said.root, END, AT, (), next_key), [SIGNER, THIEF]))
+    broken.signer = THIEF
+    log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
+    earlier = [Log(ORIGIN, [hand_over], bytearray(leaves_of(OLD)))]
+    for name, content in contents(went_on(), log, schemas={}, words={}, earlier=earlier).items():
+        (tmp_path / name).write_bytes(content)
+    told, _ = verify_bundle(tmp_path, keys=[SIGNER.public])
+    assert not any("signature" in line or "is not what was signed" in line for line in told), told
+    for name, content in contents(went_on(), log, schemas={}, words={}).items():
+        (tmp_path / name).write_bytes(content)
+    told, _ = verify_bundle(tmp_path, keys=[SIGNER.public])
+    assert any("no signature" in line for line in told)
