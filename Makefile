@@ -28,10 +28,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Two at once, each with servers of its own; where parts are killed, and in the browser, one at a time.
+# Two at once, a file of tests each, with servers of its own; those that take longest first.
 UNIT  := $(BIN)/pytest -n 2 tests/unit tests/contract
-PAIRS := $(BIN)/pytest -n 2 --dist loadfile tests/integration
-REST  := $(BIN)/pytest tests/faults tests/e2e
+WHOLE := $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/faults tests/e2e
 
 # The recount as the oracle, 20,000 random histories for each property.
 ORACLE := HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 tests/unit/test_recount.py tests/unit/test_recount_others.py -k agree --timeout 7200
@@ -41,13 +40,11 @@ test-unit: setup
 
 test: lint
 	$(UNIT) -m "not slow"
-	$(PAIRS) -m "not slow"
-	$(REST) -m "not slow"
+	$(WHOLE) -m "not slow"
 
 test-all: lint
 	$(UNIT)
-	$(PAIRS)
-	$(REST)
+	$(WHOLE)
 	$(ORACLE)
 
 bench: setup

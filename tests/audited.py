@@ -69,6 +69,19 @@ def note_over(log: Sequence[bytes], size: int | None = None, signer: Signer = SI
     return read_note(signed(Checkpoint(ORIGIN, size, root, size, AT), [signer]))
 
 
+def write_topics(folder: Path, log: Sequence[bytes]) -> None:
+    """The files of an export with the records of the topics."""
+    (folder / TOPICS).mkdir(parents=True, exist_ok=True)
+    lines: dict[str, list[bytes]] = {}
+    for each in log:
+        said = msgspec.json.decode(each)
+        for partition in route(said["type"], said["subject"], PARTITIONS):
+            header = msgspec.json.encode({"topic": partition.topic, "partition": partition.partition})
+            lines.setdefault(f"{partition.topic}-{partition.partition}.jsonl", [header]).append(each)
+    for name, found in lines.items():
+        (folder / TOPICS / name).write_bytes(b"\n".join([*found, b""]))
+
+
 @dataclass
 class Audited:
     """An export in a folder. What an auditor kept is ``kept``, outside it."""
@@ -85,15 +98,7 @@ class Audited:
 
     def write(self, log: Sequence[bytes], signer: Signer = SIGNER) -> None:
         """Write the whole export anew, as the tool would write what the topics hold."""
-        (self.folder / TOPICS).mkdir(parents=True, exist_ok=True)
-        lines: dict[str, list[bytes]] = {}
-        for each in log:
-            said = msgspec.json.decode(each)
-            for partition in route(said["type"], said["subject"], PARTITIONS):
-                header = msgspec.json.encode({"topic": partition.topic, "partition": partition.partition})
-                lines.setdefault(f"{partition.topic}-{partition.partition}.jsonl", [header]).append(each)
-        for name, found in lines.items():
-            (self.folder / TOPICS / name).write_bytes(b"\n".join([*found, b""]))
+        write_topics(self.folder, log)
         notes = [note_over(log, size, signer) for size in (*self.sizes, len(log))]
         leaves = bytearray(b"".join(leaf_hash(each) for each in log))
         write_checkpoints(self.folder, [Log(ORIGIN, notes, leaves)])

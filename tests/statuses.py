@@ -19,6 +19,7 @@ from infra.status import (
     Reader,
     Relay,
     Status,
+    StoppedReader,
     Watching,
 )
 from tests.api_world import MORNING
@@ -58,4 +59,8 @@ STATUS = Status(
 
 def whole_status() -> Status:
     """Every figure that there is."""
-    return replace(STATUS, calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106))
+    return replace(
+        STATUS,
+        calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106),
+        stopped=(StoppedReader("board", 20, "water.repair.v1", 1, 90, "bad-time", MORNING),),
+    )

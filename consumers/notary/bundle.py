@@ -3,7 +3,7 @@
 events.jsonl       the case's events, the very bytes, by version
 schemas/           the JSON Schema of each of their types
 checkpoint         the signed note that covers them
-handovers.jsonl    the notes in which one key handed over to the next
+handovers.jsonl    the notes in which one key handed over to the next, and the last one of each earlier log
 proofs.json        for each event the proof that it is in that log; and that the log continues an earlier checkpoint
 words.json         the Chinese names that the page uses
 case.html          to read
@@ -24,7 +24,7 @@ from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree, is_consistent, is_included, leaf_hash
 from consumers.notary.note import Note, NoteError, VerifyKey, read_note
 from consumers.notary.page import TOLD, Told, page
-from consumers.notary.published import Log, Trust, read_logs
+from consumers.notary.published import Log, read_logs, trust_of
 from consumers.timeline import timeline
 from infra.settings import Settings
 
@@ -88,8 +88,8 @@ def bundle(
     Raises UnknownCaseError, and NotaryRefusal "not-signed-yet", "not-continued", "folder-not-empty".
     """
     lines = [event.raw for event in timeline(settings, case)]
-    log = _covering(settings, TOLD.decode(lines[-1]).position)
-    files = contents(lines, log, schemas=schemas, words=words, since=since)
+    *earlier, log = _covering(settings, TOLD.decode(lines[-1]).position)
+    files = contents(lines, log, schemas=schemas, words=words, since=since, earlier=earlier)
     _write(out, files)
     checkpoint = log.newest.checkpoint
     return [
@@ -98,14 +98,14 @@ def bundle(
     ]
 
 
-def _covering(settings: Settings, position: int) -> Log:
-    """The newest log, once its checkpoint covers a position: the notary signs every few seconds."""
+def _covering(settings: Settings, position: int) -> list[Log]:
+    """Every log, once the newest one's checkpoint covers a position: the notary signs every few seconds."""
     deadline = time.monotonic() + PATIENCE_S
     pause_s = 0.2
     while True:
         logs = read_logs(settings)
         if logs and logs[-1].newest.checkpoint.position >= position:
-            return logs[-1]
+            return logs
         if time.monotonic() > deadline:
             raise NotaryRefusal(
                 "not-signed-yet",
@@ -124,8 +124,12 @@ def contents(
     schemas: Mapping[str, Any],
     words: Mapping[str, str],
     since: Note | None = None,
+    earlier: Sequence[Log] = (),
 ) -> dict[str, bytes]:
-    """The files of a bundle. ``log`` must cover the events. Raises NotaryRefusal "not-continued"."""
+    """The files of a bundle. ``log`` must cover the events; ``earlier``: the logs that it follows.
+
+    Raises NotaryRefusal "not-continued" and "generation-between".
+    """
     note = log.newest
     tree = Tree(bytes(log.leaves))
     events = [TOLD.decode(line) for line in lines]
@@ -136,7 +140,12 @@ def contents(
         proof = [each.hex() for each in tree.inclusion(index, note.checkpoint.size)]
         inclusions.append(_Inclusion(event.position, index, proof))
     proofs = _Proofs(inclusions, _continuing(tree, note, since) if since is not None else None)
-    handovers = [msgspec.json.encode({"note": each.whole}) for each in log.notes if each.checkpoint.next_key]
+    # Where the store has begun a new generation, the keys of the earlier log led to that of this one.
+    last_words = [each.newest for each in earlier]
+    handovers = [
+        msgspec.json.encode({"note": each.whole})
+        for each in [*(n for one in (*earlier, log) for n in one.notes if n.checkpoint.next_key), *last_words]
+    ]
     types = sorted({event.type for event in events} & schemas.keys())
     used = {code: words[code] for code in sorted(words) if _is_said(code, lines)}
     return {
@@ -158,6 +167,13 @@ def _is_said(code: str, lines: Sequence[bytes]) -> bool:
 
 def _continuing(tree: Tree, note: Note, since: Note) -> _Consistency:
     old, new = since.checkpoint, note.checkpoint
+    if new.follows is not None and old.origin != new.origin:
+        raise NotaryRefusal(
+            "generation-between",
+            found=f"a log {new.origin} that began behind a break, after {old.origin}",
+            needed="a checkpoint of the newer log: no proof leads from one log to another",
+            next_step="have whole topics verified once, `tongshui audit verify`, and keep the newer checkpoint",
+        )
     if old.origin != new.origin or old.size > new.size or tree.root(old.size) != old.root:
         raise NotaryRefusal(
             "not-continued",
@@ -229,7 +245,7 @@ def _vouched(
     if kept is None and not keys:
         return ["nobody stands for the checkpoint: give --key, or --checkpoint with one that was kept"]
     wrong = []
-    if keys and not Trust(keys, [*handovers, note]).has_signed(note):
+    if keys and not trust_of(keys, [*handovers, note], note.checkpoint.origin).has_signed(note):
         wrong.append("the checkpoint has no signature of a key that counts for it")
     if kept is not None and not _continues(kept, note, proofs.consistency):
         wrong.append(

@@ -4,6 +4,7 @@
     checkpoints.jsonl                  every signed note
     keep.checkpoint                    the newest note: the one to keep where nobody else can touch it
     leaves.bin                         the leaf hashes of the newest note's log, 32 bytes an event
+    leaves-1.bin, …                    those of the logs before it, where the store has begun new generations
 
 Repetitions, which a topic may hold, are left out by the reader's rule. A record that no reader would take, but that is
 there, is written all the same: it is for the verifier to judge.
@@ -97,8 +98,20 @@ def write_checkpoints(out: Path, found: Sequence[Log]) -> list[str]:
     lines = [msgspec.json.encode({"note": note.whole}) for each in found for note in each.notes]
     (out / CHECKPOINTS).write_bytes(b"\n".join([*lines, b""]))
     (out / KEEP).write_text(newest.whole, encoding="utf-8")
-    (out / LEAVES).write_bytes(found[-1].leaves[: newest.checkpoint.size * HASH_BYTES])
+    for number, each in enumerate(found, start=1):
+        name = LEAVES if each is found[-1] else LEAVES.replace(".", f"-{number}.")
+        (out / name).write_bytes(each.leaves[: each.newest.checkpoint.size * HASH_BYTES])
+    follows = newest.checkpoint.follows
+    broken = (
+        []
+        if follows is None
+        else [
+            f"the log follows {follows.origin}: who kept a checkpoint of that one is to verify with --key, and with "
+            "--file for the list of what was given up"
+        ]
+    )
     return [
+        *broken,
         f"newest checkpoint: {newest.checkpoint.size} events, position {newest.checkpoint.position}, "
         f"signed {newest.checkpoint.at.isoformat()}",
         f"keep {out / KEEP} where nobody else can touch it: what it covers cannot be altered unnoticed any more",
@@ -190,7 +203,7 @@ def gather(paths: Iterable[Path]) -> Exported:
         if path.is_dir():
             files += sorted((path / TOPICS).glob("*.jsonl")) or sorted(path.glob("*.jsonl"))
             notes += _notes(path / CHECKPOINTS)
-            leaves += [(path / LEAVES).read_bytes()] if (path / LEAVES).exists() else []
+            leaves += [each.read_bytes() for each in sorted(path.glob(LEAVES.replace(".", "*.")))]
         else:
             files.append(path)
     in_order = sorted(

@@ -4,6 +4,12 @@ It hashes the stored bytes in order of position and signs the root. Checkpoints 
 that came since the one before, and are published from the rows: a topic made anew is filled again. At each start it
 hashes the whole store and holds it against every checkpoint it ever signed (our decision: some seconds for a million
 events, and it never puts its name to a log that is not the continuation of the one before).
+
+A database that was restored has lost rows, and perhaps the file beside the key is of yesterday too: the topic still
+has every checkpoint. The notary takes back from it what it lacks, before it signs, and holds the store against it. A
+store that was not recovered, or not all of it, is refused. A new generation of the store is a log of its own, each of
+whose checkpoints names the log that it follows and from where on that one was given up; it is not begun before the
+topic was read.
 """
 
 from __future__ import annotations
@@ -21,9 +27,20 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from consumers.notary.keys import Keys, NotaryRefusal
-from consumers.notary.merkle import Frontier, leaf_hash
-from consumers.notary.note import Checkpoint, Note, Signer, generation_of, read_note, signed
-from consumers.notary.published import last_note
+from consumers.notary.merkle import HASH_BYTES, Frontier, Tree, leaf_hash
+from consumers.notary.note import (
+    Checkpoint,
+    Follows,
+    Note,
+    Signer,
+    VerifyKey,
+    follows,
+    generation_of,
+    read_note,
+    signed,
+    verify_key,
+)
+from consumers.notary.published import Published, last_note, logs_of, read_published, trust_of
 from infra.bus import client_config, ensure_checkpoint_topic
 from infra.reader import connect
 from infra.settings import Settings
@@ -41,6 +58,8 @@ LOOK_S = 30.0
 """How often the topic is asked how far it is."""
 AGAIN_S = 5.0
 LONGEST_PAUSE_S = 2.0
+
+KEY_STEP = "restore it from its backup; or `tongshui audit rotate-key`, and hand auditors the new key"
 
 Connection = psycopg.Connection[Any]
 
@@ -88,6 +107,9 @@ class Notary:
         """One session after the other: a new generation of the store is a log of its own."""
         while not stop.is_set():
             session = _Session(self, db, _generation(db))
+            while not publisher.look_back(session) and session.needs_topic():
+                if stop.wait(AGAIN_S):
+                    return
             session.begin()
             db.execute(sql("notary_note_refusal"), {"refusal": None})
             while not stop.is_set() and _generation(db) == session.generation:
@@ -127,15 +149,102 @@ class _Session:
         self.frontier = Frontier()
         self.position = 0
         self.without: list[tuple[int, int]] = []
+        self.follows: Follows | None = None
+        self.published: Note | None = None
+        """The largest of its log that is on the topic and that one of our own keys has signed."""
         self.unsigned: list[bytes] = []
         self.signed_at = 0.0
+
+    # ---- what the topic has
+
+    def needs_topic(self) -> bool:
+        """Whether it must not begin without: a generation that followed another one, and has no log yet."""
+        begun = self.db.execute(sql("notary_log"), {"generation": self.generation}).fetchone() is not None
+        return not begun and self.forked_behind() is not None
+
+    def forked_behind(self) -> int | None:
+        """Up to where this generation has what the one before had; None: it is the first."""
+        row = self.db.execute(sql("notary_generation"), {"generation": self.generation}).fetchone()
+        return int(row[0]) if row is not None else None
+
+    def take_back(self, published: list[Published]) -> None:
+        """Make rows again of what the topic has, where its leaf hashes lead to what a key of ours has signed.
+
+        Raises NotaryRefusal "key-lost" and "key-handed-over".
+        """
+        keys = self.notary.keys
+        ours = [signer.public for signer in (keys.current(), keys.following()) if signer is not None]
+        if published and not ours:
+            raise self.key_lost(f"{len(published)} checkpoints on {self.settings.checkpoint_topic}")
+        self.refuse_old_key(published)
+        known = self.known([each.note.whole for each in published])
+        missing = [each for each in published if each.note.whole not in known]
+        for log_ in logs_of(published):
+            trust = trust_of(ours, [each.note for each in published], log_.origin)
+            said = max((n for n in log_.notes if trust.has_signed(n)), key=_size, default=None)
+            if said is not None and log_.origin == self.origin:
+                self.published = said
+            mine = [each for each in missing if each.note.checkpoint.origin == log_.origin]
+            if said is not None and mine:
+                self.rows_of(mine, said, bytes(log_.leaves))
+
+    def refuse_old_key(self, published: list[Published]) -> None:
+        """Keys are restored from a backup too: one that was handed over since counts no more, and must not sign."""
+        current = self.notary.keys.current()
+        if current is None or self.notary.keys.following() is not None:
+            return
+        for note in (each.note for each in published):
+            named = note.checkpoint.next_key
+            if named is not None and note.signed_by(current.public) and not _is_key(named, current.public):
+                raise NotaryRefusal(
+                    "key-handed-over",
+                    found=f"a key in {self.notary.keys.folder} that was handed over with the checkpoint of "
+                    f"{note.checkpoint.size} events, to {named}",
+                    needed="the key that signs since then",
+                    next_step=KEY_STEP,
+                )
+
+    def known(self, notes: list[str]) -> set[str]:
+        return {row[0] for row in self.db.execute(sql("notary_known"), {"notes": notes})}
+
+    def rows_of(self, lost: list[Published], said: Note, leaves: bytes) -> None:
+        """The rows of one log that are not there. ``said``: by which its leaf hashes are judged."""
+        tree = Tree(leaves)
+        proven = said.checkpoint.size if tree.size >= said.checkpoint.size else -1
+        if proven < 0 or tree.root(proven) != said.checkpoint.root:
+            log.error("notary: the leaf hashes of %s on the topic are not what was signed", said.checkpoint.origin)
+            return
+        back = [
+            each
+            for each in lost
+            if each.note.checkpoint.size <= proven
+            and tree.root(each.note.checkpoint.size) == each.note.checkpoint.root
+            and each.leaves == leaves[each.first * HASH_BYTES : each.first * HASH_BYTES + len(each.leaves)]
+        ]
+        generation, newest = generation_of(said.checkpoint.origin), said.checkpoint
+        if not back or generation is None:
+            return
+        holes = newest.without if generation != self.generation else self.holes()
+        with self.db.transaction():
+            self.db.execute(
+                sql("notary_know_log"),
+                {
+                    "generation": generation,
+                    "follows": str(newest.follows) if newest.follows is not None else None,
+                    "firsts": [first for first, _ in holes],
+                    "lasts": [last for _, last in holes],
+                },
+            )
+            for each in back:
+                self.save(generation, each.note, each.first, each.leaves)
+        log.warning("notary: took %d checkpoints of %s back from the topic", len(back), newest.origin)
 
     # ---- beginning
 
     def begin(self) -> None:
         """Hash what was signed before, and hold it against every note. Raises NotaryRefusal."""
-        self.without = self.known_holes()
         last = self.notary.keys.last()
+        self.begin_log(last)
         mine = last is not None and last.checkpoint.origin == self.origin
         if last is not None and not mine:
             log.warning("notary: the log %s is followed by %s", last.checkpoint.origin, self.origin)
@@ -146,46 +255,109 @@ class _Session:
                 behind = self.stands(read_note(row[0]), behind)
                 stored = self.frontier.copy()
                 self.unsigned.clear()
-        if last is not None and mine:
-            # It is the last row's own, or of rows that a restored database has lost: these are made again.
-            self.stands_too(last, stored, behind)
+        # It is the last row's own, or of rows that a restored database has lost: these are made again.
+        for note in (last if mine else None, self.published):
+            if note is not None:
+                self.stands_too(note, stored, behind)
         self.need_key()
         self.notary.size, self.notary.signed_position = self.frontier.size, self.position
         log.info("notary: %s stands at %d events, position %d", self.origin, self.frontier.size, self.position)
 
-    def known_holes(self) -> list[tuple[int, int]]:
-        """What this generation never had. Looked for once, when its log begins: a hole that comes later is a fault."""
+    def begin_log(self, last: Note | None) -> None:
+        """What this generation never had, and what it follows. Looked for once: a hole that comes later is a fault."""
         row = self.db.execute(sql("notary_log"), {"generation": self.generation}).fetchone()
         if row is not None:
-            return [(int(first), int(last)) for first, last in row[0]]
-        holes = [(int(first), int(last)) for first, last in self.db.execute(sql("notary_holes"))]
-        if holes:
-            log.error("notary: the log begins without positions %s; every checkpoint will say so", holes)
+            self.without = [(int(first), int(end)) for first, end in row[0]]
+            self.follows = follows(row[1]) if row[1] is not None else None
+            return
+        self.without = self.holes()
+        if self.without:
+            log.error("notary: the log begins without positions %s; every checkpoint will say so", self.without)
+        self.follows = self.log_before(last)
         self.db.execute(
             sql("notary_begin_log"),
-            {"generation": self.generation, "firsts": [h[0] for h in holes], "lasts": [h[1] for h in holes]},
+            {
+                "generation": self.generation,
+                "follows": str(self.follows) if self.follows is not None else None,
+                "firsts": [hole[0] for hole in self.without],
+                "lasts": [hole[1] for hole in self.without],
+            },
         )
-        return holes
+
+    def holes(self) -> list[tuple[int, int]]:
+        return [(int(first), int(last)) for first, last in self.db.execute(sql("notary_holes"))]
+
+    def log_before(self, last: Note | None) -> Follows | None:
+        """The log that this one follows, as it was signed last; None where nothing was. Raises NotaryRefusal."""
+        shares = self.forked_behind()
+        row = self.db.execute(sql("notary_before"), {"generation": self.generation}).fetchone()
+        before = read_note(row[0]) if row is not None else None
+        if (
+            last is not None
+            and last.checkpoint.origin != self.origin
+            and (before is None or _size(last) > _size(before))
+        ):
+            before = last
+        if shares is None or before is None:
+            return None
+        self.refuse_other_beginning(before.checkpoint, shares)
+        said = before.checkpoint
+        return Follows(said.origin, said.size, said.root, said.position, shares)
+
+    def refuse_other_beginning(self, before: Checkpoint, shares: int) -> None:
+        """What both logs share must be what was signed, as far as there are rows to tell."""
+        leaves = bytearray()
+        for first, more in self.db.execute(sql("notary_leaves"), {"generation": generation_of(before.origin)}):
+            if first * HASH_BYTES <= len(leaves):
+                leaves[first * HASH_BYTES :] = more
+        tree = Tree(bytes(leaves[: before.size * HASH_BYTES]))
+        if tree.size < before.size or tree.root(before.size) != before.root:
+            log.error("notary: without the leaf hashes of %s it is not compared with", before.origin)
+            return
+        # On a copy of this session: the log itself is hashed when it begins.
+        other = _Session(self.notary, self.db, self.generation)
+        other.without = self.without
+        for position in (each for part in before.positions() for each in part if each <= shares):
+            while other.position < position and other.take(ROWS):
+                pass
+            index = before.index_of(position)
+            assert index is not None
+            if other.unsigned[index : index + 1] != [tree.leaf(index)]:
+                raise NotaryRefusal(
+                    "log-rewritten",
+                    found=f"other bytes than were signed at position {position}, before the new generation began",
+                    needed=f"the log that the checkpoint of {before.size} events was signed over, up to {shares}",
+                    next_step="keep everything as it is; export the topics and run `tongshui audit verify` on them",
+                )
 
     def need_key(self) -> None:
         """A key is made once: where something was signed, the one that signed it must be there, or its follower."""
         keys = self.notary.keys
         if self.frontier.size and keys.current() is None and keys.following() is None:
-            raise NotaryRefusal(
-                "key-lost",
-                found=f"{self.frontier.size} events signed as {self.origin}, and no key in {keys.folder}",
-                needed="the key that signed them",
-                next_step="restore it from its backup; or `tongshui audit rotate-key`, and hand auditors the new key",
-            )
+            raise self.key_lost(f"{self.frontier.size} events signed as {self.origin}")
+
+    def key_lost(self, found: str) -> NotaryRefusal:
+        return NotaryRefusal(
+            "key-lost",
+            found=f"{found}, and no key in {self.notary.keys.folder}",
+            needed="the key that signed them",
+            next_step=KEY_STEP,
+        )
 
     def stands_too(self, last: Note, stored: Frontier, behind: int) -> None:
-        """Hold the store against the note that lies beside the key, too; and stand where the rows end."""
+        """Hold the store against a note that is in no row, too; and stand where the rows end."""
         size = last.checkpoint.size
         if size < stored.size:
             return  # the last row was written, and the file was not: the row was looked at
         self.stands(last, behind)
-        self.frontier, self.position = stored, behind
+        self.frontier, self.position = stored.copy(), behind
         self.unsigned.clear()
+
+    def compare(self) -> None:
+        """Hold what was hashed meanwhile against the topic, which could not be read when the session began."""
+        other = _Session(self.notary, self.db, self.generation)
+        other.published = self.published
+        other.begin()
 
     def stands(self, note: Note, behind: int) -> int:
         """Hash up to a note and compare the root. Returns its position; ``behind``: of the last one that stands."""
@@ -262,19 +434,10 @@ class _Session:
             datetime.now(UTC),
             without,
             next_key,
+            self.follows,
         )
         note = signed(checkpoint, [signer for signer in (current, following) if signer is not None])
-        self.db.execute(
-            sql("notary_save"),
-            {
-                "generation": self.generation,
-                "size": self.frontier.size,
-                "position": self.position,
-                "note": note,
-                "first_leaf": self.frontier.size - len(self.unsigned),
-                "leaves": b"".join(self.unsigned),
-            },
-        )
+        self.save(self.generation, read_note(note), self.frontier.size - len(self.unsigned), b"".join(self.unsigned))
         self.notary.keys.remember(note)
         if following is not None:
             self.notary.keys.take_up_next()
@@ -282,6 +445,28 @@ class _Session:
         self.unsigned.clear()
         self.signed_at = time.monotonic()
         self.notary.signed_position = self.position
+
+    def save(self, generation: UUID, note: Note, first: int, leaves: bytes) -> None:
+        """A row for a checkpoint."""
+        self.db.execute(
+            sql("notary_save"),
+            {
+                "generation": generation,
+                "size": note.checkpoint.size,
+                "position": note.checkpoint.position,
+                "note": note.whole,
+                "first_leaf": first,
+                "leaves": leaves,
+            },
+        )
+
+
+def _size(note: Note) -> int:
+    return note.checkpoint.size
+
+
+def _is_key(text: str, key: VerifyKey) -> bool:
+    return verify_key(text).public == key.public
 
 
 class _Publisher:
@@ -294,11 +479,30 @@ class _Publisher:
         self.published = 0
         self.looked_at = 0.0
         self.again_at = 0.0
+        self.not_compared: _Session | None = None
+
+    def look_back(self, session: _Session) -> bool:
+        """Give a session what the topic has. False: Kafka does not answer, and nothing is published before it did."""
+        try:
+            published = list(read_published(self.settings))
+        except KafkaError as error:
+            log.warning("notary: the topic cannot be read (%s: %s)", type(error).__name__, error)
+            self.not_compared = session
+            self.again_at = time.monotonic() + AGAIN_S
+            return False
+        self.not_compared = None
+        session.take_back(published)
+        return True
 
     def publish(self) -> None:
         """Publish what is not out yet. Now and then the topic itself is asked how far it is."""
         if time.monotonic() < self.again_at:
             return
+        if self.not_compared is not None:
+            session = self.not_compared
+            if not self.look_back(session):
+                return
+            session.compare()
         try:
             if self.producer is None or time.monotonic() - self.looked_at >= LOOK_S:
                 self.look()

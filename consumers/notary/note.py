@@ -6,6 +6,8 @@
     position <of the last event in it>
     at <when it was signed>
     without <first>-<last>        positions that this generation of the store never had
+    follows <log> <size> <root, base64> <position> shares <position>
+                                  the log before this one, as it was signed last, and up to where both have the same
     next-key <verifier key>       from here on the log is signed with another key
 
     — tongshui/<generation> <signature, base64>
@@ -155,9 +157,34 @@ def generation_of(origin: str) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """A store was restored behind what was published, and began a new generation: the log that this one follows, as it
+    was signed last. What that one has above ``shares`` and up to ``position`` was given up."""
+
+    origin: str
+    size: int
+    root: bytes
+    position: int
+    shares: int
+    """Up to this position both logs have the same events."""
+
+    def __str__(self) -> str:
+        return f"{self.origin} {self.size} {_text(self.root)} {self.position} shares {self.shares}"
+
+
+def follows(text: str) -> Follows:
+    """Read it as it prints. Raises ValueError."""
+    origin, size, root, position, word, shares = text.split(" ")
+    found = Follows(origin, int(size), _bytes(root), int(position), int(shares))
+    if word != "shares" or len(found.root) != 32 or not (0 <= found.size <= found.position and found.shares >= 0):
+        raise ValueError(text)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What is signed: a log of ``size`` events, up to ``position``, has this root. ``without``: ranges of positions,
-    both ends included, that the log never had. ``next_key``: signs from here on."""
+    both ends included, that the log never had. ``next_key``: signs from here on. ``follows``: a log before it."""
 
     origin: str
     size: int
@@ -166,11 +193,13 @@ class Checkpoint:
     at: datetime
     without: tuple[tuple[int, int], ...] = ()
     next_key: str | None = None
+    follows: Follows | None = None
 
     def text(self) -> str:
         lines = [self.origin, str(self.size), _text(self.root), f"position {self.position}"]
         lines.append(f"at {self.at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%SZ')}")
         lines += [f"without {first}-{last}" for first, last in self.without]
+        lines += [f"follows {self.follows}"] if self.follows else []
         lines += [f"next-key {self.next_key}"] if self.next_key else []
         return "".join(f"{line}\n" for line in lines)
 
@@ -243,9 +272,10 @@ def _checkpoint(lines: Sequence[str]) -> Checkpoint:
         origin, size, root = lines[0], int(lines[1]), _bytes(lines[2])
         position, at = int(said["position"][0]), datetime.fromisoformat(said["at"][0])
         without = tuple(_range(each) for each in said.get("without", ()))
+        before = next((follows(each) for each in said.get("follows", ())), None)
     except (IndexError, KeyError, ValueError) as error:
         raise NoteError("a note whose lines are no checkpoint", "origin, size, root, position and time") from error
-    found = Checkpoint(origin, size, root, position, at, without, next(iter(said.get("next-key", ())), None))
+    found = Checkpoint(origin, size, root, position, at, without, next(iter(said.get("next-key", ())), None), before)
     # The lines say the same thing twice, and must agree: the size is what the ranges of positions hold.
     if len(root) != 32 or at.tzinfo is None or size != sum(len(each) for each in found.positions()):
         raise NoteError("a checkpoint that contradicts itself", "a size that its positions have, a root of 32 bytes")

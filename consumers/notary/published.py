@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from consumers.notary.merkle import HASH_BYTES
@@ -30,19 +30,40 @@ class Log:
             self.leaves[first * HASH_BYTES : first * HASH_BYTES + len(leaves)] = leaves
 
 
-def read_logs(settings: Settings) -> list[Log]:
-    """Every log on the topic, in the order in which they began. A record that is no checkpoint is passed over: what
-    counts of the others is what their signatures and hashes show."""
-    found: dict[str, Log] = {}
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A record of the topic: a note, and the leaf hashes from index ``first`` on that came with it."""
+
+    note: Note
+    first: int
+    leaves: bytes
+
+
+def read_published(settings: Settings) -> Iterator[Published]:
+    """Every note on the topic. A record that is no checkpoint is passed over: what counts of the others is what their
+    signatures and hashes show."""
     for record in _records(settings):
         try:
             note = read_note((record.value or b"").decode())
         except (NoteError, UnicodeDecodeError):
             continue
         first = record.headers.get(FIRST_LEAF, b"")
-        known = found.setdefault(note.checkpoint.origin, Log(note.checkpoint.origin))
-        known.add(note, int(first) if first.isdigit() and len(first) < 19 else 0, record.headers.get(LEAVES, b""))
+        at = int(first) if first.isdigit() and len(first) < 19 else 0
+        yield Published(note, at, record.headers.get(LEAVES, b""))
+
+
+def logs_of(published: Iterable[Published]) -> list[Log]:
+    """The logs that records are of, in the order in which they began."""
+    found: dict[str, Log] = {}
+    for each in published:
+        origin = each.note.checkpoint.origin
+        found.setdefault(origin, Log(origin)).add(each.note, each.first, each.leaves)
     return list(found.values())
+
+
+def read_logs(settings: Settings) -> list[Log]:
+    """Every log on the topic, in the order in which they began."""
+    return logs_of(read_published(settings))
 
 
 def last_note(settings: Settings) -> Note | None:
@@ -89,8 +110,10 @@ class Trust:
     no more: whoever stole it cannot sign what comes later.
     """
 
-    def __init__(self, keys: Iterable[VerifyKey], notes: Iterable[Note]) -> None:
-        self.terms = [_Term(key, 0) for key in keys]
+    def __init__(self, keys: Iterable[VerifyKey], notes: Iterable[Note], closed: Iterable[bytes] = ()) -> None:
+        """``notes`` of one log. ``closed``: keys that an earlier log has handed over, and that count no more."""
+        self._closed = frozenset(closed)
+        self.terms = [_Term(key, 0) for key in keys if key.public not in self._closed]
         for note in sorted(notes, key=lambda each: each.checkpoint.size):
             if note.checkpoint.next_key is not None and self.has_signed(note):
                 self._hand_over(note, verify_key(note.checkpoint.next_key))
@@ -98,6 +121,17 @@ class Trust:
     def has_signed(self, note: Note) -> bool:
         """Whether a trusted key has signed it, within that key's range."""
         return any(term.covers(note.checkpoint.size) and note.signed_by(term.key) for term in self.terms)
+
+    @property
+    def open(self) -> list[VerifyKey]:
+        """The keys that sign what comes after the last of the notes."""
+        return [term.key for term in self.terms if term.last is None]
+
+    @property
+    def closed(self) -> frozenset[bytes]:
+        """The keys that were handed over, here or before."""
+        handed = {term.key.public for term in self.terms if term.last is not None}
+        return self._closed | (handed - {key.public for key in self.open})
 
     def _hand_over(self, note: Note, following: VerifyKey) -> None:
         size = note.checkpoint.size
@@ -109,6 +143,20 @@ class Trust:
         ]
         if not any(term.last is None and term.key.public == following.public for term in self.terms):
             self.terms.append(_Term(following, size))
+
+
+def trust_of(keys: Iterable[VerifyKey], notes: Sequence[Note], origin: str) -> Trust:
+    """Who counts for one log: the given keys, and what the logs that it says it follows have handed over."""
+    given = list(keys)
+    return _trust_of(given, notes, origin, frozenset())
+
+
+def _trust_of(keys: Sequence[VerifyKey], notes: Sequence[Note], origin: str, beyond: frozenset[str]) -> Trust:
+    mine = [note for note in notes if note.checkpoint.origin == origin]
+    said = {note.checkpoint.follows.origin for note in mine if note.checkpoint.follows is not None}
+    earlier = [_trust_of(keys, notes, each, beyond | {origin}) for each in sorted(said - beyond - {origin})]
+    known = {key.public: key for key in (*keys, *(key for each in earlier for key in each.open))}
+    return Trust(known.values(), mine, frozenset().union(*(each.closed for each in earlier)))
 
 
 def public_keys(notes: Sequence[Note]) -> list[tuple[int, str]]:

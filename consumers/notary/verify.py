@@ -3,21 +3,28 @@
 What is compared with is the root in the kept note: whoever rewrites store, topics, leaf hashes and newer checkpoints,
 with whatever key, cannot make them lead to that root again. The rest only serves to name what is wrong: leaf hashes,
 from the export or kept, are believed where they lead to the kept root, and then tell every single record.
+
+Where the store was restored and began a new generation, the newer log says, signed, which one it follows and from where
+on that one was given up. It is a break, and is named as one; what was kept is still compared with: leaf hashes, or the
+operator's list of what was given up, must lead to the kept root together with what is in the export.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from consumers.notary.merkle import HASH_BYTES, Tree, leaf_hash
-from consumers.notary.note import Checkpoint, Note, VerifyKey
-from consumers.notary.published import Trust
+from consumers.notary.note import Checkpoint, Follows, Note, VerifyKey, generation_of
+from consumers.notary.published import trust_of
 from infra.bus import BREACH_FACTS
 
 NAMED = 1_000
@@ -38,9 +45,25 @@ class _Line(msgspec.Struct, frozen=True, gc=False):
     leafhash: str = ""
     topic: str = ""
     foreign: dict[str, Any] = {}
+    value_base64: str = ""
+
+
+class _Started(msgspec.Struct, frozen=True):
+    """What the event says with which a generation began."""
+
+    generation: str
+    forked_behind: int
+    begins_behind: int
+    list_sha256: str
+
+
+class _StartedLine(msgspec.Struct, frozen=True):
+    data: _Started
 
 
 _LINE = msgspec.json.Decoder(_Line)
+_STARTED_LINE = msgspec.json.Decoder(_StartedLine)
+STARTED = "water.public.GenerationStarted.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +72,7 @@ class Finding:
 
     kind: str
     """Of records: changed, removed, truncated, added, reordered, unreadable, copy-missing. Of the whole: rewritten,
-    bad-checkpoint, bad-signature."""
+    bad-checkpoint, bad-signature, break-unproven."""
     words: str
     position: int | None = None
     last: int | None = None
@@ -60,6 +83,32 @@ class Finding:
         where += f"–{self.last}" if self.last is not None and self.last != self.position else ""
         case = f" case {self.case}" if self.case else ""
         return f"{self.kind}:{where}{case}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A new generation of the store between a kept checkpoint and the export, as the notary signed it."""
+
+    kept: Checkpoint
+    origin: str
+    at: str
+    shares: int
+    """Up to this position the log that was kept goes on; what it has behind was given up."""
+    proven: int
+    """So many of the kept log's events are there, unchanged."""
+    given_up: int
+    """So many of them were signed, and are not in the log any more."""
+    listed: bool
+    """Whether the operator's list of them was given, and is what was signed."""
+
+    def __str__(self) -> str:
+        which = f"of the {self.kept.size} events that were kept, {self.proven} are proven up to position {self.shares}"
+        lost = "none that was signed was given up"
+        if self.given_up:
+            lost = f"{self.given_up}, up to position {self.kept.position}, were given up: " + (
+                "the list has them as they were signed" if self.listed else "what they were, only their hashes tell"
+            )
+        return f"break 断代: log {self.origin}, signed since {self.at}, follows the one that was kept; {which}; {lost}"
 
 
 @dataclass
@@ -74,12 +123,19 @@ class Report:
     proven: int = 0
     """Events that are as they were when the kept checkpoint was signed, and all of those there were."""
     findings: list[Finding] = field(default_factory=list)
+    breaks: list[Break] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unnamed: int = 0
 
     @property
     def stands(self) -> bool:
-        return not self.findings
+        """Nothing is wrong, and the log is the one that was kept: a break, however well shown, is told apart."""
+        return not self.findings and not self.breaks
+
+    @property
+    def exit_code(self) -> int:
+        """0: verified; 3: verified with a break; 1: not verified."""
+        return 1 if self.findings else 3 if self.breaks else 0
 
     def find(self, finding: Finding) -> None:
         if len(self.findings) < NAMED:
@@ -109,10 +165,16 @@ class Found:
         self.breaches: set[int] = set()
         self.copies: dict[int, bytes] | None = None
         """position → hash of the copy on the breach topic; None where that topic was not given"""
+        self.given_up: dict[int, bytes] = {}
+        """position → hash of the record, from the operator's list of what was given up"""
+        self.lists: set[str] = set()
+        """Digests of such lists"""
+        self.started: dict[str, _Started] = {}
+        """generation → what its first event says"""
 
     def read(self, lines: Iterable[bytes], name: str) -> None:
         """Take in one file. A topic's copies are to be read after the topics that they are copies of."""
-        last, copies = 0, False
+        last, copies, given_up = 0, False, sha256()
         for number, raw in enumerate(lines, start=1):
             line = raw.removesuffix(b"\n")
             try:
@@ -121,11 +183,27 @@ class Found:
                 if line.strip():
                     self.report.find(Finding("unreadable", f"line {number} of {name} is no record, or a part of one"))
                 continue
+            if said.value_base64:
+                given_up.update(raw)
+                self.take_given_up(said, f"line {number} of {name}")
+                continue
             if said.position <= 0:
                 copies = self.take_other(said, number, name) or copies
                 continue
             if self.take(said, line, last, copies, f"line {number} of {name}"):
                 last = said.position
+        self.lists.add(given_up.hexdigest())
+
+    def take_given_up(self, said: _Line, where: str) -> None:
+        """A record that a new generation gave up, as the operator kept it."""
+        try:
+            raw = base64.b64decode(said.value_base64, validate=True)
+            position = _LINE.decode(raw).position
+        except (binascii.Error, ValueError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.report.find(Finding("unreadable", f"{where} is no record that was given up"))
+            return
+        if self.given_up.setdefault(position, leaf_hash(raw)) != leaf_hash(raw):
+            self.report.find(Finding("added", f"{where} is a second, different record that was given up", position))
 
     def take_other(self, said: _Line, number: int, name: str) -> bool:
         """A line that is no event. True: a topic of copies begins here."""
@@ -163,7 +241,17 @@ class Found:
             self.report.withheld += 1
         else:
             self.follow(said, where)
+            if said.type == STARTED:
+                self.take_started(line, where)
         return position > last
+
+    def take_started(self, line: bytes, where: str) -> None:
+        try:
+            said = _STARTED_LINE.decode(line).data
+        except msgspec.DecodeError:
+            self.report.find(Finding("unreadable", f"{where} does not say which generation began"))
+            return
+        self.started[said.generation] = said
 
     def out_of_order(self, position: int, last: int, leaf: bytes, copies: bool, where: str, case: str | None) -> None:
         before = self.copies.get(position) if copies and self.copies is not None else self.leaf(position)
@@ -218,23 +306,15 @@ class Evidence:
     leaves: Sequence[bytes] = ()
     keys: Sequence[VerifyKey] = ()
 
-    @property
-    def base(self) -> Note:
-        """The kept note of the largest log."""
-        return max(self.kept, key=lambda note: note.checkpoint.size)
-
-    def of_one_log(self) -> list[Note]:
-        """Every note of the kept one's log, each once, from the smallest size to the largest."""
-        origin = self.base.checkpoint.origin
-        found = {note.whole: note for note in (*self.kept, *self.others) if note.checkpoint.origin == origin}
-        return sorted(found.values(), key=lambda note: note.checkpoint.size)
-
 
 def verify(files: Mapping[str, Iterable[bytes]], evidence: Evidence) -> Report:
     """Compare an export, file by file, with what was kept. Files are read once, those of copies last."""
     report = Report()
-    notes = _counting(evidence, report)
-    base, newest = evidence.base.checkpoint, notes[-1].checkpoint
+    logs = _counting(evidence, report)
+    notes = logs[-1]
+    kept = [note for note in notes if note in evidence.kept]
+    # Of a log that began behind a break nothing may be kept: its own newest note has to do, which is signed.
+    base, newest = (kept or notes)[-1].checkpoint, notes[-1].checkpoint
     found = Found(newest.position, report)
     for name, lines in files.items():
         found.read(lines, name)
@@ -244,35 +324,77 @@ def verify(files: Mapping[str, Iterable[bytes]], evidence: Evidence) -> Report:
     _compare(found, log, base, newest, believed, report)
     wrong = [note for note in notes if tree.root(note.checkpoint.size) != note.checkpoint.root]
     if wrong and not {finding.kind for finding in report.findings} & OF_RECORDS:
-        report.find(_rewritten([note for note in notes if note in evidence.kept], notes, wrong))
+        report.find(_rewritten(kept, notes, wrong))
     true = (believed, base) if believed is not None else (log, newest)
     _check_copies(found, newest, lambda position: _leaf(*true, position), report)
-    if evidence.base not in wrong:
+    if kept and kept[-1] not in wrong:
         report.proven = base.size
+    _check_breaks(logs, found, evidence, report)
     return report
 
 
-def _counting(evidence: Evidence, report: Report) -> list[Note]:
-    """The notes of the kept one's log that count. One that nobody trusted has signed is named, and does not."""
-    notes = evidence.of_one_log()
-    report.checkpoints = len(notes)
-    origins = {note.checkpoint.origin for note in (*evidence.kept, *evidence.others)}
-    if other := origins - {evidence.base.checkpoint.origin}:
+def _counting(evidence: Evidence, report: Report) -> list[list[Note]]:
+    """The notes that count, log by log: from the one that was kept to the newest that follows it, each log's by size.
+
+    A note that nobody trusted has signed is named, and does not count.
+    """
+    every = list({note.whole: note for note in (*evidence.kept, *evidence.others)}.values())
+    signed = _signed(every, evidence.keys)
+    chain = _chain([note for note in every if note.whole in signed], evidence.kept, report)
+    logs = []
+    for origin in chain:
+        mine = sorted((each for each in every if each.checkpoint.origin == origin), key=lambda n: n.checkpoint.size)
+        report.checkpoints += len(mine)
+        for note in mine if evidence.keys else ():
+            if note.whole not in signed:
+                size, at = note.checkpoint.size, note.checkpoint.position
+                words = f"the checkpoint of {size} events has no signature of a key that counts for it"
+                report.find(Finding("bad-signature", words, at))
+        # What was kept is compared with in any case: it is the auditor's own.
+        logs.append([note for note in mine if not evidence.keys or note.whole in signed or note in evidence.kept])
+    if other := {note.checkpoint.origin for note in every} - set(chain):
         report.notes.append(f"checkpoints of other logs were passed over: {', '.join(sorted(other))}")
-    for first, last in notes[-1].checkpoint.without:
+    for first, last in logs[-1][-1].checkpoint.without:
         report.notes.append(f"positions {first} to {last} are no part of this log, as its checkpoints say")
     if not evidence.keys:
         report.notes.append("no key was given: signatures were not checked, the kept checkpoint was taken as it is")
-        return notes
-    trust = Trust(evidence.keys, notes)
-    good = [note for note in notes if trust.has_signed(note)]
-    for note in notes:
-        if note not in good:
-            size, at = note.checkpoint.size, note.checkpoint.position
-            words = f"the checkpoint of {size} events has no signature of a key that counts for it"
-            report.find(Finding("bad-signature", words, at))
-    # What was kept is compared with in any case: it is the auditor's own.
-    return sorted({*good, *evidence.kept} & set(notes), key=lambda note: note.checkpoint.size)
+        _refuse_unsigned_follower(every, chain[-1], report)
+    return logs
+
+
+def _signed(every: Sequence[Note], keys: Sequence[VerifyKey]) -> set[str]:
+    """Those that a key has signed which counts for their log; none where no key was given."""
+    trusts = {origin: trust_of(keys, every, origin) for origin in {note.checkpoint.origin for note in every}}
+    return {note.whole for note in every if trusts[note.checkpoint.origin].has_signed(note)}
+
+
+def _chain(signed: Sequence[Note], kept: Sequence[Note], report: Report) -> list[str]:
+    """The log that was kept, and those that follow it; of several that were kept, from the one that comes first."""
+    after: dict[str, set[str]] = {}
+    for note in signed:
+        if note.checkpoint.follows is not None:
+            after.setdefault(note.checkpoint.follows.origin, set()).add(note.checkpoint.origin)
+
+    def from_here(origin: str) -> list[str]:
+        found = [origin]
+        while following := sorted(after.get(found[-1], set()) - set(found)):
+            found.append(following[0])
+        return found
+
+    chain = max((from_here(note.checkpoint.origin) for note in kept), key=len)
+    for origin in chain:
+        if len(after.get(origin, ())) > 1:
+            words = f"two logs are signed that follow {origin}: {', '.join(sorted(after[origin]))}"
+            report.find(Finding("bad-checkpoint", words))
+    return chain
+
+
+def _refuse_unsigned_follower(every: Sequence[Note], origin: str, report: Report) -> None:
+    for note in every:
+        if note.checkpoint.follows is not None and note.checkpoint.follows.origin == origin:
+            words = f"{note.checkpoint.origin} is said to follow the kept log; without a key nobody stands for that"
+            report.find(Finding("bad-signature", words))
+            return
 
 
 def _believed(evidence: Evidence, base: Checkpoint) -> bytes | None:
@@ -390,11 +512,112 @@ def _rewritten(kept: Sequence[Note], notes: Sequence[Note], wrong: Sequence[Note
             "leaf hashes from an earlier export (--leaves) would tell which records"
         )
         return Finding("rewritten", words, stood + 1, first.position)
+    if not kept:
+        words = (
+            f"the log that follows the kept one is not what its own checkpoint of {first.size} events was signed over"
+        )
+        return Finding("bad-checkpoint", words, stood + 1, first.position)
     words = (
         f"the kept checkpoint stands, and the one of {first.size} events was not signed over what is in the export: "
         "it does not continue the log that was kept"
     )
     return Finding("bad-checkpoint", words, stood + 1, first.position)
+
+
+# ---- across a new generation of the store
+
+
+def _check_breaks(logs: Sequence[Sequence[Note]], found: Found, evidence: Evidence, report: Report) -> None:
+    """What was kept of a log that others follow."""
+    steps = [next(n for n in notes if n.checkpoint.follows is not None).checkpoint for notes in logs[1:]]
+    for step in steps:
+        _check_started(step, found, report)
+    for at, notes in enumerate(logs[:-1]):
+        for note in notes:
+            if note in evidence.kept:
+                _check_break(note.checkpoint, steps[at:], found, evidence, report)
+
+
+def _followed(step: Checkpoint) -> Follows:
+    assert step.follows is not None
+    return step.follows
+
+
+def _check_break(
+    kept: Checkpoint, steps: Sequence[Checkpoint], found: Found, evidence: Evidence, report: Report
+) -> None:
+    """Lead to the kept root with what the export still has of the kept log and, behind that, with what was given up.
+
+    Where that is not to be had, nothing of the kept checkpoint is shown: its root is of all events at once.
+    """
+    shares = min(kept.position, *(_followed(step).shares for step in steps))
+    positions = [position for each in kept.positions() for position in each]
+    still = sum(position <= shares for position in positions)
+    given_up = positions[still:]
+    here = b"".join(found.leaf(position) for position in positions[:still])
+    believed = _believed(evidence, kept)
+    listed = bool(given_up) and all(position in found.given_up for position in given_up)
+    behind = b"".join(found.given_up[position] for position in given_up) if listed else b""
+    shown = (not given_up or listed) and Tree(here + behind).root(kept.size) == kept.root
+    if not shown and believed is not None:
+        shown = _as_believed(here, behind, positions, believed, report)
+    elif not shown:
+        report.find(_not_shown(kept, shares, listed=listed or not given_up))
+    step, said = steps[-1], _followed(steps[0])
+    if said.size == kept.size and said.root != kept.root:
+        words = f"the log {steps[0].origin} says that it follows another log than the one that was kept"
+        report.find(Finding("rewritten", words, 1, kept.position))
+    proven = still if shown else 0
+    report.proven = max(report.proven, proven)
+    at = steps[0].at.isoformat()
+    report.breaks.append(Break(kept, step.origin, at, shares, proven, len(given_up), listed and shown))
+
+
+def _as_believed(here: bytes, behind: bytes, positions: Sequence[int], believed: bytes, report: Report) -> bool:
+    """Whether every record is what the leaf hashes say that lead to the kept root; names those that are not."""
+    said = here + behind
+    well = True
+    for index, position in enumerate(positions[: len(said) // HASH_BYTES]):
+        at = slice(index * HASH_BYTES, (index + 1) * HASH_BYTES)
+        if said[at] == believed[at]:
+            continue
+        well = False
+        if index * HASH_BYTES >= len(here):
+            report.find(Finding("changed", "the list of what was given up has not what was signed", position))
+        elif any(said[at]):  # what is missing is named by itself
+            report.find(Finding("changed", "is not what was signed before the new generation began", position))
+    return well
+
+
+def _not_shown(kept: Checkpoint, shares: int, *, listed: bool) -> Finding:
+    if listed:
+        words = "what is here of the log that was kept, with what was given up of it, is not what was signed"
+        return Finding("rewritten", words, 1, kept.position)
+    words = (
+        "signed events were given up by a new generation of the store; without their leaf hashes (--leaves) or the "
+        "operator's list of them (--file) the kept checkpoint shows nothing"
+    )
+    return Finding("break-unproven", words, shares + 1, kept.position)
+
+
+def _check_started(step: Checkpoint, found: Found, report: Report) -> None:
+    """The log itself must say, in an event, what its checkpoints say of it."""
+    said = found.started.get(str(generation_of(step.origin)))
+    if said is None:
+        if found.report.withheld:
+            report.notes.append(f"the event with which {step.origin} began may be among those withheld: not compared")
+        else:
+            report.find(Finding("bad-checkpoint", f"no event tells that the generation of {step.origin} began"))
+        return
+    if said.forked_behind != _followed(step).shares or not any(last == said.begins_behind for _, last in step.without):
+        words = (
+            f"{step.origin} began as its event tells behind position {said.forked_behind}, not as its checkpoints say"
+        )
+        report.find(Finding("bad-checkpoint", words))
+    listed = any(said.forked_behind < position <= said.begins_behind for position in found.given_up)
+    if listed and said.list_sha256 not in found.lists:
+        words = f"the list of what was given up is not the one with the digest {said.list_sha256} that is on record"
+        report.find(Finding("changed", words))
 
 
 def cases_of(files: Mapping[str, Iterable[bytes]], positions: Iterable[int]) -> dict[int, str]:
@@ -445,6 +668,7 @@ class Lines:
 def describe(report: Report) -> list[str]:
     """The report as lines."""
     lines = [str(finding) for finding in report.findings]
+    lines += [str(each) for each in report.breaks]
     if report.unnamed:
         lines.append(f"and {report.unnamed} findings more 另有未列出")
     lines += [f"note: {note}" for note in report.notes]
@@ -455,6 +679,11 @@ def describe(report: Report) -> list[str]:
     )
     if report.stands:
         lines.append(f"verified 核验通过: the {report.proven} events that were signed are all there, and unchanged")
+    elif not report.findings:
+        lines.append(
+            f"VERIFIED WITH A BREAK 核验通过，但有断代: {report.proven} of the events that were kept are there, and "
+            "unchanged; the rest is named above. What came since rests on the signed log after it: keep its checkpoint"
+        )
     else:
         told = ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items()))
         lines.append(f"NOT VERIFIED 核验不通过: {told}")
@@ -471,6 +700,18 @@ def as_json(report: Report) -> str:
         "uncovered": report.uncovered,
         "proven": report.proven,
         "unnamed": report.unnamed,
+        "breaks": [
+            {
+                "kept": {"log": b.kept.origin, "size": b.kept.size, "position": b.kept.position},
+                "log": b.origin,
+                "since": b.at,
+                "shares": b.shares,
+                "proven": b.proven,
+                "given_up": b.given_up,
+                "listed": b.listed,
+            }
+            for b in report.breaks
+        ],
         "notes": report.notes,
         "findings": [
             {"kind": f.kind, "position": f.position, "last": f.last, "case": f.case, "words": f.words}

@@ -2,7 +2,7 @@
 SELECT pg_try_advisory_lock(%(lock)s)
 
 -- name: notary_log
-SELECT array(SELECT ARRAY[lower(r), upper(r) - 1] FROM unnest(without) r ORDER BY lower(r)) AS without
+SELECT array(SELECT ARRAY[lower(r), upper(r) - 1] FROM unnest(without) r ORDER BY lower(r)) AS without, follows
 FROM notary.logs WHERE generation = %(generation)s
 
 -- name: notary_holes
@@ -17,8 +17,8 @@ WHERE position > before + 1
 ORDER BY 1
 
 -- name: notary_begin_log
-INSERT INTO notary.logs (generation, without)
-VALUES (%(generation)s, (SELECT coalesce(array_agg(int8range(f, l, '[]') ORDER BY f), '{}')
+INSERT INTO notary.logs (generation, follows, without)
+VALUES (%(generation)s, %(follows)s, (SELECT coalesce(array_agg(int8range(f, l, '[]') ORDER BY f), '{}')
                          FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS holes (f, l)))
 
 -- name: notary_events
@@ -30,6 +30,31 @@ LIMIT %(most)s
 
 -- name: notary_notes
 SELECT note FROM notary.checkpoints WHERE generation = %(generation)s ORDER BY size, number
+
+-- name: notary_generation
+-- A first one is in no list.
+SELECT forked_behind FROM store.generations WHERE generation = %(generation)s
+
+-- name: notary_before
+-- The note of the largest log before this generation's.
+SELECT note, generation FROM notary.checkpoints
+WHERE generation = (SELECT generation FROM notary.checkpoints WHERE generation <> %(generation)s
+                    ORDER BY number DESC LIMIT 1)
+ORDER BY size DESC, number DESC
+LIMIT 1
+
+-- name: notary_leaves
+SELECT first_leaf, leaves FROM notary.checkpoints WHERE generation = %(generation)s ORDER BY number
+
+-- name: notary_known
+SELECT note FROM notary.checkpoints WHERE note = ANY(%(notes)s)
+
+-- name: notary_know_log
+-- Of a log whose rows a restored database lost. What it never had, and what it follows, its checkpoints say.
+INSERT INTO notary.logs (generation, follows, without)
+VALUES (%(generation)s, %(follows)s, (SELECT coalesce(array_agg(int8range(f, l, '[]') ORDER BY f), '{}')
+                         FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS holes (f, l)))
+ON CONFLICT (generation) DO NOTHING
 
 -- name: notary_save
 INSERT INTO notary.checkpoints (generation, size, position, note, first_leaf, leaves)

@@ -411,6 +411,7 @@ def _append_back(db: Connection, found: Found) -> list[str]:
         f"store: head {found.head}; Kafka's records up to there are the store's, byte for byte",
         f"appended back: {found.events} events, positions {found.first} to {found.last}, and {keys} command ids",
         f"what was stored behind position {found.last} and never published is lost, and nobody can name it",
+        "checkpoints: the notary takes back from their topic what it lacks; its key must be the one that signed last",
     ]
 
 
@@ -473,6 +474,8 @@ class _GivingUp:
             *lost,
             f"readers outside who have read beyond position {started.forked_behind}: take back what is on the list, "
             "also from an inbox by event id, and read again from there",
+            f"auditors who kept a checkpoint: hand them {self.keep}; with it `tongshui audit verify` shows that events "
+            f"up to position {started.forked_behind} are as they were signed, and which of those signed were given up",
         ]
 
     def line(self, row: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ RULES = [
     for group in yaml.safe_load((FOLDER / "alerts.yaml").read_text(encoding="utf-8"))["groups"]
     for rule in group["rules"]
 ]
+PLAYED = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text(encoding="utf-8"))["tests"]
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 ASKED = [rule["expr"] for rule in RULES] + [target["expr"] for panel in PANELS for target in panel["targets"]]
@@ -89,12 +92,41 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_what_to_do(rule: dict[str, A
         assert used in rule["expr"] or used in ("name", "reader", "pid", "commitment")
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
+def test_an_alert_is_played_silent_and_heard(rule: dict[str, Any]) -> None:
+    cases = [case for test in PLAYED for case in test["alert_rule_test"] if case["alertname"] == rule["alert"]]
+    heard = [alert for case in cases for alert in case["exp_alerts"]]
+    assert any(not case["exp_alerts"] for case in cases)
+    assert heard
+    for alert in heard:
+        assert alert["exp_labels"]["severity"] == rule["labels"]["severity"]
+        assert alert["exp_annotations"]["next_step"] == rule["annotations"]["next_step"]
+
+
+def test_what_is_played_are_alerts_and_figures_that_there_are(given: dict[str, set[str]]) -> None:
+    assert {case["alertname"] for test in PLAYED for case in test["alert_rule_test"]} == {r["alert"] for r in RULES}
+    for series in [each["series"] for test in PLAYED for each in test["input_series"]]:
+        selector = parsed(series)
+        names = {matcher.name for matcher in selector.matchers.matchers}
+        # Prometheus itself says whether a scrape came through.
+        assert selector.name == "up" or names <= given[selector.name] | {"job"}, series
+
+
+def test_promtool_takes_the_rules_and_hears_what_is_played() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool: it comes with Prometheus (Debian: apt-get install prometheus)")
+    for said in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts.test.yaml"]):
+        ended = subprocess.run([promtool, *said], cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
 def test_no_two_alerts_have_one_name_and_nothing_pages_that_can_wait() -> None:
     names = [rule["alert"] for rule in RULES]
     assert len(set(names)) == len(names)
     pages = {rule["alert"] for rule in RULES if rule["labels"]["severity"] == "page"}
-    assert {"PromisesNotWatched", "StoreDown", "RelayBehind", "ReaderBehind"} <= pages
-    assert not {"CalendarRunsOut", "DeadLetters", "LapsesBurst"} & pages
+    assert {"PromisesNotWatched", "StoreDown", "RelayBehind", "ReaderBehind", "ReaderStopped"} <= pages
+    assert not {"CalendarRunsOut", "DeadLetters", "LapsesBurst", "BillingDiffers"} & pages
 
 
 def test_the_commands_that_alerts_name_are_there() -> None:

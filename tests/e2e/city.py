@@ -39,7 +39,7 @@ class City:
 
     def _send(self, path: str, body: dict[str, Any], channel: str, role: str) -> httpx.Response:
         headers = {"X-Channel": channel, "X-Role": role, "X-Actor": f"{role}-1"}
-        return httpx.post(f"{self.url}/api/v1/{path}", json=body, headers=headers, timeout=20)
+        return httpx.post(f"{self.url}/api/v1/{path}", json=body, headers=headers, timeout=60)
 
     def ask(self, case_id: str, kind: Kind = kinds.REPAIR) -> None:
         """What the window watch does when a limit comes due."""

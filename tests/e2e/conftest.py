@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from api.app import create_app
 from infra.clock import ManualClock
 from infra.service import open_service
 from infra.settings import Settings
-from tests.api_world import served
+from tests.api_world import app_of, served
 from tests.e2e.city import City
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+
+expect.set_options(timeout=30_000)  # another worker of the run may have both processors just now
 
 
 # Not for the session: while Playwright's loop lives in this thread no other test can run one of its own.
@@ -39,7 +40,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def city(store_settings: Settings, clock: ManualClock) -> Iterator[City]:
     service = open_service(store_settings.model_copy(update={"demo": True}), clock=clock)
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         yield City(service, clock, url)
     service.close()
 

@@ -158,8 +158,8 @@ def test_the_desk_follows_a_case_without_reloading(page: Page, city: City) -> No
     city.post(f"connections/{case_id}/documents", {**PAPERS[1]}, "website", "applicant")
     city.post(f"connections/{case_id}/survey", {"feasible": True, "findings": []}, "crew-phone", "squad")
     city.show()
-    expect(page.locator("#rows .lack")).to_have_count(0, timeout=10_000)
-    expect(page.locator("#rows tr")).to_contain_text("已勘察", timeout=10_000)
+    expect(page.locator("#rows .lack")).to_have_count(0)
+    expect(page.locator("#rows tr")).to_contain_text("已勘察")
 
 
 def test_a_case_owner_sees_their_own_applications(page: Page, city: City) -> None:

@@ -31,10 +31,13 @@ PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", 
 Row = dict[str, Any]
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 60, *, what: str = "the condition") -> float:
-    """Wait for something true. Returns the seconds it took; a database that does not answer counts as not yet."""
+def wait_until(condition: Callable[[], object], timeout_s: float = 120, *, what: str = "the condition") -> float:
+    """Wait for something true. Returns the seconds it took; a database that does not answer counts as not yet.
+
+    The longer it takes, the less often it is asked: questions cost what they wait for.
+    """
     begun = time.monotonic()
-    tick = threading.Event()
+    tick, pause_s = threading.Event(), 0.02
     while True:
         try:
             if condition():
@@ -43,7 +46,8 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 60, *, what: 
         except (psycopg.OperationalError, httpx.TransportError) as error:
             wrong = f" ({error})"
         assert time.monotonic() - begun < timeout_s, f"{what} did not come within {timeout_s:.0f} s{wrong}"
-        tick.wait(0.05)
+        tick.wait(pause_s)
+        pause_s = min(0.25, pause_s * 1.3)
 
 
 @contextmanager
@@ -113,7 +117,7 @@ class Installation:
         path = self.data / "log" / f"{part}.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
-    def run(self, *arguments: str, timeout_s: float = 60) -> Ended:
+    def run(self, *arguments: str, timeout_s: float = 120) -> Ended:
         """Run ``tongshui`` with these arguments beside it."""
         output, errors = self.home / "run.out", self.home / "run.err"
         with output.open("wb") as out, errors.open("wb") as err:
@@ -143,7 +147,7 @@ class Installation:
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def wait_for_part(self, name: str, *, other_than: int, timeout_s: float = 60) -> float:
+    def wait_for_part(self, name: str, *, other_than: int, timeout_s: float = 120) -> float:
         """Wait until the supervisor has it up again, as another process."""
         return wait_until(
             lambda: self.part(name)["up"] and self.part(name)["pid"] not in (None, other_than),
@@ -235,7 +239,7 @@ class Installation:
             found = disagreements(self.settings, connection, MODELS)
             return found + account_disagreements(self.settings, connection)
 
-    def wait_for_agreement(self, timeout_s: float = 60) -> None:
+    def wait_for_agreement(self, timeout_s: float = 120) -> None:
         """Wait until every read model and billing say what the store says; fails with where they do not."""
         wrong: list[str] = ["nothing was compared"]
 
@@ -309,12 +313,10 @@ def installed(*arguments: str, **options: object) -> Iterator[Installation]:
 
 
 def _end(it: Installation) -> None:
-    """In order, which takes a second or two; by force where that does not help."""
-    try:
-        it.stop()
-    except Exception:
-        it.kill()
-        raise
+    """By force, which takes a second: that it ends in order has a test of its own."""
+    processes = it.processes()
+    it.kill()
+    wait_until(lambda: gone(processes), what="the end of every process")
 
 
 def gone(processes: Sequence[psutil.Process]) -> bool:

@@ -1,4 +1,7 @@
-"""The Kafka cluster is lost, data and all: the relay says so and refills it, and readers end in the same state."""
+"""The Kafka cluster is lost, data and all: the relay says so and refills it, and readers end in the same state.
+
+A whole installation, with every reader. The relay and the readers' core go through the same in test_relay, each time.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ from infra.reader import apply
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +78,7 @@ def lose_cluster_while_all_is_stopped(it: Installation) -> None:
     it.start()
 
 
-@pytest.mark.parametrize(
-    "lose",
-    [lose_cluster_beside_the_rest, pytest.param(lose_cluster_while_all_is_stopped, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("lose", [lose_cluster_beside_the_rest, lose_cluster_while_all_is_stopped])
 def test_a_lost_cluster_is_noticed_and_refilled_and_readers_end_in_the_same_state(
     it: Installation, lose: Callable[[Installation], None]
 ) -> None:
@@ -122,7 +124,6 @@ def seen_in(it: Installation, topic_ids: Any) -> int:
     return len({reader for (reader, topic, _), (_, topic_id) in places(it).items() if topic_id == topic_ids[topic]})
 
 
-@pytest.mark.slow
 def test_workers_that_go_on_running_drop_the_refill(it: Installation) -> None:
     tell_cases(it, 6)
     even(it)
@@ -135,17 +136,4 @@ def test_workers_that_go_on_running_drop_the_refill(it: Installation) -> None:
     wait_until(lambda: seen_in(it, new.topic_ids) >= 4, what="the stream workers on the new topics")
     wait_until(lambda: it.all_out() >= head, what="the refill")
     assert applied(it) == counts
-    assert it.head() == head
-
-
-def test_a_relay_that_died_before_it_noted_what_is_out_notes_it_without_a_further_event(it: Installation) -> None:
-    """Everything is on Kafka, and nothing is there to be acknowledged: the lag must not stay for ever."""
-    tell_cases(it, 2)
-    even(it)
-    head = it.head()
-    it.query("UPDATE store.relay_state SET all_out = all_out - 5 RETURNING all_out")
-    pid = it.kill_part("relay")
-    assert it.all_out() < head
-    it.wait_for_part("relay", other_than=pid)
-    wait_until(lambda: it.all_out() == head, 20, what="the note")
     assert it.head() == head

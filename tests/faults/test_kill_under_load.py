@@ -22,6 +22,8 @@ from tests.faults.installation import PARTS, Installation, Row, installed, wait_
 from tests.faults.load import START, Load, clock_of, loaded
 from tests.integration.relaying import on_kafka
 
+pytestmark = pytest.mark.timeout(600)  # seven parts, one after the other, before the first test
+
 FACTOR = 300
 """Half an hour is 6 seconds: limits run out all the time, also while a part is away."""
 KILLED = ("relay", "views", "watch", "api", "billing", "kafka", "postgres")
@@ -74,7 +76,7 @@ def after(it: Installation) -> Aftermath:
         commands_a_second = load.a_second
     tell(recoveries, load, it, commands_a_second)
     judged_at = clock_of(it).now()
-    wait_until(lambda: not overdue(it.events(), judged_at), 30, what="the last lapses")
+    wait_until(lambda: not overdue(it.events(), judged_at), what="the last lapses")
     it.wait_for_agreement()
     events = it.events()
     wait_until(lambda: it.all_out() >= events[-1]["position"], what="the last events on Kafka")

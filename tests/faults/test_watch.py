@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,124 +14,21 @@ import msgspec
 import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
-from psycopg.rows import dict_row
 
-from api.app import create_app
-from domain.windows import WindowLapsed
 from infra.bootstrap import asker, looker
 from infra.bus import Record
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
 from infra.migrate import migrate
-from infra.reader import connect
 from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store.envelope import read
 from projections import watch as watching
-from projections.due import DueIndex
-from projections.shell import Stream
 from projections.watch import Answer, Ask, Question, Watch
-from tests.api_world import Client, staff
+from tests.api_world import Client, app_of, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until
-from tests.published import records, topic_ids
-
-Lapse = tuple[UUID, str, datetime]
-HALF_AN_HOUR = timedelta(minutes=30)
-
-
-class Index(Stream):
-    """The watch's stream without Kafka: fed with what the relay would publish."""
-
-    def __init__(self, settings: Settings) -> None:
-        index = DueIndex()
-        super().__init__(settings, "watch", [index], index.poisoned)
-        self._topic_ids = topic_ids(settings)
-        self._fed = 0
-
-    def feed(self, more: Sequence[Record] = ()) -> None:
-        """Apply what is new in the store, and then records that nobody of ours wrote."""
-        of_the_store = records(self.settings)
-        batch = [record for record in of_the_store[self._fed :] if record.topic in self.topics]
-        self.until_stored([*batch, *more], stopping=lambda: False)
-        self._fed = len(of_the_store)
-
-
-@pytest.fixture
-def index(service: Service) -> Iterator[Index]:
-    made = Index(service.settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch(service: Service) -> Watch:
-    return watch_of(service)
-
-
-@pytest.fixture
-def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connection_of(service) as opened:
-        yield opened
-
-
-def watch_of(service: Service, ask: Ask | None = None) -> Watch:
-    return Watch(service.settings, service.clock, ask or asker(service), looker(service))
-
-
-@contextmanager
-def connection_of(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connect(service.settings) as opened:
-        opened.row_factory = dict_row  # type: ignore[assignment]
-        yield opened
-
-
-def lapses(service: Service) -> list[Lapse]:
-    """Every recorded lapse, in the order of recording."""
-    with service.connection() as opened:
-        rows = opened.execute(
-            "SELECT originator_id, state FROM store.stored_events WHERE topic LIKE '%%.WindowLapsed.%%'"
-            " ORDER BY notification_id"
-        ).fetchall()
-    found = []
-    for row in rows:
-        fact = read(bytes(row["state"]))[1].fact
-        assert isinstance(fact, WindowLapsed)
-        found.append((row["originator_id"], fact.commitment, fact.due_at))
-    return found
-
-
-def ask_all(watch: Watch, connection: psycopg.Connection[Any]) -> int:
-    """Ask until nothing is due."""
-    asked = 0
-    while number := watch.ask_due(connection):
-        asked += number
-    return asked
-
-
-@contextmanager
-def run(watch: Watch) -> Iterator[None]:
-    """The watch's own loops in threads; what they raised is the test's."""
-    stop, failed = threading.Event(), []
-
-    def work(loop: Callable[[threading.Event], None]) -> None:
-        try:
-            loop(stop)
-        except BaseException as error:  # handed over below
-            failed.append(error)
-
-    threads = [threading.Thread(target=work, args=[loop], daemon=True) for loop in (watch.run, watch.run_sweeps)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(15)
-    assert not any(thread.is_alive() for thread in threads)
-    assert not failed, failed
-
+from tests.faults.watched import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
+from tests.published import records
 
 # ---- every kind of case
 
@@ -141,7 +38,7 @@ def test_an_outage_shares_the_topic_of_repairs_and_its_limits_lapse_like_theirs(
 ) -> None:
     incident = Incident(service).case_id
     form = {"incident": str(incident), "districts": ["zhenxi"], "affected_users": 300}
-    answer = Client(create_app(service)).post("/api/v1/outages/emergency", form, headers=staff("manager"))
+    answer = Client(app_of(service)).post("/api/v1/outages/emergency", form, headers=staff("manager"))
     outage, began = UUID(answer.json()["case_id"]), clock.now()
     index.feed()
     for minutes in (60, 60, 60):
@@ -168,12 +65,12 @@ def test_two_watches_share_the_work_and_fire_every_lapse_once(
         other = open_service(store_settings, clock=clock)
         both.callback(other.close)
         # Neither asks for the first time before the other has taken its share too.
-        meeting = threading.Barrier(2, timeout=20)
+        meeting = threading.Barrier(2, timeout=60)
         watches = [watch_of(each, after(meeting.wait, asker(each))) for each in (service, other)]
         for each in watches:
             both.enter_context(run(each))
-        wait_until(lambda: len(lapses(service)) >= 30, 20, what="the lapses")
-        wait_until(lambda: not due(service), 20, what="the last answers")
+        wait_until(lambda: len(lapses(service)) >= 30, what="the lapses")
+        wait_until(lambda: not due(service), what="the last answers")
     assert sorted(case_id for case_id, _, _ in lapses(service)) == sorted(arrivals)
     assert all(each.asked >= 5 for each in watches)
 
@@ -187,7 +84,7 @@ def test_two_watches_that_ask_about_the_same_case_at_the_same_time_fire_one_laps
     index.feed()
     clock.move(HALF_AN_HOUR)
     other = open_service(store_settings, clock=clock)
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=60)
     taken: list[set[UUID]] = []
 
     def asks(by: Service) -> None:
@@ -203,9 +100,9 @@ def test_two_watches_that_ask_about_the_same_case_at_the_same_time_fire_one_laps
         threads = [threading.Thread(target=asks, args=(each,)) for each in (service, other)]
         for number, thread in enumerate(threads, start=1):
             thread.start()
-            wait_until(lambda number=number: len(taken) == number, 20, what="the taking")  # type: ignore[misc]
+            wait_until(lambda number=number: len(taken) == number, what="the taking")  # type: ignore[misc]
         for thread in threads:
-            thread.join(20)
+            thread.join(60)
     finally:
         other.close()
     assert taken == [cases, cases]
@@ -223,11 +120,6 @@ def after(wait: Callable[[], object], ask: Ask) -> Ask:
         return ask(questions)
 
     return asked
-
-
-def due(service: Service) -> list[dict[str, Any]]:
-    with service.connection() as opened:
-        return opened.execute("SELECT case_id FROM watch.due WHERE next_ask_at <= %s", [service.clock.now()]).fetchall()
 
 
 # ---- stopped
@@ -365,7 +257,7 @@ def test_a_question_that_nobody_could_answer_is_not_forgotten(
     assert watch_of(service, lambda questions: []).ask_due(connection) == 1
     assert lapses(service) == []
 
-    wait_until(lambda: ask_all(watch, connection), 10, what="the same question again")
+    wait_until(lambda: ask_all(watch, connection), what="the same question again")
     assert [case_id for case_id, _, _ in lapses(service)] == [incident.case_id]
 
 
@@ -488,13 +380,13 @@ def test_postgresql_killed_while_limits_run_out_costs_no_lapse_and_doubles_none(
         index.feed()
         watch = watch_of(service)
         with run(watch):
-            wait_until(lambda: not due(service), 20, what="the first answers")
+            wait_until(lambda: not due(service), what="the first answers")
             for minutes, number in ((30, 20), (210, 40)):
                 server.kill()
                 clock.move(timedelta(minutes=minutes))  # all of them run out while there is no store
                 server.start()
-                wait_until(lambda number=number: len(lapses(service)) >= number, 30, what="the lapses")  # type: ignore[misc]
-                wait_until(lambda: not due(service), 20, what="the answers")
+                wait_until(lambda number=number: len(lapses(service)) >= number, what="the lapses")  # type: ignore[misc]
+                wait_until(lambda: not due(service), what="the answers")
     finally:
         index.close()
         service.close()
@@ -524,10 +416,10 @@ def test_a_sweep_without_postgresql_does_not_end_the_watch(
         watch = watch_of(service)
         watch.look = _interrupted(looked, server, looker(service))
         with run(watch):
-            wait_until(looked.is_set, 20, what="a sweep")
+            wait_until(looked.is_set, what="a sweep")
             server.start()
             clock.move(HALF_AN_HOUR)
-            wait_until(lambda: bool(lapses(service)), 30, what="the lapse")
+            wait_until(lambda: bool(lapses(service)), what="the lapse")
         assert [case_id for case_id, _, _ in lapses(service)] == [incident.case_id]
     finally:
         index.close()

@@ -29,30 +29,12 @@ from projections.watch import Answer, Question, Watch
 from tests.commands import Incident
 from tests.contracted import records_on, require_promised
 from tests.faults.installation import wait_until
-from tests.faults.test_watch import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
+from tests.faults.watched import HALF_AN_HOUR, Index, ask_all, connection_of, due, lapses, run, watch_of
 from tests.integration.test_rules import DUE, OFF_ON_MONDAY, admitted, publish
 
 HOUR = timedelta(hours=1)
-LONG_S = 60.0
+LONG_S = 600.0
 """Longer than any test waits: who does something within it was woken."""
-
-
-@pytest.fixture
-def index(service: Service) -> Iterator[Index]:
-    made = Index(service.settings)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch(service: Service) -> Watch:
-    return watch_of(service)
-
-
-@pytest.fixture
-def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
-    with connection_of(service) as opened:
-        yield opened
 
 
 @contextmanager
@@ -70,7 +52,7 @@ def running(watches: Sequence[Watch]) -> Iterator[None]:
             opened.execute("NOTIFY tongshui_due")
             opened.execute("NOTIFY tongshui_help")
         for thread in threads:
-            thread.join(15)
+            thread.join(60)
         assert not any(thread.is_alive() for thread in threads)
 
 
@@ -83,13 +65,13 @@ def test_one_notification_makes_one_of_many_watches_look(
     monkeypatch.setattr(watching, "LOOK_AT_LEAST_EVERY_S", LONG_S)
     watches = [watch_of(service) for _ in range(6)]
     with running(watches):
-        wait_until(lambda: all(each.looks for each in watches), 20, what="everybody's first look")
+        wait_until(lambda: all(each.looks for each in watches), what="everybody's first look")
         (on_duty,) = [each for each in watches if each.on_duty]
         before = {id(each): each.looks for each in watches}
         for number in range(1, 11):
             Incident(service)
             index.feed()
-            wait_until(lambda number=number: on_duty.asked >= number, 20, what="the asking")  # type: ignore[misc]
+            wait_until(lambda number=number: on_duty.asked >= number, what="the asking")  # type: ignore[misc]
         looked = {id(each): each.looks - before[id(each)] for each in watches}
     assert sum(looked.values()) == looked[id(on_duty)], "only the one on duty looks"
     # One look that finds the case and one that finds nothing more; some notifications come while it looks already.
@@ -104,7 +86,7 @@ def test_a_backlog_calls_the_others_who_take_it_in_bounded_batches(
     cases = {Incident(service).case_id for _ in range(40)}
     index.feed()
     sizes: list[int] = []
-    meeting = threading.Barrier(2, timeout=20)
+    meeting = threading.Barrier(2, timeout=60)
     met = threading.local()
 
     def slowly(questions: Sequence[Question]) -> Sequence[Answer]:
@@ -117,11 +99,11 @@ def test_a_backlog_calls_the_others_who_take_it_in_bounded_batches(
     began = clock.now()
     watches = [watch_of(service, slowly) for _ in range(2)]
     with running(watches):
-        wait_until(lambda: not due(service), 20, what="the first answers")
+        wait_until(lambda: not due(service), what="the first answers")
         clock.move(HALF_AN_HOUR)
         with connection_of(service) as opened:
             opened.execute("NOTIFY tongshui_due")
-        wait_until(lambda: len(lapses(service)) >= 40, 20, what="the lapses")
+        wait_until(lambda: len(lapses(service)) >= 40, what="the lapses")
     assert sorted(case_id for case_id, _, _ in lapses(service)) == sorted(cases)
     assert max(sizes) <= 5
 
@@ -155,16 +137,16 @@ def test_when_the_watch_on_duty_is_gone_another_one_takes_over(service: Service,
     with ExitStack() as first_one:
         first = watch_of(service)
         first_one.enter_context(running([first]))
-        wait_until(lambda: first.on_duty, 20, what="duty")
+        wait_until(lambda: first.on_duty, what="duty")
         second = watch_of(service)
         with running([second]):
-            wait_until(lambda: second.looks >= 2, 20, what="two looks of the one that stands by")
+            wait_until(lambda: second.looks >= 2, what="two looks of the one that stands by")
             assert not second.on_duty
             first_one.close()
-            wait_until(lambda: second.on_duty, 20, what="the second's duty")
+            wait_until(lambda: second.on_duty, what="the second's duty")
             Incident(service)
             index.feed()
-            wait_until(lambda: second.asked >= 1, 20, what="the question")
+            wait_until(lambda: second.asked >= 1, what="the question")
 
 
 # ---- clocks that jump
@@ -193,23 +175,23 @@ def test_a_lapse_found_by_a_clock_an_hour_ahead_is_taken_back_and_comes_at_its_t
     clock.move(timedelta(minutes=10))
     watch = watch_of(service)
     with run(watch):
-        wait_until(lambda: not due(service), 20, what="the first answers")
+        wait_until(lambda: not due(service), what="the first answers")
         clock.move(HOUR)
-        wait_until(lambda: len(lapses(service)) == 1, 20, what="the lapse that is too early")
+        wait_until(lambda: len(lapses(service)) == 1, what="the lapse that is too early")
         if not anew:
-            wait_until(lambda: not due(service), 20, what="the answer")
+            wait_until(lambda: not due(service), what="the answer")
             clock.set(began + timedelta(minutes=11))
-            wait_until(lambda: retracted(service), 20, what="the retraction")
+            wait_until(lambda: retracted(service), what="the retraction")
     if anew:
         clock.set(began + timedelta(minutes=11))
     with run(watch_of(service) if anew else watch):
-        wait_until(lambda: retracted(service), 20, what="the retraction")
-        wait_until(lambda: not due(service), 20, what="the answer")
+        wait_until(lambda: retracted(service), what="the retraction")
+        wait_until(lambda: not due(service), what="the answer")
         assert retracted(service) == [(case_id, "not-due-yet")]
         assert len(lapses(service)) == 1
         clock.set(began + HALF_AN_HOUR)
-        wait_until(lambda: len(lapses(service)) == 2, 20, what="the lapse at its time")
-        wait_until(lambda: not due(service), 20, what="the last answer")
+        wait_until(lambda: len(lapses(service)) == 2, what="the lapse at its time")
+        wait_until(lambda: not due(service), what="the last answer")
     assert lapses(service) == [(case_id, "repair.arrival", began + HALF_AN_HOUR)] * 2
     assert len(retracted(service)) == 1
 
@@ -254,9 +236,9 @@ def test_a_watch_that_sleeps_while_the_clock_jumps_ahead_asks_within_its_look_in
     case_id = Incident(service).case_id
     index.feed()
     with run(watch):
-        wait_until(lambda: not due(service), 20, what="the first answers")
+        wait_until(lambda: not due(service), what="the first answers")
         clock.move(HOUR)  # nobody is told
-        took = wait_until(lambda: lapses(service), 20, what="the lapse")
+        took = wait_until(lambda: lapses(service), what="the lapse")
     assert [lapse[0] for lapse in lapses(service)] == [case_id]
     assert took < watching.LOOK_AT_LEAST_EVERY_S + 5
 
@@ -327,7 +309,7 @@ def test_a_commit_lost_on_the_wire_is_asked_again_and_fires_nothing_twice(
         with pytest.raises(psycopg.OperationalError):
             watch.ask_due(connection)
     monkeypatch.setattr(watching, "LEASE_S", 0.0)
-    wait_until(lambda: ask_all(watch, connection), 10, what="the same question again")
+    wait_until(lambda: ask_all(watch, connection), what="the same question again")
     assert [lapse[0] for lapse in lapses(service)] == [case_id]
 
 
@@ -399,7 +381,7 @@ def test_a_canary_is_sung_each_minute_and_heard_on_its_own_topic_and_nowhere_els
             for number in (1, 2):
                 clock.move(timedelta(seconds=60, milliseconds=250))
                 watch.ask_due(opened)
-                wait_until(lambda number=number: _canary(opened, settings).heard == number, 30, what="the canary")  # type: ignore[misc]
+                wait_until(lambda number=number: _canary(opened, settings).heard == number, what="the canary")  # type: ignore[misc]
             require_promised("water.canary.Canary.v1", records_on(settings, settings.canary_topic))
             found = _canary(opened, settings)
             assert (found.sung, found.up) == (2, False)
@@ -410,7 +392,7 @@ def test_a_canary_is_sung_each_minute_and_heard_on_its_own_topic_and_nowhere_els
             assert opened.execute("SELECT count(*) AS n FROM watch.due").fetchone() == {"n": 0}
     finally:
         stop.set()
-        thread.join(15)
+        thread.join(60)
         service.close()
 
 

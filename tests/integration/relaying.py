@@ -41,12 +41,14 @@ QUICK: dict[str, Any] = {
 }
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 40, *, what: str = "the condition") -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 90, *, what: str = "the condition") -> None:
+    """Wait for something true; the longer it takes, the less often it is asked."""
     deadline = time.monotonic() + timeout_s
-    tick = threading.Event()
+    tick, pause_s = threading.Event(), 0.02
     while not condition():
         assert time.monotonic() < deadline, f"{what} did not come within {timeout_s} s"
-        tick.wait(0.05)
+        tick.wait(pause_s)
+        pause_s = min(0.25, pause_s * 1.3)
 
 
 # ---- the store
@@ -195,12 +197,12 @@ class Running:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def stop(self, timeout_s: float = 30) -> None:
+    def stop(self, timeout_s: float = 90) -> None:
         self.stop_event.set()
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), f"did not stop within {timeout_s} s"
 
-    def ended(self, timeout_s: float = 30) -> BaseException | None:
+    def ended(self, timeout_s: float = 90) -> BaseException | None:
         self._thread.join(timeout_s)
         assert not self._thread.is_alive(), f"did not end within {timeout_s} s"
         return self.error

@@ -13,7 +13,6 @@ from uuid import UUID
 import httpx
 import pytest
 
-from api.app import create_app
 from domain import kinds
 from infra.clock import ManualClock
 from infra.outbox.gateway import signature
@@ -21,7 +20,7 @@ from infra.outbox.sender import Sender, ways_of
 from infra.service import Service, open_service
 from infra.settings import Settings, StaffContact
 from infra.store.commands import Stream, asking
-from tests.api_world import DISPATCHER, fault, served, staff, wait_for
+from tests.api_world import DISPATCHER, app_of, fault, served, staff, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
 
 ARRIVAL = "repair.arrival"
@@ -109,7 +108,7 @@ class Duty:
 
 @pytest.fixture
 def duty(service: Service, clock: ManualClock) -> Iterator[Duty]:
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         yield Duty(service, clock, url)
 
 

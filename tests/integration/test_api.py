@@ -17,7 +17,6 @@ import psycopg
 import pytest
 
 from api import cursor as cursors
-from api.app import create_app
 from api.breaches import latest, page
 from api.cursor import Cursor
 from domain import kinds
@@ -33,6 +32,7 @@ from tests.api_world import (
     PAPERS,
     REPORTER,
     Client,
+    app_of,
     application,
     fault,
     ready_for_water,
@@ -45,7 +45,7 @@ from tests.api_world import (
 
 @pytest.fixture
 def client(service: Service) -> Client:
-    return Client(create_app(service))
+    return Client(app_of(service))
 
 
 def stored(service: Service) -> list[dict[str, Any]]:
@@ -245,7 +245,7 @@ def _pairs(lines: Iterator[str]) -> Iterator[tuple[str, int]]:
 
 def test_the_stream_resumes_where_it_broke_off(service: Service) -> None:
     breach(service, 0, 5)
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         with listening(url, after="0") as first:
             last_id, position = next(first)
             assert position == 5
@@ -261,7 +261,7 @@ def test_the_stream_resumes_where_it_broke_off(service: Service) -> None:
 
 def test_without_a_place_the_stream_begins_now(service: Service) -> None:
     breach(service, 0, 5)
-    with served(create_app(service)) as url, listening(url) as stream:
+    with served(app_of(service)) as url, listening(url) as stream:
         breach(service, 0, 6)
         assert next(stream)[1] == 6
 
@@ -278,7 +278,7 @@ def test_a_server_stops_at_once_although_somebody_listens(service: Service) -> N
 
     begun = threading.Event()
     breach(service, 0, 1)
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         reader = threading.Thread(target=listen, args=[url], daemon=True)
         reader.start()
         assert begun.wait(20)
@@ -287,7 +287,7 @@ def test_a_server_stops_at_once_although_somebody_listens(service: Service) -> N
 
 def test_ten_megabytes_are_turned_away_with_an_answer_that_arrives(service: Service) -> None:
     body = b'{"reporter": "' + b"x" * 10 * 1024 * 1024 + b'"}'
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         for _ in range(3):
             answer = httpx.post(
                 f"{url}/api/v1/repairs", content=body, headers={"Content-Type": "application/json"}, timeout=20
@@ -304,7 +304,7 @@ def test_ten_megabytes_are_turned_away_with_an_answer_that_arrives(service: Serv
 
 
 def test_a_request_that_stalls_does_not_hold_up_another(service: Service) -> None:
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         port = int(url.rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", port)) as stalled:
             stalled.sendall(

@@ -11,7 +11,6 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from api.app import create_app
 from domain import kinds
 from domain.facts import Stated
 from domain.squads import SquadFormed
@@ -20,7 +19,7 @@ from infra.pseudonyms import pseudonym_key
 from infra.rules import squad_stream
 from infra.service import Service
 from infra.store.commands import Command, Stamp, Stream
-from tests.api_world import APPLICANT, PAPERS, Client, application, ready_for_water, step, turned_on
+from tests.api_world import APPLICANT, PAPERS, Client, app_of, application, ready_for_water, step, turned_on
 
 BOOKING = {"squad": "squad-1", "begin": "2026-09-16T02:00:00Z", "end": "2026-09-16T04:00:00Z", "purpose": "survey"}
 PROMISE = {"papers": ["property-right"], "deadline": "2026-09-17", "commitment_digest": "sha256:" + "0" * 64}
@@ -28,7 +27,7 @@ PROMISE = {"papers": ["property-right"], "deadline": "2026-09-17", "commitment_d
 
 @pytest.fixture
 def client(service: Service) -> Client:
-    return Client(create_app(service))
+    return Client(app_of(service))
 
 
 def received(client: Client, *documents: Any, **changes: Any) -> str:

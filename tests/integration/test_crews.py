@@ -8,7 +8,6 @@ from uuid import UUID
 
 import pytest
 
-from api.app import create_app
 from domain import kinds
 from infra.clock import ManualClock
 from infra.rules import crew_stream
@@ -16,12 +15,12 @@ from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.store.commands import Stream
 from tests.api_read_models import project
-from tests.api_world import DISPATCHER, Client, fault, staff
+from tests.api_world import DISPATCHER, Client, app_of, fault, staff
 
 
 @pytest.fixture
 def client(service: Service) -> Client:
-    return Client(create_app(service))
+    return Client(app_of(service))
 
 
 def reported(client: Client) -> str:
@@ -43,7 +42,7 @@ def test_one_crew_sent_by_eight_dispatchers_at_once_is_on_one_incident(
 ) -> None:
     other = open_service(store_settings, clock=clock)
     try:
-        clients = (client, Client(create_app(other)))
+        clients = (client, Client(app_of(other)))
         cases = [reported(client) for _ in range(8)]
         with ThreadPoolExecutor(8) as dispatchers:
             answers = list(dispatchers.map(lambda n: dispatch(clients[n % 2], cases[n]), range(8)))

@@ -51,7 +51,7 @@ def kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     broker.kill()
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 90) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true in time"

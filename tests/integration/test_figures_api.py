@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from api.app import create_app
 from infra.clock import ManualClock
 from infra.service import Service
 from tests.api_read_models import project
-from tests.api_world import Client, staff
+from tests.api_world import Client, app_of, staff
 from tests.connection_history import Told, tell_all
 
 AUTHORITY = staff("price-authority")
@@ -26,7 +25,7 @@ def told(service: Service, clock: ManualClock) -> dict[str, Told]:
 
 @pytest.fixture
 def client(service: Service, told: dict[str, Told]) -> Client:
-    return Client(create_app(service))
+    return Client(app_of(service))
 
 
 def problem(answer: Any, status: int, code: str) -> dict[str, Any]:

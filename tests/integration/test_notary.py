@@ -16,7 +16,7 @@ from consumers.notary.bundle import bundle, verify_bundle
 from consumers.notary.export import KEEP, export, gather
 from consumers.notary.keys import Keys, NotaryRefusal
 from consumers.notary.notary import Notary
-from consumers.notary.note import Note, read_note
+from consumers.notary.note import Note, Signer, read_note
 from consumers.notary.published import Log, Trust, read_logs
 from consumers.notary.verify import Evidence, Report, verify, with_cases
 from infra.bus import admin_client, ensure_topics
@@ -79,10 +79,11 @@ def sign(settings: Settings, number: int) -> int:
     return last
 
 
-def audit(settings: Settings, folder: Path, kept: Note) -> Report:
+def audit(settings: Settings, folder: Path, kept: Note, *, key: Signer | None = None) -> Report:
+    """Export and verify, as an auditor who kept a checkpoint and a key; left out: the one in use."""
     export(settings, folder)
     found = gather([folder])
-    key = Keys(settings).current()
+    key = key or Keys(settings).current()
     assert key is not None
     return with_cases(verify(found.files, Evidence([kept], found.notes, found.leaves, [key.public])), found.files)
 

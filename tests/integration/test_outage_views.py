@@ -13,7 +13,6 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from api.app import create_app
 from infra.agreement import actual_rows, disagreements
 from infra.bootstrap import asker, looker
 from infra.bus import Record
@@ -27,7 +26,7 @@ from projections.outages import OUTAGES
 from projections.shell import Stream
 from projections.views import VIEWS
 from projections.watch import Question
-from tests.api_world import DIGEST, MORNING, Client, fault, staff
+from tests.api_world import DIGEST, MORNING, Client, app_of, fault, staff
 from tests.published import records, topic_ids
 
 HOUR = timedelta(hours=1)
@@ -50,7 +49,7 @@ def stream(service: Service) -> Iterator[_Stream]:
 
 @pytest.fixture
 def client(service: Service) -> Client:
-    return Client(create_app(service))
+    return Client(app_of(service))
 
 
 @pytest.fixture

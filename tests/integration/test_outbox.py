@@ -19,7 +19,6 @@ import httpx
 import psycopg
 import pytest
 
-from api.app import create_app
 from domain import kinds, outages
 from domain.facts import Stated
 from domain.messages import digest_of, to_subject
@@ -33,7 +32,7 @@ from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.status import collect
 from infra.store.commands import Command, NewSubject, Said, Sight, Stamp, Stream
-from tests.api_world import REPORTER, served, wait_for
+from tests.api_world import REPORTER, app_of, served, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
 
 PLANNED = {
@@ -100,7 +99,7 @@ class Office:
 
 @pytest.fixture
 def office(service: Service) -> Iterator[Office]:
-    with served(create_app(service)) as url:
+    with served(app_of(service)) as url:
         yield Office(url)
 
 

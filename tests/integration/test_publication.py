@@ -47,7 +47,7 @@ DIRECTOR = ("--actor", "staff-3", "--role", "deputy-director")
 @pytest.fixture
 def run(store_settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The command line on the test's own store and clock; ``service`` looks at the same store meanwhile."""
-    monkeypatch.setattr("infra.cli._located", lambda: store_settings)
+    monkeypatch.setattr("infra.cli.published.located_settings", lambda: store_settings)
     monkeypatch.setattr("infra.office.open_service", lambda settings: open_service(settings, clock=service.clock))
     return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 from kafka import KafkaProducer
 from psycopg.rows import dict_row
 
+from consumers.notary.export import gather
+from consumers.notary.keys import Keys
+from consumers.notary.note import Note
+from consumers.notary.verify import Evidence, Report, verify
 from infra.bootstrap import begin_generation, recover_store
 from infra.bus import Partition, case_key, client_config, look_up_cluster, partition_of, topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -40,6 +45,7 @@ from tests.integration.relaying import (
     stored_event,
     wait_until,
 )
+from tests.integration.test_notary import audit, on_topic, refused, rows, signed_up_to, signing
 
 _numbers = itertools.count(1)
 
@@ -319,3 +325,85 @@ def test_a_store_that_went_on_where_kafka_lost_the_contradiction_is_refused_by_i
     producer.close(timeout=5)
     with pytest.raises(RecoverRefusal, match=r"histories-forked: found position 2 .*another event before it"):
         recover_store(settings, dry_run=False)
+
+
+# ---- the notary
+
+
+def sign(place: Place, number: int) -> Note:
+    """Store events, have them relayed and signed. Returns what an auditor would keep now."""
+    last = place.relay(number)
+    with signing(place.settings):
+        wait_until(signed_up_to(place.settings, last), what="the checkpoint")
+    return on_topic(place.settings).newest
+
+
+def back_up_keys(settings: Settings, to: str) -> None:
+    shutil.copytree(Keys(settings).folder, settings.data_dir / to)
+
+
+def restore_keys(settings: Settings, of: str) -> None:
+    shutil.rmtree(Keys(settings).folder)
+    shutil.copytree(settings.data_dir / of, Keys(settings).folder)
+
+
+def test_after_a_recovery_the_notary_goes_on_with_the_log_that_an_auditor_kept(place: Place, tmp_path: Path) -> None:
+    """Not only the database is of yesterday: the folder of the keys is, too."""
+    sign(place, 20)
+    place.back_up()
+    back_up_keys(place.settings, "yesterday")
+    old = Keys(place.settings).current()
+    Keys(place.settings).lay_down_next()
+    kept = sign(place, 20)
+    before = [note.whole for note in rows(place.settings)]
+    back_up_keys(place.settings, "today")
+
+    place.restore()
+    restore_keys(place.settings, "yesterday")
+    assert refused(place.settings) == "key-handed-over"
+    restore_keys(place.settings, "today")
+    assert refused(place.settings) == "store-behind"
+    recover_store(place.settings, dry_run=False)
+    sign(place, 10)
+
+    # Who kept the old key still gets from it to the new one: the hand-over is a row again, not only a record.
+    assert [note.whole for note in rows(place.settings)][: len(before)] == before
+    report = audit(place.settings, tmp_path / "export", kept, key=old)
+    assert (report.findings, report.breaks, report.proven) == ([], [], 40)
+
+
+def test_after_a_new_generation_an_auditor_sees_a_break_that_is_signed_and_named(place: Place, tmp_path: Path) -> None:
+    sign(place, 20)
+    place.back_up()
+    back_up_keys(place.settings, "yesterday")
+    kept = sign(place, 20)
+    place.restore()
+    restore_keys(place.settings, "yesterday")
+    place.begin_generation()
+    now = sign(place, 10)
+
+    follows = now.checkpoint.follows
+    assert follows is not None
+    assert (follows.origin, follows.position, follows.shares) == (kept.checkpoint.origin, 40, 20)
+    assert (follows.size, follows.root) == (40, kept.checkpoint.root)
+    assert now.checkpoint.without == ((21, 40),)
+
+    report = audit(place.settings, tmp_path / "export", kept)
+    assert report.findings == []
+    assert [(b.shares, b.proven, b.given_up, b.listed) for b in report.breaks] == [(20, 20, 20, False)]
+    assert (report.proven, report.exit_code) == (20, 3)
+    with_list = audited(place.settings, [tmp_path / "export", place.settings.data_dir / "kept.jsonl"], kept)
+    assert with_list.findings == []
+    assert [(b.proven, b.given_up, b.listed) for b in with_list.breaks] == [(20, 20, True)]
+    # Who keeps the newer one sees a log like any other.
+    report = audited(place.settings, [tmp_path / "export"], now)
+    assert (report.findings, report.breaks, report.proven) == ([], [], 31)
+    assert sign(place, 5).checkpoint.follows == follows
+
+
+def audited(settings: Settings, paths: list[Path], kept: Note) -> Report:
+    """As ``audit``, of files that are there, and without the leaf hashes of any log."""
+    found = gather(paths)
+    key = Keys(settings).current()
+    assert key is not None
+    return verify(found.files, Evidence([kept], found.notes, (), [key.public]))

@@ -332,6 +332,20 @@ def test_a_cluster_lost_under_live_parts_is_filled_again(settings: Settings, bro
 # ---- rubbish
 
 
+def test_a_relay_that_died_before_it_noted_what_is_out_notes_it_without_a_further_event(settings: Settings) -> None:
+    """Everything is on Kafka, and nothing is there to be acknowledged: the lag must not stay for ever."""
+    last = store_events(settings, 20)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("UPDATE store.relay_state SET all_out = all_out - 5")
+    assert not all_out(settings, last)()
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    assert read_anew(settings) == expected(settings)
+    assert sum(map(len, on_kafka(settings).values())) == sum(map(len, expected(settings).values()))
+
+
 def test_rubbish_is_stepped_over_and_told(settings: Settings) -> None:
     last = store_events(settings, 60)
     with relaying(settings), reading(settings):

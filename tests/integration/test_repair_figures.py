@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from api.app import create_app
 from domain import kinds
 from infra.clock import ManualClock
 from infra.demo.stage import fill
@@ -19,7 +18,7 @@ from infra.store.commands import Stream, asking
 from projections.figures import figures
 from projections.figures_text import lines
 from projections.repair_figures import RepairFigures, Verdicts
-from tests.api_world import DIGEST, REPORTER, Client, fault, staff
+from tests.api_world import DIGEST, REPORTER, Client, app_of, fault, staff
 
 CREW = staff("crew", channel="crew-phone")
 DISPATCHER = staff("dispatcher")
@@ -31,7 +30,7 @@ class City:
 
     def __init__(self, service: Service, clock: ManualClock) -> None:
         self.service, self.clock = service, clock
-        self.client = Client(create_app(service))
+        self.client = Client(app_of(service))
 
     def post(self, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         answer = self.client.post(f"/api/v1{path}", body, headers=headers)

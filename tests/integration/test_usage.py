@@ -11,7 +11,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from api.app import create_app
 from consumers import billing
 from domain import kinds
 from infra.bus import ensure_readings_topic, ensure_topics
@@ -29,6 +28,7 @@ from tests.api_world import (
     MORNING,
     Client,
     FakeService,
+    app_of,
     app_over,
     ready_for_water,
     staff,
@@ -68,7 +68,7 @@ def test_from_a_batch_to_a_released_reading(
     whole: Service, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1")
-    client = Client(create_app(whole))
+    client = Client(app_of(whole))
     readings = [
         {"meter": "JS-1", "read_at": (MORNING - timedelta(days=days)).isoformat(), "value_m3": value}
         for days, value in ((120, "10"), (90, "20"), (60, "30"), (30, "40"), (0, "70"))
@@ -182,7 +182,7 @@ def test_an_audit_takes_what_is_stored_and_starts_the_hour_of_what_stands_out(
     know(connection, "JS-1", "JS-2")
     high, plain = months("JS-1", 10, 20, 30, 40, 70), months("JS-2", 7, 19)
     take(processor, connection, high + plain)
-    client = Client(create_app(whole))
+    client = Client(app_of(whole))
     round_ = {"book": "zhenxi-07", "month": "2026-09", "due_on": "2026-09-18", "reader": "reader-7"}
     opened = client.post("/api/v1/reading-books", round_ | {"meters": ["JS-1", "JS-2"]}, headers=staff("manager"))
     path = f"/api/v1/reading-books/{opened.json()['case_id']}/audit"

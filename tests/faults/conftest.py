@@ -1,0 +1,31 @@
+"""A watch, its index and a connection, on the test's own service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from infra.service import Service
+from projections.watch import Watch
+from tests.faults.watched import Index, connection_of, watch_of
+
+
+@pytest.fixture
+def index(service: Service) -> Iterator[Index]:
+    made = Index(service.settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watch(service: Service) -> Watch:
+    return watch_of(service)
+
+
+@pytest.fixture
+def connection(service: Service) -> Iterator[psycopg.Connection[Any]]:
+    with connection_of(service) as opened:
+        yield opened
