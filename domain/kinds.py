@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from domain import (
     abnormal,
@@ -29,11 +29,12 @@ from domain import (
 )
 from domain.connection import automatic, case, promises
 from domain.connection import facts as connection
+from domain.copies import changed
 from domain.escalation import climbed
 from domain.facts import Recorded, Stated, registry
 from domain.standards import Rules
 from domain.windows import FACTS as WINDOW_FACTS
-from domain.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge
+from domain.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge, record
 
 State = Any
 """A kind's state class, or None before the first fact."""
@@ -132,6 +133,21 @@ OPENERS = tuple(sorted(_OPENED_BY))
 def opened_as(type_name: str) -> Kind | None:
     """The kind of case whose stream begins with an event of that public type; None where such a stream owes nothing."""
     return _OPENED_BY.get(type_name)
+
+
+def folded(kind: Kind, recorded: Iterable[Recorded]) -> State:
+    """The state after all facts of a stream: what ``evolve`` gives one after the other. Most facts of a case are its
+    windows': they go into its ledger, and those that stand together change the case once."""
+    state: State = None
+    ledger: Ledger | None = None
+    for each in recorded:
+        if state is not None and kind.obligations is not None and isinstance(each.fact, WINDOW_FACTS):
+            ledger = record(state.ledger if ledger is None else ledger, cast(WindowFact, each.fact))
+            continue
+        if ledger is not None:
+            state, ledger = changed(state, ledger=ledger), None
+        state = kind.evolve(state, each)
+    return state if ledger is None else changed(state, ledger=ledger)
 
 
 def follows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Stated, ...]:

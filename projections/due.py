@@ -23,7 +23,7 @@ from projections.model import fact_name, family
 from projections.windows import WINDOW_FACTS, time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
-LINGER_S = 0.05
+LINGER_S = 0.2
 """The index may know of an event this much later: no limit is so short. In a storm the lapses come back one by one, and
 each taken by itself costs as much as judging its case."""
 

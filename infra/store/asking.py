@@ -9,39 +9,32 @@ appended.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from domain import kinds
-from domain.kinds import Kind, State
 from domain.standards import Rules
 from domain.windows import WindowLapsed
 from infra.clock import Clock
 from infra.store.application import StoreApplication
 from infra.store.commands import IdempotencyKey, Receipt, Stream, asking
-from infra.store.envelope import read
+from infra.store.envelope import recorded_of
 from infra.store.recorder import Appended, RulesChanged, Taken
 from infra.store.writer import Decided, Decision, Waiting, beside, parts
 
 log = logging.getLogger(__name__)
 
+NOBODY: Future[Receipt] = Future()
+KEYLESS = IdempotencyKey("command", "", b"")
+"""A question has nobody who waits for its answer in another thread, and no key that is looked at."""
 ROUNDS = 5
 """How often a case that others change meanwhile is judged anew before it is left to the next question."""
-
-
-@dataclass(slots=True)
-class Loaded:
-    """A case as the store has it; ``readable`` False: it holds an event that this program cannot read."""
-
-    kind: Kind
-    state: State = None
-    version: int = 0
-    readable: bool = True
 
 
 class Questions:
@@ -71,53 +64,47 @@ class Questions:
         answers: dict[UUID, Receipt | None] = {}
         rules, left = self._rules(), list(dict.fromkeys(cases))
         for _ in range(ROUNDS):
-            loaded = self.load(left)
-            answers |= dict.fromkeys([case_id for case_id in left if case_id not in loaded], None)
-            judged = [one for case_id in left if (one := self._judged(case_id, loaded, rules)) is not None]
-            left, rules = self._append_all(judged, rules, answers)
+            judged, silent = self._judged(left, rules)
+            answers |= dict.fromkeys([case_id for case_id in left if case_id in silent], None)
+            found = [judged[case_id] for case_id in left if case_id in judged]
+            left, rules = self._append_all(found, rules, answers)
             if not left:
                 return answers
         log.warning("%d cases were changed by others %d times in a row; they stay due", len(left), ROUNDS)
         return answers
 
-    def load(self, cases: Sequence[UUID]) -> dict[UUID, Loaded]:
-        """The cases as they are, by one query; streams that owe nothing are left out."""
-        loaded: dict[UUID, Loaded] = {}
-        others: set[UUID] = set()
-        for case_id, type_name, text in self._store.log.select_typed(cases):
-            case = loaded.get(case_id)
-            if case_id in others:
-                continue
-            if case is None:
-                kind = kinds.opened_as(type_name)
-                if kind is None:
-                    others.add(case_id)
-                    continue
-                case = loaded[case_id] = Loaded(kind)
-            if not case.readable:
-                continue
-            try:
-                _, recorded = read(text)
-            except (KeyError, msgspec.DecodeError):
-                log.exception("an event of stream %s cannot be read by this program", case_id)
-                case.readable = False
-                continue
-            case.state = case.kind.evolve(case.state, recorded)
-            case.version = recorded.version
-        return loaded
-
     # ---- steps
 
-    def _judged(self, case_id: UUID, loaded: Mapping[UUID, Loaded], rules: Rules) -> Decided | None:
-        case = loaded.get(case_id)
-        if case is None or not case.readable:
-            return None
-        command = asking(Stream(case.kind, case_id), self._asker)
-        waiting = Waiting(command, Future(), IdempotencyKey("command", command.stamp.command_id, b""))
+    def _judged(self, cases: Sequence[UUID], rules: Rules) -> tuple[dict[UUID, Decided], set[UUID]]:
+        """What each case says, and the streams that owe nothing; loaded by one query, and judged one after the other:
+        a case that is judged while it lies in the processor's cache costs a third less."""
+        judged: dict[UUID, Decided] = {}
+        silent = set(cases)
+        for case_id, rows in groupby(self._store.log.select_typed(cases), key=itemgetter(0)):
+            events = list(rows)
+            kind = kinds.opened_as(events[0][1])
+            if kind is None:
+                continue
+            silent.discard(case_id)
+            decided = self._asked(Stream(kind, case_id), events, rules)
+            if decided is not None:
+                judged[case_id] = decided
+        return judged, silent
+
+    def _asked(self, case: Stream, events: Sequence[tuple[UUID, str, bytes]], rules: Rules) -> Decided | None:
+        """None: the case cannot be read, or judged, by this program."""
         try:
-            return Decision(waiting, {case_id: (case.state, case.version)}, rules, self._clock, self._store).made()
+            facts = [recorded_of(text) for _, _, text in events]
+        except (KeyError, msgspec.DecodeError):
+            log.exception("an event of stream %s cannot be read by this program", case.id)
+            return None
+        command = asking(case, self._asker)
+        waiting = Waiting(command, NOBODY, KEYLESS)
+        try:
+            loaded = kinds.folded(case.kind, facts), facts[-1].version
+            return Decision(waiting, {case.id: loaded}, rules, self._clock, self._store).made()
         except Exception:  # a defect in one case's rules must not keep all others from their answers
-            log.exception("asking about case %s failed; it stays due", case_id)
+            log.exception("asking about case %s failed; it stays due", case.id)
             return None
 
     def _append_all(

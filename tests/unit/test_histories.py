@@ -18,7 +18,7 @@ from domain import kinds
 from domain.kinds import Kind
 from infra.bus import Record, case_key
 from infra.reader import Event, parse
-from infra.store.envelope import CloudEventMapper, read, seal
+from infra.store.envelope import CloudEventMapper, read, recorded_of, seal
 
 FOLDER = Path(__file__).parent / "histories"
 KINDS = {
@@ -281,6 +281,17 @@ def test_a_stream_without_limits_folds_to_a_state(name: str) -> None:
         state = kind.evolve(state, recorded)
         assert state is not None
         assert state != before
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_history_folded_at_once_is_the_same_state_at_every_event(name: str) -> None:
+    kind, state, facts = kind_of(name), None, []
+    for line in lines(name):
+        _, recorded = read(line)
+        assert recorded_of(line) == recorded
+        facts.append(recorded)
+        state = kind.evolve(state, recorded)
+        assert kinds.folded(kind, facts) == state
 
 
 def test_every_history_of_a_case_with_limits_has_its_expected_end() -> None:
