@@ -7,7 +7,7 @@ ask next, and facts up to that version say nothing new.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -110,5 +110,7 @@ class DueIndex:
 
     def _store(self, cursor: Cursor[Any], rows: Sequence[Due]) -> None:
         if rows:
-            cursor.execute(sql("watch_store"), {"rows": Jsonb(rows, dumps=msgspec.json.encode)})
+            # Not in one go by msgspec: what it does not take, a number of too many digits, must fail in the database.
+            encoded = msgspec.to_builtins([asdict(row) for row in rows])
+            cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})
             cursor.execute(sql("announce_due"))

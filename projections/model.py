@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cache
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -72,7 +72,8 @@ class Table(Generic[R]):
     def store(self, cursor: Cursor[Any], rows: Sequence[R]) -> None:
         """Upsert rows in the cursor's transaction."""
         if rows:
-            cursor.execute(self._query("model_store"), {"rows": Jsonb(rows, dumps=msgspec.json.encode)})
+            encoded = msgspec.to_builtins([asdict(row) for row in rows])  # type: ignore[call-overload]
+            cursor.execute(self._query("model_store"), {"rows": Jsonb(encoded)})
 
     def _query(self, name: str) -> Composed:
         rest = [column for column in self.columns if column not in self.key]

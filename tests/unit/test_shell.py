@@ -7,6 +7,7 @@ from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
@@ -25,9 +26,10 @@ class Fetching(PlacedConsumer):
     should_stop = False
     sought = 0
 
-    def __init__(self, found: dict[TP, list[Any]], *, active: bool = True) -> None:
+    def __init__(self, found: dict[TP, list[Any]], *, active: bool = True, linger_s: float = 0.0) -> None:
         monitor = SimpleNamespace(track_tp_end_offset=lambda tp, offset: None)
-        self.app = SimpleNamespace(consumer_generation_id=1, monitor=monitor)
+        self.app = SimpleNamespace(consumer_generation_id=1, monitor=monitor, source=SimpleNamespace(linger_s=linger_s))
+        self._taken_at = -1000.0
         self.flow_active = active
         self._buffered_partitions: set[TP] = set()
         self._acked: dict[TP, list[int]] = defaultdict(list)
@@ -62,6 +64,19 @@ def test_a_fetch_is_handed_on_in_chunks_and_in_order() -> None:
     assert [len(message.headers[RECORDS]) for message in messages] == [CHUNK, CHUNK, 50]
     assert [one for message in messages for one in message.headers[RECORDS]] == records
     assert [message.offset for message in messages] == [CHUNK - 1, 2 * CHUNK - 1, 2 * CHUNK + 49]
+
+
+def test_who_lingers_takes_again_only_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    consumer = Fetching({HERE: [record(HERE, 0)]}, linger_s=100.0)
+    assert [len(handed_on(consumer)) for _ in range(2)] == [1, 1]
+    assert slept[0] == 0.0
+    assert 99.0 < slept[1] <= 100.0
 
 
 def test_partitions_that_are_paused_are_left_out() -> None:
