@@ -16,6 +16,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 
+from domain import kinds
 from domain.facts import Fact, Recorded, event_id
 from domain.kinds import REGISTRY, Kind, State
 from infra.store.commands import Stamp
@@ -113,13 +114,12 @@ def folded(
 ) -> dict[UUID, tuple[State, int]]:
     """The states and versions of streams from (stream, JSON), each stream's in version order; ``by``: as they were
     recorded by then. A stream without an event is left out. Raises what ``read`` does."""
-    states: dict[UUID, tuple[State, int]] = {}
+    facts: dict[UUID, list[Recorded]] = {}
     for id_, text in events:
         event, recorded = read(text)
         if by is None or event.recordedat is None or event.recordedat <= by:
-            state, _ = states.get(id_, (None, 0))
-            states[id_] = kind_of[id_].evolve(state, recorded), recorded.version
-    return states
+            facts.setdefault(id_, []).append(recorded)
+    return {id_: (kinds.folded(kind_of[id_], found), found[-1].version) for id_, found in facts.items()}
 
 
 class CloudEventMapper(Mapper[UUID]):
