@@ -24,8 +24,8 @@ from projections.windows import WINDOW_FACTS, time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
 LINGER_S = 0.2
-"""The index may know of an event this much later: no limit is so short. In a storm the lapses come back one by one, and
-each taken by itself costs as much as judging its case."""
+"""The index may know of an event this much later: no limit is so short. In a storm the lapses come back a few at a
+time, and taken so they cost a quarter of the watches' work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,6 @@ class DueIndex:
 
     def _store(self, cursor: Cursor[Any], rows: Sequence[Due]) -> None:
         if rows:
-            # Not in one go by msgspec: what it does not take, a number of too many digits, must fail in the database.
             encoded = msgspec.to_builtins([asdict(row) for row in rows])
             cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})
             cursor.execute(sql("announce_due"))

@@ -6,7 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -208,10 +208,15 @@ class Running:
         return self.error
 
 
-@contextmanager
-def relaying(settings: Settings) -> Iterator[Running]:
+def relaying(settings: Settings) -> AbstractContextManager[Running]:
     """A relay for as long as the block lasts. An error that it ended with is the test's."""
-    running = Running(Relay(settings).run)
+    return during(Relay(settings).run)
+
+
+@contextmanager
+def during(run: Callable[[threading.Event], None]) -> Iterator[Running]:
+    """A process's loop in a thread for as long as the block lasts. An error that it ended with is the test's."""
+    running = Running(run)
     try:
         yield running
     finally:
@@ -241,7 +246,7 @@ def reading(
     with psycopg.connect(settings.database_url) as connection:
         if connection.execute("SELECT to_regclass('views.seen')").fetchone() == (None,):
             connection.execute(SEEN)
-    running = Running(
+    with during(
         lambda stop: run_reader(
             settings,
             reader_name=READER,
@@ -251,13 +256,8 @@ def reading(
             stop=stop,
             on_batch=on_batch,
         )
-    )
-    try:
+    ) as running:
         yield running
-    finally:
-        running.stop()
-    if running.error is not None:
-        raise running.error
 
 
 def seen(settings: Settings) -> dict[Partition, list[int]]:

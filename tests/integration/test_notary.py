@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -23,7 +23,7 @@ from infra.bus import admin_client, ensure_topics
 from infra.settings import Settings
 from infra.status import collect
 from tests.contracted import records_on, require_promised
-from tests.integration.relaying import CASES, QUICK, Running, all_out, relaying, store_events, wait_until
+from tests.integration.relaying import CASES, QUICK, Running, all_out, during, relaying, store_events, wait_until
 
 SHORT: dict[str, Any] = {**QUICK, "notary_every_s": 0.1}
 
@@ -33,16 +33,9 @@ def quick(settings: Settings) -> Settings:
     return settings.model_copy(update=SHORT)
 
 
-@contextmanager
-def signing(settings: Settings) -> Iterator[Running]:
+def signing(settings: Settings) -> AbstractContextManager[Running]:
     """A notary for as long as the block lasts. An error that it ended with is the test's."""
-    running = Running(Notary(settings).run)
-    try:
-        yield running
-    finally:
-        running.stop()
-    if running.error is not None:
-        raise running.error
+    return during(Notary(settings).run)
 
 
 def signed_up_to(settings: Settings, position: int) -> Callable[[], bool]:
