@@ -19,6 +19,7 @@ from kafka.errors import KafkaTimeoutError, for_code
 from kafka.partitioner import murmur2
 from kafka.structs import TopicPartition
 
+from infra.batches import Damage, damage_of, tolerate
 from infra.door import why_shut
 from infra.settings import FAMILIES, Settings
 
@@ -114,20 +115,22 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: dict[str, bytes]
+    damage: Damage | None = None
+    """Set where the batch at this offset cannot be decoded: ``value`` is the batch itself then, and there is no key."""
+
+    @property
+    def next_offset(self) -> int:
+        """The offset behind the record, or behind the batch that it stands for."""
+        return (self.offset if self.damage is None else self.damage.last_offset) + 1
 
 
 def record_of(message: Any) -> Record:
     """From kafka-python's or aiokafka's ConsumerRecord, or a Faust message (``event.message``); bytes undecoded."""
     headers = message.headers or ()
     pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        {name: value or b"" for name, value in pairs},
-    )
+    damage = damage_of(pairs)
+    named = {name: value or b"" for name, value in pairs} if damage is None else {}
+    return Record(message.topic, message.partition, message.offset, message.key, message.value, named, damage)
 
 
 # ---- clients
@@ -197,7 +200,7 @@ def consumer(settings: Settings, *, client_id: str, reset: str, max_records: int
             request_timeout_ms=REPLY_MS,
         )
     try:
-        yield made
+        yield tolerate(made)
     finally:
         made.close(autocommit=False, timeout_ms=1_000)
 

@@ -215,6 +215,14 @@ def _send_again(settings: Settings, row: Letter) -> int:
     if row["state"] not in ("open", "again"):
         raise _settled_already(row)
     record = raw(settings, row)
+    if record.damage is not None:
+        raise BusRefusal(
+            "undecodable-batch",
+            found=f"dead letter {row['id']}, a batch that cannot be decoded: {record.damage.reason}",
+            needed="a record that can be read",
+            next_step="ask whoever wrote it to send it again, and `resolve` the letter "
+            "该批次无法解码，请写入方重发后结案",
+        )
     producer = KafkaProducer(**client_config(settings), acks="all", client_id="tongshui-dead-letters")
     try:
         sent = producer.send(

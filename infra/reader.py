@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 LARGEST_POSITION = 2**63 - 1
+UNDECODABLE = "undecodable-batch"
+"""Why a record is none: the batch that lies at its offset cannot be decoded (``infra/batches.py``)."""
 COMPARE_S = 2.0
 """How often the plain shell compares its places with how far the relay is."""
 LOOK_S = 30.0
@@ -93,7 +95,8 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     """Why a record is no event. ``reason`` names fields, never what was in them: it may be somebody's phone number."""
 
     code: str
-    """no-value, not-json, not-cloudevent, no-position, no-chain-header, bad-chain, bad-time, bad-id, wrong-key"""
+    """undecodable-batch, no-value, not-json, not-cloudevent, no-position, no-chain-header, bad-chain, bad-time, bad-id,
+    wrong-key"""
     reason: str
     position: int | None = None
     previous: int | None = None
@@ -211,6 +214,8 @@ def _diagnose(record: Record) -> Unreadable:
 
 
 def _fault(record: Record) -> tuple[str, str]:
+    if record.damage is not None:
+        return UNDECODABLE, record.damage.reason
     if record.value is None:
         return "no-value", "the record has no value; events are never deleted"
     try:
@@ -521,7 +526,8 @@ def start_offsets(
             (start_offset(place, where), place) for place in (places.get((*reader, partition)) for reader in wanted)
         ]
         found[partition] = min(starts, key=lambda start: start[0])
-    behind = {p: place for p, (start, place) in found.items() if place is not None and start == place.offset + 1}
+    # A place before the first record (offset -1) is no record that could be looked at.
+    behind = {p: place for p, (start, place) in found.items() if place is not None and 0 <= place.offset == start - 1}
     at = positions_at({p: place.offset for p, place in behind.items()}) if positions_at is not None and behind else None
     wrong = {p for p, place in behind.items() if at is not None and at.get(p) != place.position}
     return {p: assigned[p].first if p in wrong else start for p, (start, _) in found.items()}

@@ -27,7 +27,7 @@ from domain.standards import ReadingPolicy, Rules, require_not_future
 from infra.bus import Log, Partition, Record
 from infra.clock import Clock
 from infra.meter_readings import BadRowError, MeterReading, from_json
-from infra.reader import DeadLetter, Event, dead_letter_of, save_dead_letters
+from infra.reader import UNDECODABLE, DeadLetter, Event, dead_letter_of, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -109,7 +109,7 @@ class Processor:
         """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
         found, letters = self._parsed(records, topic_id)
         self._make_months(connection, [reading.read_at for _, reading in found])
-        ends = {record.partition: record.offset + 1 for record in records}
+        ends = {record.partition: record.next_offset for record in records}
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sql("readings_lock_shared"))
             places = self._lock_places(cursor, sorted(ends), topic_id)
@@ -129,6 +129,9 @@ class Processor:
         found: list[tuple[Record, MeterReading]] = []
         letters: list[DeadLetter] = []
         for record in records:
+            if record.damage is not None:
+                letters.append(_letter(record, topic_id, UNDECODABLE, record.damage.reason))
+                continue
             try:
                 reading = from_json(record.value or b"")
                 require_not_future(standard, reading.read_at, now)

@@ -132,7 +132,7 @@ class Readings:
             wanted = ends.get(partition, known.get(partition))
             if wanted == record.offset:
                 fitting.append(record)
-                ends[partition] = record.offset + 1
+                ends[partition] = record.next_offset
             elif wanted is not None and record.offset > wanted:
                 self._beyond.add(partition)
         self._beyond -= ends.keys()

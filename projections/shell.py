@@ -26,6 +26,7 @@ from faust.types import TP
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from psycopg import Cursor
 
+from infra.batches import tolerate_in_faust
 from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
 from infra.door import tls_context, why_shut
 from infra.reader import (
@@ -359,6 +360,7 @@ class _App(faust.App):  # type: ignore[misc]
 def build_app(source: Source, name: str, beat: Beat | None = None) -> faust.App:
     """The Faust app of one kind of process; all its workers run the same agent over the same topics."""
     settings = source.settings
+    tolerate_in_faust()
     chunks = 2 * source.batch // CHUNK + 2
     app = _App(
         f"{settings.topic_prefix}{name}",

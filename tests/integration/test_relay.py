@@ -378,6 +378,25 @@ def letters(settings: Settings) -> list[dict[str, object]]:
 # ---- PostgreSQL fails
 
 
+def test_a_reader_that_met_only_rubbish_in_a_partition_starts_again(settings: Settings) -> None:
+    """Its place is before the first record then, and there is no record at it that could be looked at."""
+    empty = Partition(settings.home_topic("office"), 3)
+    with relaying(settings), reading(settings):
+        wait_until(lambda: bool(relay_state(settings).get("sessions")), what="the relay")
+        send_raw(settings, {empty: [b"x"]})
+        wait_until(lambda: dead_letters(settings) == [(str(empty), 0, "not-json")], what="the dead letter")
+    with relaying(settings), reading(settings):
+        store_events(settings, 24)
+        wait_until(has_seen_everything(settings))
+    assert dead_letters(settings) == [(str(empty), 0, "not-json")]
+
+
+def dead_letters(settings: Settings) -> list[tuple[str, int, str]]:
+    with psycopg.connect(settings.database_url) as connection:
+        rows = connection.execute("SELECT topic, partition, record_offset, code FROM store.dead_letters ORDER BY id")
+        return [(str(Partition(row[0], row[1])), row[2], row[3]) for row in rows]
+
+
 def test_postgresql_killed_with_events_unsent_and_then_no_further_event(
     settings: Settings, server: EmbeddedPostgres
 ) -> None:
