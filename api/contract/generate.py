@@ -1,6 +1,7 @@
 """The documents of the event contract, from the facts' own classes.
 
-A schema for each type of event, one AsyncAPI 3 document over all topics, and the reader's rule with its test vectors.
+A schema for each type of event, one AsyncAPI 3 document over all topics, the reader's rule with its test vectors, and
+the editions: what all earlier documents called things.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import msgspec
 
 from api.contract import freeze, rule
 from api.contract.besides import CHECKPOINT_MEANING, MESSAGES, Message
+from api.contract.editions import Editions, as_document
 from api.contract.envelope import HEADERS, REQUIRED, Schema, attributes
 from api.contract.freeze import ENDINGS
 from domain.kinds import REGISTRY
 from infra.bus import BREACH_FACTS, CONTENT_TYPE
 from infra.settings import FAMILIES
-from projections.names import FACTS
+from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 
 VERSION = "1.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,8 +39,9 @@ Documents = dict[str, Any]
 """Path below the folder of the version → document."""
 
 
-def documents(examples: Mapping[str, Mapping[str, Any]]) -> Documents:
-    """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema."""
+def documents(examples: Mapping[str, Mapping[str, Any]], before: Editions) -> Documents:
+    """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema.
+    ``before``: the editions that are published."""
     schemas = {name: schema(name, examples.get(name)) for name in sorted(REGISTRY.types)}
     besides = {message.name: message_schema(message) for message in MESSAGES}
     return {
@@ -46,7 +49,14 @@ def documents(examples: Mapping[str, Mapping[str, Any]]) -> Documents:
         **{f"messages/{name}.json": found for name, found in besides.items()},
         "asyncapi.json": asyncapi(schemas, besides),
         "readers-rule.json": {"rule": rule.WORDS, "vectors": rule.VECTORS},
+        "editions.json": as_document(before.followed_by(words(schemas), schemas)),
     }
+
+
+def words(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Code → its Chinese name, of whatever an event says by a code: commitments, channels, reasons, types of event."""
+    titles = {name.split(".")[2]: str(found["x-title-zh"]) for name, found in schemas.items()}
+    return {**COMMITMENTS, **CHANNELS, **REASONS, **titles}
 
 
 # ---- one event

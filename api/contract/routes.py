@@ -59,6 +59,7 @@ class Contract(BaseModel):
     frozen: str
     asyncapi_at: str
     readers_rule_at: str
+    editions_at: str
     types: list[EventType]
     others: list[OtherRecord]
 
@@ -71,6 +72,7 @@ def contract() -> Contract:
         frozen=freeze.WORDS,
         asyncapi_at=f"{router.prefix}/asyncapi.json",
         readers_rule_at=f"{router.prefix}/readers-rule.json",
+        editions_at=f"{router.prefix}/{published.EDITIONS}",
         types=[_listed(name, schema) for name, schema in published.schemas().items()],
         others=[_other(name, schema) for name, schema in published.messages().items()],
     )
@@ -107,6 +109,11 @@ def asyncapi() -> dict[str, Any]:
 @router.get("/readers-rule.json", summary="The reader's rule in words and as test vectors")
 def readers_rule() -> dict[str, Any]:
     return _document("readers-rule.json")
+
+
+@router.get("/editions.json", summary="Every Chinese name of a code and every form of a schema that was ever published")
+def editions() -> dict[str, Any]:
+    return _document(published.EDITIONS)
 
 
 @router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event, or of another record")

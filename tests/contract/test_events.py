@@ -17,11 +17,12 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from api.contract import freeze, generate, published, rule
+from api.contract import editions, freeze, generate, published, rule
 from api.contract.additive import breaks, channel_breaks
 from api.contract.besides import MESSAGES
 from api.contract.envelope import REQUIRED, attributes
 from consumers.notary import note
+from consumers.notary.wording import FIRST
 from domain.kinds import REGISTRY
 from infra import meter_readings
 from infra.bus import Partition, Record, case_key, route, topics
@@ -405,6 +406,33 @@ def test_what_would_break_is_refused_and_nothing_is_written(tmp_path: Path) -> N
     assert published.stale(published.published_examples(), folder) == ["schemas/water.repair.Gone.v1.json"]
 
 
+# ---- editions: what was ever published
+
+
+FIRST_EDITION = "50f48c917d416dd94faaa403a7c2d5285a0708da5f9ecf7f02f97862428a5656"
+"""SHA-256 of the names and schemas that were the first to be counted: bundles of then are out in the world."""
+
+
+def test_the_first_edition_is_never_edited_only_added_to() -> None:
+    found = document(published.EDITIONS)
+    first = [found["words"][: FIRST.words], found["schemas"][: FIRST.schemas]]
+    assert sha256(json.dumps(first, ensure_ascii=False).encode()).hexdigest() == FIRST_EDITION
+
+
+def test_the_newest_edition_is_what_is_published() -> None:
+    assert generate.words(SCHEMAS).items() <= dict(published.editions().words).items()
+    assert dict(published.editions().schemas) == {name: editions.digest(schema) for name, schema in SCHEMAS.items()}
+
+
+def test_a_name_or_a_schema_that_changes_is_added_and_the_earlier_one_stays() -> None:
+    before = editions.Editions((("WindowLapsed", "超时"), ("old-code", "旧")), (("water.x.Y.v1", "d1"),))
+    schema = {"title": "Y"}
+    after = before.followed_by({"WindowLapsed": "逾期", "WindowMet": "兑现"}, {"water.x.Y.v1": schema})
+    assert after.words == (*before.words, ("WindowLapsed", "逾期"), ("WindowMet", "兑现"))
+    assert after.schemas == (*before.schemas, ("water.x.Y.v1", editions.digest(schema)))
+    assert after.followed_by({"WindowLapsed": "逾期"}, {"water.x.Y.v1": schema}) == after
+
+
 def test_the_command_says_that_all_is_as_it_should_be() -> None:
     assert CliRunner().invoke(main, ["contract", "check"]).exit_code == 0
 
@@ -450,6 +478,7 @@ def test_the_contract_is_listed_with_where_everything_is(client: Client) -> None
         assert other["page_at"] in client.get("/contract").text
     assert client.get(listed["asyncapi_at"]).json() == document("asyncapi.json")
     assert client.get(listed["readers_rule_at"]).json()["vectors"] == rule.VECTORS
+    assert client.get(listed["editions_at"]).json() == document(published.EDITIONS)
     one = next(each for each in listed["types"] if each["type"] == ARRIVED)
     assert client.get(one["schema_at"]).json() == SCHEMAS[ARRIVED]
     shown = client.get(one["page_at"])
