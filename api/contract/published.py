@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from api.contract.additive import breaks, channel_breaks
+from api.contract.additive import breaks, channel_breaks, vector_breaks
 from api.contract.editions import Editions, from_document
 from api.contract.generate import as_text, documents
 
@@ -91,6 +91,8 @@ def would_break(folder: Path, made: Mapping[str, Any]) -> list[str]:
             path[len(kind) + 1 : -len(".json")]: each for path, each in made.items() if path.startswith(f"{kind}/")
         }
         found += breaks(read_schemas(folder, kind), proposed)
+    if (rule := _text_of(folder / "readers-rule.json")) is not None:
+        found += vector_breaks(json.loads(rule), made["readers-rule.json"])
     whole = _text_of(folder / "asyncapi.json")
     return found + (channel_breaks(json.loads(whole), made["asyncapi.json"]) if whole is not None else [])
 

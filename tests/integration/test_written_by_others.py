@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from kafka import KafkaProducer
 
-from infra.bus import Partition, Record, admin_client, client_config, consumer, logs, look_up, read_ranges, record_of
+from consumers.timeline import published
+from infra.bus import Partition, Record, admin_client, consumer, ensure_topics, logs, look_up, read_ranges, record_of
+from infra.reader import apply
 from infra.settings import Settings
+from tests.integration.others import CODECS, producing, write_as_others
+from tests.integration.relaying import all_out, expected, on_kafka, relaying, store_events, wait_until
 
-CODECS = ("uncompressed", "gzip", "snappy", "lz4", "zstd")
 NUMBER = 300
-
-
-@contextmanager
-def producing(settings: Settings, **how: Any) -> Iterator[Any]:
-    producer = KafkaProducer(**client_config(settings), acks="all", **how)
-    try:
-        yield producer
-        producer.flush(timeout=20)
-    finally:
-        producer.close(timeout=5)
 
 
 def made(settings: Settings, **config: str) -> Partition:
@@ -61,7 +50,7 @@ def read_as_faust(settings: Settings, partition: Partition, number: int) -> list
     return asyncio.run(read())
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize("codec", ["uncompressed", *CODECS])
 def test_whatever_a_topic_is_compressed_with_both_our_clients_can_read_it(settings: Settings, codec: str) -> None:
     """An administrator may set it at any topic; the broker then packs anew what our relay sends as it is."""
     partition = made(settings, **{"compression.type": codec})
@@ -72,3 +61,24 @@ def test_whatever_a_topic_is_compressed_with_both_our_clients_can_read_it(settin
     plainly = read_plainly(settings, partition)
     assert [record.value for record in plainly] == sent
     assert read_as_faust(settings, partition, NUMBER) == plainly
+
+
+def test_what_others_write_to_a_topic_of_ours_changes_nothing_for_who_reads_it(settings: Settings) -> None:
+    """Records that are not ours, in every packing, committed and aborted; ours once more; holes between the offsets."""
+    ensure_topics(settings)
+    last = store_events(settings, 60)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    wanted = expected(settings)
+    partition = max(wanted, key=lambda each: len(wanted[each]))
+    ours = on_kafka(settings)[partition]
+    others = write_as_others(settings, partition, ours)
+    records = read_plainly(settings, partition)
+    applied = apply(records, {})
+    assert [event.position for event in applied.events] == [position for position, _ in wanted[partition]]
+    assert (len(applied.dead_letters), applied.dropped) == (others, 4 * len(ours))
+    assert applied.held == {}
+    offsets = [record.offset for record in records]
+    assert offsets[-1] + 1 > len(offsets), "the markers of transactions leave no hole"
+    assert [event.raw for event in published(settings, [partition])] == [raw for _, raw in wanted[partition]]
+    assert read_as_faust(settings, partition, len(records)) == records
