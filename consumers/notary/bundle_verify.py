@@ -207,12 +207,22 @@ def _unsigned(evidence: _Evidence, kept: Note | None, keys: Sequence[VerifyKey])
     """A kept checkpoint shows that the log goes on from it, and nothing of the newer one's other lines."""
     if kept is not None and not keys and kept.whole != evidence.note.whole:
         yield "checkpoint: who signed it, and when; give --key"
+    origin = evidence.note.checkpoint.origin
+    for name in sorted({name for name, _, _ in evidence.note.signatures} - {origin}):
+        yield f"checkpoint: a signature by {shown(name)}, which is not the log"
 
 
 def _not_looked_at(evidence: _Evidence, kept: Note | None, keys: Sequence[VerifyKey]) -> Iterator[str]:
     """Evidence for others, which this auditor has no use for: it is neither used nor verified."""
-    notes = [*evidence.handovers, evidence.note]
+    notes, origin = [*evidence.handovers, evidence.note], evidence.note.checkpoint.origin
     unused = [note for note in evidence.handovers if not trust_of(keys, notes, note.checkpoint.origin).has_signed(note)]
+    known = [term.key.named(origin) for term in trust_of(keys, notes, origin).terms]
+    others = sum(
+        name == origin and not any(key.id == key_id and key.has_signed(evidence.note.text, signature) for key in known)
+        for name, key_id, signature in evidence.note.signatures
+    )
+    if others:
+        yield f"not used: {others} signatures of the checkpoint, by keys that were not given"
     if unused:
         yield f"not used: {len(unused)} notes of handovers.jsonl, by keys that were not given"
     if kept is None and evidence.proofs.consistency is not None:

@@ -416,6 +416,22 @@ def test_evidence_for_others_is_said_not_to_be_used(world: World, tmp_path: Path
     assert "not used: the proof for who kept a checkpoint of 4 events" in report.told
 
 
+def test_signature_lines_of_others_are_named_for_the_page_shows_them(world: World, tmp_path: Path) -> None:
+    """They are no part of what is signed: anybody can write one below a checkpoint."""
+    files = world.files()
+    whole = files["checkpoint"].decode()
+    for number, (line, exit_code, named) in enumerate(
+        [
+            ("— approved-by-the-price-authority Zm9vYmFyYmF6\n", 3, "a signature by 'approved-by-the-price-authority'"),
+            (f"— {ORIGIN} Zm9vYmFyYmF6\n", 0, "not used: 1 signatures of the checkpoint"),
+        ]
+    ):
+        changed = files | {"checkpoint": (whole + line).encode()}
+        report = verified(written(changed | {"case.html": page_of(changed)}, tmp_path / str(number)))
+        assert (report.exit_code, report.wrong) == (exit_code, [])
+        assert named in text_of(report)
+
+
 # ---- of which case
 
 
