@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Any, assert_never
+from typing import Annotated, Any, assert_never
 from uuid import UUID
 
 from domain.copies import changed
@@ -201,6 +201,19 @@ def is_replaced_in_time(term: Term, following: Term | None) -> bool:
 
 # ---- the facts
 
+Number = Annotated[
+    int,
+    "Counts the facts about this window, that is about this commitment of this case: 1 for WindowOpened, then one more "
+    "with each further Window… fact of whatever kind, without a gap; the fact with the highest number is the newest. "
+    "It counts neither windows nor lapses.",
+]
+NewLapse = Annotated[
+    int,
+    "Counts the lapses of this window in the order in which they were recorded: 1, 2, 3 … A lapse that is retracted "
+    "keeps its number, and no other lapse of the window is given it.",
+]
+LAPSE = "Which lapse of this window: the number that its WindowLapsed has in the field `lapse`."
+
 
 @dataclass(frozen=True, slots=True)
 class Basis:
@@ -216,7 +229,7 @@ class WindowOpened:
     """A limit of the case began to run: the utility now owes ``commitment`` by ``due_at`` (None: without end limit)."""
 
     commitment: str
-    number: int
+    number: Number
     opened_at: datetime
     due_at: datetime | None
     tentative: bool
@@ -228,7 +241,7 @@ class WindowMoved:
     """The end of a running or lapsed limit is another one now; ``cause`` names why."""
 
     commitment: str
-    number: int
+    number: Number
     opened_at: datetime
     old_due_at: datetime | None
     due_at: datetime | None
@@ -243,7 +256,7 @@ class WindowMet:
     a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
 
     commitment: str
-    number: int
+    number: Number
     due_at: datetime | None
     met_at: datetime
     on_time: bool
@@ -256,7 +269,7 @@ class WindowNearing:
     """A rung of the ladder before the end was reached; ``notify`` are the roles who must act."""
 
     commitment: str
-    number: int
+    number: Number
     due_at: datetime
     rung: str
     notify: tuple[str, ...]
@@ -270,8 +283,8 @@ class WindowLapsed:
     back; ``overturns``: a settled verdict, that the promise was met, falls with it."""
 
     commitment: str
-    number: int
-    lapse: int
+    number: Number
+    lapse: NewLapse
     due_at: datetime
     notify: tuple[str, ...]
     basis: Basis
@@ -285,8 +298,8 @@ class WindowRetracted:
     it was settled already."""
 
     commitment: str
-    number: int
-    lapse: int
+    number: Number
+    lapse: Annotated[int, LAPSE]
     due_at: datetime
     reason: str
     basis: Basis
@@ -299,7 +312,7 @@ class WindowReopened:
     settled already."""
 
     commitment: str
-    number: int
+    number: Number
     due_at: datetime | None
     basis: Basis
     overturns: bool = False
@@ -310,7 +323,7 @@ class WindowCancelled:
     """The limit has no end any longer (a major repair), or the case owes it no more."""
 
     commitment: str
-    number: int
+    number: Number
     due_at: datetime | None
     reason: str
     basis: Basis
@@ -322,8 +335,8 @@ class WindowEscalated:
     act now. ``lapse`` and ``due_at`` are the lapse's."""
 
     commitment: str
-    number: int
-    lapse: int
+    number: Number
+    lapse: Annotated[int, LAPSE]
     due_at: datetime
     step: str
     notify: tuple[str, ...]
@@ -336,8 +349,8 @@ class WindowAcknowledged:
     that lapse and takes no lapse back. Exactly one of ``lapse`` and ``rung`` says of what."""
 
     commitment: str
-    number: int
-    lapse: int | None
+    number: Number
+    lapse: Annotated[int | None, LAPSE + " Null where a rung is taken in hand."]
     rung: str | None
     due_at: datetime
     by: str

@@ -10,15 +10,18 @@ from uuid import UUID, uuid5
 
 import msgspec
 
+from api.contract import published
 from consumers.notary.export import TOPICS, Exported, gather, write_checkpoints
 from consumers.notary.merkle import Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Note, Signer, read_note, signed
 from consumers.notary.published import Log
 from consumers.notary.verify import Evidence, Report, verify, with_cases
+from consumers.notary.wording import Wording
 from infra.bus import route
 
 AT = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 ORIGIN = "tongshui/5a0c7a4e-0000-4000-8000-000000000001"
+WORDING = Wording(published.editions().words, published.editions().schemas, published.schemas())
 SIGNER = Signer("tongshui", b"\1" * 32)
 CASES = [UUID(int=number * 7_919) for number in range(1, 8)]
 NAMES = ("water.repair.WorkLogged.v1", "water.repair.WindowLapsed.v1")

@@ -12,6 +12,9 @@ Schema = dict[str, Any]
 UUID_TEXT: Schema = {"type": "string", "format": "uuid"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 WORD: Schema = {"type": "string", "maxLength": 64}
+DECIMAL_PATTERN = r"^-?[0-9]+(\.[0-9]+)?(E[+-][0-9]+)?$"
+"""Every text that a finite decimal number is written as: `12.5`, `0.000`; `1E+3` where a catalogue had it so."""
+DECIMAL_WORDS = "An exact decimal number, as text."
 POSITION: Schema = {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}
 
 REQUIRED = (

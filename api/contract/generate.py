@@ -1,6 +1,7 @@
 """The documents of the event contract, from the facts' own classes.
 
-A schema for each type of event, one AsyncAPI 3 document over all topics, and the reader's rule with its test vectors.
+A schema for each type of event, all of them in one document for strict validators, one AsyncAPI 3 document over all
+topics, the reader's rule with its test vectors, and the editions: what all earlier documents called things.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
 from api.contract import freeze, rule
 from api.contract.besides import CHECKPOINT_MEANING, MESSAGES, Message
-from api.contract.envelope import HEADERS, REQUIRED, Schema, attributes
+from api.contract.editions import Editions, as_document
+from api.contract.envelope import DECIMAL_PATTERN, DECIMAL_WORDS, HEADERS, REQUIRED, Schema, attributes
 from api.contract.freeze import ENDINGS
 from domain.kinds import REGISTRY
 from infra.bus import BREACH_FACTS, CONTENT_TYPE
 from infra.settings import FAMILIES
-from projections.names import FACTS
+from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 
 VERSION = "1.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -37,16 +39,25 @@ Documents = dict[str, Any]
 """Path below the folder of the version → document."""
 
 
-def documents(examples: Mapping[str, Mapping[str, Any]]) -> Documents:
-    """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema."""
+def documents(examples: Mapping[str, Mapping[str, Any]], before: Editions) -> Documents:
+    """Every document. ``examples``: type name → a recorded event; a type without one has none in its schema.
+    ``before``: the editions that are published."""
     schemas = {name: schema(name, examples.get(name)) for name in sorted(REGISTRY.types)}
     besides = {message.name: message_schema(message) for message in MESSAGES}
     return {
         **{f"schemas/{name}.json": found for name, found in schemas.items()},
         **{f"messages/{name}.json": found for name, found in besides.items()},
         "asyncapi.json": asyncapi(schemas, besides),
-        "readers-rule.json": {"rule": rule.WORDS, "vectors": rule.VECTORS},
+        "plain.json": plain({**schemas, **besides}),
+        "readers-rule.json": rule.document(),
+        "editions.json": as_document(before.followed_by(words(schemas), schemas)),
     }
+
+
+def words(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Code → its Chinese name, of whatever an event says by a code: commitments, channels, reasons, types of event."""
+    titles = {name.split(".")[2]: str(found["x-title-zh"]) for name, found in schemas.items()}
+    return {**COMMITMENTS, **CHANNELS, **REASONS, **titles}
 
 
 # ---- one event
@@ -84,7 +95,7 @@ def _ending(name: str) -> Schema:
 
 def _data(fact: type) -> tuple[Schema, dict[str, Schema]]:
     (reference,), components = msgspec.json.schema_components([fact], ref_template="#/$defs/{name}")
-    _say_instants(msgspec.inspect.type_info(fact), reference, components)
+    _say_forms(msgspec.inspect.type_info(fact), reference, components)
     found = {name: _clean(each) for name, each in components.items()}
     own = found.pop(reference["$ref"].rpartition("/")[2])
     # Its meaning is the event's, and stands there.
@@ -93,25 +104,41 @@ def _data(fact: type) -> tuple[Schema, dict[str, Schema]]:
     return own, found
 
 
-def _say_instants(info: Any, schema: Schema, components: Mapping[str, Schema]) -> None:
-    """Give every instant its format: the library leaves it out where a zone is not demanded, and ours all have one."""
+def _say_forms(info: Any, schema: Schema, components: Mapping[str, Schema]) -> None:
+    """Say what the library leaves out: the format of an instant, for ours all have a zone; the pattern of a decimal
+    number; and what a class says of a field."""
     match info:
         case msgspec.inspect.DateTimeType():
             schema["format"] = "date-time"
-        case msgspec.inspect.DataclassType(fields=fields) | msgspec.inspect.StructType(fields=fields):
-            named = components[schema["$ref"].rpartition("/")[2]]
+        case msgspec.inspect.DecimalType():
+            schema.update(pattern=DECIMAL_PATTERN, description=DECIMAL_WORDS)
+        case msgspec.inspect.DataclassType(cls=cls, fields=fields) | msgspec.inspect.StructType(cls=cls, fields=fields):
+            properties = components[schema["$ref"].rpartition("/")[2]]["properties"]
             for each in fields:
-                _say_instants(each.type, named["properties"][each.encode_name], components)
+                _say_forms(each.type, properties[each.encode_name], components)
+            for name, words in _field_words(cls).items():
+                properties[name]["description"] = words
         case msgspec.inspect.UnionType(types=types) if "anyOf" in schema:
             for one, its in zip(types, schema["anyOf"], strict=True):
-                _say_instants(one, its, components)
+                _say_forms(one, its, components)
         case msgspec.inspect.VarTupleType(item_type=item) | msgspec.inspect.ListType(item_type=item):
-            _say_instants(item, schema["items"], components)
+            _say_forms(item, schema["items"], components)
         case msgspec.inspect.TupleType(item_types=items):
             for one, its in zip(items, schema["prefixItems"], strict=True):
-                _say_instants(one, its, components)
+                _say_forms(one, its, components)
         case msgspec.inspect.DictType(value_type=value) if isinstance(schema.get("additionalProperties"), dict):
-            _say_instants(value, schema["additionalProperties"], components)
+            _say_forms(value, schema["additionalProperties"], components)
+
+
+def _field_words(cls: type) -> dict[str, str]:
+    """Field → what its class says of it, where that stands in the field's annotation."""
+    hints = get_type_hints(cls, include_extras=True)
+    return {
+        name: words
+        for name, hint in hints.items()
+        for words in getattr(hint, "__metadata__", ())
+        if isinstance(words, str)
+    }
 
 
 def _clean(schema: Any) -> Any:
@@ -171,6 +198,47 @@ def message_schema(message: Message) -> Schema:
     }
 
 
+# ---- all schemas, for validators that refuse what they do not know
+
+ANNOTATIONS = ("x-title-zh", "x-sent", "x-topic", "x-content-type", "x-key", "x-headers", "x-announced-end")
+"""Our own keywords. They say something to people and tools and nothing to a validator; frozen as they are."""
+MAPS = ("properties", "$defs")
+"""Keywords whose names are those of fields and types, not keywords."""
+OWN_FORMATS = ("decimal",)
+"""Formats that are not of the standard; where one is, a pattern says the same."""
+PLAIN_WORDS = """\
+Every schema of this version in one JSON Schema document, in keywords and formats of the standard alone (draft 2020-12):
+a validator that refuses what it does not know takes it as it is, for example ajv in strict mode with ajv-formats. Each
+is a part of its own under `$defs`, by the name of its type and by the same `$id` as the schema of the type alone, which
+says more: its names in Chinese, when it is sent, an example.
+"""
+
+
+def plain(schemas: Mapping[str, Schema]) -> Schema:
+    """One document with all schemas, without our own keywords and formats."""
+    return {
+        "$schema": DIALECT,
+        "$id": "urn:tongshui:contract:v1",
+        "title": "tongshui events and records, v1",
+        "description": _text(PLAIN_WORDS),
+        "$defs": {name: _standard(found) for name, found in schemas.items()},
+    }
+
+
+def _standard(schema: Any) -> Any:
+    """A schema without our own keywords and formats; examples and the dialect stand with the type alone."""
+    if isinstance(schema, list):
+        return [_standard(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    left_out = {"$schema", "examples", *ANNOTATIONS, *(["format"] if schema.get("format") in OWN_FORMATS else [])}
+    kept = {keyword: each for keyword, each in schema.items() if keyword not in left_out}
+    named = {
+        keyword: {name: _standard(its) for name, its in kept[keyword].items()} for keyword in MAPS if keyword in kept
+    }
+    return {keyword: named[keyword] if keyword in named else _standard(each) for keyword, each in kept.items()}
+
+
 # ---- all topics
 
 
@@ -181,6 +249,7 @@ def asyncapi(schemas: Mapping[str, Schema], besides: Mapping[str, Schema]) -> Sc
     channels = {family: _channel(family, TOPICS[family], names) for family, names in by_family.items()}
     channels["breach"] = _channel("breach", BREACHES, breaches)
     channels |= {message.topic: _channel(message.topic, message.about, [message.name]) for message in MESSAGES}
+    reading = "".join(f"\n## {title}\n\n{words}" for title, words in rule.READING.values())
     sides = {message.name: _side_message(message, besides[message.name]) for message in MESSAGES}
     return {
         "asyncapi": "3.0.0",
@@ -189,7 +258,7 @@ def asyncapi(schemas: Mapping[str, Schema], besides: Mapping[str, Schema]) -> Sc
             "title": "通水 tongshui events",
             "version": VERSION,
             "description": "Every event of a water utility's applications, repairs and promises.\n\n"
-            f"{freeze.WORDS}\nThe reader's rule. {rule.WORDS}",
+            f"{freeze.WORDS}\nThe reader's rule. {rule.WORDS}{reading}",
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": CONTENT_TYPE.decode().partition(";")[0],

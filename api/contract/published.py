@@ -8,10 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from api.contract.additive import breaks, channel_breaks
+from api.contract.additive import breaks, channel_breaks, vector_breaks
+from api.contract.editions import Editions, from_document
 from api.contract.generate import as_text, documents
 
 FOLDER = Path(__file__).with_name("v1")
+EDITIONS = "editions.json"
 
 
 class ContractBroken(Exception):
@@ -52,10 +54,22 @@ def read_schemas(folder: Path, kind: str = "schemas") -> dict[str, Mapping[str, 
     return {file.name.removesuffix(".json"): json.loads(file.read_text(encoding="utf-8")) for file in files}
 
 
+@cache
+def editions() -> Editions:
+    """Every name of a code and every form of a schema that was ever published."""
+    return read_editions(FOLDER)
+
+
+def read_editions(folder: Path) -> Editions:
+    """The editions of a folder of documents; none where it has no such document."""
+    text = _text_of(folder / EDITIONS)
+    return from_document(json.loads(text)) if text is not None else Editions()
+
+
 def write(examples: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
     """Write the program's documents; returns the paths that changed. Raises ContractBroken before anything is written
     where what is published would break."""
-    made = documents(examples)
+    made = documents(examples, read_editions(folder))
     if found := would_break(folder, made):
         raise ContractBroken(
             found,
@@ -77,13 +91,15 @@ def would_break(folder: Path, made: Mapping[str, Any]) -> list[str]:
             path[len(kind) + 1 : -len(".json")]: each for path, each in made.items() if path.startswith(f"{kind}/")
         }
         found += breaks(read_schemas(folder, kind), proposed)
+    if (rule := _text_of(folder / "readers-rule.json")) is not None:
+        found += vector_breaks(json.loads(rule), made["readers-rule.json"])
     whole = _text_of(folder / "asyncapi.json")
     return found + (channel_breaks(json.loads(whole), made["asyncapi.json"]) if whole is not None else [])
 
 
 def stale(examples: Mapping[str, Mapping[str, Any]], folder: Path = FOLDER) -> list[str]:
     """The paths whose published document is not the program's."""
-    made = documents(examples)
+    made = documents(examples, read_editions(folder))
     surplus = {str(file.relative_to(folder)) for file in folder.rglob("*.json")} - made.keys()
     return sorted(surplus | {path for path, each in made.items() if _text_of(folder / path) != as_text(each)})
 

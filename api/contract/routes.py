@@ -58,7 +58,9 @@ class Contract(BaseModel):
     frozen_on: date
     frozen: str
     asyncapi_at: str
+    plain_at: str
     readers_rule_at: str
+    editions_at: str
     types: list[EventType]
     others: list[OtherRecord]
 
@@ -70,7 +72,9 @@ def contract() -> Contract:
         frozen_on=freeze.FROZEN_ON,
         frozen=freeze.WORDS,
         asyncapi_at=f"{router.prefix}/asyncapi.json",
+        plain_at=f"{router.prefix}/plain.json",
         readers_rule_at=f"{router.prefix}/readers-rule.json",
+        editions_at=f"{router.prefix}/{published.EDITIONS}",
         types=[_listed(name, schema) for name, schema in published.schemas().items()],
         others=[_other(name, schema) for name, schema in published.messages().items()],
     )
@@ -104,9 +108,19 @@ def asyncapi() -> dict[str, Any]:
     return _document("asyncapi.json")
 
 
+@router.get("/plain.json", summary="All JSON Schemas in one, in standard keywords alone, for strict validators")
+def plain() -> dict[str, Any]:
+    return _document("plain.json")
+
+
 @router.get("/readers-rule.json", summary="The reader's rule in words and as test vectors")
 def readers_rule() -> dict[str, Any]:
     return _document("readers-rule.json")
+
+
+@router.get("/editions.json", summary="Every Chinese name of a code and every form of a schema that was ever published")
+def editions() -> dict[str, Any]:
+    return _document(published.EDITIONS)
 
 
 @router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event, or of another record")
@@ -148,11 +162,15 @@ def event(type_name: TypeName) -> Response:
 
 def _index() -> Iterator[str]:
     yield f'<p lang="en"><a href="{router.prefix}/asyncapi.json">asyncapi.json</a> · '
-    yield f'<a href="{router.prefix}/readers-rule.json">readers-rule.json</a></p>'
+    yield f'<a href="{router.prefix}/plain.json">plain.json</a> · '
+    yield f'<a href="{router.prefix}/readers-rule.json">readers-rule.json</a> · '
+    yield f'<a href="{router.prefix}/{published.EDITIONS}">{published.EDITIONS}</a></p>'
     yield "<h2>冻结与终止 <span lang='en'>Frozen as v1, and how a type ends</span></h2>"
     yield f'<pre lang="en" class="rule">{escape(freeze.WORDS)}</pre>'
     yield "<h2>读取规则 <span lang='en'>The reader's rule</span></h2>"
     yield f'<pre lang="en" class="rule">{escape(rule.WORDS)}</pre>'
+    for name, (title, words) in rule.READING.items():
+        yield f'<h3 id="{name}" lang="en">{escape(title)}</h3><pre lang="en" class="rule">{escape(words)}</pre>'
     family = ""
     for name, found in sorted(published.schemas().items()):
         if (topic := name.split(".")[1]) != family:
@@ -179,9 +197,9 @@ def _event(name: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield from _around(found)
     yield '<h2>内容 <span lang="en">data</span></h2><table>'
     for field, schema in data.get("properties", {}).items():
-        always = "" if field in data.get("required", ()) else "not in older events"
-        yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td>"
-        yield f"<td lang='en'>{always}</td></tr>"
+        always = "" if field in data.get("required", ()) else "Not in older events. "
+        words = worded(always + schema.get("description", ""))
+        yield f"<tr><th><code>{escape(field)}</code></th><td>{escape(form(schema))}</td><td lang='en'>{words}</td></tr>"
     yield "</table>"
     for title, definition in found.get("$defs", {}).items():
         yield f'<h3>{escape(title)}</h3><p lang="en">{worded(definition.get("description", ""))}</p><table>'

@@ -1,49 +1,79 @@
-"""``tongshui audit bundle``: all about a case to hand over; ``verify-bundle`` checks it with nothing running.
+"""``tongshui audit bundle``: all about a case to hand over. ``bundle_verify`` checks it with nothing running.
 
 events.jsonl       the case's events, the very bytes, by version
 schemas/           the JSON Schema of each of their types
 checkpoint         the signed note that covers them
 handovers.jsonl    the notes in which one key handed over to the next, and the last one of each earlier log
 proofs.json        for each event the proof that it is in that log; and that the log continues an earlier checkpoint
+bundle.json        which case it is of, and up to where names and schemas had been published when it was made
 words.json         the Chinese names that the page uses
 case.html          to read
 README.md          how to verify
+
+The first five are proven by signature and hashes. Everything else follows from the events and from what the program
+holds by itself, so whoever verifies makes it again and compares. Bundles of the first form have no bundle.json.
 """
 
 from __future__ import annotations
 
+import re
+import stat
 import time
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from consumers.notary.keys import NotaryRefusal
-from consumers.notary.merkle import Tree, is_consistent, is_included, leaf_hash
-from consumers.notary.note import Note, NoteError, VerifyKey, read_note
-from consumers.notary.page import TOLD, Told, page
-from consumers.notary.published import Log, read_logs, trust_of
+from consumers.notary.merkle import Tree
+from consumers.notary.note import Note
+from consumers.notary.page import TOLD, Told, number_of, page
+from consumers.notary.published import Log, read_logs
+from consumers.notary.wording import Edition, Wording, as_schema_file, as_words_file
 from consumers.timeline import timeline
 from infra.settings import Settings
 
 PATIENCE_S = 30.0
-LARGEST_BYTES = 256 * 1024 * 1024
+NO_TIME = (1980, 1, 1, 0, 0, 0)
+FORMAT = 2
+"""Which form a bundle has. What a form's files say beside events and words, page and README, never changes: bundles
+of it are out in the world, and must be the same when they are made again. Another page or README is another form."""
+PARTS = re.compile(
+    r"events\.jsonl|checkpoint|handovers\.jsonl|proofs\.json|bundle\.json|words\.json|case\.html|README\.md"
+    r"|schemas/[A-Za-z0-9.]{1,100}\.json"
+)
+README_OF_THE_FIRST_FORM = "42ffdc2b2721fd45345a9ed84e72b1d5ec7bb345551ec267d2d97af664c45af9"
+"""SHA-256 of README.md in bundles without a bundle.json."""
 
 README = """# 审计卷宗 Audit bundle
 
-`case.html` 供阅读；其余文件是证据。核验（无需联网，也无需我方任何系统）：
-`case.html` is for reading; the other files are the evidence. To verify, with nothing of ours running:
+`case.html` 供阅读；`events.jsonl`、`checkpoint`、`handovers.jsonl`、`proofs.json` 是证据。
+核验（无需联网，也无需我方任何系统）：
+`case.html` is for reading; `events.jsonl`, `checkpoint`, `handovers.jsonl` and `proofs.json` are the evidence.
+To verify, with nothing of ours running:
 
 ```
-tongshui audit verify-bundle THIS --checkpoint KEPT --key PUBLIC-KEY
+tongshui audit verify-bundle THIS --checkpoint KEPT --key PUBLIC-KEY --case CASE --page MINE.html
 ```
 
-* `KEPT`：您先前保存的检查点，卷宗须以 `--since KEPT` 制作。 A checkpoint that you kept; the bundle is to be made
-  with `--since KEPT`. 它证明现在的日志由您保存的日志延续而来。 It shows that today's log is the continuation of
-  the one you kept.
-* `PUBLIC-KEY`：公证公钥。 The notary's public key.
+* `KEPT`：您先前保存的检查点，卷宗须以 `--since KEPT` 制作。它证明现在的日志由您保存的日志延续而来。
+  A checkpoint that you kept; the bundle is to be made with `--since KEPT`. It shows that today's log is the
+  continuation of the one you kept.
+* `PUBLIC-KEY`：公证公钥。不给公钥，则无从证明检查点由谁于何时签署。
+  The notary's public key. Without it nothing shows who signed the checkpoint, and when.
+* `CASE`：您索取的案件，编号或标识。 The case that you asked for, by its number or id.
+* `MINE.html`：核验程序自行由事件生成的页面；如有疑问，以它为准。
+  The page that your own program makes of the events: where in doubt, read that one.
+
+退出码：0 全部核验通过；1 核验不通过；3 事件核验通过，但卷宗中另有内容未获证明，逐一列出。
+It ends with 0: everything is verified; 1: it is not; 3: the events are verified, and something else in the bundle is
+not proven, which is named.
+
+`bundle.json`、`words.json`、`schemas/`、`case.html` 与本文件未经签署，由核验程序自行重新生成并比对。
+其他文件不是卷宗的组成部分。
+`bundle.json`, `words.json`, `schemas/`, `case.html` and this file are not signed: the verifying program makes them
+again and compares. Any other file is no part of a bundle.
 
 也可自行核验 By hand: 叶 leaf = SHA-256(0x00 ‖ a line of `events.jsonl` without its end of line); 节点 node =
 SHA-256(0x01 ‖ left ‖ right); `proofs.json` 按 follows RFC 9162 §2.1.3; `checkpoint` 是 is a C2SP signed note
@@ -55,20 +85,53 @@ ones is shown by verifying whole topics (`tongshui audit verify`).
 """
 
 
-class _Inclusion(msgspec.Struct):
+class Inclusion(msgspec.Struct):
+    """That the event at a position is a leaf of the log: its number, and the hashes beside its way to the root."""
+
     position: int
     index: int
     proof: list[str]
 
 
-class _Consistency(msgspec.Struct):
+class Consistency(msgspec.Struct):
+    """That the log begins as one of ``size`` events that somebody kept."""
+
     size: int
     proof: list[str]
 
 
-class _Proofs(msgspec.Struct):
-    events: list[_Inclusion]
-    consistency: _Consistency | None = None
+class Proofs(msgspec.Struct):
+    """proofs.json."""
+
+    events: list[Inclusion]
+    consistency: Consistency | None = None
+
+
+class About(msgspec.Struct):
+    """bundle.json. Nobody signed it: what it says follows from the events, or is a claim that is put to the test."""
+
+    format: int
+    case: str
+    number: str
+    words: int
+    schemas: int
+
+    @property
+    def edition(self) -> Edition:
+        return Edition(self.words, self.schemas)
+
+
+def about(events: Sequence[Told], edition: Edition) -> About:
+    """bundle.json of these events, by the words of an edition."""
+    return About(FORMAT, events[0].subject, number_of(events), edition.words, edition.schemas)
+
+
+def as_file(content: Proofs | About) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(content), indent=1)
+
+
+def handovers_file(notes: Sequence[Note]) -> bytes:
+    return b"".join(msgspec.json.encode({"note": each.whole}) + b"\n" for each in notes)
 
 
 # ---- making one
@@ -79,8 +142,7 @@ def bundle(
     case: str,
     out: Path,
     *,
-    schemas: Mapping[str, Any],
-    words: Mapping[str, str],
+    wording: Wording,
     since: Note | None = None,
 ) -> list[str]:
     """Write the bundle of a case (id or number) to ``out``, a new folder or .zip. Returns what to tell.
@@ -89,7 +151,7 @@ def bundle(
     """
     lines = [event.raw for event in timeline(settings, case)]
     *earlier, log = _covering(settings, TOLD.decode(lines[-1]).position)
-    files = contents(lines, log, schemas=schemas, words=words, since=since, earlier=earlier)
+    files = contents(lines, log, wording=wording, since=since, earlier=earlier)
     _write(out, files)
     checkpoint = log.newest.checkpoint
     return [
@@ -121,8 +183,7 @@ def contents(
     lines: Sequence[bytes],
     log: Log,
     *,
-    schemas: Mapping[str, Any],
-    words: Mapping[str, str],
+    wording: Wording,
     since: Note | None = None,
     earlier: Sequence[Log] = (),
 ) -> dict[str, bytes]:
@@ -138,34 +199,26 @@ def contents(
         index = note.checkpoint.index_of(event.position)
         assert index is not None
         proof = [each.hex() for each in tree.inclusion(index, note.checkpoint.size)]
-        inclusions.append(_Inclusion(event.position, index, proof))
-    proofs = _Proofs(inclusions, _continuing(tree, note, since) if since is not None else None)
+        inclusions.append(Inclusion(event.position, index, proof))
+    proofs = Proofs(inclusions, _continuing(tree, note, since) if since is not None else None)
     # Where the store has begun a new generation, the keys of the earlier log led to that of this one.
-    last_words = [each.newest for each in earlier]
-    handovers = [
-        msgspec.json.encode({"note": each.whole})
-        for each in [*(n for one in (*earlier, log) for n in one.notes if n.checkpoint.next_key), *last_words]
-    ]
-    types = sorted({event.type for event in events} & schemas.keys())
-    used = {code: words[code] for code in sorted(words) if _is_said(code, lines)}
+    handovers = [n for one in (*earlier, log) for n in one.notes if n.checkpoint.next_key]
+    words = wording.words_of(lines, wording.newest)
+    types = sorted({event.type for event in events} & wording.schemas.keys())
     return {
         "events.jsonl": b"\n".join([*lines, b""]),
         "checkpoint": note.whole.encode(),
-        "handovers.jsonl": b"".join(each + b"\n" for each in handovers),
-        "proofs.json": msgspec.json.format(msgspec.json.encode(proofs), indent=1),
-        "words.json": msgspec.json.format(msgspec.json.encode(used), indent=1),
-        "case.html": page(lines, note, used).encode(),
+        "handovers.jsonl": handovers_file([*handovers, *(each.newest for each in earlier)]),
+        "proofs.json": as_file(proofs),
+        "bundle.json": as_file(about(events, wording.newest)),
+        "words.json": as_words_file(words),
+        "case.html": page(lines, note, words).encode(),
         "README.md": README.encode(),
-        **{f"schemas/{name}.json": msgspec.json.format(msgspec.json.encode(schemas[name]), indent=2) for name in types},
+        **{f"schemas/{name}.json": as_schema_file(wording.schemas[name]) for name in types},
     }
 
 
-def _is_said(code: str, lines: Sequence[bytes]) -> bool:
-    wanted = code.encode()
-    return any(wanted in line for line in lines)
-
-
-def _continuing(tree: Tree, note: Note, since: Note) -> _Consistency:
+def _continuing(tree: Tree, note: Note, since: Note) -> Consistency:
     old, new = since.checkpoint, note.checkpoint
     if new.follows is not None and old.origin != new.origin:
         raise NotaryRefusal(
@@ -181,7 +234,7 @@ def _continuing(tree: Tree, note: Note, since: Note) -> _Consistency:
             needed="the log that the kept checkpoint was signed over",
             next_step="keep everything as it is, and run `tongshui audit verify` over an export",
         )
-    return _Consistency(old.size, [each.hex() for each in tree.consistency(old.size, new.size)])
+    return Consistency(old.size, [each.hex() for each in tree.consistency(old.size, new.size)])
 
 
 def _write(out: Path, files: Mapping[str, bytes]) -> None:
@@ -191,131 +244,11 @@ def _write(out: Path, files: Mapping[str, bytes]) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(out, "x", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
-                archive.writestr(name, content)
+                # No time of the clock: the same case at the same checkpoint is the same file.
+                member = zipfile.ZipInfo(name, NO_TIME)
+                member.external_attr = (stat.S_IFREG | 0o644) << 16
+                archive.writestr(member, content, zipfile.ZIP_DEFLATED)
         return
     for name, content in files.items():
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_bytes(content)
-
-
-# ---- checking one
-
-
-def verify_bundle(path: Path, *, kept: Note | None = None, keys: Sequence[VerifyKey] = ()) -> tuple[list[str], bool]:
-    """What to tell of a bundle, and whether all of it holds. Raises NoteError where it cannot be read at all."""
-    try:
-        files = _read(path)
-        note = read_note(files["checkpoint"].decode())
-        proofs = msgspec.json.decode(files["proofs.json"], type=_Proofs)
-        handovers = [read_note(msgspec.json.decode(line)["note"]) for line in files["handovers.jsonl"].splitlines()]
-        words = msgspec.json.decode(files["words.json"], type=dict[str, str])
-        lines = files["events.jsonl"].split(b"\n")[:-1]
-        events = [TOLD.decode(line) for line in lines]
-    except (KeyError, TypeError, UnicodeDecodeError, msgspec.DecodeError, zipfile.BadZipFile) as error:
-        raise NoteError(
-            f"{path}: {type(error).__name__}: {error}", "a bundle as `tongshui audit bundle` writes it"
-        ) from error
-    wrong = [
-        *_vouched(note, handovers, proofs, kept, keys),
-        *_included(lines, events, proofs, note),
-        *_whole(events),
-        *(
-            f"schemas/{name}.json is missing"
-            for name in {e.type for e in events}
-            if f"schemas/{name}.json" not in files
-        ),
-    ]
-    if not wrong and page(lines, note, words).encode() != files["case.html"]:
-        wrong.append("case.html is not what the events say")
-    told = [
-        f"{len(events)} events, checkpoint of {note.checkpoint.size} events signed {note.checkpoint.at.isoformat()}"
-    ]
-    last = (
-        "NOT VERIFIED 核验不通过"
-        if wrong
-        else "verified 核验通过: every event is as it was signed; none is missing between"
-    )
-    return [*told, *wrong, last], not wrong
-
-
-def _vouched(
-    note: Note, handovers: Sequence[Note], proofs: _Proofs, kept: Note | None, keys: Sequence[VerifyKey]
-) -> list[str]:
-    """A checkpoint that nobody the auditor trusts stands for proves nothing."""
-    if kept is None and not keys:
-        return ["nobody stands for the checkpoint: give --key, or --checkpoint with one that was kept"]
-    wrong = []
-    if keys and not trust_of(keys, [*handovers, note], note.checkpoint.origin).has_signed(note):
-        wrong.append("the checkpoint has no signature of a key that counts for it")
-    if kept is not None and not _continues(kept, note, proofs.consistency):
-        wrong.append(
-            f"it is not shown that the log continues the kept one of {kept.checkpoint.size} events; "
-            "was the bundle made with --since this checkpoint?"
-        )
-    return wrong
-
-
-def _continues(kept: Note, note: Note, shown: _Consistency | None) -> bool:
-    old, new = kept.checkpoint, note.checkpoint
-    if old.origin != new.origin:
-        return False
-    if old.size == new.size:
-        return old.root == new.root
-    proof = _hashes(shown.proof) if shown is not None and shown.size == old.size else None
-    return proof is not None and is_consistent(old.size, old.root, new.size, new.root, proof)
-
-
-def _included(lines: Sequence[bytes], events: Sequence[Told], proofs: _Proofs, note: Note) -> list[str]:
-    """Every event's bytes are at its own position in the log."""
-    shown = {each.position: each for each in proofs.events}
-    wrong = []
-    for line, event in zip(lines, events, strict=True):
-        index, found = note.checkpoint.index_of(event.position), shown.get(event.position)
-        proof = _hashes(found.proof) if found is not None else None
-        holds = (
-            index is not None
-            and proof is not None
-            and is_included(leaf_hash(line), index, note.checkpoint.size, proof, note.checkpoint.root)
-        )
-        if not holds:
-            wrong.append(f"position {event.position}, version {event.caseversion}: is not what was signed")
-    return wrong
-
-
-def _whole(events: Sequence[Told]) -> list[str]:
-    """One case, from its first version on, none left out."""
-    if not events:
-        return ["there is no event in it"]
-    wrong = [f"position {e.position} is of another case" for e in events if e.subject != events[0].subject]
-    for at, event in enumerate(events, start=1):
-        if event.caseversion != at:
-            wrong.append(f"version {at} is missing: position {event.position} is version {event.caseversion}")
-            break
-    return wrong
-
-
-def _hashes(texts: Sequence[str]) -> list[bytes] | None:
-    try:
-        found = [bytes.fromhex(text) for text in texts]
-    except ValueError:
-        return None
-    return found if all(len(each) == 32 for each in found) else None
-
-
-def _read(path: Path) -> dict[str, bytes]:
-    """Every file of a bundle. One that would unpack beyond bounds is refused."""
-    sizes: dict[str, tuple[int, Callable[[], bytes]]] = {}
-    if path.is_dir():
-        for file in sorted(each for each in path.rglob("*") if each.is_file()):
-            sizes[file.relative_to(path).as_posix()] = (file.stat().st_size, file.read_bytes)
-        return _within(path, sizes)
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            sizes[info.filename] = (info.file_size, lambda info=info: archive.read(info))  # type: ignore[misc]
-        return _within(path, sizes)
-
-
-def _within(path: Path, sizes: Mapping[str, tuple[int, Callable[[], bytes]]]) -> dict[str, bytes]:
-    if sum(size for size, _ in sizes.values()) > LARGEST_BYTES:
-        raise NoteError(f"{path} with more than {LARGEST_BYTES} bytes", "a bundle of one case")
-    return {name: read() for name, (_, read) in sizes.items()}

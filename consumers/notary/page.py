@@ -66,13 +66,16 @@ pre { background: #f4f6f8; padding: .8rem 1rem; overflow-x: auto; font-size: .82
 """
 
 
+def number_of(events: Sequence[Told]) -> str:
+    """The number by which people call the case; empty where it has none."""
+    found = (event.data[key] for event in events[:1] for key in ("case_number", "number") if key in event.data)
+    return str(next(found, "") or "")
+
+
 def page(lines: Sequence[bytes], note: Note, words: Mapping[str, str]) -> str:
     """The page of a case. ``lines``: its events' bytes, by version; ``words``: Chinese names of codes."""
     events = [TOLD.decode(line) for line in lines]
-    number = next(
-        (event.data[key] for event in events[:1] for key in ("case_number", "number") if key in event.data), ""
-    )
-    title = str(number or events[0].subject)
+    title = number_of(events) or events[0].subject
     checkpoint = note.checkpoint
     body = [
         f"<h1>{_text(title)} 审计卷宗 <small>audit bundle</small></h1>",

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from infra.cli.terminal import (
     command,
+    fail,
     given_settings,
     kafka_settings,
     main,
     say,
 )
 from infra.settings import FAMILIES
+
+if TYPE_CHECKING:
+    from consumers.notary.wording import Wording
 
 
 @main.group()
@@ -108,18 +113,20 @@ def audit_verify(
 @command
 def audit_bundle(case: str, out: Path, since: Path | None) -> None:
     """Everything about CASE (id or number) to hand over: events, schemas, checkpoint, proofs, a page to read."""
-    from api.contract.published import schemas
     from consumers.notary.bundle import bundle
     from consumers.notary.note import read_note
-    from projections import names
 
-    facts = {
-        name.split(".")[2]: str(schema["x-title-zh"]) for name, schema in schemas().items() if "x-title-zh" in schema
-    }
-    words = {**names.COMMITMENTS, **names.CHANNELS, **names.REASONS, **facts}
     kept = read_note(since.read_text(encoding="utf-8")) if since is not None else None
-    for line in bundle(kafka_settings(), case, out, schemas=schemas(), words=words, since=kept):
+    for line in bundle(kafka_settings(), case, out, wording=_wording(), since=kept):
         click.echo(line)
+
+
+def _wording() -> Wording:
+    """What this program calls things, and has ever called them."""
+    from api.contract.published import editions, schemas
+    from consumers.notary.wording import Wording
+
+    return Wording(editions().words, editions().schemas, schemas())
 
 
 @audit.command("verify-bundle")
@@ -131,17 +138,38 @@ def audit_bundle(case: str, out: Path, since: Path | None) -> None:
     help="A checkpoint that the auditor kept.",
 )
 @KEY
+@click.option("--case", help="The case that it is to be of: its id or number.")
+@click.option(
+    "--page",
+    "page_file",
+    type=click.Path(path_type=Path),
+    help="A new file for the page that this program makes of the events: to read instead of the bundle's own.",
+)
 @command
-def audit_verify_bundle(path: Path, kept: Path | None, keys: tuple[str, ...]) -> None:
-    """Whether a bundle says what was signed. Offline. Exit 1 where it does not."""
-    from consumers.notary.bundle import verify_bundle
+def audit_verify_bundle(
+    path: Path, kept: Path | None, keys: tuple[str, ...], case: str | None, page_file: Path | None
+) -> None:
+    """Whether a bundle says what was signed. Offline.
+
+    Events are held against the signature; page, words, schemas and README against what this program makes of them.
+    Exit 1 where something contradicts that; 3 where all of it stands, but there is something more in the bundle that
+    nothing proves, which is named.
+    """
+    from consumers.notary.bundle_verify import verify_bundle
     from consumers.notary.note import read_note, verify_keys
 
     note = read_note(kept.read_text(encoding="utf-8")) if kept is not None else None
-    said, well = verify_bundle(path, kept=note, keys=[key for text in keys for key in verify_keys(text)])
-    for line in said:
+    given = [key for text in keys for key in verify_keys(text)]
+    report = verify_bundle(path, _wording(), kept=note, keys=given, case=case)
+    for line in report.describe():
         click.echo(line)
-    sys.exit(0 if well else 1)
+    if page_file is not None and report.page is not None and report.exit_code != 1:
+        try:
+            with page_file.open("x", encoding="utf-8") as file:
+                file.write(report.page)
+        except FileExistsError:
+            fail(f"file-exists: found {page_file}; needed the name of a new file")
+    sys.exit(report.exit_code)
 
 
 @audit.command("keys")

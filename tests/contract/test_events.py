@@ -9,28 +9,41 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from hashlib import sha256
+from html import unescape
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
-from api.contract import freeze, generate, published, rule
+from api.bodies import Amount
+from api.connection_bodies import Quantity
+from api.contract import editions, freeze, generate, published
 from api.contract.additive import breaks, channel_breaks
 from api.contract.besides import MESSAGES
-from api.contract.envelope import REQUIRED, attributes
+from api.contract.envelope import DECIMAL_PATTERN, REQUIRED, attributes
+from api.documents import Rate
 from consumers.notary import note
+from consumers.notary.wording import FIRST
 from domain.kinds import REGISTRY
+from domain.publication.catalogues import _require_item
+from domain.refusals import Refusal
 from infra import meter_readings
-from infra.bus import Partition, Record, case_key, route, topics
+from infra.bus import route, topics
 from infra.cli import main
-from infra.reader import Place, apply
+from infra.documents import catalogue_of
 from infra.settings import Settings
 from infra.store.envelope import CloudEvent
 from tests.api_world import Client, FakeService, app_over
 
+ROOT = Path(__file__).parents[2]
 OFFICIAL = Path(__file__).with_name("official")
 HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
 SCHEMAS = published.schemas()
@@ -337,6 +350,148 @@ def test_a_topic_a_key_and_a_header_are_for_ever(change: Callable[[Any], object]
     assert any(said in each for each in channel_breaks(old, new))
 
 
+# ---- decimal numbers: a pattern that says what the format said
+
+
+READING = "water.usage.MeterTakenOut.v1"
+READING_FIELD = "final_reading_m3"
+
+
+def reading_field(schemas: Any) -> Any:
+    return data_of(schemas, READING)["properties"][READING_FIELD]
+
+
+def without_patterns(schemas: Any) -> Any:
+    found = copy.deepcopy(dict(schemas))
+    reading_field(found).pop("pattern")
+    return found
+
+
+def test_the_pattern_of_a_decimal_may_come_once_and_no_other_may() -> None:
+    before = without_patterns(SCHEMAS)
+    assert breaks(before, SCHEMAS) == []
+    narrower, elsewhere = copy.deepcopy(before), copy.deepcopy(dict(SCHEMAS))
+    reading_field(narrower)["pattern"] = "^[0-9]+$"
+    data_of(elsewhere)["properties"]["crew"]["pattern"] = DECIMAL_PATTERN
+    assert "pattern was None" in breaks(before, narrower)[0]
+    assert "data.crew: pattern was None" in breaks(SCHEMAS, elsewhere)[0]
+    assert "pattern was" in breaks(SCHEMAS, before)[0]
+    other_format = copy.deepcopy(dict(SCHEMAS))
+    reading_field(other_format)["format"] = "number"
+    assert "format was 'decimal'" in breaks(before, other_format)[0]
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False))
+def test_every_decimal_number_is_written_in_the_form_of_the_pattern(number: Decimal) -> None:
+    assert re.search(DECIMAL_PATTERN, msgspec.json.decode(msgspec.json.encode(number)))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "NaN", "sNaN", "Infinity", "-Infinity", "1,5", "1.", ".5", "+1", "1e3", "0x1", "1 "]
+)
+def test_the_pattern_of_a_decimal_takes_nothing_else(text: str) -> None:
+    assert re.search(DECIMAL_PATTERN, text) is None
+
+
+DOORS: dict[str, Any] = {
+    "CatalogueDrafted.catalogue.items.formula.rate": Rate,
+    "CataloguePublished.items.formula.rate": Rate,
+    "CustomerChanged.reading_m3": Amount,
+    "MeterInstalled.meter.initial_reading_m3": Amount,
+    "MeterReplaced.final_reading_m3": Amount,
+    "MeterReplaced.meter.initial_reading_m3": Amount,
+    "MeterTakenOut.final_reading_m3": Amount,
+    "QuoteIssued.lines.quantity": Quantity,
+    "UsageClassChanged.reading_m3": Amount,
+    "WaterTurnedOn.meter.initial_reading_m3": Amount,
+}
+"""Each decimal field of an event, and by which form its numbers come in over HTTP. A rate comes from a file, too."""
+
+
+def decimal_fields(info: Any, path: str) -> Iterator[str]:
+    match info:
+        case msgspec.inspect.DecimalType():
+            yield path
+        case msgspec.inspect.DataclassType(fields=fields):
+            for each in fields:
+                yield from decimal_fields(each.type, f"{path}.{each.name}")
+        case msgspec.inspect.UnionType(types=types):
+            for one in types:
+                yield from decimal_fields(one, path)
+        case msgspec.inspect.VarTupleType(item_type=item):
+            yield from decimal_fields(item, path)
+
+
+def test_every_decimal_field_is_known_by_the_way_its_numbers_come_in() -> None:
+    """A field that comes later: think of what its numbers can be, for the pattern is for ever."""
+    found = {
+        path
+        for _, fact in REGISTRY.types.values()
+        for path in decimal_fields(msgspec.inspect.type_info(fact), fact.__name__)
+    }
+    assert found == DOORS.keys()
+
+
+@pytest.mark.parametrize("form", [Rate, Amount, Quantity], ids=["rate", "amount", "quantity"])
+@given(text=st.from_regex(r"[-+]?[0-9]{0,12}\.?[0-9]{0,7}([eE][-+]?[0-9]{1,3})?|NaN|-?Infinity", fullmatch=True))
+def test_what_comes_in_over_http_is_stored_in_the_form_of_the_pattern(form: Any, text: str) -> None:
+    try:
+        number = TypeAdapter(form).validate_python(text)
+    except ValidationError:
+        return
+    assert re.search(DECIMAL_PATTERN, msgspec.json.decode(msgspec.json.encode(Decimal(number))))
+
+
+@given(text=st.from_regex(r"[-+]?[0-9]{1,12}\.?[0-9]{0,7}([eE][-+]?[0-9]{1,2})?|s?NaN|-?Infinity", fullmatch=True))
+def test_a_rate_from_a_file_is_in_the_form_of_the_pattern_or_no_catalogue_is_drafted(text: str) -> None:
+    """A file says numbers as it likes: with an exponent, with a sign; what is no number is refused by the rulebook."""
+    known = json.loads((ROOT / "infra" / "data" / "fees-0225.json").read_text(encoding="utf-8"))
+    known["items"][0]["formula"]["rate"] = text
+    catalogue = catalogue_of(json.dumps(known).encode())
+    rate = catalogue.items[0].formula.rate
+    if not rate.is_finite():
+        with pytest.raises(Refusal, match="out-of-range"):
+            _require_item(catalogue.items[0], catalogue.items[0].payer_classes)
+    assert rate.is_finite() == bool(re.search(DECIMAL_PATTERN, msgspec.json.decode(msgspec.json.encode(rate))))
+
+
+# ---- what is counted in facts about windows
+
+
+def windows_of(histories: Iterator[Any]) -> Iterator[tuple[tuple[str, str], list[Any]]]:
+    found: dict[tuple[str, str], list[Any]] = {}
+    for event in histories:
+        if event["type"].split(".")[2].startswith("Window"):
+            found.setdefault((event["subject"], event["data"]["commitment"]), []).append(event)
+    return iter(found.items())
+
+
+def test_number_counts_the_facts_about_a_window_and_lapse_its_lapses() -> None:
+    """As the schemas say, in every stored history."""
+    lapses = 0
+    for file in HISTORIES:
+        lines = (json.loads(line) for line in file.read_text(encoding="utf-8").splitlines())
+        for _, facts in windows_of(lines):
+            assert [fact["data"]["number"] for fact in facts] == list(range(1, len(facts) + 1))
+            new = [fact["data"]["lapse"] for fact in facts if ".WindowLapsed." in fact["type"]]
+            assert new == list(range(1, len(new) + 1))
+            about = {fact["data"]["lapse"] for fact in facts if fact["data"].get("lapse") is not None}
+            assert about <= set(new)
+            lapses += len(new)
+    assert lapses > 20
+
+
+def test_what_number_and_lapse_count_is_said_at_the_field_and_on_the_page(client: Client) -> None:
+    for name, schema in SCHEMAS.items():
+        fields = schema["properties"]["data"]["properties"]
+        if name.split(".")[2].startswith("Window"):
+            assert fields["number"]["description"].startswith("Counts the facts about this window")
+            assert fields["number"]["description"] in unescape(client.get(f"/contract/events/{name}").text)
+        if "lapse" in fields:
+            words = "Counts the lapses" if name.split(".")[2] == "WindowLapsed" else "Which lapse of this window"
+            assert fields["lapse"]["description"].startswith(words)
+
+
 # ---- frozen
 
 
@@ -405,32 +560,35 @@ def test_what_would_break_is_refused_and_nothing_is_written(tmp_path: Path) -> N
     assert published.stale(published.published_examples(), folder) == ["schemas/water.repair.Gone.v1.json"]
 
 
+# ---- editions: what was ever published
+
+
+FIRST_EDITION = "50f48c917d416dd94faaa403a7c2d5285a0708da5f9ecf7f02f97862428a5656"
+"""SHA-256 of the names and schemas that were the first to be counted: bundles of then are out in the world."""
+
+
+def test_the_first_edition_is_never_edited_only_added_to() -> None:
+    found = document(published.EDITIONS)
+    first = [found["words"][: FIRST.words], found["schemas"][: FIRST.schemas]]
+    assert sha256(json.dumps(first, ensure_ascii=False).encode()).hexdigest() == FIRST_EDITION
+
+
+def test_the_newest_edition_is_what_is_published() -> None:
+    assert generate.words(SCHEMAS).items() <= dict(published.editions().words).items()
+    assert dict(published.editions().schemas) == {name: editions.digest(schema) for name, schema in SCHEMAS.items()}
+
+
+def test_a_name_or_a_schema_that_changes_is_added_and_the_earlier_one_stays() -> None:
+    before = editions.Editions((("WindowLapsed", "超时"), ("old-code", "旧")), (("water.x.Y.v1", "d1"),))
+    schema = {"title": "Y"}
+    after = before.followed_by({"WindowLapsed": "逾期", "WindowMet": "兑现"}, {"water.x.Y.v1": schema})
+    assert after.words == (*before.words, ("WindowLapsed", "逾期"), ("WindowMet", "兑现"))
+    assert after.schemas == (*before.schemas, ("water.x.Y.v1", editions.digest(schema)))
+    assert after.followed_by({"WindowLapsed": "逾期"}, {"water.x.Y.v1": schema}) == after
+
+
 def test_the_command_says_that_all_is_as_it_should_be() -> None:
     assert CliRunner().invoke(main, ["contract", "check"]).exit_code == 0
-
-
-# ---- the reader's rule
-
-
-@pytest.mark.parametrize("vector", rule.VECTORS, ids=lambda vector: vector["name"])
-def test_our_own_reader_keeps_the_rule_of_the_vectors(vector: Any) -> None:
-    place = Partition("water.repair.v1", 0)
-    records = [
-        Record(
-            "water.repair.v1",
-            0,
-            offset,
-            case_key(CASE),
-            json.dumps(SCHEMAS[ARRIVED]["examples"][0] | {"subject": CASE, "position": each["position"]}).encode(),
-            {"previousposition": str(each["previousposition"]).encode()},
-        )
-        for offset, each in enumerate(vector["records"])
-    ]
-    stored = Place(vector["stored"], 0)
-    applied = apply(records, {place: stored})
-    assert [event.position for event in applied.events] == vector["applied"]
-    assert applied.places.get(place, stored).position == vector["stored_after"]
-    assert bool(applied.held) == vector["held"]
 
 
 # ---- over HTTP
@@ -449,7 +607,9 @@ def test_the_contract_is_listed_with_where_everything_is(client: Client) -> None
         assert f"<code>{other['name']}</code>" in client.get(other["page_at"]).text
         assert other["page_at"] in client.get("/contract").text
     assert client.get(listed["asyncapi_at"]).json() == document("asyncapi.json")
-    assert client.get(listed["readers_rule_at"]).json()["vectors"] == rule.VECTORS
+    assert client.get(listed["readers_rule_at"]).json() == document("readers-rule.json")
+    assert client.get(listed["plain_at"]).json() == document("plain.json")
+    assert client.get(listed["editions_at"]).json() == document(published.EDITIONS)
     one = next(each for each in listed["types"] if each["type"] == ARRIVED)
     assert client.get(one["schema_at"]).json() == SCHEMAS[ARRIVED]
     shown = client.get(one["page_at"])

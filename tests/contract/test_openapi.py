@@ -170,6 +170,8 @@ QUERIES = (
     "/api/v1/contract",
     "/api/v1/contract/asyncapi.json",
     "/api/v1/contract/readers-rule.json",
+    "/api/v1/contract/editions.json",
+    "/api/v1/contract/plain.json",
     "/api/v1/contract/schemas/{type_name}",
     "/api/v1/due",
     "/api/v1/labels",

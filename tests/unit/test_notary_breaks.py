@@ -13,14 +13,15 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from consumers.notary.bundle import contents, verify_bundle
+from consumers.notary.bundle import contents
+from consumers.notary.bundle_verify import verify_bundle
 from consumers.notary.export import LEAVES, gather, write_checkpoints
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Follows, Note, NoteError, Signer, read_note, signed
 from consumers.notary.published import Log
 from consumers.notary.verify import STARTED, Evidence, Report, as_json, describe, verify
-from tests.audited import AT, ORIGIN, SIGNER, event, events, note_over, write_topics
+from tests.audited import AT, ORIGIN, SIGNER, WORDING, event, events, note_over, write_topics
 
 GENERATION = "5a0c7a4e-0000-4000-8000-000000000002"
 AFTER = f"tongshui/{GENERATION}"
@@ -311,7 +312,7 @@ def test_an_export_has_the_leaf_hashes_of_every_log(broken: Broken) -> None:
 def test_no_bundle_says_that_a_log_behind_a_break_continues_the_one_that_was_kept(broken: Broken) -> None:
     log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
     with pytest.raises(NotaryRefusal) as refused:
-        contents(went_on(), log, schemas={}, words={}, since=note_over(OLD))
+        contents(went_on(), log, wording=WORDING, since=note_over(OLD))
     assert refused.value.code == "generation-between"
 
 
@@ -322,11 +323,12 @@ def test_a_bundle_leads_from_a_key_of_the_earlier_log_to_the_one_that_signs_now(
     broken.signer = THIEF
     log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
     earlier = [Log(ORIGIN, [hand_over], bytearray(leaves_of(OLD)))]
-    for name, content in contents(went_on(), log, schemas={}, words={}, earlier=earlier).items():
+    (tmp_path / "schemas").mkdir()
+    for name, content in contents(went_on(), log, wording=WORDING, earlier=earlier).items():
         (tmp_path / name).write_bytes(content)
-    told, _ = verify_bundle(tmp_path, keys=[SIGNER.public])
-    assert not any("signature" in line or "is not what was signed" in line for line in told), told
-    for name, content in contents(went_on(), log, schemas={}, words={}).items():
+    report = verify_bundle(tmp_path, WORDING, keys=[SIGNER.public])
+    assert not any("signature" in line or "is not what was signed" in line for line in report.wrong), report
+    for name, content in contents(went_on(), log, wording=WORDING).items():
         (tmp_path / name).write_bytes(content)
-    told, _ = verify_bundle(tmp_path, keys=[SIGNER.public])
-    assert any("no signature" in line for line in told)
+    report = verify_bundle(tmp_path, WORDING, keys=[SIGNER.public])
+    assert any("no signature" in line for line in report.wrong)

@@ -21,6 +21,7 @@ from domain.windows import (
     Term,
     Window,
     WindowCancelled,
+    WindowFact,
     WindowLapsed,
     WindowMet,
     WindowMoved,
@@ -379,6 +380,34 @@ def test_lapse_numbers_of_a_window_never_repeat(rules: Rules) -> None:
     lapses = [fact.lapse for fact in play.concluded if isinstance(fact, WindowLapsed)]
     assert lapses == sorted(set(lapses))
     assert len(lapses) == 2
+
+
+verdicts_of_one_window = st.none() | st.builds(
+    lambda lapses, met, cancelled: window(
+        lapses=tuple(minutes(each) for each in sorted(lapses)),
+        met_at=None if met is None or cancelled else minutes(met),
+        cancelled="no-end-limit" if cancelled else None,
+        due_at=None if cancelled else minutes(30),
+    ),
+    st.sets(st.sampled_from([10, 20, 30])),
+    st.none() | st.sampled_from([25, 35]),
+    st.booleans(),
+)
+
+
+@given(st.lists(verdicts_of_one_window, max_size=12))
+def test_number_counts_the_facts_about_a_window_and_lapse_its_lapses(verdicts: list[Window | None]) -> None:
+    """Whatever follows on what, also where it is owed no more and owed again: what the event contract says of them."""
+    ledger: Ledger = {}
+    facts: list[WindowFact] = []
+    for verdict in verdicts:
+        for fact in differences(ledger, [verdict] if verdict is not None else []):
+            facts.append(fact)
+            ledger = record(ledger, fact)
+    assert [fact.number for fact in facts] == list(range(1, len(facts) + 1))
+    lapsed = [fact.lapse for fact in facts if isinstance(fact, WindowLapsed)]
+    assert lapsed == list(range(1, len(lapsed) + 1))
+    assert {fact.lapse for fact in facts if isinstance(fact, WindowRetracted)} <= set(lapsed)
 
 
 # ---- commitments that are counts
