@@ -55,6 +55,10 @@ class Relay:
     updated_at: datetime
     waiting_s: float = 0.0
     """For how many real seconds the oldest event has been waiting to be on Kafka; 0 where none waits."""
+    settings_put_right: int = 0
+    """How often a topic's setting was found wrong and was set to what it must be."""
+    histories_refilled: int = 0
+    """How often a log that had lost a part of its history was filled again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,27 @@ class Reader:
     position: int
     published: int
     lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopicFinding:
+    """Something about a topic that is not as it must be, or that was put right within the last day."""
+
+    topic: str
+    code: str
+    name: str
+    found: str
+    needed: str
+    since: datetime
+    put_right_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsLost:
+    """Meter readings that Kafka lost before they were read: how many ever, and whether somebody is still to look."""
+
+    lost: int = 0
+    untold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +252,8 @@ class Status:
     standard: StandardStatus | None = None
     watching: Watching | None = None
     notary: Notary | None = None
+    topics: tuple[TopicFinding, ...] = ()
+    readings_lost: ReadingsLost = ReadingsLost()
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -283,8 +310,10 @@ def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, .
     out = {(row["topic"], row["partition"]): row["position"] for row in published}
     readers = []
     for row in places:
-        acknowledged = out.get((row["topic"], row["partition"]), 0)
-        readers.append(Reader(**row, published=acknowledged, lag=max(0, acknowledged - row["position"])))
+        acknowledged = row["published"]
+        if acknowledged is None:
+            acknowledged = out.get((row["topic"], row["partition"]), 0)
+        readers.append(Reader(**row | {"published": acknowledged}, lag=max(0, acknowledged - row["position"])))
     return tuple(readers)
 
 
@@ -295,7 +324,10 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
     states = connection.execute(sql("outbox_states")).fetchall()
     stopped = connection.execute(sql("stopped_readers")).fetchall()
     differences = connection.execute(sql("billing_open_differences")).fetchone()
+    lost = connection.execute(sql("readings_lost")).fetchone()
     return {
+        "topics": tuple(TopicFinding(**row) for row in connection.execute(sql("topic_findings")).fetchall()),
+        "readings_lost": ReadingsLost(**lost) if lost is not None else ReadingsLost(),
         "watching": _watching(connection),
         "stopped": tuple(StoppedReader(**row) for row in stopped),
         "billing_differences": differences["count"] if differences is not None else 0,

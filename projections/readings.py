@@ -34,6 +34,8 @@ from infra.sql import sql
 log = logging.getLogger(__name__)
 
 READER = "readings"
+GONE = "readings-gone"
+"""The code of the dead letter for readings that the log lost before they were read."""
 METER_READER = "meters"
 REPLACED = "water.connection.MeterReplaced.v1"
 METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTurnedOn.v1", REPLACED)
@@ -45,6 +47,20 @@ class _Known(NamedTuple):
     dial: Dial
     history: History | None
     out_at: datetime | None
+
+
+class _Place(NamedTuple):
+    """How far a partition is read. ``of_the_old_topic``: readings that nobody had read when the topic was made anew."""
+
+    next_offset: int
+    of_the_old_topic: int
+
+
+class _Gone(NamedTuple):
+    """How many readings were lost, and the dead letter that tells it (None: none were)."""
+
+    readings: int
+    letter: DeadLetter | None
 
 
 class _In(NamedTuple):
@@ -94,16 +110,25 @@ class Processor:
         """Where to read from: behind what is stored, as far as the log still has it. ``look``: the logs as they are.
 
         A topic made anew, and a log that lost its tail, are read from their first record: the place is taken back, and
-        what is stored already is dropped by its key.
+        what is stored already is dropped by its key. Readings that the log does not have any more, and that were not
+        read, are counted, and told as one dead letter of a partition.
         """
         numbers = sorted(partition.partition for partition in assigned)
         with connection.transaction(), connection.cursor() as cursor:
             places = self._lock_places(cursor, numbers, topic_id)
             # Looked at behind the lock: a place that another process moved on meanwhile is no lost tail.
             where = look()
-            starts = {p: _start(p, places[p.partition], where[p]) for p in assigned}
+            gone = [_gone(p, places[p.partition], where[p]) for p in assigned]
+            starts = {p: _start(places[p.partition], where[p]) for p in assigned}
             self._save_places(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
+            self._save_seen(cursor, where, {p: each.readings for p, each in zip(assigned, gone, strict=True)})
+            save_dead_letters(cursor, READER, [each.letter for each in gone if each.letter is not None])
         return starts
+
+    def see(self, connection: psycopg.Connection[Any], where: Mapping[Partition, Log]) -> None:
+        """Note where the logs end, for whoever looks how far behind the reading is."""
+        with connection.transaction(), connection.cursor() as cursor:
+            self._save_seen(cursor, where, {})
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
         """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
@@ -113,10 +138,10 @@ class Processor:
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sql("readings_lock_shared"))
             places = self._lock_places(cursor, sorted(ends), topic_id)
-            fresh = [reading for record, reading in found if record.offset >= places[record.partition]]
+            fresh = [reading for record, reading in found if record.offset >= places[record.partition].next_offset]
             stored, aside = self.take(cursor, fresh)
             save_dead_letters(cursor, READER, letters)
-            moved = {partition: max(end, places[partition]) for partition, end in ends.items()}
+            moved = {partition: max(end, places[partition].next_offset) for partition, end in ends.items()}
             self._save_places(cursor, moved, topic_id)
         self.stored += stored
         self.set_aside += aside
@@ -143,11 +168,25 @@ class Processor:
                 found.append((record, reading))
         return found, letters
 
-    def _lock_places(self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID) -> dict[int, int]:
+    def _lock_places(self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID) -> dict[int, _Place]:
         names = {"topic": self.settings.readings_topic, "topic_id": topic_id, "partitions": list(partitions)}
         cursor.execute(sql("readings_offsets_begin"), names)
         cursor.execute(sql("readings_offsets_lock"), names)
-        return {partition: offset if known == topic_id else 0 for partition, known, offset in cursor.fetchall()}
+        return {
+            partition: _Place(offset, 0) if known == topic_id else _Place(0, max(0, end - offset))
+            for partition, known, offset, end in cursor.fetchall()
+        }
+
+    def _save_seen(self, cursor: Cursor[Any], where: Mapping[Partition, Log], lost: Mapping[Partition, int]) -> None:
+        cursor.execute(
+            sql("readings_offsets_seen"),
+            {
+                "topic": self.settings.readings_topic,
+                "partitions": [partition.partition for partition in where],
+                "end_offsets": [its.end for its in where.values()],
+                "lost": [lost.get(partition, 0) for partition in where],
+            },
+        )
 
     def _save_places(self, cursor: Cursor[Any], places: Mapping[int, int], topic_id: UUID) -> None:
         cursor.execute(
@@ -279,10 +318,21 @@ def _last_of(event: Event) -> MeterReading:
     return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
 
 
-def _start(partition: Partition, place: int, log_: Log) -> int:
-    if log_.first > place:
-        log.error("%s: %d readings were gone before they were read", partition, log_.first - place)
-    return max(place, log_.first) if place <= log_.end else log_.first
+def _start(place: _Place, log_: Log) -> int:
+    return max(place.next_offset, log_.first) if place.next_offset <= log_.end else log_.first
+
+
+def _gone(partition: Partition, place: _Place, log_: Log) -> _Gone:
+    """The readings that are not in the log any more and were not read."""
+    # Where the log ends before the place it lost its tail; what was read of it is stored.
+    cut = max(0, log_.first - place.next_offset) if place.next_offset <= log_.end else 0
+    readings = cut + place.of_the_old_topic
+    if not readings:
+        return _Gone(0, None)
+    why = "the topic was made anew" if place.of_the_old_topic else "retention deleted them"
+    log.error("%s: %d readings were gone before they were read: %s", partition, readings, why)
+    reason = f"{readings} readings from this offset on were gone before they were read: {why}"
+    return _Gone(readings, _letter_at(partition, place.next_offset, log_.topic_id, GONE, reason))
 
 
 def _litres(cubic_metres: str) -> int:
@@ -290,12 +340,18 @@ def _litres(cubic_metres: str) -> int:
 
 
 def _letter(record: Record, topic_id: UUID, code: str, reason: str) -> DeadLetter:
-    value = record.value or b""
+    partition = Partition(record.topic, record.partition)
+    return _letter_at(partition, record.offset, topic_id, code, reason, record.value or b"")
+
+
+def _letter_at(
+    partition: Partition, offset: int, topic_id: UUID, code: str, reason: str, value: bytes = b""
+) -> DeadLetter:
     return DeadLetter(
-        topic=record.topic,
+        topic=partition.topic,
         topic_id=topic_id,
-        partition=record.partition,
-        offset=record.offset,
+        partition=partition.partition,
+        offset=offset,
         position=None,
         code=code,
         reason=reason,

@@ -24,8 +24,8 @@ from projections.readings import METER_READER, Processor
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 30.0
-"""How often it is asked whether the topic was made anew."""
+LOOK_S = 10.0
+"""How often the log is looked at: whether the topic was made anew, where it begins and where it ends."""
 
 
 class Readings:
@@ -40,6 +40,7 @@ class Readings:
         self._next: dict[Partition, int] = {}
         self._beyond: set[Partition] = set()
         self._seeks = 0
+        self._behind: dict[Partition, tuple[int, float]] = {}
         self._looked_at = -LOOK_S
         self._connection: psycopg.Connection[Any] | None = None
 
@@ -79,18 +80,18 @@ class Readings:
                 return
 
     def minded(self) -> tuple[dict[Partition, int], dict[str, Any]]:
-        """Looks after holes, and after a topic that was made anew. Raises as ``start_offsets`` does."""
+        """Looks after holes, after a topic that was made anew, and after a log that lost what was not read yet.
+
+        Raises as ``start_offsets`` does.
+        """
         again: dict[Partition, int] = {}
         holes, self._beyond = self._beyond, set()
-        anew = time.monotonic() - self._looked_at > LOOK_S
-        if holes or anew:
+        if holes or time.monotonic() - self._looked_at > LOOK_S:
             cluster = ensure_readings_topic(self.settings)
             self._looked_at = time.monotonic()
-            if self._next and cluster.topic_ids[self.settings.readings_topic] != self._topic_id:
-                again = self._begin(cluster, set(self._next))
-            else:
-                again = self._across(holes)
-        return again, {"stored": self.processor.stored, "set_aside": self.processor.set_aside}
+            again = self._looked(cluster, holes)
+        shown = {"stored": self.processor.stored, "set_aside": self.processor.set_aside, "still_s": self._still_s()}
+        return again, shown
 
     def close(self) -> None:
         if self._connection is not None:
@@ -138,16 +139,45 @@ class Readings:
         self._beyond -= ends.keys()
         return fitting, ends
 
-    def _across(self, holes: set[Partition]) -> dict[Partition, int]:
+    def _looked(self, cluster: Cluster, holes: set[Partition]) -> dict[Partition, int]:
+        """Where to read from now, of the partitions that are not to be read on from where they are."""
+        known = dict(self._next)
+        if known and cluster.topic_ids[self.settings.readings_topic] != self._topic_id:
+            return self._begin(cluster, set(known))
+        with consumer(self.settings, client_id="tongshui-readings-look", reset="none", max_records=1) as looker:
+            where = logs(looker, cluster, sorted(known))
+            if any(its.first > known[partition] for partition, its in where.items()):
+                # Retention, or somebody, deleted what was not read yet.
+                return self._begin(cluster, set(known))
+            with connect(self.settings) as connection:
+                self.processor.see(connection, where)
+            self._note_still({p: its.end for p, its in where.items()}, known)
+            return self._across(looker, holes & known.keys())
+
+    def _across(self, looker: Any, holes: set[Partition]) -> dict[Partition, int]:
         """Where the log goes on behind each hole."""
         found: dict[Partition, int] = {}
+        for partition in sorted(holes):
+            looker.assign([TopicPartition(*partition)])
+            looker.seek(TopicPartition(*partition), self._next[partition])
+            for messages in looker.poll(timeout_ms=2_000).values():
+                found[partition] = messages[0].offset
         if holes:
-            with consumer(self.settings, client_id="tongshui-readings-holes", reset="none", max_records=1) as looker:
-                for partition in sorted(holes & self._next.keys()):
-                    looker.assign([TopicPartition(*partition)])
-                    looker.seek(TopicPartition(*partition), self._next[partition])
-                    for messages in looker.poll(timeout_ms=2_000).values():
-                        found[partition] = messages[0].offset
             self._seeks += 1
             self._next.update(found)
         return found
+
+    def _note_still(self, ends: dict[Partition, int], known: dict[Partition, int]) -> None:
+        """Remember since when a partition has records and has not moved."""
+        now = time.monotonic()
+        behind = {p: known[p] for p, end in ends.items() if end > known[p]}
+        self._behind = {
+            p: before if (before := self._behind.get(p)) is not None and before[0] == at else (at, now)
+            for p, at in behind.items()
+        }
+
+    def _still_s(self) -> dict[str, float]:
+        """Partition → for how many seconds it has stood still, of those that have for longer than the alarm takes."""
+        now = time.monotonic()
+        still = {str(p): round(now - since, 1) for p, (at, since) in self._behind.items() if self._next.get(p) == at}
+        return {name: s for name, s in still.items() if s > self.settings.hold_alarm_s}

@@ -17,9 +17,11 @@ from infra.status import (
     Process,
     Promises,
     Reader,
+    ReadingsLost,
     Relay,
     Status,
     StoppedReader,
+    TopicFinding,
     Watching,
 )
 from tests.api_world import MORNING
@@ -62,5 +64,7 @@ def whole_status() -> Status:
     return replace(
         STATUS,
         calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106),
+        topics=(TopicFinding("water.repair.v1", "topic-setting", "retention.ms", "1000", "-1", MORNING),),
+        readings_lost=ReadingsLost(20, untold=True),
         stopped=(StoppedReader("board", 20, "water.repair.v1", 1, 90, "bad-time", MORNING),),
     )

@@ -13,7 +13,7 @@ ORDER BY partition
 ON CONFLICT DO NOTHING
 
 -- name: readings_offsets_lock
-SELECT partition, topic_id, next_offset FROM readings.offsets
+SELECT partition, topic_id, next_offset, end_offset FROM readings.offsets
 WHERE topic = %(topic)s AND partition = ANY(%(partitions)s::int[])
 ORDER BY partition
 FOR UPDATE
@@ -23,6 +23,13 @@ UPDATE readings.offsets AS place
 SET next_offset = moved.next_offset, topic_id = %(topic_id)s
 FROM unnest(%(partitions)s::int[], %(next_offsets)s::bigint[]) AS moved (partition, next_offset)
 WHERE place.topic = %(topic)s AND place.partition = moved.partition
+
+-- name: readings_offsets_seen
+-- Where the logs end; only forwards, except of a topic that was made anew.
+UPDATE readings.offsets AS place
+SET end_offset = seen.end_offset, lost = place.lost + seen.lost
+FROM unnest(%(partitions)s::int[], %(end_offsets)s::bigint[], %(lost)s::bigint[]) AS seen (partition, end_offset, lost)
+WHERE place.topic = %(topic)s AND place.partition = seen.partition
 
 -- name: readings_known
 SELECT meter, initial_litres, dial_max_m3, read_at, litres, recent, flowing_since,

@@ -4,7 +4,8 @@
 SELECT position, nullif(recorded_at, '-infinity') AS recorded_at, generation FROM store.log_head
 
 -- name: relay_now
-SELECT cluster_id, epoch, all_out, sessions, tails_lost, foreign_records, refills, last_error, updated_at
+SELECT cluster_id, epoch, all_out, sessions, tails_lost, foreign_records, refills, last_error, updated_at,
+       settings_put_right, histories_refilled
 FROM store.relay_state
 ORDER BY updated_at DESC
 LIMIT 1
@@ -21,11 +22,16 @@ WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY updated_at
 GROUP BY topic, partition
 
 -- name: reader_places
-SELECT 'views' AS schema, reader, build, topic, partition, position FROM views.places
+-- The readings' own topic has no positions: its offsets are shown in their place, and where the log was last seen to end.
+SELECT 'views' AS schema, reader, build, topic, partition, position, NULL::bigint AS published FROM views.places
 UNION ALL
-SELECT 'watch', reader, build, topic, partition, position FROM watch.places
+SELECT 'watch', reader, build, topic, partition, position, NULL FROM watch.places
 UNION ALL
-SELECT 'billing', reader, build, topic, partition, position FROM billing.places
+SELECT 'billing', reader, build, topic, partition, position, NULL FROM billing.places
+UNION ALL
+SELECT 'readings', reader, build, topic, partition, position, NULL FROM readings.places
+UNION ALL
+SELECT 'readings', 'readings', 1, topic, partition, next_offset, greatest(next_offset, end_offset) FROM readings.offsets
 ORDER BY 1, 2, 3, 4, 5
 
 -- name: process_beats
@@ -38,6 +44,14 @@ SELECT count(*) FROM billing.differences WHERE resolved_at IS NULL
 
 -- name: dead_letters_by_reader
 SELECT reader, count(*) AS letters FROM store.dead_letters GROUP BY reader ORDER BY reader
+
+-- name: topic_findings
+SELECT topic, code, name, found, needed, since, put_right_at FROM store.topic_findings ORDER BY topic, code, name
+
+-- name: readings_lost
+SELECT coalesce(sum(lost), 0)::bigint AS lost,
+       EXISTS (SELECT FROM store.dead_letters WHERE code = 'readings-gone' AND state IN ('open', 'again')) AS untold
+FROM readings.offsets
 
 -- name: promises_by_commitment
 SELECT coalesce(w.commitment, b.commitment) AS commitment, coalesce(w.running, 0) AS running,

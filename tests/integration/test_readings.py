@@ -12,14 +12,17 @@ import msgspec
 import psycopg
 import pytest
 from kafka.structs import TopicPartition
+from psycopg.rows import dict_row
 
 from api.readings import Intake
 from domain import kinds
 from domain.standards import Rules
+from infra.batches import Damage
 from infra.bus import (
     Log,
     Partition,
     Record,
+    admin_client,
     consumer,
     ensure_readings_topic,
     ensure_topics,
@@ -31,6 +34,7 @@ from infra.meter_readings import MeterReading, to_record
 from infra.reader import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
+from infra.status import collect
 from infra.store.commands import Stream
 from projections.readings import Processor, _In
 from projections.readings_source import Readings
@@ -389,9 +393,91 @@ def test_a_log_that_lost_its_tail_is_read_from_its_first_record(
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)], "what is stored stays one row"
 
 
-def test_a_log_whose_head_is_gone_is_read_from_what_is_left(
+def letters(connection: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
+    rows = connection.execute("SELECT record_offset, code, reason FROM store.dead_letters ORDER BY id").fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def test_readings_that_retention_deleted_before_they_were_read_are_counted_and_told(
     installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
     here = Partition(installed.readings_topic, 0)
-    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 7, 9)}) == {here: 7}
+    for _ in range(2):  # a second start finds nothing more to tell
+        assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 7, 9)}) == {here: 7}
+    assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(7, 7, 9)]
+    ((offset, code, reason),) = letters(connection)
+    assert (offset, code) == (0, "readings-gone")
+    assert "7 readings" in reason
+
+
+def test_readings_on_a_topic_that_was_made_anew_before_they_were_read_are_counted_and_told(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    here, old, new = Partition(installed.readings_topic, 0), UUID(int=1), UUID(int=2)
+    processor.begin(connection, [here], old, lambda: {here: Log(old, 0, 12)})
+    assert processor.begin(connection, [here], new, lambda: {here: Log(new, 0, 3)}) == {here: 0}
+    assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(12, 0, 3)]
+    assert [(offset, code) for offset, code, _ in letters(connection)] == [(0, "readings-gone")]
+
+
+def test_what_retention_deletes_while_the_worker_runs_is_passed_over_and_told(
+    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    """The worker asks for an offset that is not there any more; nobody starts it again."""
+    know(connection, "JS-1")
+    intake.send(months("JS-1", *range(1, 8)))
+    cluster = look_up_cluster(installed, [installed.readings_topic])
+    source = Readings(processor)
+    source.start_offsets(set(cluster.partitions))
+    with consumer(installed, client_id="test", reset="earliest") as client:
+        client.assign([TopicPartition(*partition) for partition in cluster.partitions])
+        found = [record_of(one) for messages in client.poll(timeout_ms=5_000).values() for one in messages]
+    here = Partition(found[0].topic, found[0].partition)
+    source.until_stored(found[:2], lambda: False)
+    with admin_client(installed) as admin:
+        admin.delete_records({TopicPartition(*here): 5})
+
+    source.until_stored(found[5:], lambda: False)
+    assert taken(connection) == 2, "what comes beyond waits for what comes before it"
+    again, _ = source.minded()
+    assert again[here] == 5
+    source.until_stored(found[5:], lambda: False)
+    assert taken(connection) == 7
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)]
+    assert table(connection, "SELECT sum(lost) FROM readings.offsets") == [(3,)]
+    ((offset, code, reason),) = letters(connection)
+    assert (offset, code) == (2, "readings-gone")
+    assert "3 readings" in reason
+    source.close()
+
+
+def test_how_far_behind_the_readings_are_is_seen(
+    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    source = Readings(processor)
+    source.start_offsets(set(look_up_cluster(installed, [installed.readings_topic]).partitions))
+    intake.send(months("JS-1", *range(1, 8)))
+    _, shown = source.minded()
+    assert shown["still_s"] == {}
+    with psycopg.connect(installed.database_url, row_factory=dict_row) as rows:
+        lags = [r.lag for r in collect(rows, installed).readers if (r.schema, r.reader) == ("readings", "readings")]
+    assert sorted(lags) == [0, 0, 0, 7]
+    source.close()
+
+
+def test_a_batch_that_cannot_be_decoded_is_one_dead_letter_and_leaves_no_hole(
+    installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    know(connection, "JS-1")
+    source = Readings(processor)
+    source.start_offsets({Partition(installed.readings_topic, 0)})
+    readings = months("JS-1", 1, 2, 3)
+    lost = Record(installed.readings_topic, 0, 1, None, b"????", {}, Damage("no codec", 3))
+    batch = [records_of(installed, readings[:1])[0], lost, *records_of(installed, readings[1:], first=4)]
+    source.until_stored(batch, lambda: False)
+    assert taken(connection) == 6
+    assert table(connection, "SELECT count(*) FROM readings.readings") == [(3,)]
+    assert letters(connection) == [(1, "undecodable-batch", "no codec")]
+    source.close()
