@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+from collections import Counter as Counting
 from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
@@ -21,6 +22,14 @@ log = logging.getLogger(__name__)
 LATENCY_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 BY = ("commitment",)
 UNMATCHED = "(no such path)"
+TOPIC_CODES = (
+    "topic-missing",
+    "topic-setting",
+    "topic-settings-hidden",
+    "topic-replication",
+    "partition-count",
+    "history-lost",
+)
 
 
 class Figures:
@@ -98,6 +107,12 @@ def families(status: Status) -> Iterator[Metric]:
         GaugeMetricFamily("tongshui_reader_stopped", "1 where too many dead letters stopped it", labels=("reader",)),
         [((stop.reader,), 1) for stop in status.stopped],
     )
+    open_findings = Counting(finding.code for finding in status.topics if finding.put_right_at is None)
+    yield labelled(
+        GaugeMetricFamily("tongshui_topic_findings", "What is wrong with the topics, by code", labels=("code",)),
+        [((code,), open_findings[code]) for code in TOPIC_CODES],
+    )
+    yield counter("tongshui_readings_lost", "Readings gone from Kafka before they were read", status.readings_lost.lost)
     yield gauge(
         "tongshui_billing_differences", "Open differences of billing's books from the store", status.billing_differences
     )
@@ -134,6 +149,14 @@ def _relay(status: Status) -> Iterator[Metric]:
     yield counter("tongshui_relay_tails_lost", "Log tails that Kafka lost and the relay noticed", relay.tails_lost)
     yield counter("tongshui_relay_foreign_records", "Records in our topics that are not ours", relay.foreign_records)
     yield counter("tongshui_relay_refills", "Topics filled again from the store", relay.refills)
+    yield counter(
+        "tongshui_relay_histories_refilled",
+        "Logs that had lost a part of their history and were filled again",
+        relay.histories_refilled,
+    )
+    yield counter(
+        "tongshui_topic_settings_put_right", "Wrong settings of topics that were put right", relay.settings_put_right
+    )
 
 
 def _outbox(status: Status) -> Iterator[Metric]:

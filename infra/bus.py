@@ -22,6 +22,7 @@ from kafka.structs import TopicPartition
 from infra.batches import Damage, damage_of, tolerate
 from infra.door import why_shut
 from infra.settings import FAMILIES, Settings
+from infra.topic_settings import at_creation
 
 BREACH_FACTS = frozenset({"WindowNearing", "WindowLapsed", "WindowRetracted", "WindowEscalated"})
 """Facts that are copied to the breach topic, of whatever family they are."""
@@ -30,7 +31,6 @@ CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 FETCH_BYTES = 4 * 1024 * 1024
 REPLY_MS = 10_000
 """How long a question to the cluster may take."""
-CANARY_KEPT_MS = 3_600_000
 
 _NO_ID = UUID(int=0)
 
@@ -286,30 +286,46 @@ def ensure_topics(settings: Settings) -> Cluster:
 
 def ensure_readings_topic(settings: Settings) -> Cluster:
     """Create the topic of meter readings where it is missing; they stay on it for some days, as settings say."""
-    keep_ms = settings.readings_days * 24 * 3600 * 1000
-    return _ensure_topic(settings, settings.readings_topic, settings.readings_partitions, keep_ms)
+    return _ensure_topic(settings, settings.readings_topic, settings.readings_partitions)
 
 
 def ensure_canary_topic(settings: Settings) -> Cluster:
     """Create the topic of the watches' canaries where it is missing; they stay on it for an hour."""
-    return _ensure_topic(settings, settings.canary_topic, 1, CANARY_KEPT_MS)
+    return _ensure_topic(settings, settings.canary_topic, 1)
 
 
 def ensure_checkpoint_topic(settings: Settings) -> Cluster:
     """Create the topic of the notary's checkpoints where it is missing: one partition, kept for ever."""
-    return _ensure_topic(settings, settings.checkpoint_topic, 1, -1)
+    return _ensure_topic(settings, settings.checkpoint_topic, 1)
 
 
-def _ensure_topic(settings: Settings, name: str, partitions: int, keep_ms: int) -> Cluster:
+def _ensure_topic(settings: Settings, name: str, partitions: int) -> Cluster:
     with admin_client(settings) as admin:
         cluster = look_up(admin, [name])
         if name not in cluster.topics:
-            _create(admin, [name], settings, partitions, str(keep_ms))
+            _create(admin, [name], settings, partitions)
             admin.wait_for_topics([name], timeout_ms=REPLY_MS)
             cluster = look_up(admin, [name])
     if name not in cluster.topics:
         raise KafkaTimeoutError(f"the topic {name} was created but is not there yet")
     return cluster
+
+
+def make_anew(settings: Settings, names: Iterable[str]) -> None:
+    """Delete topics and make them anew, empty; whoever fills them comes next. Raises KafkaError, and BusRefusal as
+    ``ensure_topics`` does."""
+    with admin_client(settings) as admin:
+        before = look_up(admin, names)
+        if before.topics:
+            admin.delete_topics(list(before.topics), timeout_ms=REPLY_MS)
+        deadline = time.monotonic() + REPLY_MS / 1000
+        ids = set(before.topic_ids.values())
+        # The relay may have made them anew already: then they have other ids.
+        while ids & set(look_up(admin, before.topics).topic_ids.values()):
+            if time.monotonic() > deadline:
+                raise KafkaTimeoutError("the topics were deleted but are still there; run the command again")
+            time.sleep(0.1)
+    ensure_topics(settings)
 
 
 def logs(client: Any, cluster: Cluster, partitions: Iterable[Partition]) -> dict[Partition, Log]:
@@ -363,15 +379,12 @@ def _uuid(found: Any) -> UUID:
     return found if isinstance(found, UUID) else UUID(str(found))
 
 
-def _create(
-    admin: Any, missing: list[str], settings: Settings, partitions: int | None = None, keep_ms: str = "-1"
-) -> None:
+def _create(admin: Any, missing: list[str], settings: Settings, partitions: int | None = None) -> None:
     wanted = {
         name: {
             "num_partitions": partitions or settings.partitions,
             "replication_factor": settings.replication,
-            # Both limits off by default: what readers rebuild from must never be cut at its head.
-            "configs": {"retention.ms": keep_ms, "retention.bytes": "-1", "cleanup.policy": "delete"},
+            "configs": at_creation(settings, name),
         }
         for name in missing
     }
@@ -384,11 +397,21 @@ def _create(
 
 def refuse_other_counts(cluster: Cluster, needed: int) -> None:
     """Raise BusRefusal "partition-count" where a topic has another number of partitions."""
-    for topic in cluster.topics.values():
-        if topic.partitions != needed:
-            raise BusRefusal(
-                "partition-count",
-                found=f"{topic.partitions} partitions in the topic {topic.name}",
-                needed=f"{needed}, as the setting TONGSHUI_PARTITIONS says",
-                next_step="set TONGSHUI_PARTITIONS to what the topics have: the count is fixed when they are made",
-            )
+    wrong = [topic for topic in cluster.topics.values() if topic.partitions != needed]
+    if not wrong:
+        return
+    if len({topic.partitions for topic in wrong}) == 1 and len(wrong) == len(cluster.topics) > 1:
+        there = wrong[0].partitions
+        advice = f"every topic has {there}, so the setting is wrong: set TONGSHUI_PARTITIONS={there} 请更正设置"
+    else:
+        names = " and ".join(f"`tongshui topics remake {topic.name} --yes`" for topic in wrong)
+        advice = (
+            f"run {names}: Kafka takes no partition away, so the topic is deleted, made anew with {needed} and filled "
+            "from the store; readers go on behind what they have 分区数不可减少，请重建该主题"
+        )
+    raise BusRefusal(
+        "partition-count",
+        found=", ".join(f"{topic.partitions} partitions in the topic {topic.name}" for topic in wrong),
+        needed=f"{needed}, as the setting TONGSHUI_PARTITIONS says",
+        next_step=advice,
+    )

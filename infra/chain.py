@@ -35,34 +35,41 @@ class Walk:
     """Follows one partition's chain over its log, in offset order, as a reader who begins at the same point would.
 
     With a checkpoint the first record taken must be the one at its offset; ``stands`` tells whether it is the one the
-    checkpoint means, once it was taken. Without one the walk begins at the log's first record.
+    checkpoint means. Without one the walk begins at the log's first record.
     """
 
     def __init__(self, checkpoint: Checkpoint | None = None) -> None:
         self.linked = NOTHING
         """The last record of the unbroken chain: behind it everything is to be appended again."""
-        self.stands = checkpoint is not None
-        self.disproved = False
-        """Another record lies where the checkpoint says its own does."""
+        self.head: int | None = None
+        """The offset of the first record of that chain, where the walk has seen it."""
         self.foreign = 0
         """Records stepped over that are not of our making."""
-        self._to_verify = checkpoint if checkpoint is not None and checkpoint.position else None
+        self._to_verify = self._given = checkpoint if checkpoint is not None and checkpoint.position else None
+        self.stands = checkpoint is not None and self._to_verify is None
+        """Whether what the checkpoint says is so; one whose record has not come yet is not believed."""
+
+    @property
+    def disproved(self) -> bool:
+        """Whether the record that the checkpoint means is not where the checkpoint says: another one is, or none."""
+        return self._given is not None and not self.stands
 
     def take(self, record: Record) -> Link | None:
         """The next record. Returns its link, whether it continues the chain or not; None for a foreign one."""
         link = link_of(record)
+        self.foreign += link is None
         if self._to_verify is not None:
             self._verify(self._to_verify, record, link)
         elif link is not None and link.previous == self.linked.position:
             self.linked = Checkpoint(link.position, record.offset, link.epoch)
-        self.foreign += link is None
+            if link.previous == 0:
+                self.head = record.offset
         return link
 
     def _verify(self, checkpoint: Checkpoint, record: Record, link: Link | None) -> None:
         self._to_verify = None
         found = Checkpoint(link.position, record.offset, link.epoch) if link is not None else None
         self.stands = found == checkpoint
-        self.disproved = not self.stands
         if self.stands:
             self.linked = checkpoint
 
@@ -75,12 +82,16 @@ def last_linked(records: Iterable[Record], checkpoint: Checkpoint | None = None)
     return walk
 
 
-def first_walk(checkpoint: Checkpoint | None, first: int, end: int) -> tuple[Walk, int]:
-    """How to walk a log from ``first`` up to ``end``: the walk, and the offset to begin at.
+def first_walk(checkpoint: Checkpoint | None, first: int, end: int, head: int | None = None) -> tuple[Walk, int]:
+    """How to walk a log from offset ``first`` up to ``end``: the walk, and the offset to begin at.
 
-    Where ``Walk.disproved`` is true afterwards the log is to be walked again, from its first record and without the
-    checkpoint.
+    ``head``: the offset at which the chain begins, as far as it is known. Where the log begins behind it, its history
+    is not whole any more, and it is walked from its first record as if nothing had been acknowledged: whatever is
+    missing is then appended again. Where ``Walk.disproved`` is true afterwards the log is to be walked again, from its
+    first record and without the checkpoint.
     """
+    if head is not None and head < first:
+        return Walk(), first
     if checkpoint is None or checkpoint.position == 0:
         return Walk(checkpoint), first
     if first <= checkpoint.offset < end:
@@ -145,6 +156,8 @@ class OutOfStep(Exception):
 class _Pending(NamedTuple):
     position: int
     size: int
+    begins: bool
+    """It has no record before it in its partition."""
 
 
 class Outbox:
@@ -158,6 +171,8 @@ class Outbox:
         """Store position read up to; rows are to be given from behind it, in order."""
         self.pending = 0
         self.pending_bytes = 0
+        self.heads: dict[Partition, int] = {}
+        """Where the chain of a partition begins, of those whose first record this session appended."""
         self._partitions = partitions
         self._prefix = prefix
         self._chain = {partition: tail.position for partition, tail in tails.items()}
@@ -174,7 +189,8 @@ class Outbox:
             if row.position > previous:
                 sends.append(Send(partition, row.position, previous, key, row.state))
                 self._chain[partition] = row.position
-                self._pending.setdefault(partition, deque()).append(_Pending(row.position, len(row.state)))
+                pending = _Pending(row.position, len(row.state), previous == 0)
+                self._pending.setdefault(partition, deque()).append(pending)
                 self.pending += 1
                 self.pending_bytes += len(row.state)
         self.read_to = row.position
@@ -191,6 +207,8 @@ class Outbox:
             del self._pending[partition]
         self._ends[partition] = offset + 1
         self._acknowledged[partition] = Checkpoint(done.position, offset, self.epoch)
+        if done.begins:
+            self.heads[partition] = offset
         self.pending -= 1
         self.pending_bytes -= done.size
 

@@ -45,6 +45,7 @@ from infra.bus import (
 )
 from infra.settings import Settings
 from infra.sql import sql
+from infra.topic_guard import ask_for_walks
 
 log = logging.getLogger(__name__)
 
@@ -920,7 +921,8 @@ class _Shell:
             if (look := self.on_look) is not None:
                 still = {str(partition): round(s, 1) for partition, s in self.alarm.still_s(now).items()}
                 self.retry(lambda connection: look(connection, still))
-        for partition in self.alarm.due(now):
+        due = self.alarm.due(now)
+        for partition in due:
             log.error(
                 "%s: %s stands still for %.0f s though there is more: a record is missing; reading it from the start",
                 self.reader,
@@ -928,6 +930,8 @@ class _Shell:
                 self.alarm.still_s(now)[partition],
             )
             client.seek_to_beginning(TopicPartition(*partition))
+        if due:
+            self.retry(lambda connection: ask_for_walks(connection, due, by=self.reader))
 
     def compare(self, connection: psycopg.Connection[Any], now: float) -> None:
         out = relayed_positions(connection, self.topics)

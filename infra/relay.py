@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -44,10 +44,11 @@ from infra.bus import (
     topics,
 )
 from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
-from infra.reader import connect
+from infra.reader import connect, link_of
 from infra.settings import Settings
 from infra.side_topics import JSON, DeadLetterRecord
 from infra.sql import sql
+from infra.topic_guard import TopicGuard
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ class _Findings:
 
     tails_lost: int = 0
     foreign_records: int = 0
+    histories_refilled: int = 0
 
 
 class _Session:
@@ -176,6 +178,7 @@ class _Session:
         self.stop = stop
         self.already_lost = already_lost
         self.cluster = Cluster("", {})
+        self.heads: dict[Partition, int] = {}
         self.epoch = 0
         self.headers: list[tuple[str, bytes]] = []
         self.found = _Findings()
@@ -190,7 +193,9 @@ class _Session:
             admin_client(self.settings) as self.admin,
             consumer(self.settings, client_id="tongshui-relay-look", reset="none") as looker,
         ):
+            self.guard = TopicGuard(self.settings, self.db, self.admin)
             checkpoints, all_out = self.begin()
+            self.guard.check(self.cluster)
             self.outbox = self.take_over(looker, checkpoints, all_out)
             with _producer(self.settings) as producer:
                 self.dead_letters = _DeadLetters(self.db, producer, self.settings)
@@ -215,7 +220,9 @@ class _Session:
         ]
         ids = self.cluster.topic_ids
         self.db.execute(sql("forget_topics"), {**who, "topic_ids": list(ids.values())})
-        return {Partition(r[0], r[2]): Checkpoint(r[3], r[4], r[5]) for r in stored if ids.get(r[0]) == r[1]}, all_out
+        mine = {Partition(row[0], row[2]): row for row in stored if ids.get(row[0]) == row[1]}
+        self.heads = {partition: row[6] for partition, row in mine.items() if row[6] is not None}
+        return {partition: Checkpoint(row[3], row[4], row[5]) for partition, row in mine.items()}, all_out
 
     def say_new_cluster(self) -> int:
         other = self.db.execute(sql("other_cluster"), {"cluster_id": self.cluster.id}).fetchone()
@@ -239,10 +246,15 @@ class _Session:
     def take_over(self, looker: Any, checkpoints: Mapping[Partition, Checkpoint], all_out: int) -> Outbox:
         """Read what Kafka really has, and go on behind it."""
         where = logs(looker, self.cluster, self.chained_partitions())
-        walks = self.walk_all(looker, where, checkpoints)
-        self.count(walks, where, checkpoints)
+        doubted = self.doubted(looker, where, checkpoints)
+        known = {p: its for p, its in checkpoints.items() if p not in doubted}
+        walks = self.walk_all(looker, where, known)
+        self.count(walks, where, checkpoints, doubted)
         begin = begin_behind(walks.values(), all_out)
-        self.save({p: w.linked for p, w in walks.items() if w.linked != checkpoints.get(p)}, begin)
+        heads = {p: walk.head for p, walk in walks.items() if walk.head not in (None, self.heads.get(p))}
+        moved = {p: w.linked for p, w in walks.items() if w.linked != checkpoints.get(p) or p in heads}
+        self.save(moved, begin, {p: head for p, head in heads.items() if head is not None})
+        self.guard.walked(doubted)
         log.info(
             "relay: epoch %d takes over on cluster %s behind position %d; %d records read",
             self.epoch,
@@ -259,12 +271,35 @@ class _Session:
             prefix=self.settings.topic_prefix,
         )
 
+    def doubted(
+        self, looker: Any, where: Mapping[Partition, Log], checkpoints: Mapping[Partition, Checkpoint]
+    ) -> set[Partition]:
+        """The partitions whose history may not be whole: to be walked from their first record, whatever was
+        acknowledged."""
+        unknown = [p for p, its in checkpoints.items() if its.position and p not in self.heads and p in where]
+        for partition in unknown:
+            head = self.find_head(looker, partition, where[partition])
+            if head is not None:
+                self.heads[partition] = head
+        # A chain that does not begin with the log's first link: what was before it is gone.
+        headless = {p for p in unknown if p not in self.heads and self.guard.may_refill(p)}
+        return headless | self.guard.lost(where, self.heads) | (self.guard.wanted() & where.keys())
+
+    def find_head(self, looker: Any, partition: Partition, where: Log) -> int | None:
+        """The offset of the log's first link of a chain, where nothing was before it; None where something was."""
+        for _, records in read_ranges(looker, {partition: (where.first, where.end)}):
+            for record in records:
+                link = link_of(record)
+                if link is not None:
+                    return record.offset if link.previous == 0 else None
+        return None
+
     def walk_all(
         self, looker: Any, where: Mapping[Partition, Log], checkpoints: Mapping[Partition, Checkpoint]
     ) -> dict[Partition, Walk]:
         """Every partition's walk: from its checkpoint where that stands, else from its first record."""
         self.records_read = 0
-        begun = {p: first_walk(checkpoints.get(p), its.first, its.end) for p, its in where.items()}
+        begun = {p: first_walk(checkpoints.get(p), its.first, its.end, self.heads.get(p)) for p, its in where.items()}
         walks = {p: walk for p, (walk, _) in begun.items()}
         self.walk(looker, walks, {p: (start, where[p].end) for p, (_, start) in begun.items()})
         anew = {p: Walk() for p, walk in walks.items() if walk.disproved}
@@ -310,11 +345,16 @@ class _Session:
         walks: Mapping[Partition, Walk],
         where: Mapping[Partition, Log],
         checkpoints: Mapping[Partition, Checkpoint],
+        doubted: Collection[Partition],
     ) -> None:
         """Say what was lost and what was stepped over."""
         for partition, walk in walks.items():
             checkpoint = checkpoints.get(partition)
-            if checkpoint is not None and not walk.stands and partition not in self.already_lost:
+            if checkpoint is None or walk.stands:
+                continue
+            if partition in doubted:
+                self.count_history(partition, walk, where[partition], checkpoint)
+            elif partition not in self.already_lost:
                 self.found.tails_lost += 1
                 log.warning(
                     "relay: %s lost its tail: position %d was acknowledged at offset %d; the log now ends at offset %d "
@@ -325,8 +365,6 @@ class _Session:
                     where[partition].end,
                     walk.linked.position,
                 )
-            if where[partition].first > 0:
-                log.warning("relay: %s begins at offset %d: its head was deleted", partition, where[partition].first)
         foreign = {partition: walk.foreign for partition, walk in walks.items() if walk.foreign}
         self.found.foreign_records = sum(foreign.values())
         if foreign:
@@ -336,8 +374,27 @@ class _Session:
                 ", ".join(map(str, foreign)),
             )
 
-    def save(self, checkpoints: Mapping[Partition, Checkpoint], all_out: int) -> None:
-        """Checkpoints and ``all_out`` in one transaction: each is only true together with the other."""
+    def count_history(self, partition: Partition, walk: Walk, where: Log, checkpoint: Checkpoint) -> None:
+        """Say whether a log that was walked from its first record has its history."""
+        if walk.linked.position >= checkpoint.position:
+            log.info("relay: %s was read from its first record: its history is whole", partition)
+            return
+        self.found.histories_refilled += 1
+        log.error(
+            "relay: %s lost a part of its history: it begins at offset %d and its chain ends at position %d, while "
+            "position %d was acknowledged; appending again what is missing",
+            partition,
+            where.first,
+            walk.linked.position,
+            checkpoint.position,
+        )
+
+    def save(self, checkpoints: Mapping[Partition, Checkpoint], all_out: int, heads: Mapping[Partition, int]) -> None:
+        """Checkpoints and ``all_out`` in one transaction: each is only true together with the other.
+
+        ``heads``: where chains begin, of some of these partitions.
+        """
+        self.heads |= heads
         ids = self.cluster.topic_ids
         with self.db.transaction():
             # A crash of PostgreSQL that takes it back leaves the one before, and a longer way to read. What is sent
@@ -353,6 +410,7 @@ class _Session:
                     "positions": [checkpoint.position for checkpoint in checkpoints.values()],
                     "offsets": [checkpoint.offset for checkpoint in checkpoints.values()],
                     "epochs": [checkpoint.epoch for checkpoint in checkpoints.values()],
+                    "heads": [self.heads.get(partition) for partition in checkpoints],
                 },
             )
             self.db.execute(
@@ -362,6 +420,7 @@ class _Session:
                     "all_out": all_out,
                     "tails_lost": self.found.tails_lost,
                     "foreign_records": self.found.foreign_records,
+                    "histories_refilled": self.found.histories_refilled,
                 },
             )
         self.found = _Findings()
@@ -378,6 +437,7 @@ class _Session:
             # What Kafka has already is not sent, so no acknowledgement tells that more is out than is noted.
             self.changed = self.changed or bool(rows)
             self.checkpoint_when_due()
+            self.check_topics_when_due(looker)
             self.dead_letters.publish()
             if not rows:
                 self.look_when_due(looker)
@@ -418,7 +478,7 @@ class _Session:
 
     def checkpoint(self) -> None:
         self.check_leaders()
-        self.save(self.outbox.take_checkpoints(), self.outbox.all_out)
+        self.save(self.outbox.take_checkpoints(), self.outbox.all_out, self.outbox.heads)
         self.changed = False
         self.checkpointed_at = time.monotonic()
 
@@ -441,7 +501,21 @@ class _Session:
         # Nothing is sent or taken in between asking and comparing, so partitions with nothing under way stand still.
         where = logs(looker, self.cluster, self.chained_partitions())
         self.outbox.look({partition: its.end for partition, its in where.items()})
+        self.doubt(where)
         self.db.execute(sql("relay_beat"), {"cluster_id": self.cluster.id})
+
+    def check_topics_when_due(self, looker: Any) -> None:
+        """Also under a load that leaves no time to look otherwise."""
+        if self.guard.is_due:
+            self.guard.check(self.cluster)
+            self.doubt(logs(looker, self.cluster, self.chained_partitions()))
+
+    def doubt(self, where: Mapping[Partition, Log]) -> None:
+        """Raise SessionLost where a history may not be whole: taking over reads it from its first record."""
+        doubted = self.guard.lost(where, self.heads) | (self.guard.wanted() & where.keys())
+        if doubted:
+            names = ", ".join(map(str, sorted(doubted)))
+            raise SessionLost(f"the history of {names} may not be whole and is read from its first record")
 
     def chained_partitions(self) -> list[Partition]:
         chained = set(chained_topics(self.settings))

@@ -12,7 +12,7 @@ from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
 from psycopg.rows import dict_row
 
-from infra.bus import look_up_cluster, topics
+from infra.bus import admin_client, look_up, topics
 from infra.clock import REAL, Clock, ScaledClock
 from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
@@ -30,6 +30,7 @@ from infra.status import (
 )
 from infra.store.application import open_store
 from infra.supervisor import running_state
+from infra.topic_settings import Finding, findings
 from infra.up import state_file, with_addresses
 
 
@@ -41,13 +42,14 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
     except EmbeddedError as error:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
     found, postgres = store_status(settings)
-    kafka = _kafka(settings)
-    well = found is not None and kafka.startswith("up") and _is_well(found, state, settings.relay_alarm_s)
+    kafka, wrong = _kafka(settings)
+    well = found is not None and kafka.startswith("up") and not wrong
+    well = well and found is not None and _is_well(found, state, settings.relay_alarm_s)
     if as_json:
-        return msgspec.json.encode(
-            {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
-        ).decode(), well
-    lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
+        told = {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
+        return msgspec.json.encode(told | {"topics_now": wrong}).decode(), well
+    lines = [f"postgres   {postgres}", f"kafka      {kafka}", *(f"           {each}" for each in wrong)]
+    lines += _supervised(state)
     if found is not None:
         lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
     return "\n".join(lines), well
@@ -81,14 +83,17 @@ def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None,
         store.close()
 
 
-def _kafka(settings: Settings) -> str:
+def _kafka(settings: Settings) -> tuple[str, list[Finding]]:
+    """Whether Kafka is up, and what is wrong with the topics there at this moment."""
     try:
-        cluster = look_up_cluster(settings, topics(settings))
+        with admin_client(settings) as admin:
+            cluster = look_up(admin, topics(settings))
+            wrong = findings(admin, settings)
     except KafkaShut as shut:
-        return f"DOWN: {shut}"
+        return f"DOWN: {shut}", []
     except KafkaError as error:
-        return f"DOWN: {type(error).__name__}"
-    return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics"
+        return f"DOWN: {type(error).__name__}", []
+    return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics", wrong
 
 
 def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: float) -> bool:
@@ -98,7 +103,11 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     silent = found.watching is not None and found.watching.is_silent
     behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
     refuses = found.notary is not None and found.notary.refusal is not None
-    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences)
+    topics_wrong = any(finding.put_right_at is None for finding in found.topics)
+    wrong = (
+        *(standing, powerless, silent, behind, refuses, topics_wrong),
+        *(found.stopped, found.billing_differences, found.readings_lost.untold),
+    )
     return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
@@ -132,6 +141,24 @@ def standard_lines(found: Status) -> list[str]:
     return lines
 
 
+def topic_lines(found: Status) -> list[str]:
+    """What the relay found wrong with the topics, what it put right, and the readings that were lost."""
+    lines = []
+    for each in found.topics:
+        wrong = f"{each.topic} {each.name}: found {each.found}; needed {each.needed}"
+        if each.put_right_at is None:
+            lines.append(f"TOPIC      {each.code}: {wrong}, since {each.since:%Y-%m-%d %H:%M:%S} 主题设置异常")
+        else:
+            lines.append(f"topic      {wrong}; put right {each.put_right_at:%Y-%m-%d %H:%M:%S} 已自动恢复")
+    if found.relay is not None and found.relay.histories_refilled:
+        lines.append(f"topic      lost history was filled again {found.relay.histories_refilled} times")
+    if found.readings_lost.lost:
+        lines.append(f"readings   {found.readings_lost.lost} were gone from Kafka before they were read 抄表数据丢失")
+    if found.readings_lost.untold:
+        lines.append("           `tongshui dead-letters list --reader readings`: have them sent again, resolve them")
+    return lines
+
+
 def watch_lines(watching: Watching) -> list[str]:
     """What the window watches have asked and missed, and whether their canaries are heard."""
     opened = sum(watching.open_windows.values())
@@ -161,6 +188,7 @@ def _positions(found: Status) -> list[str]:
             lines.append(f"           the oldest event that is not out waits for {relay.waiting_s:.0f} s")
         if relay.last_error:
             lines.append(f"           last error: {relay.last_error}")
+    lines += topic_lines(found)
     if found.notary is not None:
         notary = found.notary
         lines.append(f"notary     signed up to {notary.position}, {notary.unsigned} events not yet")

@@ -79,6 +79,10 @@ class Settings(BaseSettings):
     relay_poll_ms: int = 250
     relay_checkpoint_ms: int = 1_000
     relay_look_ms: int = 5_000
+    relay_topics_s: float = Field(default=60, gt=0, description="how often the topics' settings are looked at")
+    relay_puts_topics_right: bool = Field(
+        default=True, description="whether the relay sets wrong settings of a topic to what they must be"
+    )
     relay_hang_ms: int = Field(default=30_000, ge=1_000, description="an active relay that hangs so long is replaced")
     relay_alarm_s: float = Field(default=30, description="an event that waits longer to be on Kafka is an alarm")
 

@@ -49,6 +49,7 @@ from infra.reader import (
 )
 from infra.settings import Settings
 from infra.sql import sql
+from infra.topic_guard import ask_for_walks
 
 log = logging.getLogger(__name__)
 
@@ -208,13 +209,15 @@ class Stream:
             places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
             if self._again is not None:
                 self._again(connection)
-        again: list[Partition] = []
-        still: dict[str, float] = {}
-        for name, alarm in self._alarms.items():
-            mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
-            alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
-            again += alarm.due(now)
-            still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
+            again: list[Partition] = []
+            still: dict[str, float] = {}
+            for name, alarm in self._alarms.items():
+                mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
+                alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
+                due = alarm.due(now)
+                ask_for_walks(connection, due, by=name)
+                again += due
+                still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
         return again, still
 
     def minded(self) -> tuple[dict[Partition, int], dict[str, Any]]:

@@ -23,7 +23,7 @@ SET epoch = excluded.epoch, sessions = relay_state.sessions + 1, refills = relay
 RETURNING epoch, all_out
 
 -- name: checkpoints
-SELECT topic, topic_id, partition, position, record_offset, epoch
+SELECT topic, topic_id, partition, position, record_offset, epoch, head_offset
 FROM store.relay_checkpoint
 WHERE cluster_id = %(cluster_id)s
 
@@ -31,17 +31,20 @@ WHERE cluster_id = %(cluster_id)s
 DELETE FROM store.relay_checkpoint WHERE cluster_id = %(cluster_id)s AND NOT topic_id = ANY(%(topic_ids)s::uuid[])
 
 -- name: save_checkpoints
-INSERT INTO store.relay_checkpoint (cluster_id, topic_id, topic, partition, position, record_offset, epoch)
+INSERT INTO store.relay_checkpoint AS known
+    (cluster_id, topic_id, topic, partition, position, record_offset, epoch, head_offset)
 SELECT %(cluster_id)s, *
 FROM unnest(%(topic_ids)s::uuid[], %(topics)s::text[], %(partitions)s::int[], %(positions)s::bigint[],
-            %(offsets)s::bigint[], %(epochs)s::bigint[])
+            %(offsets)s::bigint[], %(epochs)s::bigint[], %(heads)s::bigint[])
 ON CONFLICT (cluster_id, topic_id, partition) DO UPDATE
-SET position = excluded.position, record_offset = excluded.record_offset, epoch = excluded.epoch
+SET position = excluded.position, record_offset = excluded.record_offset, epoch = excluded.epoch,
+    head_offset = coalesce(excluded.head_offset, known.head_offset)
 
 -- name: save_relay_state
 UPDATE store.relay_state
 SET all_out = %(all_out)s, updated_at = clock_timestamp(), tails_lost = tails_lost + %(tails_lost)s,
-    foreign_records = foreign_records + %(foreign_records)s
+    foreign_records = foreign_records + %(foreign_records)s,
+    histories_refilled = histories_refilled + %(histories_refilled)s
 WHERE cluster_id = %(cluster_id)s
 
 -- name: relay_beat
@@ -79,3 +82,54 @@ LIMIT %(limit)s
 
 -- name: mark_dead_letters_published
 UPDATE store.dead_letters SET published_at = clock_timestamp() WHERE id = ANY(%(ids)s::bigint[])
+
+-- name: want_walks
+INSERT INTO store.relay_walks AS known (topic, partition, wanted_by)
+SELECT topic, partition, %(by)s FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS wanted (topic, partition)
+ORDER BY topic, partition
+ON CONFLICT (topic, partition) DO UPDATE SET wanted_by = excluded.wanted_by, wanted_at = clock_timestamp()
+WHERE known.walked_at IS NULL OR known.walked_at < clock_timestamp() - make_interval(secs => %(again_s)s)
+
+-- name: walks_wanted
+SELECT topic, partition FROM store.relay_walks
+WHERE topic = ANY(%(topics)s::text[]) AND (walked_at IS NULL OR walked_at < wanted_at)
+
+-- name: walks_done
+UPDATE store.relay_walks AS known SET walked_at = clock_timestamp()
+FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS done (topic, partition)
+WHERE known.topic = done.topic AND known.partition = done.partition
+
+-- name: forget_findings
+DELETE FROM store.topic_findings
+WHERE put_right_at < clock_timestamp() - interval '1 day'
+   OR code = ANY(%(codes)s::text[]) AND put_right_at IS NULL
+      AND (topic, code, name) NOT IN (
+          SELECT * FROM unnest(%(finding_topics)s::text[], %(finding_codes)s::text[], %(names)s::text[]))
+
+-- name: save_findings
+INSERT INTO store.topic_findings (topic, code, name, found, needed)
+SELECT * FROM unnest(%(finding_topics)s::text[], %(finding_codes)s::text[], %(names)s::text[], %(founds)s::text[],
+                     %(neededs)s::text[])
+ON CONFLICT (topic, code, name) DO UPDATE
+SET found = excluded.found, needed = excluded.needed, put_right_at = NULL
+
+-- name: settings_put_right
+WITH counted AS (
+    UPDATE store.relay_state
+    SET settings_put_right = settings_put_right + cardinality(%(names)s::text[])
+    WHERE cluster_id = %(cluster_id)s
+)
+INSERT INTO store.topic_findings (topic, code, name, found, needed, put_right_at)
+SELECT *, clock_timestamp()
+FROM unnest(%(finding_topics)s::text[], %(finding_codes)s::text[], %(names)s::text[], %(founds)s::text[],
+            %(neededs)s::text[])
+ON CONFLICT (topic, code, name) DO UPDATE
+SET found = excluded.found, needed = excluded.needed, since = excluded.since, put_right_at = excluded.put_right_at
+
+-- name: published_events
+-- How many events are on Kafka, and up to which position, by the relay's last word; no row before its first session.
+SELECT (SELECT count(*) FROM store.stored_events WHERE notification_id <= relay.all_out), relay.all_out
+FROM (SELECT all_out FROM store.relay_state ORDER BY epoch DESC LIMIT 1) AS relay
+
+-- name: publish_dead_letters_again
+UPDATE store.dead_letters SET published_at = NULL

@@ -27,7 +27,6 @@ from uuid import UUID, uuid4, uuid5
 import msgspec
 import psycopg
 from eventsourcing.persistence import JSONTranscoder
-from kafka.errors import KafkaTimeoutError
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
@@ -35,18 +34,14 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.generations import GenerationStarted
 from infra.bus import (
-    REPLY_MS,
     BusRefusal,
-    Cluster,
     Partition,
     Record,
-    admin_client,
     chained_topics,
     consumer,
-    ensure_topics,
     logs,
-    look_up,
     look_up_cluster,
+    make_anew,
     read_ranges,
     refuse_other_counts,
     route,
@@ -156,7 +151,7 @@ def begin_generation(
                 lines = _GivingUp(settings, db, found, actor, keep).run(read_models, rebuild_billing, dry_run)
         if dry_run:
             return [*lines, DRY]
-        _renew_topics(settings)
+        make_anew(settings, chained_topics(settings))
         db.execute(sql("generation_finished"))
     return [*lines, "topics made anew; start the relay, which fills them from the store, and everything else"]
 
@@ -589,23 +584,3 @@ def _nothing_to_give_up(found: Found) -> RecoverRefusal:
         needed="a store that stands behind Kafka",
         next_step="start the relay",
     )
-
-
-def _renew_topics(settings: Settings) -> None:
-    """Delete the chained topics and make them anew; whoever comes next finds them empty. Raises KafkaError."""
-    names = chained_topics(settings)
-    with admin_client(settings) as admin:
-        before: Cluster = look_up(admin, names)
-        if before.topics:
-            admin.delete_topics(list(before.topics), timeout_ms=REPLY_MS)
-        _wait_until_gone(admin, before)
-    ensure_topics(settings)
-
-
-def _wait_until_gone(admin: Any, before: Cluster) -> None:
-    deadline = time.monotonic() + REPLY_MS / 1000
-    ids = set(before.topic_ids.values())
-    while ids & set(look_up(admin, before.topics).topic_ids.values()):
-        if time.monotonic() > deadline:
-            raise KafkaTimeoutError("the topics were deleted but are still there; run the command again")
-        time.sleep(0.1)

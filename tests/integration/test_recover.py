@@ -6,7 +6,7 @@ import itertools
 import json
 import shutil
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -253,11 +253,11 @@ def test_a_new_generation_that_was_interrupted_is_finished(place: Place, monkeyp
     place.relay(20)
     place.restore()
 
-    def interrupted(settings: Settings) -> None:
+    def interrupted(settings: Settings, names: Sequence[str]) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(recover, "_renew_topics", interrupted)
+        patch.setattr(recover, "make_anew", interrupted)
         with pytest.raises(KeyboardInterrupt):
             place.begin_generation()
     assert place.refused() == "kafka-ahead-of-store"

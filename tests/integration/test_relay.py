@@ -16,12 +16,24 @@ import psycopg
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from infra.bus import BusRefusal, Partition, admin_client, ensure_topics, look_up_cluster, partition_of, topics
+from infra.bus import (
+    BusRefusal,
+    Partition,
+    admin_client,
+    ensure_canary_topic,
+    ensure_checkpoint_topic,
+    ensure_readings_topic,
+    ensure_topics,
+    look_up_cluster,
+    partition_of,
+    topics,
+)
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.migrate import migrate
 from infra.relay import LOCK, Relay, RelayRefusal
 from infra.report import status_report
 from infra.settings import Settings
+from infra.topic_remake import remake
 from tests.contracted import records_on, require_promised
 from tests.integration.relaying import (
     CASES,
@@ -158,16 +170,54 @@ def test_a_lost_checkpoint_costs_nothing_but_time(settings: Settings) -> None:
     assert sum(len(records) for records in on_kafka(settings).values()) == sum(map(len, expected(settings).values()))
 
 
-def test_a_topic_with_another_number_of_partitions_is_refused(settings: Settings) -> None:
+def test_another_number_of_partitions_in_the_settings_is_refused(settings: Settings) -> None:
     ensure_topics(settings)
     other = settings.model_copy(update={"partitions": settings.partitions + 2})
     with pytest.raises(BusRefusal, match="partition-count") as refusal:
         ensure_topics(other)
-    assert "TONGSHUI_PARTITIONS" in refusal.value.next_step
+    assert f"TONGSHUI_PARTITIONS={settings.partitions}" in refusal.value.next_step
     assert isinstance(Running(Relay(other).run).ended(), BusRefusal)
 
 
+def test_partitions_added_to_a_topic_are_refused_with_an_advice_that_works(settings: Settings) -> None:
+    last = store_events(settings, 60)
+    topic = settings.home_topic("connection")
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings))
+    with admin_client(settings) as admin:
+        admin.create_partitions({topic: 6})
+    refusal = Running(Relay(settings).run).ended()
+    assert isinstance(refusal, BusRefusal)
+    assert refusal.code == "partition-count"
+    assert f"tongshui topics remake {topic} --yes" in refusal.next_step
+
+    assert list(remake(settings, topic, dry_run=True))
+    assert look_up_cluster(settings, [topic]).topics[topic].partitions == 6
+    assert list(remake(settings, topic, dry_run=False))
+    last = store_events(settings, 30)
+    with relaying(settings), reading(settings):
+        wait_until(all_out(settings, last))
+        wait_until(has_seen_everything(settings), what="a reader that had everything before")
+    assert read_anew(settings) == expected(settings)
+
+
+def test_a_topic_is_not_made_anew_where_it_is_the_only_copy(settings: Settings) -> None:
+    last = store_events(settings, 12)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    with psycopg.connect(settings.database_url) as connection:
+        connection.execute("DELETE FROM store.stored_events WHERE notification_id > 8")
+    for topic in (settings.home_topic("repair"), settings.home_topic("connection")):
+        with pytest.raises(BusRefusal, match="kafka-ahead-of-store"):
+            list(remake(settings, topic, dry_run=False))
+    with pytest.raises(BusRefusal, match="topic-not-filled"):
+        list(remake(settings, settings.readings_topic, dry_run=False))
+
+
 def test_an_event_that_waits_too_long_for_kafka_is_an_alarm(settings: Settings) -> None:
+    for ensure in (ensure_readings_topic, ensure_canary_topic, ensure_checkpoint_topic):
+        ensure(settings)
     last = store_events(settings, 10)
     with relaying(settings):
         wait_until(all_out(settings, last))

@@ -8,7 +8,7 @@ seed. ``flaws`` names deliberate mistakes (FLAWS); a run with a flaw that is eve
 from __future__ import annotations
 
 import random
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -47,6 +47,8 @@ FLAWS = (
     "relay-never-lowers-all-out",
     "relay-checkpoints-what-was-sent",
     "relay-does-not-compare",
+    "relay-ignores-lost-heads",
+    "relay-walks-for-nobody",
     "generation-keeps-topics",
     "reader-keeps-what-was-given-up",
 )
@@ -71,6 +73,10 @@ class Store:
     rows: list[Row] = field(default_factory=list)
     checkpoints: dict[tuple[int, Partition], Checkpoint] = field(default_factory=dict)
     all_out: dict[int, int] = field(default_factory=dict)
+    heads: dict[tuple[int, Partition], int] = field(default_factory=dict)
+    """Where chains begin, by cluster and partition."""
+    walks: set[Partition] = field(default_factory=set)
+    """Partitions that a reader wants to be read from their first record."""
     epoch: int = 0
     cluster: int = 0
     life: int = 0
@@ -105,17 +111,33 @@ class Store:
 
     def backup(self) -> Store:
         rows, checkpoints, all_out = list(self.rows), dict(self.checkpoints), dict(self.all_out)
-        return Store(rows, checkpoints, all_out, self.epoch, self.cluster, self.life, self.head)
+        heads, walks = dict(self.heads), set(self.walks)
+        return Store(rows, checkpoints, all_out, heads, walks, self.epoch, self.cluster, self.life, self.head)
 
 
 class Broker:
-    """Logs that can lose their tails, and a cluster that can be lost whole."""
+    """Logs that can lose their tails, their heads or records between, and a cluster that can be lost whole."""
 
     def __init__(self) -> None:
         self.cluster = 1
         self.made = False
         self.leaders = dict.fromkeys(ALL, 0)
+        self.empty()
+
+    def empty(self) -> None:
         self.logs: dict[Partition, list[Record]] = {partition: [] for partition in ALL}
+        self.compacted: set[Partition] = set()
+        self.firsts = dict.fromkeys(ALL, 0)
+        self.ends = dict.fromkeys(ALL, 0)
+
+    def log(self, partition: Partition) -> Log:
+        return Log(self.topic_id(partition.topic), self.firsts[partition], self.ends[partition])
+
+    def records(self, partition: Partition, offset: int, limit: int | None = None) -> list[Record]:
+        """From an offset on. Offsets have holes where records were compacted away."""
+        log = self.logs[partition]
+        first = bisect_left(log, offset, key=lambda record: record.offset)
+        return log[first : None if limit is None else first + limit]
 
     def topic_id(self, name: str) -> UUID:
         return UUID(int=self.cluster * 1_000 + NAMES.index(name))
@@ -124,29 +146,45 @@ class Broker:
         return {name: self.topic_id(name) for name in NAMES}
 
     def append(self, send: Send, epoch: int) -> int:
-        log = self.logs[send.partition]
         headers = {
             "previousposition": str(send.previous).encode(),
             "epoch": str(epoch).encode(),
             "generation": b"g",
         }
-        log.append(Record(*send.partition, len(log), send.key, send.value, headers))
-        return len(log) - 1
+        return self.add(send.partition, send.key, send.value, headers)
+
+    def add(self, partition: Partition, key: bytes, value: bytes | None, headers: dict[str, bytes]) -> int:
+        offset = self.ends[partition]
+        self.logs[partition].append(Record(*partition, offset, key, value, headers))
+        self.ends[partition] += 1
+        return offset
 
     def rubbish(self, partition: Partition, value: bytes | None) -> None:
-        log = self.logs[partition]
-        log.append(Record(*partition, len(log), b"?", value, {}))
+        self.add(partition, b"?", value, {})
 
     def cut(self, partition: Partition, records: int) -> None:
         """A log only ever loses its tail to a new leader, or to a restart, which counts as one."""
         self.leaders[partition] += 1
+        end = max(self.firsts[partition], self.ends[partition] - records)
+        self.ends[partition] = end
+        self.logs[partition] = [record for record in self.logs[partition] if record.offset < end]
+
+    def behead(self, partition: Partition, records: int) -> None:
+        """Retention, or an administrator, deletes from the beginning."""
+        first = min(self.ends[partition], self.firsts[partition] + records)
+        self.firsts[partition] = first
+        self.logs[partition] = self.records(partition, first)
+
+    def compact(self, partition: Partition, rng: random.Random) -> None:
+        """Records go anywhere but at the end; nothing else tells of it."""
         log = self.logs[partition]
-        del log[max(0, len(log) - records) :]
+        self.compacted.add(partition)
+        self.logs[partition] = [record for record in log[:-1] if rng.random() < 0.6] + log[-1:]
 
     def lose(self) -> None:
         self.cluster += 1
         self.made = False
-        self.logs = {partition: [] for partition in ALL}
+        self.empty()
 
 
 @dataclass
@@ -202,17 +240,24 @@ class Session:
         walks = {partition: self.walk(partition) for partition in ALL}
         begin = self.begin(walks.values())
         self.outbox = Outbox(
-            {p: Tail(walk.linked.position, len(broker.logs[p])) for p, walk in walks.items()},
+            {p: Tail(walk.linked.position, broker.ends[p]) for p, walk in walks.items()},
             begin=begin,
             epoch=store.epoch,
             partitions=PARTITIONS,
             prefix=PREFIX,
         )
-        self.save({partition: walk.linked for partition, walk in walks.items()}, begin)
+        heads = {partition: walk.head for partition, walk in walks.items() if walk.head is not None}
+        self.save({partition: walk.linked for partition, walk in walks.items()}, begin, heads)
+        store.walks.clear()
 
     def walk(self, partition: Partition) -> Walk:
-        log = self.broker.logs[partition]
+        where = self.broker.log(partition)
         checkpoint = self.store.checkpoints.get((self.cluster, partition))
+        head = self.store.heads.get((self.cluster, partition))
+        if "relay-ignores-lost-heads" in self.flaws:
+            head = None
+        if partition in self.store.walks and "relay-walks-for-nobody" not in self.flaws:
+            checkpoint = None
         if "relay-does-not-walk" in self.flaws and checkpoint is not None:
             blind = Walk(checkpoint)
             blind.linked = checkpoint
@@ -220,10 +265,10 @@ class Session:
         if "relay-does-not-verify" in self.flaws and checkpoint is not None and checkpoint.position:
             trusting = Walk(checkpoint)
             trusting.linked, trusting._to_verify = checkpoint, None
-            return self.follow(trusting, log[checkpoint.offset + 1 :])
-        walk, start = first_walk(checkpoint, 0, len(log))
-        self.follow(walk, log[start:])
-        return self.follow(Walk(), log) if walk.disproved else walk
+            return self.follow(trusting, self.broker.records(partition, checkpoint.offset + 1))
+        walk, start = first_walk(checkpoint, where.first, where.end, head)
+        self.follow(walk, self.broker.records(partition, start))
+        return self.follow(Walk(), self.broker.records(partition, where.first)) if walk.disproved else walk
 
     def follow(self, walk: Walk, records: Iterable[Record]) -> Walk:
         for record in records:
@@ -264,7 +309,12 @@ class Session:
     def look(self) -> None:
         self.check_leaders()
         if "relay-ignores-losses" not in self.flaws and "relay-goes-on-after-a-failure" not in self.flaws:
-            self.outbox.look({partition: len(log) for partition, log in self.broker.logs.items()})
+            self.outbox.look(self.broker.ends)
+        heads = {p: self.store.heads.get((self.cluster, p), self.broker.firsts[p]) for p in ALL}
+        if "relay-ignores-lost-heads" not in self.flaws and any(heads[p] < self.broker.firsts[p] for p in ALL):
+            raise Crashed
+        if self.store.walks and "relay-walks-for-nobody" not in self.flaws:
+            raise Crashed
 
     def check_leaders(self) -> None:
         if self.broker.cluster != self.cluster:
@@ -277,11 +327,12 @@ class Session:
     def checkpoint(self) -> None:
         self.check_leaders()
         if "relay-checkpoints-what-was-sent" in self.flaws:
-            self.save(self.sent, self.outbox.read_to)
+            self.save(self.sent, self.outbox.read_to, {})
         else:
-            self.save(self.outbox.take_checkpoints(), self.outbox.all_out)
+            self.save(self.outbox.take_checkpoints(), self.outbox.all_out, self.outbox.heads)
 
-    def save(self, checkpoints: dict[Partition, Checkpoint], all_out: int) -> None:
+    def save(self, checkpoints: dict[Partition, Checkpoint], all_out: int, heads: dict[Partition, int]) -> None:
+        self.store.heads |= {(self.cluster, partition): head for partition, head in heads.items()}
         self.store.checkpoints |= {(self.cluster, partition): its for partition, its in checkpoints.items()}
         kept = self.store.all_out.get(self.cluster, 0) if "relay-never-lowers-all-out" in self.flaws else 0
         self.store.all_out[self.cluster] = max(all_out, kept)
@@ -310,27 +361,28 @@ class Reader:
 
     def start(self, partition: Partition, *, verify: bool) -> int:
         place = self.places.get(partition)
-        log = self.broker.logs[partition]
+        where = self.broker.log(partition)
         if "reader-trusts-offsets" in self.flaws:
             return place.offset + 1 if place else 0
-        start = start_offset(place, Log(self.broker.topic_id(partition.topic), 0, len(log)))
-        if verify and start and place is not None:
-            link = link_of(log[place.offset])
-            return start if link and link.position == place.position else 0
+        start = start_offset(place, where)
+        if verify and place is not None and 0 <= place.offset == start - 1:
+            found = self.broker.records(partition, place.offset, 1)
+            link = link_of(found[0]) if found and found[0].offset == place.offset else None
+            return start if link and link.position == place.position else where.first
         return start
 
     def poll(self, partition: Partition, limit: int, now: float, *, crash: bool) -> None:
-        log = self.broker.logs[partition]
-        if self.offsets[partition] > len(log) and "reader-trusts-offsets" not in self.flaws:
-            self.offsets[partition] = 0
-        records = log[self.offsets[partition] : self.offsets[partition] + limit]
+        where = self.broker.log(partition)
+        if not where.first <= self.offsets[partition] <= where.end and "reader-trusts-offsets" not in self.flaws:
+            self.offsets[partition] = where.first
+        records = self.broker.records(partition, self.offsets[partition], limit)
         applied = apply(self.seen(partition, records), self.forgetful(), self.topic_ids)
         if crash:
             if "reader-stores-place-apart" in self.flaws:
                 self.write(partition, applied)
             self.restart(verify=False)
             return
-        self.offsets[partition] += len(records)
+        self.offsets[partition] = records[-1].offset + 1 if records else self.offsets[partition]
         self.write(partition, applied)
         self.places |= applied.places
         self.alarm.update(applied, now)
@@ -341,8 +393,15 @@ class Reader:
             out = {p: its.position for (cluster, p), its in store.checkpoints.items() if cluster == store.cluster}
             self.alarm.compare(out, self.places, now)
         for partition in self.alarm.due(now):
+            self.ask(store, partition)
             if "reader-never-goes-back" not in self.flaws and "reader-trusts-offsets" not in self.flaws:
                 self.offsets[partition] = 0
+
+    def ask(self, store: Store, partition: Partition) -> None:
+        """Have the relay walk a partition. Only where nothing else can tell of a hole: this net under the other rules
+        must not hide that one of them is broken."""
+        if partition in self.broker.compacted:
+            store.walks.add(partition)
 
     def take_back(self, position: int) -> None:
         """Undo what was applied beyond a position, and read again from there."""
@@ -400,6 +459,8 @@ class Chances:
     zombie: int = 8
     look: int = 2
     cut: int = 3
+    behead: int = 1
+    compact: int = 1
     lose: int = 1
     rubbish: int = 2
     restart_reader: int = 3
@@ -439,10 +500,16 @@ class World:
             self.tick()
             self.happened[step.__name__] = self.happened.get(step.__name__, 0) + 1
             step()
-        if self.rng.random() < 0.1:
+        if self.rng.random() < 0.1 and self.is_all_there():
             self.restore()
         else:
             self.settle()
+
+    def is_all_there(self) -> bool:
+        """Whether Kafka has what was read from it. Where a log that lost records meets a store that was put back to
+        before them, nothing is left that could tell: two losses at once are not promised to be noticed."""
+        there = {p: {link.position for r in log if (link := link_of(r))} for p, log in self.broker.logs.items()}
+        return all(set(applied) <= there[p] for reader in self.readers for p, applied in reader.applied.items())
 
     def tick(self) -> None:
         self.now += 1.0
@@ -523,6 +590,12 @@ class World:
     def cut(self) -> None:
         self.broker.cut(self.rng.choice(ALL), self.rng.choice((1, 1, 2, 3, 5, 9)))
 
+    def behead(self) -> None:
+        self.broker.behead(self.rng.choice(ALL), self.rng.choice((1, 2, 5, 100)))
+
+    def compact(self) -> None:
+        self.broker.compact(self.rng.choice(ALL), self.rng)
+
     def lose(self) -> None:
         if self.rng.random() < 0.3:
             self.broker.lose()
@@ -592,10 +665,13 @@ class World:
         return all(reader.applied == expected for reader in self.readers) and self.is_readable_anew(expected)
 
     def is_readable_anew(self, expected: dict[Partition, list[int]]) -> bool:
-        """A reader who comes today finds everything as well."""
+        """A reader who comes today finds everything as well; where it would hold, it asks for a walk in time."""
         fresh = Reader("fresh", self.broker, ())
         for partition in ALL:
             fresh.poll(partition, len(self.broker.logs[partition]), self.now, crash=False)
+        for partition in ALL:
+            if fresh.applied[partition] != expected[partition]:
+                fresh.ask(self.store, partition)
         return fresh.applied == expected
 
     def missing(self) -> str:

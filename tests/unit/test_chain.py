@@ -73,22 +73,46 @@ def test_a_checkpoint_falls_where_another_record_lies(found: Record) -> None:
     assert (walk.stands, walk.disproved) == (False, True)
 
 
+def test_a_checkpoint_falls_where_no_record_comes() -> None:
+    """Compacted away, and the log's tail cut behind it: nothing may be left out by what was acknowledged once."""
+    walk = last_linked([], Checkpoint(5, 1, 1))
+    assert (walk.stands, walk.disproved, walk.linked) == (False, True, NOTHING)
+
+
 @pytest.mark.parametrize(
-    ("checkpoint", "start", "stands"),
+    ("checkpoint", "head", "start", "verifies"),
     [
-        (None, 2, False),
-        (NOTHING, 2, True),
-        (Checkpoint(5, 4, 1), 4, True),
-        (Checkpoint(5, 8, 1), 2, False),
-        (Checkpoint(5, 1, 1), 2, False),
+        (None, None, 2, False),
+        (NOTHING, None, 2, False),
+        (Checkpoint(5, 4, 1), None, 4, True),
+        (Checkpoint(5, 4, 1), 2, 4, True),
+        (Checkpoint(5, 4, 1), 1, 2, False),
+        (Checkpoint(5, 8, 1), None, 2, False),
+        (Checkpoint(5, 1, 1), None, 2, False),
     ],
-    ids=["none", "nothing was written", "within the log", "the log is shorter", "the head was deleted"],
+    ids=["none", "nothing was written", "within the log", "all is there", "the head is gone", "cut", "all is gone"],
 )
 def test_a_walk_begins_at_the_checkpoint_where_the_log_has_it(
-    checkpoint: Checkpoint | None, start: int, stands: bool
+    checkpoint: Checkpoint | None, head: int | None, start: int, verifies: bool
 ) -> None:
-    walk, at = first_walk(checkpoint, 2, 8)
-    assert (at, walk.stands) == (start, stands)
+    walk, at = first_walk(checkpoint, 2, 8, head)
+    assert (at, walk.stands, walk.disproved) == (start, checkpoint == NOTHING, verifies)
+
+
+def test_a_walk_tells_where_the_chain_begins() -> None:
+    assert last_linked([rubbish(3), record(5, 0, offset=4), record(6, 5, offset=5)]).head == 4
+    assert last_linked([record(5, 3, offset=4), record(6, 5, offset=5)]).head is None
+    # Of a log that was filled again behind what is left, the beginning that readers can use.
+    assert last_linked([record(6, 5, offset=5), record(5, 0, offset=6), record(6, 5, offset=7)]).head == 6
+
+
+def test_the_first_record_of_a_partition_is_remembered_when_it_is_acknowledged() -> None:
+    box = outbox({HOME: Tail(0, 40), COPY: Tail(3, 9)})
+    box.take(row(4))
+    assert box.heads == {}
+    box.acknowledged(HOME, 40)
+    box.acknowledged(COPY, 9)
+    assert box.heads == {HOME: 40}
 
 
 def test_sending_begins_behind_everything_that_may_be_missing_somewhere() -> None:
