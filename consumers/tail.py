@@ -22,14 +22,21 @@ MARKS = {
 }
 
 
-def follow(settings: Settings, topic: str, stop: threading.Event, *, from_start: bool) -> Iterator[Event | Unreadable]:
-    """Every record of a topic, from its first or from now on, until ``stop`` is set; partitions are not merged."""
+def follow(
+    settings: Settings, topic: str, stop: threading.Event, say: Callable[[str], None], *, from_start: bool
+) -> Iterator[Event | Unreadable]:
+    """Every record of a topic, from its first or from now on, until ``stop`` is set; partitions are not merged.
+
+    ``say`` is told of partitions whose first records are gone.
+    """
     cluster = look_up_cluster(settings, [topic])
     with consumer(settings, client_id="tongshui-tail", reset="earliest") as client:
         where = logs(client, cluster, cluster.partitions)
         client.assign([TopicPartition(*partition) for partition in where])
         for partition, found in where.items():
             client.seek(TopicPartition(*partition), found.first if from_start else found.end)
+            if from_start and found.first > 0:
+                say(f"{partition} begins at offset {found.first}: what was before is gone; see `tongshui status`")
         while not stop.is_set():
             for messages in client.poll(timeout_ms=200).values():
                 for message in messages:
@@ -40,7 +47,7 @@ def follow_breaches(
     settings: Settings, stop: threading.Event, say: Callable[[str], None], *, from_start: bool, as_json: bool
 ) -> None:
     """Print the breach stream until ``stop`` is set."""
-    for record in follow(settings, settings.breach_topic, stop, from_start=from_start):
+    for record in follow(settings, settings.breach_topic, stop, say, from_start=from_start):
         if isinstance(record, Unreadable):
             say(f"unreadable record: {record.code}: {record.reason}")
         elif as_json:

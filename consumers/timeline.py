@@ -14,8 +14,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from consumers.standing import standings
-from infra.bus import Partition, case_key, consumer, logs, look_up_cluster, partition_of, read_ranges
-from infra.reader import START, Applied, Event, apply
+from consumers.whole import Reading
+from infra.bus import case_key, partition_of
+from infra.reader import Event
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")
@@ -29,51 +30,49 @@ class UnknownCaseError(Exception):
     """No topic has an event of the case."""
 
     case: str
+    gaps: tuple[str, ...] = ()
+    """What is missing on the topics where it was looked for."""
 
     def __str__(self) -> str:
+        missing = f"; but {'; '.join(self.gaps)}" if self.gaps else ""
         return (
-            f"no-such-case: found no event of {self.case} on the topics; needed a case id or a case number; "
+            f"no-such-case: found no event of {self.case} on the topics{missing}; needed a case id or a case number; "
             "check it, or wait until the relay has published it (`tongshui status`)"
         )
 
 
 def timeline(settings: Settings, case: str) -> list[Event]:
     """The case's events in version order. ``case`` is a case id or a case number. Raises UnknownCaseError."""
+    return timeline_and_seen(settings, case)[0]
+
+
+def timeline_and_seen(settings: Settings, case: str) -> tuple[list[Event], list[str]]:
+    """The case's events in version order, and what is missing of them or of their topics, a sentence each.
+
+    Raises UnknownCaseError.
+    """
     try:
         wanted: UUID | None = UUID(case)
     except ValueError:
         wanted = None
     topics = [settings.home_topic(family) for family in (CASE_FAMILIES if wanted is None else STREAM_FAMILIES)]
-    cluster = look_up_cluster(settings, topics)
-    partitions = cluster.partitions
-    if wanted is not None:
-        number = partition_of(case_key(wanted), settings.partitions)
-        partitions = [partition for partition in partitions if partition.partition == number]
-    events = list(published(settings, partitions))
+    number = None if wanted is None else partition_of(case_key(wanted), settings.partitions)
+    reading = Reading(settings, topics, number=number)
+    events = list(reading)
     if wanted is None:
         wanted = next((event.case_id for event in events if _is_of(event, case)), None)
     found = [event for event in events if event.case_id == wanted]
+    gaps = list(reading.seen.gaps)
     if not found:
-        raise UnknownCaseError(case)
-    return found
+        raise UnknownCaseError(case, tuple(gaps))
+    if missing := missing_versions(found):
+        gaps.append(f"version {', '.join(map(str, missing))} of the case")
+    return found, gaps
 
 
 def _is_of(event: Event, number: str) -> bool:
     """Whether the event gives its case that number. An outage's is called `number`, as a window's counter is."""
     return number in (event.data.get("case_number"), event.data.get("number"))
-
-
-def published(settings: Settings, partitions: Iterable[Partition]) -> Iterable[Event]:
-    """Every event of the partitions up to now, by the reader's rule from nothing: once, in order."""
-    wanted = list(partitions)
-    cluster = look_up_cluster(settings, {partition.topic for partition in wanted})
-    with consumer(settings, client_id="tongshui-timeline", reset="none") as client:
-        where = logs(client, cluster, wanted)
-        places = dict.fromkeys(wanted, START)
-        for _, records in read_ranges(client, {p: (found.first, found.end) for p, found in where.items()}):
-            outcome: Applied = apply(records, places)
-            places.update(outcome.places)
-            yield from outcome.events
 
 
 def as_known_at(events: Iterable[Event], at: datetime) -> list[Event]:

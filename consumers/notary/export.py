@@ -37,8 +37,9 @@ PATIENCE_S = 30.0
 TOPICS = "topics"
 
 
-def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) -> list[str]:
-    """Write everything into the folder ``out``, which must be new or empty. Returns what to tell.
+def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) -> tuple[list[str], bool]:
+    """Write everything into the folder ``out``, which must be new or empty. Returns what to tell, and whether every
+    event that the newest checkpoint signs is there.
 
     ``hashes_only``: families of which only leaf hashes are written, for an auditor without the right to read them.
     """
@@ -63,7 +64,7 @@ def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) ->
         told.append(
             f"the topics do not have every event up to position {newest.position}, which is signed: verify says which"
         )
-    return told + write_checkpoints(out, found)
+    return told + write_checkpoints(out, found), whole and newest is not None
 
 
 def _read(

@@ -17,8 +17,8 @@ from consumers.recount.policy import Policy
 from consumers.recount.record import Disagreement, Look, compare, gaps, on_record
 from consumers.recount.repairs import RepairCount
 from consumers.recount.said import Said, from_topic
-from consumers.timeline import CASE_FAMILIES, LOCAL, UnknownCaseError, published
-from infra.bus import look_up_cluster
+from consumers.timeline import LOCAL, UnknownCaseError
+from consumers.whole import Reading, Seen
 from infra.settings import Settings
 
 GRACE = timedelta(minutes=1)
@@ -46,19 +46,22 @@ class Report:
     windows: int = 0
     disagreements: list[Disagreement] = field(default_factory=list)
     not_recounted: Counter[str] = field(default_factory=Counter)
+    seen: Seen | None = None
+    """How much of the store was recounted; None: the events came from files, which are whatever they are."""
 
     @property
     def agrees(self) -> bool:
-        return not self.disagreements
+        """Whether nothing differs, in all of the store."""
+        return not self.disagreements and (self.seen is None or self.seen.is_whole)
 
 
 # ---- where events come from
 
 
-def from_topics(settings: Settings) -> list[Said]:
-    """Every event of the cases and of the policy on the topics, up to now."""
-    topics = [settings.home_topic(family) for family in (*CASE_FAMILIES, "public")]
-    return [from_topic(event) for event in published(settings, look_up_cluster(settings, topics).partitions)]
+def from_topics(settings: Settings) -> tuple[list[Said], Seen]:
+    """Every event on the topics up to now, and how much of the store that is."""
+    reading = Reading(settings, settings.home_topics)
+    return [from_topic(event) for event in reading], reading.seen
 
 
 # ---- the comparison
@@ -71,6 +74,7 @@ def verify(
     at: datetime | None = None,
     grace: timedelta = GRACE,
     steps: bool = False,
+    seen: Seen | None = None,
 ) -> Report:
     """Recount every case in these events, or the one with that id or number (raises UnknownCaseError).
 
@@ -78,7 +82,7 @@ def verify(
     decision, by the policy of that moment; else what is on record last is compared. Raises NoPolicyError.
     """
     once: dict[tuple[UUID, int], Said] = {}
-    report = Report()
+    report = Report(seen=seen)
     for event in events:
         first = once.setdefault((event.case, event.version), event)
         if (first.type, first.at, first.data) != (event.type, event.at, event.data):
@@ -179,6 +183,8 @@ def describe(report: Report) -> Iterator[str]:
             yield f"    {event.version:>3}  {_value(event.at)}  {event.name:<22} {event.id}  position {event.position}"
     for opened, cases in sorted((+report.not_recounted).items()):
         yield f"not recounted: {cases} cases with windows that begin with {opened}"
+    if report.seen is not None:
+        yield from report.seen.lines()
     yield (
         f"verify: {report.cases} cases, {report.windows} windows recounted, "
         f"{len(report.disagreements)} disagreements, {report.not_recounted.total()} cases not recounted"
@@ -205,6 +211,7 @@ def as_json(report: Report) -> Iterator[str]:
             "windows": report.windows,
             "disagreements": len(report.disagreements),
             "not_recounted": dict(+report.not_recounted),
+            "seen": report.seen and report.seen.as_json(),
         }
     )
 

@@ -38,11 +38,16 @@ def audit() -> None:
 )
 @command
 def audit_export(out: Path, families: tuple[str, ...]) -> None:
-    """Write every topic of events, the checkpoints and the leaf hashes into a folder, from Kafka alone."""
+    """Write every topic of events, the checkpoints and the leaf hashes into a folder, from Kafka alone.
+
+    Exit 1 where the topics do not have everything that is signed, or nothing is signed yet.
+    """
     from consumers.notary.export import export
 
-    for line in export(kafka_settings(), out, hashes_only=families):
+    lines, whole = export(kafka_settings(), out, hashes_only=families)
+    for line in lines:
         click.echo(line)
+    sys.exit(0 if whole else 1)
 
 
 KEY = click.option(

@@ -34,15 +34,15 @@ LAST_START = date(2190, 1, 1)
 def timeline(case: str, as_of: str | None, as_json: bool) -> None:
     """Everything that happened to CASE (id or number), rebuilt from Kafka alone; with --as-of as it was known then.
 
-    Columns: version, happened at, reported at (where a device or an operator said so), recorded at (China time), fact,
-    who (role, channel, second person), details with the versions of standard and calendar.
+    Exit 1 where the topics do not have all of it. Columns: version, happened at, reported at (where a device or an
+    operator said so), recorded at (China time), fact, who (role, channel, second person), details with the versions of
+    standard and calendar.
     """
-    from consumers.timeline import as_known_at, describe, missing_versions, verdicts
-    from consumers.timeline import timeline as rebuild
+    from consumers.timeline import as_known_at, describe, timeline_and_seen, verdicts
 
-    events = rebuild(kafka_settings(), case)
-    if missing := missing_versions(events):
-        say(f"incomplete: the topics do not have version {', '.join(map(str, missing))} of it; see `tongshui status`")
+    events, gaps = timeline_and_seen(kafka_settings(), case)
+    for gap in gaps:
+        say(f"incomplete: not on the topics: {gap}; see `tongshui status`")
     if as_of is not None:
         events = as_known_at(events, instant(as_of))
         say(f"as known at {as_of}: {len(events)} events were on record")
@@ -50,6 +50,8 @@ def timeline(case: str, as_of: str | None, as_json: bool) -> None:
         click.echo(line)
     for line in [] if as_json or as_of is None else verdicts(events):
         click.echo(line)
+    if gaps:
+        sys.exit(1)
 
 
 @main.command()
@@ -97,15 +99,17 @@ def explain(case: str, commitment: str, as_of: str | None, as_json: bool) -> Non
 def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, steps: bool, as_json: bool) -> None:
     """Recount every verdict from Kafka alone, by a second implementation, and compare it with the record.
 
-    Prints each disagreement with the events concerned, and the counts; ends with 1 where there is one. A kind of case
-    that is not recounted is named.
+    Prints each disagreement with the events concerned, how much of the store was seen, and the counts; ends with 1
+    where something differs or the topics do not have everything. A kind of case that is not recounted is named.
     """
     from consumers.recount import verify as recount
     from consumers.recount.said import from_lines
 
-    lines = (event for file in files for event in from_lines(file))
-    events = lines if files else recount.from_topics(kafka_settings())
-    report = recount.verify(events, case=case, grace=timedelta(seconds=grace_seconds), steps=steps)
+    if files:
+        events, seen = [event for file in files for event in from_lines(file)], None
+    else:
+        events, seen = recount.from_topics(kafka_settings())
+    report = recount.verify(events, case=case, grace=timedelta(seconds=grace_seconds), steps=steps, seen=seen)
     for line in recount.as_json(report) if as_json else recount.describe(report):
         click.echo(line)
     if not report.agrees:

@@ -185,7 +185,7 @@ class _Show:
             self._say("demo: every script has been played; the city rests, limits still run")
 
     def _follow(self) -> None:
-        for record in follow(self._settings, self._settings.breach_topic, self._stop, from_start=True):
+        for record in follow(self._settings, self._settings.breach_topic, self._stop, self._say, from_start=True):
             if isinstance(record, Unreadable):
                 continue
             name = record.type.split(".")[2]

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.timeline import published
+from consumers.whole import Reading
 from infra.bus import Partition, Record, admin_client, consumer, ensure_topics, logs, look_up, read_ranges, record_of
 from infra.reader import apply
 from infra.settings import Settings
@@ -80,5 +80,7 @@ def test_what_others_write_to_a_topic_of_ours_changes_nothing_for_who_reads_it(s
     assert applied.held == {}
     offsets = [record.offset for record in records]
     assert offsets[-1] + 1 > len(offsets), "the markers of transactions leave no hole"
-    assert [event.raw for event in published(settings, [partition])] == [raw for _, raw in wanted[partition]]
+    reading = Reading(settings, [partition.topic], number=partition.partition)
+    assert [event.raw for event in reading] == [raw for _, raw in wanted[partition]]
+    assert reading.seen.gaps == ()
     assert read_as_faust(settings, partition, len(records)) == records
