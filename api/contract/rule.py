@@ -88,8 +88,11 @@ compresses nothing; but an administrator may set `compression.type` at a topic a
 what we send; and whoever writes to `water.readings.v1` packs as he likes. Many client libraries need further packages
 for snappy, lz4 and zstd: install them, and try all five before you go live.
 
-A batch that you cannot decode (another codec, damaged bytes) may hold our records, so it is nothing to step over. Stop
-reading that partition, raise an alarm with topic, partition and offset, and go on from there once you can decode it.
+Set a limit to what a batch may decompress to (our readers: 64 MiB), for a small one may come to gigabytes. A batch that
+you cannot decode (another codec, damaged bytes, beyond your limit) is no record of yours: note topic, partition and
+offset, go on behind it, and let a person look. Had it held records of ours, the next one does not fit by rule 3, and
+you hold: so nothing is passed over unnoticed. Records of `water.readings.v1` have no chain; there the noted offset is
+all that tells.
 """,
     ),
     "isolation": (
