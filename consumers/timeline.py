@@ -15,6 +15,7 @@ import msgspec
 
 from consumers.standing import standings
 from infra.bus import Partition, case_key, consumer, logs, look_up_cluster, partition_of, read_ranges
+from infra.decoders import decoder
 from infra.reader import START, Applied, Event, apply
 from infra.settings import Settings
 
@@ -121,7 +122,7 @@ class _Confirmed(msgspec.Struct):
     confirmedby: str | None = None
 
 
-_CONFIRMED = msgspec.json.Decoder(_Confirmed)
+_CONFIRMED = decoder(_Confirmed)
 
 
 def second_person(event: Event) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from infra import first_use
 from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
@@ -74,6 +75,7 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
     """
     refuse_second(settings)
     _refuse_taken_port(settings)
+    first_use.prepare()
     services: list[ServicePart] = []
     if external:
         _require_addresses(settings)

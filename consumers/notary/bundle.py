@@ -26,6 +26,7 @@ from consumers.notary.note import Note, NoteError, VerifyKey, read_note
 from consumers.notary.page import TOLD, Told, page
 from consumers.notary.published import Log, read_logs, trust_of
 from consumers.timeline import timeline
+from infra.decoders import decoder
 from infra.settings import Settings
 
 PATIENCE_S = 30.0
@@ -69,6 +70,10 @@ class _Consistency(msgspec.Struct):
 class _Proofs(msgspec.Struct):
     events: list[_Inclusion]
     consistency: _Consistency | None = None
+
+
+_PROOFS = decoder(_Proofs)
+_WORDS = decoder(dict[str, str])
 
 
 # ---- making one
@@ -206,9 +211,9 @@ def verify_bundle(path: Path, *, kept: Note | None = None, keys: Sequence[Verify
     try:
         files = _read(path)
         note = read_note(files["checkpoint"].decode())
-        proofs = msgspec.json.decode(files["proofs.json"], type=_Proofs)
+        proofs = _PROOFS.decode(files["proofs.json"])
         handovers = [read_note(msgspec.json.decode(line)["note"]) for line in files["handovers.jsonl"].splitlines()]
-        words = msgspec.json.decode(files["words.json"], type=dict[str, str])
+        words = _WORDS.decode(files["words.json"])
         lines = files["events.jsonl"].split(b"\n")[:-1]
         events = [TOLD.decode(line) for line in lines]
     except (KeyError, TypeError, UnicodeDecodeError, msgspec.DecodeError, zipfile.BadZipFile) as error:
