@@ -1,0 +1,72 @@
+"""Of what kind a failure is: one that passes by itself, or one that a person must put right."""
+
+from __future__ import annotations
+
+import errno
+
+import psycopg
+from eventsourcing.persistence import InterfaceError, OperationalError
+from kafka import errors as kafka
+from kafka.errors import KafkaError
+
+from infra.door import KafkaShut, postgres_code
+from infra.embedded.errors import OF_RESOURCES, EmbeddedError
+
+_OF_NETWORKS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EINTR})
+# Of psycopg's SQLSTATEs: connection, transaction rollback, resources, objects in use, operator's intervention, system.
+_PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
+# What a server says to a connection that it refuses comes without a SQLSTATE; its words alone tell.
+_SETTINGS_ARE_WRONG = (
+    "does not exist",
+    "permission denied",
+    "no pg_hba.conf entry",
+    "is not permitted to log in",
+    "invalid connection option",
+)
+# Fewer brokers are there than a topic shall have copies, or one is not itself yet: the clients call these final.
+_PASSING_KAFKA = (
+    kafka.InvalidReplicationFactorError,
+    kafka.BrokerNotAvailableError,
+    kafka.StaleControllerEpochError,
+    kafka.UnknownError,
+)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether another try may help without anybody's doing: a part is away, slow or out of a resource.
+
+    False for what a person must put right (permissions, settings, versions, a taken port, another number of
+    partitions), and for what nobody thought of: a defect does not pass.
+    """
+    if isinstance(error, EmbeddedError):
+        return error.may_pass
+    if isinstance(error, psycopg.Error):
+        return _postgres_may_pass(error)
+    if isinstance(error, OperationalError | InterfaceError):  # the event-sourcing library's, around psycopg's
+        return error.__cause__ is None or may_pass(error.__cause__)
+    if isinstance(error, KafkaError):
+        return not isinstance(error, KafkaShut) and (error.retriable or isinstance(error, _PASSING_KAFKA))
+    if isinstance(error, OSError):
+        return isinstance(error, ConnectionError | TimeoutError) or error.errno in OF_RESOURCES | _OF_NETWORKS
+    return False
+
+
+def in_words(error: BaseException) -> str:
+    """The failure in one line, with a code where it has none of its own."""
+    said = (str(error).splitlines() or [type(error).__name__])[0]
+    if isinstance(error, psycopg.OperationalError):
+        return f"{postgres_code(str(error))}: {said}"
+    if isinstance(error, KafkaError) and not isinstance(error, KafkaShut):
+        return f"kafka-unreachable: {type(error).__name__}: {said}"
+    return said if isinstance(error, EmbeddedError | KafkaShut) else f"{type(error).__name__}: {said}"
+
+
+def _postgres_may_pass(error: psycopg.Error) -> bool:
+    if error.sqlstate is not None:
+        return error.sqlstate.startswith(_PASSING_CLASSES)
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    said = str(error)
+    if postgres_code(said) != "postgres-unreachable":
+        return False
+    return not any(words in said.lower() for words in _SETTINGS_ARE_WRONG)
