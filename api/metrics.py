@@ -75,6 +75,7 @@ def families(status: Status) -> Iterator[Metric]:
     """Every figure of a status."""
     yield gauge("tongshui_log_head_position", "Position of the newest event in the store", status.head.position)
     yield gauge("tongshui_clock_factor", "Seconds of service time in a real second", status.clock_factor)
+    yield from _room(status)
     yield from _relay(status)
     yield from _calendar(status)
     readers = ("schema", "reader", "build", "topic", "partition")
@@ -107,6 +108,18 @@ def families(status: Status) -> Iterator[Metric]:
         ),
         [((p.name, p.pid), p.beat_age_s) for p in status.processes],
     )
+
+
+def _room(status: Status) -> Iterator[Metric]:
+    yield gauge("tongshui_store_writable", "Whether PostgreSQL can write", int(status.cannot_write is None))
+    for name, text in (
+        ("free_bytes", "Room on the disk of the data"),
+        ("low", "1 where there is less room than settings want"),
+    ):
+        yield labelled(
+            GaugeMetricFamily(f"tongshui_disk_{name}", text, labels=("of",)),
+            [((disk.of,), disk.free_bytes if name == "free_bytes" else int(disk.is_low)) for disk in status.disks],
+        )
 
 
 def _calendar(status: Status) -> Iterator[Metric]:

@@ -15,6 +15,8 @@ from infra.embedded.errors import OF_RESOURCES, EmbeddedError
 _OF_NETWORKS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EINTR})
 # Of psycopg's SQLSTATEs: connection, transaction rollback, resources, objects in use, operator's intervention, system.
 _PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
+# disk_full, insufficient_resources, io_error, read_only_sql_transaction.
+_CANNOT_WRITE = frozenset({"53100", "53000", "58030", "25006"})
 # What a server says to a connection that it refuses comes without a SQLSTATE; its words alone tell.
 _SETTINGS_ARE_WRONG = (
     "does not exist",
@@ -51,9 +53,21 @@ def may_pass(error: BaseException) -> bool:
     return False
 
 
+def why_it_cannot_write(error: BaseException | None) -> str | None:
+    """What PostgreSQL says where it answers and cannot write: a full or failing disk, a server that is read-only. None:
+    it is something else. Looks at what the error was raised from, too."""
+    while error is not None:
+        if isinstance(error, psycopg.Error) and error.sqlstate in _CANNOT_WRITE:
+            return error.diag.message_primary or str(error).splitlines()[0]
+        error = error.__cause__
+    return None
+
+
 def in_words(error: BaseException) -> str:
     """The failure in one line, with a code where it has none of its own."""
     said = (str(error).splitlines() or [type(error).__name__])[0]
+    if why := why_it_cannot_write(error):
+        return f"store-cannot-write: {why}"
     if isinstance(error, psycopg.OperationalError):
         return f"{postgres_code(str(error))}: {said}"
     if isinstance(error, KafkaError) and not isinstance(error, KafkaShut):
@@ -63,7 +77,7 @@ def in_words(error: BaseException) -> str:
 
 def _postgres_may_pass(error: psycopg.Error) -> bool:
     if error.sqlstate is not None:
-        return error.sqlstate.startswith(_PASSING_CLASSES)
+        return error.sqlstate in _CANNOT_WRITE or error.sqlstate.startswith(_PASSING_CLASSES)
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     said = str(error)

@@ -16,6 +16,7 @@ from infra.bus import look_up_cluster, topics
 from infra.clock import REAL, Clock, ScaledClock
 from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
+from infra.room import MB
 from infra.service import load_rules
 from infra.settings import Settings
 from infra.sql import sql
@@ -49,7 +50,7 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
         ).decode(), well
     lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
     if found is not None:
-        lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
+        lines += [*room_lines(found), *_positions(found), *calendar_lines(found), *standard_lines(found)]
     return "\n".join(lines), well
 
 
@@ -98,7 +99,8 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     silent = found.watching is not None and found.watching.is_silent
     behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
     refuses = found.notary is not None and found.notary.refusal is not None
-    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences)
+    no_room = found.cannot_write is not None or any(disk.is_low for disk in found.disks)
+    wrong = (standing, powerless, silent, behind, refuses, found.stopped, found.billing_differences, no_room)
     return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
@@ -109,6 +111,19 @@ def _supervised(state: Mapping[str, Any] | None) -> list[str]:
     for name, part in state["parts"].items():
         up = "up" if part["up"] else "DOWN"
         lines.append(f"  {name:<9} {up:<5} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
+    return lines
+
+
+def room_lines(found: Status) -> list[str]:
+    """Whether the store can write, and the room on this machine's disks."""
+    lines = []
+    if found.cannot_write is not None:
+        lines.append(f"store      CANNOT WRITE: {found.cannot_write}: make room on its disk 存储无法写入，请清理磁盘")
+    if found.disks:
+        free = ", ".join(f"{disk.of} {disk.free_bytes / MB:.0f} MB free" for disk in found.disks)
+        lines.append(f"disk       {free}")
+    if low := [disk.of for disk in found.disks if disk.is_low]:
+        lines.append(f"           LOW for {', '.join(low)}: make room, or PostgreSQL and Kafka stop 磁盘空间不足")
     return lines
 
 

@@ -20,6 +20,7 @@ from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.roles import POWERS
 from domain.standards import Rules
 from infra.clock import ScaledClock
+from infra.room import Disk, disks, refusal_to_write
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.recorder import LATENESS_SECONDS
@@ -227,6 +228,9 @@ class Status:
     standard: StandardStatus | None = None
     watching: Watching | None = None
     notary: Notary | None = None
+    cannot_write: str | None = None
+    """Why PostgreSQL answers and writes nothing, in its own words; None: it writes."""
+    disks: tuple[Disk, ...] = ()
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -265,7 +269,8 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
         readers=_readers(places, published),
         notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
-        **(_figures(connection, factor) if figures else {}),
+        cannot_write=refusal_to_write(connection),
+        **(_figures(connection, factor) | {"disks": disks(connection, settings)} if figures else {}),
     )
 
 

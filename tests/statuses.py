@@ -7,6 +7,7 @@ from datetime import date
 from math import inf
 from uuid import UUID
 
+from infra.room import Disk
 from infra.status import (
     CalendarStatus,
     Canary,
@@ -61,6 +62,7 @@ def whole_status() -> Status:
     """Every figure that there is."""
     return replace(
         STATUS,
+        disks=(Disk("data", 3_000_000_000, is_low=False), Disk("postgres", 5_000_000, is_low=True)),
         calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106),
         stopped=(StoppedReader("board", 20, "water.repair.v1", 1, 90, "bad-time", MORNING),),
     )

@@ -81,3 +81,14 @@ SELECT c.pid, c.sung, c.heard, c.lateness_ms,
              AND b.beat_at > clock_timestamp() - make_interval(secs => %(patience_s)s)
        ) AS up
 FROM watch.canaries c ORDER BY c.pid, c.began_at
+
+-- name: try_to_write
+-- A quarter of a megabyte of the server's disk, in rows too short to be compressed, and given back at the end.
+SET LOCAL client_min_messages = warning;
+SET LOCAL statement_timeout = '5s';
+SET LOCAL temp_tablespaces = '';
+CREATE TEMPORARY TABLE IF NOT EXISTS tongshui_room (filler text) ON COMMIT DELETE ROWS;
+INSERT INTO pg_temp.tongshui_room SELECT repeat('x', 1000) FROM generate_series(1, 256)
+
+-- name: data_directory
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END AS path

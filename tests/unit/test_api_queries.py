@@ -17,7 +17,8 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
-from infra.report import _is_well
+from infra.report import _is_well, room_lines
+from infra.room import Disk
 from infra.service import Service
 from infra.status import StoppedReader
 from infra.store.commands import Stream
@@ -388,6 +389,36 @@ def test_nothing_of_the_page_comes_from_elsewhere_and_nothing_enters_as_markup()
             assert unsafe not in text, f"{name} has {unsafe}"
     assert '<html lang="zh-CN">' in files["index.html"]
     assert 'lang="en"' in files["index.html"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cannot_write": "No space left on device"}, "store      CANNOT WRITE: No space left on device: make room"),
+        ({"disks": (Disk("data", 3_000_000, is_low=True),)}, "LOW for data: make room"),
+    ],
+    ids=["the store cannot write", "a disk is nearly full"],
+)
+def test_a_store_without_room_is_not_well(change: dict[str, Any], said: str) -> None:
+    status = replace(STATUS, watching=None)
+    assert _is_well(status, None, 30.0)
+    assert not _is_well(replace(status, **change), None, 30.0)
+    assert said in "\n".join(room_lines(replace(status, **change)))
+    assert room_lines(replace(status, disks=(Disk("data", 3_000_000_000, is_low=False),))) == [
+        "disk       data 3000 MB free"
+    ]
+
+
+@pytest.mark.usefixtures("with_status")
+def test_health_is_503_while_the_store_answers_and_cannot_write(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(STATUS, cannot_write="could not extend file: No space left on device")
+    monkeypatch.setattr("api.health.collect", lambda *_, **__: full)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-cannot-write")
+    assert answer.json()["found"] == full.cannot_write
+    assert "tongshui_store_writable 0.0" in client.get("/metrics").text
 
 
 @pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])

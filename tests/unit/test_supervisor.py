@@ -282,6 +282,7 @@ def test_what_a_person_must_put_right_ends_the_start_at_once(state_file: Path, h
         psycopg.OperationalError("FATAL:  the database system is starting up"),
         psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
         psycopg.errors.DiskFull("could not extend file"),
+        psycopg.errors.ReadOnlySqlTransaction("cannot execute CREATE TABLE in a read-only transaction"),
         psycopg.errors.LockNotAvailable("lock timeout"),
         KafkaConnectionError("reset"),
         InvalidReplicationFactorError("3 of 1 brokers"),
