@@ -108,6 +108,14 @@ def families(status: Status) -> Iterator[Metric]:
         ),
         [((p.name, p.pid), p.beat_age_s) for p in status.processes],
     )
+    yield labelled(
+        GaugeMetricFamily(
+            "tongshui_process_clock_ahead_seconds",
+            "How far a process's clock is ahead of PostgreSQL's, at least; below zero: behind",
+            labels=("name", "pid"),
+        ),
+        [((p.name, p.pid), p.clock_ahead_s) for p in status.processes if p.up],
+    )
 
 
 def _room(status: Status) -> Iterator[Metric]:

@@ -44,13 +44,15 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
     found, postgres = store_status(settings)
     kafka = _kafka(settings)
     well = found is not None and kafka.startswith("up") and _is_well(found, state, settings.relay_alarm_s)
+    well = well and found is not None and not clock_lines(found, settings.clock_tolerance_s)
     if as_json:
         return msgspec.json.encode(
             {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
         ).decode(), well
     lines = [f"postgres   {postgres}", f"kafka      {kafka}", *_supervised(state)]
     if found is not None:
-        lines += [*room_lines(found), *_positions(found), *calendar_lines(found), *standard_lines(found)]
+        lines += [*room_lines(found), *clock_lines(found, settings.clock_tolerance_s)]
+        lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
     return "\n".join(lines), well
 
 
@@ -125,6 +127,16 @@ def room_lines(found: Status) -> list[str]:
     if low := [disk.of for disk in found.disks if disk.is_low]:
         lines.append(f"           LOW for {', '.join(low)}: make room, or PostgreSQL and Kafka stop 磁盘空间不足")
     return lines
+
+
+def clock_lines(found: Status, tolerance_s: float) -> list[str]:
+    """The running processes whose clock differs from PostgreSQL's by more than is tolerated."""
+    return [
+        f"clock      of {process.name} pid {process.pid} is {abs(process.clock_ahead_s):.1f} s "
+        f"{'ahead of' if process.clock_ahead_s > 0 else 'behind'} PostgreSQL's: set it right 时钟不一致"
+        for process in found.processes
+        if process.up and abs(process.clock_ahead_s) > tolerance_s
+    ]
 
 
 def calendar_lines(found: Status) -> list[str]:

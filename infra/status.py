@@ -8,7 +8,7 @@ that was acknowledged in its partition, and no count of events otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -82,6 +82,16 @@ class Process:
     beat_age_s: float
     up: bool
     detail: dict[str, Any]
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """How far its clock is ahead of PostgreSQL's, at least, as measured with its last beat; below zero: behind.
+        What lies within the measurement's own error is 0."""
+        found = self.detail.get("clock")
+        if not found:
+            return 0.0
+        beyond: float = max(0.0, abs(found["ahead_s"]) - found["within_s"])
+        return beyond if found["ahead_s"] > 0 else -beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +289,7 @@ def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anc
     oldest = connection.execute(sql("oldest_unpublished"), {"all_out": row["all_out"]}).fetchone() if lag else None
     if oldest is not None:
         clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor is not None else None
-        now = clock.now() if clock is not None else datetime.now(UTC)
+        now = clock.at(oldest["now"]) if clock is not None else oldest["now"]
         waiting_s = max(0.0, (now - oldest["recorded_at"]).total_seconds()) / (clock.factor if clock is not None else 1)
     return Relay(lag=lag, waiting_s=round(waiting_s, 1), **row)
 

@@ -17,10 +17,10 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
-from infra.report import _is_well, room_lines
+from infra.report import _is_well, clock_lines, room_lines
 from infra.room import Disk
 from infra.service import Service
-from infra.status import StoppedReader
+from infra.status import Process, StoppedReader
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -419,6 +419,27 @@ def test_health_is_503_while_the_store_answers_and_cannot_write(
     assert (answer.status_code, answer.json()["code"]) == (503, "store-cannot-write")
     assert answer.json()["found"] == full.cannot_write
     assert "tongshui_store_writable 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "within_s", "shown_s", "said"),
+    [
+        (93.0, 0.001, 92.999, "clock      of watch pid 10 is 93.0 s ahead of PostgreSQL's"),
+        (-7.5, 0.5, -7.0, "clock      of watch pid 10 is 7.0 s behind PostgreSQL's"),
+        (3.0, 2.5, 0.5, None),  # a slow answer: it may well be right
+        (1.9, 0.001, 1.899, None),
+    ],
+)
+def test_a_process_whose_clock_differs_is_named(
+    ahead_s: float, within_s: float, shown_s: float, said: str | None
+) -> None:
+    detail = {"clock": {"ahead_s": ahead_s, "within_s": within_s}}
+    process = Process("watch", 10, STATUS.processes[0].started_at, 1.0, True, detail)
+    assert process.clock_ahead_s == pytest.approx(shown_s)
+    lines = clock_lines(replace(STATUS, processes=(process,)), 2.0)
+    assert [line.partition(":")[0] for line in lines] == ([said] if said else [])
+    gone = replace(process, up=False)
+    assert clock_lines(replace(STATUS, processes=(gone,)), 2.0) == []
 
 
 @pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])
