@@ -35,7 +35,7 @@ COMMAND_ERRORS = documented(
     _413="body-too-large, event-too-large",
     _415="wrong-content-type",
     _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
-    _503="store-unavailable",
+    _503="store-unavailable, store-cannot-write",
 )
 
 

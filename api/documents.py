@@ -8,23 +8,24 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-import msgspec
 from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_model
 from pydantic import Field as Bounded
 
 from api.bodies import Body, Day, Instant, clean_text
 from domain.fees import Catalogue
 from domain.standards import StandardPublished
-
-T = TypeVar("T")
+from infra.decoders import converter
 
 Text = Annotated[StrictStr, Bounded(max_length=200), AfterValidator(clean_text)]
 Key = Annotated[StrictStr, Bounded(min_length=1, max_length=64)]
 Clock = Annotated[StrictStr, Bounded(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$", examples=["17:30:00"])]
 Rate = Annotated[StrictStr, Bounded(pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?$", examples=["12850"])]
 MOST_ENTRIES = 1_000
+
+_STANDARD = converter(StandardPublished)
+_CATALOGUE = converter(Catalogue)
 
 _PLAIN: Mapping[Any, Any] = {
     str: Text,
@@ -42,9 +43,14 @@ def body_of(document: type, name: str) -> type[Body]:
     return _form(document, name, whole=True)
 
 
-def document_of(body: Body, form: type[T]) -> T:
-    """The dataclass that a body made by ``body_of`` says."""
-    return msgspec.convert(body.model_dump(mode="json"), form)
+def standard_of(body: Body) -> StandardPublished:
+    """The standard that a StandardBody says."""
+    return _STANDARD(body.model_dump(mode="json"))
+
+
+def catalogue_of(body: Body) -> Catalogue:
+    """The fee catalogue that a CatalogueBody says."""
+    return _CATALOGUE(body.model_dump(mode="json"))
 
 
 @cache

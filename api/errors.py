@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 
 from api.trace import note_outcome
 from domain.refusals import Refusal
+from infra.failures import why_it_cannot_write
 from infra.store.commands import BusyError, KeyReusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
@@ -366,6 +367,7 @@ MEANINGS: Mapping[str, Meaning] = {
     "internal-error": Meaning(500, "Something unforeseen happened", "系统内部错误"),
     "readings-unavailable": Meaning(503, "Kafka does not take readings", "暂不能接收读数", retry_after_seconds=2),
     "store-unavailable": Meaning(503, "The store does not answer", "存储暂不可用", retry_after_seconds=2),
+    "store-cannot-write": Meaning(503, "The store cannot write", "存储无法写入", retry_after_seconds=10),
     "too-many-streams": Meaning(503, "Too many open streams", "事件流连接过多", retry_after_seconds=10),
 }
 UNFORESEEN = Meaning(409, "Refused", "被拒绝")
@@ -465,7 +467,22 @@ def store_unavailable() -> ApiError:
     )
 
 
+def store_cannot_write(why: str) -> ApiError:
+    """PostgreSQL answers and writes nothing, for example on a full disk: the answer to a command, and to /healthz."""
+    return ApiError(
+        "store-cannot-write",
+        found=why,
+        needed="a PostgreSQL that can write",
+        next_step="make room on its disk, or see why it is read-only; then it goes on by itself, and a request that is "
+        "sent again under its idempotency key is not done twice",
+        next_step_zh="请清理数据库磁盘空间或排查只读原因，恢复后自动继续；带幂等键的请求可安全重试",
+    )
+
+
 def _store_unavailable(error: Exception) -> ApiError:
+    if why := why_it_cannot_write(error):
+        log.warning("the store cannot write: %s", why)
+        return store_cannot_write(why)
     log.warning("the store is away: %s", type(error).__name__)
     return store_unavailable()
 

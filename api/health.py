@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from api.answers import documented
 from api.edge import ServiceDep
+from api.errors import store_cannot_write
 from api.strict import StrictRoute
 from infra.service import Service
 from infra.status import Process, Reader, Relay, Status, calendar_status, collect
@@ -45,7 +46,7 @@ class RelayHealth(BaseModel):
 
 
 class Health(BaseModel):
-    """The store answers, and so far everything else has come."""
+    """The store takes commands, and so far everything else has come."""
 
     status: str
     service_time: datetime
@@ -57,10 +58,19 @@ class Health(BaseModel):
     parts: list[Part]
 
 
-@router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable"))
+@router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable, store-cannot-write"))
 def healthz(service: ServiceDep, response: Response) -> Health:
+    """200: this API can take a command now. 503, with the reason and the next step: it cannot; PostgreSQL is away, or
+    answers and writes nothing (a full disk, a read-only server). By itself it says 200 again once that is over.
+
+    This asks for readiness: send nobody here while it says 503. It does not ask for life: an answer of any kind shows
+    that the process lives, and to start it again mends nothing. How the other parts stand is told, and does not make
+    it 503."""
     response.headers["Cache-Control"] = "no-store"
-    return health(status_of(service, figures=False), service.clock.now())
+    found = status_of(service, figures=False)
+    if found.cannot_write is not None:
+        raise store_cannot_write(found.cannot_write)
+    return health(found, service.clock.now())
 
 
 @router.get("/metrics", summary="Figures for Prometheus", response_class=Response)

@@ -84,6 +84,7 @@ def families(status: Status) -> Iterator[Metric]:
     """Every figure of a status."""
     yield gauge("tongshui_log_head_position", "Position of the newest event in the store", status.head.position)
     yield gauge("tongshui_clock_factor", "Seconds of service time in a real second", status.clock_factor)
+    yield from _room(status)
     yield from _relay(status)
     yield from _calendar(status)
     readers = ("schema", "reader", "build", "topic", "partition")
@@ -122,6 +123,26 @@ def families(status: Status) -> Iterator[Metric]:
         ),
         [((p.name, p.pid), p.beat_age_s) for p in status.processes],
     )
+    yield labelled(
+        GaugeMetricFamily(
+            "tongshui_process_clock_ahead_seconds",
+            "How far a process's clock is ahead of PostgreSQL's, at least; below zero: behind",
+            labels=("name", "pid"),
+        ),
+        [((p.name, p.pid), p.clock_ahead_s) for p in status.processes if p.up],
+    )
+
+
+def _room(status: Status) -> Iterator[Metric]:
+    yield gauge("tongshui_store_writable", "Whether PostgreSQL can write", int(status.cannot_write is None))
+    for name, text in (
+        ("free_bytes", "Room on the disk of the data"),
+        ("low", "1 where there is less room than settings want"),
+    ):
+        yield labelled(
+            GaugeMetricFamily(f"tongshui_disk_{name}", text, labels=("of",)),
+            [((disk.of,), disk.free_bytes if name == "free_bytes" else int(disk.is_low)) for disk in status.disks],
+        )
 
 
 def _calendar(status: Status) -> Iterator[Metric]:

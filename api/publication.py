@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from api.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.bodies import Nothing
 from api.caller import CallerDep
-from api.documents import CatalogueBody, StandardBody, document_of
+from api.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
 from api.edge import ServiceDep
 from api.public_bodies import CalendarNotice, FeeReview
 from api.publication_answers import (
@@ -31,11 +31,9 @@ from api.publication_answers import (
 )
 from api.strict import StrictRoute
 from domain.calendar import Day, local_date
-from domain.fees import Catalogue
 from domain.publication.calendars import CalendarWarning, Notice
 from domain.publishing import CatalogueDraft, Catalogues, Standards
 from domain.refusals import Refusal
-from domain.standards import StandardPublished
 from infra import publication, recompute
 from infra.publication import CalendarWanted
 from infra.rules import FEES, STANDARDS
@@ -58,7 +56,7 @@ async def draft_standard(
     service: ServiceDep,
     response: Response,
 ) -> Accepted:
-    document = document_of(body, StandardPublished)
+    document = standard_of(body)
     command = publication.draft_standard(caller.stamp, document, caller.key)
     return await published(service, command, response, document.version)
 
@@ -104,7 +102,7 @@ async def draft_catalogue(
     service: ServiceDep,
     response: Response,
 ) -> Accepted:
-    catalogue = document_of(body, Catalogue)
+    catalogue = catalogue_of(body)
     command = publication.draft_catalogue(caller.stamp, catalogue, caller.key)
     return await published(service, command, response, catalogue.version)
 

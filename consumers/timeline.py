@@ -16,6 +16,7 @@ import msgspec
 from consumers.standing import standings
 from consumers.whole import Reading
 from infra.bus import case_key, partition_of
+from infra.decoders import decoder
 from infra.reader import Event
 from infra.settings import Settings
 
@@ -120,7 +121,7 @@ class _Confirmed(msgspec.Struct):
     confirmedby: str | None = None
 
 
-_CONFIRMED = msgspec.json.Decoder(_Confirmed)
+_CONFIRMED = decoder(_Confirmed)
 
 
 def second_person(event: Event) -> str | None:

@@ -30,6 +30,8 @@ from kafka.codec import snappy_decode
 from kafka.record import default_records as plain_records
 from kafka.record.memory_records import MemoryRecords as PlainRecords
 
+from infra.decoders import decoder
+
 DECODED_AT_MOST = 64 * 1024 * 1024
 """Bytes that a batch may have once decompressed. Our own events are at most 64 KiB each, a reading some 100 bytes."""
 
@@ -49,7 +51,7 @@ class _DamageHeader(str):
 
 
 DAMAGE = _DamageHeader("undecodable-batch")
-_DAMAGE = msgspec.json.Decoder(Damage)
+_DAMAGE = decoder(Damage)
 
 
 def damage_of(headers: Collection[tuple[str, bytes | None]]) -> Damage | None:

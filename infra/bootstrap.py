@@ -23,7 +23,7 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.kinds import Kind, State
 from infra import recompute
-from infra.clock import REAL, Clock
+from infra.clock import REAL, Clock, real_now
 from infra.dead_letters import Mender, repair_marked
 from infra.migrate import migrate
 from infra.reader import connect
@@ -64,7 +64,7 @@ class Beats:
     def __init__(self, settings: Settings, name: str) -> None:
         self._settings = settings
         self._name = name
-        self._started_at = datetime.now(UTC)
+        self._started_at = real_now()
         self._connection: psycopg.Connection[Any] | None = None
         self._lock = threading.Lock()
 
@@ -74,6 +74,7 @@ class Beats:
             try:
                 if self._connection is None:
                     self._connection = connect(self._settings)
+                detail = detail | {"clock": _compared(self._connection)}
                 self._connection.execute(
                     sql("beat"),
                     {"name": self._name, "pid": os.getpid(), "started_at": self._started_at, "detail": Jsonb(detail)},
@@ -100,6 +101,16 @@ class Beats:
         finally:
             stop.set()
             thread.join(timeout=5)
+
+
+def _compared(connection: psycopg.Connection[Any]) -> dict[str, float]:
+    """How far this process's clock is ahead of PostgreSQL's, in seconds, and within what: half of the question's way
+    there and back, for nobody knows when on its way it was answered."""
+    asked_at = real_now()
+    row = connection.execute(sql("clock_now")).fetchone()
+    within = (real_now() - asked_at) / 2
+    assert row is not None
+    return {"ahead_s": (asked_at + within - row[0]).total_seconds(), "within_s": abs(within.total_seconds())}
 
 
 def stop_on_signals() -> threading.Event:

@@ -21,6 +21,7 @@ from kafka.structs import TopicPartition
 
 from infra.batches import Damage, damage_of, tolerate
 from infra.door import why_shut
+from infra.kafka_clients import opened
 from infra.settings import FAMILIES, Settings
 from infra.topic_settings import at_creation
 
@@ -173,7 +174,8 @@ def admin_client(settings: Settings) -> Iterator[Any]:
     """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaShut where one does
     and does not let us in."""
     with named(settings):
-        admin = KafkaAdminClient(**client_config(settings), client_id="tongshui-admin", request_timeout_ms=REPLY_MS)
+        limits = {"client_id": "tongshui-admin", "request_timeout_ms": REPLY_MS}
+        admin = opened(KafkaAdminClient, **client_config(settings), **limits)
     try:
         yield admin
     finally:
@@ -187,7 +189,8 @@ def consumer(settings: Settings, *, client_id: str, reset: str, max_records: int
     ``reset`` is "earliest" or "none": what to do where an offset is not in the log any more; "none" raises.
     """
     with named(settings):
-        made = KafkaConsumer(
+        made = opened(
+            KafkaConsumer,
             **client_config(settings),
             client_id=client_id,
             group_id=None,

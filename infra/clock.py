@@ -7,6 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+def real_now() -> datetime:
+    """This machine's own clock; whatever asks it, asks here."""
+    return datetime.now(UTC)
+
+
 class Clock(Protocol):
     """Tells service time as aware UTC datetimes."""
 
@@ -32,7 +37,7 @@ class ScaledClock:
     factor: float
 
     def now(self) -> datetime:
-        return self.at(datetime.now(UTC))
+        return self.at(real_now())
 
     def at(self, real: datetime) -> datetime:
         """The service time at a real instant."""

@@ -7,7 +7,7 @@ So a document is refused where it has a field that its form does not, or lacks o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import date
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +18,7 @@ from domain.calendar import Day
 from domain.fees import Catalogue
 from domain.publication.calendars import Notice
 from domain.standards import StandardPublished
+from infra.decoders import converter
 
 T = TypeVar("T")
 FILE_LIMIT_BYTES = 1024 * 1024
@@ -35,7 +36,7 @@ def standard_of(raw: bytes) -> StandardPublished:
     absent = [field.name for field in fields(StandardPublished) if field.name not in parsed]
     if absent:
         raise DocumentError(f"a standard is published whole; it lacks {', '.join(absent)}")
-    return _strict(parsed, StandardPublished)
+    return _strict(parsed, StandardPublished, _STANDARD)
 
 
 def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in_force: str) -> StandardPublished:
@@ -68,14 +69,14 @@ def _merged(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def catalogue_of(raw: bytes) -> Catalogue:
     """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
-    return _strict(_object(raw), Catalogue)
+    return _strict(_object(raw), Catalogue, _CATALOGUE)
 
 
 def notice_of(raw: bytes) -> Notice:
     """A year's notice in the form of the holiday-cn data set. Raises DocumentError."""
     parsed = _object(raw)
     found = {name: value for name, value in parsed.items() if name not in _ABOUT_THE_FILE}
-    return notice_from(_strict(found, HolidayFile))
+    return notice_from(_strict(found, HolidayFile, _HOLIDAYS))
 
 
 class HolidayDay(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,6 +93,11 @@ class HolidayFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     year: int
     days: tuple[HolidayDay, ...]
     time_zone: str | None = None
+
+
+_STANDARD = converter(StandardPublished)
+_CATALOGUE = converter(Catalogue)
+_HOLIDAYS = converter(HolidayFile)
 
 
 def notice_from(file: HolidayFile) -> Notice:
@@ -119,10 +125,10 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _strict(parsed: dict[str, Any], form: type[T]) -> T:
+def _strict(parsed: dict[str, Any], form: type[T], read: Callable[[Any], T]) -> T:
     _require_known_fields(parsed, form, "")
     try:
-        return msgspec.convert(parsed, form)
+        return read(parsed)
     except msgspec.ValidationError as error:
         raise DocumentError(str(error)) from None
 

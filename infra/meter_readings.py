@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from domain.readings import LITRES_IN_M3
+from infra.decoders import converter, decoder
 
 EARLIEST_YEAR = 2000
 FIELDS = ("meter", "read_at", "value_m3")
@@ -47,14 +48,15 @@ class BadRowError(ValueError):
         return f"{self.field} is missing or wrong" if self.field else "not an object of meter, read_at and value_m3"
 
 
-_DECODER = msgspec.json.Decoder(ReadingRow)
+_ROW = decoder(ReadingRow)
+_ROW_OF = converter(ReadingRow)
 _AT = re.compile(r"\$\.([a-z0-9_]+)|field `([a-z0-9_]+)`")
 
 
 def from_json(value: bytes) -> MeterReading:
     """A record's reading. Raises BadRowError."""
     try:
-        return _reading(_DECODER.decode(value))
+        return _reading(_ROW.decode(value))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRowError(_field(error)) from None
 
@@ -62,7 +64,7 @@ def from_json(value: bytes) -> MeterReading:
 def from_row(row: Any) -> MeterReading:
     """A row's reading. Raises BadRowError."""
     try:
-        return _reading(msgspec.convert(row, ReadingRow))
+        return _reading(_ROW_OF(row))
     except msgspec.ValidationError as error:
         raise BadRowError(_field(error)) from None
 

@@ -43,6 +43,7 @@ from infra.bus import (
     read_ranges,
     record_of,
 )
+from infra.decoders import converter, decoder
 from infra.settings import Settings
 from infra.sql import sql
 from infra.topic_guard import ask_for_walks
@@ -143,8 +144,9 @@ class _Placed(msgspec.Struct, frozen=True, gc=False):
     position: _Position
 
 
-_WIRE = msgspec.json.Decoder(_Wire)
-_PLACED = msgspec.json.Decoder(_Placed)
+_WIRE = decoder(_Wire)
+_WIRE_OF = converter(_Wire)
+_PLACED = decoder(_Placed)
 _ANY = msgspec.json.Decoder()
 
 
@@ -238,7 +240,7 @@ def _fault(record: Record) -> tuple[str, str]:
 
 def _field_fault(record: Record, found: dict[str, Any]) -> tuple[str, str]:
     try:
-        wire = msgspec.convert(found, _Wire)
+        wire = _WIRE_OF(found)
     except msgspec.ValidationError as error:
         field = str(error).rpartition("`$.")[2].rstrip("`") if "`$." in str(error) else ""
         if field in ("time", "recordedat", "reportedat"):

@@ -16,6 +16,7 @@ from infra.bus import admin_client, look_up, topics
 from infra.clock import REAL, Clock, ScaledClock
 from infra.door import KafkaShut
 from infra.embedded.errors import EmbeddedError
+from infra.room import MB
 from infra.service import load_rules
 from infra.settings import Settings
 from infra.sql import sql
@@ -45,12 +46,14 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
     kafka, wrong = _kafka(settings)
     well = found is not None and kafka.startswith("up") and not wrong
     well = well and found is not None and _is_well(found, state, settings.relay_alarm_s)
+    well = well and found is not None and not clock_lines(found, settings.clock_tolerance_s)
     if as_json:
         told = {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
         return msgspec.json.encode(told | {"topics_now": wrong}).decode(), well
     lines = [f"postgres   {postgres}", f"kafka      {kafka}", *(f"           {each}" for each in wrong)]
     lines += _supervised(state)
     if found is not None:
+        lines += [*room_lines(found), *clock_lines(found, settings.clock_tolerance_s)]
         lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
     return "\n".join(lines), well
 
@@ -104,8 +107,9 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     behind = found.relay is not None and found.relay.waiting_s > relay_alarm_s
     refuses = found.notary is not None and found.notary.refusal is not None
     topics_wrong = any(finding.put_right_at is None for finding in found.topics)
+    no_room = found.cannot_write is not None or any(disk.is_low for disk in found.disks)
     wrong = (
-        *(standing, powerless, silent, behind, refuses, topics_wrong),
+        *(standing, powerless, silent, behind, refuses, topics_wrong, no_room),
         *(found.stopped, found.billing_differences, found.readings_lost.untold),
     )
     return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
@@ -119,6 +123,29 @@ def _supervised(state: Mapping[str, Any] | None) -> list[str]:
         up = "up" if part["up"] else "DOWN"
         lines.append(f"  {name:<9} {up:<5} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
     return lines
+
+
+def room_lines(found: Status) -> list[str]:
+    """Whether the store can write, and the room on this machine's disks."""
+    lines = []
+    if found.cannot_write is not None:
+        lines.append(f"store      CANNOT WRITE: {found.cannot_write}: make room on its disk 存储无法写入，请清理磁盘")
+    if found.disks:
+        free = ", ".join(f"{disk.of} {disk.free_bytes / MB:.0f} MB free" for disk in found.disks)
+        lines.append(f"disk       {free}")
+    if low := [disk.of for disk in found.disks if disk.is_low]:
+        lines.append(f"           LOW for {', '.join(low)}: make room, or PostgreSQL and Kafka stop 磁盘空间不足")
+    return lines
+
+
+def clock_lines(found: Status, tolerance_s: float) -> list[str]:
+    """The running processes whose clock differs from PostgreSQL's by more than is tolerated."""
+    return [
+        f"clock      of {process.name} pid {process.pid} is {abs(process.clock_ahead_s):.1f} s "
+        f"{'ahead of' if process.clock_ahead_s > 0 else 'behind'} PostgreSQL's: set it right 时钟不一致"
+        for process in found.processes
+        if process.up and abs(process.clock_ahead_s) > tolerance_s
+    ]
 
 
 def calendar_lines(found: Status) -> list[str]:

@@ -14,14 +14,13 @@ from importlib import resources
 from typing import Any
 from uuid import UUID, uuid5
 
-import msgspec
-
 from domain import kinds
 from domain.calendar import CalendarPublished, Day
 from domain.facts import Recorded, Stated
 from domain.fees import CataloguePublished
 from domain.publishing import Calendars, Catalogues, Standards
 from domain.standards import Rules, StandardPublished, make_rules
+from infra.decoders import decoder
 from infra.store.commands import Stamp, Stream
 
 NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
@@ -36,6 +35,9 @@ FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", co
 UPGRADE = Stamp("tongshui", "system", "system", command_id="program-upgrade", correlation_id="program-upgrade")
 SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3")
 """Versions of the standard that older programs shipped."""
+
+_STANDARD = decoder(StandardPublished)
+_CATALOGUE = decoder(CataloguePublished)
 
 
 def calendar_stream(region: str) -> Stream:
@@ -81,7 +83,7 @@ def crew_stream(crew: str) -> Stream:
 def shipped_standard() -> StandardPublished:
     """The "0225" standard as shipped in infra/data."""
     text = (resources.files("infra") / "data" / "standard-0225.json").read_bytes()
-    return msgspec.json.decode(text, type=StandardPublished)
+    return _STANDARD.decode(text)
 
 
 def shipped_trials() -> dict[str, bytes]:
@@ -93,7 +95,7 @@ def shipped_trials() -> dict[str, bytes]:
 def shipped_catalogue() -> CataloguePublished:
     """The fee catalogue as shipped in infra/data; its amounts and document numbers are examples."""
     text = (resources.files("infra") / "data" / "fees-0225.json").read_bytes()
-    return msgspec.json.decode(text, type=CataloguePublished)
+    return _CATALOGUE.decode(text)
 
 
 def shipped_calendar() -> CalendarPublished:

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     relay_hang_ms: int = Field(default=30_000, ge=1_000, description="an active relay that hangs so long is replaced")
     relay_alarm_s: float = Field(default=30, description="an event that waits longer to be on Kafka is an alarm")
 
+    disk_floor_mb: int = Field(default=512, ge=0, description="less room on a disk of the data is an alarm; 0: never")
+    clock_tolerance_s: float = Field(default=2, gt=0, description="a process whose clock differs by more is an alarm")
+
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
     reader_batch: int = Field(default=500, ge=1, le=5_000)
     dead_letters_at_most: int = Field(default=50, ge=0, description="of events, by one reader; one more stops it")

@@ -8,7 +8,7 @@ that was acknowledged in its partition, and no count of events otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.roles import POWERS
 from domain.standards import Rules
 from infra.clock import ScaledClock
+from infra.room import Disk, disks, refusal_to_write
 from infra.settings import Settings
 from infra.sql import sql
 from infra.store.recorder import LATENESS_SECONDS
@@ -106,6 +107,16 @@ class Process:
     beat_age_s: float
     up: bool
     detail: dict[str, Any]
+
+    @property
+    def clock_ahead_s(self) -> float:
+        """How far its clock is ahead of PostgreSQL's, at least, as measured with its last beat; below zero: behind.
+        What lies within the measurement's own error is 0."""
+        found = self.detail.get("clock")
+        if not found:
+            return 0.0
+        beyond: float = max(0.0, abs(found["ahead_s"]) - found["within_s"])
+        return beyond if found["ahead_s"] > 0 else -beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +265,9 @@ class Status:
     notary: Notary | None = None
     topics: tuple[TopicFinding, ...] = ()
     readings_lost: ReadingsLost = ReadingsLost()
+    cannot_write: str | None = None
+    """Why PostgreSQL answers and writes nothing, in its own words; None: it writes."""
+    disks: tuple[Disk, ...] = ()
 
 
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
@@ -292,7 +306,8 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
         readers=_readers(places, published),
         notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
-        **(_figures(connection, factor) if figures else {}),
+        cannot_write=refusal_to_write(connection),
+        **(_figures(connection, factor) | {"disks": disks(connection, settings)} if figures else {}),
     )
 
 
@@ -301,7 +316,7 @@ def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anc
     oldest = connection.execute(sql("oldest_unpublished"), {"all_out": row["all_out"]}).fetchone() if lag else None
     if oldest is not None:
         clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor is not None else None
-        now = clock.now() if clock is not None else datetime.now(UTC)
+        now = clock.at(oldest["now"]) if clock is not None else oldest["now"]
         waiting_s = max(0.0, (now - oldest["recorded_at"]).total_seconds()) / (clock.factor if clock is not None else 1)
     return Relay(lag=lag, waiting_s=round(waiting_s, 1), **row)
 

@@ -1,7 +1,8 @@
 """Keeps the parts of an installation on one machine running, and leaves nothing running when it ends.
 
 Parts start in the order given, each when the one before is ready, and stop in the reverse order. A part that dies is
-started again. What runs is written to a state file, from which the other programs of the machine read the addresses.
+started again, and so is one that fails or is slow while everything starts: only what a person must put right ends a
+start. What runs is written to a state file, from which the other programs of the machine read the addresses.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Any, Literal, Protocol, Self
 
+from infra.embedded import waiting
+from infra.embedded.become import CANNOT_RUN
 from infra.embedded.children import Child, Say, alive, append_to, end, how_it_ended, spawn, writing
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.files import write_whole
+from infra.failures import in_words, may_pass
 
 _LINE_LIMIT_BYTES = 64 * 1024
 _POLL_S = 0.05
@@ -67,7 +71,11 @@ class ServicePart:
 
 @dataclass(frozen=True)
 class Step:
-    """Something done once, in its place in the order, in this process: a migration, the making of topics."""
+    """Something done once, in its place in the order, in this process: a migration, the making of topics.
+
+    ``action`` runs in a thread of its own. It is done again after a failure that may pass (``infra.failures``), so it
+    must be harmless to do twice.
+    """
 
     name: str
     action: Callable[[], None]
@@ -84,7 +92,8 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Patience:
-    """Seconds: how long things may take, and how long to wait before starting a part again."""
+    """Seconds: how long things may take, and how long to wait before starting a part again. ``ready_s`` is that of the
+    first start; each that was ended for want of time makes the next one's twice as long, up to sixteen times."""
 
     ready_s: float = 60.0
     stop_s: float = 20.0
@@ -119,9 +128,12 @@ class Supervisor:
     kills what still runs). As a context manager it only starts and stops. ``say`` gets one line for each thing a person
     should know; it is never called by two threads at once. A part's output is in ``<data>/log/<name>.log``.
 
+    A failure that may pass, of a part or a step, is one line (what, why, when again) and another try, for as long as it
+    takes: a machine may be busy, a part may be killed while another one starts. Any other ends the start.
+
     Raises EmbeddedError: ``already-running`` where another one runs on the data directory, ``part-not-ready`` where a
-    part does not come up, whatever a service's own first start raises. What a step raises comes out as it is. In each
-    case everything that was started has been stopped.
+    program cannot be executed or shall not be started again, whatever else a service's own first start raises. What a
+    step raises comes out as it is. In each case everything that was started has been stopped.
     """
 
     def __init__(
@@ -208,9 +220,9 @@ class Supervisor:
 
     def _begin(self, part: Part | ServicePart | Step) -> None:
         """Start the part and wait until it is up or somebody wishes to stop."""
+        news: _News | None
         if isinstance(part, Step):
-            part.action()
-            news = self._next_news(0, {"stop"})
+            news = self._do(part)
         else:
             keeper = _Keeper(part, self._file.parent / "log", self._patience, self._stopping, self._changed)
             self._keepers.append(keeper)
@@ -220,6 +232,32 @@ class Supervisor:
             raise news.failure
         if news and news.kind == "stop":
             self._stopping.set()
+
+    def _do(self, step: Step) -> _News:
+        """Do the step, again after a failure that may pass; how it ended, or the wish to stop."""
+        backoff = Backoff(self._patience)
+        while True:
+            begun = time.monotonic()
+            threading.Thread(target=self._attempt, args=(step,), name=step.name, daemon=True).start()
+            news = self._next_news(None, {"stop", "done", "failed"})
+            assert news is not None, "there is no time limit"
+            if news.failure is None or not may_pass(news.failure):
+                return news
+            took_s, pause_s = time.monotonic() - begun, backoff.pause_s(0)
+            self.say(
+                f"{step.name}: failed after {took_s:.1f} s ({in_words(news.failure)}); "
+                f"it is tried again in {pause_s:.1f} s"
+            )
+            if stop := self._next_news(pause_s, {"stop"}):
+                return stop
+
+    def _attempt(self, step: Step) -> None:
+        try:
+            step.action()
+        except Exception as failure:  # of which kind it is, is asked by whoever waits
+            self._news.put(_News("failed", failure=failure))
+        else:
+            self._news.put(_News("done"))
 
     def _next_news(self, timeout_s: float | None, kinds: set[str], keeper: _Keeper | None = None) -> _News | None:
         """The next news of these kinds, of the keeper or of nobody in particular; None when the time is over.
@@ -353,9 +391,9 @@ class _Ending:
 
 @dataclass(frozen=True)
 class _News:
-    """What happened to a part, or (``stop``) what somebody wishes."""
+    """What happened to a part or a step, or (``stop``) what somebody wishes."""
 
-    kind: Literal["up", "down", "failed", "stop"]
+    kind: Literal["up", "down", "failed", "done", "stop"]
     keeper: _Keeper | None = None
     line: str = ""
     failure: Exception | None = None
@@ -410,7 +448,6 @@ class _Keeper:
         }
 
     def _keep(self) -> None:
-        give_up_at = time.monotonic() + self._patience.ready_s
         while not self._stopping.is_set():
             begun = time.monotonic()
             self._starts += 1
@@ -418,7 +455,7 @@ class _Keeper:
             if self._stopping.is_set():
                 break
             lived_s = time.monotonic() - begun
-            if failure is not None and not self._was_up and self._is_hopeless(failure, give_up_at):
+            if failure is not None and not self._was_up and not (self._restart and may_pass(failure)):
                 self._tell(_News("failed", self, failure=failure))
                 return
             if not self._pause(lived_s, failure):
@@ -443,16 +480,13 @@ class _Keeper:
         self._is_up = False
         return None
 
-    def _is_hopeless(self, failure: Exception, give_up_at: float) -> bool:
-        return not (isinstance(failure, _DiedEarlyError) and self._restart and time.monotonic() < give_up_at)
-
     def _pause(self, lived_s: float, failure: Exception | None) -> bool:
         """Report the end of a life and wait before the next; False where there is no next."""
         process = self._service.process
         ended = how_it_ended(process) if process is not None else "no process"
         line = f"{self.name}: {ended} after {lived_s:.1f} s"
         if failure is not None:
-            line += ", before it was ready" + ("" if isinstance(failure, _DiedEarlyError) else f" ({failure})")
+            line += f", before it was ready ({in_words(failure)})"
         if not self._restart:
             self._tell(_News("down", self, line=f"{line}; it is not started again"))
             return False
@@ -462,17 +496,14 @@ class _Keeper:
         return True
 
 
-class _DiedEarlyError(EmbeddedError):
-    """A program ended before it was ready; it may do better the next time."""
-
-
 class _Program:
     """A Part as a Service."""
 
     def __init__(self, part: Part, logs: Path, patience: Patience) -> None:
         self.process: Child | None = None
         self._part = part
-        self._patience = patience
+        self._kill_s = patience.kill_s
+        self._ready = waiting.Patience(patience.ready_s)
         self._log = logs / f"{part.name}.log"
 
     def start(self) -> None:
@@ -483,7 +514,7 @@ class _Program:
         try:
             self._wait_until_ready(child)
         except BaseException:
-            end(child, (signal.SIGTERM, self._patience.kill_s))
+            end(child, (signal.SIGTERM, self._kill_s))
             raise
 
     def stop(self) -> None:
@@ -493,13 +524,16 @@ class _Program:
             self.process.wait()
 
     def _wait_until_ready(self, child: Child) -> None:
-        deadline = time.monotonic() + self._patience.ready_s
+        deadline = time.monotonic() + self._ready.seconds
         while not self._is_ready():
             if not alive(child):
-                raise self._not_ready(_DiedEarlyError, how_it_ended(child))
+                raise self._not_ready(how_it_ended(child), may_pass=child.poll() != CANNOT_RUN)
             if time.monotonic() > deadline:
-                raise self._not_ready(EmbeddedError, f"not ready after {self._patience.ready_s:.0f} s")
+                found = f"not ready after {self._ready.seconds:.0f} s"
+                self._ready.was_too_short()
+                raise self._not_ready(found, may_pass=True)
             time.sleep(_POLL_S)
+        self._ready.was_enough()
 
     def _is_ready(self) -> bool:
         if self._part.ready is None:
@@ -509,12 +543,13 @@ class _Program:
         except OSError:  # nobody listens yet
             return False
 
-    def _not_ready(self, kind: type[EmbeddedError], found: str) -> EmbeddedError:
-        return kind(
+    def _not_ready(self, found: str, *, may_pass: bool) -> EmbeddedError:
+        return EmbeddedError(
             "part-not-ready",
             found=f"{self._part.name}: {found}",
             needed="a part that comes up",
             next_step=f"read {self._log}",
+            may_pass=may_pass,
         )
 
 

@@ -7,9 +7,11 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 
+from infra import first_use
 from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
@@ -19,6 +21,10 @@ from infra.settings import Settings
 from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 
 STATE_FILE = "up.json"
+ANSWER_S = 15.0
+"""How long the API may take to answer on a busy machine."""
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine itself, whatever proxy the environment names."""
 PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 
 
@@ -74,6 +80,7 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
     """
     refuse_second(settings)
     _refuse_taken_port(settings)
+    first_use.prepare()
     services: list[ServicePart] = []
     if external:
         _require_addresses(settings)
@@ -89,12 +96,18 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
             *services,
             Step("migrate", lambda: prepare(settings)),
             *_processes(settings, http, workers),
-            Step("told", lambda: say(f"up: {http}/  (Ctrl-C stops everything)")),
+            Step("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
         state_file(settings),
         addresses=Addresses(settings.database_url, settings.kafka_bootstrap, http),
     )
+
+
+def _tell(say: Callable[[str], None], line: str) -> None:
+    """Say it where somebody still listens; a terminal that is gone is no reason to try again."""
+    with suppress(OSError, ValueError):
+        say(line)
 
 
 def prepare(settings: Settings) -> None:
@@ -125,11 +138,14 @@ def _environment(settings: Settings) -> Mapping[str, str]:
 
 
 def _answers(url: str) -> bool:
+    """Whether the API answers at all. One that says what is wrong is alive: starting it again would mend nothing."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
+        _DIRECTLY.open(url, timeout=ANSWER_S).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, HTTPException):  # nobody listens yet, nobody has the time, or it ends as it answers
         return False
+    return True
 
 
 def refuse_second(settings: Settings) -> None:

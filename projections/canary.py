@@ -15,7 +15,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -25,6 +24,7 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from infra.bus import client_config, consumer, ensure_canary_topic
+from infra.clock import real_now
 from infra.reader import connect
 from infra.settings import Settings
 from infra.side_topics import CanaryRecord
@@ -56,7 +56,7 @@ class Canaries:
         self.lateness_ms: float | None = None
         self._settings = settings
         self._songs: queue.SimpleQueue[Song] = queue.SimpleQueue()
-        self._who: dict[str, Any] = {"pid": os.getpid(), "began_at": datetime.now(UTC)}
+        self._who: dict[str, Any] = {"pid": os.getpid(), "began_at": real_now()}
 
     def sing(self, song: Song) -> None:
         """Take a song over from the watch's loop; returns at once."""

@@ -26,6 +26,7 @@ from domain.refusals import Refusal
 from domain.standards import ReadingPolicy, Rules, require_not_future
 from infra.bus import Log, Partition, Record
 from infra.clock import Clock
+from infra.decoders import converter
 from infra.meter_readings import BadRowError, MeterReading, from_json
 from infra.reader import UNDECODABLE, DeadLetter, Event, dead_letter_of, save_dead_letters
 from infra.settings import Settings
@@ -82,6 +83,10 @@ class _MeterIn(msgspec.Struct):
 class _MeterOut(msgspec.Struct):
     old_meter: str
     final_reading_m3: str
+
+
+_METER_IN = converter(_MeterIn)
+_METER_OUT = converter(_MeterOut)
 
 
 class Processor:
@@ -274,7 +279,7 @@ class Processor:
         for event in events:
             if event.type in METER_EVENTS:
                 try:
-                    meter = msgspec.convert(event.data, _MeterIn).meter
+                    meter = _METER_IN(event.data).meter
                     into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, event.happened_at)
                     last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
@@ -314,7 +319,7 @@ def _is_after_the_end(meter: _Known, reading: MeterReading) -> bool:
 
 
 def _last_of(event: Event) -> MeterReading:
-    out = msgspec.convert(event.data, _MeterOut)
+    out = _METER_OUT(event.data)
     return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from math import inf
 from uuid import UUID
 
+from infra.room import Disk
 from infra.status import (
     CalendarStatus,
     Canary,
@@ -63,6 +64,7 @@ def whole_status() -> Status:
     """Every figure that there is."""
     return replace(
         STATUS,
+        disks=(Disk("data", 3_000_000_000, is_low=False), Disk("postgres", 5_000_000, is_low=True)),
         calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106),
         topics=(TopicFinding("water.repair.v1", "topic-setting", "retention.ms", "1000", "-1", MORNING),),
         readings_lost=ReadingsLost(20, untold=True),

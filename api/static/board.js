@@ -69,9 +69,12 @@ async function showHealth() {
   try {
     health = await ask("/healthz");
   } catch (error) {
-    const zh = error.problem ? "存储不可用" : "接口无应答";
-    const english = error.problem ? "store unavailable" : "no answer";
-    byId("parts").replaceChildren(make("li", { data: { state: "down" } }, ...pair([zh, english])));
+    const words = !error.problem
+      ? ["接口无应答", "no answer"]
+      : error.problem.code === "store-cannot-write"
+        ? ["存储无法写入", "store cannot write"]
+        : ["存储不可用", "store unavailable"];
+    byId("parts").replaceChildren(make("li", { data: { state: "down" } }, ...pair(words)));
     throw error;
   }
   setClock(health.service_time, health.clock_factor);

@@ -6,11 +6,14 @@ thing has its effect once, whatever event ids it comes with.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
+from infra.decoders import converter
 from infra.reader import Event
 
 
@@ -211,12 +214,15 @@ TAKES: dict[str, type[Said]] = {
 }
 """Public type name → what billing reads of it."""
 
+READ_AS: dict[str, Callable[[Any], Said]] = {name: converter(form) for name, form in TAKES.items()}
+"""Public type name → what reads an event's data so."""
+
 
 def read(event: Event) -> Said:
     """What an event of a type in TAKES says. Raises msgspec.ValidationError, which names field and type and never the
     value, where a field is missing or wrong."""
     # The published numbers are strings where they must be exact; nothing else is converted.
-    return msgspec.convert(event.data, TAKES[event.type], strict=True)
+    return READ_AS[event.type](event.data)
 
 
 def natural_key(event: Event, said: Said) -> str:

@@ -35,7 +35,14 @@ from consumers.notary.note import Note, NoteError, VerifyKey, read_note
 from consumers.notary.page import TOLD, Told, number_of, page
 from consumers.notary.published import trust_of
 from consumers.notary.wording import FIRST, Edition, Wording, as_schema_file, as_words_file, digest
+from infra.decoders import decoder
 
+T = TypeVar("T")
+
+_PROOFS = decoder(Proofs)
+_ABOUT = decoder(About)
+_WORDS = decoder(dict[str, str])
+_OBJECT = decoder(dict[str, Any])
 NAMED_WORDS = 20
 _NUMBERS = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<![a-z0-9])[a-z]{2}-[0-9]{4}-[0-9]{4,}",
@@ -130,7 +137,7 @@ def _read(path: Path, files: Mapping[str, bytes]) -> _Evidence:
             lines,
             [TOLD.decode(line) for line in lines],
             read_note(files["checkpoint"].decode()),
-            msgspec.json.decode(files["proofs.json"], type=Proofs),
+            _PROOFS.decode(files["proofs.json"]),
             [read_note(msgspec.json.decode(line)["note"]) for line in files["handovers.jsonl"].splitlines()],
         )
     except (KeyError, TypeError, UnicodeDecodeError, msgspec.DecodeError) as error:
@@ -262,8 +269,8 @@ def _compare(files: Mapping[str, bytes], evidence: _Evidence, wording: Wording, 
     types = {event.type for event in evidence.events}
     schemas = {name: _digest_of(files.get(f"schemas/{name}.json")) for name in sorted(types)}
     found = _Unsigned(
-        _decoded(files.get("bundle.json"), About),
-        _decoded(files.get("words.json"), dict[str, str]),
+        _decoded(files.get("bundle.json"), _ABOUT),
+        _decoded(files.get("words.json"), _WORDS),
         files.get("words.json"),
         files.get("case.html"),
         files.get("README.md"),
@@ -295,19 +302,16 @@ def _about(evidence: _Evidence, said: About) -> About:
     return msgspec.structs.replace(about(evidence.events, said.edition), format=said.format)
 
 
-T = TypeVar("T")
-
-
-def _decoded(content: bytes | None, kind: type[T]) -> T | None:
+def _decoded(content: bytes | None, form: msgspec.json.Decoder[T]) -> T | None:
     try:
-        return msgspec.json.decode(content, type=kind) if content is not None else None
+        return form.decode(content) if content is not None else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
 def _digest_of(content: bytes | None) -> str | None:
     """Of a schema as a bundle has it; None where it is not there, or is more than one reads of it."""
-    schema = _decoded(content, dict[str, Any])
+    schema = _decoded(content, _OBJECT)
     return digest(schema) if schema is not None and content == as_schema_file(schema) else None
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from consumers.notary.note import Note
 from consumers.standing import Standing, standings
+from infra.decoders import decoder
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 
@@ -41,7 +42,7 @@ class Told(msgspec.Struct, frozen=True):
         return self.type.split(".")[2] if self.type.count(".") >= 2 else self.type
 
 
-TOLD = msgspec.json.Decoder(Told)
+TOLD = decoder(Told)
 STATES = {
     "running": "运行中 running",
     "met": "已兑现 met in time",

@@ -26,6 +26,7 @@ from consumers.notary.merkle import HASH_BYTES, Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Follows, Note, VerifyKey, generation_of
 from consumers.notary.published import trust_of
 from infra.bus import BREACH_FACTS
+from infra.decoders import decoder
 
 NAMED = 1_000
 """Findings that are named one by one; of more only the number is told."""
@@ -61,8 +62,8 @@ class _StartedLine(msgspec.Struct, frozen=True):
     data: _Started
 
 
-_LINE = msgspec.json.Decoder(_Line)
-_STARTED_LINE = msgspec.json.Decoder(_StartedLine)
+_LINE = decoder(_Line)
+_STARTED_LINE = decoder(_StartedLine)
 STARTED = "water.public.GenerationStarted.v1"
 
 

@@ -88,9 +88,10 @@ def _process(name: str, what: str, runner: str) -> None:
 
 
 def run_process(runner: str) -> None:
-    from infra import bootstrap
+    from infra import bootstrap, first_use
 
     settings = located_settings()
+    first_use.prepare()
     bootstrap.start_logging(settings)
     getattr(bootstrap, runner)(settings)
 

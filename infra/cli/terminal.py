@@ -44,6 +44,7 @@ def one_clear_line() -> Iterator[None]:
     from infra.documents import DocumentError
     from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
+    from infra.failures import why_it_cannot_write
     from infra.migrate import MigrationError
     from infra.store.commands import StoreUnavailableError
 
@@ -62,14 +63,16 @@ def one_clear_line() -> Iterator[None]:
     except DocumentError as error:
         fail(f"bad-document: {error}")
     except StoreUnavailableError as error:
-        fail(f"store-unavailable: {error}; see `tongshui status`")
+        why = why_it_cannot_write(error)
+        fail(f"store-cannot-write: {why}" if why else f"store-unavailable: {error}; see `tongshui status`")
     except Refusal as error:
         fail(f"{error} ({error.next_step_zh})")
     except psycopg.errors.UndefinedTable:
         fail("not-migrated: found a database without our tables; needed those of this program; run `tongshui migrate`")
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
         said = str(error).splitlines()[0]
-        fail(f"{postgres_code(str(error))}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
+        code = "store-cannot-write" if why_it_cannot_write(error) else postgres_code(str(error))
+        fail(f"{code}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
     except KafkaShut as shut:
         fail(str(shut))
     except KafkaError as error:

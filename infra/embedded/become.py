@@ -13,6 +13,8 @@ import signal
 import sys
 
 _PR_SET_PDEATHSIG = 1
+CANNOT_RUN = 127
+"""The exit code of a program that cannot be executed, as shells have it."""
 
 
 def main(arguments: list[str]) -> None:
@@ -28,7 +30,11 @@ def main(arguments: list[str]) -> None:
             sys.exit("become: the parent was gone before the program began")
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(ignored_by_python, signal.SIG_DFL)
-    os.execv(arguments[4], arguments[4:])
+    try:
+        os.execv(arguments[4], arguments[4:])
+    except OSError as error:
+        os.write(2, f"become: {arguments[4]}: {error.strerror}\n".encode())
+        sys.exit(CANNOT_RUN)
 
 
 if __name__ == "__main__":

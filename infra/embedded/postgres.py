@@ -19,9 +19,22 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded import postgres_place
-from infra.embedded.children import Child, Say, alive, append_to, end, how_it_ended, silent, spawn, tail, writing
+from infra.embedded.children import (
+    Child,
+    Say,
+    alive,
+    append_to,
+    end,
+    end_group,
+    how_it_ended,
+    silent,
+    spawn,
+    tail,
+    writing,
+)
 from infra.embedded.errors import EmbeddedError, unwritable
 from infra.embedded.postgres_place import MAJOR, Place
+from infra.embedded.waiting import Patience
 
 PORT = 5432
 """Only part of the socket's name; no TCP port is opened."""
@@ -43,8 +56,19 @@ _INITDB_PATIENCE_S = 120.0
 _READY_PATIENCE_S = 60.0
 _LINGERING_PATIENCE_S = 20.0
 _STOPPING_PATIENCE_S = 30.0
-_TELLING_PATIENCE_S = 0.5
+_TELLING_PATIENCE_S = 10.0
+_TELL_EVERY_S = 30.0
 _POLL_S = 0.02
+# What a server says that is up and does not serve yet: after a kill it reads its log again, for as long as that takes.
+_AT_WORK = ("starting up", "not yet accepting connections", "in recovery mode")
+# What a server or initdb says that ended by itself for a reason which passes: a child was killed, or there was no room.
+_PASSING = (
+    "terminated by signal",
+    "is still in use",
+    "No space left on device",
+    "Cannot allocate memory",
+    "Too many open files",
+)
 
 
 class EmbeddedPostgres:
@@ -69,12 +93,14 @@ class EmbeddedPostgres:
         self._settings = {**_SETTINGS, **settings}
         self._say = say
         self._place: Place | None = None
+        self._patience = Patience(_READY_PATIENCE_S)
 
     def start(self) -> None:
         """Start the server and wait until it answers; does nothing while it runs.
 
         Raises EmbeddedError with the code ``postgres-data-version``, ``postgres-already-running``,
-        ``postgres-start-failed``, or one of ``postgres_place.settle``.
+        ``postgres-start-failed``, ``postgres-initdb-failed``, or one of ``postgres_place.settle``. A server that was
+        killed or too slow may do better the next time (``may_pass``), and is given twice as long then.
         """
         if alive(self.process):
             return
@@ -146,35 +172,35 @@ class EmbeddedPostgres:
             begun = output.tell()
             command = [str(place.programs / "initdb"), "--pgdata", str(directory), *_INITDB]
             child = spawn(command, account=place.account, env=_environment(), cwd=directory.parent, output=output)
+        self.process = child  # whoever stops us meanwhile ends it
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(_INITDB_PATIENCE_S)
         if child.poll() != 0:
+            said = tail(self.log, begun)
+            may_pass = _may_pass(child, said)
             end(child)
+            end_group(child)  # its own children would go on writing into what is made anew
             raise EmbeddedError(
                 "postgres-initdb-failed",
-                found=f"{how_it_ended(child)}: {tail(self.log, begun)}",
+                found=f"{how_it_ended(child)}: {said}",
                 needed="a new cluster",
                 next_step=f"read {self.log}",
+                may_pass=may_pass,
             )
 
     def _launch(self, place: Place) -> None:
         deadline = time.monotonic() + _LINGERING_PATIENCE_S
         while True:
-            said = self._launch_once(place)
-            if said is None:
+            failure = self._launch_once(place)
+            if failure is None:
                 return
             # The children of a killed server hold its shared memory until they notice, usually within a second.
-            if "is still in use" not in said or time.monotonic() > deadline:
-                raise EmbeddedError(
-                    "postgres-start-failed",
-                    found=said,
-                    needed="a PostgreSQL that answers",
-                    next_step=f"read {self.log}",
-                )
+            if "is still in use" not in failure.found or time.monotonic() > deadline:
+                raise failure
             time.sleep(0.1)
 
-    def _launch_once(self, place: Place) -> str | None:
-        """Start the server; None when it answers, else what it said before it ended."""
+    def _launch_once(self, place: Place) -> EmbeddedError | None:
+        """Start the server; None when it answers, else how it ended and what it said before."""
         with writing(), append_to(self.log) as output:
             begun = output.tell()
             self.process = spawn(
@@ -185,18 +211,42 @@ class EmbeddedPostgres:
                 cwd=place.data.parent,
                 output=output,
             )
-        deadline = time.monotonic() + _READY_PATIENCE_S
-        error = ""
-        while alive(self.process) and time.monotonic() < deadline:
+        error = self._wait_until_it_answers(self.process)
+        if error is None:
+            self._patience.was_enough()
+            return None
+        if alive(self.process):
+            self._patience.was_too_short()
+        said = tail(self.log, begun) or error
+        ended, may_pass = how_it_ended(self.process), _may_pass(self.process, said)
+        self.kill()
+        return EmbeddedError(
+            "postgres-start-failed",
+            found=f"{ended}: {said}",
+            needed="a PostgreSQL that answers",
+            next_step=f"read {self.log}",
+            may_pass=may_pass,
+        )
+
+    def _wait_until_it_answers(self, server: Child) -> str | None:
+        """None when it serves; else, when it has ended or time is over, the last error. Time does not run while it says
+        that it is at work: a recovery that is ended begins anew."""
+        begun = time.monotonic()
+        deadline, tell_at, error = begun + self._patience.seconds, begun + _TELL_EVERY_S, ""
+        while alive(server) and time.monotonic() < deadline:
             try:
                 psycopg.connect(self.conninfo("postgres"), connect_timeout=5).close()
                 return None
             except psycopg.OperationalError as failure:
                 error = str(failure)
-                time.sleep(_POLL_S)
-        ended = how_it_ended(self.process)
-        self.kill()
-        return f"{ended}: {tail(self.log, begun) or error}"
+            now = time.monotonic()
+            if any(words in error for words in _AT_WORK):
+                deadline = now + self._patience.seconds
+            if now > tell_at:
+                tell_at = now + _TELL_EVERY_S
+                self._say(f"postgres: not ready after {now - begun:.0f} s, and waited for: {error.strip()[-200:]}")
+            time.sleep(_POLL_S)
+        return error
 
     def _arguments(self, place: Place) -> list[str]:
         quoted = str(place.socket).replace('"', '""')
@@ -207,6 +257,12 @@ class EmbeddedPostgres:
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
             if connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone() is None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+
+
+def _may_pass(server: Child, said: str) -> bool:
+    """Whether another start may help: it was killed, was too slow, or ended for a reason that passes."""
+    code = server.poll()
+    return code is None or code < 0 or any(words in said for words in _PASSING)
 
 
 def _found_version(data: Path) -> bool:
@@ -257,6 +313,7 @@ def _wait_until_unserved(data: Path) -> None:
                 found=f"process {pid} serves {data}",
                 needed="a cluster that no other server uses",
                 next_step=f"stop the other program, or the process: kill -INT {pid}",
+                may_pass=status == "stopping",
             )
         time.sleep(_POLL_S)
 

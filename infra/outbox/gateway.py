@@ -17,6 +17,7 @@ from hashlib import sha256
 import httpx
 import msgspec
 
+from infra.decoders import decoder
 from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, delivery
 from infra.settings import Settings
 
@@ -24,6 +25,8 @@ ANSWER_LIMIT_BYTES = 64 * 1024
 TAKEN = ("accepted", "delivered")
 AGAIN = frozenset({408, 409, 425, 429})
 """Answers of the kind 4xx after which another try may help."""
+
+_ANSWER = decoder(dict[str, object])
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -109,7 +112,7 @@ def _read(status: int, answer: bytes) -> Delivery:
     if not 200 <= status < 300:
         raise DeliveryError(f"gateway-http-{status}", permanent=300 <= status < 500 and status not in AGAIN)
     try:
-        found = msgspec.json.decode(answer, type=dict[str, object])
+        found = _ANSWER.decode(answer)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DeliveryError("no-receipt") from None
     taken = delivery(found.get("receipt"), found.get("status"), answer)

@@ -252,7 +252,7 @@ WHERE number = %(number)s AND resolved_at IS NULL
 RETURNING number
 
 -- name: billing_last_reconciliation
-SELECT at, build, items, differences, extract(epoch FROM clock_timestamp() - at)::float8 AS age_s
+SELECT at, build, items, differences, greatest(0, extract(epoch FROM clock_timestamp() - at)::float8) AS age_s
 FROM billing.reconciliations ORDER BY id DESC LIMIT 1
 
 -- name: billing_lock_reconciliation

@@ -77,6 +77,6 @@ UPDATE notary.state SET refusal = %(refusal)s WHERE refusal IS DISTINCT FROM %(r
 
 -- name: notary_now
 SELECT coalesce(c.position, 0) AS position, s.refusal,
-       coalesce(extract(epoch FROM clock_timestamp() - c.signed_at)::float8, 0) AS age_s
+       coalesce(greatest(0, extract(epoch FROM clock_timestamp() - c.signed_at)::float8), 0) AS age_s
 FROM notary.state s
 LEFT JOIN LATERAL (SELECT position, signed_at FROM notary.checkpoints ORDER BY number DESC LIMIT 1) c ON true

@@ -53,7 +53,7 @@ SELECT particulars FROM vault.subjects WHERE subject_id = %(id)s ORDER BY revisi
 
 -- name: outbox_states
 SELECT state, count(*) AS messages,
-       coalesce(max(extract(epoch FROM clock_timestamp() - created_at)) FILTER (WHERE NOT recorded), 0)::float8 AS oldest_s
+       greatest(0, max(extract(epoch FROM clock_timestamp() - created_at)) FILTER (WHERE NOT recorded))::float8 AS oldest_s
 FROM outbox.messages
 GROUP BY state
 ORDER BY state

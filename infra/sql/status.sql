@@ -1,4 +1,5 @@
--- How the parts stand. Beats and the relay's times are real time; events and windows are in service time.
+-- How the parts stand. Beats and the relay's times are real time; events and windows are in service time. An age is
+-- counted between two readings of this server's own clock: between two clocks it would show their difference.
 
 -- name: head_now
 SELECT position, nullif(recorded_at, '-infinity') AS recorded_at, generation FROM store.log_head
@@ -11,7 +12,7 @@ ORDER BY updated_at DESC
 LIMIT 1
 
 -- name: oldest_unpublished
-SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS recorded_at
+SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS recorded_at, clock_timestamp() AS now
 FROM store.stored_events WHERE notification_id > %(all_out)s ORDER BY notification_id LIMIT 1
 
 -- name: relay_places
@@ -35,7 +36,7 @@ SELECT 'readings', 'readings', 1, topic, partition, next_offset, greatest(next_o
 ORDER BY 1, 2, 3, 4, 5
 
 -- name: process_beats
-SELECT name, pid, started_at, extract(epoch FROM clock_timestamp() - beat_at)::float8 AS beat_age_s, detail
+SELECT name, pid, started_at, greatest(0, extract(epoch FROM clock_timestamp() - beat_at)::float8) AS beat_age_s, detail
 FROM store.process_beats
 ORDER BY name, pid
 
@@ -70,7 +71,7 @@ ORDER BY 1
 SELECT count(*) AS lapses, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50_ms,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99_ms, max(ms) AS max_ms
 FROM (
-    SELECT extract(epoch FROM recorded_at - due_at)::float8 * 1000 / %(factor)s::float8 AS ms
+    SELECT greatest(0, extract(epoch FROM recorded_at - due_at)::float8) * 1000 / %(factor)s::float8 AS ms
     FROM views.breaches
     WHERE change = 'lapsed' AND due_at IS NOT NULL
     ORDER BY position DESC
@@ -88,10 +89,21 @@ SELECT commitment, open FROM watch.sizes ORDER BY commitment
 
 -- name: watch_canaries
 SELECT c.pid, c.sung, c.heard, c.lateness_ms,
-       extract(epoch FROM clock_timestamp() - greatest(c.began_at, c.heard_at))::float8 AS silent_s,
+       greatest(0, extract(epoch FROM clock_timestamp() - greatest(c.seen_at, c.heard_at))::float8) AS silent_s,
        EXISTS (
            SELECT FROM store.process_beats b
            WHERE b.name = 'watch' AND b.pid = c.pid
              AND b.beat_at > clock_timestamp() - make_interval(secs => %(patience_s)s)
        ) AS up
 FROM watch.canaries c ORDER BY c.pid, c.began_at
+
+-- name: try_to_write
+-- A quarter of a megabyte of the server's disk, in rows too short to be compressed, and given back at the end.
+SET LOCAL client_min_messages = warning;
+SET LOCAL statement_timeout = '5s';
+SET LOCAL temp_tablespaces = '';
+CREATE TEMPORARY TABLE IF NOT EXISTS tongshui_room (filler text) ON COMMIT DELETE ROWS;
+INSERT INTO pg_temp.tongshui_room SELECT repeat('x', 1000) FROM generate_series(1, 256)
+
+-- name: data_directory
+SELECT CASE WHEN pg_has_role('pg_read_all_settings', 'USAGE') THEN current_setting('data_directory') END AS path

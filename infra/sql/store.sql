@@ -84,6 +84,9 @@ ON CONFLICT (only_row) DO NOTHING
 -- name: clock_anchor
 SELECT real_at, service_at, factor FROM store.clock_anchor
 
+-- name: clock_now
+SELECT clock_timestamp()
+
 -- name: beat
 INSERT INTO store.process_beats (name, pid, started_at, beat_at, detail)
 VALUES (%(name)s, %(pid)s, %(started_at)s, clock_timestamp(), %(detail)s)

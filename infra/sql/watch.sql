@@ -137,7 +137,7 @@ SET sung = %(sung)s, heard = %(heard)s, heard_at = CASE WHEN %(now)s THEN clock_
 WHERE pid = %(pid)s AND began_at = %(began_at)s
 
 -- name: forget_canaries
-DELETE FROM watch.canaries WHERE coalesce(heard_at, began_at) < clock_timestamp() - interval '1 day'
+DELETE FROM watch.canaries WHERE coalesce(heard_at, seen_at) < clock_timestamp() - interval '1 day'
 
 -- name: watch_ask_now
 INSERT INTO watch.ask_now (case_id, family)

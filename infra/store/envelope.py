@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +18,7 @@ from eventsourcing.persistence import Mapper, StoredEvent
 from domain import kinds
 from domain.facts import Fact, Recorded, event_id
 from domain.kinds import REGISTRY, Kind, State
+from infra.decoders import decoder
 from infra.store.commands import Stamp
 
 SOURCE = "/tongshui"
@@ -62,13 +62,9 @@ class CloudEvent(msgspec.Struct, omit_defaults=True):
     recordedat: datetime | None = None
 
 
-@cache
-def _decoder(name: str) -> tuple[str, msgspec.json.Decoder[Any]]:
-    family, cls = REGISTRY.types[name]
-    return family, msgspec.json.Decoder(cls)
-
-
-_CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
+_CLOUD_EVENT = decoder(CloudEvent)
+_FACTS: Mapping[str, msgspec.json.Decoder[Any]] = {name: decoder(cls) for name, (_, cls) in REGISTRY.types.items()}
+"""Public type name → the decoder of its data."""
 
 
 class _Folded(msgspec.Struct):
@@ -84,7 +80,7 @@ class _Folded(msgspec.Struct):
     data: msgspec.Raw
 
 
-_FOLDED = msgspec.json.Decoder(_Folded)
+_FOLDED = decoder(_Folded)
 
 
 def seal(state: bytes, position: int, recorded_at: datetime) -> bytes:
@@ -96,16 +92,14 @@ def seal(state: bytes, position: int, recorded_at: datetime) -> bytes:
 def read(state: bytes) -> tuple[CloudEvent, Recorded]:
     """A stored event's JSON, as envelope and as the fold sees it. Raises KeyError for a type name nobody registered."""
     event = _CLOUD_EVENT.decode(state)
-    _, decoder = _decoder(event.type)
-    fact = decoder.decode(event.data)
+    fact = _FACTS[event.type].decode(event.data)
     return event, Recorded(fact, event.id, event.caseversion, event.time, event.actor, event.role, event.channel)
 
 
 def recorded_of(state: bytes) -> Recorded:
     """A stored event's JSON as the fold sees it. Raises as ``read``, but for what it does not look at."""
     event = _FOLDED.decode(state)
-    _, decoder = _decoder(event.type)
-    fact = decoder.decode(event.data)
+    fact = _FACTS[event.type].decode(event.data)
     return Recorded(fact, event.id, event.caseversion, event.time, event.actor, event.role, event.channel)
 
 
@@ -155,7 +149,7 @@ class CloudEventMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Envelope:
         """The envelope of a stored event."""
         event, recorded = read(bytes(stored_event.state))
-        family, _ = _decoder(event.type)
+        family, _ = REGISTRY.types[event.type]
         stamp = Stamp(
             event.actor,
             event.role,

@@ -47,6 +47,7 @@ from infra.bus import (
     route,
 )
 from infra.clock import ScaledClock
+from infra.decoders import converter
 from infra.reader import Event, connect, link_of, parse
 from infra.relay import LOCK
 from infra.rules import NAMESPACE
@@ -60,6 +61,7 @@ Connection = psycopg.Connection[DictRow]
 
 STREAM = uuid5(NAMESPACE, "generations")
 STARTED = kinds.REGISTRY.names["public", GenerationStarted]
+_GENERATION = converter(GenerationStarted)
 TELLING = ("OutageNoticeOrdered", "AnswerOrdered")
 """Facts whose append writes a message to people; the message is not in the event."""
 DRY = "dry run: nothing was written"
@@ -334,7 +336,7 @@ class _Look:
 
     def generations(self) -> list[GenerationStarted]:
         rows = self.db.execute(sql("recover_generations"), {"type": STARTED}).fetchall()
-        return [msgspec.convert(row["data"], GenerationStarted) for row in rows]
+        return [_GENERATION(row["data"]) for row in rows]
 
     def agreed(self, head: int) -> int:
         """Up to where every event of the store was found on Kafka; positions have holes where a generation began."""

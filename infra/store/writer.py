@@ -316,7 +316,9 @@ class Writer:
             if waiting.future.done():
                 continue
             if time.monotonic() - waiting.since > PATIENCE_SECONDS:
-                _fail(waiting, StoreUnavailableError("PostgreSQL did not answer in time"))
+                unavailable = StoreUnavailableError("PostgreSQL did not take the command in time")
+                unavailable.__cause__ = error  # says whether it is away or cannot write
+                _fail(waiting, unavailable)
             else:
                 still.append(waiting)
         self._closed.wait(0.2)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,12 @@ def new_home() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+def environment_of(options: Mapping[str, object]) -> dict[str, str]:
+    """What a program of ours is started with: these settings, and none of whoever runs the test."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TONGSHUI_")}
+    return ours | {f"TONGSHUI_{name.upper()}": str(value) for name, value in options.items()}
+
+
 class Installation:
     """``tongshui up`` as a process. ``options`` are settings, for example ``clock_factor=300``."""
 
@@ -75,9 +81,7 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         """What every program of this installation is started with."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("TONGSHUI_")}
-        options = {f"TONGSHUI_{name.upper()}": str(value) for name, value in self.options.items()}
-        return ours | options | {"TONGSHUI_DATA_DIR": str(self.data)}
+        return environment_of(self.options | {"data_dir": self.data})
 
     def launch(self, *arguments: str) -> Child:
         """Start ``tongshui up`` and do not wait for it."""

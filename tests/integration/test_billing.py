@@ -20,6 +20,7 @@ from infra.bus import BusRefusal
 from infra.cli import main
 from infra.clock import ManualClock
 from infra.dead_letters import letters, repair
+from infra.decoders import converter
 from infra.reader import Event, connect, parse
 from infra.report import _is_well
 from infra.service import Service
@@ -326,7 +327,7 @@ def test_a_payment_that_an_older_program_could_not_read_is_repaired_in_its_order
 ) -> None:
     """Its reversal came in meanwhile and fitted nothing: the whole case is booked anew."""
     with monkeypatch.context() as older:
-        older.setitem(said.TAKES, "water.connection.PaymentReceived.v1", Demanding)
+        older.setitem(said.READ_AS, "water.connection.PaymentReceived.v1", converter(Demanding))
         feed(settings, connection, mine(settings))
     assert one(connection, "SELECT count(*) FROM billing.inbox WHERE outcome = 'odd'") == 1
     assert {(kind, what) for kind, _, what in differing(connection, settings)} == {

@@ -28,6 +28,7 @@ from infra.bus import BusRefusal, Partition, Record, case_key, client_config, en
 from infra.cli import main
 from infra.clock import ManualClock
 from infra.dead_letters import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
+from infra.decoders import converter
 from infra.reader import ReaderStopped, note_stop, parse
 from infra.report import _is_well, _positions
 from infra.service import Service, open_service
@@ -82,7 +83,7 @@ class Older(msgspec.Struct, frozen=True):
 def older_program() -> Iterator[None]:
     """Billing as it was before it could read a payment."""
     with pytest.MonkeyPatch.context() as older:
-        older.setitem(said.TAKES, "water.connection.PaymentReceived.v1", Older)
+        older.setitem(said.READ_AS, "water.connection.PaymentReceived.v1", converter(Older))
         yield
 
 

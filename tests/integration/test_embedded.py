@@ -13,7 +13,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg
@@ -23,6 +25,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from infra.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres, free_port, postgres_place
 from infra.embedded.jars import LOCK, read_lock, verify
+from infra.embedded.waiting import Patience
 
 ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
@@ -100,7 +103,10 @@ def test_starting_what_runs_changes_nothing(postgres: EmbeddedPostgres) -> None:
     assert postgres.process is first
 
 
-def test_a_second_postgres_on_the_same_home_is_refused(postgres: EmbeddedPostgres, open_home: Path) -> None:
+def test_a_second_postgres_on_the_same_home_is_refused(
+    postgres: EmbeddedPostgres, open_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.embedded.postgres._TELLING_PATIENCE_S", 0.1)
     postgres.start()
     with pytest.raises(EmbeddedError, match="postgres-already-running") as refusal:
         EmbeddedPostgres(open_home).start()
@@ -164,6 +170,57 @@ def test_a_setting_that_postgres_does_not_know_is_told(open_home: Path) -> None:
     with pytest.raises(EmbeddedError, match="postgres-start-failed") as refusal:
         EmbeddedPostgres(open_home, settings={"no_such_setting": "1"}).start()
     assert "no_such_setting" in refusal.value.found
+    assert not refusal.value.may_pass
+
+
+def test_a_part_that_is_killed_while_it_starts_may_do_better_the_next_time(
+    postgres: EmbeddedPostgres, kafka: EmbeddedKafka
+) -> None:
+    """Killed as soon as its first process runs, and again while that makes the data directory."""
+    parts: list[tuple[EmbeddedPostgres | EmbeddedKafka, Path]] = [
+        (postgres, postgres.home / "data.part" / "global"),
+        (kafka, kafka.home / "data.part.properties"),
+    ]
+    for part, made in parts:
+        for moment in (lambda: True, made.exists):
+            failure = killed_while_it_starts(part, moment)
+            assert failure.may_pass, failure
+            assert "SIGKILL" in failure.found
+        part.start()
+
+
+def killed_while_it_starts(part: EmbeddedPostgres | EmbeddedKafka, moment: Callable[[], bool]) -> EmbeddedError:
+    """The error of a start whose first process is killed once it runs and the moment has come."""
+    known = part.process
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(part.start)
+        wait_until(lambda: part.process is not known and moment())
+        part.kill()
+        failure = starting.exception(90)
+    assert isinstance(failure, EmbeddedError), failure
+    return failure
+
+
+def test_a_postgres_that_says_that_it_recovers_is_waited_for(
+    postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log is read again for longer than a start may take."""
+    postgres.start()
+    postgres.stop()
+    said: list[str] = []
+    monkeypatch.setattr(postgres, "_say", said.append)
+    monkeypatch.setattr("infra.embedded.postgres._TELL_EVERY_S", 0.1)
+    postgres._patience = Patience(1)
+    ready_at, connect = time.monotonic() + 1.5, psycopg.connect
+
+    def answer(*arguments: Any, **options: Any) -> Any:
+        if time.monotonic() < ready_at:
+            raise psycopg.OperationalError("FATAL:  the database system is not yet accepting connections")
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr("infra.embedded.postgres.psycopg.connect", answer)
+    postgres.start()
+    assert any("not ready after" in line and "not yet accepting connections" in line for line in said)
 
 
 def test_a_long_path_in_chinese_with_a_comma_does_not_hinder_postgres(open_home: Path) -> None:

@@ -18,8 +18,9 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from psycopg.conninfo import make_conninfo
 
-from infra.embedded import free_port
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres, free_port
 from tests.faults.cases import SLOW, tell_cases
 from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
 from tests.faults.load import clock_of
@@ -105,6 +106,48 @@ def test_external_parts_without_their_addresses_are_refused(home: Path) -> None:
     assert ended.complaint.startswith(
         "tongshui: settings-missing: found no TONGSHUI_DATABASE_URL and no TONGSHUI_KAFKA"
     )
+
+
+def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) -> None:
+    """Each try is one line that says what, why and when again; Ctrl-C ends the waiting."""
+    postgres, kafka = EmbeddedPostgres(home / "elsewhere" / "pg"), EmbeddedKafka(home / "elsewhere" / "kafka")
+    it = Installation(home, database_url=postgres.conninfo(), kafka_bootstrap=kafka.bootstrap)
+    try:
+        process = it.launch("--external")
+        wait_until(lambda: it.output().count("migrate: failed") >= 2, what="two tries")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        tries = it.output().splitlines()
+        line = r"migrate: failed after \d+\.\d s \(postgres-unreachable: .*\); it is tried again in \d\.\d s"
+        assert all(re.fullmatch(line, each) for each in tries), tries
+
+        it.launch("--external")
+        wait_until(lambda: "postgres-unreachable" in it.output(), what="a try without PostgreSQL")
+        postgres.start()
+        wait_until(lambda: "kafka-unreachable" in it.output(), what="a try without Kafka")
+        kafka.start()
+        wait_until(lambda: "relay: ready" in it.output(), what="the first process")
+    finally:
+        it.kill()
+        kafka.kill()
+        postgres.stop(immediate=True)
+        postgres.wipe()
+
+
+def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: Installation, home: Path) -> None:
+    there: dict[str, object] = {
+        "database_url": it.settings.database_url,
+        "kafka_bootstrap": it.settings.kafka_bootstrap,
+    }
+    ended = Installation(home, **there | {"database_url": make_conninfo(it.settings.database_url, dbname="none")}).run(
+        "up", "--external"
+    )
+    assert ended.code == 1
+    assert ended.complaint.startswith("tongshui: postgres-unreachable:")
+    assert 'database "none" does not exist' in ended.complaint
+    ended = Installation(home, **there, partitions=8).run("up", "--external")
+    assert ended.code == 1
+    assert ended.complaint.startswith("tongshui: partition-count: found 4 partitions")
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.calendar import CalendarPublished, from_published
-from infra.report import _is_well
+from infra.report import _is_well, clock_lines, room_lines
+from infra.room import Disk
 from infra.service import Service
-from infra.status import StoppedReader
+from infra.status import Process, StoppedReader
 from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
@@ -388,6 +389,57 @@ def test_nothing_of_the_page_comes_from_elsewhere_and_nothing_enters_as_markup()
             assert unsafe not in text, f"{name} has {unsafe}"
     assert '<html lang="zh-CN">' in files["index.html"]
     assert 'lang="en"' in files["index.html"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"cannot_write": "No space left on device"}, "store      CANNOT WRITE: No space left on device: make room"),
+        ({"disks": (Disk("data", 3_000_000, is_low=True),)}, "LOW for data: make room"),
+    ],
+    ids=["the store cannot write", "a disk is nearly full"],
+)
+def test_a_store_without_room_is_not_well(change: dict[str, Any], said: str) -> None:
+    status = replace(STATUS, watching=None)
+    assert _is_well(status, None, 30.0)
+    assert not _is_well(replace(status, **change), None, 30.0)
+    assert said in "\n".join(room_lines(replace(status, **change)))
+    assert room_lines(replace(status, disks=(Disk("data", 3_000_000_000, is_low=False),))) == [
+        "disk       data 3000 MB free"
+    ]
+
+
+@pytest.mark.usefixtures("with_status")
+def test_health_is_503_while_the_store_answers_and_cannot_write(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = replace(STATUS, cannot_write="could not extend file: No space left on device")
+    monkeypatch.setattr("api.health.collect", lambda *_, **__: full)
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()["code"]) == (503, "store-cannot-write")
+    assert answer.json()["found"] == full.cannot_write
+    assert "tongshui_store_writable 0.0" in client.get("/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "within_s", "shown_s", "said"),
+    [
+        (93.0, 0.001, 92.999, "clock      of watch pid 10 is 93.0 s ahead of PostgreSQL's"),
+        (-7.5, 0.5, -7.0, "clock      of watch pid 10 is 7.0 s behind PostgreSQL's"),
+        (3.0, 2.5, 0.5, None),  # a slow answer: it may well be right
+        (1.9, 0.001, 1.899, None),
+    ],
+)
+def test_a_process_whose_clock_differs_is_named(
+    ahead_s: float, within_s: float, shown_s: float, said: str | None
+) -> None:
+    detail = {"clock": {"ahead_s": ahead_s, "within_s": within_s}}
+    process = Process("watch", 10, STATUS.processes[0].started_at, 1.0, True, detail)
+    assert process.clock_ahead_s == pytest.approx(shown_s)
+    lines = clock_lines(replace(STATUS, processes=(process,)), 2.0)
+    assert [line.partition(":")[0] for line in lines] == ([said] if said else [])
+    gone = replace(process, up=False)
+    assert clock_lines(replace(STATUS, processes=(gone,)), 2.0) == []
 
 
 @pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])

@@ -14,10 +14,21 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 import pytest
+from kafka.errors import (
+    InvalidReplicationFactorError,
+    KafkaConnectionError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+)
 
+from infra.bus import BusRefusal
+from infra.door import KafkaShut
 from infra.embedded import EmbeddedError
 from infra.embedded.children import Child, end, spawn
+from infra.failures import in_words, may_pass
+from infra.migrate import MigrationError
 from infra.supervisor import (
     Addresses,
     Backoff,
@@ -159,12 +170,27 @@ def test_a_part_that_dies_before_it_is_ready_is_tried_again(tmp_path: Path, stat
         assert state(state_file)["parts"]["late"]["restarts"] == 1
 
 
-def test_a_part_that_never_gets_ready_ends_the_start_and_what_ran_before(state_file: Path) -> None:
+def test_a_part_that_is_too_slow_is_tried_again_with_more_patience_each_time(tmp_path: Path, state_file: Path) -> None:
+    """It needs half a second; the first start has a tenth, the second two, the third four, the fourth eight."""
+    ready, said = tmp_path / "ready", Said()
+    slow = "import pathlib, signal, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1]).touch(); signal.pause()"
+    patience = Patience(ready_s=0.1, first_pause_s=0.01, longest_pause_s=0.01)
+    with Supervisor([Part("slow", python(slow, ready), ready=ready.exists)], said, state_file, patience=patience):
+        assert state(state_file)["parts"]["slow"]["up"]
+    tries = [line for line in said if "part-not-ready: found slow: not ready after" in line]
+    assert len(tries) >= 2
+    assert all("it is started again in 0.0 s" in line and "read " in line for line in tries)
+    assert said[-1].startswith("slow: ready after")
+
+
+def test_a_part_that_shall_not_restart_and_never_gets_ready_ends_the_start_and_what_ran_before(
+    state_file: Path,
+) -> None:
     pids: list[int | None] = []
     parts: Parts = [
         Part("good", python(RUN_ON)),
         Step("look", lambda: pids.append(pid_of(state_file, "good"))),
-        Part("never", python(RUN_ON), ready=lambda: False),
+        Part("never", python(RUN_ON), ready=lambda: False, restart=False),
     ]
     with pytest.raises(EmbeddedError, match="part-not-ready") as failure:
         Supervisor(parts, Said(), state_file, patience=Patience(ready_s=0.2)).start()
@@ -198,6 +224,109 @@ def test_a_step_is_done_in_its_place_and_its_failure_ends_the_start(state_file: 
     with pytest.raises(ValueError, match="no such table"):
         Supervisor(parts, Said(), state_file, patience=QUICK).start()
     assert done == ["True"]
+
+
+AWAY = psycopg.OperationalError("connection failed: Connection refused")
+
+
+def test_a_step_that_meets_a_part_that_is_away_is_tried_again_and_each_try_is_one_line(state_file: Path) -> None:
+    failures: list[Exception] = [AWAY, KafkaTimeoutError("no broker"), ConnectionResetError("gone")]
+    said, done = Said(), []
+
+    def migrate() -> None:
+        if failures:
+            raise failures.pop(0)
+        done.append("migrated")
+
+    with Supervisor([Step("migrate", migrate), Part("next", python(RUN_ON))], said, state_file, patience=QUICK):
+        assert done == ["migrated"]
+        assert state(state_file)["parts"]["next"]["up"]
+    assert said.has("migrate: failed after ", "(postgres-unreachable: connection failed", "it is tried again in 0.0 s")
+    assert said.has("migrate: failed after ", "(kafka-unreachable: KafkaTimeoutError", "it is tried again in 0.0 s")
+    assert said.has("migrate: failed after ", "(ConnectionResetError: gone)", "it is tried again in 0.0 s")
+    assert len(said) == 4  # and "next: ready"
+
+
+@pytest.mark.parametrize(
+    "hopeless",
+    [
+        BusRefusal("partition-count", found="8", needed="4", next_step="set it"),
+        KafkaShut("kafka-login-refused", found="a", needed="b", next_step="c"),
+        MigrationError("schema-newer", "a", "b", "c"),
+        psycopg.OperationalError('FATAL:  password authentication failed for user "u"'),
+        psycopg.OperationalError('FATAL:  database "none" does not exist'),
+        psycopg.errors.InsufficientPrivilege("permission denied for schema store"),
+        TopicAuthorizationFailedError("topic"),
+        PermissionError(13, "Permission denied"),
+        TypeError("a defect"),
+    ],
+    ids=lambda error: f"{type(error).__name__} {str(error)[:50]}",
+)
+def test_what_a_person_must_put_right_ends_the_start_at_once(state_file: Path, hopeless: Exception) -> None:
+    said, tries = Said(), []
+
+    def fail() -> None:
+        tries.append(1)
+        raise hopeless
+
+    with pytest.raises(type(hopeless)) as failure:
+        Supervisor([Step("migrate", fail)], said, state_file, patience=QUICK).start()
+    assert failure.value is hopeless
+    assert (len(tries), said) == (1, [])
+
+
+@pytest.mark.parametrize(
+    "passing",
+    [
+        AWAY,
+        psycopg.OperationalError("FATAL:  the database system is starting up"),
+        psycopg.errors.AdminShutdown("terminating connection due to administrator command"),
+        psycopg.errors.DiskFull("could not extend file"),
+        psycopg.errors.ReadOnlySqlTransaction("cannot execute CREATE TABLE in a read-only transaction"),
+        psycopg.errors.LockNotAvailable("lock timeout"),
+        KafkaConnectionError("reset"),
+        InvalidReplicationFactorError("3 of 1 brokers"),
+        OSError(28, "No space left on device"),
+        EmbeddedError("kafka-start-failed", found="SIGKILL", needed="b", next_step="c", may_pass=True),
+    ],
+    ids=lambda error: f"{type(error).__name__} {str(error)[:50]}",
+)
+def test_what_passes_by_itself_is_told_apart(passing: Exception) -> None:
+    assert may_pass(passing)
+    assert "\n" not in in_words(passing)
+
+
+@pytest.mark.parametrize("moment", ["during a try that hangs", "between two tries"])
+def test_a_wish_to_stop_ends_a_step_that_is_tried_again_and_again(state_file: Path, moment: str) -> None:
+    begun, released = threading.Event(), threading.Event()
+
+    def migrate() -> None:
+        begun.set()
+        if moment == "during a try that hangs":
+            released.wait(60)
+        raise AWAY
+
+    supervisor = Supervisor(
+        [Step("migrate", migrate), Part("not", python(RUN_ON))],
+        Said(),
+        state_file,
+        patience=Patience(first_pause_s=60, longest_pause_s=60),
+    )
+
+    def wish() -> None:
+        begun.wait(20)
+        supervisor.ask_to_stop()
+
+    wisher = threading.Thread(target=wish)
+    wisher.start()
+    asked_at = time.monotonic()
+    supervisor.start()
+    assert supervisor.wait(0)
+    supervisor.stop()
+    assert time.monotonic() - asked_at < 20
+    released.set()
+    wisher.join()
+    assert not state_file.exists()
 
 
 def test_parts_stop_in_the_reverse_order(tmp_path: Path, state_file: Path) -> None:
@@ -293,15 +422,18 @@ def test_a_log_that_has_grown_too_large_is_begun_anew(state_file: Path, monkeypa
 class Clockwork:
     """A service: something with start, stop and process, as the embedded parts are."""
 
-    def __init__(self, failures: int = 0) -> None:
+    def __init__(self, failures: int = 0, *, may_pass: bool = False) -> None:
         self.process: Child | None = None
         self.starts = 0
         self._failures = failures
+        self._may_pass = may_pass
 
     def start(self) -> None:
         self.starts += 1
         if self.starts <= self._failures:
-            raise EmbeddedError("wound-down", found="a slack spring", needed="a tight one", next_step="wind it")
+            raise EmbeddedError(
+                "wound-down", found="a slack spring", needed="a tight one", next_step="wind it", may_pass=self._may_pass
+            )
         self.process = spawn(python(RUN_ON))
 
     def stop(self) -> None:
@@ -325,6 +457,14 @@ def test_the_first_start_of_a_service_that_fails_ends_the_start(state_file: Path
     with pytest.raises(EmbeddedError, match="wound-down"):
         Supervisor([ServicePart("clockwork", clockwork)], Said(), state_file, patience=QUICK).start()
     assert clockwork.starts == 1
+
+
+def test_the_first_start_of_a_service_that_was_killed_is_tried_again(state_file: Path) -> None:
+    clockwork, said = Clockwork(failures=2, may_pass=True), Said()
+    with Supervisor([ServicePart("clockwork", clockwork)], said, state_file, patience=QUICK):
+        assert clockwork.starts == 3
+        assert state(state_file)["parts"]["clockwork"] | {"pid": 0} == {"pid": 0, "restarts": 2, "up": True}
+    assert said.has("clockwork: no process after", "before it was ready (wound-down: found a slack spring", "again in")
 
 
 def test_a_service_that_fails_later_is_tried_until_it_starts(state_file: Path) -> None:
@@ -426,7 +566,7 @@ def test_a_killed_supervisor_leaves_nothing_running_and_the_next_one_may_start(
 
 def test_a_program_that_is_not_there_is_reported_with_its_log(state_file: Path) -> None:
     part = Part("ghost", ["/no/such/program"], ready=lambda: False)
-    with pytest.raises(EmbeddedError, match="ghost: exit code"):
-        Supervisor([part], Said(), state_file, patience=Patience(ready_s=0.5)).start()
+    with pytest.raises(EmbeddedError, match="ghost: exit code 127"):
+        Supervisor([part], Said(), state_file, patience=QUICK).start()
     log = state_file.parent / "log" / "ghost.log"
     wait_until(lambda: "/no/such/program" in log.read_text() or "No such file" in log.read_text())

@@ -15,13 +15,12 @@ from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
 
-import msgspec
-
 from domain.calendar import Calendar, CalendarPublished, from_published
 from domain.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
 from domain.standards import KindLimit, Standard
 from infra import office
+from infra.decoders import decoder
 from infra.demo.tickets import boston, city
 from infra.demo.tickets.rows import Book, Row, code, local, read_rows
 from infra.publication import CalendarWanted
@@ -42,6 +41,9 @@ class CityRule:
     limits: Mapping[str, KindLimit]
 
 
+_RULE = decoder(CityRule)
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the due times of one kind say. ``limit`` None: no number leads to half of its tickets' due times."""
@@ -55,7 +57,7 @@ class Found:
 
 def city_rule() -> CityRule:
     """The rule as shipped."""
-    return msgspec.json.decode(_data("boston-rule.json"), type=CityRule)
+    return _RULE.decode(_data("boston-rule.json"))
 
 
 def notices() -> Iterator[CalendarWanted]:

@@ -1,0 +1,21 @@
+"""Making a client of kafka-python so that a failure leaves nothing behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def opened(kind: Any, **config: Any) -> Any:
+    """A KafkaAdminClient or KafkaConsumer, connected. Raises what its constructor raises.
+
+    A constructor that cannot reach a broker keeps its thread and four open files for the rest of the process
+    (kafka-python 3.0). Whoever tries again every few seconds while Kafka is away would run out of them within the hour.
+    """
+    client = kind.__new__(kind)
+    try:
+        client.__init__(**config)
+    except BaseException:
+        if (net := getattr(client, "_net", None)) is not None:
+            net.close()
+        raise
+    return client
