@@ -105,7 +105,8 @@ def test_the_key_is_made_once_and_only_the_notary_can_read_it(tmp_path: Path) ->
     assert stat.S_IMODE(made.key_file.stat().st_mode) == 0o600
     assert made.current() == signer
     assert verify_key((tmp_path / "notary" / "key.pub").read_text()) == signer.public
-    assert signer.secret().strip().rpartition("+")[2] not in repr(signer)
+    # After name and hash comes the key itself, which may have a plus in it.
+    assert signer.secret().strip().split("+", 4)[4] not in repr(signer)
     with pytest.raises(NotaryRefusal, match="key-exists"):
         made.make()
     assert made.current() == signer
