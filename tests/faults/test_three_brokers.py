@@ -26,6 +26,8 @@ from tests.integration.relaying import (
     store_events,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ThreeBrokers]:
@@ -73,7 +75,6 @@ def test_a_broker_that_is_killed_costs_the_relay_seconds_and_a_reader_nothing(
     assert [line for line in readers if "stands still" in line] == []
 
 
-@pytest.mark.slow
 def test_a_whole_installation_outlives_each_of_three_brokers(cluster: ThreeBrokers, postgres: EmbeddedPostgres) -> None:
     with new_home() as home:
         it = Installation(
