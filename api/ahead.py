@@ -15,8 +15,9 @@ from api.commands import Order, carry_out, named, new_case, particulars
 from api.edge import CaseId, ServiceDep
 from api.public_bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
 from api.strict import StrictRoute
-from domain import consultations, kinds, preservice
-from domain.facts import Stated
+from domain import kinds
+from domain.connections import consultations, preservice
+from domain.kernel.facts import Stated
 from infra.store.commands import NewSubject, Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)

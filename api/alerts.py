@@ -17,7 +17,7 @@ from api.cases import load_case
 from api.commands import Order, carry_out
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
-from domain import escalation
+from domain.standard import escalation
 from infra.sql import sql
 from infra.store.commands import Said, Sight, Stream
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.errors import PROBLEM_JSON
-from domain.explain import WindowExplained
+from domain.deadlines.explain import WindowExplained
 
 Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
 """The kinds of case, as lists name them."""

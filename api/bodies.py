@@ -23,8 +23,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from domain.repair.details import ASSET, ASSET_LENGTH
-from domain.standards import Precision, Severity
+from domain.repairs.details import ASSET, ASSET_LENGTH
+from domain.standard.standards import Precision, Severity
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

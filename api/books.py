@@ -19,12 +19,14 @@ from api.cases import book_stage, windows_on_record
 from api.commands import Order, carry_out, meter_number
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
-from domain import abnormal, books, kinds
-from domain.books import Book, ReadingAudited
-from domain.facts import Stated
-from domain.refusals import Refusal
-from domain.told import Told, require_power
-from domain.values import require_range
+from domain import kinds
+from domain.kernel.facts import Stated
+from domain.kernel.refusals import Refusal
+from domain.metering import abnormal_use as abnormal
+from domain.metering import reading_rounds as books
+from domain.metering.reading_rounds import Book, ReadingAudited
+from domain.standard.context import Told, require_power
+from domain.standard.values import require_range
 from infra.rules import book_stream, usage_stream
 from infra.service import Service
 from infra.sql import sql

@@ -13,8 +13,8 @@ from fastapi import Depends, Header, Request
 from api.edge import ServiceDep
 from api.errors import ApiError
 from api.trace import note_correlation
-from domain.roles import ROLES
-from domain.told import Person, Told
+from domain.kernel.roles import ROLES
+from domain.standard.context import Person, Told
 from infra.service import Service
 from infra.store.commands import IdempotencyKey, Stamp
 

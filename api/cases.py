@@ -26,16 +26,16 @@ from api.answers import (
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
-from domain.abnormal import Usage
-from domain.books import Book
-from domain.connection import outlook
-from domain.connection.case import Connection
+from domain.connections import outlook
+from domain.connections.case import Connection
+from domain.deadlines.windows import Ledger, OnRecord
+from domain.kernel.refusals import Refusal
 from domain.kinds import Kind, State
-from domain.orders import Order
+from domain.metering.abnormal_use import Usage
+from domain.metering.reading_rounds import Book
 from domain.outages import Outage
-from domain.refusals import Refusal
-from domain.repair import Repair
-from domain.windows import Ledger, OnRecord
+from domain.repairs import Repair
+from domain.repairs.orders import Order
 from infra.service import Service
 from infra.sql import sql
 from infra.store.commands import Stream

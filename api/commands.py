@@ -15,13 +15,15 @@ from starlette.concurrency import run_in_threadpool
 from api import bodies
 from api.answers import Accepted
 from api.caller import Caller
-from domain import kinds, orders, repair
-from domain.facts import Fact, Stated
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Fact, Stated
+from domain.kernel.geo import Place, cell_of
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
 from domain.kinds import Kind
-from domain.places import Place, cell_of
-from domain.refusals import Refusal
-from domain.subjects import Subject
-from domain.told import Told
+from domain.repairs import orders
+from domain.standard.context import Told
 from infra.rules import NAMESPACE, order_stream
 from infra.service import Service
 from infra.store.commands import Command, NewSubject, Said, Sight, Stream

@@ -9,11 +9,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.connection import outlook
-from domain.connection.case import Account, Commitment, Connection, UsageClass
-from domain.connection.promises import papers_in, standard_of
-from domain.facts import Moment
-from domain.standards import Rules
+from domain.connections import outlook
+from domain.connections.case import Account, Commitment, Connection, UsageClass
+from domain.connections.promises import papers_in, standard_of
+from domain.kernel.facts import Moment
+from domain.standard.standards import Rules
 
 
 class DocumentView(BaseModel):

@@ -34,8 +34,8 @@ from api.bodies import (
     Name,
 )
 from api.caller import looks_personal
-from domain.connection.charges import LARGEST_FEN
-from domain.connection.facts import DocumentWay
+from domain.connections.charges import LARGEST_FEN
+from domain.connections.facts import DocumentWay
 
 _QUANTITY = re.compile(r"(?:0|[1-9]\d{0,6})(?:\.\d{1,3})?", re.ASCII)
 

@@ -21,15 +21,17 @@ from api.answers import Accepted
 from api.caller import Caller, CallerDep
 from api.commands import LookAgain, Order, again, carry_out, meter_number, named, new_case, particulars
 from api.edge import ServiceDep
-from domain import applicants, kinds, squads, usage
-from domain.calendar import local_date
-from domain.connection import accounts, intake, papers, site, visits
-from domain.connection.case import Connection, Visit
-from domain.connection.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
-from domain.facts import Stated
-from domain.subjects import Subject
-from domain.told import Told
-from domain.usage import MeterDetails
+from domain import kinds
+from domain.connections import accounts, applicants, intake, papers, site, visits
+from domain.connections.case import Connection, Visit
+from domain.connections.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
+from domain.crews import squads
+from domain.deadlines.calendar import local_date
+from domain.kernel.facts import Stated
+from domain.kernel.subjects import Subject
+from domain.metering import meters as usage
+from domain.metering.meters import MeterDetails
+from domain.standard.context import Told
 from infra.pseudonyms import pseudonym, pseudonym_key
 from infra.rules import meter_stream, squad_day_stream, squad_stream
 from infra.service import Service

@@ -16,8 +16,8 @@ from api.connection_commands import TellingDep
 from api.edge import CaseId, ServiceDep
 from api.strict import StrictRoute
 from domain import kinds
-from domain.connection import accounts, charges, intake, papers, pauses, site, visits
-from domain.connection.requirements import existing
+from domain.connections import accounts, charges, intake, papers, pauses, site, visits
+from domain.connections.requirements import existing
 from infra.store.commands import Stream
 
 PREFIX = "/api/v1/connections"

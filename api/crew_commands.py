@@ -18,11 +18,13 @@ from api import bodies, commands
 from api.answers import Accepted
 from api.caller import Caller
 from api.commands import LookAgain, Order, again, carry_out
-from domain import crews, kinds, repair
-from domain.crews import Crew, Freed
-from domain.facts import Stated
-from domain.repair import Repair
-from domain.told import Told
+from domain import kinds
+from domain import repairs as repair
+from domain.crews import crews
+from domain.crews.crews import Crew, Freed
+from domain.kernel.facts import Stated
+from domain.repairs import Repair
+from domain.standard.context import Told
 from infra.rules import crew_stream
 from infra.service import Service
 from infra.store.commands import Said, Sight, Stream

@@ -15,7 +15,7 @@ from api.crew_commands import of_crew
 from api.edge import ServiceDep
 from api.public_bodies import PublicName, StaffId
 from api.strict import StrictRoute
-from domain import crews
+from domain.crews import crews
 from infra.sql import sql
 
 router = APIRouter(tags=["crews 班组"])

@@ -21,9 +21,9 @@ from api.public_answers import (
     NamedCode,
 )
 from api.strict import StrictRoute
-from domain.calendar import local_date
-from domain.fees import CataloguePublished, FeeItem
-from domain.standards import DocumentRequirement, Standard
+from domain.deadlines.calendar import local_date
+from domain.standard.fees import CataloguePublished, FeeItem
+from domain.standard.standards import DocumentRequirement, Standard
 from infra.sql import sql
 from projections import published
 from projections.figures import figures

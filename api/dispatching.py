@@ -14,10 +14,11 @@ from pydantic import BaseModel, Field
 from api.answers import CASE_ERRORS, QUERY_ERRORS
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
-from domain import kinds, repair
-from domain.repair import outlook
-from domain.repair.outlook import NextAction, Progress
-from domain.repair.promises import standard_of
+from domain import kinds
+from domain import repairs as repair
+from domain.repairs import outlook
+from domain.repairs.outlook import NextAction, Progress
+from domain.repairs.promises import standard_of
 from infra.sql import sql
 from infra.store.commands import Stream
 from projections.cases import REPAIR_STAGES

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_mo
 from pydantic import Field as Bounded
 
 from api.bodies import Body, Day, Instant, clean_text
-from domain.fees import Catalogue
-from domain.standards import StandardPublished
+from domain.standard.fees import Catalogue
+from domain.standard.standards import StandardPublished
 from infra.decoders import converter
 
 Text = Annotated[StrictStr, Bounded(max_length=200), AfterValidator(clean_text)]

@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from api.trace import note_outcome
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.failures import why_it_cannot_write
 from infra.store.commands import BusyError, KeyReusedError, StoreUnavailableError
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from api import bodies
-from domain import kinds, repair
-from domain.places import Place, distance_m
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.geo import Place, distance_m
 from infra.service import Service
 from infra.store.commands import Stream
 

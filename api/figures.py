@@ -17,7 +17,7 @@ from api.edge import ServiceDep
 from api.errors import ApiError
 from api.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from api.strict import StrictRoute
-from domain.told import Person, require_one_of
+from domain.standard.context import Person, require_one_of
 from infra.service import Service
 from infra.sql import sql
 from projections import published

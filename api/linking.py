@@ -13,9 +13,9 @@ from api.answers import QUERY_ERRORS
 from api.bodies import Instant
 from api.edge import ServiceDep
 from api.strict import StrictRoute
-from domain import repair
-from domain.places import cells_around
-from domain.standards import district as district_of
+from domain import repairs as repair
+from domain.kernel.geo import cells_around
+from domain.standard.standards import district as district_of
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=QUERY_ERRORS)

@@ -24,9 +24,9 @@ from api.edge import ServiceDep
 from api.errors import MEANINGS, ApiError, as_api_error
 from api.publication import published
 from api.strict import StrictRoute
-from domain import mass
-from domain.facts import Stated
-from domain.told import Told
+from domain.kernel.facts import Stated
+from domain.repairs import mass
+from domain.standard.context import Told
 from infra.rules import MASS
 from infra.service import Service
 from infra.sql import sql

@@ -22,8 +22,10 @@ from api.commands import LookAgain, Order, again, carry_out
 from api.edge import ServiceDep
 from api.public_bodies import DocumentNumber
 from api.strict import StrictRoute
-from domain import kinds, orders, repair
-from domain.facts import Stated
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Stated
+from domain.repairs import orders
 from infra.rules import order_stream
 from infra.store.commands import Said, Sight, Stream
 

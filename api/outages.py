@@ -18,12 +18,13 @@ from api.commands import Order, carry_out, new_case
 from api.edge import CaseId, ServiceDep
 from api.public_bodies import DocumentNumber
 from api.strict import StrictRoute
-from domain import kinds, outages, repair
-from domain.facts import Moment, Stated
-from domain.mass import Register
+from domain import kinds, outages
+from domain import repairs as repair
+from domain.kernel.facts import Moment, Stated
+from domain.kernel.refusals import Refusal
 from domain.outages import Outage, OutageFact
-from domain.refusals import Refusal
-from domain.told import Told
+from domain.repairs.mass import Register
+from domain.standard.context import Told
 from infra.rules import MASS
 from infra.store.commands import Said, Sight, Stream
 

@@ -30,10 +30,10 @@ from api.publication_answers import (
     WarningView,
 )
 from api.strict import StrictRoute
-from domain.calendar import Day, local_date
+from domain.deadlines.calendar import Day, local_date
+from domain.kernel.refusals import Refusal
 from domain.publication.calendars import CalendarWarning, Notice
-from domain.publishing import CatalogueDraft, Catalogues, Standards
-from domain.refusals import Refusal
+from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
 from infra import publication, recompute
 from infra.publication import CalendarWanted
 from infra.rules import FEES, STANDARDS

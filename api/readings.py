@@ -19,8 +19,8 @@ from api.caller import Caller, CallerDep, told_now
 from api.edge import Limit, ServiceDep
 from api.errors import ApiError
 from api.strict import StrictRoute
-from domain.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
+from domain.metering.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
 from infra.bus import client_config
 from infra.meter_readings import BadRowError, MeterReading, from_row, to_record
 from infra.service import Service

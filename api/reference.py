@@ -12,8 +12,8 @@ from api.caller import INTERNAL_CHANNELS
 from api.edge import ServiceDep
 from api.errors import ApiError
 from api.strict import StrictRoute
-from domain.calendar import Calendar, closing_time
-from domain.roles import ROLES
+from domain.deadlines.calendar import Calendar, closing_time
+from domain.kernel.roles import ROLES
 
 router = APIRouter(prefix="/api/v1", tags=["reference 参考"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

@@ -12,8 +12,8 @@ from api.edge import ServiceDep
 from api.public_bodies import SquadRoster
 from api.publication import published
 from api.strict import StrictRoute
-from domain import squads
-from domain.facts import Stated
+from domain.crews import squads
+from domain.kernel.facts import Stated
 from infra.publication import told_now
 from infra.rules import squad_stream
 from infra.service import Service

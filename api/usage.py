@@ -16,10 +16,11 @@ from api.caller import Caller, CallerDep, told_now
 from api.commands import Order, carry_out
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
-from domain import abnormal, kinds
-from domain.abnormal import SaidInCase, Usage
-from domain.readings import FLAGS_ZH
-from domain.told import Told, require_power
+from domain import kinds
+from domain.metering import abnormal_use as abnormal
+from domain.metering.abnormal_use import SaidInCase, Usage
+from domain.metering.readings import FLAGS_ZH
+from domain.standard.context import Told, require_power
 from infra.sql import sql
 from infra.store.commands import Said, Sight, Stream
 

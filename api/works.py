@@ -16,10 +16,11 @@ from api.commands import Order, carry_out, new_case
 from api.edge import CaseId, ServiceDep
 from api.public_bodies import WorkDone, WorkEntered
 from api.strict import StrictRoute
-from domain import kinds, works
-from domain.facts import Fact, Stated
-from domain.told import Told
-from domain.works import Work
+from domain import kinds
+from domain.kernel.facts import Fact, Stated
+from domain.publication import works
+from domain.publication.works import Work
+from domain.standard.context import Told
 from infra.store.commands import Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)

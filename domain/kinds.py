@@ -7,34 +7,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from domain import (
-    abnormal,
-    alerts,
-    applicants,
-    books,
-    calendar,
-    consultations,
-    crews,
-    fees,
-    generations,
-    mass,
-    orders,
-    outages,
-    preservice,
-    publishing,
-    repair,
-    squads,
-    usage,
-    works,
-)
-from domain.connection import automatic, case, promises
-from domain.connection import facts as connection
-from domain.copies import changed
-from domain.escalation import climbed
-from domain.facts import Recorded, Stated, registry
-from domain.standards import Rules
-from domain.windows import FACTS as WINDOW_FACTS
-from domain.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge, record
+from domain import outages
+from domain import repairs as repair
+from domain.connections import applicants, automatic, case, consultations, preservice, promises
+from domain.connections import facts as connection
+from domain.crews import crews, squads
+from domain.deadlines import calendar
+from domain.deadlines.windows import FACTS as WINDOW_FACTS
+from domain.deadlines.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Recorded, Stated, registry
+from domain.metering import abnormal_use as abnormal
+from domain.metering import meters as usage
+from domain.metering import reading_rounds as books
+from domain.publication import generations, publishing, works
+from domain.repairs import mass, orders
+from domain.standard import alerts, fees
+from domain.standard.escalation import climbed
+from domain.standard.standards import Rules
 
 State = Any
 """A kind's state class, or None before the first fact."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from domain.connection.facts import PauseApproved, PauseRevoked
-from domain.facts import Fact
-from domain.refusals import Refusal
-from domain.roles import SYSTEM
-from domain.told import Told
-from domain.windows import WindowFact, overturned
+from domain.connections.facts import PauseApproved, PauseRevoked
+from domain.deadlines.windows import WindowFact, overturned
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
+from domain.kernel.roles import SYSTEM
+from domain.standard.context import Told
 
 _BY_TWO = (PauseApproved, PauseRevoked)
 """Who decides on a pause is never who asked for it."""

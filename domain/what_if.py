@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from domain.abnormal import Usage
-from domain.books import Book
-from domain.connection.case import Connection
+from domain.connections.case import Connection
+from domain.deadlines.windows import Window, WindowEscalated, WindowNearing
 from domain.kinds import Kind, State, concluded
-from domain.orders import Order
+from domain.metering.abnormal_use import Usage
+from domain.metering.reading_rounds import Book
 from domain.outages.case import Outage
-from domain.repair.case import Repair
-from domain.standards import Rules, Standard
-from domain.windows import Window, WindowEscalated, WindowNearing
+from domain.repairs.case import Repair
+from domain.repairs.orders import Order
+from domain.standard.standards import Rules, Standard
 
 Outcome = Literal["met", "lapsed", "open", "no-end", "unknown", "not-owed"]
 """``lapsed``: ran out unmet at least once, met later or not. ``no-end``: had no end, or is owed no more. ``unknown``:

@@ -14,10 +14,10 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from domain.calendar import Day
-from domain.fees import Catalogue
+from domain.deadlines.calendar import Day
 from domain.publication.calendars import Notice
-from domain.standards import StandardPublished
+from domain.standard.fees import Catalogue
+from domain.standard.standards import StandardPublished
 from infra.decoders import converter
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from domain.readings import LITRES_IN_M3
+from domain.metering.readings import LITRES_IN_M3
 from infra.decoders import converter, decoder
 
 EARLIEST_YEAR = 2000

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from uuid import uuid4
 
-from domain.calendar import LOCAL
-from domain.refusals import Refusal
-from domain.roles import ROLES
-from domain.standards import require_known
+from domain.deadlines.calendar import LOCAL
+from domain.kernel.refusals import Refusal
+from domain.kernel.roles import ROLES
+from domain.standard.standards import require_known
 from infra import documents, publication, recompute
 from infra.documents import DocumentError
 from infra.publication import CalendarWanted

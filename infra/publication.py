@@ -10,14 +10,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from domain.calendar import CalendarPublished
-from domain.facts import Fact, Stated
-from domain.fees import Catalogue
+from domain.deadlines.calendar import CalendarPublished
+from domain.kernel.facts import Fact, Stated
 from domain.publication import calendars, catalogues, standards
 from domain.publication.calendars import Notice
-from domain.publishing import Calendars, Catalogues, Standards
-from domain.standards import Standard
-from domain.told import Told
+from domain.publication.publishing import Calendars, Catalogues, Standards
+from domain.standard.context import Told
+from domain.standard.fees import Catalogue
+from domain.standard.standards import Standard
 from infra.rules import FEES, SHIPPED_REGION, STANDARDS, calendar_stream, shipped_calendar, shipped_regions
 from infra.service import Service
 from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream

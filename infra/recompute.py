@@ -17,11 +17,11 @@ from typing import Any
 from uuid import UUID
 
 from domain import kinds
-from domain.calendar import CalendarPublished
-from domain.facts import Recorded
+from domain.deadlines.calendar import CalendarPublished
+from domain.deadlines.windows import Window
+from domain.kernel.facts import Recorded
 from domain.kinds import Kind, State
-from domain.standards import Rules
-from domain.windows import Window
+from domain.standard.standards import Rules
 from infra import rules as published
 from infra.service import Service, load_publications
 from infra.sql import sql

@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from domain import kinds
-from domain.calendar import CalendarPublished, Day
-from domain.facts import Recorded, Stated
-from domain.fees import CataloguePublished
-from domain.publishing import Calendars, Catalogues, Standards
-from domain.standards import Rules, StandardPublished, make_rules
+from domain.deadlines.calendar import CalendarPublished, Day
+from domain.kernel.facts import Recorded, Stated
+from domain.publication.publishing import Calendars, Catalogues, Standards
+from domain.standard.fees import CataloguePublished
+from domain.standard.standards import Rules, StandardPublished, make_rules
 from infra.decoders import decoder
 from infra.store.commands import Stamp, Stream
 

@@ -16,10 +16,10 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from domain import kinds
-from domain.facts import Recorded
+from domain.kernel.facts import Recorded
+from domain.kernel.subjects import Subject
 from domain.kinds import Kind, State
-from domain.standards import Rules
-from domain.subjects import Subject
+from domain.standard.standards import Rules
 from infra import rules as published
 from infra.clock import Clock, ScaledClock
 from infra.reader import connect

@@ -15,10 +15,10 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
-from domain.calendar import local_date
+from domain.deadlines.calendar import local_date
+from domain.kernel.roles import POWERS
 from domain.publication.calendars import CalendarWarning, calendar_warnings
-from domain.roles import POWERS
-from domain.standards import Rules
+from domain.standard.standards import Rules
 from infra.clock import ScaledClock
 from infra.room import Disk, disks, refusal_to_write
 from infra.settings import Settings

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from domain.repair import CREW_ELSEWHERE
+from domain.repairs import CREW_ELSEWHERE
 from infra.reader import Event
 from projections.model import Model, fact_name
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.connection.promises import PAPERS, WATER_ON
-from domain.limits import Stop, stood_for
+from domain.connections.promises import PAPERS, WATER_ON
+from domain.deadlines.limits import Stop, stood_for
 from infra.reader import Event
 from projections.model import Model, fact_name
 from projections.windows import required_time, time

@@ -10,9 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from domain import kinds
-from domain.calendar import LOCAL
-from domain.connection.stages import STAGES
-from domain.explain import (
+from domain.connections.stages import STAGES
+from domain.deadlines.calendar import LOCAL
+from domain.deadlines.explain import (
     DayCounted,
     EventNamed,
     Known,
@@ -22,7 +22,7 @@ from domain.explain import (
     WindowExplained,
     explain_commitment,
 )
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.service import Service
 from projections.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
 from projections.replay import id_of

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import DictRow
 
-from domain.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL
 from domain.outages import Spell, index_minutes, lost_minutes
 from infra.sql import sql
 from projections.repair_figures import RepairFigures, repair_figures

@@ -21,9 +21,9 @@ import psycopg
 from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
-from domain.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
-from domain.refusals import Refusal
-from domain.standards import ReadingPolicy, Rules, require_not_future
+from domain.kernel.refusals import Refusal
+from domain.metering.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.standard.standards import ReadingPolicy, Rules, require_not_future
 from infra.bus import Log, Partition, Record
 from infra.clock import Clock
 from infra.decoders import converter

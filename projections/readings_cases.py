@@ -17,9 +17,9 @@ from uuid import uuid4
 
 import psycopg
 
-from domain import abnormal
-from domain.facts import Stated
-from domain.refusals import Refusal
+from domain.kernel.facts import Stated
+from domain.kernel.refusals import Refusal
+from domain.metering import abnormal_use as abnormal
 from infra.reader import connect
 from infra.rules import meter_stream, usage_stream
 from infra.settings import Settings

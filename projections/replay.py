@@ -9,9 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from domain import kinds
-from domain.calendar import LOCAL
-from domain.refusals import Refusal
-from domain.windows import WindowFact
+from domain.deadlines.calendar import LOCAL
+from domain.deadlines.windows import WindowFact
+from domain.kernel.refusals import Refusal
 from infra.agreement import published_of
 from infra.reader import Event
 from infra.service import Service

@@ -22,13 +22,13 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from domain import kinds
-from domain.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL
+from domain.kernel.refusals import Refusal
 from domain.kinds import Kind, State
 from domain.publication import calendars, standards
-from domain.publishing import Calendars, Standards
-from domain.refusals import Refusal
-from domain.standards import Rules, Standard, make_rules
-from domain.told import Person, Told
+from domain.publication.publishing import Calendars, Standards
+from domain.standard.context import Person, Told
+from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import DIMENSIONS, Compared, Judged, always, compare, placed, unrecorded
 from infra import rules as published
 from infra.clock import REAL, ScaledClock

@@ -10,7 +10,7 @@ from unicodedata import east_asian_width
 
 import msgspec
 
-from domain.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL
 from domain.what_if import DIMENSIONS, OUTCOMES
 from projections.names import CHANNELS, COMMITMENTS, SEVERITIES, WINDOW_STATES, name
 from projections.what_if import Both, Changed, Sums, Trial

@@ -22,12 +22,12 @@ from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.server import make_server
-from domain.facts import Recorded, Stated
+from domain.kernel.facts import Recorded, Stated
+from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.subjects import Subject
 from domain.kinds import State, conclusion, follows
-from domain.refusals import AttemptRefused, Refusal
 from domain.settling import require_second_person_to_overturn
-from domain.standards import Rules
-from domain.subjects import Subject
+from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.rules import shipped_rules
 from infra.service import Service

@@ -8,12 +8,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain import kinds, repair, usage
-from domain.connection import charges, intake, site
-from domain.connection.case import Connection
-from domain.connection.facts import MoneyLine
-from domain.facts import Fact, Stated
-from domain.told import Person, Told
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import charges, intake, site
+from domain.connections.case import Connection
+from domain.connections.facts import MoneyLine
+from domain.kernel.facts import Fact, Stated
+from domain.metering import meters as usage
+from domain.standard.context import Person, Told
 from infra.rules import meter_stream
 from infra.service import Service
 from infra.store.commands import Command, Receipt, Said, Sight, Stamp, Stream

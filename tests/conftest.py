@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from hypothesis import settings as hypothesis_settings
 
-from domain.standards import Rules
+from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.migrate import migrate

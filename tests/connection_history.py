@@ -8,7 +8,8 @@ from decimal import Decimal
 from uuid import UUID, uuid4, uuid5
 
 from domain import kinds
-from domain.connection.facts import (
+from domain.connections.consultations import ConsultationGiven
+from domain.connections.facts import (
     ApplicantAppeared,
     ApplicationReceived,
     ApplicationWithdrawn,
@@ -44,10 +45,9 @@ from domain.connection.facts import (
     SurveyMade,
     WaterTurnedOn,
 )
-from domain.consultations import ConsultationGiven
-from domain.facts import Fact, Stated
-from domain.preservice import PreServiceGiven, PreServiceRequested
-from domain.works import WorkCompleted, WorkRegistered, WorkStarted
+from domain.connections.preservice import PreServiceGiven, PreServiceRequested
+from domain.kernel.facts import Fact, Stated
+from domain.publication.works import WorkCompleted, WorkRegistered, WorkStarted
 from infra.clock import ManualClock
 from infra.service import Service
 from infra.store.commands import Command, Said, Sight, Stamp, Stream

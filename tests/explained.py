@@ -16,9 +16,9 @@ from typing import Any
 from uuid import UUID
 
 from domain import kinds
-from domain.calendar import CalendarPublished, Day
-from domain.connection import facts as said
-from domain.facts import Fact, Stated
+from domain.connections import facts as said
+from domain.deadlines.calendar import CalendarPublished, Day
+from domain.kernel.facts import Fact, Stated
 from infra.rules import shipped_calendar
 from infra.store.commands import Command, Said, Sight, Stamp, Stream
 from tests.unit.cases import SUBJECT, meter

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.mass import Register
+from domain.kernel.refusals import Refusal
 from domain.outages.case import Outage
 from domain.outages.checks import (
     confirmed_by,
@@ -30,11 +30,11 @@ from domain.outages.facts import (
     OutageRestored,
     OutageStarted,
 )
-from domain.refusals import Refusal
-from domain.repair.checks import require_credible
-from domain.standards import require_known
-from domain.told import Told, require_power
-from domain.values import require_clean, require_codes, require_range, require_said
+from domain.repairs.checks import require_credible
+from domain.repairs.mass import Register
+from domain.standard.context import Told, require_power
+from domain.standard.standards import require_known
+from domain.standard.values import require_clean, require_codes, require_range, require_said
 
 MOST_LITRES = 1_000_000
 

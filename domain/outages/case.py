@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain.copies import changed
-from domain.facts import Moment, Recorded
+from domain.deadlines.windows import Ledger, WindowFact, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Moment, Recorded
 from domain.outages.facts import (
     EmergencyOutageBegan,
     EmergencyWaterProvided,
@@ -22,7 +23,6 @@ from domain.outages.facts import (
     OutageRestored,
     OutageStarted,
 )
-from domain.windows import Ledger, WindowFact, record
 
 
 @dataclass(frozen=True, slots=True)

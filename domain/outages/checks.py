@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.mass import Register
+from domain.kernel.refusals import Refusal
 from domain.outages.case import Outage
-from domain.refusals import Refusal
-from domain.repair.checks import late, require_credible
-from domain.standards import district
-from domain.told import Told, require_power
-from domain.values import require_codes, require_range
+from domain.repairs.checks import late, require_credible
+from domain.repairs.mass import Register
+from domain.standard.context import Told, require_power
+from domain.standard.standards import district
+from domain.standard.values import require_codes, require_range
 
 MOST_USERS = 10_000_000
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.windows import WindowFact
+from domain.deadlines.windows import WindowFact
 
 
 @dataclass(frozen=True, slots=True)

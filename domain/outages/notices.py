@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.calendar import LOCAL
-from domain.messages import Message, filled
+from domain.deadlines.calendar import LOCAL
+from domain.kernel.messages import Message, filled
+from domain.kernel.refusals import Refusal
 from domain.outages.case import Order, Outage
 from domain.outages.checks import confirmed_by, flags, known_to
 from domain.outages.facts import (
@@ -20,10 +21,9 @@ from domain.outages.facts import (
     OutageNoticeSent,
     OutageReported,
 )
-from domain.refusals import Refusal
-from domain.standards import OUTAGE_WORDS, Standard, require_known
-from domain.told import Told
-from domain.values import require_clean, require_said
+from domain.standard.context import Told
+from domain.standard.standards import OUTAGE_WORDS, Standard, require_known
+from domain.standard.values import require_clean, require_said
 
 KIND = "outage-notice"
 """Of its messages."""

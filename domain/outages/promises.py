@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from domain.facts import Moment
-from domain.ladders import obligation, rungs
+from domain.deadlines.windows import Obligation, Term
+from domain.kernel.facts import Moment
 from domain.outages.case import Outage
-from domain.standards import Rules, Standard
-from domain.windows import Obligation, Term
+from domain.standard.ladders import obligation, rungs
+from domain.standard.standards import Rules, Standard
 
 NOTICE = "outage.notice"
 REPORT = "outage.report"

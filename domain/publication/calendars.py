@@ -14,14 +14,14 @@ from datetime import date, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.calendar import HOME, Calendar, CalendarPublished, Day
-from domain.fees import first_repeated
+from domain.deadlines.calendar import HOME, Calendar, CalendarPublished, Day
+from domain.kernel.refusals import Refusal
 from domain.publication.documents import require_new_version
-from domain.publishing import Calendars
-from domain.refusals import Refusal
-from domain.standards import Standard
-from domain.told import Told, require_power
-from domain.values import require_clean, require_range, require_said
+from domain.publication.publishing import Calendars
+from domain.standard.context import Told, require_power
+from domain.standard.fees import first_repeated
+from domain.standard.standards import Standard
+from domain.standard.values import require_clean, require_range, require_said
 
 _REGION = re.compile(r"[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}")
 _TIME_ZONE = re.compile(r"[A-Z][A-Za-z]{1,20}(?:/[A-Z][A-Za-z_-]{1,30}){1,2}|UTC")

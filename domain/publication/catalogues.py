@@ -12,7 +12,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
-from domain.fees import (
+from domain.kernel.refusals import Refusal
+from domain.publication.documents import no_such_draft, require_new_version, require_to_come
+from domain.publication.publishing import CatalogueDraft, Catalogues, Review
+from domain.standard.context import Told, require_one_of, require_power, require_second_person
+from domain.standard.fees import (
     Authority,
     BannedName,
     Catalogue,
@@ -24,12 +28,8 @@ from domain.fees import (
     banned_name,
     plain,
 )
-from domain.publication.documents import no_such_draft, require_new_version, require_to_come
-from domain.publishing import CatalogueDraft, Catalogues, Review
-from domain.refusals import Refusal
-from domain.standards import Promise, Rules, require_known
-from domain.told import Told, require_one_of, require_power, require_second_person
-from domain.values import require_clean, require_codes, require_range, require_said
+from domain.standard.standards import Promise, Rules, require_known
+from domain.standard.values import require_clean, require_codes, require_range, require_said
 
 AUTHORITIES: tuple[Authority, ...] = ("price-authority", "market-regulator")
 OUTCOMES: tuple[Outcome, ...] = ("agreed", "objected")

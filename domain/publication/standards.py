@@ -13,16 +13,22 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import get_args
 
-from domain import abnormal, books, messages, orders, outages, repair
-from domain.connection import promises
-from domain.connection.facts import DocumentWay
-from domain.connection.stages import STAGES
-from domain.fees import CataloguePublished, plain
+from domain import outages
+from domain import repairs as repair
+from domain.connections import promises
+from domain.connections.facts import DocumentWay
+from domain.connections.stages import STAGES
+from domain.kernel import messages
+from domain.kernel.refusals import Refusal
+from domain.kernel.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
+from domain.metering import abnormal_use as abnormal
+from domain.metering import reading_rounds as books
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
-from domain.publishing import StandardDrafted, Standards
-from domain.refusals import Refusal
-from domain.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
-from domain.standards import (
+from domain.publication.publishing import StandardDrafted, Standards
+from domain.repairs import orders
+from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.fees import CataloguePublished, plain
+from domain.standard.standards import (
     ALERT_CHANGES,
     ALERT_TEXTS,
     ALERT_WORDS,
@@ -42,8 +48,7 @@ from domain.standards import (
     Zone,
     require_known,
 )
-from domain.told import Told, require_power, require_second_person
-from domain.values import require_clean, require_codes, require_range
+from domain.standard.values import require_clean, require_codes, require_range
 
 COMMITMENTS = frozenset(
     {

@@ -139,7 +139,7 @@ def tail(stream: str, from_start: bool, as_json: bool) -> None:
 @command
 def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
     """The day on which a limit of working days ends. Needs nothing running."""
-    from domain.calendar import from_published
+    from domain.deadlines.calendar import from_published
     from infra.rules import SHIPPED_REGION, shipped_regions
 
     shipped = shipped_regions()

@@ -39,7 +39,7 @@ def one_clear_line() -> Iterator[None]:
     from consumers.recount.policy import NoPolicyError
     from consumers.recount.said import BadLineError
     from consumers.timeline import UnknownCaseError
-    from domain.refusals import Refusal
+    from domain.kernel.refusals import Refusal
     from infra.bus import BusRefusal
     from infra.documents import DocumentError
     from infra.door import KafkaShut, postgres_code
@@ -145,7 +145,7 @@ def with_reason(run: Callable[..., None]) -> Callable[..., None]:
 
 
 def instant(text: str) -> datetime:
-    from domain.calendar import LOCAL
+    from domain.deadlines.calendar import LOCAL
 
     try:
         found = datetime.fromisoformat(text)

@@ -14,9 +14,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain.calendar import LOCAL, Calendar, local_date
-from domain.fees import CataloguePublished, priced
-from domain.standards import Rules, Standard
+from domain.deadlines.calendar import LOCAL, Calendar, local_date
+from domain.standard.fees import CataloguePublished, priced
+from domain.standard.standards import Rules, Standard
 from infra.demo.script import MANAGER, Scene, Script, Who, digest, on_day, person
 
 PUBLISHED_CATEGORIES = {"business": 37, "institution": 14, "prefecture-platform": 2, "private": 187}

@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 
-from domain.calendar import LOCAL
-from domain.standards import Rules
+from domain.deadlines.calendar import LOCAL
+from domain.standard.standards import Rules
 from infra.demo.applications import PUBLISHED_CATEGORIES, PUBLISHED_CHANNELS, applications
 from infra.demo.community import consultations, preservices, squads, works
 from infra.demo.outages import outages

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from domain.calendar import Calendar, local_date
+from domain.deadlines.calendar import Calendar, local_date
 from infra.demo.script import MANAGER, Scene, Script, digest, on_day, person
 
 PUMP_ROOMS = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal
 
-from domain.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL
 
 Kind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
 Who = tuple[str, str, str]

@@ -17,11 +17,12 @@ import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from domain import alerts, kinds
-from domain.alerts import CORRECTED_FROM, AlertWithdrawn, Letter, Made, Plan, Waiting
-from domain.messages import digest_of
-from domain.refusals import Refusal
-from domain.roles import ADDRESSEES
+from domain import kinds
+from domain.kernel.messages import digest_of
+from domain.kernel.refusals import Refusal
+from domain.kernel.roles import ADDRESSEES
+from domain.standard import alerts
+from domain.standard.alerts import CORRECTED_FROM, AlertWithdrawn, Letter, Made, Plan, Waiting
 from infra.service import Service
 from infra.settings import Settings
 from infra.sql import sql

@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.sql import sql
 
 STATES = ("waiting", "sent", "proven", "dead", "withdrawn")

@@ -19,8 +19,8 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
-from domain import alerts
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
+from domain.standard import alerts
 from infra.outbox.alerts import Teller
 from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, Way, pause_s
 from infra.outbox.gateway import Gateway, Webhook

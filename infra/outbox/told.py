@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain import alerts, kinds, outages, repair
-from domain.alerts import AlertFailed, AlertTold
-from domain.facts import Stated
+from domain import kinds, outages
+from domain import repairs as repair
+from domain.kernel.facts import Stated
+from domain.standard import alerts
+from domain.standard.alerts import AlertFailed, AlertTold
 from infra.outbox.alerts import kind_of
 from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
 

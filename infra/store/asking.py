@@ -19,8 +19,8 @@ import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError
 
 from domain import kinds
-from domain.standards import Rules
-from domain.windows import WindowLapsed
+from domain.deadlines.windows import WindowLapsed
+from domain.standard.standards import Rules
 from infra.clock import Clock
 from infra.store.application import StoreApplication
 from infra.store.commands import IdempotencyKey, Receipt, Stream, asking

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.alerts import Alert, Closing
-from domain.facts import Stated
+from domain.kernel.facts import Stated
+from domain.kernel.messages import Message
 from domain.kinds import Kind, State
-from domain.messages import Message
-from domain.standards import Rules, Standard
-from domain.told import Person, Told
+from domain.standard.alerts import Alert, Closing
+from domain.standard.context import Person, Told
+from domain.standard.standards import Rules, Standard
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from domain import kinds
-from domain.facts import Fact, Recorded, event_id
+from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kinds import REGISTRY, Kind, State
 from infra.decoders import decoder
 from infra.store.commands import Stamp

@@ -23,7 +23,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
-from domain.alerts import RANKS, Alert, Closing
+from domain.standard.alerts import RANKS, Alert, Closing
 from infra.clock import REAL, Clock
 from infra.sql import sql
 from infra.store.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject

@@ -32,7 +32,7 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from domain import kinds
-from domain.generations import GenerationStarted
+from domain.publication.generations import GenerationStarted
 from infra.bus import (
     BusRefusal,
     Partition,

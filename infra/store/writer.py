@@ -20,14 +20,14 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
-from domain import alerts
-from domain.facts import Recorded, Stated, event_id
+from domain.deadlines.windows import FACTS as WINDOW_FACTS
+from domain.deadlines.windows import WindowFact, overturned
+from domain.kernel.facts import Recorded, Stated, event_id
+from domain.kernel.refusals import AttemptRefused, Refusal
 from domain.kinds import State, asks, concluded, follows, windows
-from domain.refusals import AttemptRefused, Refusal
 from domain.settling import require_second_person_to_overturn
-from domain.standards import Rules
-from domain.windows import FACTS as WINDOW_FACTS
-from domain.windows import WindowFact, overturned
+from domain.standard import alerts
+from domain.standard.standards import Rules
 from infra.clock import Clock
 from infra.store.application import StoreApplication
 from infra.store.commands import (

@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 from psycopg.types.json import Jsonb
 
 from domain import kinds
-from domain.calendar import Day
-from domain.connection.facts import ApplicationAdmitted, ApplicationReceived, DocumentSupplied, SupplyPoint
-from domain.facts import Fact, Recorded, Stated, event_id
+from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, DocumentSupplied, SupplyPoint
+from domain.deadlines.calendar import Day
+from domain.kernel.facts import Fact, Recorded, Stated, event_id
 from infra import recompute, rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres

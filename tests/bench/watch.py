@@ -34,9 +34,10 @@ import psycopg
 from kafka.structs import TopicPartition
 from psycopg import sql
 
-from domain import kinds, repair
-from domain.facts import Recorded, event_id
-from domain.told import Person, Told
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Recorded, event_id
+from domain.standard.context import Person, Told
 from infra.bus import consumer
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres

@@ -15,11 +15,12 @@ from uuid import uuid4
 
 import psycopg
 
-from domain import kinds, repair
-from domain.connection import facts as said
-from domain.facts import Fact, Recorded, event_id
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import facts as said
+from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kinds import Kind
-from domain.standards import Rules
+from domain.standard.standards import Rules
 from infra.embedded import EmbeddedPostgres
 from infra.migrate import migrate
 from infra.rules import shipped_trials

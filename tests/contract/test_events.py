@@ -32,9 +32,9 @@ from api.contract.envelope import DECIMAL_PATTERN, REQUIRED, attributes
 from api.documents import Rate
 from consumers.notary import note
 from consumers.notary.wording import FIRST
+from domain.kernel.refusals import Refusal
 from domain.kinds import REGISTRY
 from domain.publication.catalogues import _require_item
-from domain.refusals import Refusal
 from infra import meter_readings
 from infra.bus import route, topics
 from infra.cli import main

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from domain import kinds
-from domain.facts import Stated
+from domain.kernel.facts import Stated
 from infra.rules import FEES, shipped_catalogue
 from infra.store.commands import Command, Said, Sight, Stamp, Stream
 from tests.api_world import DIGEST, PAPERS, application

@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 
 from domain import kinds
+from domain.deadlines.windows import WindowFact, WindowLapsed, WindowRetracted
 from domain.kinds import Kind, State, conclusion
-from domain.standards import Rules
-from domain.windows import WindowFact, WindowLapsed, WindowRetracted
+from domain.standard.standards import Rules
 from infra.bus import Partition, Record, route
 from infra.reader import apply
 from infra.rules import shipped_rules

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
 
-from domain.windows import WindowRetracted
+from domain.deadlines.windows import WindowRetracted
 from infra.bootstrap import asker
 from infra.bus import ensure_canary_topic, ensure_topics
 from infra.clock import ManualClock

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from domain.windows import WindowLapsed
+from domain.deadlines.windows import WindowLapsed
 from infra.bootstrap import asker, looker
 from infra.bus import Record
 from infra.reader import connect

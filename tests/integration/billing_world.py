@@ -12,10 +12,10 @@ import psycopg
 
 from consumers.billing import READER, live_build, step
 from consumers.billing.consumer import TABLE, topics
-from domain.connection import accounts, charges, intake
-from domain.connection.facts import MoneyLine
-from domain.subjects import Subject
-from domain.told import Told
+from domain.connections import accounts, charges, intake
+from domain.connections.facts import MoneyLine
+from domain.kernel.subjects import Subject
+from domain.standard.context import Told
 from infra.bus import Record
 from infra.reader import Applied, LetterLimit, store_batch
 from infra.service import Service

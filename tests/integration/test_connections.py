@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from domain import kinds
-from domain.facts import Stated
-from domain.squads import SquadFormed
+from domain.crews.squads import SquadFormed
+from domain.kernel.facts import Stated
 from infra.clock import ManualClock
 from infra.pseudonyms import pseudonym_key
 from infra.rules import squad_stream

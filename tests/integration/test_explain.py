@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from click.testing import CliRunner, Result
 
-from domain.calendar import CalendarPublished
-from domain.facts import Stated
+from domain.deadlines.calendar import CalendarPublished
+from domain.kernel.facts import Stated
 from infra.cli import main
 from infra.rules import calendar_stream
 from infra.service import Service

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from domain.connection.facts import SurveyMade
+from domain.connections.facts import SurveyMade
 from infra.agreement import actual_rows, disagreements
 from infra.bus import Record
 from infra.clock import ManualClock

@@ -20,9 +20,9 @@ import psycopg
 import pytest
 
 from domain import kinds, outages
-from domain.facts import Stated
-from domain.messages import digest_of, to_subject
-from domain.subjects import Subject
+from domain.kernel.facts import Stated
+from domain.kernel.messages import digest_of, to_subject
+from domain.kernel.subjects import Subject
 from infra.clock import ManualClock
 from infra.outbox import desk
 from infra.outbox.delivery import Delivery, Outgoing

@@ -17,11 +17,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from domain import kinds
-from domain.connection.facts import ApplicationAdmitted, ApplicationReceived
-from domain.facts import Stated
+from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
+from domain.kernel.facts import Stated
+from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
-from domain.publishing import Standards
-from domain.refusals import Refusal
+from domain.publication.publishing import Standards
 from infra import publication
 from infra.cli import main
 from infra.documents import notice_of

@@ -12,7 +12,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from consumers import billing
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.agreement import account_disagreements, actual_rows, disagreements
 from infra.bus import Partition, Record
 from infra.clock import ManualClock

@@ -16,7 +16,7 @@ from psycopg.rows import dict_row
 
 from api.readings import Intake
 from domain import kinds
-from domain.standards import Rules
+from domain.standard.standards import Rules
 from infra.batches import Damage
 from infra.bus import (
     Log,

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from psycopg.rows import dict_row
 
 from domain import kinds
-from domain.connection import outlook
-from domain.refusals import Refusal
+from domain.connections import outlook
+from domain.kernel.refusals import Refusal
 from infra.agreement import disagreements
 from infra.cli import main
 from infra.clock import ManualClock

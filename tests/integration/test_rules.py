@@ -14,12 +14,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import kinds
-from domain.calendar import CalendarPublished, Day
-from domain.connection.facts import ApplicationAdmitted, ApplicationReceived, ChargeRefused
-from domain.connection.promises import WATER_ON
-from domain.facts import Fact, Stated
-from domain.orders import REPLY, OrderReceived
-from domain.refusals import AttemptRefused, Refusal
+from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, ChargeRefused
+from domain.connections.promises import WATER_ON
+from domain.deadlines.calendar import CalendarPublished, Day
+from domain.kernel.facts import Fact, Stated
+from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.repairs.orders import REPLY, OrderReceived
 from infra import recompute, rules
 from infra.clock import ManualClock
 from infra.service import Service, open_service
@@ -155,7 +155,7 @@ def test_the_job_moves_the_reply_to_an_order_too_and_not_one_that_has_a_deadline
 
 
 def withdrawn() -> Fact:
-    from domain.connection.facts import ApplicationWithdrawn
+    from domain.connections.facts import ApplicationWithdrawn
 
     return ApplicationWithdrawn("no-longer-needed")
 
@@ -265,7 +265,7 @@ def test_an_installation_of_an_older_program_gets_what_is_new_and_keeps_what_it_
 
 
 def test_a_standard_of_the_utilitys_own_is_never_replaced_by_an_upgrade(clock: ManualClock) -> None:
-    from domain.publishing import Standards
+    from domain.publication.publishing import Standards
 
     own = replace(rules.shipped_standard(), version="jishou-2027")
     states: dict[UUID, Any] = {rules.STANDARDS.id: Standards((own,))}

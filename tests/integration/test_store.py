@@ -17,11 +17,12 @@ from eventsourcing.postgres import PostgresDatastore
 from eventsourcing.tests import persistence as library
 from psycopg.conninfo import conninfo_to_dict
 
-from domain import kinds, repair
-from domain.facts import Stated, event_id
-from domain.refusals import Refusal
-from domain.subjects import Subject
-from domain.told import Person, Told
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Stated, event_id
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.standard.context import Person, Told
 from infra.clock import ManualClock
 from infra.service import Service, open_service
 from infra.settings import Settings

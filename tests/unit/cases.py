@@ -9,15 +9,16 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain import kinds, repair
-from domain.connection.facts import ApplicationAdmitted, ApplicationReceived
-from domain.facts import Fact, Recorded, event_id
+from domain import kinds
+from domain import repairs as repair
+from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
+from domain.deadlines.windows import Window, WindowFact
+from domain.kernel.facts import Fact, Recorded, event_id
+from domain.kernel.subjects import Subject
 from domain.kinds import Kind
-from domain.standards import Rules
-from domain.subjects import Subject
-from domain.told import NOBODY, Person, Told
-from domain.usage import MeterDetails
-from domain.windows import Window, WindowFact
+from domain.metering.meters import MeterDetails
+from domain.standard.context import NOBODY, Person, Told
+from domain.standard.standards import Rules
 
 NINE = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""

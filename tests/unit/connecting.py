@@ -11,13 +11,13 @@ from uuid import UUID
 import pytest
 
 from domain import kinds
-from domain.connection import charges, intake, papers, site
-from domain.connection.case import Connection
-from domain.connection.facts import MoneyLine, NoticeItem, SupplyPoint
-from domain.facts import Fact
-from domain.refusals import AttemptRefused, Refusal
-from domain.standards import Rules
-from domain.told import Person, Told
+from domain.connections import charges, intake, papers, site
+from domain.connections.case import Connection
+from domain.connections.facts import MoneyLine, NoticeItem, SupplyPoint
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.standard.context import Person, Told
+from domain.standard.standards import Rules
 from infra.rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from domain.facts import Recorded, event_id
-from domain.fees import BannedName, Catalogue, FeeItem, Formula
-from domain.standards import Rules, Standard
-from domain.told import Person, Told
+from domain.kernel.facts import Recorded, event_id
+from domain.standard.context import Person, Told
+from domain.standard.fees import BannedName, Catalogue, FeeItem, Formula
+from domain.standard.standards import Rules, Standard
 from infra.rules import shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE
 

@@ -16,10 +16,10 @@ from consumers.recount.policy import Policy
 from consumers.recount.record import Disagreement, Look, compare
 from consumers.recount.said import Said, from_line
 from consumers.recount.verify import COUNTED
-from domain.calendar import CalendarPublished
-from domain.facts import Fact
-from domain.standards import StandardPublished
-from domain.told import NOBODY, Person
+from domain.deadlines.calendar import CalendarPublished
+from domain.kernel.facts import Fact
+from domain.standard.context import NOBODY, Person
+from domain.standard.standards import StandardPublished
 from infra.rules import shipped_calendar, shipped_standard
 from infra.store.commands import Stamp
 from infra.store.envelope import CloudEventMapper, Envelope, seal

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from domain import consultations, preservice, works
-from domain.consultations import Consultation, ConsultationGiven
-from domain.preservice import PreService, PreServiceRequested
-from domain.refusals import Refusal
-from domain.standards import Rules
-from domain.works import Work
+from domain.connections import consultations, preservice
+from domain.connections.consultations import Consultation, ConsultationGiven
+from domain.connections.preservice import PreService, PreServiceRequested
+from domain.kernel.refusals import Refusal
+from domain.publication import works
+from domain.publication.works import Work
+from domain.standard.standards import Rules
 from tests.unit.cases import NINE, SUBJECT
 from tests.unit.office import after, by
 

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import alerts, repair
-from domain.alerts import AlertTold, Closing, Made, Plan, Waiting, plan, quiet_end
-from domain.refusals import Refusal
-from domain.standards import AlertPolicy
-from domain.windows import WindowLapsed, WindowMoved, WindowNearing
+from domain import repairs as repair
+from domain.deadlines.windows import WindowLapsed, WindowMoved, WindowNearing
+from domain.kernel.refusals import Refusal
+from domain.standard import alerts
+from domain.standard.alerts import AlertTold, Closing, Made, Plan, Waiting, plan, quiet_end
+from domain.standard.standards import AlertPolicy
 from infra.outbox.alerts import reachable
 from infra.rules import shipped_rules
 from infra.settings import Settings, StaffContact

@@ -14,9 +14,9 @@ import pytest
 from fastapi import FastAPI
 
 from domain import kinds
-from domain.applicants import CommitmentEntered
-from domain.facts import Stated
-from domain.squads import SquadFormed
+from domain.connections.applicants import CommitmentEntered
+from domain.crews.squads import SquadFormed
+from domain.kernel.facts import Stated
 from infra.rules import shipped_rules, squad_stream
 from infra.store.commands import Command, Stamp, Stream
 from tests.api_world import (

@@ -22,7 +22,7 @@ from api import linger
 from api.errors import MEANINGS, PROBLEM_JSON
 from api.linger import LINGER_BYTES
 from api.strict import BODY_LIMIT_BYTES
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.store.commands import BusyError, StoreUnavailableError
 from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
 

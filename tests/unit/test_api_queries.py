@@ -16,7 +16,7 @@ from api.cases import repair_stage
 from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
-from domain.calendar import CalendarPublished, from_published
+from domain.deadlines.calendar import CalendarPublished, from_published
 from infra.report import _is_well, clock_lines, room_lines
 from infra.room import Disk
 from infra.service import Service

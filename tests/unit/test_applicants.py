@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from domain import applicants, kinds
-from domain.applicants import Applicant, CommitmentEntered
-from domain.connection import papers
+from domain import kinds
+from domain.connections import applicants, papers
+from domain.connections.applicants import Applicant, CommitmentEntered
 from infra.pseudonyms import pseudonym
 from tests.unit.cases import NINE, Play
 from tests.unit.connecting import DAY, DIGEST, HOUR, IDENTITY, PROPERTY, RULES, received

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import books, kinds
-from domain.books import ReadingAudited, ReadingExcepted, ReadingRoundOpened
-from domain.facts import Recorded
-from domain.windows import judge
+from domain import kinds
+from domain.deadlines.windows import judge
+from domain.kernel.facts import Recorded
+from domain.metering import reading_rounds as books
+from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
 from infra.rules import shipped_rules, usage_stream
 from infra.store.commands import Stream, asking
 from projections.readings_cases import Finding, command_for

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import closing_time, from_published, local_date
+from domain.deadlines.calendar import closing_time, from_published, local_date
 from infra.rules import shipped_regions, shipped_rules
 
 CN = shipped_rules().calendar

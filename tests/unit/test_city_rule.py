@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.publication import calendars, standards
-from domain.publishing import Calendars, Standards, evolve_calendar, evolve_standards
-from domain.standards import KindLimit, Rules, Standard
+from domain.publication.publishing import Calendars, Standards, evolve_calendar, evolve_standards
+from domain.standard.standards import KindLimit, Rules, Standard
 from infra.demo.tickets import boston, rule
 from infra.demo.tickets.verdicts import CLASSES, DueClass, as_text, derived, due_class
 from infra.demo.tickets.verdicts import _counted as counted
@@ -117,7 +117,7 @@ def test_a_due_time_that_knows_no_intake_hours_is_named(standard: Standard) -> N
 
 
 def test_an_unexplained_difference_is_loud(standard: Standard) -> None:
-    from domain.windows import OnRecord
+    from domain.deadlines.windows import OnRecord
 
     ours = OnRecord(1, NINE, wall("2011-09-14T10:15:30"), False, "s", None)
     ticket = boston._ticket(2, dict.fromkeys(boston.COLUMNS, "") | {"reported": "2011-09-12T10:15:30", "type": "x"})

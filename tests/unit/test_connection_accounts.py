@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.connection import accounts
-from domain.connection.case import UsageClass, _entered, _in_force
+from domain.connections import accounts
+from domain.connections.case import UsageClass, _entered, _in_force
 from tests.api_world import (
     APPLICANT,
     DIGEST,

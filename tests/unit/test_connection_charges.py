@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from domain.connection import charges, intake
-from domain.connection.facts import ChargeRefused, ContractSigned, MoneyLine, PaymentReceived, QuoteIssued, QuoteLine
-from domain.fees import FeeItem
-from domain.standards import Rules
+from domain.connections import charges, intake
+from domain.connections.facts import ChargeRefused, ContractSigned, MoneyLine, PaymentReceived, QuoteIssued, QuoteLine
+from domain.standard.fees import FeeItem
+from domain.standard.standards import Rules
 from tests.unit.connecting import DIGEST, MONEY, RULES, Case, admitted, received, refused
 
 WATER_LOSS, INSTALLATION = MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from domain.connection import intake
-from domain.connection.facts import (
+from domain.connections import intake
+from domain.connections.facts import (
     ApplicantAppeared,
     ApplicationReceived,
     ApplicationRefused,
@@ -18,7 +18,7 @@ from domain.connection.facts import (
     OwnerReplaced,
     SupplyPoint,
 )
-from domain.windows import WindowCancelled
+from domain.deadlines.windows import WindowCancelled
 from tests.unit.cases import NINE, SUBJECT
 from tests.unit.connecting import (
     DAY,

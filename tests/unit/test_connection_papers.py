@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from domain.connection import intake, papers
-from domain.connection.facts import (
+from domain.connections import intake, papers
+from domain.connections.facts import (
     ApplicationAdmitted,
     CaseEnded,
     CaseResumed,
@@ -21,7 +21,7 @@ from domain.connection.facts import (
     PapersCommitmentBroken,
     PapersPromised,
 )
-from domain.standards import Rules
+from domain.standard.standards import Rules
 from tests.unit.cases import NINE
 from tests.unit.connecting import (
     DAY,

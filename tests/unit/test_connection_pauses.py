@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.connection import pauses
-from domain.connection.facts import PauseApproved, PauseDeclined, PauseEnded, PauseRequested, PauseRevoked
+from domain.connections import pauses
+from domain.connections.facts import PauseApproved, PauseDeclined, PauseEnded, PauseRequested, PauseRevoked
 from tests.unit.cases import NINE
 from tests.unit.connecting import DAY, DIGEST, HOUR, Case, admitted, received, refused
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pytest
 
-from domain.calendar import CalendarVersion
-from domain.connection import intake, papers, pauses
-from domain.connection.facts import ApplicationAdmitted
-from domain.connection.promises import NOTICE, PAPERS, TRIPS, WATER_ON, obligations, papers_due_at
-from domain.standards import Rules
-from domain.windows import (
+from domain.connections import intake, papers, pauses
+from domain.connections.facts import ApplicationAdmitted
+from domain.connections.promises import NOTICE, PAPERS, TRIPS, WATER_ON, obligations, papers_due_at
+from domain.deadlines.calendar import CalendarVersion
+from domain.deadlines.windows import (
     WindowCancelled,
     WindowLapsed,
     WindowMet,
@@ -23,6 +22,7 @@ from domain.windows import (
     WindowReopened,
     WindowRetracted,
 )
+from domain.standard.standards import Rules
 from tests.unit.cases import NINE
 from tests.unit.connecting import (
     DAY,

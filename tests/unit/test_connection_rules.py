@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from domain import kinds
-from domain.connection import charges, intake, papers, pauses, site, visits
-from domain.connection.facts import (
+from domain.connections import charges, intake, papers, pauses, site, visits
+from domain.connections.facts import (
     ChargeRefused,
     FurtherRequestRefused,
     MeterInstalled,
@@ -31,10 +31,10 @@ from domain.connection.facts import (
     RefundReversed,
     WaterTurnedOn,
 )
-from domain.facts import Fact, Recorded, event_id
-from domain.fees import amount_fen
+from domain.kernel.facts import Fact, Recorded, event_id
+from domain.kernel.refusals import AttemptRefused, Refusal
 from domain.kinds import follows
-from domain.refusals import AttemptRefused, Refusal
+from domain.standard.fees import amount_fen
 from tests.unit.cases import NINE, SUBJECT, meter, minutes
 from tests.unit.connecting import DIGEST, HOUR, PAPERS, RULES, VISIT, Case, Decision
 

@@ -9,9 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from domain import usage
-from domain.connection import site, visits
-from domain.connection.facts import (
+from domain.connections import site, visits
+from domain.connections.facts import (
     ApprovedOnSite,
     ConstructionStarted,
     MeterInstalled,
@@ -19,7 +18,8 @@ from domain.connection.facts import (
     SupplyPoint,
     WaterTurnedOn,
 )
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
+from domain.metering import meters as usage
 from tests.unit.cases import NINE, meter
 from tests.unit.connecting import (
     DAY,

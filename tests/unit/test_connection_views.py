@@ -10,11 +10,11 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from domain.connection import facts as f
-from domain.connection.promises import PAPERS, WATER_ON
-from domain.facts import Fact
+from domain.connections import facts as f
+from domain.connections.promises import PAPERS, WATER_ON
+from domain.deadlines.windows import Basis, WindowCancelled, WindowMet, WindowReopened
+from domain.kernel.facts import Fact
 from domain.kinds import REGISTRY
-from domain.windows import Basis, WindowCancelled, WindowMet, WindowReopened
 from infra.reader import Event
 from projections.ahead import AHEAD
 from projections.cases import CASES, Case

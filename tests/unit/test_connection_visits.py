@@ -8,8 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.connection import visits
-from domain.connection.facts import (
+from domain.connections import visits
+from domain.connections.facts import (
     DeliverableReceived,
     DeliverableSent,
     DocumentSupplied,

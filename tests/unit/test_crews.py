@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import crews, kinds, repair
-from domain.crews import Assignment, Crew, Free
-from domain.refusals import Refusal
-from domain.standards import Rules
+from domain import kinds
+from domain import repairs as repair
+from domain.crews import crews
+from domain.crews.crews import Assignment, Crew, Free
+from domain.kernel.refusals import Refusal
+from domain.standard.standards import Rules
 from infra.rules import crew_stream, shipped_rules, shipped_standard
 from tests.unit.cases import CASE, minutes, repairing, told
 from tests.unit.office import after, by

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.calendar import Calendar, CalendarPublished, CalendarVersion, Day, from_published
-from domain.connection.stages import STAGES
-from domain.explain import WindowExplained, explain
-from domain.limits import DayUnit, Intake, Stop, WorkingDays, count, end, received
-from domain.standards import KindLimit, Rules, make_rules
-from domain.windows import Obligation, Term
+from domain import kinds
+from domain import repairs as repair
+from domain.connections.stages import STAGES
+from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, Day, from_published
+from domain.deadlines.explain import WindowExplained, explain
+from domain.deadlines.limits import DayUnit, Intake, Stop, WorkingDays, count, end, received
+from domain.deadlines.windows import Obligation, Term
+from domain.standard.standards import KindLimit, Rules, make_rules
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play

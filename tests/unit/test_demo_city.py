@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from domain.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL
 from infra.demo import city
 from infra.demo.script import Script
 from infra.rules import shipped_rules

@@ -9,10 +9,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from domain import kinds, repair
-from domain.refusals import Refusal
-from domain.repair import outlook
-from domain.repair.apologies import sorry_for
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.refusals import Refusal
+from domain.repairs import outlook
+from domain.repairs.apologies import sorry_for
 from infra.rules import shipped_rules
 from projections.cases import REPAIR_STAGES
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.escalation import acknowledge, ladder_after
-from domain.facts import Fact
-from domain.refusals import Refusal
-from domain.standards import EscalationStep, Rules
-from domain.windows import Basis, WindowAcknowledged, WindowEscalated
+from domain import kinds
+from domain import repairs as repair
+from domain.deadlines.windows import Basis, WindowAcknowledged, WindowEscalated
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
+from domain.standard.escalation import acknowledge, ladder_after
+from domain.standard.standards import EscalationStep, Rules
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, connecting, minutes, names, repairing, told
 

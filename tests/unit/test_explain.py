@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.calendar import CalendarPublished, CalendarVersion, Day, closing_time, from_published, local_date
-from domain.connection import facts as said
-from domain.connection.promises import NOTICE, PAPERS, TRIPS, WATER_ON
-from domain.explain import Known, TermExplained, WindowExplained, explain, explain_commitment
-from domain.facts import Fact
-from domain.limits import Stop, WorkingDays, end
-from domain.standards import Rules, make_rules
-from domain.windows import Obligation, Tally, Term, judge
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import facts as said
+from domain.connections.promises import NOTICE, PAPERS, TRIPS, WATER_ON
+from domain.deadlines.calendar import CalendarPublished, CalendarVersion, Day, closing_time, from_published, local_date
+from domain.deadlines.explain import Known, TermExplained, WindowExplained, explain, explain_commitment
+from domain.deadlines.limits import Stop, WorkingDays, end
+from domain.deadlines.windows import Obligation, Tally, Term, judge
+from domain.kernel.facts import Fact
+from domain.standard.standards import Rules, make_rules
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
 from infra.service import Service
 from infra.store.commands import Command, Receipt

@@ -14,7 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.fees import (
+from domain.kernel.refusals import Refusal
+from domain.publication import catalogues
+from domain.publication.publishing import Catalogues, evolve_catalogues
+from domain.standard.fees import (
     BannedName,
     Catalogue,
     CataloguePublished,
@@ -26,10 +29,7 @@ from domain.fees import (
     chargeable,
     priced,
 )
-from domain.publication import catalogues
-from domain.publishing import Catalogues, evolve_catalogues
-from domain.refusals import Refusal
-from domain.standards import Promise, Rules
+from domain.standard.standards import Promise, Rules
 from infra.rules import shipped_catalogue
 from tests.unit.cases import NINE
 from tests.unit.office import TOMORROW, a_catalogue, a_standard, after, an_item, by

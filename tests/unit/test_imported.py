@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.facts import Fact
-from domain.refusals import Refusal
-from domain.repair import outlook
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
+from domain.repairs import outlook
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 

@@ -9,8 +9,8 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import CalendarVersion, Day, closing_time, from_published, local_date
-from domain.limits import Stop, WorkingDays, count, end, stood_for
+from domain.deadlines.calendar import CalendarVersion, Day, closing_time, from_published, local_date
+from domain.deadlines.limits import Stop, WorkingDays, count, end, stood_for
 from infra.rules import shipped_calendar
 
 CLOSE = time(17, 30)

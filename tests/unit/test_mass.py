@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import mass
-from domain.mass import Register
-from domain.refusals import Refusal
-from domain.standards import Rules
+from domain.kernel.refusals import Refusal
+from domain.repairs import mass
+from domain.repairs.mass import Register
+from domain.standard.standards import Rules
 from infra.rules import MASS
 from tests.api_world import REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import NINE, minutes

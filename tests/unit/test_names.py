@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from domain.kernel.roles import POWERS, ROLES
 from domain.kinds import REGISTRY
-from domain.repair import outlook
-from domain.roles import POWERS, ROLES
+from domain.repairs import outlook
 from infra.rules import shipped_standard
 from projections.cases import STAGES, STOPS
 from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS

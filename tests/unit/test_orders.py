@@ -9,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from domain import kinds, orders
-from domain.facts import Fact
-from domain.orders import OrderExtended, OrderReceived, OrderReplied
-from domain.refusals import Refusal
-from domain.repair import OrderReference
+from domain import kinds
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
+from domain.repairs import OrderReference, orders
+from domain.repairs.orders import OrderExtended, OrderReceived, OrderReplied
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, Play, minutes, names, told
 

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds, outages
-from domain.facts import Fact, Recorded
+from domain.deadlines.windows import Window, judge
+from domain.kernel.facts import Fact, Recorded
 from domain.outages import NOTICE, REPORT, RESTORE, Outage
-from domain.standards import Rules
-from domain.windows import Window, judge
+from domain.standard.standards import Rules
 from infra.rules import shipped_rules
 from tests.api_world import DIGEST, MORNING
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import outages
+from domain.kernel.refusals import Refusal
 from domain.outages import Spell
-from domain.refusals import Refusal
 from infra.outbox.told import Ended, command_of
 from infra.rules import shipped_rules
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.messages import Message, filled, to_subject
-from domain.subjects import Subject
+from domain.kernel.messages import Message, filled, to_subject
+from domain.kernel.subjects import Subject
 from infra.outbox.delivery import DeliveryError, Outgoing, delivery, pause_s
 from infra.outbox.gateway import signature
 from infra.outbox.mail import Mail

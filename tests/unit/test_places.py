@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.places import Place, cell_of, cells_around, distance_m
+from domain.kernel.geo import Place, cell_of, cells_around, distance_m
 
 JISHOU = Place(28.3117, 109.7382)
 PLACES = st.builds(Place, st.floats(-90, 90), st.floats(-180, 180))

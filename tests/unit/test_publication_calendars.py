@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.calendar import CalendarPublished, Day, from_published
+from domain.deadlines.calendar import CalendarPublished, Day, from_published
+from domain.kernel.refusals import Refusal
 from domain.publication import calendars
 from domain.publication.calendars import Notice, calendar_warnings, notice_merged
-from domain.publishing import Calendars, evolve_calendar
-from domain.refusals import Refusal
-from domain.standards import Rules
+from domain.publication.publishing import Calendars, evolve_calendar
+from domain.standard.standards import Rules
 from infra.documents import notice_of
 from infra.rules import calendar_of, shipped_calendar, shipped_standard
 from tests.unit.office import LONG_AGO, after, by

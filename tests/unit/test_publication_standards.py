@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from domain.limits import Intake
+from domain.deadlines.limits import Intake
+from domain.kernel.refusals import Refusal
+from domain.kernel.roles import POWERS
 from domain.publication import standards
+from domain.publication.publishing import StandardDrafted, Standards, evolve_standards
 from domain.publication.standards import is_catch_all
-from domain.publishing import StandardDrafted, Standards, evolve_standards
-from domain.refusals import Refusal
-from domain.roles import POWERS
-from domain.standards import (
+from domain.standard.standards import (
     Desk,
     DocumentRequirement,
     EscalationStep,
@@ -125,7 +125,7 @@ def test_a_guard_that_came_to_apply_after_the_draft_stops_the_approval(rules: Ru
 
 
 def _published(fees: int) -> Any:
-    from domain.fees import CataloguePublished
+    from domain.standard.fees import CataloguePublished
 
     made = a_catalogue(*(an_item(code=f"fee-{'abcdef'[number]}") for number in range(fees)), effective_from=LONG_AGO)
     return CataloguePublished(made.version, made.effective_from, made.items, made.banned)
@@ -408,7 +408,7 @@ def test_the_powers_are_those_that_decisions_ask_for_and_the_shipped_standard_gi
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_power":
                 required |= {power.value for power in node.args[1:] if isinstance(power, ast.Constant)}  # type: ignore[misc]
     assert SHIPPED.powers.keys() == POWERS
-    # Decisions on a connection leave its family's name out (domain/connection/requirements.py).
+    # Decisions on a connection leave its family's name out (domain/connections/requirements.py).
     asked = written | {f"connection.{word}" for word in written}
     assert POWERS - asked == set(), "a power that no decision asks for"
     assert required - POWERS == set(), "a power that no standard could give"

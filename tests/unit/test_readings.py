@@ -8,17 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.readings import (
-    FLAGS_ZH,
-    Dial,
-    History,
-    Judged,
-    Reading,
-    after,
-    judge_all,
-    judge_reading,
-)
-from domain.standards import ReadingPolicy
+from domain.metering.readings import FLAGS_ZH, Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.standard.standards import ReadingPolicy
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DIAL = Dial(initial_litres=0, dial_max_m3=99_999)

@@ -22,11 +22,12 @@ from consumers.recount.policy import NoPolicyError, Policy
 from consumers.recount.said import Said, from_lines
 from consumers.recount.verify import COUNTED, describe, verify
 from consumers.timeline import UnknownCaseError
-from domain import kinds, repair
-from domain.calendar import CalendarPublished, Day
-from domain.connection import facts as said
-from domain.facts import Fact, event_id
-from domain.standards import Rules, make_rules
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import facts as said
+from domain.deadlines.calendar import CalendarPublished, Day
+from domain.kernel.facts import Fact, event_id
+from domain.standard.standards import Rules, make_rules
 from infra.cli import main
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes

@@ -12,12 +12,13 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.calendar import CalendarPublished, Day
-from domain.connection import facts as said
-from domain.facts import Fact
-from domain.limits import Intake
-from domain.standards import KindLimit, make_rules
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import facts as said
+from domain.deadlines.calendar import CalendarPublished, Day
+from domain.deadlines.limits import Intake
+from domain.kernel.facts import Fact
+from domain.standard.standards import KindLimit, make_rules
 from infra.demo.tickets.rule import city_rule
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
 from infra.store.envelope import read

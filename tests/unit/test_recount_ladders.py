@@ -14,9 +14,10 @@ from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
 from consumers.recount.record import Look
 from consumers.recount.said import Said
-from domain import kinds, repair
-from domain.connection.facts import ApplicationAdmitted, ApplicationReceived
-from domain.escalation import acknowledge
+from domain import kinds
+from domain import repairs as repair
+from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
+from domain.standard.escalation import acknowledge
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, minutes, told
 from tests.unit.recounting import Published, policy_events

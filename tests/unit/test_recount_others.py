@@ -11,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import abnormal, books, kinds, orders, outages
-from domain.facts import Fact
+from domain import kinds, outages
+from domain.kernel.facts import Fact
 from domain.kinds import Kind
+from domain.metering import abnormal_use as abnormal
+from domain.metering import reading_rounds as books
+from domain.repairs import orders
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, minutes
 from tests.unit.recounting import Published, disagreements, policy_of, told_apart

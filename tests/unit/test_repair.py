@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.refusals import Refusal
-from domain.repair import outlook
-from domain.subjects import Subject
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.repairs import outlook
 from infra.rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, minutes, repairing, told
 

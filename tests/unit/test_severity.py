@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import repair
-from domain.facts import Fact
-from domain.refusals import Refusal
-from domain.standards import Rules
-from domain.windows import WindowLapsed
+from domain import repairs as repair
+from domain.deadlines.windows import WindowLapsed
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
+from domain.standard.standards import Rules
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import squads
-from domain.refusals import Refusal
-from domain.squads import Booking, Squad, SquadDay
-from domain.standards import Rules
+from domain.crews import squads
+from domain.crews.squads import Booking, Squad, SquadDay
+from domain.kernel.refusals import Refusal
+from domain.standard.standards import Rules
 from infra.rules import squad_day_stream, squad_stream
 from tests.unit.cases import CASE, NINE
 from tests.unit.office import after, by

@@ -13,8 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import abnormal, kinds
-from domain.abnormal import (
+from domain import kinds
+from domain.deadlines.windows import judge
+from domain.kernel.facts import Recorded
+from domain.metering import abnormal_use as abnormal
+from domain.metering.abnormal_use import (
     AnomalyConfirmed,
     AnomalyDismissed,
     AnomalyRevised,
@@ -23,8 +26,6 @@ from domain.abnormal import (
     UsageOutcomeRecorded,
     UserNotified,
 )
-from domain.facts import Recorded
-from domain.windows import judge
 from infra.rules import shipped_rules, usage_stream
 from projections.readings_cases import Finding, command_for
 from tests.api_world import DIGEST, METER, MORNING, Client, FakeService, app_over, ready_for_water, staff, turned_on

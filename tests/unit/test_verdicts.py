@@ -11,23 +11,16 @@ from uuid import UUID
 
 import pytest
 
-from domain import kinds, repair
-from domain.calendar import CalendarVersion
-from domain.connection import facts as connection
-from domain.facts import Fact, Recorded
+from domain import kinds
+from domain import repairs as repair
+from domain.connections import facts as connection
+from domain.deadlines.calendar import CalendarVersion
+from domain.deadlines.windows import Window, WindowLapsed, WindowMet, WindowReopened, WindowRetracted, judge, overturned
+from domain.kernel.facts import Fact, Recorded
+from domain.kernel.refusals import Refusal
 from domain.kinds import Kind
-from domain.refusals import Refusal
 from domain.settling import require_second_person_to_overturn
-from domain.standards import Rules
-from domain.windows import (
-    Window,
-    WindowLapsed,
-    WindowMet,
-    WindowReopened,
-    WindowRetracted,
-    judge,
-    overturned,
-)
+from domain.standard.standards import Rules
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, meter, minutes, names, repairing, told
 

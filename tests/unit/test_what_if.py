@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, orders, outages, repair
-from domain.connection import facts as said
-from domain.facts import Fact
+from domain import kinds, outages
+from domain import repairs as repair
+from domain.connections import facts as said
+from domain.kernel.facts import Fact
+from domain.kernel.refusals import Refusal
 from domain.publication import standards
-from domain.publishing import Standards, evolve_standards
-from domain.refusals import Refusal
-from domain.standards import Rules, Standard, make_rules
+from domain.publication.publishing import Standards, evolve_standards
+from domain.repairs import orders
+from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import Compared, always, compare, placed, unrecorded
 from infra.documents import DocumentError, trial_standard_of
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard, shipped_trials

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds
-from domain.calendar import Day
-from domain.connection import facts as said
-from domain.connection.promises import WATER_ON
-from domain.facts import Fact, Recorded, event_id
-from domain.standards import Rules, make_rules
+from domain.connections import facts as said
+from domain.connections.promises import WATER_ON
+from domain.deadlines.calendar import Day
+from domain.kernel.facts import Fact, Recorded, event_id
+from domain.standard.standards import Rules, make_rules
 from infra.bus import Record, case_key
 from infra.reader import Event, parse
 from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard

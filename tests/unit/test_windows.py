@@ -9,10 +9,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, repair
-from domain.facts import Fact
-from domain.standards import Rules
-from domain.windows import (
+from domain import kinds
+from domain import repairs as repair
+from domain.deadlines.windows import (
     Basis,
     Ledger,
     Obligation,
@@ -33,6 +32,8 @@ from domain.windows import (
     judge,
     record,
 )
+from domain.kernel.facts import Fact
+from domain.standard.standards import Rules
 from infra.rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from domain.standards import District, Standard
+from domain.standard.standards import District, Standard
 from infra.demo.tickets.rows import IMPORTER, Book
 from infra.rules import shipped_standard
 

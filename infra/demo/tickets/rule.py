@@ -15,10 +15,10 @@ from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
 
-from domain.calendar import Calendar, CalendarPublished, from_published
-from domain.limits import DayUnit, Intake, WorkingDays, received
+from domain.deadlines.calendar import Calendar, CalendarPublished, from_published
+from domain.deadlines.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
-from domain.standards import KindLimit, Standard
+from domain.standard.standards import KindLimit, Standard
 from infra import office
 from infra.decoders import decoder
 from infra.demo.tickets import boston, city

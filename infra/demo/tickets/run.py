@@ -14,7 +14,7 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from domain import kinds
-from domain.refusals import Refusal
+from domain.kernel.refusals import Refusal
 from infra.clock import ManualClock
 from infra.demo.stage import ACCEPTED, NOT_OPENED, Stage, database, fill
 from infra.demo.tickets import city

@@ -28,11 +28,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from domain import kinds
-from domain.calendar import Calendar
-from domain.limits import Intake, WorkingDays, count
-from domain.repair.promises import COMPLETION
-from domain.standards import KindLimit, Standard
-from domain.windows import Ledger, OnRecord
+from domain.deadlines.calendar import Calendar
+from domain.deadlines.limits import Intake, WorkingDays, count
+from domain.deadlines.windows import Ledger, OnRecord
+from domain.repairs.promises import COMPLETION
+from domain.standard.standards import KindLimit, Standard
 from infra import publication
 from infra.clock import ManualClock
 from infra.demo.stage import Stage, database

@@ -1,0 +1,414 @@
+"""Charges (费用): quote, contract, payment, refund, reversal, and every attempt to charge anything else.
+
+Sources: the published promise of three fees (只保留); 国办函〔2020〕129号 for what may never be charged. Our decisions:
+a quote binds to the catalogue in force; any other charge is refused and the refusal recorded; refunds never exceed what
+was paid on their line, and corrections are reversals; once the contract is signed and money came in, a new quote may
+only lower a line. All amounts are fen (分).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NoReturn
+from unicodedata import normalize
+
+from domain.connections.case import Connection, Payment
+from domain.connections.facts import (
+    ChargeRefused,
+    ContractSigned,
+    MoneyLine,
+    PaymentReceived,
+    PaymentReversed,
+    QuoteIssued,
+    QuoteLine,
+    RefundMade,
+    RefundReversed,
+)
+from domain.connections.requirements import (
+    allowed,
+    require_feasible,
+    require_not_done,
+    require_once,
+    require_timely,
+    under_way,
+)
+from domain.deadlines.calendar import local_date
+from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.standard import fees
+from domain.standard.context import Told
+from domain.standard.fees import CataloguePublished
+
+# ---- quote
+
+
+def issue_quote(case: Connection | None, told: Told, *, lines: Sequence[tuple[str, Decimal]]) -> QuoteIssued:
+    """Quote (fee, quantity) lines by the catalogue in force. It replaces an earlier quote and needs its own contract.
+
+    Refuses ``no-catalogue``, ``not-feasible``, ``all-on``, ``quote-raised`` (money came in under the contract, and a
+    line would grow) and what ``fees.priced`` refuses. A fee that may not be charged is refused with its own code, and
+    the attempt recorded.
+    """
+    known = under_way(case, told, "quote")
+    require_not_done(known)
+    require_feasible(known)
+    catalogue = _catalogue(told)
+    payer_class = _payer_class(known, told)
+    on = local_date(told.at)
+    for fee, _ in lines:
+        _require_chargeable(catalogue, fee, payer_class, told)
+    priced = fees.priced(catalogue, payer_class, lines, on)
+    quoted = tuple(QuoteLine(line.fee, line.quantity, line.amount_fen) for line in priced)
+    _require_not_raised(known, quoted)
+    number = known.quote.quote + 1 if known.quote is not None else 1
+    return QuoteIssued(number, catalogue.version, payer_class, quoted)
+
+
+def _catalogue(told: Told) -> CataloguePublished:
+    catalogue = told.rules.catalogue(told.at)
+    if catalogue is None:
+        raise Refusal(
+            "no-catalogue",
+            found="no fee catalogue in force",
+            needed="a published catalogue",
+            next_step="have a catalogue reviewed and published; until then nothing is charged",
+            next_step_zh="收费目录尚未公布，不得收费",
+        )
+    return catalogue
+
+
+def _payer_class(case: Connection, told: Told) -> str:
+    found = told.standard.payer_classes.get(case.category)
+    if found is None:
+        raise Refusal(
+            "no-payer-class",
+            found=f"applicants of category {case.category}",
+            needed="a payer class of the standard in force",
+            next_step="publish a standard that gives the category its payer class",
+            next_step_zh="标准未规定该类申请人的付费类别",
+        )
+    return found
+
+
+def _require_chargeable(catalogue: CataloguePublished, fee: str, payer_class: str, told: Told) -> None:
+    try:
+        fees.chargeable(catalogue, fee, payer_class, local_date(told.at))
+    except Refusal as refusal:
+        raise _attempt(refusal, catalogue, fee, banned=fees.banned_name(catalogue, fee)) from None
+
+
+def _attempt(
+    refusal: Refusal,
+    catalogue: CataloguePublished,
+    charge: str,
+    *,
+    banned: str | None = None,
+    amount_fen: int | None = None,
+) -> AttemptRefused:
+    return AttemptRefused(
+        refusal.code,
+        found=refusal.found,
+        needed=refusal.needed,
+        next_step=refusal.next_step,
+        next_step_zh=refusal.next_step_zh,
+        attempt=ChargeRefused(charge, banned, refusal.code, amount_fen, catalogue.version),
+    )
+
+
+def _require_not_raised(case: Connection, quoted: Sequence[QuoteLine]) -> None:
+    """The price of a signed contract under which money came in never grows."""
+    if case.contract is None or not any(case.paid_fen(fee) - case.refunded_fen(fee) > 0 for fee in case.fees):
+        return
+    raised = [line for line in quoted if line.amount_fen > case.quoted_fen(line.fee)]
+    if raised:
+        raise Refusal(
+            "quote-raised",
+            found=f"{raised[0].fee} at {raised[0].amount_fen} fen, {case.quoted_fen(raised[0].fee)} before",
+            needed="no line above the quote that was signed and paid on",
+            next_step="leave it: what was signed and paid on does not grow dearer",
+            next_step_zh="已签约缴费，不得提高收费",
+        )
+
+
+# ---- asking for a charge by name
+
+
+def ask_charge(case: Connection | None, told: Told, *, charge: str, name_zh: str, amount_fen: int) -> NoReturn:
+    """Look whether a charge may be asked for. It never may, unless it is a line of the quote already: then
+    ``already-quoted``. Everything else is refused and the attempt recorded, under the code that says why:
+    ``fee-banned``, ``fee-not-in-catalogue`` (also a fee under another name), ``fee-switched-off``, ``fee-not-valid``,
+    ``fee-not-for-payer``, ``not-quoted``. ``name_zh`` is looked at and not kept."""
+    known = under_way(case, told, "quote")
+    catalogue = _catalogue(told)
+    _require_amount(amount_fen)
+    refusal, banned = _not_allowed(known, told, catalogue, charge, name_zh)
+    if refusal is None and known.quoted_fen(charge) != amount_fen:
+        refusal = _not_quoted(known, charge, amount_fen)
+    if refusal is not None:
+        raise _attempt(refusal, catalogue, charge, banned=banned, amount_fen=amount_fen)
+    raise Refusal(
+        "already-quoted",
+        found=f"{charge}, {amount_fen} fen, a line of quote {known.quote.quote if known.quote else ''}",
+        needed="a charge that is not quoted",
+        next_step="nothing to do: take the payment",
+        next_step_zh="该项已在报价内，直接收款即可",
+    )
+
+
+def _not_allowed(
+    case: Connection, told: Told, catalogue: CataloguePublished, charge: str, name_zh: str
+) -> tuple[Refusal | None, str | None]:
+    """Why the catalogue does not allow it, and the banned name that it is."""
+    banned = fees.banned_name(catalogue, name_zh) or fees.banned_name(catalogue, charge)
+    if banned is not None:
+        return _banned(banned), banned
+    try:
+        item = fees.chargeable(catalogue, charge, _payer_class(case, told), local_date(told.at))
+    except Refusal as refusal:
+        return refusal, None
+    if normalize("NFKC", item.name_zh) != normalize("NFKC", name_zh):
+        return _other_name(charge, item.name_zh), None
+    return None, None
+
+
+def _banned(name: str) -> Refusal:
+    return Refusal(
+        "fee-banned",
+        found=f"another word for {name}" if name else "a banned name",
+        needed=f"a charge that the law allows; {name} is forbidden",
+        next_step="leave it out: nothing but the catalogue's fees is charged",
+        next_step_zh="该名目依法禁止收取，请勿收费；本次尝试已留痕",
+    )
+
+
+def _other_name(charge: str, name_zh: str) -> Refusal:
+    return Refusal(
+        "fee-not-in-catalogue",
+        found=f"{charge} under another name",
+        needed=f"the catalogue's own name, {name_zh}",
+        next_step="leave it out: nothing but the catalogue's fees is charged",
+        next_step_zh="收费名称与目录不符，请勿收费；本次尝试已留痕",
+    )
+
+
+def _not_quoted(case: Connection, charge: str, amount_fen: int) -> Refusal:
+    quoted = [f"{line.fee} {line.amount_fen}" for line in case.quote.lines] if case.quote is not None else []
+    return Refusal(
+        "not-quoted",
+        found=f"{charge}, {amount_fen} fen",
+        needed="a line of the quote: " + (", ".join(quoted) or "there is none"),
+        next_step="charge what the quote says, or issue a new quote",
+        next_step_zh="报价之外一律不收，请按报价收取",
+    )
+
+
+# ---- contract
+
+
+def sign_contract(case: Connection | None, told: Told, *, contract: str, digest: str) -> ContractSigned:
+    """The contract for supply was signed, for the quote in force. Refuses ``no-quote``, ``contract-signed`` (for this
+    quote: nothing to do)."""
+    known = under_way(case, told, "sign-contract")
+    quote = _quote(known)
+    if known.contract is not None and known.contract.quote == quote.quote:
+        raise Refusal(
+            "contract-signed",
+            found=f"contract {known.contract.contract} for quote {quote.quote}",
+            needed="a quote without a contract",
+            next_step="nothing to do",
+            next_step_zh="该报价已签约",
+        )
+    return ContractSigned(contract, quote.quote, digest)
+
+
+def require_contract(case: Connection) -> None:
+    """Refuse ``not-contracted`` where the quote in force has no signed contract."""
+    if case.contract is None or case.quote is None or case.contract.quote != case.quote.quote:
+        signed = f"signed for quote {case.contract.quote} only" if case.contract is not None else "without a contract"
+        raise Refusal(
+            "not-contracted",
+            found=f"application {case.number}, {signed}",
+            needed="a signed contract for the quote in force",
+            next_step="have the contract signed",
+            next_step_zh="请先签订供用水合同",
+        )
+
+
+def require_paid(case: Connection) -> None:
+    """Refuse ``not-paid`` where something of the quote in force is not paid."""
+    if not case.is_paid:
+        owed = [f"{fee} {case.balance_fen(fee)} fen" for fee in case.fees if case.balance_fen(fee) > 0]
+        raise Refusal(
+            "not-paid",
+            found=f"application {case.number} with {', '.join(owed) or 'no quote'} unpaid",
+            needed="the quote in force paid in full",
+            next_step="take the payment",
+            next_step_zh="请先缴清费用",
+        )
+
+
+def _quote(case: Connection) -> QuoteIssued:
+    if case.quote is None:
+        raise Refusal(
+            "no-quote",
+            found=f"application {case.number} without a quote",
+            needed="a quote",
+            next_step="issue the quote first",
+            next_step_zh="请先出具报价",
+        )
+    return case.quote
+
+
+# ---- payments
+
+
+def pay(case: Connection | None, told: Told, *, payment: str, lines: Sequence[MoneyLine]) -> PaymentReceived:
+    """Money came in on lines of the quote. Refuses ``no-quote``, ``payment-number-used``, ``amount-out-of-range``,
+    ``nothing-to-pay`` (no line), ``fee-twice``, ``overpaid``; money on a line that the quote does not have is refused
+    as ``not-quoted``, and the attempt recorded. Money that was on its way when the case stopped is taken down, and can
+    be refunded."""
+    known = allowed(case, told, "pay")
+    quote = _quote(known)
+    require_timely(known, told)
+    _require_new(known.payments, payment, "payment-number-used")
+    _require_lines(lines)
+    for line in lines:
+        if line.fee not in {quoted.fee for quoted in quote.lines}:
+            refusal = _not_quoted(known, line.fee, line.amount_fen)
+            raise _attempt(refusal, _catalogue(told), line.fee, amount_fen=line.amount_fen)
+    for line in lines:
+        _require_not_overpaid(known, line)
+    return PaymentReceived(payment, tuple(lines))
+
+
+def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:
+    balance = max(0, case.balance_fen(line.fee))
+    if line.amount_fen > balance:
+        raise Refusal(
+            "overpaid",
+            found=f"{line.fee}, {line.amount_fen} fen",
+            needed=f"at most {balance} fen, what is left to pay on that line",
+            next_step="take what is left to pay",
+            next_step_zh="超出应缴金额，请按余额收取",
+        )
+
+
+def reverse_payment(case: Connection | None, told: Told, *, payment: str, reason: str) -> PaymentReversed:
+    """A payment was entered in error or bounced; in every state of the case. Refuses ``no-such-payment``,
+    ``already-reversed``, ``refunded-already`` (a refund of it stands)."""
+    known = allowed(case, told, "reverse-payment")
+    found = _standing(known.payments, payment, "no-such-payment")
+    for fee in {line.fee for line in found.lines}:
+        left = known.paid_fen(fee) - sum(line.amount_fen for line in found.lines if line.fee == fee)
+        if left < known.refunded_fen(fee):
+            raise Refusal(
+                "refunded-already",
+                found=f"{fee}, of which {known.refunded_fen(fee)} fen went back",
+                needed=f"at most {left} fen refunded without payment {payment}",
+                next_step="reverse the refund first",
+                next_step_zh="该款已退，请先冲正退款",
+            )
+    return PaymentReversed(payment, reason)
+
+
+# ---- refunds
+
+
+def refund(case: Connection | None, told: Told, *, refund: str, lines: Sequence[MoneyLine]) -> RefundMade:
+    """Money goes back: what the quote in force leaves over, or everything where the case stopped for good.
+
+    Refuses ``refund-number-used``, ``amount-out-of-range``, ``nothing-to-pay`` (no line), ``fee-twice``,
+    ``refund-too-large``.
+    """
+    known = allowed(case, told, "refund")
+    _require_new(known.refunds, refund, "refund-number-used")
+    _require_lines(lines)
+    for line in lines:
+        most = _refundable_fen(known, line.fee)
+        if line.amount_fen > most:
+            raise Refusal(
+                "refund-too-large",
+                found=f"{line.fee}, {line.amount_fen} fen",
+                needed=f"at most {most} fen",
+                next_step="refund what was paid too much; issue a lower quote first where less is owed",
+                next_step_zh="退款超出可退金额",
+            )
+    return RefundMade(refund, tuple(lines))
+
+
+def _refundable_fen(case: Connection, fee: str) -> int:
+    kept = case.paid_fen(fee) - case.refunded_fen(fee)
+    stop = case.stopped
+    owed = 0 if stop is not None and stop.final else case.quoted_fen(fee)
+    return max(0, kept - owed)
+
+
+def reverse_refund(case: Connection | None, told: Told, *, refund: str, reason: str) -> RefundReversed:
+    """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed``."""
+    known = allowed(case, told, "refund")
+    _standing(known.refunds, refund, "no-such-refund")
+    return RefundReversed(refund, reason)
+
+
+# ---- helpers
+
+
+def _require_amount(amount_fen: int) -> None:
+    # A boolean is an integer to Python; a fraction of a fen is no money.
+    if type(amount_fen) is not int or not 0 < amount_fen <= LARGEST_FEN:
+        raise Refusal(
+            "amount-out-of-range",
+            found=f"{amount_fen} fen",
+            needed=f"a whole number of fen, 1 to {LARGEST_FEN}",
+            next_step="correct the amount",
+            next_step_zh="金额须为大于零的整数（分）",
+        )
+
+
+LARGEST_FEN = 100_000_000_000
+"""A billion yuan: beyond any line that could be meant. Our decision."""
+
+
+def _require_lines(lines: Sequence[MoneyLine]) -> None:
+    if not lines:
+        raise Refusal(
+            "nothing-to-pay",
+            found="no line",
+            needed="at least one line",
+            next_step="name what is paid on which fee",
+            next_step_zh="请至少填写一项",
+        )
+    require_once("fee-twice", (line.fee for line in lines))
+    for line in lines:
+        _require_amount(line.amount_fen)
+
+
+def _require_new(known: Mapping[str, Payment], number: str, code: str) -> None:
+    if number in known:
+        raise Refusal(
+            code,
+            found=f"number {number}, which is on record",
+            needed="a number of its own",
+            next_step="nothing to do where it is the same one; otherwise check the number",
+            next_step_zh="该单号已登记，请勿重复",
+        )
+
+
+def _standing(known: Mapping[str, Payment], number: str, code: str) -> Payment:
+    if number not in known:
+        raise Refusal(
+            code,
+            found=f"number {number}",
+            needed="a number of this application: " + (", ".join(sorted(known)) or "there is none"),
+            next_step="check the number",
+            next_step_zh="请核对单号",
+        )
+    if known[number].reversed:
+        raise Refusal(
+            "already-reversed",
+            found=f"number {number}, reversed already",
+            needed="one that stands",
+            next_step="nothing to do",
+            next_step_zh="已冲正，无需重复",
+        )
+    return known[number]

@@ -1,0 +1,61 @@
+"""Consultations 咨询: what people ask before they apply. Recorded so that nobody has to ask twice, and counted.
+
+Source: technical consultation before applying can be had and is recorded, published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.standard.context import Told, require_power
+from domain.standard.standards import require_known, require_not_future
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultationGiven:
+    """Somebody asked about ``topic`` and was answered. ``subject`` None: they did not say who they are."""
+
+    number: str
+    topic: str
+    subject: Subject | None = None
+
+
+FACTS: tuple[type, ...] = (ConsultationGiven,)
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """A consultation as it was given."""
+
+    number: str
+    topic: str
+
+
+def evolve(state: Consultation | None, recorded: Recorded) -> Consultation | None:
+    """The consultation after a fact."""
+    match recorded.fact:
+        case ConsultationGiven(number, topic):
+            return Consultation(number, topic)
+        case _:
+            return state
+
+
+def give(
+    state: Consultation | None, told: Told, *, number: str, topic: str, subject: Subject | None
+) -> ConsultationGiven:
+    """Record a consultation. Refuses ``wrong-role``, ``case-exists``, ``unknown-topic``, ``future-time``."""
+    require_power(told, "consultation.record")
+    if state is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"consultation {state.number}",
+            needed="a new consultation",
+            next_step="nothing is to be done",
+            next_step_zh="该咨询已登记，无需操作",
+        )
+    require_not_future(told.standard, told.happened_at, told.at)
+    require_known("unknown-topic", topic, told.standard.consultation_topics)
+    return ConsultationGiven(number, topic, subject)

@@ -1,0 +1,240 @@
+"""Intake (收件): one form for every channel, routed to one named person, and how an application ends before water.
+
+Sources: the published "0225" promises (one form 一张表单, sorted and handed on 分类转办, one named person 专人专责);
+reasons for refusal and withdrawal are lists of the standard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.connections.case import Connection
+from domain.connections.facts import (
+    ApplicantAppeared,
+    ApplicationReceived,
+    ApplicationRefused,
+    ApplicationWithdrawn,
+    CaseRouted,
+    ConnectionFact,
+    DocumentSupplied,
+    DocumentWay,
+    OwnerReplaced,
+    SupplyPoint,
+)
+from domain.connections.requirements import allowed, require_once, require_timely, stopped
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.standard.context import Told, require_one_of, require_power
+from domain.standard.standards import DocumentRequirement, Standard, require_known, require_not_future
+
+IN_PERSON = "counter"
+"""The channel over which the applicant stands before us."""
+PLACES = ("counter", "government-hall", "office", "site", "other")
+"""Where somebody can appear in person. Our decision."""
+PURPOSES = ("application", "papers", "contract", "payment", "collection", "other")
+"""What for. Our decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supplied:
+    """A document as it is handed in: by which way, and the digest of an upload."""
+
+    document: str
+    way: DocumentWay
+    digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The one application form. ``points``: none, or one for each supply point; ``applicant``: the pseudonym."""
+
+    category: str
+    supply_points: int
+    subject: Subject
+    points: tuple[SupplyPoint, ...] = ()
+    documents: tuple[Supplied, ...] = ()
+    applicant: UUID | None = None
+    declined_outstanding: bool = False
+    consultation: UUID | None = None
+
+
+def receive(
+    case: Connection | None, told: Told, *, case_number: str, form: Form, barred: bool = False
+) -> tuple[ConnectionFact, ...]:
+    """Take an application in: received, routed, in person where it came over the counter, with the documents of the
+    form.
+
+    ``barred``: an earlier broken commitment of the applicant is unrepaired. Refuses ``wrong-role``, ``case-exists``,
+    ``future-time``, ``unknown-applicant-category``, ``supply-points-out-of-range``, ``points-do-not-match``,
+    ``unknown-price-class``, ``usage-split-not-whole`` and what handing a document in refuses.
+    """
+    require_power(told, "connection.receive")
+    if case is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"case {case.number}",
+            needed="a new case",
+            next_step="look the application up by its number",
+            next_step_zh="请按受理编号查询",
+        )
+    # The standard that the case will run under is the one in force when it came in.
+    standard = told.rules.in_force(told.happened_at)
+    require_not_future(standard, told.happened_at, told.at)
+    require_known("unknown-applicant-category", form.category, standard.applicant_categories)
+    _require_points(form, standard)
+    require_once("named-twice", (one.document for one in form.documents))
+    return (
+        _received(case_number, form, barred),
+        *_routed(case_number, form.category, told.standard),
+        *([ApplicantAppeared("counter", "application")] if told.channel == IN_PERSON else []),
+        *(handed_in(told, one, _owed(form.category, standard, one.document)) for one in form.documents),
+    )
+
+
+def _received(case_number: str, form: Form, barred: bool) -> ApplicationReceived:
+    return ApplicationReceived(
+        case_number=case_number,
+        category=form.category,
+        supply_points=form.supply_points,
+        subject=form.subject,
+        points=form.points,
+        applicant=form.applicant,
+        barred=barred,
+        declined_outstanding=form.declined_outstanding,
+        consultation=form.consultation,
+    )
+
+
+def _routed(case_number: str, category: str, standard: Standard) -> Sequence[CaseRouted]:
+    """The desk of the category, and the owner whose turn it is: the numbers go round, so nobody has to look."""
+    code = standard.routing.get(category, "")
+    desk = standard.desks.get(code)
+    if desk is None or not desk.owners:
+        return ()
+    turn = int("".join(character for character in case_number if character.isdecimal()) or 0)
+    return (CaseRouted(code, desk.owners[turn % len(desk.owners)]),)
+
+
+def _require_points(form: Form, standard: Standard) -> None:
+    if not 1 <= form.supply_points <= standard.max_supply_points:
+        raise Refusal(
+            "supply-points-out-of-range",
+            found=str(form.supply_points),
+            needed=f"1 to {standard.max_supply_points}",
+            next_step="split the application",
+            next_step_zh="请拆分申请",
+        )
+    if form.points and len(form.points) != form.supply_points:
+        raise Refusal(
+            "points-do-not-match",
+            found=f"{len(form.points)} points described for {form.supply_points} supply points",
+            needed="one description for each supply point, or none at all",
+            next_step="describe each supply point",
+            next_step_zh="请逐一填写每个用水点",
+        )
+    for point in form.points:
+        require_whole(point, standard)
+
+
+def require_whole(point: SupplyPoint, standard: Standard) -> None:
+    """Refuse ``unknown-price-class`` and ``usage-split-not-whole``."""
+    for price_class in point.usage_split:
+        require_known("unknown-price-class", price_class, standard.price_classes)
+    shares = point.usage_split.values()
+    if sum(shares) != 100 or any(share < 1 for share in shares):
+        raise Refusal(
+            "usage-split-not-whole",
+            found=f"shares of {', '.join(map(str, shares)) or 'nothing'}",
+            needed="shares of 1 to 100 percent that sum to 100",
+            next_step="correct the shares",
+            next_step_zh="各类用水比例之和应为 100%",
+        )
+
+
+def _owed(category: str, standard: Standard, document: str) -> DocumentRequirement:
+    owed = {one.code: one for one in standard.documents.get(category, ())}
+    require_known("unknown-document", document, owed)
+    return owed[document]
+
+
+def handed_in(told: Told, supplied: Supplied, requirement: DocumentRequirement) -> DocumentSupplied:
+    """The document is there. Refuses ``way-not-allowed``, ``digest-missing``, and ``wrong-role`` where somebody claims
+    a way that is not theirs: only who may reject a document can say to have seen it, and nobody outside the utility
+    but the construction-approval platform can say that it shared one."""
+    require_known("way-not-allowed", supplied.way, requirement.met_by)
+    if supplied.way == "seen" or (supplied.way == "shared" and told.channel != "platform"):
+        roles = told.standard.powers.get("connection.reject-document", ())
+        require_one_of(told.by, roles, f"a document {supplied.way}")
+    if supplied.way == "upload" and supplied.digest is None:
+        raise Refusal(
+            "digest-missing",
+            found=f"an upload of {supplied.document} without its digest",
+            needed="the digest of the file",
+            next_step="send the SHA-256 of what was uploaded",
+            next_step_zh="请提交上传文件的摘要",
+        )
+    return DocumentSupplied(supplied.document, supplied.way, supplied.digest)
+
+
+def replace_owner(case: Connection | None, told: Told, *, owner: str) -> OwnerReplaced:
+    """Somebody else answers for the case. Refuses ``unknown-owner`` and ``owner-unchanged``."""
+    known = allowed(case, told, "route")
+    if known.stopped is not None and known.stopped.final:
+        raise stopped(known)
+    require_known("unknown-owner", owner, (one for desk in told.standard.desks.values() for one in desk.owners))
+    if owner == known.owner:
+        raise Refusal(
+            "owner-unchanged",
+            found=f"application {known.number}, which {owner} answers for",
+            needed="somebody else",
+            next_step="nothing to do",
+            next_step_zh="经办人未变，无需操作",
+        )
+    return OwnerReplaced(owner)
+
+
+def appear(case: Connection | None, told: Told, *, place: str, purpose: str) -> ApplicantAppeared:
+    """The applicant had to come in person. A fact of the field: taken in every state of the case.
+
+    Refuses ``unknown-place``, ``unknown-purpose``, ``future-time`` and ``dates-out-of-order``.
+    """
+    known = allowed(case, told, "appear")
+    require_known("unknown-place", place, PLACES)
+    require_known("unknown-purpose", purpose, PURPOSES)
+    require_timely(known, told)
+    return ApplicantAppeared(place, purpose)
+
+
+def withdraw(case: Connection | None, told: Told, *, reason: str) -> ApplicationWithdrawn:
+    """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
+    ``unknown-reason``."""
+    known = _stoppable(case, told, "withdraw")
+    require_known("unknown-reason", reason, told.standard.withdrawal_reasons)
+    require_timely(known, told)
+    return ApplicationWithdrawn(reason)
+
+
+def refuse(case: Connection | None, told: Told, *, reason: str, document_digest: str) -> ApplicationRefused:
+    """The utility refuses, with a reason of the standard's list. Refuses ``case-stopped``, ``water-is-on``,
+    ``unknown-reason``."""
+    known = _stoppable(case, told, "refuse")
+    require_known("unknown-reason", reason, told.standard.refusal_reasons)
+    require_timely(known, told)
+    return ApplicationRefused(reason, document_digest)
+
+
+def _stoppable(case: Connection | None, told: Told, power: str) -> Connection:
+    known = allowed(case, told, power)
+    if known.stopped is not None and known.stopped.final:
+        raise stopped(known)
+    if known.on:
+        raise Refusal(
+            "water-is-on",
+            found=f"application {known.number} with water at {len(known.on)} of {known.supply_points} supply points",
+            needed="an application without water yet",
+            next_step="finish the other supply points",
+            next_step_zh="已有用水点通水，请继续办理其余用水点",
+        )
+    return known

@@ -1,0 +1,440 @@
+"""Papers (材料): handed in, judged, asked for once, promised for later, and what they admit to.
+
+Sources: the one-time notice (一次性告知) and admission with papers outstanding (容缺受理) as published; the terms of
+the commitment (公布清单、书面承诺、期限、后果、信用修复) are the practice of other utilities; what a later request may
+name is our decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from domain.connections.automatic import missing
+from domain.connections.case import Connection, Document
+from domain.connections.facts import (
+    ApplicationAdmitted,
+    CaseResumed,
+    ConnectionFact,
+    DocumentRejected,
+    DocumentSupplied,
+    FurtherRequestMade,
+    FurtherRequestRefused,
+    NoticeItem,
+    OneTimeNoticeGiven,
+    OutstandingDeclined,
+    PapersCommitmentRepaired,
+    PapersPromised,
+)
+from domain.connections.intake import Supplied, handed_in
+from domain.connections.promises import PAPERS_BROKEN, papers_in, standard_of, water_on_end
+from domain.connections.requirements import (
+    allowed,
+    papers_missing,
+    require_codes,
+    require_not_admitted,
+    require_not_done,
+    require_once,
+    require_timely,
+    requirement,
+    requirements,
+    stopped,
+    under_way,
+)
+from domain.deadlines.calendar import closing_time, local_date
+from domain.kernel.facts import Moment
+from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.standard.context import Told
+from domain.standard.standards import Standard, require_known
+
+MISSING = "missing"
+"""The defect of a document that is not there at all."""
+
+# ---- documents
+
+
+def supply_document(case: Connection | None, told: Told, *, supplied: Supplied) -> DocumentSupplied:
+    """A required document is there. Also for a case that a broken commitment stopped: that is how it is made good.
+
+    Refuses ``unknown-document``, ``way-not-allowed``, ``digest-missing``, ``wrong-role``, ``document-in`` (it was in
+    then already), ``case-stopped``, ``future-time`` and ``dates-out-of-order``.
+    """
+    known = allowed(case, told, "supply-document")
+    if known.stopped is not None and known.stopped.reason != PAPERS_BROKEN:
+        raise stopped(known)
+    owed = requirement(known, told.rules, supplied.document)
+    require_timely(known, told)
+    since = known.supplied_since(supplied.document)
+    if since is not None and since.at <= told.happened_at:
+        raise _document_in(known, supplied.document)
+    return handed_in(told, supplied, owed)
+
+
+def reject_document(case: Connection | None, told: Told, *, document: str, defect: str) -> DocumentRejected:
+    """A document that is in does not do.
+
+    After the notice or the admission it binds like them: a defect that could have been seen then is refused as
+    ``already-visible`` and the attempt recorded. Refuses ``unknown-document``, ``unknown-defect``,
+    ``document-not-in``, ``all-on``, ``case-stopped`` and ``wrong-role``.
+    """
+    known = under_way(case, told, "reject-document")
+    require_not_done(known)
+    requirement(known, told.rules, document)
+    require_codes("unknown-defect", [defect], _defects(told.standard) - {MISSING})
+    if not known.has(document):
+        raise Refusal(
+            "document-not-in",
+            found=f"application {known.number} without {document}",
+            needed="a document that is in",
+            next_step="name it in the one-time notice",
+            next_step_zh="该材料尚未提交，请列入一次性告知",
+        )
+    item = NoticeItem(document, defect)
+    if _was_visible(known, item, told.standard):
+        raise _already_visible(known, (item,))
+    return DocumentRejected(document, defect)
+
+
+def _document_in(case: Connection, document: str) -> Refusal:
+    return Refusal(
+        "document-in",
+        found=f"application {case.number}, which has {document}",
+        needed="a document that is not in",
+        next_step="nothing to do; reject it first where it does not do",
+        next_step_zh="该材料已提交，无需重复；如不合格请先退回",
+    )
+
+
+def _defects(standard: Standard) -> set[str]:
+    return {*standard.defects, *standard.hidden_defects}
+
+
+# ---- the one-time notice, and what may come after it
+
+
+def give_notice(case: Connection | None, told: Told, *, items: Sequence[NoticeItem]) -> tuple[ConnectionFact, ...]:
+    """Tell the applicant at once everything that is missing. A document that is in and named with a defect is rejected
+    with it.
+
+    Refuses ``already-admitted``, ``notice-given``, ``notice-incomplete`` (names what is left out), ``nothing-missing``,
+    ``document-in`` (named as missing), ``unknown-document``, ``unknown-defect``, ``named-twice``.
+    """
+    known = under_way(case, told, "give-notice")
+    require_not_admitted(known)
+    if known.notice is not None:
+        raise Refusal(
+            "notice-given",
+            found=f"application {known.number}, whose notice was given at {known.notice[0].at.isoformat()}",
+            needed="an application without a notice",
+            next_step="ask further only for what could not be seen then",
+            next_step_zh="一次性告知已出具；仅可就当时无法发现的事项再行告知",
+        )
+    lacking = missing(known, standard_of(known, told.rules))
+    if not lacking and not items:
+        raise _nothing_missing(known)
+    rejected = _named(known, told, items)
+    left_out = [document for document in lacking if document not in {item.document for item in items}]
+    if left_out:
+        raise Refusal(
+            "notice-incomplete",
+            found=f"a notice without {', '.join(left_out)}",
+            needed="a notice that names everything that is missing",
+            next_step="name these papers too: they cannot be asked for later",
+            next_step_zh="请一次性告知全部所缺材料：" + "、".join(left_out),
+        )
+    return (*rejected, OneTimeNoticeGiven(tuple(items)))
+
+
+def request_further(case: Connection | None, told: Told, *, items: Sequence[NoticeItem]) -> tuple[ConnectionFact, ...]:
+    """Ask for something after the notice or the admission: only for what could not be seen then.
+
+    That is a document that came in afterwards, or a hidden defect of the standard's list. Anything else is refused as
+    ``already-visible`` and the attempt recorded. Refuses ``nothing-looked-at`` before both, ``already-asked`` for what
+    the notice named and nobody supplied since, ``nothing-missing`` for an empty list, ``unknown-document``,
+    ``unknown-defect``, ``named-twice``, ``document-in``, ``all-on``.
+    """
+    known = under_way(case, told, "request-further")
+    require_not_done(known)
+    if not _looks(known):
+        raise Refusal(
+            "nothing-looked-at",
+            found=f"application {known.number}, neither admitted nor given its notice",
+            needed="a notice or an admission before it",
+            next_step="give the one-time notice",
+            next_step_zh="请先出具一次性告知",
+        )
+    if not items:
+        raise _nothing_missing(known)
+    rejected = _named(known, told, items)
+    _require_not_asked(known, items)
+    visible = tuple(item for item in items if _was_visible(known, item, told.standard))
+    if visible:
+        raise _already_visible(known, visible)
+    return (*rejected, FurtherRequestMade(tuple(items)))
+
+
+def _named(case: Connection, told: Told, items: Sequence[NoticeItem]) -> tuple[DocumentRejected, ...]:
+    """What a list of items rejects of the documents that are in."""
+    require_once("named-twice", (item.document for item in items))
+    for item in items:
+        requirement(case, told.rules, item.document)
+        require_known("unknown-defect", item.defect, _defects(told.standard))
+        if item.defect == MISSING and case.has(item.document):
+            raise _document_in(case, item.document)
+    return tuple(DocumentRejected(item.document, item.defect) for item in items if case.has(item.document))
+
+
+def _nothing_missing(case: Connection) -> Refusal:
+    return Refusal(
+        "nothing-missing",
+        found=f"application {case.number}, of which nothing is to be named",
+        needed="something that is missing",
+        next_step="nothing to do",
+        next_step_zh="材料齐全，无需告知",
+    )
+
+
+def _require_not_asked(case: Connection, items: Iterable[NoticeItem]) -> None:
+    asked = {NoticeItem(document, MISSING) for document in case.outstanding}
+    asked.update(case.notice[1] if case.notice is not None else ())
+    repeated = [item.document for item in items if item in asked and not _supplied_after(case, item.document)]
+    if repeated:
+        raise Refusal(
+            "already-asked",
+            found=f"{', '.join(repeated)}, named in the notice or at the admission already",
+            needed="something that was not named",
+            next_step="nothing to do: remind the applicant of it",
+            next_step_zh="此前已一次性告知，提醒申请人补交即可",
+        )
+
+
+def _supplied_after(case: Connection, document: str) -> bool:
+    known = case.documents.get(document, Document())
+    named = case.notice[0] if case.notice is not None else case.admitted
+    return named is not None and any(moment.at > named.at for moment in known.supplied)
+
+
+def _looks(case: Connection) -> list[Moment]:
+    """When somebody looked at the papers and said what was to be said: at the notice, the admission, a request."""
+    looked = [case.notice[0]] if case.notice is not None else []
+    if case.admitted is not None:
+        # Silence looked at nothing, but it must not be the better for it: it counts as an admission all the same.
+        looked.append(case.admitted)
+    return [*looked, *case.requests]
+
+
+def _was_visible(case: Connection, item: NoticeItem, standard: Standard) -> bool:
+    """Whether it could have been seen when the papers were last looked at."""
+    looks = _looks(case)
+    if not looks or item.defect in standard.hidden_defects:
+        return False
+    known = case.documents.get(item.document, Document())
+    changed = [*known.supplied, *known.rejected]
+    return not changed or max(changed).at <= max(looks).at
+
+
+def _already_visible(case: Connection, items: tuple[NoticeItem, ...]) -> AttemptRefused:
+    named = ", ".join(f"{item.document} ({item.defect})" for item in items)
+    return AttemptRefused(
+        "already-visible",
+        found=f"{named}, which could have been seen when application {case.number} was looked at",
+        needed="a document that came in afterwards, or a hidden defect",
+        next_step="go on without it: what was not named the first time is not asked for",
+        next_step_zh="首次未一次性告知的，不得再要求补正；本次尝试已留痕",
+        attempt=FurtherRequestRefused(items),
+    )
+
+
+# ---- papers outstanding
+
+
+def promise_papers(
+    case: Connection | None,
+    told: Told,
+    *,
+    papers: Sequence[str],
+    deadline: date,
+    commitment_digest: str,
+    barred: bool = False,
+) -> PapersPromised:
+    """The applicant commits in writing to supply deferrable papers by a day. ``barred``: as of now.
+
+    Refuses ``barred``, ``outstanding-declined``, ``commitment-running``, ``nothing-missing`` (no paper named),
+    ``unknown-document``, ``not-deferrable``, ``document-in``, ``named-twice``, ``deadline-past``, ``deadline-too-late``
+    (later than the standard allows, or than the case's own due day).
+    """
+    known = under_way(case, told, "promise-papers")
+    require_not_done(known)
+    _require_may_promise(known, told, barred)
+    if not papers:
+        raise _nothing_missing(known)
+    require_once("named-twice", papers)
+    for paper in papers:
+        _require_deferrable(known, told, paper)
+    _require_deadline(known, told, deadline)
+    consequence = standard_of(known, told.rules).papers.when_broken
+    return PapersPromised(tuple(papers), deadline, consequence, commitment_digest)
+
+
+def _require_may_promise(case: Connection, told: Told, barred: bool) -> None:
+    if barred or (case.commitment is not None and case.commitment.bars(told.at)):
+        raise _barred(case)
+    if case.declined_outstanding:
+        raise _declined(case)
+    if case.commitment is not None and papers_in(case) is None:
+        raise Refusal(
+            "commitment-running",
+            found=f"application {case.number} with a commitment until {case.commitment.promise.deadline}",
+            needed="no commitment that is still to be kept",
+            next_step="supply what was promised",
+            next_step_zh="已有承诺在履行中，请先按承诺补交",
+        )
+
+
+def _barred(case: Connection) -> Refusal:
+    return Refusal(
+        "barred",
+        found=f"the applicant of {case.number} has an earlier commitment that was broken and is not repaired",
+        needed="nothing broken, or a repair, or the end of the bar",
+        next_step="supply all papers, or repair the earlier commitment first",
+        next_step_zh="存在未修复的失信承诺：请一次交齐材料，或先行信用修复",
+    )
+
+
+def _declined(case: Connection) -> Refusal:
+    return Refusal(
+        "outstanding-declined",
+        found=f"the applicant of {case.number} declined admission with papers outstanding",
+        needed="an applicant who wants it",
+        next_step="supply all papers",
+        next_step_zh="申请人不选择容缺受理，请交齐材料",
+    )
+
+
+def _require_deferrable(case: Connection, told: Told, paper: str) -> None:
+    if requirement(case, told.rules, paper).main:
+        deferrable = [one.code for one in requirements(case, told.rules) if not one.main]
+        raise Refusal(
+            "not-deferrable",
+            found=f"{paper}, a main document",
+            needed="one of " + (", ".join(deferrable) or "no paper at all"),
+            next_step="supply the main documents now",
+            next_step_zh="主要材料不可容缺，请先提交",
+        )
+    if case.has(paper):
+        raise _document_in(case, paper)
+
+
+def _require_deadline(case: Connection, told: Told, deadline: date) -> None:
+    standard = standard_of(case, told.rules)
+    if closing_time(deadline, standard.close_of_business) <= told.at:
+        raise Refusal(
+            "deadline-past",
+            found=f"a deadline of {deadline}, at whose close {told.at.isoformat()} lies",
+            needed="a deadline that is still to come",
+            next_step="choose a later day, or supply the papers",
+            next_step_zh="承诺期限须晚于当前时间",
+        )
+    calendar = told.rules.calendars_of(standard)[-1].calendar
+    by_policy = calendar.add_working_days(local_date(told.at), standard.papers.longest_working_days)
+    latest = min(by_policy, local_date(water_on_end(case, told.rules).due_at))
+    if deadline > latest:
+        raise Refusal(
+            "deadline-too-late",
+            found=f"a deadline of {deadline}",
+            needed=f"not later than {latest}: {standard.papers.longest_working_days} working days, and the case's own",
+            next_step="choose an earlier day",
+            next_step_zh="承诺期限过晚，请选择更早的日期",
+        )
+
+
+def decline_outstanding(case: Connection | None, told: Told) -> OutstandingDeclined:
+    """The applicant does not want to be admitted with papers outstanding. Refuses ``already-admitted``,
+    ``commitment-running`` and ``outstanding-declined`` (nothing to do)."""
+    known = under_way(case, told, "decline-outstanding")
+    require_not_admitted(known)
+    if known.declined_outstanding:
+        raise _declined(known)
+    if known.commitment is not None:
+        raise Refusal(
+            "commitment-running",
+            found=f"application {known.number}, whose applicant committed to supply papers",
+            needed="no commitment",
+            next_step="supply what was promised",
+            next_step_zh="已作出容缺承诺，请按承诺补交",
+        )
+    return OutstandingDeclined()
+
+
+def repair_commitment(case: Connection | None, told: Told, *, evidence_digest: str) -> PapersCommitmentRepaired:
+    """The broken commitment was made good; the bar is lifted at once. Also for a case that it ended.
+
+    Refuses ``commitment-not-broken``, ``commitment-repaired`` (nothing to do), ``papers-missing``.
+    """
+    known = allowed(case, told, "repair-commitment")
+    commitment = known.commitment
+    if commitment is None or commitment.broken is None:
+        raise Refusal(
+            "commitment-not-broken",
+            found=f"application {known.number} without a broken commitment",
+            needed="a commitment that was broken",
+            next_step="nothing to do",
+            next_step_zh="没有失信承诺，无需修复",
+        )
+    if commitment.repaired is not None:
+        raise Refusal(
+            "commitment-repaired",
+            found=f"application {known.number}, repaired at {commitment.repaired.at.isoformat()}",
+            needed="a commitment that is not repaired",
+            next_step="nothing to do",
+            next_step_zh="信用已修复，无需重复办理",
+        )
+    _require_promised_in(known)
+    return PapersCommitmentRepaired(evidence_digest)
+
+
+def _require_promised_in(case: Connection) -> None:
+    if case.commitment is not None and papers_in(case) is None:
+        raise papers_missing(case, [paper for paper in case.commitment.promise.papers if not case.has(paper)])
+
+
+# ---- admission, and going on
+
+
+def admit(case: Connection | None, told: Told) -> ApplicationAdmitted:
+    """The office admits (受理) where the system would wait for a commitment: the main papers are in, the others may
+    follow by the office's own decision (the utility *may* admit).
+
+    Refuses ``already-admitted``, ``papers-missing`` (main ones; or any, for who is barred: ``barred``, or declined:
+    ``outstanding-declined``).
+    """
+    known = under_way(case, told, "admit")
+    require_not_admitted(known)
+    main = [one.code for one in requirements(known, told.rules) if one.main and not known.has(one.code)]
+    if main:
+        raise papers_missing(known, main)
+    outstanding = missing(known, standard_of(known, told.rules))
+    if outstanding and known.barred:
+        raise _barred(known)
+    if outstanding and known.declined_outstanding:
+        raise _declined(known)
+    return ApplicationAdmitted("office", outstanding)
+
+
+def resume(case: Connection | None, told: Told, *, reason: str) -> CaseResumed:
+    """A case that a broken commitment suspended or ended goes on, once the promised papers are in; its working days
+    run anew. Refuses ``not-stopped``, ``case-stopped`` (for good), ``papers-missing``."""
+    known = allowed(case, told, "resume")
+    stop = known.stopped
+    if stop is None:
+        raise Refusal(
+            "not-stopped",
+            found=f"application {known.number}, which is under way",
+            needed="a case that is suspended, or ended by a broken commitment",
+            next_step="nothing to do",
+            next_step_zh="案件正在办理，无需恢复",
+        )
+    if stop.final and stop.reason != PAPERS_BROKEN:
+        raise stopped(known)
+    _require_promised_in(known)
+    return CaseResumed(reason)

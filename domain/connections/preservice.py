@@ -1,0 +1,130 @@
+"""Service ahead of building 服务前置: what a company gets before it builds, without having applied for water.
+
+Source: pipe data, guidance on secondary supply and on the connecting pipe before building, for companies, published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.standard.context import Told, require_power
+from domain.standard.standards import require_known, require_not_future
+
+PAYER_CLASS = "company"
+"""The payer class whose categories may ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreServiceRequested:
+    """A company asks for a service ahead of building."""
+
+    number: str
+    service: str
+    category: str
+    subject: Subject
+
+
+@dataclass(frozen=True, slots=True)
+class PreServiceGiven:
+    """It got what it asked for: a deliverable, known by the digest of what was handed over."""
+
+    deliverable: str
+    digest: str
+
+
+FACTS: tuple[type, ...] = (PreServiceRequested, PreServiceGiven)
+
+
+@dataclass(frozen=True, slots=True)
+class PreService:
+    """A request, and what was given: (deliverable, digest) in order."""
+
+    number: str
+    service: str
+    category: str
+    requested_at: datetime
+    given: tuple[tuple[str, str], ...] = ()
+
+
+def evolve(state: PreService | None, recorded: Recorded) -> PreService | None:
+    """The request after a fact."""
+    match recorded.fact:
+        case PreServiceRequested(number, service, category, _):
+            return PreService(number, service, category, recorded.happened_at)
+        case PreServiceGiven(deliverable, digest) if state is not None:
+            return replace(state, given=(*state.given, (deliverable, digest)))
+        case _:
+            return state
+
+
+def request(
+    state: PreService | None, told: Told, *, number: str, service: str, category: str, subject: Subject
+) -> PreServiceRequested:
+    """Take a request in.
+
+    Refuses ``wrong-role``, ``case-exists``, ``future-time``, ``unknown-preservice``, ``unknown-applicant-category``,
+    ``companies-only``.
+    """
+    require_power(told, "preservice.request")
+    if state is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"request {state.number}",
+            needed="a new request",
+            next_step="nothing is to be done",
+            next_step_zh="该服务申请已登记，无需操作",
+        )
+    standard = told.standard
+    require_not_future(standard, told.happened_at, told.at)
+    require_known("unknown-preservice", service, standard.preservices)
+    require_known("unknown-applicant-category", category, standard.applicant_categories)
+    if standard.payer_classes.get(category) != PAYER_CLASS:
+        companies = sorted(code for code, payer in standard.payer_classes.items() if payer == PAYER_CLASS)
+        raise Refusal(
+            "companies-only",
+            found=f"category {category}",
+            needed="one of " + ", ".join(companies),
+            next_step="record a consultation instead",
+            next_step_zh="服务前置面向企业和单位，个人请登记技术咨询",
+        )
+    return PreServiceRequested(number, service, category, subject)
+
+
+def give(state: PreService | None, told: Told, *, deliverable: str, digest: str) -> PreServiceGiven:
+    """Hand something over.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``dates-out-of-order`` (given before it was asked for),
+    ``unknown-deliverable``, ``already-given``.
+    """
+    require_power(told, "preservice.give")
+    if state is None:
+        raise Refusal(
+            "no-such-case",
+            found="no request with this id",
+            needed="the id of a request",
+            next_step="take the request in first",
+            next_step_zh="没有该服务申请，请先登记",
+        )
+    require_not_future(told.standard, told.happened_at, told.at)
+    if told.happened_at < state.requested_at:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"given at {told.happened_at.isoformat()}",
+            needed=f"not before it was asked for, {state.requested_at.isoformat()}",
+            next_step="correct the time",
+            next_step_zh="提供时间早于申请时间，请更正",
+        )
+    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
+    if (deliverable, digest) in state.given:
+        raise Refusal(
+            "already-given",
+            found=f"a {deliverable} with this digest, which was given",
+            needed="something that was not given yet",
+            next_step="nothing is to be done",
+            next_step_zh="该资料已提供，无需操作",
+        )
+    return PreServiceGiven(deliverable, digest)

@@ -1,0 +1,372 @@
+"""On site: survey, design, construction, final inspection, meters in, water on (勘察、设计、施工、验收、装表、通水).
+
+Sources: the steps inside a case and the survey before admission as published (address and phone alone are enough);
+approval at the door that starts construction at once (现场审批即施工); 计量法 for the verification of meters; water is
+turned on only after the papers are in (practice of papers outstanding).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from domain.connections.automatic import missing
+from domain.connections.case import Connection
+from domain.connections.charges import require_contract, require_paid
+from domain.connections.facts import (
+    ApprovedOnSite,
+    ConnectionFact,
+    ConstructionCompleted,
+    ConstructionStarted,
+    DesignApproved,
+    FinalInspectionMade,
+    MeterInstalled,
+    MeterReplaced,
+    SupplyPoint,
+    SurveyMade,
+    WaterTurnedOn,
+)
+from domain.connections.promises import standard_of
+from domain.connections.requirements import (
+    papers_missing,
+    require_admitted,
+    require_codes,
+    require_feasible,
+    require_not_done,
+    require_once,
+    require_point,
+    require_timely,
+    requirements,
+    under_way,
+)
+from domain.connections.visits import the_visit
+from domain.deadlines.calendar import local_date
+from domain.kernel.facts import Moment
+from domain.kernel.refusals import Refusal
+from domain.metering.meters import MeterDetails
+from domain.standard.context import Told
+from domain.standard.standards import Standard, require_known
+
+# ---- survey and design
+
+
+def survey(case: Connection | None, told: Told, *, feasible: bool, findings: Sequence[str]) -> SurveyMade:
+    """A surveyor saw the site; also before admission. Refuses ``unknown-finding``, ``findings-missing`` (not feasible
+    and no reason), ``named-twice``, ``all-on`` and what every fact of the field may be refused for."""
+    known = under_way(case, told, "survey")
+    require_not_done(known)
+    require_timely(known, told)
+    require_codes("unknown-finding", findings, told.standard.survey_findings)
+    require_once("named-twice", findings)
+    if not feasible and not findings:
+        raise Refusal(
+            "findings-missing",
+            found="a site where water cannot be laid, without a finding",
+            needed="what stands against it",
+            next_step="name at least one finding",
+            next_step_zh="不可行须至少列明一项勘察结果",
+        )
+    return SurveyMade(feasible, tuple(findings))
+
+
+def design(case: Connection | None, told: Told, *, drawing_digest: str) -> DesignApproved:
+    """The design is done and approved. Refuses ``not-surveyed``, ``not-feasible``, ``construction-completed``."""
+    known = under_way(case, told, "design")
+    if known.construction_completed is not None:
+        raise _construction_completed(known)
+    if not known.surveys:
+        raise Refusal(
+            "not-surveyed",
+            found=f"application {known.number} without a survey",
+            needed="a survey that found it feasible",
+            next_step="survey the site first",
+            next_step_zh="请先现场勘察",
+        )
+    require_feasible(known)
+    require_timely(known, told, (min(moment for moment, _ in known.surveys), "the survey"))
+    return DesignApproved(drawing_digest)
+
+
+def approve_on_site(
+    case: Connection | None, told: Told, *, visit: UUID, squad: str, drawing_digest: str
+) -> tuple[ConnectionFact, ...]:
+    """The squad surveyed, designed and approved at the door, and construction starts at once.
+
+    Refuses ``not-admitted``, ``no-such-visit``, ``visit-over`` (cancelled, or made before it), ``other-squad``,
+    ``not-feasible``, ``construction-started`` and what every fact of the field may be refused for.
+    """
+    known = under_way(case, told, "approve-on-site")
+    admitted = require_admitted(known)
+    booked = the_visit(known, visit)
+    if booked.squad != squad:
+        raise Refusal(
+            "other-squad",
+            found=f"{squad}, while {booked.squad} has the visit",
+            needed="the squad of the visit",
+            next_step="reassign the visit first",
+            next_step_zh="该上门由其他专班负责，请先改派",
+        )
+    if booked.cancelled or (booked.made is not None and booked.made.at < told.happened_at):
+        raise Refusal(
+            "visit-over",
+            found=f"visit {visit}, which was {'cancelled' if booked.cancelled else 'made before'}",
+            needed="a visit that is under way",
+            next_step="book another visit",
+            next_step_zh="该上门已结束，请另行预约",
+        )
+    require_feasible(known)
+    _require_not_started(known)
+    require_timely(known, told, (admitted, "the admission"), (booked.begin, "the visit's beginning"))
+    return ApprovedOnSite(visit, squad, drawing_digest), ConstructionStarted(squad)
+
+
+# ---- construction and final inspection
+
+
+def start_construction(case: Connection | None, told: Told, *, crew: str) -> ConstructionStarted:
+    """Work begins on site. Refuses ``not-admitted``, ``not-feasible``, ``not-designed``, ``not-contracted``,
+    ``not-paid``, ``construction-started``."""
+    known = under_way(case, told, "construct")
+    admitted = require_admitted(known)
+    _require_not_started(known)
+    require_feasible(known)
+    if known.design is None:
+        raise Refusal(
+            "not-designed",
+            found=f"application {known.number} without an approved design",
+            needed="an approved design, or approval on site",
+            next_step="have the design approved first",
+            next_step_zh="请先完成设计审批",
+        )
+    require_contract(known)
+    require_paid(known)
+    require_timely(known, told, (admitted, "the admission"), (known.design, "the design"))
+    return ConstructionStarted(crew)
+
+
+def complete_construction(case: Connection | None, told: Told) -> ConstructionCompleted:
+    """The pipe is laid; again after a failed inspection. Refuses ``construction-not-started``,
+    ``construction-completed``."""
+    known = under_way(case, told, "construct")
+    if known.construction_started is None:
+        raise Refusal(
+            "construction-not-started",
+            found=f"application {known.number}, where no work has begun",
+            needed="construction under way",
+            next_step="start construction first",
+            next_step_zh="请先开工",
+        )
+    failed = bool(known.inspections) and not known.inspected
+    if known.construction_completed is not None and not failed:
+        raise _construction_completed(known)
+    require_timely(known, told, (known.construction_started, "the start of construction"))
+    return ConstructionCompleted()
+
+
+def inspect(case: Connection | None, told: Told, *, passed: bool, defects: Sequence[str]) -> FinalInspectionMade:
+    """Final inspection (验收). Refuses ``construction-not-completed``, ``already-inspected``, ``unknown-defect``,
+    ``defects-do-not-match`` (failed without a defect, passed with one), ``named-twice``."""
+    known = under_way(case, told, "inspect")
+    if known.construction_completed is None:
+        raise Refusal(
+            "construction-not-completed",
+            found=f"application {known.number}, whose pipe is not laid",
+            needed="completed construction",
+            next_step="complete construction first",
+            next_step_zh="请先完工",
+        )
+    if known.inspected:
+        raise Refusal(
+            "already-inspected",
+            found=f"application {known.number}, whose inspection was passed",
+            needed="an inspection that is still to be passed",
+            next_step="nothing to do: install the meter and turn water on",
+            next_step_zh="验收已合格，请装表通水",
+        )
+    require_timely(known, told, (known.construction_completed, "the end of construction"))
+    require_codes("unknown-defect", defects, told.standard.inspection_defects)
+    require_once("named-twice", defects)
+    if passed == bool(defects):
+        raise Refusal(
+            "defects-do-not-match",
+            found=f"{'passed' if passed else 'failed'} with {len(defects)} defects",
+            needed="no defect where passed, at least one where failed",
+            next_step="correct the outcome or the defects",
+            next_step_zh="合格不得有缺陷，不合格须列明缺陷",
+        )
+    return FinalInspectionMade(passed, tuple(defects))
+
+
+# ---- meters, and water
+
+
+def install_meter(case: Connection | None, told: Told, *, point: int, meter: MeterDetails) -> MeterInstalled:
+    """A verified meter is in, free of charge. Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``,
+    ``meter-already-installed``, ``meter-not-verified``."""
+    known = under_way(case, told, "install-meter")
+    admitted = require_admitted(known)
+    require_point(known, point)
+    if point in known.meters:
+        raise _meter_already_installed(known, point)
+    require_timely(known, told, (admitted, "the admission"))
+    _require_verified(meter, told)
+    return MeterInstalled(point, meter)
+
+
+def replace_meter(
+    case: Connection | None,
+    told: Told,
+    *,
+    point: int,
+    final_reading_m3: Decimal,
+    meter: MeterDetails,
+    reason: str,
+) -> MeterReplaced:
+    """Another verified meter in place of the one that is in, before water is on or at any time after; free of charge.
+
+    What the old dial showed is a fact of the field: a reading below the one it was put in with is flagged, not refused
+    (a dial starts anew). Refuses ``no-such-supply-point``, ``meter-missing``, ``meter-already-installed`` (the same),
+    ``meter-not-verified``, ``unknown-replacement-reason`` and dates before the receipt.
+    """
+    known = under_way(case, told, "replace-meter")
+    old = known.meters.get(point)
+    if old is None:
+        require_point(known, point)
+        raise _meter_missing(known, point)
+    if old.number == meter.number:
+        raise _meter_already_installed(known, point)
+    require_timely(known, told, (known.admitted, "the admission"))
+    require_known("unknown-replacement-reason", reason, told.standard.meter_replacements)
+    _require_verified(meter, told)
+    flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
+    return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
+
+
+def turn_water_on(
+    case: Connection | None, told: Told, *, point: int, meter: MeterDetails | None
+) -> tuple[ConnectionFact, ...]:
+    """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
+    DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
+
+    Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``, ``papers-missing`` (every required document must
+    be in), ``not-contracted``, ``not-paid``, ``not-inspected``, ``meter-missing``, ``meter-already-installed`` (another
+    one), ``meter-not-verified``, and dates before the admission, the inspection or the last document.
+    """
+    known = under_way(case, told, "turn-water-on")
+    admitted = require_admitted(known)
+    require_point(known, point)
+    lacking = missing(known, standard_of(known, told.rules))
+    if lacking:
+        raise papers_missing(known, lacking)
+    require_contract(known)
+    require_paid(known)
+    require_timely(known, told, (admitted, "the admission"), (_inspected_at(known), "the final inspection"))
+    for owed in requirements(known, told.rules):
+        require_timely(known, told, (known.supplied_since(owed.code), f"the document {owed.code}"))
+    measuring = _measuring(known, point, meter)
+    _require_verified(measuring, told)
+    on = _on(known, point, measuring, told.standard)
+    return (on,) if point in known.meters else (MeterInstalled(point, measuring), on)
+
+
+def _on(case: Connection, point: int, meter: MeterDetails, standard: Standard) -> WaterTurnedOn:
+    place = case.points[point - 1] if case.points else SupplyPoint("", {})
+    return WaterTurnedOn(
+        point=point,
+        subject=case.subject,
+        meter=meter,
+        contract=case.contract.contract if case.contract is not None else None,
+        address_code=place.address_code or None,
+        usage_split=place.usage_split,
+        household_size=place.household_size,
+        price_version=standard.price_version or None,
+    )
+
+
+def _inspected_at(case: Connection) -> Moment:
+    if not case.inspected:
+        raise Refusal(
+            "not-inspected",
+            found=f"application {case.number} without a passed final inspection",
+            needed="a passed final inspection",
+            next_step="have the work inspected first",
+            next_step_zh="请先验收合格",
+        )
+    return max(case.inspections)[0]
+
+
+def _measuring(case: Connection, point: int, given: MeterDetails | None) -> MeterDetails:
+    """The meter that will measure the point: the one that is in, or the one that goes in now."""
+    installed = case.meters.get(point)
+    if installed is None and given is None:
+        raise _meter_missing(case, point)
+    if installed is not None and given is not None and given.number != installed.number:
+        raise _meter_already_installed(case, point)
+    found = installed or given
+    assert found is not None
+    return found
+
+
+def _meter_missing(case: Connection, point: int) -> Refusal:
+    return Refusal(
+        "meter-missing",
+        found=f"supply point {case.number}/{point} without a meter",
+        needed="a verified meter",
+        next_step="install the meter first, or name it here",
+        next_step_zh="请先装表，或在此填写水表信息",
+    )
+
+
+def _meter_already_installed(case: Connection, point: int) -> Refusal:
+    return Refusal(
+        "meter-already-installed",
+        found=f"supply point {case.number}/{point} with meter {case.meters[point].number}",
+        needed="a supply point without a meter",
+        next_step="turn water on behind the meter that is in",
+        next_step_zh="该用水点已装表，请直接通水",
+    )
+
+
+def _require_verified(meter: MeterDetails, told: Told) -> None:
+    day = local_date(told.happened_at)
+    years = next(years for dn_mm, years in told.standard.meter_verification_years if meter.dn_mm <= dn_mm)
+    latest = _years_later(meter, years)
+    if not (meter.verified_on <= day <= min(meter.expires_on, latest)):
+        raise Refusal(
+            "meter-not-verified",
+            found=f"meter {meter.number} DN {meter.dn_mm}, verified {meter.verified_on}, expires {meter.expires_on}",
+            needed=f"a verification valid on {day}, at most {years} years old",
+            next_step="fit a meter with a valid verification",
+            next_step_zh="请更换检定有效期内的水表",
+        )
+
+
+def _years_later(meter: MeterDetails, years: int) -> date:
+    verified = meter.verified_on
+    try:
+        return verified.replace(year=verified.year + years)
+    except ValueError:  # 29 February
+        return verified.replace(year=verified.year + years, day=28)
+
+
+def _require_not_started(case: Connection) -> None:
+    if case.construction_started is not None:
+        raise Refusal(
+            "construction-started",
+            found=f"application {case.number}, where work began at {case.construction_started.at.isoformat()}",
+            needed="an application where no work has begun",
+            next_step="nothing to do",
+            next_step_zh="已开工，无需重复办理",
+        )
+
+
+def _construction_completed(case: Connection) -> Refusal:
+    return Refusal(
+        "construction-completed",
+        found=f"application {case.number}, whose pipe is laid",
+        needed="construction under way",
+        next_step="have it inspected",
+        next_step_zh="已完工，请组织验收",
+    )

@@ -1,0 +1,164 @@
+"""At the door (上门服务): home visits by the squads, and what is handed over to the applicant.
+
+A visit stands in two places: in the case, and on the squad's day (``domain.crews.squads``), where no two visits overlap.
+Both are written together. Sources: three squads that visit, draw up the plan and collect documents; plans, budgets,
+drawings, contracts and invoices go by email or WeChat; both as published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from domain.connections.case import Connection, Visit
+from domain.connections.facts import (
+    ConnectionFact,
+    DeliverableReceived,
+    DeliverableSent,
+    HomeVisitBooked,
+    HomeVisitCancelled,
+    HomeVisitMade,
+    HomeVisitReassigned,
+)
+from domain.connections.intake import Supplied, handed_in
+from domain.connections.requirements import (
+    allowed,
+    require_not_done,
+    require_once,
+    require_timely,
+    requirement,
+    under_way,
+)
+from domain.crews.squads import require_squad
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told
+from domain.standard.standards import require_known
+
+
+def book(
+    case: Connection | None, told: Told, *, visit: UUID, squad: str, purpose: str, begin: datetime, end: datetime
+) -> HomeVisitBooked:
+    """A squad comes between these instants; whether it is free is its day's to say.
+
+    Refuses ``unknown-squad``, ``unknown-purpose``, ``visit-already-booked`` (that id), ``all-on``.
+    """
+    known = under_way(case, told, "book-visit")
+    require_not_done(known)
+    require_squad(told.standard, squad)
+    require_known("unknown-purpose", purpose, told.standard.visit_purposes)
+    if visit in known.visits:
+        raise Refusal(
+            "visit-already-booked",
+            found=f"visit {visit}, booked already",
+            needed="a new visit",
+            next_step="reassign the visit to move it",
+            next_step_zh="该上门已预约，如需改期请改派",
+        )
+    return HomeVisitBooked(visit, squad, purpose, begin, end)
+
+
+def reassign(
+    case: Connection | None, told: Told, *, visit: UUID, squad: str, begin: datetime, end: datetime
+) -> HomeVisitReassigned:
+    """Another squad, or another time. Refuses ``no-such-visit``, ``visit-over``, ``unknown-squad``,
+    ``visit-unchanged``."""
+    known = under_way(case, told, "reassign-visit")
+    booked = _open(known, visit)
+    require_squad(told.standard, squad)
+    if (booked.squad, booked.begin, booked.end) == (squad, begin, end):
+        raise Refusal(
+            "visit-unchanged",
+            found=f"visit {visit} by {squad} at the same time",
+            needed="another squad or another time",
+            next_step="nothing to do",
+            next_step_zh="专班与时间均未变，无需改派",
+        )
+    return HomeVisitReassigned(visit, squad, begin, end)
+
+
+def make(
+    case: Connection | None, told: Told, *, visit: UUID, papers_collected: Sequence[str]
+) -> tuple[ConnectionFact, ...]:
+    """The squad was there; the papers that it saw or took along, and that were not in, are in now.
+
+    Refuses ``no-such-visit``, ``visit-over``, ``unknown-document``, ``way-not-allowed``, ``named-twice``, and a time
+    before the visit's beginning.
+    """
+    known = under_way(case, told, "make-visit")
+    booked = _open(known, visit)
+    require_timely(known, told, (booked.begin, "the visit's beginning"))
+    require_once("named-twice", papers_collected)
+    owed = [requirement(known, told.rules, paper) for paper in papers_collected]
+    collected = [handed_in(told, Supplied(one.code, "seen"), one) for one in owed if not known.has(one.code)]
+    return (HomeVisitMade(visit, booked.squad, tuple(papers_collected)), *collected)
+
+
+def cancel(case: Connection | None, told: Told, *, visit: UUID, reason: str) -> HomeVisitCancelled:
+    """Nobody comes after all; whoever may book may cancel. Refuses ``no-such-visit``, ``visit-over``."""
+    known = allowed(case, told, "book-visit")
+    _open(known, visit)
+    return HomeVisitCancelled(visit, reason)
+
+
+def the_visit(case: Connection, visit: UUID) -> Visit:
+    """The visit of that id. Refuses ``no-such-visit``."""
+    if visit not in case.visits:
+        raise Refusal(
+            "no-such-visit",
+            found=f"visit {visit}",
+            needed=f"a visit of application {case.number}",
+            next_step="look the visit up in its case",
+            next_step_zh="请在案件中核对上门预约",
+        )
+    return case.visits[visit]
+
+
+def _open(case: Connection, visit: UUID) -> Visit:
+    booked = the_visit(case, visit)
+    if not booked.is_open:
+        raise Refusal(
+            "visit-over",
+            found=f"visit {visit}, which was {'cancelled' if booked.cancelled else 'made'}",
+            needed="a visit that is still to be made",
+            next_step="book another visit",
+            next_step_zh="该上门已结束，请另行预约",
+        )
+    return booked
+
+
+# ---- what is handed over
+
+
+def deliver(case: Connection | None, told: Told, *, deliverable: str, way: str, digest: str) -> DeliverableSent:
+    """A plan, budget, drawing, contract or invoice went out; in every state of the case. Refuses
+    ``unknown-deliverable``, ``unknown-way`` and what every fact of the field may be refused for."""
+    known = allowed(case, told, "deliver")
+    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
+    require_known("unknown-way", way, told.standard.delivery_ways)
+    require_timely(known, told)
+    return DeliverableSent(deliverable, way, digest)
+
+
+def confirm_delivery(case: Connection | None, told: Told, *, deliverable: str, digest: str) -> DeliverableReceived:
+    """It arrived. Refuses ``unknown-deliverable``, ``not-sent``, ``already-confirmed``."""
+    known = allowed(case, told, "confirm-delivery")
+    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
+    require_timely(known, told)
+    if digest not in known.sent.get(deliverable, ()):
+        raise Refusal(
+            "not-sent",
+            found=f"{deliverable} with a digest that was not sent",
+            needed="the digest of what was sent",
+            next_step="compare the digest, or send it again",
+            next_step_zh="未曾发送该文件，请核对摘要",
+        )
+    if (deliverable, digest) in known.confirmed:
+        raise Refusal(
+            "already-confirmed",
+            found=f"{deliverable}, confirmed already",
+            needed="something that is not confirmed",
+            next_step="nothing to do",
+            next_step_zh="已签收，无需重复",
+        )
+    return DeliverableReceived(deliverable, digest)

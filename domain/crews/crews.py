@@ -1,0 +1,286 @@
+"""Repair crews 抢修班组: skills, shifts, where one was last, and the incident that it is on: one at a time.
+
+That a crew is never on two incidents at once is our decision. Each crew is a stream of its own, written in the
+transaction that dispatches it; so of dispatchers who send it at the same instant one is first. A crew that was never
+formed may be sent: its stream begins with the incident. Of where a crew is only the district is kept, never a position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told, require_power
+from domain.standard.standards import Standard, district, require_known, require_not_future
+from domain.standard.values import require_clean, require_codes, require_said
+
+Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
+"""Why a crew is free of an incident."""
+
+
+# ---- facts
+
+
+@dataclass(frozen=True, slots=True)
+class CrewFormed:
+    """The crew is put together, or changed. ``skills``: codes of the standard; ``lead``: a staff id."""
+
+    crew: str
+    name_zh: str
+    skills: tuple[str, ...]
+    lead: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftStarted:
+    """The crew is at work."""
+
+    crew: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftEnded:
+    """The crew is off work."""
+
+    crew: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrewLocated:
+    """The crew's last fix lay in that district; no coordinates are kept."""
+
+    crew: str
+    district: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrewAssigned:
+    """The crew is on that incident, and on no other."""
+
+    crew: str
+    case_id: UUID
+    case_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrewReleased:
+    """The crew is free of that incident."""
+
+    case_id: UUID
+    reason: Freed
+
+
+FACTS: tuple[type, ...] = (CrewFormed, ShiftStarted, ShiftEnded, CrewLocated, CrewAssigned, CrewReleased)
+
+CrewFact = CrewFormed | ShiftStarted | ShiftEnded | CrewLocated | CrewAssigned | CrewReleased
+
+
+# ---- state
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The incident that a crew is on."""
+
+    case_id: UUID
+    case_number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """A crew as it stands. ``number`` is its code; ``on_shift`` None: never told; ``district``: of the latest fix."""
+
+    number: str
+    name_zh: str = ""
+    skills: tuple[str, ...] = ()
+    lead: str = ""
+    on_shift: bool | None = None
+    district: str | None = None
+    located_at: datetime | None = None
+    assignment: Assignment | None = None
+
+    @property
+    def formed(self) -> bool:
+        """Whether somebody put it together; else it was only ever sent."""
+        return self.lead != ""
+
+
+def evolve(state: Crew | None, recorded: Recorded) -> Crew | None:
+    """The crew after a fact of its stream; never refuses."""
+    fact = recorded.fact
+    match fact:
+        case CrewFormed(crew, name_zh, skills, lead):
+            return replace(state or Crew(crew), name_zh=name_zh, skills=skills, lead=lead)
+        case ShiftStarted(crew):
+            return replace(state or Crew(crew), on_shift=True)
+        case ShiftEnded(crew):
+            return replace(state or Crew(crew), on_shift=False)
+        case CrewLocated(crew, where):
+            return _located(state or Crew(crew), where, recorded.happened_at)
+        case CrewAssigned(crew, case_id, case_number):
+            return replace(state or Crew(crew), assignment=Assignment(case_id, case_number))
+        case CrewReleased(case_id) if is_on(state, case_id):
+            return _free(state)
+        case _:
+            return state
+
+
+def _located(crew: Crew, where: str, at: datetime) -> Crew:
+    # A phone that was without a net tells an old fix late: it does not replace a newer one.
+    if crew.located_at is not None and at < crew.located_at:
+        return crew
+    return replace(crew, district=where, located_at=at)
+
+
+def is_on(state: Crew | None, case_id: UUID) -> bool:
+    """Whether the crew is on that incident."""
+    return state is not None and state.assignment is not None and state.assignment.case_id == case_id
+
+
+def is_elsewhere(state: Crew | None, case_id: UUID) -> bool:
+    """Whether the crew is on another incident than that one."""
+    return state is not None and state.assignment is not None and state.assignment.case_id != case_id
+
+
+def _free(state: Crew | None) -> Crew | None:
+    return replace(state, assignment=None) if state is not None else None
+
+
+# ---- decisions: the crew itself
+
+
+def form(state: Crew | None, told: Told, *, crew: str, name_zh: str, skills: Sequence[str], lead: str) -> CrewFormed:
+    """Put a crew together, or change it.
+
+    Refuses ``wrong-role``, ``unknown-skill``, ``code-twice``, ``bad-text``, ``crew-unchanged``.
+    """
+    require_power(told, "crew.form")
+    for skill in skills:
+        require_known("unknown-skill", skill, told.standard.crew_skills)
+    require_codes("the skills", skills)
+    fact = CrewFormed(crew, name_zh, tuple(skills), lead)
+    require_clean(fact)
+    require_said("the crew's name", name_zh)
+    if state is not None and (state.name_zh, state.skills, state.lead) == (name_zh, fact.skills, lead):
+        raise Refusal(
+            "crew-unchanged",
+            found=f"{crew} as it is",
+            needed="a change",
+            next_step="nothing is to be done",
+            next_step_zh="班组信息未变，无需操作",
+        )
+    return fact
+
+
+def start_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftStarted:
+    """The crew begins work. Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``shift-running``."""
+    if _for_shift(state, told, crew).on_shift:
+        raise Refusal(
+            "shift-running",
+            found=f"{crew}, which is at work",
+            needed="a crew that is off work",
+            next_step="nothing is to be done",
+            next_step_zh="该班组已在班，无需操作",
+        )
+    return ShiftStarted(crew)
+
+
+def end_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftEnded:
+    """The crew goes home; what it is on stays its own until somebody else is sent.
+
+    Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``no-shift-running``.
+    """
+    if not _for_shift(state, told, crew).on_shift:
+        raise Refusal(
+            "no-shift-running",
+            found=f"{crew}, which is off work",
+            needed="a crew that is at work",
+            next_step="nothing is to be done",
+            next_step_zh="该班组未在班，无需操作",
+        )
+    return ShiftEnded(crew)
+
+
+def _for_shift(state: Crew | None, told: Told, crew: str) -> Crew:
+    require_power(told, "crew.shift")
+    require_not_future(told.standard, told.happened_at, told.at)
+    if state is None or not state.formed:
+        raise Refusal(
+            "crew-not-formed",
+            found=f"{crew}, which nobody has put together",
+            needed="a crew with a lead and its skills",
+            next_step="form the crew first",
+            next_step_zh="该班组尚未组建，请先组建",
+        )
+    return state
+
+
+def locate(state: Crew | None, told: Told, *, crew: str, district_code: str) -> CrewLocated:
+    """Where the crew's phone had its last fix. Refuses ``wrong-role``, ``future-time``, ``unknown-district``."""
+    require_power(told, "crew.locate")
+    require_not_future(told.standard, told.happened_at, told.at)
+    district(told.standard, district_code)
+    return CrewLocated(crew, district_code)
+
+
+# ---- decisions: one incident at a time
+
+
+def assign(state: Crew | None, *, crew: str, case_id: UUID, case_number: str) -> CrewAssigned:
+    """Put the crew on an incident. Refuses ``crew-busy``, naming the other incident."""
+    if state is not None and state.assignment is not None and is_elsewhere(state, case_id):
+        other = state.assignment
+        raise Refusal(
+            "crew-busy",
+            found=f"crew {crew}, which is on {other.case_number} ({other.case_id})",
+            needed="a crew that is on no other incident",
+            next_step="send another crew, or take this one off the other incident (reassigned_from)",
+            next_step_zh="该班组正在处理其他工单，请另派班组，或明确从该工单调出",
+        )
+    return CrewAssigned(crew, case_id, case_number)
+
+
+def release(state: Crew | None, *, case_id: UUID, reason: Freed) -> CrewReleased | None:
+    """Free the crew of an incident; None where it is not on that one."""
+    return CrewReleased(case_id, reason) if is_on(state, case_id) else None
+
+
+def without(state: Crew | None, case_id: UUID) -> Crew | None:
+    """The crew as if it were free of that incident: what one that is taken away from there is assigned against."""
+    return _free(state) if is_on(state, case_id) else state
+
+
+# ---- suggestions
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """A crew that could be sent. ``district``: of its last fix, taken ``age`` ago; None: never known."""
+
+    crew: str
+    skills: tuple[str, ...]
+    district: str | None
+    age: timedelta | None
+
+
+def nearest(free: Iterable[Free], standard: Standard, *, to: str, skill: str | None = None) -> list[Free]:
+    """Free crews with the skill, the nearest first: last seen in the district itself, then in its zone, then elsewhere,
+    then nowhere; of equals the one whose fix is fresher. Our decision: nobody's track is kept to do better.
+
+    Refuses ``unknown-district``, ``unknown-skill``.
+    """
+    zone = district(standard, to).zone
+    if skill is not None:
+        require_known("unknown-skill", skill, standard.crew_skills)
+
+    def distance(crew: Free) -> tuple[int, timedelta, str]:
+        known = standard.districts.get(crew.district or "")
+        step = 3 if known is None else 0 if crew.district == to else 1 if known.zone == zone else 2
+        return step, crew.age if crew.age is not None else timedelta.max, crew.crew
+
+    return sorted((crew for crew in free if skill is None or skill in crew.skills), key=distance)

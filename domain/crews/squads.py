@@ -1,0 +1,286 @@
+"""The door-to-door squads (上门服务专班): who is in one, and which visits it has on a day.
+
+Sources: three squads visit at home, published; our decisions: a roster is whole and named, a squad's visits of a day
+lie one behind the other, a visit is booked ahead. A day of a squad is a stream of its own, so two bookings at once
+cannot both be taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from domain.deadlines.calendar import local_date
+from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told, require_power
+from domain.standard.fees import first_repeated
+from domain.standard.standards import Standard, require_known
+
+
+@dataclass(frozen=True, slots=True)
+class SquadFormed:
+    """The squad works with these people from now on. ``members``: opaque staff ids, the whole roster."""
+
+    squad: str
+    name_zh: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitTaken:
+    """The squad is taken by that visit between these instants."""
+
+    visit: UUID
+    case_id: UUID
+    begin: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VisitReleased:
+    """The squad is free of that visit."""
+
+    visit: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class VisitDone:
+    """The squad made that visit."""
+
+    visit: UUID
+
+
+FACTS: tuple[type, ...] = (SquadFormed, VisitTaken, VisitReleased, VisitDone)
+
+
+# ---- states
+
+
+@dataclass(frozen=True, slots=True)
+class Squad:
+    """A squad with its roster. ``number`` is its code in the standard."""
+
+    number: str
+    name_zh: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A visit that a squad is taken by; ``done``: it was made."""
+
+    case_id: UUID
+    begin: datetime
+    end: datetime
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SquadDay:
+    """One civil day (China) of one squad: its visits that were not released."""
+
+    bookings: Mapping[UUID, Booking] = field(default_factory=dict)
+
+
+def evolve(state: Squad | None, recorded: Recorded) -> Squad | None:
+    """The squad after a fact."""
+    match recorded.fact:
+        case SquadFormed(squad, name_zh, members):
+            return Squad(squad, name_zh, members)
+        case _:
+            return state
+
+
+def evolve_day(state: SquadDay | None, recorded: Recorded) -> SquadDay:
+    """The squad's day after a fact."""
+    day = state or SquadDay()
+    match recorded.fact:
+        case VisitTaken(visit, case_id, begin, end):
+            return SquadDay({**day.bookings, visit: Booking(case_id, begin, end)})
+        case VisitReleased(visit):
+            return without(day, visit)
+        case VisitDone(visit) if visit in day.bookings:
+            return SquadDay({**day.bookings, visit: replace(day.bookings[visit], done=True)})
+        case _:
+            return day
+
+
+def without(day: SquadDay | None, visit: UUID) -> SquadDay:
+    """The day as if that visit were released: what a visit that moves within its day is booked against."""
+    bookings = day.bookings if day is not None else {}
+    return SquadDay({known: booking for known, booking in bookings.items() if known != visit})
+
+
+# ---- decisions: the roster
+
+
+def form(
+    state: Squad | None, told: Told, *, squad: str, members: Iterable[str], others: Iterable[Squad]
+) -> SquadFormed:
+    """Put a squad together, or change who is in it. ``others``: the other squads as they are now; two rosters that are
+    formed in the same instant are not held against each other.
+
+    Refuses ``wrong-role``, ``unknown-squad``, ``no-members``, ``member-twice``, ``member-elsewhere``,
+    ``roster-unchanged``.
+    """
+    require_power(told, "squad.form")
+    require_squad(told.standard, squad)
+    roster = tuple(members)
+    _require_roster(roster, others)
+    name_zh = told.standard.squads[squad]
+    if state == Squad(squad, name_zh, roster):
+        raise Refusal(
+            "roster-unchanged",
+            found=f"{squad} with the members it has",
+            needed="a change",
+            next_step="nothing is to be done",
+            next_step_zh="专班人员未变，无需操作",
+        )
+    return SquadFormed(squad, name_zh, roster)
+
+
+def require_squad(standard: Standard, squad: str) -> None:
+    """Refuse ``unknown-squad`` where the standard does not have it."""
+    require_known("unknown-squad", squad, standard.squads)
+
+
+def _require_roster(roster: tuple[str, ...], others: Iterable[Squad]) -> None:
+    if not roster:
+        raise Refusal(
+            "no-members",
+            found="nobody",
+            needed="at least one member",
+            next_step="name who is in the squad",
+            next_step_zh="请至少指定一名成员",
+        )
+    if twice := first_repeated(roster):
+        raise Refusal(
+            "member-twice",
+            found=f"{twice} named twice",
+            needed="each member once",
+            next_step="name everybody once",
+            next_step_zh="同一人员请勿重复",
+        )
+    for other in others:
+        if both := sorted(set(roster) & set(other.members)):
+            raise Refusal(
+                "member-elsewhere",
+                found=f"{both[0]}, who is in {other.number}",
+                needed="people who are in no other squad",
+                next_step=f"change {other.number} first",
+                next_step_zh="该人员已在其他专班，请先调整原专班",
+            )
+
+
+# ---- decisions: a day
+
+
+def book(
+    state: SquadDay | None,
+    *,
+    roster: Squad | None,
+    visit: UUID,
+    case_id: UUID,
+    begin: datetime,
+    end: datetime,
+    at: datetime,
+) -> VisitTaken:
+    """Take the squad for a visit between two instants (UTC) of one civil day in China. Touching visits do not overlap.
+
+    Refuses ``squad-not-formed``, ``dates-out-of-order``, ``visit-over-midnight``, ``visit-in-the-past``,
+    ``visit-already-booked``, ``visits-overlap``.
+    """
+    if roster is None:
+        raise Refusal(
+            "squad-not-formed",
+            found="a squad without members",
+            needed="a squad that was put together",
+            next_step="form the squad first, or choose another one",
+            next_step_zh="该专班尚未组建，请先组建或另选专班",
+        )
+    _require_span(begin, end, at)
+    day = state or SquadDay()
+    if visit in day.bookings:
+        raise Refusal(
+            "visit-already-booked",
+            found=f"visit {visit}, which this squad has on that day",
+            needed="a new visit",
+            next_step="reassign the visit to move it",
+            next_step_zh="该上门已预约，如需改期请改派",
+        )
+    _require_free(day, begin, end)
+    return VisitTaken(visit, case_id, begin, end)
+
+
+def release(state: SquadDay | None, *, visit: UUID) -> VisitReleased:
+    """Free the squad of a visit. Refuses ``no-such-visit``, ``visit-done``."""
+    _require_open(state, visit)
+    return VisitReleased(visit)
+
+
+def make(state: SquadDay | None, *, visit: UUID) -> VisitDone:
+    """The squad made the visit. Refuses ``no-such-visit``, ``visit-done``."""
+    _require_open(state, visit)
+    return VisitDone(visit)
+
+
+def _require_span(begin: datetime, end: datetime, at: datetime) -> None:
+    if end <= begin:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"a visit from {begin.isoformat()} until {end.isoformat()}",
+            needed="an end after the beginning",
+            next_step="correct the times",
+            next_step_zh="请更正起止时间",
+        )
+    if local_date(begin) != local_date(end):
+        raise Refusal(
+            "visit-over-midnight",
+            found=f"a visit from {local_date(begin)} until {local_date(end)}",
+            needed="a beginning and an end on one day",
+            next_step="book one visit for each day",
+            next_step_zh="上门须在同一日内，请按日预约",
+        )
+    if begin < at:
+        raise Refusal(
+            "visit-in-the-past",
+            found=f"a visit that begins at {begin.isoformat()}",
+            needed=f"not before {at.isoformat()}",
+            next_step="choose a time that is still to come",
+            next_step_zh="请选择尚未到来的时间",
+        )
+
+
+def _require_free(day: SquadDay, begin: datetime, end: datetime) -> None:
+    for taken in sorted(day.bookings.values(), key=lambda booking: booking.begin):
+        if begin < taken.end and taken.begin < end:
+            raise Refusal(
+                "visits-overlap",
+                found=f"a squad that is taken from {taken.begin.isoformat()} until {taken.end.isoformat()}",
+                needed="one visit at a time",
+                next_step="choose another time or another squad",
+                next_step_zh="该专班此时段已有上门，请另选时间或专班",
+            )
+
+
+def _require_open(state: SquadDay | None, visit: UUID) -> None:
+    booking = state.bookings.get(visit) if state is not None else None
+    if booking is None:
+        raise Refusal(
+            "no-such-visit",
+            found=f"visit {visit}",
+            needed="a visit that the squad has on that day",
+            next_step="look the visit up in its case",
+            next_step_zh="请在案件中核对上门预约",
+        )
+    if booking.done:
+        raise Refusal(
+            "visit-done",
+            found=f"visit {visit}, which was made",
+            needed="a visit that is still to be made",
+            next_step="nothing is to be done",
+            next_step_zh="该上门已完成，无需操作",
+        )

@@ -1,0 +1,547 @@
+"""Abnormal use 用量异常: a reading stands out, somebody looks again, the user is told at the door, the leak is sought.
+
+Sources: the user is told at once, at the door (第一时间上门告知), and the utility helps to find the leak, as published.
+One hour from the audited reading, another proof of delivery in place of the door, and the limit for looking at it at
+all are our decision, as is that billing holds the reading from the moment it stands out until the outcome is known.
+A case is one reading of one meter. Facts come in any order; what the processor of readings says of its reading carries
+a revision, and the highest counts: a late reading may make it fall away, and another one bring it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from domain.deadlines.windows import FACTS as WINDOW_FACTS
+from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Moment, Recorded, Stated
+from domain.kernel.refusals import Refusal
+from domain.metering.meters import Meter
+from domain.repairs.checks import late, require_credible
+from domain.standard.context import Told, require_power
+from domain.standard.ladders import obligation, rungs
+from domain.standard.standards import Rules, Standard, require_known
+
+AUDIT = "usage.audit"
+NOTICE = "usage.notice"
+COMMITMENTS = (AUDIT, NOTICE)
+
+ConfirmedBy = Literal["re-read", "photo", "audit"]
+"""How it was looked at again: the dial itself, a photo of it, or a second person in a reading round."""
+
+
+# ---- facts
+
+
+@dataclass(frozen=True, slots=True)
+class UsageAnomalyFound:
+    """A reading stands out. ``signs``: what about it (high, zero, falling, dial-over, never-still); ``used_litres``
+    None: it cannot be told. ``connection`` and ``point``: where the meter is in service, if it is."""
+
+    case_number: str
+    meter: str
+    read_at: datetime
+    litres: int
+    used_litres: int | None
+    signs: tuple[str, ...]
+    connection: UUID | None
+    point: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyRevised:
+    """With what became known later the reading stands out otherwise, or again. The highest ``revision`` counts."""
+
+    revision: int
+    used_litres: int | None
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyWithdrawn:
+    """With what became known later the reading does not stand out. The highest ``revision`` counts."""
+
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyConfirmed:
+    """Somebody looked again, and it is so. ``evidence_digest``: of the photo or the record of the re-reading."""
+
+    by: ConfirmedBy
+    evidence_digest: str | None
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AnomalyDismissed:
+    """It is nothing that the user need be told of; ``reason``: the standard's."""
+
+    reason: str
+    evidence_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserNotified:
+    """The user was told, at the door or otherwise with proof. ``proof_digest``: of the signed slip or the receipt."""
+
+    way: str
+    proof_digest: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeakHelpOffered:
+    """The user was offered help with finding the leak. ``accepted`` False: it was declined."""
+
+    accepted: bool
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeakHelpStarted:
+    """A crew looks for the leak with the user."""
+
+    crew: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeakHelpFinished:
+    """The search is over; ``finding``: the standard's word for what was found."""
+
+    finding: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageOutcomeRecorded:
+    """What came of it, by the standard's word: billing goes by it."""
+
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingHeld:
+    """Billing is to hold the reading's line. ``hold`` counts the holds of the case."""
+
+    hold: int
+    meter: str
+    read_at: datetime
+    litres: int
+    connection: UUID | None
+    point: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingReleased:
+    """Billing may go on with the reading; ``cause``: outcome, dismissed or withdrawn."""
+
+    hold: int
+    meter: str
+    read_at: datetime
+    litres: int
+    connection: UUID | None
+    point: int | None
+    cause: str
+
+
+SaidInCase = (
+    UsageAnomalyFound
+    | AnomalyRevised
+    | AnomalyWithdrawn
+    | AnomalyConfirmed
+    | AnomalyDismissed
+    | UserNotified
+    | LeakHelpOffered
+    | LeakHelpStarted
+    | LeakHelpFinished
+    | UsageOutcomeRecorded
+)
+"""What somebody says; the holds follow by rule."""
+UsageFact = SaidInCase | ReadingHeld | ReadingReleased | WindowFact
+FACTS: tuple[type, ...] = (
+    UsageAnomalyFound,
+    AnomalyRevised,
+    AnomalyWithdrawn,
+    AnomalyConfirmed,
+    AnomalyDismissed,
+    UserNotified,
+    LeakHelpOffered,
+    LeakHelpStarted,
+    LeakHelpFinished,
+    UsageOutcomeRecorded,
+    ReadingHeld,
+    ReadingReleased,
+    *WINDOW_FACTS,
+)
+
+
+# ---- state
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The case as its facts have it. ``judged``: revision → when it was said, and whether the reading stood out."""
+
+    number: str
+    meter: str
+    read_at: datetime
+    litres: int
+    connection: UUID | None
+    point: int | None
+    found: Moment
+    used_litres: int | None
+    signs: tuple[str, ...]
+    judged: dict[int, tuple[Moment, bool]] = field(default_factory=dict)
+    confirmed: tuple[Moment, ...] = ()
+    dismissed: tuple[Moment, ...] = ()
+    notified: tuple[Moment, ...] = ()
+    offered: tuple[Moment, ...] = ()
+    helping: tuple[Moment, ...] = ()
+    helped: tuple[Moment, ...] = ()
+    outcome: str | None = None
+    holds: int = 0
+    held: bool = False
+    ledger: Ledger = field(default_factory=dict)
+
+    @property
+    def revision(self) -> int:
+        """The highest revision that is on record; the finding itself is the first."""
+        return max(self.judged, default=1)
+
+    @property
+    def stands(self) -> bool:
+        """Whether the reading stands out, by what is known now."""
+        return self.judged[self.revision][1] if self.judged else True
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether the last word of those who looked at it was that it is nothing."""
+        if not self.dismissed:
+            return False
+        return not self.confirmed or max(self.dismissed) > max(self.confirmed)
+
+    @property
+    def over(self) -> str | None:
+        """Why nothing more is to be done: outcome, withdrawn or dismissed; None: it is open."""
+        if self.outcome is not None:
+            return "outcome"
+        if not self.stands:
+            return "withdrawn"
+        return "dismissed" if self.is_dismissed else None
+
+
+def evolve(state: Usage | None, recorded: Recorded) -> Usage | None:
+    """The case after a fact of its stream; never refuses."""
+    fact = recorded.fact
+    moment = Moment(recorded.happened_at, recorded.event_id)
+    if isinstance(fact, UsageAnomalyFound):
+        return state or Usage(
+            number=fact.case_number,
+            meter=fact.meter,
+            read_at=fact.read_at,
+            litres=fact.litres,
+            connection=fact.connection,
+            point=fact.point,
+            found=moment,
+            used_litres=fact.used_litres,
+            signs=fact.signs,
+        )
+    if state is None:
+        return None
+    if isinstance(fact, WindowFact):
+        return changed(state, ledger=record(state.ledger, fact))
+    return _happened(state, fact, moment)
+
+
+def _happened(case: Usage, fact: object, moment: Moment) -> Usage:
+    match fact:
+        case AnomalyRevised(revision, used, signs):
+            newest = revision > case.revision
+            after = replace(case, judged={**case.judged, revision: (moment, True)})
+            return replace(after, used_litres=used, signs=signs) if newest else after
+        case AnomalyWithdrawn(revision):
+            return replace(case, judged={**case.judged, revision: (moment, False)})
+        case AnomalyConfirmed():
+            return replace(case, confirmed=(*case.confirmed, moment))
+        case AnomalyDismissed():
+            return replace(case, dismissed=(*case.dismissed, moment))
+        case UserNotified():
+            return replace(case, notified=(*case.notified, moment))
+        case LeakHelpOffered():
+            return replace(case, offered=(*case.offered, moment))
+        case LeakHelpStarted():
+            return replace(case, helping=(*case.helping, moment))
+        case LeakHelpFinished():
+            return replace(case, helped=(*case.helped, moment))
+        case UsageOutcomeRecorded(outcome):
+            return replace(case, outcome=outcome)
+        case ReadingHeld(hold):
+            return replace(case, holds=hold, held=True)
+        case ReadingReleased():
+            return replace(case, held=False)
+        case _:
+            return case
+
+
+# ---- what follows by rule
+
+
+def consequences(state: Usage | None, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+    """Billing holds the reading as long as the case is open, and no longer."""
+    if state is None or state.held == (state.over is None):
+        return ()
+    line = (state.meter, state.read_at, state.litres, state.connection, state.point)
+    if state.over is None:
+        return (Stated(ReadingHeld(state.holds + 1, *line), at),)
+    return (Stated(ReadingReleased(state.holds, *line, cause=state.over), at),)
+
+
+# ---- promises
+
+
+def obligations(case: Usage | None, rules: Rules) -> tuple[Obligation, ...]:
+    """What the case promises: that somebody looks at it, and that the user is told. A number that the standard in force
+    when it was found does not have promises nothing."""
+    if case is None:
+        return ()
+    standard = rules.in_force(case.found.at)
+    found = (_audit(case, standard), _notice(case, standard))
+    return tuple(each for each in found if each is not None)
+
+
+def _audit(case: Usage, standard: Standard) -> Obligation | None:
+    """Confirmed or dismissed in time, so that none escapes by never being looked at (our decision)."""
+    if standard.usage_audit_minutes is None:
+        return None
+    span = timedelta(minutes=standard.usage_audit_minutes)
+    met = min((*case.confirmed, *case.dismissed), default=None)
+    terms = [Term(case.found.at, case.found.at + span, (case.found.by,))]
+    for moment, stands in _standing(case):
+        if met is None or moment < met:
+            terms.append(_term(moment, span) if stands else _ended(moment, "withdrawn"))
+    return _obligation(AUDIT, standard, tuple(terms), met)
+
+
+def _notice(case: Usage, standard: Standard) -> Obligation | None:
+    """Told within the hour from the first look that confirmed it. What was dismissed or fell away before the user was
+    told is owed no more; confirmed again, it is owed anew."""
+    if standard.usage_notice_minutes is None:
+        return None
+    span = timedelta(minutes=standard.usage_notice_minutes)
+    met = min(case.notified, default=None)
+    terms: list[Term] = []
+    for moment, owed, reason in sorted(_looks(case), key=lambda look: look[0]):
+        running = bool(terms) and terms[-1].due_at is not None
+        if owed and not running:
+            terms.append(_term(moment, span))
+        elif not owed and running and (met is None or moment < met):
+            terms.append(_ended(moment, reason))
+    return _obligation(NOTICE, standard, tuple(terms), met) if terms else None
+
+
+def _standing(case: Usage) -> list[tuple[Moment, bool]]:
+    """Each change between standing out and not, in the order of revisions."""
+    changes: list[tuple[Moment, bool]] = []
+    before = True
+    for _, (moment, stands) in sorted(case.judged.items()):
+        if stands != before:
+            changes.append((moment, stands))
+            before = stands
+    return changes
+
+
+def _looks(case: Usage) -> Iterator[tuple[Moment, bool, str]]:
+    """What begins or ends that the user is owed a word: the moment, which of the two, and why it ends."""
+    yield from ((moment, True, "") for moment in case.confirmed)
+    yield from ((moment, False, "dismissed") for moment in case.dismissed)
+    for moment, stands in _standing(case):
+        if not stands:
+            yield moment, False, "withdrawn"
+        elif any(confirmed < moment for confirmed in case.confirmed):
+            yield moment, True, ""
+
+
+def _term(moment: Moment, span: timedelta) -> Term:
+    return Term(moment.at, moment.at + span, (moment.by,))
+
+
+def _ended(moment: Moment, reason: str) -> Term:
+    return Term(moment.at, None, (moment.by,), reason=reason)
+
+
+def _obligation(commitment: str, standard: Standard, terms: tuple[Term, ...], met: Moment | None) -> Obligation:
+    last = terms[-1]
+    steps = rungs(standard, commitment, last.since, last.due_at) if last.due_at is not None else ()
+    return obligation(commitment, standard, terms[0].since, terms, met, steps, "judged-anew")
+
+
+# ---- decisions: what the processor of readings says
+
+
+def find(
+    state: Usage | None,
+    told: Told,
+    *,
+    number: str,
+    meter: str,
+    in_service: Meter | None,
+    read_at: datetime,
+    litres: int,
+    used_litres: int | None,
+    signs: tuple[str, ...],
+    revision: int,
+) -> tuple[SaidInCase, ...]:
+    """A reading stands out, as of that revision: opens its case, revises it, or says nothing that is not known.
+
+    Refuses ``wrong-role``.
+    """
+    require_power(told, "usage.find")
+    if state is None:
+        # A meter that is out by now was in there when it was read.
+        connection, point = (in_service.case_id, in_service.point) if in_service is not None else (None, None)
+        found = UsageAnomalyFound(number, meter, read_at, litres, used_litres, signs, connection, point)
+        # Judged anew before the case was opened: the case begins at that revision.
+        return (found, AnomalyRevised(revision, used_litres, signs)) if revision > 1 else (found,)
+    return (AnomalyRevised(revision, used_litres, signs),) if revision > state.revision else ()
+
+
+def withdraw(state: Usage | None, told: Told, *, revision: int) -> tuple[SaidInCase, ...]:
+    """The reading does not stand out, as of that revision; nothing where no case was opened. Refuses ``wrong-role``."""
+    require_power(told, "usage.find")
+    return (AnomalyWithdrawn(revision),) if state is not None and revision > state.revision else ()
+
+
+# ---- decisions: what people say
+
+
+def confirm(
+    state: Usage | None, told: Told, *, by: ConfirmedBy, evidence_digest: str | None = None
+) -> AnomalyConfirmed:
+    """Somebody looked again, and it is so. Only an audit of the round needs no evidence of its own.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``evidence-missing`` and what a fact from the field may be refused for.
+    """
+    case = _from_the_field(state, told, "usage.audit")
+    if by != "audit" and evidence_digest is None:
+        raise Refusal(
+            "evidence-missing",
+            found=f"{by} without evidence",
+            needed="the digest of a photo of the dial, or of the record of the re-reading",
+            next_step="attach the photo or the record",
+            next_step_zh="请附水表照片或复抄记录",
+        )
+    return AnomalyConfirmed(by, evidence_digest, _flags(case, told, case.confirmed), _second(told))
+
+
+def dismiss(state: Usage | None, told: Told, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
+    """It is nothing. Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-dismissal``."""
+    _open(state, told, "usage.dismiss")
+    require_known("unknown-dismissal", reason, told.standard.usage_dismissals)
+    return AnomalyDismissed(reason, evidence_digest)
+
+
+def notify(state: Usage | None, told: Told, *, way: str, proof_digest: str) -> UserNotified:
+    """The user was told. Refuses ``wrong-role``, ``no-such-case``, ``unknown-way`` and what a fact from the field may
+    be refused for."""
+    case = _from_the_field(state, told, "usage.notify")
+    require_known("unknown-way", way, told.standard.usage_ways)
+    return UserNotified(way, proof_digest, _flags(case, told, case.notified), _second(told))
+
+
+def offer_help(state: Usage | None, told: Told, *, accepted: bool) -> LeakHelpOffered:
+    """The user was offered help. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
+    case = _from_the_field(state, told, "usage.help")
+    return LeakHelpOffered(accepted, _flags(case, told, case.offered), _second(told))
+
+
+def start_help(state: Usage | None, told: Told, *, crew: str) -> LeakHelpStarted:
+    """A crew looks for the leak. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
+    case = _from_the_field(state, told, "usage.help")
+    flags = _flags(case, told, case.helping) + (() if case.offered else ("not-offered",))
+    return LeakHelpStarted(crew, flags, _second(told))
+
+
+def finish_help(state: Usage | None, told: Told, *, finding: str) -> LeakHelpFinished:
+    """The search is over. Refuses ``wrong-role``, ``no-such-case``, ``unknown-leak-finding`` and what a fact from the
+    field may be refused for."""
+    case = _from_the_field(state, told, "usage.help")
+    require_known("unknown-leak-finding", finding, told.standard.leak_findings)
+    flags = _flags(case, told, case.helped) + (() if case.helping else ("not-started",))
+    return LeakHelpFinished(finding, flags, _second(told))
+
+
+def conclude(state: Usage | None, told: Told, *, outcome: str) -> UsageOutcomeRecorded:
+    """What came of it; billing goes on. The user must have been told first (our decision): no outcome in silence.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
+    """
+    case = _open(state, told, "usage.conclude")
+    require_known("unknown-usage-outcome", outcome, told.standard.usage_outcomes)
+    if not case.notified:
+        raise Refusal(
+            "user-not-told",
+            found=f"{case.number}, whose user was not told",
+            needed="a user who was told, with proof",
+            next_step="tell the user first, or dismiss the anomaly if it is none",
+            next_step_zh="请先告知用户并留存凭证；如不属异常请予排除",
+        )
+    return UsageOutcomeRecorded(outcome)
+
+
+# ---- helpers
+
+
+def _known(state: Usage | None, told: Told, power: str) -> Usage:
+    require_power(told, power)
+    if state is None:
+        raise Refusal(
+            "no-such-case",
+            found="no case of abnormal use with this id",
+            needed="the id of a case of abnormal use",
+            next_step="look the case up at /api/v1/usage",
+            next_step_zh="没有该用量异常，请在 /api/v1/usage 查询",
+        )
+    return state
+
+
+def _from_the_field(state: Usage | None, told: Told, power: str) -> Usage:
+    """Refuses ``future-time``, and ``second-person-needed`` for what is told later than the channel allows."""
+    case = _known(state, told, power)
+    require_credible(told)
+    return case
+
+
+def _open(state: Usage | None, told: Told, power: str) -> Usage:
+    case = _known(state, told, power)
+    if case.over is not None:
+        raise Refusal(
+            "usage-closed",
+            found=f"{case.number}, which is over ({case.over})",
+            needed="an open case",
+            next_step="nothing is to be done; confirm the anomaly anew if it is one after all",
+            next_step_zh="该用量异常已办结；如确属异常请重新核实",
+        )
+    return case
+
+
+def _flags(case: Usage, told: Told, before: tuple[Moment, ...]) -> tuple[str, ...]:
+    """What is odd about a fact from the field."""
+    flags = late(told) + (("after-close",) if case.over is not None else ())
+    if told.happened_at < case.read_at:
+        flags += ("before-the-reading",)
+    return flags + (("repeated",) if before else ())
+
+
+def _second(told: Told) -> str | None:
+    return told.confirmed_by if told.is_late else None

@@ -1,0 +1,265 @@
+"""Reading rounds 抄表: a book of meters is read each month by its day, and a second person checks what was read.
+
+Sources: every meter is read monthly, on time and correctly, as published; the check by a second person is the practice
+of other water companies. That a book unread by the close of business of its day is a lapse is our decision, and so is
+that a meter nobody can read counts with a coded exception. One stream is one book in one month.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+
+from domain.deadlines.calendar import closing_time, local_date
+from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Moment, Recorded, Stated
+from domain.kernel.refusals import Refusal
+from domain.repairs.checks import late, require_credible
+from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.fees import first_repeated
+from domain.standard.ladders import obligation, rungs
+from domain.standard.standards import Rules, require_known
+from domain.standard.values import require_range
+
+READ = "book.read"
+COMMITMENTS = (READ,)
+MOST_METERS = 1_500
+MOST_ROWS = 200
+MOST_DAYS_AHEAD = 366
+_MONTH = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
+
+
+# ---- facts
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoundOpened:
+    """The book is to be read by the close of business of ``due_on``. ``month``: for which, as 2026-09; ``reader``: the
+    staff id of who reads it."""
+
+    case_number: str
+    book: str
+    month: str
+    due_on: date
+    reader: str
+    meters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingAudited:
+    """A second person checked a reading: billing may use it. ``signs``: what stands out about it."""
+
+    meter: str
+    read_at: datetime
+    litres: int
+    used_litres: int | None
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingExcepted:
+    """The meter could not be read; ``reason``: the standard's."""
+
+    meter: str
+    reason: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRoundCompleted:
+    """Every meter of the book has an audited reading or an exception."""
+
+    audited: int
+    excepted: int
+
+
+ROUND_FACTS: tuple[type, ...] = (ReadingRoundOpened, ReadingAudited, ReadingExcepted, ReadingRoundCompleted)
+"""Without the facts of windows: they are of the whole family, and stand with abnormal use."""
+
+
+# ---- state
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """The book in its month. ``settled``: meter → when it was first audited or excepted, by what is on record."""
+
+    number: str
+    book: str
+    month: str
+    due_on: date
+    reader: str
+    meters: tuple[str, ...]
+    opened: Moment
+    settled: dict[str, Moment] = field(default_factory=dict)
+    audited: frozenset[tuple[str, datetime]] = frozenset()
+    excepted: dict[str, str] = field(default_factory=dict)
+    completed: bool = False
+    ledger: Ledger = field(default_factory=dict)
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The meters that nothing is known of yet, in the order of the book."""
+        return tuple(meter for meter in self.meters if meter not in self.settled)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The meters that have an audited reading."""
+        return frozenset(meter for meter, _ in self.audited)
+
+
+def evolve(state: Book | None, recorded: Recorded) -> Book | None:
+    """The book after a fact of its stream; never refuses."""
+    fact = recorded.fact
+    moment = Moment(recorded.happened_at, recorded.event_id)
+    if isinstance(fact, ReadingRoundOpened):
+        number, book = fact.case_number, fact.book
+        return state or Book(number, book, fact.month, fact.due_on, fact.reader, fact.meters, moment)
+    if state is None:
+        return None
+    if isinstance(fact, WindowFact):
+        return changed(state, ledger=record(state.ledger, fact))
+    match fact:
+        case ReadingAudited(meter, read_at):
+            after = _settled(state, meter, moment)
+            return replace(after, audited=after.audited | {(meter, read_at)})
+        case ReadingExcepted(meter, reason):
+            after = _settled(state, meter, moment)
+            return replace(after, excepted={**after.excepted, meter: reason})
+        case ReadingRoundCompleted():
+            return replace(state, completed=True)
+        case _:
+            return state
+
+
+def _settled(state: Book, meter: str, moment: Moment) -> Book:
+    first = min(moment, state.settled.get(meter, moment))
+    return replace(state, settled={**state.settled, meter: first})
+
+
+def consequences(state: Book | None, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+    """The round is complete with its last meter."""
+    if state is None or state.completed or state.unread:
+        return ()
+    audited = len(state.read)
+    return (Stated(ReadingRoundCompleted(audited, len(state.meters) - audited), at),)
+
+
+def obligations(state: Book | None, rules: Rules) -> tuple[Obligation, ...]:
+    """Read by the close of business of its day; met with the last meter."""
+    if state is None:
+        return ()
+    standard = rules.in_force(state.opened.at)
+    opened = state.opened
+    due_at = closing_time(state.due_on, standard.close_of_business)
+    term = Term(opened.at, due_at, (opened.by,))
+    steps = rungs(standard, READ, opened.at, due_at)
+    met = None if state.unread else max(state.settled[meter] for meter in state.meters)
+    return (obligation(READ, standard, opened.at, (term,), met, steps),)
+
+
+# ---- decisions
+
+
+def open_round(
+    state: Book | None,
+    told: Told,
+    *,
+    number: str,
+    book: str,
+    month: str,
+    due_on: date,
+    reader: str,
+    meters: Sequence[str],
+) -> ReadingRoundOpened:
+    """Open a book's round. Refuses ``wrong-role``, ``case-exists``, ``bad-month``, ``dates-out-of-order`` (a day that
+    is over, or more than a year ahead), ``out-of-range`` (no meter, or more than an event holds), ``code-twice``."""
+    require_power(told, "book.open")
+    if state is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"round {state.number} of book {state.book} in {state.month}",
+            needed="a book that has no round in that month",
+            next_step="nothing is to be done",
+            next_step_zh="该表册本月抄表任务已建立，无需操作",
+        )
+    if not _MONTH.fullmatch(month):
+        raise Refusal(
+            "bad-month",
+            found=repr(month[:10]),
+            needed="a month as 2026-09",
+            next_step="correct the month",
+            next_step_zh="月份格式应为 2026-09",
+        )
+    today = local_date(told.at)
+    if not today <= due_on <= today + timedelta(days=MOST_DAYS_AHEAD):
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"due on {due_on}",
+            needed=f"a day from {today} on, at most {MOST_DAYS_AHEAD} days ahead",
+            next_step="correct the day",
+            next_step_zh="截止日须为今日起一年内",
+        )
+    require_range("meters of a book", len(meters), 1, MOST_METERS)
+    if twice := first_repeated(meters):
+        raise Refusal(
+            "code-twice",
+            found=f"meter {twice} twice in book {book}",
+            needed="each meter once",
+            next_step="take one of the two out",
+            next_step_zh="同一水表重复，请删除其一",
+        )
+    return ReadingRoundOpened(number, book, month, due_on, reader, tuple(meters))
+
+
+def audit(state: Book | None, told: Told, rows: Sequence[ReadingAudited]) -> tuple[ReadingAudited, ...]:
+    """A second person checked these readings; those that were checked before say nothing again.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``.
+    """
+    book = _known(state, told, "book.audit")
+    require_second_person(told, book.reader, f"the readings of book {book.book}")
+    require_range("rows of an audit", len(rows), 1, MOST_ROWS)
+    for row in rows:
+        _require_in(book, row.meter)
+    fresh = {(row.meter, row.read_at): row for row in rows if (row.meter, row.read_at) not in book.audited}
+    return tuple(fresh.values())
+
+
+def exempt(state: Book | None, told: Told, *, meter: str, reason: str) -> ReadingExcepted:
+    """The meter could not be read. Refuses ``wrong-role``, ``no-such-case``, ``meter-not-in-book``,
+    ``unknown-reading-exception`` and what a fact from the field may be refused for."""
+    book = _known(state, told, "book.except")
+    require_credible(told)
+    _require_in(book, meter)
+    require_known("unknown-reading-exception", reason, told.standard.reading_exceptions)
+    flags = late(told) + (("repeated",) if meter in book.settled else ())
+    return ReadingExcepted(meter, reason, flags, told.confirmed_by if told.is_late else None)
+
+
+def _known(state: Book | None, told: Told, power: str) -> Book:
+    require_power(told, power)
+    if state is None:
+        raise Refusal(
+            "no-such-case",
+            found="no reading round with this id",
+            needed="the id of a reading round",
+            next_step="look the round up at /api/v1/reading-books",
+            next_step_zh="没有该抄表任务，请在 /api/v1/reading-books 查询",
+        )
+    return state
+
+
+def _require_in(book: Book, meter: str) -> None:
+    if meter not in book.meters:
+        raise Refusal(
+            "meter-not-in-book",
+            found=f"meter {meter}, which is not in book {book.book}",
+            needed="a meter of the book",
+            next_step="check the number, or the book",
+            next_step_zh="该表册没有此水表，请核对",
+        )

@@ -1,0 +1,179 @@
+"""Meter readings (抄表): what was used between two of them, and whether that is out of the ordinary.
+
+Pure and a fold: a meter's readings in the order of their times, whatever the order in which they came. Volumes are
+whole litres (0.001 m³), so that nothing is rounded. The rule is the default rule of the service model (our decision):
+at least twice the median of the last six consumptions and 5 m³ more; none; a dial that falls or starts anew; a smart
+meter at which water never stood still for 24 hours. All of its numbers are policy, published with the standard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from domain.standard.context import Told, require_power
+from domain.standard.standards import ReadingPolicy, require_not_future
+
+LITRES_IN_M3 = 1000
+
+Flag = Literal["high", "zero", "falling", "dial-over", "never-still"]
+FLAGS_ZH: dict[Flag, str] = {
+    "high": "用量突增",
+    "zero": "零用量",
+    "falling": "读数倒走",
+    "dial-over": "表盘翻转",
+    "never-still": "持续小流量",
+}
+
+
+Aside = Literal["unknown-meter", "contradicts", "meter-out"]
+ASIDE_ZH: dict[Aside, str] = {
+    "unknown-meter": "水表未建档",
+    "contradicts": "与已收读数矛盾",
+    "meter-out": "水表已拆除",
+}
+"""Why a reading was kept and not judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """What is known of a meter: its reading when it was put in, and the largest that its dial can show, in m³."""
+
+    initial_litres: int
+    dial_max_m3: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reading:
+    """What the dial showed at that time."""
+
+    read_at: datetime
+    litres: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The consumption since the reading before (None: it cannot be told), and what is out of the ordinary about it."""
+
+    litres: int | None
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What of a meter's earlier readings the next one is judged by.
+
+    ``recent``: the last consumptions, oldest first. ``flowing_since``: from then on water was never seen to stand
+    still.
+    """
+
+    last: Reading
+    recent: tuple[int, ...] = ()
+    flowing_since: datetime | None = None
+
+
+def require_sender(told: Told) -> None:
+    """Refuse ``wrong-role`` where the role may not send readings."""
+    require_power(told, "readings.send")
+
+
+def require_looker(told: Told) -> None:
+    """Refuse ``wrong-role`` where the role may not see what was used: it tells how somebody lives."""
+    require_power(told, "readings.read")
+
+
+def require_read(told: Told, read_at: datetime) -> None:
+    """Refuse ``future-time``: no dial was read later than now."""
+    require_not_future(told.standard, read_at, told.at)
+
+
+def judge_reading(history: History | None, reading: Reading, dial: Dial, policy: ReadingPolicy) -> Judged:
+    """The consumption that a reading shows, and its flags. ``reading`` comes after all that ``history`` knows.
+
+    The first reading of a meter counts from the one it was put in with: a meter swap begins a history of its own.
+    """
+    used, over = _used(history.last.litres if history else dial.initial_litres, reading.litres, dial, policy)
+    if used is None:
+        return Judged(None, ("falling",))
+    flags: list[Flag] = ["dial-over"] if over else []
+    if used == 0 and _is_long(history, reading, policy):
+        flags.append("zero")
+    if history is not None and _is_high(used, history.recent, policy):
+        flags.append("high")
+    if _has_never_stood_still(history, reading, used, policy):
+        flags.append("never-still")
+    return Judged(used, tuple(flags))
+
+
+def after(history: History | None, reading: Reading, judged: Judged, policy: ReadingPolicy) -> History:
+    """The history with that reading. A falling reading shows no consumption; the next one counts from it."""
+    recent = history.recent if history else ()
+    if judged.litres is not None:
+        recent = (*recent, judged.litres)[-policy.compared_with :]
+    return History(reading, recent, _flowing_since(history, reading, judged.litres, policy))
+
+
+def judge_all(
+    readings: Iterable[Reading], dial: Dial, policy: ReadingPolicy
+) -> tuple[list[tuple[Reading, Judged]], History | None]:
+    """Every reading of a meter judged in the order of their times; one that is there twice counts once."""
+    history: History | None = None
+    found: list[tuple[Reading, Judged]] = []
+    for reading in sorted(set(readings)):
+        judged = judge_reading(history, reading, dial, policy)
+        found.append((reading, judged))
+        history = after(history, reading, judged, policy)
+    return found, history
+
+
+def _used(before: int, now: int, dial: Dial, policy: ReadingPolicy) -> tuple[int | None, bool]:
+    """The litres used, and whether the dial started anew."""
+    if now >= before:
+        return now - before, False
+    turn = (dial.dial_max_m3 + 1) * LITRES_IN_M3
+    near = turn * policy.dial_over_percent // 100
+    if before >= turn - near and now <= near:
+        return turn - before + now, True
+    return None, False
+
+
+def _is_long(history: History | None, reading: Reading, policy: ReadingPolicy) -> bool:
+    """Whether nobody using water since the reading before is odd: in a night it is not."""
+    return history is None or reading.read_at - history.last.read_at >= timedelta(hours=policy.zero_hours)
+
+
+def _is_high(used: int, recent: tuple[int, ...], policy: ReadingPolicy) -> bool:
+    if len(recent) < policy.compared_at_least:
+        return False
+    twice = _twice_the_median(recent)
+    return used * 200 >= twice * policy.high_percent and used * 2 - twice >= policy.high_more_m3 * LITRES_IN_M3 * 2
+
+
+def _twice_the_median(values: tuple[int, ...]) -> int:
+    """Twice, so that the median of an even number stays whole."""
+    ordered = sorted(values)
+    half = len(ordered) // 2
+    return 2 * ordered[half] if len(ordered) % 2 else ordered[half - 1] + ordered[half]
+
+
+def _flowing_since(
+    history: History | None, reading: Reading, used: int | None, policy: ReadingPolicy
+) -> datetime | None:
+    """From when on each of an unbroken row of close readings showed some use."""
+    if history is None or not used:
+        return None
+    before = history.last.read_at
+    if reading.read_at - before > timedelta(minutes=policy.still_gap_minutes):
+        return None
+    return history.flowing_since or before
+
+
+def _has_never_stood_still(history: History | None, reading: Reading, used: int, policy: ReadingPolicy) -> bool:
+    """Said once of an unbroken stretch, by the reading that completes the hours: it is one anomaly, not one an hour."""
+    since = _flowing_since(history, reading, used, policy)
+    if since is None or history is None:
+        return False
+    hours = timedelta(hours=policy.never_still_hours)
+    return history.last.read_at - since < hours <= reading.read_at - since

@@ -1,0 +1,124 @@
+"""What is published for all to see: standards, calendars and the fee catalogue, each in a stream of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TypeVar
+
+from domain.deadlines.calendar import CalendarPublished
+from domain.kernel.facts import Recorded
+from domain.standard.fees import Authority, Catalogue, CatalogueDrafted, CataloguePublished, CatalogueReviewed
+from domain.standard.standards import Standard, StandardPublished
+
+T = TypeVar("T")
+
+# ---- facts of standards (the publication itself is domain.standard.standards.StandardPublished)
+
+
+@dataclass(frozen=True, slots=True)
+class StandardDrafted:
+    """A new standard was drafted; nothing runs under it until a second person approves."""
+
+    document: StandardPublished
+
+
+STANDARD_FACTS: tuple[type, ...] = (StandardDrafted, StandardPublished)
+
+
+# ---- states
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A drafted standard, and who drafted it."""
+
+    document: Standard
+    drafted_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standards:
+    """Every standard that was published, in order, and the drafts that wait for approval by version."""
+
+    published: tuple[Standard, ...] = ()
+    drafts: Mapping[str, Draft] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """Every calendar of one region that was published, in order, each with the time of its publication."""
+
+    published: tuple[tuple[datetime, CalendarPublished], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """An authority's opinion of a draft: agreed or objected, and by whom."""
+
+    agreed: bool
+    document: str
+    reviewer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueDraft:
+    """A drafted catalogue with the reviews it has."""
+
+    catalogue: Catalogue
+    drafted_by: str
+    reviews: Mapping[Authority, Review] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogues:
+    """Every catalogue that was published, in order, and the drafts under review by version."""
+
+    published: tuple[CataloguePublished, ...] = ()
+    drafts: Mapping[str, CatalogueDraft] = field(default_factory=dict)
+
+
+# ---- folds
+
+
+def evolve_standards(state: Standards | None, recorded: Recorded) -> Standards:
+    """The standards after a fact; a publication takes its draft away."""
+    known, fact = state or Standards(), recorded.fact
+    match fact:
+        case StandardDrafted(document):
+            return replace(known, drafts={**known.drafts, document.version: Draft(document, recorded.actor)})
+        case StandardPublished():
+            return Standards((*known.published, fact), _without(known.drafts, fact.version))
+        case _:
+            return known
+
+
+def evolve_calendar(state: Calendars | None, recorded: Recorded) -> Calendars:
+    """The region's calendars after a fact."""
+    known, fact = state or Calendars(), recorded.fact
+    if isinstance(fact, CalendarPublished):
+        return Calendars((*known.published, (recorded.happened_at, fact)))
+    return known
+
+
+def evolve_catalogues(state: Catalogues | None, recorded: Recorded) -> Catalogues:
+    """The catalogues after a fact; a publication takes its draft away."""
+    known, fact = state or Catalogues(), recorded.fact
+    match fact:
+        case CatalogueDrafted(catalogue):
+            draft = CatalogueDraft(catalogue, recorded.actor)
+            return replace(known, drafts={**known.drafts, catalogue.version: draft})
+        case CatalogueReviewed(version, authority, outcome, document) if version in known.drafts:
+            draft = known.drafts[version]
+            review = Review(outcome == "agreed", document, recorded.actor)
+            draft = replace(draft, reviews={**draft.reviews, authority: review})
+            return replace(known, drafts={**known.drafts, version: draft})
+        case CataloguePublished():
+            return Catalogues((*known.published, fact), _without(known.drafts, fact.version))
+        case _:
+            return known
+
+
+def _without(drafts: Mapping[str, T], version: str) -> Mapping[str, T]:
+    return {name: draft for name, draft in drafts.items() if name != version}

@@ -1,0 +1,160 @@
+"""The register of works for the community: old pipes renewed, pump rooms, town and country joined (城乡一体化).
+
+Source: renovation of old communities, standardised booster pump rooms and integration, published; what is registered
+about a work is our decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told, require_power
+from domain.standard.standards import require_known, require_not_future
+from domain.standard.values import require_clean, require_codes, require_range, require_said
+
+MOST_HOUSEHOLDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkRegistered:
+    """A work for a community is planned. ``community``: its code; ``name_zh``: the work's public name."""
+
+    number: str
+    kind: str
+    community: str
+    name_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStarted:
+    """Work began on site."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCompleted:
+    """The work is done and serves so many households."""
+
+    households_served: int
+
+
+FACTS: tuple[type, ...] = (WorkRegistered, WorkStarted, WorkCompleted)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A work as it stands."""
+
+    number: str
+    kind: str
+    community: str
+    name_zh: str
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+
+
+def evolve(state: Work | None, recorded: Recorded) -> Work | None:
+    """The work after a fact."""
+    match recorded.fact:
+        case WorkRegistered(number, kind, community, name_zh):
+            return Work(number, kind, community, name_zh)
+        case WorkStarted() if state is not None:
+            return replace(state, started_at=recorded.happened_at)
+        case WorkCompleted() if state is not None:
+            return replace(state, completed_at=recorded.happened_at)
+        case _:
+            return state
+
+
+def register(state: Work | None, told: Told, *, number: str, kind: str, community: str, name_zh: str) -> WorkRegistered:
+    """Enter a work.
+
+    Refuses ``wrong-role``, ``case-exists``, ``future-time``, ``unknown-works-kind``, ``bad-code``, ``bad-text``.
+    """
+    require_power(told, "works.register")
+    if state is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"work {state.number}",
+            needed="a new work",
+            next_step="nothing is to be done",
+            next_step_zh="该工程已登记，无需操作",
+        )
+    require_not_future(told.standard, told.happened_at, told.at)
+    require_known("unknown-works-kind", kind, told.standard.works_kinds)
+    require_codes("the communities", [community])
+    fact = WorkRegistered(number, kind, community, name_zh)
+    require_clean(fact)
+    require_said("the work's name", name_zh)
+    return fact
+
+
+def start(state: Work | None, told: Told) -> WorkStarted:
+    """Work began. Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-started``."""
+    require_power(told, "works.report")
+    work = _known(state)
+    require_not_future(told.standard, told.happened_at, told.at)
+    if work.started_at is not None:
+        raise Refusal(
+            "work-started",
+            found=f"{work.number}, which began at {work.started_at.isoformat()}",
+            needed="a work that has not begun",
+            next_step="nothing is to be done",
+            next_step_zh="该工程已开工，无需操作",
+        )
+    return WorkStarted()
+
+
+def complete(state: Work | None, told: Told, *, households_served: int) -> WorkCompleted:
+    """The work is done.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-not-started``, ``work-completed``,
+    ``dates-out-of-order``, ``out-of-range``.
+    """
+    require_power(told, "works.report")
+    work = _known(state)
+    require_not_future(told.standard, told.happened_at, told.at)
+    _require_under_way(work, told.happened_at)
+    require_range("households served", households_served, 0, MOST_HOUSEHOLDS)
+    return WorkCompleted(households_served)
+
+
+def _require_under_way(work: Work, happened_at: datetime) -> None:
+    if work.completed_at is not None:
+        raise Refusal(
+            "work-completed",
+            found=f"{work.number}, which was done at {work.completed_at.isoformat()}",
+            needed="a work that is under way",
+            next_step="nothing is to be done",
+            next_step_zh="该工程已竣工，无需操作",
+        )
+    if work.started_at is None:
+        raise Refusal(
+            "work-not-started",
+            found=f"{work.number}, which has not begun",
+            needed="a work that is under way",
+            next_step="report its start first",
+            next_step_zh="该工程尚未开工，请先登记开工",
+        )
+    if happened_at < work.started_at:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"done at {happened_at.isoformat()}",
+            needed=f"not before it began, {work.started_at.isoformat()}",
+            next_step="correct the time",
+            next_step_zh="竣工时间早于开工时间，请更正",
+        )
+
+
+def _known(state: Work | None) -> Work:
+    if state is None:
+        raise Refusal(
+            "no-such-case",
+            found="no work with this id",
+            needed="the id of a work",
+            next_step="register the work first",
+            next_step_zh="没有该工程，请先登记",
+        )
+    return state

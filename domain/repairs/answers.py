@@ -1,0 +1,147 @@
+"""Answers: whoever reported is told what became of it, by somebody or by the program.
+
+Our decision: an answer counts from when the incident was over (repaired, or found to need no repair of ours), and when
+it was taken by its way, not when it was ordered. The program's words are the standard's; they name nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.deadlines.calendar import LOCAL
+from domain.kernel.messages import Message, filled, to_subject
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import AnswerOrder, Repair
+from domain.repairs.checks import existing, from_the_field, known_to, late
+from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
+from domain.repairs.reports import known_report
+from domain.standard.context import Told, require_power
+from domain.standard.standards import ANSWER_WORDS, Standard, require_known
+
+KIND = "reporter-answer"
+"""Of its messages."""
+
+
+def answer_reporter(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ReporterAnswered:
+    """Whoever made a report was told what became of it. An answer before the incident is over counts for nothing and
+    is flagged.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
+    ``unknown-way``.
+    """
+    known = known_to(case, told, "repair.answer")
+    known_report(known, report)
+    require_known("unknown-way", way, told.standard.answer_ways)
+    return from_the_field(known, told, ReporterAnswered(report, way, digest, late(told) + _flags(known, told, report)))
+
+
+def _flags(case: Repair, told: Told, report: int) -> tuple[str, ...]:
+    before = any(number == report for number, _ in case.answered)
+    over = case.over is not None and case.over.at <= told.happened_at
+    return (("repeated",) if before else ()) + (() if over else ("before-completion",))
+
+
+# ---- by the program
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order, and the message that it puts into the outbox."""
+
+    fact: AnswerOrdered
+    message: Message
+
+
+def order_answer(case: Repair | None, told: Told, *, report: int, way: str) -> Ordered:
+    """Have the program tell whoever made a report what became of it.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report``, ``unknown-way``, ``incident-not-over``,
+    ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already, or arrived.
+    """
+    known = known_to(case, told, "repair.answer")
+    found = known_report(known, report)
+    require_known("unknown-way", way, {*told.standard.answer_ways} & {*told.standard.notice_ways})
+    text = _text(known, told.standard)
+    message = to_subject(KIND, way, f"抢修回访 {known.number}", text, found.subject)
+    for order in known.ordered_answers:
+        same = (order.report, order.way, order.digest) == (report, way, message.digest)
+        if same and order.by not in known.failed_answers:
+            raise Refusal(
+                "answer-ordered",
+                found=f"the same answer to report {report} of {known.number} by {way}",
+                needed="something new to tell, or another way",
+                next_step="wait for its delivery; one that failed can be ordered again",
+                next_step_zh="同样的回复已在发送或已送达，无需重复",
+            )
+    return Ordered(AnswerOrdered(report, way, message.digest), message)
+
+
+def deliver_answer(case: Repair | None, told: Told, *, order: UUID, receipt: str) -> ReporterAnswered | None:
+    """An ordered answer was taken by its way. None where that is on record already.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report`` for an order that was never made.
+    """
+    known = _known_to_sender(case, told)
+    ordered = _ordered(known, order)
+    if order in known.delivered_answers:
+        return None
+    flags = _flags(known, told, ordered.report)
+    return ReporterAnswered(ordered.report, ordered.way, ordered.digest, flags, None, order, receipt)
+
+
+def fail_answer(case: Repair | None, told: Told, *, order: UUID, reason: str) -> AnswerFailed | None:
+    """An ordered answer could not be delivered. None where it was; refuses as ``deliver_answer`` does."""
+    known = _known_to_sender(case, told)
+    ordered = _ordered(known, order)
+    return AnswerFailed(ordered.report, order, reason) if order not in known.delivered_answers else None
+
+
+def _known_to_sender(case: Repair | None, told: Told) -> Repair:
+    """Also one that was merged since: what was sent is on record where it was ordered."""
+    require_power(told, "repair.deliver")
+    return existing(case)
+
+
+def _ordered(case: Repair, order: UUID) -> AnswerOrder:
+    found = next((each for each in case.ordered_answers if each.by == order), None)
+    if found is None:
+        raise Refusal(
+            "no-such-report",
+            found=f"no answer ordered by {order} at repair {case.number}",
+            needed="an answer that was ordered",
+            next_step="order the answer first",
+            next_step_zh="没有该回复，请先下达",
+        )
+    return found
+
+
+def _text(case: Repair, standard: Standard) -> str:
+    over = case.over
+    if over is None:
+        raise Refusal(
+            "incident-not-over",
+            found=f"repair {case.number}, which goes on",
+            needed="an incident that was repaired or dismissed",
+            next_step="answer once the work is done",
+            next_step_zh="抢修尚未结束，请在修复后回复",
+        )
+    stands = "completed" if over in case.completed else "dismissed"
+    template = standard.answer_texts.get(stands)
+    if template is None:
+        raise Refusal(
+            "no-answer-text",
+            found=f"no text for {stands} in standard {standard.version}",
+            needed="a text for how the incident ended",
+            next_step="answer by telephone, and publish a standard with the text",
+            next_step_zh="标准缺少该情形的回复文本，请人工回复并登记",
+        )
+    known = standard.districts.get(case.district)
+    local = over.at.astimezone(LOCAL)
+    words = (
+        case.number,
+        standard.fault_kinds.get(case.kind, case.kind),
+        known.name_zh if known is not None else case.district,
+        f"{local.month}月{local.day}日{local:%H:%M}",
+    )
+    return filled(template, dict(zip(ANSWER_WORDS, words, strict=True)))

@@ -1,0 +1,46 @@
+"""Apologies 致歉: after a lapse of the promises that the standard names, whoever reported is told that we are sorry.
+
+Our decision: it is a task of the ladder and no promise, so nothing runs out. It is owed to everybody who reported while
+the lapse stands; one that is taken back takes the task with it. Nobody is owed one for an earlier order book.
+"""
+
+from __future__ import annotations
+
+from domain.repairs.case import Repair
+from domain.repairs.checks import from_the_field, known_to, late
+from domain.repairs.facts import ApologyMade
+from domain.repairs.promises import standard_of
+from domain.repairs.reports import known_report
+from domain.standard.context import Told
+from domain.standard.standards import Standard, require_known
+
+
+def apologise(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ApologyMade:
+    """Whoever made a report was told that we are sorry. One where nothing had lapsed is taken and flagged.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
+    ``unknown-way``.
+    """
+    known = known_to(case, told, "repair.answer")
+    known_report(known, report)
+    require_known("unknown-way", way, told.standard.answer_ways)
+    before = any(number == report for number, _ in known.apologised)
+    flags = late(told) + (("repeated",) if before else ())
+    flags += () if _has_lapsed(known, standard_of(known, told.rules)) else ("nothing-lapsed",)
+    return from_the_field(known, told, ApologyMade(report, way, digest, flags))
+
+
+def sorry_for(case: Repair, standard: Standard) -> tuple[int, ...]:
+    """The numbers of the reports whose makers are owed an apology."""
+    if case.merged_into is not None or not _has_lapsed(case, standard):
+        return ()
+    told = {report for report, _ in case.apologised}
+    return tuple(
+        each.number
+        for each in case.reported
+        if each.number not in case.unlinked | told and each.channel not in standard.history_channels
+    )
+
+
+def _has_lapsed(case: Repair, standard: Standard) -> bool:
+    return any(case.ledger[each].lapses for each in standard.apologies if each in case.ledger)

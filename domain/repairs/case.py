@@ -1,0 +1,260 @@
+"""The incident as its facts have it. Moments are kept as claimed, in no order: whoever judges sorts them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from domain.deadlines.windows import Ledger, WindowFact, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Moment, Recorded
+from domain.kernel.subjects import Subject
+from domain.repairs.facts import (
+    AnswerFailed,
+    AnswerOrdered,
+    ApologyMade,
+    CaseClosed,
+    CrewArrived,
+    CrewDispatched,
+    CrewWithdrawn,
+    DetailCorrected,
+    DispatchAcknowledged,
+    DispatchDeclined,
+    EvidenceRejected,
+    FaultReported,
+    IncidentDismissed,
+    IncidentMerged,
+    OrderReference,
+    PaidServiceConsented,
+    PaidServiceStarted,
+    PipeIdentified,
+    RepairCompleted,
+    ReporterAnswered,
+    ReportLinked,
+    ReportUnlinked,
+    SeverityAssessed,
+    SeverityReassessed,
+    ShiftHandedOver,
+    UserSideFound,
+    WaterRestored,
+    WorkLogged,
+)
+from domain.standard.standards import Precision, Severity, Zone
+
+KIND = "kind"
+"""The detail that every incident has from its first report on."""
+CREW_ELSEWHERE = "crew-elsewhere"
+"""The flag of a hand-over to a crew that is on another incident: it stays there, and this one has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerOrder:
+    """An answer that the program was to give, by the event that says so."""
+
+    by: UUID
+    report: int
+    way: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One report of the incident: its number, when it was made, who made it, and the outside order it came with; over
+    which channel it was told, how closely its time is known, and over which way of the source's own (imported history
+    only)."""
+
+    number: int
+    moment: Moment
+    subject: Subject
+    order: OrderReference | None = None
+    channel: str = ""
+    precision: Precision = "second"
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
+
+    ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
+    more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
+    of the fault and its pipe; no promise depends on it. ``merged_into``: the incident that it is the same burst as.
+    """
+
+    number: str
+    kind: str
+    district: str
+    zone: Zone
+    reported: tuple[Report, ...]
+    unlinked: frozenset[int] = frozenset()
+    crew: str | None = None
+    acknowledged: tuple[Moment, ...] = ()
+    arrived: tuple[Moment, ...] = ()
+    assessed: tuple[tuple[Moment, Severity], ...] = ()
+    logged: tuple[Moment, ...] = ()
+    user_side: tuple[Moment, ...] = ()
+    consented: tuple[Moment, ...] = ()
+    paid_service: bool = False
+    completed: tuple[Moment, ...] = ()
+    restored: tuple[Moment, ...] = ()
+    answered: tuple[tuple[int, Moment], ...] = ()
+    apologised: tuple[tuple[int, Moment], ...] = ()
+    ordered_answers: tuple[AnswerOrder, ...] = ()
+    delivered_answers: frozenset[UUID] = frozenset()
+    failed_answers: frozenset[UUID] = frozenset()
+    told_by: Mapping[UUID, str] = field(default_factory=dict)
+    rejected: frozenset[UUID] = frozenset()
+    closed: bool = False
+    dismissed: tuple[Moment, ...] = ()
+    rough: Mapping[UUID, Precision] = field(default_factory=dict)
+    details: Mapping[str, str | None] = field(default_factory=dict)
+    mass: str | None = None
+    merged_into: UUID | None = None
+    ledger: Ledger = field(default_factory=dict)
+
+    @property
+    def reports(self) -> tuple[Moment, ...]:
+        """When it was reported, by the reports that are of this incident; never empty."""
+        return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
+
+    @property
+    def over(self) -> Moment | None:
+        """When it was first repaired, or found to need no repair of ours; None while it goes on."""
+        return min((*self.completed, *self.dismissed), default=None)
+
+    def report(self, number: int) -> Report | None:
+        """The report of that number; None where there is none, or it was unlinked."""
+        return next((r for r in self.reported if r.number == number and number not in self.unlinked), None)
+
+    @property
+    def first_report(self) -> Report:
+        """The earliest report that is of this incident."""
+        if len(self.reported) == 1:
+            return self.reported[0]
+        return min((each for each in self.reported if each.number not in self.unlinked), key=lambda each: each.moment)
+
+    @property
+    def severity(self) -> Severity | None:
+        """The class by the assessment that happened last; None before the first."""
+        return max(self.assessed)[1] if self.assessed else None
+
+    def detail(self, name: str) -> str | None:
+        """What is known of a detail; None where nothing is."""
+        if name not in self.details:
+            return self.kind if name == KIND else None
+        return self.details[name]
+
+
+def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
+    """The incident after a fact of its stream; never refuses."""
+    fact = recorded.fact
+    moment = Moment(recorded.happened_at, recorded.event_id)
+    if isinstance(fact, FaultReported):
+        first = Report(1, moment, fact.subject, fact.order, recorded.channel, fact.precision, fact.origin)
+        return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,), mass=fact.mass)
+    if case is None:
+        return None
+    if isinstance(fact, WindowFact):
+        return changed(case, ledger=record(case.ledger, fact))
+    if isinstance(fact, EvidenceRejected):
+        return without(case, fact.rejects)
+    if isinstance(fact, CrewArrived | RepairCompleted | WaterRestored):
+        if recorded.event_id in case.rejected:
+            return case
+        case = replace(case, told_by={**case.told_by, recorded.event_id: recorded.actor})
+    return _happened(case, recorded, moment)
+
+
+def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
+    match recorded.fact:
+        case ReportLinked(number, subject) as linked:
+            further = Report(number, moment, subject, linked.order, recorded.channel, linked.precision, linked.origin)
+            return replace(case, reported=(*case.reported, further))
+        case ReportUnlinked(number):
+            return replace(case, unlinked=case.unlinked | {number})
+        case IncidentMerged(into):
+            return replace(case, merged_into=into, crew=None, closed=True)
+        case CrewDispatched(crew):
+            return replace(case, crew=crew)
+        case DispatchDeclined(crew) | CrewWithdrawn(crew):
+            return replace(case, crew=None) if case.crew == crew else case
+        case DispatchAcknowledged():
+            return replace(case, acknowledged=(*case.acknowledged, moment))
+        case CrewArrived():
+            return replace(case, arrived=(*case.arrived, moment))
+        case SeverityAssessed(severity) | SeverityReassessed(severity):
+            return replace(case, assessed=(*case.assessed, (moment, severity)))
+        case WorkLogged():
+            return replace(case, logged=(*case.logged, moment))
+        case ShiftHandedOver(from_crew, to_crew, flags):
+            taken_over = case.crew if case.crew != from_crew else None if CREW_ELSEWHERE in flags else to_crew
+            return replace(case, logged=(*case.logged, moment), crew=taken_over)
+        case UserSideFound():
+            return replace(case, user_side=(*case.user_side, moment))
+        case PaidServiceConsented():
+            return replace(case, consented=(*case.consented, moment))
+        case PaidServiceStarted():
+            return replace(case, paid_service=True)
+        case RepairCompleted(precision=precision):
+            return replace(_roughly(case, moment, precision), completed=(*case.completed, moment))
+        case IncidentDismissed(precision=precision):
+            return replace(_roughly(case, moment, precision), dismissed=(*case.dismissed, moment))
+        case PipeIdentified():
+            return _detailed(case, pipe_details(recorded.fact))
+        case DetailCorrected(detail, _, new):
+            return _detailed(case, {detail: new})
+        case ReporterAnswered(report) as answer:
+            delivered = case.delivered_answers | ({answer.order} if answer.order is not None else set())
+            return replace(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
+        case ApologyMade(report):
+            return replace(case, apologised=(*case.apologised, (report, moment)))
+        case AnswerOrdered(report, way, digest):
+            order = AnswerOrder(recorded.event_id, report, way, digest)
+            return replace(case, ordered_answers=(*case.ordered_answers, order))
+        case AnswerFailed(_, order_id):
+            return replace(case, failed_answers=case.failed_answers | {order_id})
+        case WaterRestored():
+            return replace(case, restored=(*case.restored, moment))
+        case CaseClosed():
+            return replace(case, closed=True)
+        case _:
+            return case
+
+
+def without(case: Repair, rejected: UUID) -> Repair:
+    """The incident without what was told in that event; open again where its end falls with it."""
+    ends = {moment.by for moment in (*case.completed, *case.restored)}
+    after = replace(
+        case,
+        rejected=case.rejected | {rejected},
+        arrived=_others(case.arrived, rejected),
+        completed=_others(case.completed, rejected),
+        restored=_others(case.restored, rejected),
+    )
+    reopens = rejected in ends and not is_done(after) and case.merged_into is None
+    return replace(after, closed=False) if reopens else after
+
+
+def _others(moments: tuple[Moment, ...], without: UUID) -> tuple[Moment, ...]:
+    return tuple(moment for moment in moments if moment.by != without)
+
+
+def is_done(case: Repair) -> bool:
+    """Whether nothing is left to do: dismissed, or repaired and, after a major repair, with water."""
+    repaired = bool(case.completed) and (bool(case.restored) or case.severity != "major")
+    return bool(case.dismissed) or repaired
+
+
+def pipe_details(pipe: PipeIdentified) -> dict[str, str | None]:
+    """What is said about the pipe, as details; what is not known is left out."""
+    said = {"asset": pipe.asset, "material": pipe.material, "dn-mm": pipe.dn_mm, "laid-in": pipe.laid_in}
+    return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def _detailed(case: Repair, said: Mapping[str, str | None]) -> Repair:
+    return replace(case, details={**case.details, **said}, kind=said.get(KIND) or case.kind)
+
+
+def _roughly(case: Repair, moment: Moment, precision: Precision) -> Repair:
+    return case if precision == "second" else replace(case, rough={**case.rough, moment.by: precision})

@@ -1,0 +1,157 @@
+"""What every decision about an incident looks at first, and what is odd about a fact from the field."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from domain.deadlines.windows import judge
+from domain.kernel.facts import Moment, Recorded
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair, evolve
+from domain.repairs.facts import FieldFact
+from domain.repairs.promises import obligations
+from domain.standard.context import Told, require_power
+from domain.standard.standards import Rules, require_not_future
+
+F = TypeVar("F", bound=FieldFact)
+BACKDATED = "backdated"
+UPLOADED_LATE = "uploaded-late"
+BACKDATED_AFTER_LAPSE = "backdated-after-lapse"
+
+
+def existing(case: Repair | None) -> Repair:
+    if case is None:
+        raise no_such_case()
+    return case
+
+
+def no_such_case() -> Refusal:
+    return Refusal(
+        "no-such-case",
+        found="no repair case with this id",
+        needed="the id of a reported incident",
+        next_step="look the case up by its number",
+        next_step_zh="请按工单号查询",
+    )
+
+
+def require_unmerged(case: Repair) -> Repair:
+    """The incident, where its reports are still its own. Refuses ``incident-merged``."""
+    if case.merged_into is not None:
+        raise Refusal(
+            "incident-merged",
+            found=f"repair {case.number}, which goes on in case {case.merged_into}",
+            needed="the incident that its reports belong to now",
+            next_step=f"send the same to case {case.merged_into}",
+            next_step_zh="该工单已并入其他工单，请在并入的工单办理",
+        )
+    return case
+
+
+TELL = "repair.tell"
+"""The power to tell facts from the field."""
+
+
+def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
+    """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
+    ``second-person-needed``, and ``incident-merged``: not for its order, but since it would count for nothing here."""
+    require_power(told, power)
+    known = require_unmerged(existing(case))
+    require_credible(told)
+    return known
+
+
+def require_credible(told: Told) -> None:
+    """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
+    ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
+    Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
+    if told.channel in told.standard.history_channels:
+        require_power(told, "history.import")
+    require_not_future(told.standard, told.happened_at, told.at)
+    if told.reported_at is not None:
+        _require_taken_down(told, told.reported_at)
+    if told.is_late:
+        require_other_person(told, told.confirmed_by, "a fact told later than its channel allows", "confirmed_by")
+
+
+def _require_taken_down(told: Told, reported_at: datetime) -> None:
+    require_not_future(told.standard, reported_at, told.at)
+    if reported_at < told.happened_at:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"taken down at {reported_at.isoformat()}",
+            needed=f"not before it happened, {told.happened_at.isoformat()}",
+            next_step="correct the times, or leave out when it was taken down",
+            next_step_zh="记录时间早于发生时间，请更正",
+        )
+
+
+def require_other_person(told: Told, other: str | None, what: str, named_in: str) -> None:
+    """Refuse ``second-person-needed`` where nobody, or the same person, stands behind it (our decision: four eyes)."""
+    if other is None or other == told.by.actor:
+        raise Refusal(
+            "second-person-needed",
+            found=f"{what}, by {told.by.actor} alone",
+            needed=f"another person in {named_in}",
+            next_step=f"have somebody else look at it and name them in {named_in}",
+            next_step_zh="须由第二人核实，并在请求中注明其工号",
+        )
+
+
+def require_open(case: Repair) -> None:
+    """Refuses ``case-closed``, and ``incident-merged`` where it goes on elsewhere."""
+    require_unmerged(case)
+    if case.closed:
+        raise Refusal(
+            "case-closed",
+            found=f"repair {case.number} is closed",
+            needed="an open case",
+            next_step="report a new fault",
+            next_step_zh="工单已关闭，请另行报修",
+        )
+
+
+# ---- flags
+
+
+def late(told: Told) -> tuple[str, ...]:
+    """What is odd about when it is told: later than the channel allows; by a device that was without a net."""
+    return ((BACKDATED,) if told.is_late else ()) + ((UPLOADED_LATE,) if told.was_uploaded_late else ())
+
+
+def field_flags(case: Repair, told: Told, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
+    """What is odd about a fact; ``before``: the facts of its sort that are on record."""
+    flags = late(told) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())
+    if crew is not None and crew != case.crew:
+        flags += ("not-the-dispatched-crew",)
+    if told.happened_at < min(case.reports).at:
+        flags += ("before-first-report",)
+    if before:
+        flags += ("repeated",)
+    return flags
+
+
+def from_the_field(case: Repair, told: Told, fact: F) -> F:
+    """The fact with who confirmed it, and flagged where it is backdated and takes a lapse off: auditors look there."""
+    if not told.is_late:
+        return fact
+    flags = fact.flags
+    after = evolve(case, Recorded(fact, _UNRECORDED, 0, told.happened_at))
+    if _lapses(case, told.rules, told.at) - _lapses(after, told.rules, told.at):
+        flags += (BACKDATED_AFTER_LAPSE,)
+    return replace(fact, flags=flags, confirmed_by=told.confirmed_by)
+
+
+# Sorts last among events of one instant; it never gets into a stream.
+_UNRECORDED = UUID(int=2**128 - 1)
+
+
+def _lapses(case: Repair | None, rules: Rules, at: datetime) -> set[tuple[str, datetime]]:
+    return {
+        (obligation.commitment, lapse)
+        for obligation in obligations(case, rules)
+        for lapse in judge(obligation, at).lapses
+    }

@@ -1,0 +1,110 @@
+"""What is known of the fault and its pipe, and how it is corrected: what stood there stays on record.
+
+Codes and numbers only, so that nobody's name gets into an event. The codes of closed lists (nature, cause …) are data
+of the standard. A time that the source corrected is no detail: it is told as a further fact, and the rulebook judges.
+"""
+
+from __future__ import annotations
+
+import re
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import KIND, Repair
+from domain.repairs.checks import field_flags, from_the_field, known_to
+from domain.repairs.facts import DetailCorrected, PipeIdentified
+from domain.standard.context import Told
+from domain.standard.standards import Standard, require_known
+
+YOUNGER = "younger-than-the-fault"
+"""The flag of a pipe that was laid after the fault: the register shows the one that replaced it."""
+NOT_WHAT_WAS_KNOWN = "not-what-was-known"
+"""The flag of a correction of something that did not stand there."""
+ASSET_LENGTH = 10
+ASSET = re.compile(rf"[A-Za-z0-9][A-Za-z0-9/-]{{0,{ASSET_LENGTH - 1}}}")
+"""A number of the pipe register: ten characters at most, so that no telephone and no identity card fits."""
+_NUMBERS = {"dn-mm": range(1, 10_001), "laid-in": range(1800, 2200)}
+
+
+def identify_pipe(
+    case: Repair | None,
+    told: Told,
+    *,
+    asset: str | None = None,
+    material: str | None = None,
+    dn_mm: int | None = None,
+    laid_in: int | None = None,
+) -> PipeIdentified:
+    """Say which pipe failed, as far as it is known.
+
+    Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``pipe-unnamed``, ``unknown-pipe-material``,
+    ``bad-detail``.
+    """
+    known = known_to(case, told)
+    said = {"asset": asset, "material": material, "dn-mm": dn_mm, "laid-in": laid_in}
+    if all(value is None for value in said.values()):
+        raise Refusal(
+            "pipe-unnamed",
+            found="a pipe of which nothing is said",
+            needed="its number, material, diameter or year",
+            next_step="say what is known about it",
+            next_step_zh="请至少填写管段编号、材质、口径、敷设年份之一",
+        )
+    for name, value in said.items():
+        if value is not None:
+            _require_value(told.standard, name, str(value))
+    flags = field_flags(known, told, crew=None, before=())
+    if laid_in is not None and laid_in > known.first_report.moment.at.year:
+        flags += (YOUNGER,)
+    return from_the_field(known, told, PipeIdentified(asset, material, dn_mm, laid_in, flags))
+
+
+def correct(case: Repair | None, told: Told, *, detail: str, old: str | None, new: str | None) -> DetailCorrected:
+    """Correct a detail; ``old`` None fills in what was not known. Flagged where ``old`` is not what was known.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
+    ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
+    """
+    known = known_to(case, told, "repair.correct")
+    require_known("unknown-detail", detail, (KIND, "asset", "material", *_NUMBERS, *told.standard.incident_details))
+    if new == known.detail(detail):
+        raise Refusal(
+            "nothing-to-correct",
+            found=f"{detail} {new or 'not given'} at {known.number} already",
+            needed="another value than is known",
+            next_step="nothing: it stands as it should",
+            next_step_zh="现有内容与更正一致，无需更正",
+        )
+    if new is not None:
+        _require_value(told.standard, detail, new)
+    elif detail == KIND:
+        raise _bad(detail, "nothing", "a kind of fault: every incident has one")
+    flags = field_flags(known, told, crew=None, before=())
+    if old != known.detail(detail):
+        flags += (NOT_WHAT_WAS_KNOWN,)
+    return from_the_field(known, told, DetailCorrected(detail, old, new, flags))
+
+
+def _require_value(standard: Standard, detail: str, value: str) -> None:
+    if detail == KIND:
+        require_known("unknown-fault-kind", value, standard.fault_kinds)
+    elif detail == "material":
+        require_known("unknown-pipe-material", value, standard.pipe_materials)
+    elif detail == "asset":
+        if not ASSET.fullmatch(value):
+            raise _bad(detail, repr(value[:10]), "a number of the pipe register: letters, digits, / and -, at most 10")
+    elif detail in _NUMBERS:
+        allowed = _NUMBERS[detail]
+        if not re.fullmatch("[0-9]{1,5}", value, re.ASCII) or int(value) not in allowed:
+            raise _bad(detail, repr(value[:10]), f"a whole number from {allowed.start} to {allowed.stop - 1}")
+    else:
+        require_known("bad-detail", value, standard.incident_details[detail])
+
+
+def _bad(detail: str, found: str, needed: str) -> Refusal:
+    return Refusal(
+        "bad-detail",
+        found=f"{detail} {found}",
+        needed=needed,
+        next_step="correct the value",
+        next_step_zh="内容不符合要求，请更正",
+    )

@@ -1,0 +1,57 @@
+"""Closed without a repair (误报、非我司管辖 …): our decision, for order books that have such incidents.
+
+The dispatcher says so with a reason of the standard, and evidence where there is some. What had run out by then stays
+broken; what was still open is owed no more.
+"""
+
+from __future__ import annotations
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair
+from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
+from domain.repairs.facts import IncidentDismissed
+from domain.repairs.imported import require_import_fields
+from domain.standard.context import Told
+from domain.standard.standards import Precision, require_known
+
+
+def dismiss(
+    case: Repair | None,
+    told: Told,
+    *,
+    reason: str,
+    evidence_digest: str | None = None,
+    precision: Precision = "second",
+) -> IncidentDismissed:
+    """Say that the incident needs no repair of ours.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``case-closed``,
+    ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``, ``bad-precision``.
+    """
+    known = known_to(case, told, "repair.dismiss")
+    require_import_fields(told, precision)
+    require_open(known)
+    if known.completed:
+        raise Refusal(
+            "repair-completed",
+            found=f"repair {known.number} is completed",
+            needed="an incident that was not repaired",
+            next_step="close the file: it was repaired",
+            next_step_zh="抢修已完成，请直接关单",
+        )
+    require_undismissed(known)
+    require_known("unknown-dismissal-reason", reason, told.standard.dismissal_reasons)
+    flags = field_flags(known, told, crew=None, before=())
+    return from_the_field(known, told, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
+
+
+def require_undismissed(case: Repair) -> None:
+    """Refuses ``already-dismissed``."""
+    if case.dismissed:
+        raise Refusal(
+            "already-dismissed",
+            found=f"repair {case.number}, which needs no repair of ours",
+            needed="an incident that still needs one",
+            next_step="report a new fault if there is one after all",
+            next_step_zh="该工单已按无需抢修处理；如确有故障请另行报修",
+        )

@@ -1,0 +1,72 @@
+"""Dispatch: which crew has the job, and that it knows."""
+
+from __future__ import annotations
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair
+from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repairs.dismissal import require_undismissed
+from domain.repairs.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
+from domain.standard.context import Told, require_power
+from domain.standard.standards import require_known
+
+
+def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
+    """Send a crew; another one than before takes the job over.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-completed``, ``already-dispatched``.
+    """
+    require_power(told, "repair.dispatch")
+    known = existing(case)
+    require_open(known)
+    if known.completed:
+        raise Refusal(
+            "repair-completed",
+            found=f"repair {known.number} is completed",
+            needed="an incident that still needs a crew",
+            next_step="report a new fault if water fails again",
+            next_step_zh="抢修已完成；如再次停水请另行报修",
+        )
+    require_undismissed(known)
+    if known.crew == crew:
+        raise Refusal(
+            "already-dispatched",
+            found=f"crew {crew} is on {known.number}",
+            needed="a crew that is not on this incident yet",
+            next_step="wait for its acknowledgement, or send another crew",
+            next_step_zh="该班组已派，请等待接单或改派其他班组",
+        )
+    return CrewDispatched(crew)
+
+
+def acknowledge(case: Repair | None, told: Told, *, crew: str) -> DispatchAcknowledged:
+    """The crew confirms the job."""
+    known = known_to(case, told)
+    flags = field_flags(known, told, crew=crew, before=known.acknowledged)
+    return from_the_field(known, told, DispatchAcknowledged(crew, flags))
+
+
+def decline(case: Repair | None, told: Told, *, crew: str, reason: str) -> DispatchDeclined:
+    """The crew says that it cannot come; from a crew that was not sent it changes nothing and is flagged.
+
+    Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-decline-reason``.
+    """
+    known = known_to(case, told)
+    require_known("unknown-decline-reason", reason, told.standard.decline_reasons)
+    flags = field_flags(known, told, crew=crew, before=())
+    return from_the_field(known, told, DispatchDeclined(crew, reason, flags))
+
+
+def withdraw(case: Repair | None, told: Told, *, crew: str) -> CrewWithdrawn:
+    """Take a crew off the incident, for another one. Refuses ``wrong-role``, ``no-such-case``, ``crew-elsewhere``."""
+    require_power(told, "repair.dispatch")
+    known = existing(case)
+    if known.crew != crew:
+        raise Refusal(
+            "crew-elsewhere",
+            found=f"{known.number}, which crew {crew} is not on",
+            needed="the incident that the crew is on",
+            next_step="look up where the crew is",
+            next_step_zh="该班组不在所填工单上，请核对",
+        )
+    return CrewWithdrawn(crew)

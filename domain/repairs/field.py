@@ -1,0 +1,117 @@
+"""What crews tell from the field: arrival, work on a major repair, completion, water; and the close of the file."""
+
+from __future__ import annotations
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import CREW_ELSEWHERE, Repair
+from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repairs.facts import (
+    ArrivalEvidence,
+    CaseClosed,
+    CrewArrived,
+    RepairCompleted,
+    ShiftHandedOver,
+    WaterRestored,
+    WorkLogged,
+)
+from domain.repairs.imported import require_import_fields
+from domain.standard.context import Told, require_power
+from domain.standard.standards import Precision, require_known
+
+
+def arrive(case: Repair | None, told: Told, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
+    """The crew is on site; without evidence, from outside the geofence, or where nobody knows where the site is, it
+    counts and is flagged."""
+    known = known_to(case, told)
+    flags = field_flags(known, told, crew=crew, before=known.arrived)
+    if evidence is None:
+        flags += ("no-evidence",)
+    elif evidence.inside_geofence is None:
+        flags += ("site-unknown",)
+    elif not evidence.inside_geofence:
+        flags += ("outside-geofence",)
+    return from_the_field(known, told, CrewArrived(crew, evidence, flags))
+
+
+def log_work(case: Repair | None, told: Told, *, note: str, crew: str) -> WorkLogged:
+    """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
+    known = known_to(case, told)
+    require_known("unknown-work-note", note, told.standard.work_notes)
+    flags = field_flags(known, told, crew=crew, before=()) + _not_needed(known)
+    return from_the_field(known, told, WorkLogged(note, crew, flags))
+
+
+def takes_over(case: Repair | None, from_crew: str) -> bool:
+    """Whether the incident goes to another crew when that one hands over: it has it, and is still at work."""
+    return case is not None and case.crew == from_crew and not case.completed and not case.closed
+
+
+def hand_over(
+    case: Repair | None, told: Told, *, from_crew: str, to_crew: str, elsewhere: bool = False
+) -> ShiftHandedOver:
+    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``.
+
+    ``elsewhere``: the crew that takes over is on another incident, and nobody is on two.
+    """
+    known = known_to(case, told)
+    if from_crew == to_crew:
+        raise Refusal(
+            "same-crew",
+            found=f"{from_crew} to itself",
+            needed="two crews",
+            next_step="name the crew that takes over",
+            next_step_zh="交接班须为两个不同班组",
+        )
+    flags = field_flags(known, told, crew=from_crew, before=()) + _not_needed(known)
+    flags += (CREW_ELSEWHERE,) if elsewhere else ()
+    return from_the_field(known, told, ShiftHandedOver(from_crew, to_crew, flags))
+
+
+def _not_needed(case: Repair) -> tuple[str, ...]:
+    return () if case.severity == "major" else ("not-major",)
+
+
+def complete(case: Repair | None, told: Told, *, precision: Precision = "second") -> RepairCompleted:
+    """The repair is done. Refuses ``bad-precision``."""
+    known = known_to(case, told)
+    require_import_fields(told, precision)
+    flags = field_flags(known, told, crew=None, before=known.completed)
+    if not known.arrived:
+        flags += ("before-arrival",)
+    return from_the_field(known, told, RepairCompleted(flags, precision=precision))
+
+
+def restore_water(case: Repair | None, told: Told) -> WaterRestored:
+    """Water flows again."""
+    known = known_to(case, told)
+    return from_the_field(known, told, WaterRestored(field_flags(known, told, crew=None, before=known.restored)))
+
+
+def close(case: Repair | None, told: Told) -> CaseClosed:
+    """Close the file; an incident that was dismissed needs neither a completion nor water.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-not-completed`` and, for a major repair,
+    ``water-not-restored``.
+    """
+    require_power(told, "repair.close")
+    known = existing(case)
+    require_open(known)
+    if known.dismissed:
+        return CaseClosed()
+    if not known.completed:
+        raise Refusal(
+            "repair-not-completed",
+            found=f"repair {known.number} without completion",
+            needed="a completed repair",
+            next_step="record the completion first",
+            next_step_zh="请先登记修复完成",
+        )
+    if known.severity == "major" and not known.restored:
+        raise Refusal(
+            "water-not-restored",
+            found=f"major repair {known.number} without restored water",
+            needed="water restored",
+            next_step="record that water flows again first",
+            next_step_zh="大修须先登记恢复供水",
+        )
+    return CaseClosed()

@@ -1,0 +1,46 @@
+"""Imported history: reports and closes of an earlier order book, told long after, over channels of their own.
+
+Its reports may say that only their day is known, have no particulars of whoever reported, and name the way of the
+source's own (``origin``) by which the fault was told there. Those channels and codes are data of the standard.
+
+``origin`` is a field beside the channel (our decision): the channel says how we were told, and with it how late that
+may be; how the source was told is another thing, and both are counted.
+"""
+
+from __future__ import annotations
+
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told
+from domain.standard.standards import Precision, require_known
+
+
+def is_history(told: Told) -> bool:
+    """Whether it is told over a channel of imported history."""
+    return told.channel in told.standard.history_channels
+
+
+def require_import_fields(told: Told, precision: Precision, origin: str | None = None) -> None:
+    """Refuses ``bad-precision`` for a time that is not known to the second outside imported history (our decision:
+    whoever tells now knows it), and ``unknown-origin``."""
+    if precision != "second" and not is_history(told):
+        raise Refusal(
+            "bad-precision",
+            found=f"precision {precision} over channel {told.channel}",
+            needed="a time to the second; only imported history may know less",
+            next_step="give the time at which it happened",
+            next_step_zh="请填写具体时刻；仅历史导入可不精确到秒",
+        )
+    if origin is not None:
+        require_known("unknown-origin", origin, told.standard.origins if is_history(told) else ())
+
+
+def require_reporter(told: Told, is_named: bool) -> None:
+    """Refuses ``reporter-missing``: every reporter of today is answered. Imported history may have none."""
+    if not is_named and not is_history(told):
+        raise Refusal(
+            "reporter-missing",
+            found="a report that nobody made",
+            needed="whom to answer",
+            next_step="give the reporter's telephone",
+            next_step_zh="请填写报修人联系方式，以便回复",
+        )

@@ -1,0 +1,247 @@
+"""Orders of other bodies 热线工单: a report that came through the 12345 hotline, with a number and a deadline there.
+
+Each order is a stream of its own, named by its source and number, so that none is taken in twice. Its reply is due at
+the deadline that the order itself names or, where it names none, so many working days after it came in (practice of
+12345 hotlines; the number is the standard's). The source may grant more time: that moves the end, with its document.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID
+
+from domain.deadlines.limits import WorkingDays, end
+from domain.deadlines.windows import FACTS as WINDOW_FACTS
+from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.kernel.copies import changed
+from domain.kernel.facts import Moment, Recorded
+from domain.kernel.refusals import Refusal
+from domain.repairs.checks import late, require_credible
+from domain.repairs.facts import OrderReference
+from domain.standard.context import Told, require_power
+from domain.standard.ladders import rungs
+from domain.standard.standards import OrderSource, Rules, Standard, require_known
+from domain.standard.values import require_clean, require_said
+
+REPLY = "order.reply"
+COMMITMENTS = (REPLY,)
+
+
+# ---- facts
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReceived:
+    """An order came in with a report of that incident. ``reply_by`` (UTC): the deadline that it names; None: none."""
+
+    source: str
+    number: str
+    case_id: UUID
+    report: int
+    reply_by: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderMoved:
+    """The report that the order came with belongs to another incident after all."""
+
+    case_id: UUID
+    report: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderExtended:
+    """The source granted more time, in that document."""
+
+    reply_by: datetime
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReplied:
+    """The source was told what became of it; ``digest``: of the reply."""
+
+    digest: str
+    flags: tuple[str, ...] = ()
+    confirmed_by: str | None = None
+
+
+FACTS: tuple[type, ...] = (OrderReceived, OrderMoved, OrderExtended, OrderReplied, *WINDOW_FACTS)
+OPENED_BY: tuple[type, ...] = (OrderReceived,)
+OrderFact = OrderReceived | OrderMoved | OrderExtended | OrderReplied | WindowFact
+
+
+# ---- state
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it stands. ``case_id`` and ``report``: the incident that it belongs to now."""
+
+    source: str
+    number: str
+    received: Moment
+    case_id: UUID
+    report: int
+    reply_by: datetime | None
+    extended: tuple[tuple[Moment, datetime], ...] = ()
+    replied: tuple[Moment, ...] = ()
+    ledger: Ledger = field(default_factory=dict)
+
+
+def evolve(state: Order | None, recorded: Recorded) -> Order | None:
+    """The order after a fact of its stream; never refuses."""
+    fact = recorded.fact
+    moment = Moment(recorded.happened_at, recorded.event_id)
+    if isinstance(fact, OrderReceived):
+        return Order(fact.source, fact.number, moment, fact.case_id, fact.report, fact.reply_by)
+    if state is None:
+        return None
+    if isinstance(fact, WindowFact):
+        return changed(state, ledger=record(state.ledger, fact))
+    match fact:
+        case OrderMoved(case_id, report):
+            return replace(state, case_id=case_id, report=report)
+        case OrderExtended(reply_by):
+            return replace(state, extended=(*state.extended, (moment, reply_by)))
+        case OrderReplied():
+            return replace(state, replied=(*state.replied, moment))
+        case _:
+            return state
+
+
+# ---- the promise
+
+
+def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
+    """The reply, once by its deadline. Whatever the number, it is the standard's that was in force at receipt."""
+    if state is None:
+        return ()
+    standard = rules.in_force(state.received.at)
+    met = min(state.replied, default=None)
+    begun = state.received
+    first, calendar = _first_term(state, standard, rules, met)
+    terms = [first]
+    terms += [Term(max(given.at, begun.at), until, (begun.by, given.by)) for given, until in sorted(state.extended)]
+    last = terms[-1].due_at
+    assert last is not None
+    return (
+        Obligation(
+            commitment=REPLY,
+            opened_at=begun.at,
+            terms=tuple(terms),
+            met_at=met.at if met else None,
+            met_by=(met.by,) if met else (),
+            standard=standard.version,
+            calendar=calendar,
+            rungs=rungs(standard, REPLY, begun.at, last),
+            notify_on_lapse=standard.notify_on_lapse.get(REPLY, ()),
+            settles_after=standard.settles_after,
+            cause="extended",
+        ),
+    )
+
+
+def _first_term(state: Order, standard: Standard, rules: Rules, met: Moment | None) -> tuple[Term, str | None]:
+    begun = state.received
+    if state.reply_by is not None:
+        return Term(begun.at, state.reply_by, (begun.by,)), None
+    source = standard.order_sources.get(state.source, OrderSource("", 1))
+    limit = WorkingDays(state.received.at, source.reply_working_days, standard.close_of_business)
+    found = end(limit, rules.calendars_of(standard), met.at if met else None)
+    return Term(begun.at, found.due_at, (begun.by,), found.tentative, counted=found), found.calendar
+
+
+# ---- decisions
+
+
+def receive(
+    state: Order | None, told: Told, *, order: OrderReference, case_id: UUID, report: int, reply_by: datetime | None
+) -> OrderReceived:
+    """Take an order in, with the report that it came with.
+
+    Refuses ``unknown-order-source``, ``order-known`` for one that was taken in before, ``dates-out-of-order`` for a
+    deadline before it came in.
+    """
+    require_known("unknown-order-source", order.source, told.standard.order_sources)
+    if state is not None:
+        raise Refusal(
+            "order-known",
+            found=f"order {order.source} {order.number}, which is report {state.report} of case {state.case_id}",
+            needed="an order that was not taken in",
+            next_step="look at that case, or link the report without the order",
+            next_step_zh="该热线工单已受理，请在原工单办理",
+        )
+    if reply_by is not None:
+        _require_after(reply_by, told.happened_at, "it came in")
+    return OrderReceived(order.source, order.number, case_id, report, reply_by)
+
+
+def extend(state: Order | None, told: Told, *, reply_by: datetime, document: str) -> OrderExtended:
+    """The source grants more time. It saves no lapse that ran out before.
+
+    Refuses ``wrong-role``, ``no-such-order``, ``order-replied``, ``bad-text``, ``dates-out-of-order`` for a deadline
+    that is no later than the one before.
+    """
+    require_power(told, "order.extend")
+    known = existing(state)
+    if known.replied:
+        raise Refusal(
+            "order-replied",
+            found=f"order {known.number}, which was replied to",
+            needed="an order that waits for its reply",
+            next_step="nothing is to be done",
+            next_step_zh="该热线工单已回复，无需延期",
+        )
+    fact = OrderExtended(reply_by, document)
+    require_clean(fact)
+    require_said("the document", document)
+    (owed,) = obligations(known, told.rules)
+    before = owed.terms[-1].due_at
+    assert before is not None
+    _require_after(reply_by, before, "it was due")
+    return fact
+
+
+def reply(state: Order | None, told: Told, *, digest: str) -> OrderReplied:
+    """The source was told. A second reply is taken and flagged.
+
+    Refuses ``wrong-role``, ``no-such-order``, ``future-time``, and ``second-person-needed`` where it is told later than
+    the channel allows.
+    """
+    require_power(told, "order.reply")
+    known = existing(state)
+    require_credible(told)
+    flags = (("repeated",) if known.replied else ()) + late(told)
+    return OrderReplied(digest, flags, told.confirmed_by if told.is_late else None)
+
+
+def move(state: Order | None, *, case_id: UUID, report: int) -> OrderMoved:
+    """The order goes with its report to another incident. Refuses ``no-such-order``."""
+    existing(state)
+    return OrderMoved(case_id, report)
+
+
+def existing(state: Order | None) -> Order:
+    """The order. Refuses ``no-such-order``."""
+    if state is None:
+        raise Refusal(
+            "no-such-order",
+            found="no order of that source and number",
+            needed="an order that was taken in with a report",
+            next_step="check the number, or take the order in with its report",
+            next_step_zh="没有该热线工单，请核对编号",
+        )
+    return state
+
+
+def _require_after(later: datetime, earlier: datetime, needed: str) -> None:
+    if later <= earlier:
+        raise Refusal(
+            "dates-out-of-order",
+            found=f"a reply by {later.isoformat()}",
+            needed=f"after {needed}, {earlier.isoformat()}",
+            next_step="correct the time",
+            next_step_zh="请更正时间",
+        )

@@ -1,0 +1,62 @@
+"""Evidence rejected 证据不予认可: what was told from the field did not happen so, and counts for no promise any more.
+
+Our decision: any arrival, completion or restoration may be rejected, also of a closed file, by somebody else than who
+told it, with a reason of the standard. What was told stays on record. An incident of which nothing is done after all is
+open again, for somebody has to go and mend it.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from domain.kernel.facts import Moment
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair, without
+from domain.repairs.checks import existing
+from domain.repairs.facts import EvidenceOf, EvidenceRejected
+from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.standards import require_known
+
+
+def reject_evidence(
+    case: Repair | None, told: Told, *, event: UUID, reason: str, evidence_digest: str | None = None
+) -> EvidenceRejected:
+    """Reject the arrival, the completion or the restoration of that event.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``no-such-evidence``, ``already-rejected``, ``same-person`` (who told it)
+    and ``unknown-rejection-reason``.
+    """
+    require_power(told, "repair.reject")
+    known = existing(case)
+    of = _what(known, event)
+    require_second_person(told, known.told_by.get(event, ""), f"the {of}")
+    require_known("unknown-rejection-reason", reason, told.standard.rejection_reasons)
+    after = without(known, event)
+    left = tuple(sort for sort, moments in _sorts(after) if moments)
+    reopens = known.closed and not after.closed
+    return EvidenceRejected(event, of, reason, left, reopens, evidence_digest, told.confirmed_by)
+
+
+def _sorts(case: Repair) -> tuple[tuple[EvidenceOf, tuple[Moment, ...]], ...]:
+    return ("arrival", case.arrived), ("completion", case.completed), ("restoration", case.restored)
+
+
+def _what(case: Repair, event: UUID) -> EvidenceOf:
+    if event in case.rejected:
+        raise Refusal(
+            "already-rejected",
+            found=f"event {event}, rejected already",
+            needed="an event that still counts",
+            next_step="nothing to do",
+            next_step_zh="该记录已不予认可，无需重复办理",
+        )
+    for of, moments in _sorts(case):
+        if any(moment.by == event for moment in moments):
+            return of
+    raise Refusal(
+        "no-such-evidence",
+        found=f"event {event}",
+        needed="the id of an arrival, a completion or a restoration of this incident",
+        next_step="take the id from the case's timeline",
+        next_step_zh="请从案件时间线中选取到场、修复或恢复供水记录的编号",
+    )

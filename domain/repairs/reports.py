@@ -1,0 +1,235 @@
+"""Reports: the first one opens the incident, further ones of the same burst are linked; a wrong link is undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.kernel.refusals import Refusal
+from domain.kernel.subjects import Subject
+from domain.repairs.case import Repair, Report
+from domain.repairs.checks import (
+    existing,
+    from_the_field,
+    known_to,
+    late,
+    require_credible,
+    require_open,
+    require_unmerged,
+)
+from domain.repairs.dismissal import require_undismissed
+from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
+from domain.repairs.imported import require_import_fields
+from domain.standard.context import Told, require_power
+from domain.standard.standards import Precision, Standard, district, require_known
+
+
+def report_fault(
+    case: Repair | None,
+    told: Told,
+    *,
+    case_number: str,
+    kind: str,
+    district_code: str,
+    subject: Subject,
+    mass: str | None = None,
+    order: OrderReference | None = None,
+    cell: str | None = None,
+    precision: Precision = "second",
+    origin: str | None = None,
+) -> FaultReported:
+    """Open an incident at its first report; ``order``: that it came with, ``cell``: where it lies, coarsely.
+
+    Refuses ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-fault-kind``, ``unknown-district``,
+    ``bad-precision``, ``unknown-origin``.
+    """
+    require_credible(told)
+    require_import_fields(told, precision, origin)
+    if case is not None:
+        raise Refusal(
+            "case-exists",
+            found=f"case {case.number}",
+            needed="a new case",
+            next_step="link the report to the incident instead",
+            next_step_zh="请将该报修并入已有工单",
+        )
+    require_known("unknown-fault-kind", kind, told.standard.fault_kinds)
+    zone = district(told.standard, district_code).zone
+    confirmed_by = told.confirmed_by if told.is_late else None
+    return FaultReported(
+        case_number,
+        kind,
+        district_code,
+        zone,
+        subject,
+        late(told),
+        confirmed_by,
+        mass,
+        order=order,
+        cell=cell,
+        precision=precision,
+        origin=origin,
+    )
+
+
+def link_report(
+    case: Repair | None,
+    told: Told,
+    *,
+    subject: Subject,
+    order: OrderReference | None = None,
+    precision: Precision = "second",
+    origin: str | None = None,
+) -> ReportLinked:
+    """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision`` and
+    ``unknown-origin``."""
+    known = known_to(case, told, "repair.link")
+    require_import_fields(told, precision, origin)
+    flags = late(told) + (("after-close",) if known.closed else ())
+    linked = ReportLinked(_next_report(known), subject, flags, order=order, precision=precision, origin=origin)
+    return from_the_field(known, told, linked)
+
+
+def _next_report(case: Repair) -> int:
+    """The number that the next report of the incident gets; none is ever given twice."""
+    return max(each.number for each in case.reported) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A report that goes on in another incident, made at ``reported_at``."""
+
+    linked: ReportLinked
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Two incidents that are one: what the one says, and its reports as the other takes them in."""
+
+    merged: IncidentMerged
+    reports: tuple[Moved, ...]
+
+
+def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUID, into: UUID) -> Merged:
+    """Two incidents turn out to be one burst: the reports of ``case`` go on in the ``other`` one, each at its own time,
+    and ``case`` owes nothing more. A wrong one is undone there, report by report.
+
+    Our decision: not once a crew was on site for it, for what it told there would count for nothing.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``same-incident``, ``incident-merged``, ``case-closed``,
+    ``already-dismissed`` and ``work-begun``.
+    """
+    require_power(told, "repair.unlink")
+    known, target = require_unmerged(existing(case)), require_unmerged(existing(other))
+    if case_id == into:
+        raise _not_merged("same-incident", known, "another incident", "name the other incident", "不能并入自身")
+    require_open(known)
+    require_undismissed(known)
+    require_undismissed(target)
+    if known.arrived or known.completed:
+        raise _not_merged(
+            "work-begun",
+            known,
+            "an incident at which no crew has been",
+            "merge the other one into this one instead",
+            "已有班组到场，请将另一工单并入本工单",
+        )
+    flags = (MERGED,) + (("after-close",) if target.closed else ())
+    own = [each for each in known.reported if each.number not in known.unlinked]
+    moved = tuple(
+        Moved(ReportLinked(number, each.subject, flags, None, each.order, each.precision, each.origin), each.moment.at)
+        for number, each in enumerate(own, _next_report(target))
+    )
+    return Merged(IncidentMerged(into, told.confirmed_by), moved)
+
+
+def _not_merged(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
+    return Refusal(code, found=f"repair {case.number}", needed=needed, next_step=next_step, next_step_zh=next_step_zh)
+
+
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """A wrong link undone: what the incident says, and the report that opens the new case, made at ``reported_at``."""
+
+    unlinked: ReportUnlinked
+    reported: FaultReported
+    reported_at: datetime
+
+
+def unlink_report(
+    case: Repair | None,
+    told: Told,
+    *,
+    report: int,
+    new_case: UUID,
+    case_number: str,
+    kind: str | None,
+    district_code: str | None,
+) -> Unlinked:
+    """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
+
+    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
+    ``no-such-case``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
+    ``unknown-district``.
+    """
+    require_power(told, "repair.unlink")
+    known = require_unmerged(existing(case))
+    found = _linked(known, report)
+    require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
+    code = district_code or known.district
+    zone = district(told.standard, code).zone
+    opened = FaultReported(
+        case_number,
+        kind or known.kind,
+        code,
+        zone,
+        found.subject,
+        (UNLINKED,),
+        mass=known.mass if code == known.district else None,
+        order=found.order,
+        precision=found.precision,
+        origin=found.origin,
+    )
+    return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
+
+
+def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
+    """The kinds of fault that one burst may be reported as, this one among them. Refuses ``unknown-fault-kind``."""
+    require_known("unknown-fault-kind", kind, standard.fault_kinds)
+    family = standard.fault_families.get(kind)
+    alike = {each for each, its in standard.fault_families.items() if its == family} if family is not None else set()
+    return tuple(sorted({kind, *alike}))
+
+
+MERGED = "merged"
+"""The flag of a report that came with another incident."""
+UNLINKED = "unlinked"
+"""The flag of a case that began as a wrong link."""
+
+
+def _linked(case: Repair, number: int) -> Report:
+    if number == 1:
+        raise Refusal(
+            "first-report",
+            found=f"report 1, which opened repair {case.number}",
+            needed="a further report, that was linked",
+            next_step="unlink the further reports instead",
+            next_step_zh="首次报修不可拆分，请拆分后并入的报修",
+        )
+    return known_report(case, number)
+
+
+def known_report(case: Repair, number: int) -> Report:
+    """The report of that number. Refuses ``no-such-report``, also for one that was unlinked."""
+    found = case.report(number)
+    if found is None:
+        raise Refusal(
+            "no-such-report",
+            found=f"report {number} of repair {case.number}",
+            needed="a report that is linked to the incident",
+            next_step="look at the incident's reports",
+            next_step_zh="请核对工单下的报修序号",
+        )
+    return found

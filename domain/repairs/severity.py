@@ -1,0 +1,93 @@
+"""Severity 定级: the first class is a fact from the field; another class needs a reason, evidence, and late in the
+window a second person (our decision: or every promise could be saved by a word)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair
+from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
+from domain.repairs.facts import SeverityAssessed, SeverityReassessed
+from domain.repairs.promises import standard_of, start_of_completion
+from domain.standard.context import Told, require_power
+from domain.standard.standards import Severity
+
+
+def assess(case: Repair | None, told: Told, *, severity: Severity, reason: str) -> SeverityAssessed:
+    """Class the repair. The same class again, or an earlier look told later, is taken and flagged.
+
+    Refuses ``already-assessed`` for another class after the first one: that is a reassessment.
+    """
+    known = known_to(case, told)
+    seen = tuple(moment for moment, _ in known.assessed)
+    if seen and severity != known.severity and told.happened_at >= min(seen).at:
+        raise Refusal(
+            "already-assessed",
+            found=f"repair {known.number}, assessed as {known.severity}",
+            needed="a reassessment, with a reason and evidence",
+            next_step="reassess the repair instead",
+            next_step_zh="已定级；如需变更请办理重新定级",
+        )
+    flags = field_flags(known, told, crew=None, before=seen)
+    if not known.arrived:
+        flags += ("before-arrival",)
+    return from_the_field(known, told, SeverityAssessed(severity, reason, flags))
+
+
+def reassess(
+    case: Repair | None,
+    told: Told,
+    *,
+    severity: Severity,
+    reason: str,
+    evidence_digest: str,
+    approved_by: str | None,
+) -> SeverityReassessed:
+    """Give the repair another class. It moves the end of the limit, carries the time that has run, saves no lapse.
+
+    Refuses ``wrong-role``, ``case-closed``, ``not-assessed``, ``not-on-site``, ``repair-completed``,
+    ``same-severity`` and ``second-person-needed``.
+    """
+    require_power(told, "repair.reassess")
+    known = known_to(case, told)
+    require_open(known)
+    _require_reassessable(known, told, severity)
+    if _has_mostly_run(known, told):
+        require_other_person(told, approved_by, "a reassessment late in the window", "approved_by")
+    flags = field_flags(known, told, crew=None, before=())
+    return from_the_field(known, told, SeverityReassessed(severity, reason, evidence_digest, approved_by, flags))
+
+
+def _require_reassessable(case: Repair, told: Told, severity: Severity) -> None:
+    first = min((moment.at for moment, _ in case.assessed), default=None)
+    if first is None or told.happened_at < first:
+        raise _not_yet("not-assessed", case, "a first assessment", "assess the repair first", "请先办理首次定级")
+    if not any(arrival.at <= told.happened_at for arrival in case.arrived):
+        raise _not_yet("not-on-site", case, "a crew on site", "record the arrival first", "须到场后方可重新定级")
+    if any(done.at <= told.happened_at for done in case.completed):
+        raise _not_yet("repair-completed", case, "a repair under way", "leave the class as it is", "抢修已完成")
+    if severity == case.severity:
+        raise _not_yet("same-severity", case, "another class", "leave the class as it is", "等级未变更")
+
+
+def _not_yet(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
+    found = f"repair {case.number}, class {case.severity or 'not assessed'}"
+    return Refusal(code, found=found, needed=needed, next_step=next_step, next_step_zh=next_step_zh)
+
+
+def _has_mostly_run(case: Repair, told: Told) -> bool:
+    """Whether so much of the completion window has run that a second person must approve. Never for a major repair,
+    whose window has no end."""
+    standard = standard_of(case, told.rules)
+    minutes = standard.completion_minutes[case.severity or standard.unassessed_as]
+    if minutes is None:
+        return False
+    run = _looked_at(told) - start_of_completion(case, standard).at
+    return run.total_seconds() / 60 >= minutes * standard.reassessment_second_person_percent / 100
+
+
+def _looked_at(told: Told) -> datetime:
+    """When it is taken down: a class claimed for earlier on is what four eyes are for. An import tells old history."""
+    limited = told.standard.allowed_lateness_minutes.get(told.channel) is not None
+    return told.at if limited else told.happened_at

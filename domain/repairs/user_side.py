@@ -1,0 +1,51 @@
+"""Behind the meter the pipe is the user's: a paid service there needs the user's consent first (practice of other water
+companies)."""
+
+from __future__ import annotations
+
+from domain.kernel.refusals import Refusal
+from domain.repairs.case import Repair
+from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repairs.facts import PaidServiceConsented, PaidServiceStarted, UserSideFound
+from domain.standard.context import Told, require_power
+
+
+def find_user_side(case: Repair | None, told: Told) -> UserSideFound:
+    """The fault lies behind the meter. What the incident promises stays as it is: the crew still comes and looks."""
+    known = known_to(case, told)
+    return from_the_field(known, told, UserSideFound(field_flags(known, told, crew=None, before=known.user_side)))
+
+
+def consent(case: Repair | None, told: Told, *, consent_digest: str) -> PaidServiceConsented:
+    """The user agreed in writing to a paid service."""
+    known = known_to(case, told)
+    flags = field_flags(known, told, crew=None, before=known.consented)
+    return from_the_field(known, told, PaidServiceConsented(consent_digest, flags))
+
+
+def start_paid_service(case: Repair | None, told: Told, *, crew: str) -> PaidServiceStarted:
+    """Begin the paid service, now. Refuses ``wrong-role``, ``case-closed``, ``not-user-side``, ``consent-missing`` and
+    ``service-started``."""
+    require_power(told, "repair.start-paid-service")
+    known = existing(case)
+    require_open(known)
+    if not known.user_side:
+        raise _not_now(
+            "not-user-side",
+            known,
+            "a fault behind the meter",
+            "mend the public side free of charge",
+            "非表后故障，不得收费",
+        )
+    if not known.consented:
+        raise _not_now(
+            "consent-missing", known, "the user's written consent", "ask for it first", "须先取得用户书面同意"
+        )
+    if known.paid_service:
+        raise _not_now("service-started", known, "a service not begun", "go on with the work", "有偿服务已开始")
+    return PaidServiceStarted(crew)
+
+
+def _not_now(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
+    found = f"repair {case.number}"
+    return Refusal(code, found=found, needed=needed, next_step=next_step, next_step_zh=next_step_zh)

@@ -1,0 +1,88 @@
+"""The circumstances of a command: who says what happened when, over which channel, under which rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain.kernel.facts import Fact, Stated
+from domain.kernel.refusals import Refusal
+from domain.standard.standards import Rules, Standard, is_backdated
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who acts: an opaque staff or system id, and the role in which they act."""
+
+    actor: str
+    role: str
+
+
+NOBODY = Person("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
+
+    ``confirmed_by``: the second person, where something is told later than the channel allows. ``reported_at``: when a
+    device took it down, which had no net perhaps and sent it later; None: not known.
+    """
+
+    happened_at: datetime
+    at: datetime
+    channel: str
+    rules: Rules
+    by: Person = NOBODY
+    confirmed_by: str | None = None
+    reported_at: datetime | None = None
+
+    @property
+    def standard(self) -> Standard:
+        """The standard in force when it is taken down."""
+        return self.rules.in_force(self.at)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it comes later than the channel's allowed lateness."""
+        return is_backdated(self.standard, self.channel, self.happened_at, self.at)
+
+    @property
+    def was_uploaded_late(self) -> bool:
+        """Whether a device took it down and sent it only later."""
+        waited = self.at - self.reported_at if self.reported_at is not None else timedelta()
+        return waited > timedelta(minutes=self.standard.late_upload_minutes)
+
+    def stated(self, fact: Fact) -> Stated:
+        """The fact with the times that are claimed for it."""
+        return Stated(fact, self.happened_at, self.reported_at)
+
+
+def require_power(told: Told, power: str) -> None:
+    """Refuse ``wrong-role`` where the standard does not give the role ``power``: what is not given is not allowed."""
+    require_one_of(told.by, told.standard.powers.get(power, ()), power)
+
+
+def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
+    """Refuse ``wrong-role`` where the person's role is none of these."""
+    if by.role not in roles:
+        raise Refusal(
+            "wrong-role",
+            found=f"role {by.role} for {power}",
+            needed="one of " + (", ".join(sorted(roles)) or "no role at all: the standard gives this to nobody"),
+            next_step="have it done by somebody in one of these roles",
+            next_step_zh="请由有权限的岗位办理",
+        )
+
+
+def require_second_person(told: Told, first: str, what: str) -> None:
+    """Refuse ``same-person`` where whoever did the first half would do the second one too (our decision: four eyes)."""
+    if told.by.actor == first:
+        raise Refusal(
+            "same-person",
+            found=f"{what} by {first}, who also made it",
+            needed="a second person",
+            next_step="have somebody else approve it",
+            next_step_zh="须由第二人审批",
+        )

@@ -1,0 +1,155 @@
+"""The ladder after a lapse: its steps, each at its instant, until somebody acknowledges or the promise no longer runs.
+
+Our decisions. The steps count from the end that ran out, also where the lapse becomes known later: who should have
+been told by now is told now. The ladder is climbed while the window stands lapsed: once it is met, cancelled or
+retracted, or has a later end (a reassessment, the next work log), it ends; a later end that runs out too begins a new
+one, and so does a lapse that comes back after it was retracted. A lapse that calls nobody out (imported history) has
+no ladder. There are no office hours in the promises, so working time is counted in working days, as everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from domain.deadlines.calendar import closing_time, local_date
+from domain.deadlines.windows import Basis, Ledger, Obligation, OnRecord, StepAt, Tally, Window, WindowAcknowledged
+from domain.kernel.copies import changed
+from domain.kernel.refusals import Refusal
+from domain.standard.context import Told, require_power
+from domain.standard.standards import EscalationStep, Rules, Standard
+
+
+def ladder_after(standard: Standard, commitment: str) -> tuple[EscalationStep, ...]:
+    """The steps after a lapse of the commitment: by its own name, else of its kind of case, else of all."""
+    kind = commitment.partition(".")[0]
+    for pattern in (commitment, f"{kind}.*", "*"):
+        if pattern in standard.escalations:
+            return standard.escalations[pattern]
+    return ()
+
+
+def climbed(window: Window, owed: Obligation | Tally, known: OnRecord | None, rules: Rules, at: datetime) -> Window:
+    """The window with the steps that were reached by ``at``, and the next one in ``next_ask_at``. ``known``: what is on
+    record of it, which says what was acknowledged."""
+    if not window.lapses or not owed.notify_on_lapse or not _climbing(window, owed, at):
+        return window
+    standard = rules.version(window.basis.standard)
+    ladder = ladder_after(standard, window.commitment) if standard is not None else ()
+    if standard is None or not ladder:
+        return window
+    steps = [
+        StepAt(due_at, step.name, instant, step.notify)
+        for due_at in window.lapses
+        if window.due_at in (None, due_at) and not _is_acknowledged(known, due_at)
+        for step, instant in _instants(ladder, standard, rules, window.opened_at, due_at)
+    ]
+    steps.sort(key=lambda step: (step.at, step.due_at, step.step))
+    ahead = [step.at for step in steps if step.at > at]
+    asks = [*ahead, window.next_ask_at] if window.next_ask_at is not None else ahead
+    return changed(window, steps=tuple(step for step in steps if step.at <= at), next_ask_at=min(asks, default=None))
+
+
+def _climbing(window: Window, owed: Obligation | Tally, at: datetime) -> bool:
+    ends = (window.met_at, owed.moot_from if isinstance(owed, Obligation) else None)
+    return window.cancelled is None and not any(end is not None and end <= at for end in ends)
+
+
+def _is_acknowledged(known: OnRecord | None, due_at: datetime) -> bool:
+    lapse = known.lapses.get(due_at) if known is not None else None
+    return known is not None and lapse is not None and (lapse, due_at) in known.acknowledged
+
+
+def _instants(
+    ladder: tuple[EscalationStep, ...], standard: Standard, rules: Rules, opened_at: datetime, due_at: datetime
+) -> Iterator[tuple[EscalationStep, datetime]]:
+    for step in ladder:
+        if step.minutes is not None:
+            yield step, due_at + timedelta(minutes=step.minutes)
+        elif step.percent is not None:
+            yield step, due_at + (due_at - opened_at) * step.percent / 100
+        elif step.working_days is not None:
+            calendar = rules.calendars_of(standard)[-1].calendar
+            day = calendar.add_working_days(local_date(due_at), step.working_days)
+            yield step, closing_time(day, standard.close_of_business)
+
+
+# ---- somebody has it in hand
+
+
+def acknowledge(
+    ledger: Ledger, told: Told, *, commitment: str, lapse: int | None = None, rung: str | None = None
+) -> WindowAcknowledged | None:
+    """A named person takes a lapse, or the rung of a nearing, in hand; with neither named, the newest lapse that
+    stands. None: the same person has said so already.
+
+    Our decision: acknowledging a rung quiets that rung only. The later ones tell somebody else that time passes, which
+    is so whoever knows. Refuses ``wrong-role``, ``person-needed``, ``no-such-window``, ``nothing-to-acknowledge`` and
+    ``already-acknowledged``.
+    """
+    require_power(told, "window.acknowledge")
+    _require_name(told)
+    known = ledger.get(commitment)
+    if known is None:
+        raise Refusal(
+            "no-such-window",
+            found=f"no window {commitment[:64]} of the case",
+            needed="one of " + (", ".join(sorted(ledger)) or "none: the case owes nothing"),
+            next_step="choose a commitment that the case has",
+            next_step_zh="请选择该案件已有的承诺时限",
+        )
+    what, due_at = _target(known, commitment, lapse, rung)
+    by = known.acknowledged.get((what, due_at))
+    if by == told.by.actor:
+        return None
+    if by is not None:
+        raise Refusal(
+            "already-acknowledged",
+            found=f"{commitment}, {what}: acknowledged by {by}",
+            needed="what nobody has in hand",
+            next_step="talk to who has it; a new lapse begins a new ladder",
+            next_step_zh="已有人确认接手，请与其联系；再次超时将重新升级",
+        )
+    return WindowAcknowledged(
+        commitment=commitment,
+        number=known.number + 1,
+        lapse=what if isinstance(what, int) else None,
+        rung=what if isinstance(what, str) else None,
+        due_at=due_at,
+        by=told.by.actor,
+        basis=Basis(known.standard, known.calendar, ()),
+    )
+
+
+def _target(known: OnRecord, commitment: str, lapse: int | None, rung: str | None) -> tuple[int | str, datetime]:
+    over = known.cancelled or known.met_at is not None
+    lapses: dict[int | str, datetime] = {number: due for due, number in known.lapses.items()}
+    # Rungs of an end that ran out are not asked about any more: the lapse is.
+    rungs: dict[int | str, datetime] = {
+        name: due for name, due in sorted(known.neared) if due == known.due_at and due not in known.lapses
+    }
+    wanted: int | str | None = lapse if lapse is not None else rung
+    if wanted is None:
+        wanted = max(known.lapses.values(), default=None)
+    found = lapses.get(wanted) or rungs.get(wanted) if wanted is not None and not over else None
+    if wanted is None or found is None:
+        state = "over" if over else f"{len(lapses)} lapses and {len(rungs)} rungs that stand"
+        raise Refusal(
+            "nothing-to-acknowledge",
+            found=f"{commitment}: {state}",
+            needed="a lapse that stands, or a rung of the end that runs, of a promise that is not met",
+            next_step="look at the case: it was met, taken back, or nobody was called yet",
+            next_step_zh="没有需要确认的超时或预警，请查看案件",
+        )
+    return wanted, found
+
+
+def _require_name(told: Told) -> None:
+    if told.by.actor in ("", "anonymous"):
+        raise Refusal(
+            "person-needed",
+            found="nobody's name",
+            needed="the staff id of who takes it in hand",
+            next_step="say who you are",
+            next_step_zh="请填写工号",
+        )

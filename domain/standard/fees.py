@@ -1,0 +1,286 @@
+"""The fee catalogue: what may be charged, on what legal basis, reviewed by two authorities before it is published.
+
+Sources: the published promise of three fees; 国办函〔2020〕129号 and provincial lists for the names that may never be
+charged; the meter and its forced verification are free to the user.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
+from typing import Literal
+
+from domain.kernel.refusals import Refusal
+
+Authority = Literal["price-authority", "market-regulator"]
+Outcome = Literal["agreed", "objected"]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """How an amount follows: ``fixed`` is ``rate`` fen; ``per-unit`` is ``rate`` fen for each unit of ``quantity``
+    (a code, for example ``metre``); ``per-mille-of`` is ``rate`` thousandths of the line ``of`` of the same quote."""
+
+    kind: Literal["fixed", "per-unit", "per-mille-of"]
+    rate: Decimal
+    quantity: str | None = None
+    of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeeItem:
+    """One fee. ``legal_basis``: the document's number. ``cap_fen`` None: the formula alone bounds it. ``active``
+    False: switched off by this version, and not chargeable."""
+
+    code: str
+    name_zh: str
+    legal_basis: str
+    formula: Formula
+    unit_zh: str
+    cap_fen: int | None
+    payer_classes: tuple[str, ...]
+    valid_from: date
+    valid_until: date | None
+    active: bool
+
+    def valid_on(self, day: date) -> bool:
+        """Whether the fee may be charged on that civil day; both ends are days on which it may."""
+        return self.valid_from <= day and (self.valid_until is None or day <= self.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class BannedName:
+    """A charge that the law names and forbids."""
+
+    name_zh: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """One version of the catalogue, whole. Amounts are fen (分)."""
+
+    version: str
+    effective_from: datetime
+    items: tuple[FeeItem, ...]
+    banned: tuple[BannedName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueDrafted:
+    """A new version was drafted; nothing can be charged by it."""
+
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReviewed:
+    """An authority reviewed a draft. ``document``: the number of its written opinion."""
+
+    version: str
+    authority: Authority
+    outcome: Outcome
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePublished:
+    """Both authorities had agreed, and the version was published. Quotes bind to it from ``effective_from`` on."""
+
+    version: str
+    effective_from: datetime
+    items: tuple[FeeItem, ...]
+    banned: tuple[BannedName, ...]
+
+
+FeeFact = CatalogueDrafted | CatalogueReviewed | CataloguePublished
+FACTS: tuple[type, ...] = (CatalogueDrafted, CatalogueReviewed, CataloguePublished)
+
+
+# ---- names that may never be charged
+
+FREE_BY_LAW = ("水表", "检定")
+"""The meter and its forced verification are free to the user (国办函〔2020〕129号), whatever a catalogue lists."""
+
+# The traditional forms of the characters that the forbidden names are written with: the same word in other clothes.
+_SIMPLIFIED = str.maketrans("費報裝開戶閘關驗測線頭圖錶檢", "费报装开户闸关验测线头图表检")
+
+
+def banned_name(catalogue: Catalogue | CataloguePublished, name: str) -> str | None:
+    """The forbidden name that ``name`` is or contains; None where it is not forbidden.
+
+    Spelling does not help: spaces, punctuation, brackets (with or without what stands in them), invisible characters,
+    full-width and traditional forms are looked through.
+    """
+    spellings = {plain(name), plain(_without_brackets(name))}
+    forbidden = (*(banned.name_zh for banned in catalogue.banned), *FREE_BY_LAW)
+    return next((word for word in forbidden if any(plain(word) in spelling for spelling in spellings)), None)
+
+
+def plain(name: str) -> str:
+    """The letters and digits of a name, in one form: what is left when spelling tricks are taken away."""
+    folded = unicodedata.normalize("NFKC", name).casefold().translate(_SIMPLIFIED)
+    return "".join(character for character in folded if unicodedata.category(character)[0] in "LN")
+
+
+def _without_brackets(name: str) -> str:
+    kept, depth = [], 0
+    for character in unicodedata.normalize("NFKC", name):
+        category = unicodedata.category(character)
+        depth += category == "Ps"
+        if not depth:
+            kept.append(character)
+        depth -= category == "Pe" and depth > 0
+    return "".join(kept)
+
+
+# ---- what may be charged
+
+LARGEST_QUANTITY = Decimal(1_000_000)
+SMALLEST_PART = Decimal("0.001")
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What one fee comes to: ``quantity`` of the item's unit, ``amount_fen`` in fen."""
+
+    fee: str
+    quantity: Decimal
+    amount_fen: int
+
+
+def chargeable(catalogue: Catalogue | CataloguePublished, code: str, payer_class: str, on: date) -> FeeItem:
+    """The item that may be charged to that payer class on that civil day.
+
+    Refuses ``fee-banned``, ``fee-not-in-catalogue``, ``fee-switched-off``, ``fee-not-valid``, ``fee-not-for-payer``.
+    """
+    item = next((item for item in catalogue.items if item.code == code), None)
+    _require_not_banned(catalogue, code, item)
+    if item is None:
+        known = ", ".join(sorted(item.code for item in catalogue.items if item.active)) or "none: nothing is charged"
+        raise _not_chargeable("fee-not-in-catalogue", code, f"one of {known}", "目录之外一律不收，请删除该项")
+    if not item.active:
+        needed = f"a fee that catalogue {catalogue.version} has not switched off"
+        raise _not_chargeable("fee-switched-off", code, needed, "该项已停止收取，请删除该项")
+    if not item.valid_on(on):
+        needed = f"a day from {item.valid_from} until {item.valid_until or 'further notice'}"
+        raise _not_chargeable("fee-not-valid", f"{code} on {on}", needed, "该项不在有效期内，请删除该项")
+    if payer_class not in item.payer_classes:
+        needed = "one of " + ", ".join(item.payer_classes)
+        raise _not_chargeable(
+            "fee-not-for-payer", f"{code} for {payer_class}", needed, "该项不适用于该类用户，请删除该项"
+        )
+    return item
+
+
+def _require_not_banned(catalogue: Catalogue | CataloguePublished, code: str, item: FeeItem | None) -> None:
+    for name in (code, item.name_zh if item is not None else code):
+        if (banned := banned_name(catalogue, name)) is not None:
+            needed = f"a charge that the law allows; {banned} is forbidden"
+            raise _not_chargeable("fee-banned", name, needed, "该名目依法禁止收取，请勿收费")
+
+
+def _not_chargeable(code: str, found: str, needed: str, next_step_zh: str) -> Refusal:
+    return Refusal(code, found, needed, "leave it out: nothing but the catalogue's fees is charged", next_step_zh)
+
+
+def amount_fen(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int]) -> int:
+    """What the item comes to in fen: half-up, never above its cap. ``other_lines``: fee → fen, of the same quote.
+
+    Refuses ``bad-quantity`` (not above 0, above 1,000,000, finer than 0.001; other than 1 where the fee is not per
+    unit), ``base-line-missing`` (per mille of a line that the quote does not have).
+    """
+    _require_quantity(item, quantity)
+    # Fractions, since a product of decimals may be longer than a decimal's precision and would be rounded twice.
+    exact = Fraction(item.formula.rate) * _base(item, quantity, other_lines)
+    half_up = floor(exact + Fraction(1, 2))
+    return half_up if item.cap_fen is None else min(half_up, item.cap_fen)
+
+
+def priced(
+    catalogue: Catalogue | CataloguePublished, payer_class: str, wanted: Sequence[tuple[str, Decimal]], on: date
+) -> tuple[Priced, ...]:
+    """The lines of a quote for (fee code, quantity) pairs, in their order.
+
+    Refuses what ``chargeable`` and ``amount_fen`` refuse, ``nothing-to-charge`` (no line), ``fee-twice``.
+    """
+    _require_lines(wanted)
+    items = {code: chargeable(catalogue, code, payer_class, on) for code, _ in wanted}
+    # Lines that are a part of others come last; what they are a part of is never itself such a line (``soundness``).
+    amounts: dict[str, int] = {}
+    for code, quantity in sorted(wanted, key=lambda line: items[line[0]].formula.kind == "per-mille-of"):
+        amounts[code] = amount_fen(items[code], quantity, amounts)
+    return tuple(Priced(code, quantity, amounts[code]) for code, quantity in wanted)
+
+
+def _require_lines(wanted: Sequence[tuple[str, Decimal]]) -> None:
+    if not wanted:
+        raise Refusal(
+            "nothing-to-charge",
+            found="no line",
+            needed="at least one fee",
+            next_step="name the fees; a connection that is free has no quote",
+            next_step_zh="请列出收费项目；免费接水无需报价",
+        )
+    if twice := first_repeated(code for code, _ in wanted):
+        raise Refusal(
+            "fee-twice",
+            found=f"{twice} on two lines",
+            needed="one line for each fee",
+            next_step="add the quantities up",
+            next_step_zh="同一项目请合并为一行",
+        )
+
+
+def _base(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int]) -> Fraction:
+    """What the rate is multiplied by."""
+    match item.formula.kind:
+        case "fixed":
+            return Fraction(1)
+        case "per-unit":
+            return Fraction(quantity)
+        case "per-mille-of":
+            base = other_lines.get(item.formula.of or "")
+            if base is None:
+                raise Refusal(
+                    "base-line-missing",
+                    found=f"{item.code} without {item.formula.of}",
+                    needed=f"a line {item.formula.of}, which {item.code} is a part of",
+                    next_step="quote both, or neither",
+                    next_step_zh="请同时列出计费基数项，或都不列",
+                )
+            return Fraction(base, 1000)
+
+
+def _require_quantity(item: FeeItem, quantity: Decimal) -> None:
+    needed = f"above 0, at most {LARGEST_QUANTITY}, in steps of {SMALLEST_PART}"
+    sound = quantity.is_finite() and 0 < quantity <= LARGEST_QUANTITY and _is_step(quantity)
+    if item.formula.kind != "per-unit":
+        needed, sound = "1: the fee is not per unit", sound and quantity == 1
+    if not sound:
+        raise Refusal(
+            "bad-quantity",
+            found=f"{quantity:.6g} for {item.code}",
+            needed=needed,
+            next_step="correct the quantity",
+            next_step_zh="请更正数量",
+        )
+
+
+def _is_step(quantity: Decimal) -> bool:
+    return quantity == quantity.quantize(SMALLEST_PART)
+
+
+def first_repeated(codes: Iterable[str]) -> str | None:
+    """The first code that comes a second time; None where each comes once."""
+    seen: set[str] = set()
+    for code in codes:
+        if code in seen:
+            return code
+        seen.add(code)
+    return None

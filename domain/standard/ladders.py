@@ -1,0 +1,59 @@
+"""Round-the-clock limits: the rungs before their end, and one obligation from its terms, by the standard."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from domain.deadlines.windows import Obligation, RungAt, Term
+from domain.kernel.facts import Moment
+from domain.standard.standards import Standard
+
+
+def rungs(
+    standard: Standard,
+    commitment: str,
+    start: datetime,
+    due_at: datetime,
+    acknowledged_at: datetime | None = None,
+) -> tuple[RungAt, ...]:
+    """The rungs of a commitment between start and end; those that an acknowledgement in time takes off are left out.
+
+    Rungs by working day are for limits in working days and are passed over.
+    """
+    found = []
+    for rung in standard.ladders.get(commitment, ()):
+        if rung.minutes is not None:
+            at = start + timedelta(minutes=rung.minutes)
+        elif rung.percent is not None:
+            at = start + (due_at - start) * rung.percent / 100
+        else:
+            continue
+        if rung.unless_acknowledged and acknowledged_at is not None and acknowledged_at <= at:
+            continue
+        found.append(RungAt(rung.name, at, rung.notify))
+    return tuple(found)
+
+
+def obligation(
+    commitment: str,
+    standard: Standard,
+    opened_at: datetime,
+    terms: tuple[Term, ...],
+    met: Moment | None,
+    steps: tuple[RungAt, ...],
+    cause: str = "reclassified",
+) -> Obligation:
+    """One commitment whose limit is counted round the clock; ``met``: what met it, ``steps``: its rungs."""
+    return Obligation(
+        commitment=commitment,
+        opened_at=opened_at,
+        terms=terms,
+        met_at=met.at if met else None,
+        met_by=(met.by,) if met else (),
+        standard=standard.version,
+        calendar=None,
+        rungs=steps,
+        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
+        cause=cause,
+        settles_after=standard.settles_after,
+    )
