@@ -18,7 +18,7 @@ from api.strict import StrictRoute
 from domain import kinds
 from domain.connections import consultations, preservice
 from domain.kernel.facts import Stated
-from infra.store.commands import NewSubject, Said, Sight, Stream
+from infra.eventstore.commands import NewSubject, Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 

@@ -18,8 +18,8 @@ from api.commands import Order, carry_out
 from api.edge import CaseId, Limit, ServiceDep
 from api.strict import StrictRoute
 from domain.standard import escalation
+from infra.eventstore.commands import Said, Sight, Stream
 from infra.sql import sql
-from infra.store.commands import Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1", tags=["alerts 告警"], route_class=StrictRoute)
 

@@ -41,7 +41,7 @@ from api.metrics import Figures
 from api.outer import Outer
 from api.pulse import Pulse
 from api.trust import LoopbackOnly
-from infra.service import Service
+from infra.eventstore.service import Service
 
 COMMANDS = (
     mass,

@@ -27,10 +27,10 @@ from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import Book, ReadingAudited
 from domain.standard.context import Told, require_power
 from domain.standard.values import require_range
-from infra.rules import book_stream, usage_stream
-from infra.service import Service
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import book_stream, usage_stream
 from infra.sql import sql
-from infra.store.commands import Said, Sight, Stream
 
 router = APIRouter(tags=["reading books 抄表册"])
 _telling = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)

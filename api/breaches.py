@@ -17,7 +17,7 @@ from api.cursor import Cursor
 from api.edge import Limit, ServiceDep
 from api.pulse import Heads, Pulse
 from api.strict import StrictRoute
-from infra.service import Service
+from infra.eventstore.service import Service
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1/breaches", tags=["breaches 超时"], responses=QUERY_ERRORS, route_class=StrictRoute)

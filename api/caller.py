@@ -15,8 +15,8 @@ from api.errors import ApiError
 from api.trace import note_correlation
 from domain.kernel.roles import ROLES
 from domain.standard.context import Person, Told
-from infra.service import Service
-from infra.store.commands import IdempotencyKey, Stamp
+from infra.eventstore.commands import IdempotencyKey, Stamp
+from infra.eventstore.service import Service
 
 INTERNAL_CHANNELS = frozenset({"system"})
 DEFAULT_CHANNEL = "website"

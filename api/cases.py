@@ -36,9 +36,9 @@ from domain.metering.reading_rounds import Book
 from domain.outages import Outage
 from domain.repairs import Repair
 from domain.repairs.orders import Order
-from infra.service import Service
+from infra.eventstore.commands import Stream
+from infra.eventstore.service import Service
 from infra.sql import sql
-from infra.store.commands import Stream
 from projections.explain import explain_window, lines
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)

@@ -24,9 +24,9 @@ from domain.kernel.subjects import Subject
 from domain.kinds import Kind
 from domain.repairs import orders
 from domain.standard.context import Told
-from infra.rules import NAMESPACE, order_stream
-from infra.service import Service
-from infra.store.commands import Command, NewSubject, Said, Sight, Stream
+from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import NAMESPACE, order_stream
 
 REPAIR_NUMBERS = "BX"
 """报修"""

@@ -32,10 +32,10 @@ from domain.kernel.subjects import Subject
 from domain.metering import meters as usage
 from domain.metering.meters import MeterDetails
 from domain.standard.context import Told
-from infra.pseudonyms import pseudonym, pseudonym_key
-from infra.rules import meter_stream, squad_day_stream, squad_stream
-from infra.service import Service
-from infra.store.commands import NewSubject, Said, Sight, Stream
+from infra.eventstore.commands import NewSubject, Said, Sight, Stream
+from infra.eventstore.pseudonyms import pseudonym, pseudonym_key
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import meter_stream, squad_day_stream, squad_stream
 
 CONNECTION_NUMBERS = "BZ"
 """报装"""

@@ -18,7 +18,7 @@ from api.strict import StrictRoute
 from domain import kinds
 from domain.connections import accounts, charges, intake, papers, pauses, site, visits
 from domain.connections.requirements import existing
-from infra.store.commands import Stream
+from infra.eventstore.commands import Stream
 
 PREFIX = "/api/v1/connections"
 

@@ -25,9 +25,9 @@ from domain.crews.crews import Crew, Freed
 from domain.kernel.facts import Stated
 from domain.repairs import Repair
 from domain.standard.context import Told
-from infra.rules import crew_stream
-from infra.service import Service
-from infra.store.commands import Said, Sight, Stream
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import crew_stream
 
 Seen = Callable[[Repair | None], Order]
 

@@ -19,8 +19,8 @@ from domain import repairs as repair
 from domain.repairs import outlook
 from domain.repairs.outlook import NextAction, Progress
 from domain.repairs.promises import standard_of
+from infra.eventstore.commands import Stream
 from infra.sql import sql
-from infra.store.commands import Stream
 from projections.cases import REPAIR_STAGES
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 
-from infra.service import Service
+from infra.eventstore.service import Service
 
 
 def the_service(request: Request) -> Service:

@@ -22,8 +22,8 @@ from starlette.exceptions import HTTPException
 
 from api.trace import note_outcome
 from domain.kernel.refusals import Refusal
+from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
 from infra.failures import why_it_cannot_write
-from infra.store.commands import BusyError, KeyReusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from api import bodies
 from domain import kinds
 from domain import repairs as repair
 from domain.kernel.geo import Place, distance_m
-from infra.service import Service
-from infra.store.commands import Stream
+from infra.eventstore.commands import Stream
+from infra.eventstore.service import Service
 
 
 def measured(service: Service, case_id: UUID, proof: bodies.Evidence | None) -> repair.ArrivalEvidence | None:

@@ -18,7 +18,7 @@ from api.errors import ApiError
 from api.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from api.strict import StrictRoute
 from domain.standard.context import Person, require_one_of
-from infra.service import Service
+from infra.eventstore.service import Service
 from infra.sql import sql
 from projections import published
 from projections.figures import bounds, figures

@@ -13,7 +13,7 @@ from api.answers import documented
 from api.edge import ServiceDep
 from api.errors import store_cannot_write
 from api.strict import StrictRoute
-from infra.service import Service
+from infra.eventstore.service import Service
 from infra.status import Process, Reader, Relay, Status, calendar_status, collect
 
 router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)

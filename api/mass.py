@@ -27,10 +27,10 @@ from api.strict import StrictRoute
 from domain.kernel.facts import Stated
 from domain.repairs import mass
 from domain.standard.context import Told
-from infra.rules import MASS
-from infra.service import Service
+from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import MASS
 from infra.sql import sql
-from infra.store.commands import Command, IdempotencyKey, Said, Sight
 
 MOST_REPORTS = 200
 NONE_TAGGED = {"incidents": 0, "still_open": 0, "lapses": 0, "retracted": 0}

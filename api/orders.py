@@ -26,8 +26,8 @@ from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Stated
 from domain.repairs import orders
-from infra.rules import order_stream
-from infra.store.commands import Said, Sight, Stream
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.shipped_rules import order_stream
 
 router = APIRouter(tags=["orders 热线工单"])
 _telling = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=COMMAND_ERRORS)

@@ -25,8 +25,8 @@ from domain.kernel.refusals import Refusal
 from domain.outages import Outage, OutageFact
 from domain.repairs.mass import Register
 from domain.standard.context import Told
-from infra.rules import MASS
-from infra.store.commands import Said, Sight, Stream
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(tags=["outages 停水"])
 _telling = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)

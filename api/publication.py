@@ -34,12 +34,12 @@ from domain.deadlines.calendar import Day, local_date
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import CalendarWarning, Notice
 from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
-from infra import publication, recompute
-from infra.publication import CalendarWanted
-from infra.rules import FEES, STANDARDS
-from infra.service import Service
+from infra.eventstore import publication, recompute
+from infra.eventstore.commands import Command, Receipt
+from infra.eventstore.publication import CalendarWanted
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import FEES, STANDARDS
 from infra.status import calendar_status
-from infra.store.commands import Command, Receipt
 
 router = APIRouter(prefix="/api/v1", tags=["publication 公开"], route_class=StrictRoute)
 

@@ -21,9 +21,9 @@ from api.errors import ApiError
 from api.strict import StrictRoute
 from domain.kernel.refusals import Refusal
 from domain.metering.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
-from infra.bus import client_config
-from infra.meter_readings import BadRowError, MeterReading, from_row, to_record
-from infra.service import Service
+from infra.eventstore.service import Service
+from infra.kafka.cluster import client_config
+from infra.kafka.meter_readings import BadRowError, MeterReading, from_row, to_record
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -14,7 +14,7 @@ from api.commands import carry_out
 from api.edge import CaseId, ServiceDep
 from api.evidence import measured
 from api.strict import StrictRoute
-from infra.rules import MASS
+from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 

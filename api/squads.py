@@ -14,10 +14,10 @@ from api.publication import published
 from api.strict import StrictRoute
 from domain.crews import squads
 from domain.kernel.facts import Stated
-from infra.publication import told_now
-from infra.rules import squad_stream
-from infra.service import Service
-from infra.store.commands import Command, Said, Sight
+from infra.eventstore.commands import Command, Said, Sight
+from infra.eventstore.publication import told_now
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import squad_stream
 
 router = APIRouter(prefix="/api/v1/squads", tags=["squads 专班"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 

@@ -21,8 +21,8 @@ from domain.metering import abnormal_use as abnormal
 from domain.metering.abnormal_use import SaidInCase, Usage
 from domain.metering.readings import FLAGS_ZH
 from domain.standard.context import Told, require_power
+from infra.eventstore.commands import Said, Sight, Stream
 from infra.sql import sql
-from infra.store.commands import Said, Sight, Stream
 
 router = APIRouter(tags=["usage 用量异常"])
 _telling = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)

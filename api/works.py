@@ -21,7 +21,7 @@ from domain.kernel.facts import Fact, Stated
 from domain.publication import works
 from domain.publication.works import Work
 from domain.standard.context import Told
-from infra.store.commands import Said, Sight, Stream
+from infra.eventstore.commands import Said, Sight, Stream
 
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from kafka.structs import TopicPartition
 
-from infra.bus import consumer, logs, look_up_cluster, record_of
-from infra.reader import Event, Unreadable, parse
+from infra.kafka.cluster import consumer, logs, look_up_cluster, record_of
+from infra.readers.reader import Event, Unreadable, parse
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")

@@ -15,9 +15,9 @@ import msgspec
 
 from consumers.standing import standings
 from consumers.whole import Reading
-from infra.bus import case_key, partition_of
 from infra.decoders import decoder
-from infra.reader import Event
+from infra.kafka.cluster import case_key, partition_of
+from infra.readers.reader import Event
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")

@@ -16,8 +16,8 @@ from typing import Any
 import psycopg
 
 from consumers.notary.published import last_note
-from infra.bus import Log, Partition, consumer, logs, look_up_cluster, read_ranges
-from infra.reader import START, Event, Place, apply, connect, link_of
+from infra.kafka.cluster import Log, Partition, consumer, logs, look_up_cluster, read_ranges
+from infra.readers.reader import START, Event, Place, apply, connect, link_of
 from infra.settings import Settings
 from infra.sql import sql
 

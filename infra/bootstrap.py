@@ -22,19 +22,18 @@ from psycopg.types.json import Jsonb
 
 from domain import kinds
 from domain.kinds import Kind, State
-from infra import recompute
 from infra.clock import REAL, Clock, real_now
-from infra.dead_letters import Mender, repair_marked
-from infra.migrate import migrate
-from infra.reader import connect
-from infra.relay import Relay
-from infra.rules import shipped_rules
-from infra.service import Service, open_service
+from infra.eventstore import recompute, recover
+from infra.eventstore.commands import BusyError, Receipt, StoreUnavailableError
+from infra.eventstore.envelope import folded
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.postgres.migrate import migrate
+from infra.readers.dead_letter_desk import Mender, repair_marked
+from infra.readers.reader import connect
+from infra.relay.relay import Relay
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store import recover
-from infra.store.commands import BusyError, Receipt, StoreUnavailableError
-from infra.store.envelope import folded
 
 if TYPE_CHECKING:
     from projections.watch import Ask, Question, Watch
@@ -194,9 +193,9 @@ def run_relay(settings: Settings) -> None:
 
 def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
+    from infra.readers.faust_app import Stream as ModelStream
+    from infra.readers.faust_app import build_app, run_worker
     from projections.mending import view_menders
-    from projections.shell import Stream as ModelStream
-    from projections.shell import build_app, run_worker
     from projections.views import VIEWS
 
     again = partial(repair_marked, settings=settings, menders=view_menders())
@@ -219,11 +218,11 @@ def menders(settings: Settings) -> dict[str, Mender]:
 
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
+    from infra.readers.faust_app import Stream as ModelStream
+    from infra.readers.faust_app import build_app, run_worker
     from projections.canary import Canaries
     from projections.due import LINGER_S, DueIndex
     from projections.mending import due_menders
-    from projections.shell import Stream as ModelStream
-    from projections.shell import build_app, run_worker
     from projections.watch import Watch
 
     service = open_service(settings)
@@ -333,10 +332,10 @@ def run_sender(settings: Settings) -> None:
 
 def run_readings(settings: Settings) -> None:
     """One Faust worker of the meter readings, with what tells the cases in a thread; ends the process when told to."""
+    from infra.readers.faust_app import build_app, run_worker
     from projections.readings import Processor
     from projections.readings_cases import Teller
     from projections.readings_source import Readings
-    from projections.shell import build_app, run_worker
 
     service = open_service(settings)
     teller = Teller(settings, service)

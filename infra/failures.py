@@ -9,8 +9,8 @@ from eventsourcing.persistence import InterfaceError, OperationalError
 from kafka import errors as kafka
 from kafka.errors import KafkaError
 
-from infra.door import KafkaShut, postgres_code
 from infra.embedded.errors import OF_RESOURCES, EmbeddedError
+from infra.kafka.diagnose import KafkaShut, postgres_code
 
 _OF_NETWORKS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EINTR})
 # Of psycopg's SQLSTATEs: connection, transaction rollback, resources, objects in use, operator's intervention, system.

@@ -13,13 +13,13 @@ from domain.deadlines.calendar import LOCAL
 from domain.kernel.refusals import Refusal
 from domain.kernel.roles import ROLES
 from domain.standard.standards import require_known
-from infra import documents, publication, recompute
-from infra.documents import DocumentError
-from infra.publication import CalendarWanted
-from infra.service import Service, open_service
+from infra.eventstore import documents, publication, recompute
+from infra.eventstore.commands import Command, Stamp
+from infra.eventstore.documents import DocumentError
+from infra.eventstore.publication import CalendarWanted
+from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
 from infra.status import calendar_status
-from infra.store.commands import Command, Stamp
 
 CHANNEL = "office"
 _ACTOR = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,31}")

@@ -12,12 +12,14 @@ from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
 from psycopg.rows import dict_row
 
-from infra.bus import admin_client, look_up, topics
 from infra.clock import REAL, Clock, ScaledClock
-from infra.door import KafkaShut
+from infra.disk_space import MB
 from infra.embedded.errors import EmbeddedError
-from infra.room import MB
-from infra.service import load_rules
+from infra.eventstore.application import open_store
+from infra.eventstore.service import load_rules
+from infra.kafka.cluster import admin_client, look_up, topics
+from infra.kafka.diagnose import KafkaShut
+from infra.kafka.topic_settings import Finding, findings
 from infra.settings import Settings
 from infra.sql import sql
 from infra.status import (
@@ -29,9 +31,7 @@ from infra.status import (
     collect,
     standard_status,
 )
-from infra.store.application import open_store
 from infra.supervisor import running_state
-from infra.topic_settings import Finding, findings
 from infra.up import state_file, with_addresses
 
 

@@ -20,10 +20,10 @@ from domain.kernel.roles import POWERS
 from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.standard.standards import Rules
 from infra.clock import ScaledClock
-from infra.room import Disk, disks, refusal_to_write
+from infra.disk_space import Disk, disks, refusal_to_write
+from infra.eventstore.recorder import LATENESS_SECONDS
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.recorder import LATENESS_SECONDS
 
 LAPSES_LOOKED_AT = 1_000
 BEAT_PATIENCE_SECONDS = 10.0

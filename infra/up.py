@@ -12,11 +12,11 @@ from http.client import HTTPException
 from pathlib import Path
 
 from infra import first_use
-from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
-from infra.migrate import migrate
+from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from infra.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
 

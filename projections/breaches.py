@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from infra.reader import Event
+from infra.readers.reader import Event
 from projections.model import Model, fact_name, kind_of_case
 from projections.windows import time
 

@@ -23,11 +23,11 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
-from infra.bus import client_config, consumer, ensure_canary_topic
 from infra.clock import real_now
-from infra.reader import connect
+from infra.kafka.auxiliary_topics import CanaryRecord
+from infra.kafka.cluster import client_config, consumer, ensure_canary_topic
+from infra.readers.reader import connect
 from infra.settings import Settings
-from infra.side_topics import CanaryRecord
 from infra.sql import sql
 
 log = logging.getLogger(__name__)

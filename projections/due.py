@@ -17,7 +17,7 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from infra.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
+from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 from projections.model import fact_name, family
 from projections.windows import WINDOW_FACTS, time

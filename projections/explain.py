@@ -23,7 +23,7 @@ from domain.deadlines.explain import (
     explain_commitment,
 )
 from domain.kernel.refusals import Refusal
-from infra.service import Service
+from infra.eventstore.service import Service
 from projections.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
 from projections.replay import id_of
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import Cursor
 
-from infra.dead_letters import Mender
-from infra.reader import BAD_CONTENT, DeadLetter, Event, kept_or_dead
+from infra.readers.dead_letter_desk import Mender
+from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, kept_or_dead
 from infra.sql import sql
 from projections.due import DueIndex
 from projections.model import Journal, Model

@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from infra.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
+from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 
 log = logging.getLogger(__name__)

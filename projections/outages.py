@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infra.reader import Event
+from infra.readers.reader import Event
 from projections.model import Model, fact_name
 from projections.windows import required_time
 

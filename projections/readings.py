@@ -24,11 +24,11 @@ from psycopg.sql import SQL, Identifier, Literal
 from domain.kernel.refusals import Refusal
 from domain.metering.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
 from domain.standard.standards import ReadingPolicy, Rules, require_not_future
-from infra.bus import Log, Partition, Record
 from infra.clock import Clock
 from infra.decoders import converter
-from infra.meter_readings import BadRowError, MeterReading, from_json
-from infra.reader import UNDECODABLE, DeadLetter, Event, dead_letter_of, save_dead_letters
+from infra.kafka.cluster import Log, Partition, Record
+from infra.kafka.meter_readings import BadRowError, MeterReading, from_json
+from infra.readers.reader import UNDECODABLE, DeadLetter, Event, dead_letter_of, save_dead_letters
 from infra.settings import Settings
 from infra.sql import sql
 

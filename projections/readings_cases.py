@@ -20,11 +20,7 @@ import psycopg
 from domain.kernel.facts import Stated
 from domain.kernel.refusals import Refusal
 from domain.metering import abnormal_use as abnormal
-from infra.reader import connect
-from infra.rules import meter_stream, usage_stream
-from infra.settings import Settings
-from infra.sql import sql
-from infra.store.commands import (
+from infra.eventstore.commands import (
     BusyError,
     Command,
     Receipt,
@@ -34,6 +30,10 @@ from infra.store.commands import (
     StoreUnavailableError,
     UnreadableStreamError,
 )
+from infra.eventstore.shipped_rules import meter_stream, usage_stream
+from infra.readers.reader import connect
+from infra.settings import Settings
+from infra.sql import sql
 
 log = logging.getLogger(__name__)
 

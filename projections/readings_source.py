@@ -17,8 +17,8 @@ from uuid import UUID
 import psycopg
 from kafka.structs import TopicPartition
 
-from infra.bus import Cluster, Partition, Record, consumer, ensure_readings_topic, logs
-from infra.reader import connect, run_reader
+from infra.kafka.cluster import Cluster, Partition, Record, consumer, ensure_readings_topic, logs
+from infra.readers.reader import connect, run_reader
 from infra.settings import Settings
 from projections.readings import METER_READER, Processor
 

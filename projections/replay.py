@@ -12,11 +12,11 @@ from domain import kinds
 from domain.deadlines.calendar import LOCAL
 from domain.deadlines.windows import WindowFact
 from domain.kernel.refusals import Refusal
-from infra.agreement import published_of
-from infra.reader import Event
-from infra.service import Service
+from infra.eventstore.commands import Stream
+from infra.eventstore.consistency_check import published_of
+from infra.eventstore.service import Service
+from infra.readers.reader import Event
 from infra.sql import sql
-from infra.store.commands import Stream
 from projections.cases import CASES, Case
 from projections.model import fact_name
 from projections.names import COMMITMENTS, STAGES, WINDOW_STATES, name

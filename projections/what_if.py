@@ -30,13 +30,13 @@ from domain.publication.publishing import Calendars, Standards
 from domain.standard.context import Person, Told
 from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import DIMENSIONS, Compared, Judged, always, compare, placed, unrecorded
-from infra import rules as published
 from infra.clock import REAL, ScaledClock
-from infra.documents import trial_standard_of
+from infra.eventstore import shipped_rules as published
+from infra.eventstore.commands import Stream
+from infra.eventstore.documents import trial_standard_of
+from infra.eventstore.envelope import folded
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Stream
-from infra.store.envelope import folded
 
 AT_ONCE = 500
 LONGEST = "-c statement_timeout=30min -c lock_timeout=5s -c default_transaction_read_only=on"
@@ -175,7 +175,7 @@ class Trial:
 
 @contextmanager
 def trial(settings: Settings, raw: bytes, period: Period, at: datetime | None = None) -> Iterator[Trial]:
-    """A trial of the standard in ``raw`` (see ``infra.documents.trial_standard_of``) on the cases of a period, judged
+    """A trial of the standard in ``raw`` (see ``infra.eventstore.documents.trial_standard_of``) on the cases of a period, judged
     at ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is open.
 
     Raises DocumentError, LookupError where nothing is published, and what PostgreSQL raises; refuses what the draft of

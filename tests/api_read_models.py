@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infra.reader import Event
-from infra.service import Service
+from infra.eventstore.service import Service
+from infra.readers.reader import Event
 from infra.settings import Settings
 from projections.breaches import CHANGES
 from projections.views import VIEWS

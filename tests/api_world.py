@@ -29,12 +29,22 @@ from domain.kinds import State, conclusion, follows
 from domain.settling import require_second_person_to_overturn
 from domain.standard.standards import Rules
 from infra.clock import ManualClock
-from infra.rules import shipped_rules
-from infra.service import Service
+from infra.eventstore.commands import (
+    Command,
+    KeyReusedError,
+    NewMessage,
+    NewSubject,
+    Receipt,
+    Said,
+    Sight,
+    Stamp,
+    Stream,
+)
+from infra.eventstore.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import shipped_rules
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, KeyReusedError, NewMessage, NewSubject, Receipt, Said, Sight, Stamp, Stream
-from infra.store.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""

@@ -17,7 +17,7 @@ from consumers.notary.note import Checkpoint, Note, Signer, read_note, signed
 from consumers.notary.published import Log
 from consumers.notary.verify import Evidence, Report, verify, with_cases
 from consumers.notary.wording import Wording
-from infra.bus import route
+from infra.kafka.cluster import route
 
 AT = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 ORIGIN = "tongshui/5a0c7a4e-0000-4000-8000-000000000001"

@@ -16,9 +16,9 @@ from domain.connections.facts import MoneyLine
 from domain.kernel.facts import Fact, Stated
 from domain.metering import meters as usage
 from domain.standard.context import Person, Told
-from infra.rules import meter_stream
-from infra.service import Service
-from infra.store.commands import Command, Receipt, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, Receipt, Said, Sight, Stamp, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import meter_stream
 from tests.unit.cases import SUBJECT, meter
 
 

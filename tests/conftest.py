@@ -17,9 +17,9 @@ from hypothesis import settings as hypothesis_settings
 from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
-from infra.rules import shipped_rules
-from infra.service import Service, open_service
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 
 hypothesis_settings.register_profile("default", deadline=None, print_blob=True)

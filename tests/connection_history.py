@@ -49,8 +49,8 @@ from domain.connections.preservice import PreServiceGiven, PreServiceRequested
 from domain.kernel.facts import Fact, Stated
 from domain.publication.works import WorkCompleted, WorkRegistered, WorkStarted
 from infra.clock import ManualClock
-from infra.service import Service
-from infra.store.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.service import Service
 from tests.unit.cases import SUBJECT, meter
 
 DIGEST = "sha256:" + "0" * 64

@@ -7,7 +7,7 @@ import json
 import jsonschema
 
 from api.contract import published
-from infra.bus import Record, consumer, logs, look_up_cluster, read_ranges
+from infra.kafka.cluster import Record, consumer, logs, look_up_cluster, read_ranges
 from infra.settings import Settings
 
 CHECKER = jsonschema.Draft202012Validator.FORMAT_CHECKER

@@ -19,8 +19,8 @@ from domain import kinds
 from domain.connections import facts as said
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, Stated
-from infra.rules import shipped_calendar
-from infra.store.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.shipped_rules import shipped_calendar
 from tests.unit.cases import SUBJECT, meter
 
 STREAM = Stream(kinds.CONNECTION, UUID(int=225))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import psycopg
 
-from infra.bus import Partition, Record, case_key, route
+from infra.kafka.cluster import Partition, Record, case_key, route
 from infra.settings import Settings
 
 TOPIC_IDS_OF = UUID(int=42)

@@ -7,7 +7,7 @@ from datetime import date
 from math import inf
 from uuid import UUID
 
-from infra.room import Disk
+from infra.disk_space import Disk
 from infra.status import (
     CalendarStatus,
     Canary,

@@ -10,8 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from infra.meter_readings import MeterReading, ReadingRow, to_record
-from infra.side_topics import (
+from infra.kafka.auxiliary_topics import (
     CHECKPOINT_PATTERN,
     FIRST_LEAF,
     JSON,
@@ -20,6 +19,7 @@ from infra.side_topics import (
     CanaryRecord,
     DeadLetterRecord,
 )
+from infra.kafka.meter_readings import MeterReading, ReadingRow, to_record
 
 Schema = dict[str, Any]
 

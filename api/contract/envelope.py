@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.bus import CONTENT_TYPE
-from infra.store.envelope import SOURCE
+from infra.eventstore.envelope import SOURCE
+from infra.kafka.cluster import CONTENT_TYPE
 
 Schema = dict[str, Any]
 

@@ -20,7 +20,7 @@ from api.contract.editions import Editions, as_document
 from api.contract.envelope import DECIMAL_PATTERN, DECIMAL_WORDS, HEADERS, REQUIRED, Schema, attributes
 from api.contract.freeze import ENDINGS
 from domain.kinds import REGISTRY
-from infra.bus import BREACH_FACTS, CONTENT_TYPE
+from infra.kafka.cluster import BREACH_FACTS, CONTENT_TYPE
 from infra.settings import FAMILIES
 from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 

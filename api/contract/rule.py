@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from infra.bus import CONTENT_TYPE, partition_of
+from infra.kafka.cluster import CONTENT_TYPE, partition_of
 
 WORDS = """\
 Keep, with your own data and in the same transaction, the last position p that you applied in each partition (0 before

@@ -34,7 +34,7 @@ from consumers.billing.said import (
     natural_key,
     read,
 )
-from infra.reader import DeadLetter, Event, dead_letter_of, kept_or_dead
+from infra.readers.reader import DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
 
 READER = "billing"

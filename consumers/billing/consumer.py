@@ -14,8 +14,8 @@ from psycopg import Cursor
 
 from consumers.billing.books import READER, Superseded, live_build, rebook, step
 from consumers.billing.reconcile import reconcile_if_due
-from infra.dead_letters import Mender, repair_marked
-from infra.reader import Applied, DeadLetter, Event, connect, run_reader
+from infra.readers.dead_letter_desk import Mender, repair_marked
+from infra.readers.reader import Applied, DeadLetter, Event, connect, run_reader
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)

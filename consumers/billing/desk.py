@@ -11,7 +11,7 @@ from psycopg.rows import dict_row
 
 from consumers.billing.books import live_build
 from consumers.billing.reconcile import NAMES
-from infra.bus import BusRefusal
+from infra.kafka.cluster import BusRefusal
 from infra.sql import sql
 
 LEDGERS = {"receivable": "应收", "income": "收入", "cash": "资金"}

@@ -20,8 +20,8 @@ from psycopg.rows import tuple_row
 from consumers.billing.books import READER, live_build, step
 from consumers.billing.consumer import TABLE, topics
 from consumers.billing.reconcile import compare
-from infra.bus import BusRefusal, Cluster, Partition, Record, consumer, logs, look_up_cluster, read_ranges
-from infra.reader import LetterLimit, connect, link_of, load_places, store_batch
+from infra.kafka.cluster import BusRefusal, Cluster, Partition, Record, consumer, logs, look_up_cluster, read_ranges
+from infra.readers.reader import LetterLimit, connect, link_of, load_places, store_batch
 from infra.settings import Settings
 from infra.sql import sql
 

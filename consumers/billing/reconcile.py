@@ -22,7 +22,7 @@ from psycopg.types.json import Jsonb
 from consumers.billing import statement
 from consumers.billing.books import live_build
 from consumers.billing.statement import Item
-from infra.bus import BusRefusal, Partition
+from infra.kafka.cluster import BusRefusal, Partition
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.rows import tuple_row
 
-from infra.bus import Partition, case_key, partition_of
+from infra.kafka.cluster import Partition, case_key, partition_of
 from infra.settings import Settings
 from infra.sql import sql
 

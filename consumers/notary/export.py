@@ -26,8 +26,8 @@ from consumers.notary.merkle import HASH_BYTES, leaf_hash
 from consumers.notary.note import Checkpoint, Note, NoteError, read_note
 from consumers.notary.published import Log, read_logs
 from consumers.notary.verify import Lines
-from infra.bus import Cluster, Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
-from infra.reader import START, Event, Place, apply, link_of
+from infra.kafka.cluster import Cluster, Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
+from infra.readers.reader import START, Event, Place, apply, link_of
 from infra.settings import Settings
 
 KEEP = "keep.checkpoint"

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 
 from consumers.notary.note import Note, NoteError, Signer, read_note
-from infra.bus import BusRefusal
 from infra.embedded.files import write_whole
+from infra.kafka.cluster import BusRefusal
 from infra.settings import Settings
 
 

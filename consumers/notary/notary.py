@@ -41,10 +41,10 @@ from consumers.notary.note import (
     verify_key,
 )
 from consumers.notary.published import Published, last_note, logs_of, read_published, trust_of
-from infra.bus import client_config, ensure_checkpoint_topic
-from infra.reader import connect
+from infra.kafka.auxiliary_topics import FIRST_LEAF, LEAVES, TEXT
+from infra.kafka.cluster import client_config, ensure_checkpoint_topic
+from infra.readers.reader import connect
 from infra.settings import Settings
-from infra.side_topics import FIRST_LEAF, LEAVES, TEXT
 from infra.sql import sql
 
 log = logging.getLogger(__name__)

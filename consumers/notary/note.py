@@ -30,7 +30,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from infra.side_topics import CHECKPOINT
+from infra.kafka.auxiliary_topics import CHECKPOINT
 
 ED25519 = b"\x01"
 DASH = "— "

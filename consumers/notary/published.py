@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from consumers.notary.merkle import HASH_BYTES
 from consumers.notary.note import Note, NoteError, VerifyKey, read_note, verify_key
-from infra.bus import Partition, Record, consumer, logs, look_up_cluster, read_ranges
+from infra.kafka.auxiliary_topics import FIRST_LEAF, LEAVES
+from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, read_ranges
 from infra.settings import Settings
-from infra.side_topics import FIRST_LEAF, LEAVES
 
 
 @dataclass

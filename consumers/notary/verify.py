@@ -25,8 +25,8 @@ import msgspec
 from consumers.notary.merkle import HASH_BYTES, Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Follows, Note, VerifyKey, generation_of
 from consumers.notary.published import trust_of
-from infra.bus import BREACH_FACTS
 from infra.decoders import decoder
+from infra.kafka.cluster import BREACH_FACTS
 
 NAMED = 1_000
 """Findings that are named one by one; of more only the number is told."""

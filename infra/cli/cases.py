@@ -67,7 +67,7 @@ def explain(case: str, commitment: str, as_of: str | None, as_json: bool) -> Non
     """
     import msgspec
 
-    from infra.service import open_service
+    from infra.eventstore.service import open_service
     from projections.explain import explain_named, lines
 
     at = instant(as_of) if as_of is not None else None
@@ -140,7 +140,7 @@ def tail(stream: str, from_start: bool, as_json: bool) -> None:
 def due(start: datetime, working_days: int, region: str, as_json: bool) -> None:
     """The day on which a limit of working days ends. Needs nothing running."""
     from domain.deadlines.calendar import from_published
-    from infra.rules import SHIPPED_REGION, shipped_regions
+    from infra.eventstore.shipped_rules import SHIPPED_REGION, shipped_regions
 
     shipped = shipped_regions()
     if region not in shipped:

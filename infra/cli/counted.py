@@ -29,7 +29,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @command
 def figures(first: datetime | None, last: datetime | None, beside: bool, as_json: bool) -> None:
     """Our own counts of a period, from the read models; applications by the day they came in."""
-    from infra.service import open_service
+    from infra.eventstore.service import open_service
     from projections.figures import figures as count
     from projections.figures_text import as_text
 
@@ -91,8 +91,8 @@ def what_if(
 
 def _trial_document(wanted: str) -> bytes:
     """The file of that name, or the shipped example."""
-    from infra.documents import FILE_LIMIT_BYTES
-    from infra.rules import shipped_trials
+    from infra.eventstore.documents import FILE_LIMIT_BYTES
+    from infra.eventstore.shipped_rules import shipped_trials
 
     path, shipped = Path(wanted), shipped_trials()
     if not path.is_file():
@@ -116,7 +116,7 @@ def replay_case(case: str, as_json: bool) -> None:
     """Fold CASE (id or number) anew from the store; after each event its stage and every window on record."""
     import msgspec
 
-    from infra.service import open_service
+    from infra.eventstore.service import open_service
     from projections import replay as replaying
 
     service = open_service(located_settings())

@@ -28,7 +28,7 @@ def dead_letters() -> None:
 @command
 def dead_letters_list(reader: str | None, every: bool, limit: int) -> None:
     """The newest: number, state, reader, topic/partition@offset, position, why, when. Exit 1 while one is open."""
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     with connected() as connection:
         found = desk.letters(connection, reader=reader, states=None if every else ("open", "again"), most=limit)
@@ -43,7 +43,7 @@ def dead_letters_list(reader: str | None, every: bool, limit: int) -> None:
 @command
 def dead_letters_show(number: int, with_record: bool) -> None:
     """All that is known of dead letter NUMBER."""
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     settings = located_settings()
     with connected() as connection:
@@ -66,7 +66,7 @@ def dead_letters_show(number: int, with_record: bool) -> None:
 def dead_letters_repair(number: int, actor: str, reason: str) -> None:
     """Apply the event of NUMBER to its reader, from the store, once this program can read it: once, in its order."""
     from infra import bootstrap
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     settings = located_settings()
     with connected() as connection:
@@ -80,7 +80,7 @@ def dead_letters_repair(number: int, actor: str, reason: str) -> None:
 @command
 def dead_letters_resend(number: int, actor: str, reason: str) -> None:
     """Have the running reader try NUMBER once more; a meter reading is sent to its topic again."""
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     settings = located_settings()
     with connected() as connection:
@@ -93,7 +93,7 @@ def dead_letters_resend(number: int, actor: str, reason: str) -> None:
 @command
 def dead_letters_resolve(number: int, actor: str, reason: str) -> None:
     """Settle NUMBER without its event: it was none of ours, for example."""
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     with connected() as connection:
         desk.resolve(connection, number, by=actor, reason=reason)
@@ -106,7 +106,7 @@ def dead_letters_resolve(number: int, actor: str, reason: str) -> None:
 @command
 def dead_letters_release(reader: str, actor: str, reason: str) -> None:
     """Let READER go on, which the limit of dead letters has stopped; it may meet as many again."""
-    from infra import dead_letters as desk
+    from infra.readers import dead_letter_desk as desk
 
     with connected() as connection:
         desk.release(connection, reader, by=actor, reason=reason)

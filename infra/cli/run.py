@@ -59,9 +59,9 @@ def status(as_json: bool) -> None:
 @command
 def migrate() -> None:
     """Bring the database to this program's schema, create the topics, publish the shipped rules."""
-    from infra.bus import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
-    from infra.migrate import migrate as bring
-    from infra.service import open_service
+    from infra.eventstore.service import open_service
+    from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
+    from infra.postgres.migrate import migrate as bring
 
     settings = located_settings()
     for name in bring(settings.database_url) or ["nothing to do"]:

@@ -40,13 +40,13 @@ def one_clear_line() -> Iterator[None]:
     from consumers.recount.said import BadLineError
     from consumers.timeline import UnknownCaseError
     from domain.kernel.refusals import Refusal
-    from infra.bus import BusRefusal
-    from infra.documents import DocumentError
-    from infra.door import KafkaShut, postgres_code
     from infra.embedded.errors import EmbeddedError
+    from infra.eventstore.commands import StoreUnavailableError
+    from infra.eventstore.documents import DocumentError
     from infra.failures import why_it_cannot_write
-    from infra.migrate import MigrationError
-    from infra.store.commands import StoreUnavailableError
+    from infra.kafka.cluster import BusRefusal
+    from infra.kafka.diagnose import KafkaShut, postgres_code
+    from infra.postgres.migrate import MigrationError
 
     try:
         yield

@@ -20,8 +20,8 @@ def topics() -> None:
 def topics_check(whole: bool) -> None:
     """Hold every topic's settings, partitions and replicas against what they must be. Exit 1 where one is not."""
     from consumers.whole import Reading
-    from infra.bus import admin_client
-    from infra.topic_settings import findings
+    from infra.kafka.cluster import admin_client
+    from infra.kafka.topic_settings import findings
 
     settings = kafka_settings()
     with admin_client(settings) as admin:
@@ -51,7 +51,7 @@ def topics_remake(topic: str, yes: bool) -> None:
     Refused where the topic has records that the store does not have. Readers outside read the topic from its first
     record again and drop what they have.
     """
-    from infra.topic_remake import remake
+    from infra.relay.topic_remake import remake
 
     for line in remake(located_settings(), topic, dry_run=not yes):
         click.echo(line)

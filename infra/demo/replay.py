@@ -19,9 +19,9 @@ from infra.clock import ManualClock
 from infra.demo import city
 from infra.demo.stage import Stage, database, fill
 from infra.embedded.errors import EmbeddedError
-from infra.migrate import migrate
-from infra.rules import shipped_rules
-from infra.service import open_service
+from infra.eventstore.service import open_service
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from infra.sql import sql
 from projections.figures import Figures, figures

@@ -14,15 +14,15 @@ import psycopg
 from psycopg.rows import dict_row
 
 from consumers.tail import follow, line
-from infra.agreement import account_disagreements, disagreements
 from infra.clock import ScaledClock
 from infra.demo import city
 from infra.demo.play import Player
 from infra.demo.script import Script
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
-from infra.reader import Unreadable
-from infra.rules import shipped_rules
+from infra.eventstore.consistency_check import account_disagreements, disagreements
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.readers.reader import Unreadable
 from infra.settings import Settings
 from infra.sql import sql
 from infra.supervisor import Supervisor, running_state

@@ -26,15 +26,15 @@ from psycopg.sql import SQL, Identifier
 
 from api.app import create_app
 from domain.kinds import Kind
-from infra.agreement import published
 from infra.clock import ManualClock
 from infra.demo.play import body_of, headers_of, key_of
 from infra.demo.script import Request, Script
 from infra.embedded import EmbeddedPostgres
-from infra.service import Service
+from infra.eventstore.commands import Command, Receipt, Stream, asking
+from infra.eventstore.consistency_check import published
+from infra.eventstore.service import Service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Command, Receipt, Stream, asking
 from projections.views import VIEWS
 
 BATCH = 2_000

@@ -23,10 +23,7 @@ from domain.kernel.refusals import Refusal
 from domain.kernel.roles import ADDRESSEES
 from domain.standard import alerts
 from domain.standard.alerts import CORRECTED_FROM, AlertWithdrawn, Letter, Made, Plan, Waiting
-from infra.service import Service
-from infra.settings import Settings
-from infra.sql import sql
-from infra.store.commands import (
+from infra.eventstore.commands import (
     BusyError,
     Command,
     IdempotencyKey,
@@ -36,6 +33,9 @@ from infra.store.commands import (
     StoreUnavailableError,
     Stream,
 )
+from infra.eventstore.service import Service
+from infra.settings import Settings
+from infra.sql import sql
 
 log = logging.getLogger(__name__)
 

@@ -21,16 +21,16 @@ from psycopg_pool import PoolTimeout
 
 from domain.kernel.refusals import Refusal
 from domain.standard import alerts
+from infra.eventstore.commands import BusyError, StoreUnavailableError
+from infra.eventstore.service import Service
 from infra.outbox.alerts import Teller
 from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, Way, pause_s
 from infra.outbox.gateway import Gateway, Webhook
 from infra.outbox.mail import Mail
 from infra.outbox.page import Page
 from infra.outbox.told import Ended, command_of
-from infra.service import Service
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import BusyError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from domain import repairs as repair
 from domain.kernel.facts import Stated
 from domain.standard import alerts
 from domain.standard.alerts import AlertFailed, AlertTold
+from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
 from infra.outbox.alerts import kind_of
-from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import psycopg
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
-from infra.bus import client_config
+from infra.kafka.cluster import client_config
 from infra.settings import Settings
 from tests.bench.installation import installation, percentiles
 

@@ -14,8 +14,8 @@ import psycopg
 from kafka import KafkaProducer
 from kafka.structs import TopicPartition
 
-from infra.bus import client_config, consumer, look_up_cluster
-from infra.meter_readings import MeterReading, to_record
+from infra.kafka.cluster import client_config, consumer, look_up_cluster
+from infra.kafka.meter_readings import MeterReading, to_record
 from infra.settings import Settings
 from tests.bench.installation import installation
 

@@ -17,14 +17,15 @@ from domain import kinds
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, DocumentSupplied, SupplyPoint
 from domain.deadlines.calendar import Day
 from domain.kernel.facts import Fact, Recorded, Stated, event_id
-from infra import recompute, rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
-from infra.migrate import migrate
-from infra.service import Service, open_service
+from infra.eventstore import recompute
+from infra.eventstore import shipped_rules as rules
+from infra.eventstore.commands import Command, Stamp
+from infra.eventstore.envelope import Envelope
+from infra.eventstore.service import Service, open_service
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
-from infra.store.commands import Command, Stamp
-from infra.store.envelope import Envelope
 from tests.unit.cases import SUBJECT
 
 CASES = int(os.environ.get("BENCH_CASES", "100000"))

@@ -18,10 +18,10 @@ from pathlib import Path
 import psycopg
 from kafka import KafkaProducer
 
-from infra.bus import Partition, case_key, client_config, ensure_topics, route
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
-from infra.relay import Relay
+from infra.kafka.cluster import Partition, case_key, client_config, ensure_topics, route
+from infra.postgres.migrate import migrate
+from infra.relay.relay import Relay
 from infra.settings import Settings
 from tests.integration.relaying import relay_state, store_events, stored, wait_until
 

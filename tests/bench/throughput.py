@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 from kafka import KafkaProducer
 
-from infra.bus import client_config
-from infra.service import Service, open_service
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import client_config
 from infra.settings import Settings
 from tests.bench.installation import installation
 from tests.commands import Incident

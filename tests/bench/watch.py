@@ -38,14 +38,14 @@ from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Recorded, event_id
 from domain.standard.context import Person, Told
-from infra.bus import consumer
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.service import Service, open_service
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import Envelope
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import consumer
 from infra.settings import Settings
 from infra.sql import sql as named
-from infra.store.commands import Stamp
-from infra.store.envelope import Envelope
 from infra.up import prepare
 from tests.bench.installation import percentiles
 from tests.unit.cases import SUBJECT

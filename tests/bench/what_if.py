@@ -22,12 +22,12 @@ from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kinds import Kind
 from domain.standard.standards import Rules
 from infra.embedded import EmbeddedPostgres
-from infra.migrate import migrate
-from infra.rules import shipped_trials
-from infra.service import open_service
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import Envelope, read
+from infra.eventstore.service import open_service
+from infra.eventstore.shipped_rules import shipped_trials
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
-from infra.store.commands import Stamp
-from infra.store.envelope import Envelope, read
 from projections.what_if import Period, trial
 from tests.connection_history import DIGEST, LINES
 from tests.unit.cases import SUBJECT, meter

@@ -13,8 +13,8 @@ import pytest
 from api.contract import published
 from consumers.billing import said
 from consumers.billing.said import TAKES
-from infra.bus import Record, case_key
-from infra.reader import Event, parse
+from infra.kafka.cluster import Record, case_key
+from infra.readers.reader import Event, parse
 
 HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
 SCHEMAS = published.schemas()

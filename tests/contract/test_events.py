@@ -35,12 +35,12 @@ from consumers.notary.wording import FIRST
 from domain.kernel.refusals import Refusal
 from domain.kinds import REGISTRY
 from domain.publication.catalogues import _require_item
-from infra import meter_readings
-from infra.bus import route, topics
 from infra.cli import main
-from infra.documents import catalogue_of
+from infra.eventstore.documents import catalogue_of
+from infra.eventstore.envelope import CloudEvent
+from infra.kafka import meter_readings
+from infra.kafka.cluster import route, topics
 from infra.settings import Settings
-from infra.store.envelope import CloudEvent
 from tests.api_world import Client, FakeService, app_over
 
 ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ import httpx
 from domain import kinds
 from domain.kinds import Kind
 from infra.clock import ManualClock
-from infra.service import Service
-from infra.store.commands import Command, Stamp, Stream
+from infra.eventstore.commands import Command, Stamp, Stream
+from infra.eventstore.service import Service
 from tests.api_read_models import project
 
 

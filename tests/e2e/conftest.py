@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from infra.clock import ManualClock
-from infra.service import open_service
+from infra.eventstore.service import open_service
 from infra.settings import Settings
 from tests.api_world import app_of, served
 from tests.e2e.city import City

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from domain import kinds
-from infra.store.commands import Stream
+from infra.eventstore.commands import Stream
 from tests.api_world import fault
 from tests.e2e.city import City
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 
 from domain import kinds
 from domain.kernel.facts import Stated
-from infra.rules import FEES, shipped_catalogue
-from infra.store.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.shipped_rules import FEES, shipped_catalogue
 from tests.api_world import DIGEST, PAPERS, application
 from tests.e2e.city import City
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from infra.service import Service
+from infra.eventstore.service import Service
 from projections.watch import Watch
 from tests.faults.watched import Index, connection_of, watch_of
 

@@ -20,11 +20,11 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
-from infra.agreement import account_disagreements, actual_rows, disagreements
 from infra.embedded import EmbeddedPostgres, free_port
 from infra.embedded.children import Child, spawn
+from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
+from infra.eventstore.envelope import read
 from infra.settings import Settings
-from infra.store.envelope import read
 from projections.views import VIEWS as MODELS
 
 PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "notary", "api")

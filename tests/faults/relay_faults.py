@@ -25,9 +25,9 @@ from pathlib import Path
 import psutil
 import psycopg
 
-from infra.bus import admin_client, look_up_cluster
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
+from infra.kafka.cluster import admin_client, look_up_cluster
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from tests.integration.relaying import (
     CASES,
@@ -47,7 +47,7 @@ from tests.integration.relaying import (
 )
 
 PROGRAM = (
-    "import threading; from infra.settings import Settings; from infra.relay import Relay; "
+    "import threading; from infra.settings import Settings; from infra.relay.relay import Relay; "
     "Relay(Settings()).run(threading.Event())"
 )
 A_SECOND = 200

@@ -14,7 +14,7 @@ from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.structs import TopicPartition
 
-from infra.bus import Partition, admin_client, client_config, topics
+from infra.kafka.cluster import Partition, admin_client, client_config, topics
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew

@@ -14,8 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.bus import look_up_cluster, topics
-from infra.reader import apply
+from infra.kafka.cluster import look_up_cluster, topics
+from infra.readers.reader import apply
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew

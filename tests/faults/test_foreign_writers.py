@@ -21,8 +21,8 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError as KafkaPythonError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from infra.bus import Partition, admin_client, chained_topics, client_config, topics
-from infra.reader import UNDECODABLE
+from infra.kafka.cluster import Partition, admin_client, chained_topics, client_config, topics
+from infra.readers.reader import UNDECODABLE
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, read_anew

@@ -15,9 +15,9 @@ from domain import kinds
 from domain.deadlines.windows import WindowFact, WindowLapsed, WindowRetracted
 from domain.kinds import Kind, State, conclusion
 from domain.standard.standards import Rules
-from infra.bus import Partition, Record, route
-from infra.reader import apply
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.kafka.cluster import Partition, Record, route
+from infra.readers.reader import apply
 from tests.faults.installation import PARTS, Installation, Row, installed, wait_until
 from tests.faults.load import START, Load, clock_of, loaded
 from tests.integration.relaying import on_kafka

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from kafka import KafkaProducer
 
-from infra.bus import Partition, case_key, client_config, partition_of, topics
+from infra.kafka.cluster import Partition, case_key, client_config, partition_of, topics
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from infra.embedded import EmbeddedPostgres
-from infra.migrate import migrate
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, new_home, wait_until
@@ -71,7 +71,7 @@ def test_a_broker_that_is_killed_costs_the_relay_seconds_and_a_reader_nothing(
     assert read_anew(settings) == expected(settings)
     assert relay_state(settings)["all_out"] > last
     assert relay_state(settings)["histories_refilled"] == 0
-    readers = [record.getMessage() for record in caplog.records if record.name == "infra.reader"]
+    readers = [record.getMessage() for record in caplog.records if record.name == "infra.readers.reader"]
     assert [line for line in readers if "stands still" in line] == []
 
 

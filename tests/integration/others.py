@@ -12,7 +12,7 @@ from kafka import KafkaProducer
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from api.contract.rule import RECORD_VECTORS
-from infra.bus import Partition, Record, admin_client, client_config
+from infra.kafka.cluster import Partition, Record, admin_client, client_config
 from infra.settings import Settings
 
 LARGEST = str(2**63 - 1)

@@ -16,10 +16,20 @@ import psycopg
 from kafka import KafkaProducer
 from psycopg import Cursor
 
-from infra.bus import Partition, Record, client_config, consumer, logs, look_up_cluster, read_ranges, route, topics
 from infra.embedded import EmbeddedKafka
-from infra.reader import Applied, Event, apply, run_reader
-from infra.relay import Relay
+from infra.kafka.cluster import (
+    Partition,
+    Record,
+    client_config,
+    consumer,
+    logs,
+    look_up_cluster,
+    read_ranges,
+    route,
+    topics,
+)
+from infra.readers.reader import Applied, Event, apply, run_reader
+from infra.relay.relay import Relay
 from infra.settings import Settings
 
 CASES = [UUID(int=number * 7_919) for number in range(1, 13)]

@@ -15,11 +15,11 @@ import pytest
 
 from domain import kinds
 from infra.clock import ManualClock
+from infra.eventstore.commands import Stream, asking
+from infra.eventstore.service import Service, open_service
 from infra.outbox.gateway import signature
 from infra.outbox.sender import Sender, ways_of
-from infra.service import Service, open_service
 from infra.settings import Settings, StaffContact
-from infra.store.commands import Stream, asking
 from tests.api_world import DISPATCHER, app_of, fault, served, staff, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
 

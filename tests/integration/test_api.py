@@ -21,9 +21,9 @@ from api.breaches import latest, page
 from api.cursor import Cursor
 from domain import kinds
 from infra.clock import ManualClock
-from infra.service import Service
+from infra.eventstore.commands import Command, Stamp, Stream
+from infra.eventstore.service import Service
 from infra.status import collect
-from infra.store.commands import Command, Stamp, Stream
 from tests.api_read_models import project
 from tests.api_world import (
     APPLICANT,

@@ -15,9 +15,9 @@ import pytest
 
 from consumers.billing import live_build, reconcile, said
 from consumers.billing.rebuild import digest, rebuild
-from infra.bus import BusRefusal, ensure_topics
 from infra.clock import ManualClock
-from infra.service import Service, open_service
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import BusRefusal, ensure_topics
 from infra.settings import Settings
 from infra.sql import sql
 from tests.commands import Application

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from infra.bus import ensure_readings_topic, ensure_topics
+from infra.eventstore.service import open_service
+from infra.kafka.cluster import ensure_readings_topic, ensure_topics
 from infra.report import status_report, store_status
-from infra.service import open_service
 from infra.settings import Settings
 from infra.status import Process
 from tests.faults.installation import environment_of, wait_until

@@ -15,10 +15,10 @@ from domain import kinds
 from domain.crews.squads import SquadFormed
 from domain.kernel.facts import Stated
 from infra.clock import ManualClock
-from infra.pseudonyms import pseudonym_key
-from infra.rules import squad_stream
-from infra.service import Service
-from infra.store.commands import Command, Stamp, Stream
+from infra.eventstore.commands import Command, Stamp, Stream
+from infra.eventstore.pseudonyms import pseudonym_key
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import squad_stream
 from tests.api_world import APPLICANT, PAPERS, Client, app_of, application, ready_for_water, step, turned_on
 
 BOOKING = {"squad": "squad-1", "begin": "2026-09-16T02:00:00Z", "end": "2026-09-16T04:00:00Z", "purpose": "survey"}

@@ -10,10 +10,10 @@ import pytest
 
 from domain import kinds
 from infra.clock import ManualClock
-from infra.rules import crew_stream
-from infra.service import Service, open_service
+from infra.eventstore.commands import Stream
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import crew_stream
 from infra.settings import Settings
-from infra.store.commands import Stream
 from tests.api_read_models import project
 from tests.api_world import DISPATCHER, Client, app_of, fault, staff
 

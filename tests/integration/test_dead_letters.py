@@ -23,22 +23,30 @@ from consumers import billing
 from consumers.billing import reconcile, said
 from consumers.billing.consumer import topics as billing_topics
 from infra import bootstrap
-from infra.agreement import disagreements
-from infra.bus import BusRefusal, Partition, Record, case_key, client_config, ensure_readings_topic, ensure_topics
 from infra.cli import main
 from infra.clock import ManualClock
-from infra.dead_letters import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
 from infra.decoders import converter
-from infra.reader import ReaderStopped, note_stop, parse
+from infra.eventstore.consistency_check import disagreements
+from infra.eventstore.service import Service, open_service
+from infra.kafka.cluster import (
+    BusRefusal,
+    Partition,
+    Record,
+    case_key,
+    client_config,
+    ensure_readings_topic,
+    ensure_topics,
+)
+from infra.readers.dead_letter_desk import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
+from infra.readers.faust_app import Stream
+from infra.readers.reader import ReaderStopped, note_stop, parse
 from infra.report import _is_well, _positions
-from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.status import collect
 from projections import due
 from projections.charges import CHARGES
 from projections.due import DueIndex
 from projections.mending import due_menders, view_menders
-from projections.shell import Stream
 from projections.views import VIEWS
 from projections.windows import WINDOWS
 from tests.commands import Application, Incident, ask

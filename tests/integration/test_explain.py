@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Stated
 from infra.cli import main
-from infra.rules import calendar_stream
-from infra.service import Service
-from infra.store.commands import Command, Said, Sight, Stamp
+from infra.eventstore.commands import Command, Said, Sight, Stamp
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import calendar_stream
 from tests import explained
 
 

@@ -12,16 +12,16 @@ import pytest
 from psycopg.rows import dict_row
 
 from domain.connections.facts import SurveyMade
-from infra.agreement import actual_rows, disagreements
-from infra.bus import Record
 from infra.clock import ManualClock
-from infra.service import Service
+from infra.eventstore.consistency_check import actual_rows, disagreements
+from infra.eventstore.service import Service
+from infra.kafka.cluster import Record
+from infra.readers.faust_app import Stream
 from infra.sql import sql
 from projections import published
 from projections.charges import CHARGES
 from projections.connections import CONNECTIONS
 from projections.figures import Figures, bounds, figures
-from projections.shell import Stream
 from projections.views import VIEWS
 from tests.connection_history import Told, tell_all
 from tests.published import records, topic_ids

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from infra.clock import ManualClock
-from infra.service import Service
+from infra.eventstore.service import Service
 from tests.api_read_models import project
 from tests.api_world import Client, app_of, staff
 from tests.connection_history import Told, tell_all

@@ -15,7 +15,7 @@ import pytest
 
 from infra.embedded import free_port
 from infra.embedded.ports import answers
-from infra.service import open_service
+from infra.eventstore.service import open_service
 from infra.settings import Settings
 from tests.faults.installation import environment_of, wait_until
 

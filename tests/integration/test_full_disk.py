@@ -9,11 +9,11 @@ import psycopg
 import pytest
 
 from infra.embedded import EmbeddedPostgres
-from infra.migrate import migrate
+from infra.eventstore import writer
+from infra.eventstore.service import Service, open_service
+from infra.postgres.migrate import migrate
 from infra.report import status_report
-from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store import writer
 from tests.api_world import Client, app_of, fault
 from tests.faults.installation import new_home, wait_until
 from tests.small_disk import fill, small_disk
@@ -84,7 +84,7 @@ def test_a_command_on_a_full_disk_is_refused_by_its_reason(
 def test_status_and_metrics_say_that_the_disk_is_full_and_then_that_it_is_not(
     service: Service, full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.bus.REPLY_MS", 100)  # no Kafka here, and none is asked about
+    monkeypatch.setattr("infra.kafka.cluster.REPLY_MS", 100)  # no Kafka here, and none is asked about
     client = Client(app_of(service))
     text, _ = status_report(service.settings, as_json=False)
     assert "store      CANNOT WRITE: " in text

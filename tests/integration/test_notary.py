@@ -20,7 +20,7 @@ from consumers.notary.notary import Notary
 from consumers.notary.note import Note, Signer, read_note
 from consumers.notary.published import Log, Trust, read_logs
 from consumers.notary.verify import Evidence, Report, verify, with_cases
-from infra.bus import admin_client, ensure_topics
+from infra.kafka.cluster import admin_client, ensure_topics
 from infra.settings import Settings
 from infra.status import collect
 from tests.audited import WORDING

@@ -13,17 +13,17 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from infra.agreement import actual_rows, disagreements
 from infra.bootstrap import asker, looker
-from infra.bus import Record
 from infra.cli import main
 from infra.clock import ManualClock
-from infra.service import Service
+from infra.eventstore.consistency_check import actual_rows, disagreements
+from infra.eventstore.service import Service
+from infra.kafka.cluster import Record
+from infra.readers.faust_app import Stream
 from infra.settings import Settings
 from projections.figures import figures
 from projections.figures_text import lines
 from projections.outages import OUTAGES
-from projections.shell import Stream
 from projections.views import VIEWS
 from projections.watch import Question
 from tests.api_world import DIGEST, MORNING, Client, app_of, fault, staff

@@ -24,14 +24,14 @@ from domain.kernel.facts import Stated
 from domain.kernel.messages import digest_of, to_subject
 from domain.kernel.subjects import Subject
 from infra.clock import ManualClock
+from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stamp, Stream
+from infra.eventstore.service import Service, open_service
 from infra.outbox import desk
 from infra.outbox.delivery import Delivery, Outgoing
 from infra.outbox.gateway import signature
 from infra.outbox.sender import Sender, ways_of
-from infra.service import Service, open_service
 from infra.settings import Settings
 from infra.status import collect
-from infra.store.commands import Command, NewSubject, Said, Sight, Stamp, Stream
 from tests.api_world import REPORTER, app_of, served, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
 

@@ -22,16 +22,16 @@ from domain.kernel.facts import Stated
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
 from domain.publication.publishing import Standards
-from infra import publication
 from infra.cli import main
-from infra.documents import notice_of
+from infra.eventstore import publication
+from infra.eventstore.commands import Command, Receipt, Stream
+from infra.eventstore.documents import notice_of
+from infra.eventstore.publication import CalendarWanted
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import STANDARDS, calendar_stream
 from infra.office import stamp
-from infra.publication import CalendarWanted
 from infra.report import calendar_lines, store_status
-from infra.rules import STANDARDS, calendar_stream
-from infra.service import Service, open_service
 from infra.settings import Settings
-from infra.store.commands import Command, Receipt, Stream
 from tests.unit.cases import SUBJECT
 from tests.unit.office import a_catalogue, a_standard
 

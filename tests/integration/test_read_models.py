@@ -13,13 +13,13 @@ from psycopg.rows import dict_row
 
 from consumers import billing
 from domain.kernel.refusals import Refusal
-from infra.agreement import account_disagreements, actual_rows, disagreements
-from infra.bus import Partition, Record
 from infra.clock import ManualClock
-from infra.reader import apply, lock_places, parse, save_places
-from infra.service import Service
+from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
+from infra.eventstore.service import Service
+from infra.kafka.cluster import Partition, Record
+from infra.readers.faust_app import Stream
+from infra.readers.reader import apply, lock_places, parse, save_places
 from infra.sql import sql
-from projections.shell import Stream
 from projections.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask
 from tests.published import records, topic_ids

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 from psycopg import Cursor
 
-from infra.bus import Log, Partition
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
-from infra.reader import (
+from infra.kafka.cluster import Log, Partition
+from infra.postgres.migrate import migrate
+from infra.readers.reader import (
     Applied,
     DeadLetter,
     Event,

@@ -17,8 +17,10 @@ from psycopg.rows import dict_row
 from api.readings import Intake
 from domain import kinds
 from domain.standard.standards import Rules
-from infra.batches import Damage
-from infra.bus import (
+from infra.clock import ManualClock
+from infra.eventstore.commands import Stream
+from infra.kafka.batches import Damage
+from infra.kafka.cluster import (
     Log,
     Partition,
     Record,
@@ -29,13 +31,11 @@ from infra.bus import (
     look_up_cluster,
     record_of,
 )
-from infra.clock import ManualClock
-from infra.meter_readings import MeterReading, to_record
-from infra.reader import Event, parse
+from infra.kafka.meter_readings import MeterReading, to_record
+from infra.readers.reader import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
 from infra.status import collect
-from infra.store.commands import Stream
 from projections.readings import Processor, _In
 from projections.readings_source import Readings
 from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
@@ -129,7 +129,7 @@ def everything(connection: psycopg.Connection[Any]) -> list[Any]:
 def test_the_topic_forgets_after_some_days(installed: Settings) -> None:
     from kafka.admin import ConfigResource, ConfigResourceType
 
-    from infra.bus import admin_client
+    from infra.kafka.cluster import admin_client
 
     with admin_client(installed) as admin:
         found = str(admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, installed.readings_topic)]))

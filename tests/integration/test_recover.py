@@ -20,12 +20,12 @@ from consumers.notary.keys import Keys
 from consumers.notary.note import Note
 from consumers.notary.verify import Evidence, Report, verify
 from infra.bootstrap import begin_generation, recover_store
-from infra.bus import Partition, case_key, client_config, look_up_cluster, partition_of, topics
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.relay import Relay, RelayRefusal
+from infra.eventstore import recover
+from infra.eventstore.recover import RecoverRefusal
+from infra.kafka.cluster import Partition, case_key, client_config, look_up_cluster, partition_of, topics
+from infra.relay.relay import Relay, RelayRefusal
 from infra.settings import Settings
-from infra.store import recover
-from infra.store.recover import RecoverRefusal
 from tests.integration.relaying import (
     CASES,
     QUICK,

@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from infra.bus import (
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.kafka.cluster import (
     BusRefusal,
     Partition,
     admin_client,
@@ -28,12 +29,11 @@ from infra.bus import (
     partition_of,
     topics,
 )
-from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
-from infra.relay import LOCK, Relay, RelayRefusal
+from infra.postgres.migrate import migrate
+from infra.relay.relay import LOCK, Relay, RelayRefusal
+from infra.relay.topic_remake import remake
 from infra.report import status_report
 from infra.settings import Settings
-from infra.topic_remake import remake
 from tests.contracted import records_on, require_promised
 from tests.integration.relaying import (
     CASES,
@@ -233,7 +233,7 @@ def test_an_event_that_waits_too_long_for_kafka_is_an_alarm(settings: Settings) 
 
 
 def test_of_two_relays_one_waits_and_takes_over(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "infra.relay")
+    caplog.set_level(logging.INFO, "infra.relay.relay")
     last = store_events(settings, 50)
     with relaying(settings) as first:
         wait_until(all_out(settings, last))
@@ -250,7 +250,7 @@ def test_of_two_relays_one_waits_and_takes_over(settings: Settings, caplog: pyte
 
 def test_a_killed_relay_process_leaves_no_gap(settings: Settings) -> None:
     program = (
-        "import threading; from infra.settings import Settings; from infra.relay import Relay; "
+        "import threading; from infra.settings import Settings; from infra.relay.relay import Relay; "
         "Relay(Settings()).run(threading.Event())"
     )
     environment = os.environ | {

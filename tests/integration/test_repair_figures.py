@@ -13,8 +13,8 @@ from psycopg.rows import dict_row
 from domain import kinds
 from infra.clock import ManualClock
 from infra.demo.stage import fill
-from infra.service import Service
-from infra.store.commands import Stream, asking
+from infra.eventstore.commands import Stream, asking
+from infra.eventstore.service import Service
 from projections.figures import figures
 from projections.figures_text import lines
 from projections.repair_figures import RepairFigures, Verdicts

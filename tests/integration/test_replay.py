@@ -15,17 +15,17 @@ from psycopg.rows import dict_row
 from domain import kinds
 from domain.connections import outlook
 from domain.kernel.refusals import Refusal
-from infra.agreement import disagreements
 from infra.cli import main
 from infra.clock import ManualClock
 from infra.demo import city
 from infra.demo.replay import Replayed, replay_published, report
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
-from infra.rules import STANDARDS
-from infra.service import Service, open_service
+from infra.eventstore.commands import Stream
+from infra.eventstore.consistency_check import disagreements
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import STANDARDS
 from infra.settings import Settings
-from infra.store.commands import Stream
 from projections.replay import lines, replay_case, to_come
 from projections.views import VIEWS
 from tests.connection_history import Told, tell_all

@@ -20,12 +20,13 @@ from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, Stated
 from domain.kernel.refusals import AttemptRefused, Refusal
 from domain.repairs.orders import REPLY, OrderReceived
-from infra import recompute, rules
 from infra.clock import ManualClock
-from infra.service import Service, open_service
+from infra.eventstore import recompute
+from infra.eventstore import shipped_rules as rules
+from infra.eventstore.commands import Command, IdempotencyKey, Receipt, Said, Sight, Stamp, Stream
+from infra.eventstore.envelope import Envelope
+from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
-from infra.store.commands import Command, IdempotencyKey, Receipt, Said, Sight, Stamp, Stream
-from infra.store.envelope import Envelope
 from tests.bench.recompute import measure
 from tests.unit.cases import NINE, SUBJECT
 
@@ -243,7 +244,7 @@ def test_silence_admits_at_the_close_of_the_fifth_day_and_the_limit_ends_there(
 def test_an_installation_of_an_older_program_gets_what_is_new_and_keeps_what_it_published(
     store_settings: Settings, database: str, clock: ManualClock
 ) -> None:
-    from infra.store.application import open_store
+    from infra.eventstore.application import open_store
 
     store = open_store(database, clock)
     older = replace(rules.shipped_standard(), version="0225-1", powers={}, promise=None)

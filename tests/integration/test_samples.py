@@ -16,10 +16,10 @@ import pytest
 from jgo.maven import PythonResolver
 from kafka import KafkaProducer
 
-from infra.bus import Partition, Record, client_config, ensure_topics, topics
 from infra.demo.replay import replay_published
 from infra.embedded import EmbeddedKafka
 from infra.embedded.jars import sha256, verified_jars
+from infra.kafka.cluster import Partition, Record, client_config, ensure_topics, topics
 from infra.settings import Settings
 from tests.integration.others import write_as_others
 from tests.integration.relaying import all_out, on_kafka, relaying, store_events, stored, wait_until

@@ -17,14 +17,14 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from infra.bus import admin_client, client_config, ensure_topics, look_up_cluster
 from infra.clock import REAL
-from infra.door import KafkaShut
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.reader import connect
-from infra.service import connection_pool
+from infra.eventstore.application import open_store
+from infra.eventstore.service import connection_pool
+from infra.kafka.cluster import admin_client, client_config, ensure_topics, look_up_cluster
+from infra.kafka.diagnose import KafkaShut
+from infra.readers.reader import connect
 from infra.settings import Settings
-from infra.store.application import open_store
 from tests.integration.relaying import (
     QUICK,
     all_out,
@@ -135,7 +135,7 @@ WRONG: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bootstrapping is given up after a moment: the answer at the door is what matters."""
-    monkeypatch.setattr("infra.bus.REPLY_MS", 1_500)
+    monkeypatch.setattr("infra.kafka.cluster.REPLY_MS", 1_500)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -24,9 +24,7 @@ from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.standard.context import Person, Told
 from infra.clock import ManualClock
-from infra.service import Service, open_service
-from infra.settings import Settings
-from infra.store.commands import (
+from infra.eventstore.commands import (
     Command,
     IdempotencyKey,
     KeyReusedError,
@@ -38,7 +36,9 @@ from infra.store.commands import (
     Stream,
     UnreadableStreamError,
 )
-from infra.store.recorder import LogHeadRecorder, Taken
+from infra.eventstore.recorder import LogHeadRecorder, Taken
+from infra.eventstore.service import Service, open_service
+from infra.settings import Settings
 
 SUBJECT = Subject(UUID(int=7), 1)
 

@@ -20,14 +20,14 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from infra.agreement import disagreements
 from infra.cli import main
 from infra.demo.tickets import boston, kitchener, report
 from infra.demo.tickets.rows import Book
 from infra.demo.tickets.run import Replayed, replay
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
-from infra.service import open_service
+from infra.eventstore.consistency_check import disagreements
+from infra.eventstore.service import open_service
 from infra.settings import Settings
 from projections.replay import lines, replay_case, to_come
 from projections.views import VIEWS

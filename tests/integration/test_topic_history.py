@@ -13,12 +13,18 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.structs import TopicPartition
 from psycopg.rows import dict_row
 
-from infra.bus import Partition, admin_client, ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.migrate import migrate
+from infra.kafka.cluster import (
+    Partition,
+    admin_client,
+    ensure_canary_topic,
+    ensure_checkpoint_topic,
+    ensure_readings_topic,
+)
+from infra.kafka.topic_settings import every_topic, findings
+from infra.postgres.migrate import migrate
 from infra.report import status_report
 from infra.settings import Settings
-from infra.topic_settings import every_topic, findings
 from tests.integration.relaying import (
     QUICK,
     all_out,

@@ -13,12 +13,12 @@ import pytest
 
 from consumers import billing
 from domain import kinds
-from infra.bus import ensure_readings_topic, ensure_topics
 from infra.clock import ManualClock
-from infra.rules import usage_stream
-from infra.service import Service, open_service
+from infra.eventstore.commands import Stream
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import usage_stream
+from infra.kafka.cluster import ensure_readings_topic, ensure_topics
 from infra.settings import Settings
-from infra.store.commands import Stream
 from projections.readings import Processor
 from projections.readings_cases import Teller
 from tests.api_read_models import project

@@ -13,17 +13,17 @@ from click.testing import CliRunner, Result
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from infra.agreement import published
-from infra.bus import ensure_topics
 from infra.cli import main
 from infra.clock import ManualClock
 from infra.demo.stage import fill
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.rules import shipped_trials
-from infra.service import Service, open_service
+from infra.eventstore.commands import Stream
+from infra.eventstore.consistency_check import published
+from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import shipped_trials
+from infra.kafka.cluster import ensure_topics
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Stream
 from projections.due import DueIndex
 from projections.what_if import Period, trial
 from tests.commands import Application, Incident, ask

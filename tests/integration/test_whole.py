@@ -12,7 +12,7 @@ from consumers.notary.notary import Notary
 from consumers.recount.verify import Report, describe, from_topics
 from consumers.timeline import UnknownCaseError, timeline_and_seen
 from consumers.whole import Reading, needed
-from infra.bus import Partition, admin_client, ensure_topics
+from infra.kafka.cluster import Partition, admin_client, ensure_topics
 from infra.settings import Settings
 from tests.integration.relaying import (
     CASES,

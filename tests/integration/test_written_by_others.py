@@ -9,8 +9,18 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from consumers.whole import Reading
-from infra.bus import Partition, Record, admin_client, consumer, ensure_topics, logs, look_up, read_ranges, record_of
-from infra.reader import apply
+from infra.kafka.cluster import (
+    Partition,
+    Record,
+    admin_client,
+    consumer,
+    ensure_topics,
+    logs,
+    look_up,
+    read_ranges,
+    record_of,
+)
+from infra.readers.reader import apply
 from infra.settings import Settings
 from tests.integration.others import CODECS, producing, write_as_others
 from tests.integration.relaying import all_out, expected, on_kafka, relaying, store_events, wait_until

@@ -18,7 +18,7 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import AttemptRefused, Refusal
 from domain.standard.context import Person, Told
 from domain.standard.standards import Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
 
 RULES = shipped_rules()

@@ -13,7 +13,7 @@ from domain.kernel.facts import Recorded, event_id
 from domain.standard.context import Person, Told
 from domain.standard.fees import BannedName, Catalogue, FeeItem, Formula
 from domain.standard.standards import Rules, Standard
-from infra.rules import shipped_catalogue, shipped_standard
+from infra.eventstore.shipped_rules import shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE
 
 TOMORROW = NINE + timedelta(days=1)

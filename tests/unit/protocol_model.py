@@ -1,7 +1,7 @@
 """The protocol of store, relay, Kafka and readers as a seeded model: every fault it knows, in any order.
 
-Store, broker, producer and processes are toys; what decides is the product's own code: ``infra.reader.apply``,
-``start_offset`` and ``HoldAlarm``, ``infra.chain``'s walk and outbox, ``infra.bus.route``. A run is one number, its
+Store, broker, producer and processes are toys; what decides is the product's own code: ``infra.readers.reader.apply``,
+``start_offset`` and ``HoldAlarm``, ``infra.relay.chain``'s walk and outbox, ``infra.kafka.cluster.route``. A run is one number, its
 seed. ``flaws`` names deliberate mistakes (FLAWS); a run with a flaw that is ever given the chance must raise Broken.
 """
 
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID, uuid5
 
-from infra.bus import Log, Partition, Record, route
-from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
-from infra.reader import Applied, Event, HoldAlarm, Place, apply, link_of, parse, start_offset
+from infra.kafka.cluster import Log, Partition, Record, route
+from infra.readers.reader import Applied, Event, HoldAlarm, Place, apply, link_of, parse, start_offset
+from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
 
 PREFIX = "m."
 PARTITIONS = 2

@@ -20,9 +20,9 @@ from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact
 from domain.standard.context import NOBODY, Person
 from domain.standard.standards import StandardPublished
-from infra.rules import shipped_calendar, shipped_standard
-from infra.store.commands import Stamp
-from infra.store.envelope import CloudEventMapper, Envelope, seal
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_standard
 from tests.unit.cases import NINE, Play
 
 LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)

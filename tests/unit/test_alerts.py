@@ -18,8 +18,8 @@ from domain.kernel.refusals import Refusal
 from domain.standard import alerts
 from domain.standard.alerts import AlertTold, Closing, Made, Plan, Waiting, plan, quiet_end
 from domain.standard.standards import AlertPolicy
+from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.alerts import reachable
-from infra.rules import shipped_rules
 from infra.settings import Settings, StaffContact
 from tests.unit.cases import Play, minutes, repairing, told
 

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import kinds
-from infra.store.commands import Stream, asking
+from infra.eventstore.commands import Stream, asking
 from tests.api_world import MORNING, Client, FakeService, app_over, fault, staff
 
 ARRIVAL = "repair.arrival"

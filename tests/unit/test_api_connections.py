@@ -17,8 +17,8 @@ from domain import kinds
 from domain.connections.applicants import CommitmentEntered
 from domain.crews.squads import SquadFormed
 from domain.kernel.facts import Stated
-from infra.rules import shipped_rules, squad_stream
-from infra.store.commands import Command, Stamp, Stream
+from infra.eventstore.commands import Command, Stamp, Stream
+from infra.eventstore.shipped_rules import shipped_rules, squad_stream
 from tests.api_world import (
     DIGEST,
     METER,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from infra.rules import crew_stream
+from infra.eventstore.shipped_rules import crew_stream
 from tests.api_world import DISPATCHER, MORNING, Client, FakeService, app_over, fault, staff
 
 NOBODY = uuid4()

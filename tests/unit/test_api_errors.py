@@ -23,7 +23,7 @@ from api.errors import MEANINGS, PROBLEM_JSON
 from api.linger import LINGER_BYTES
 from api.strict import BODY_LIMIT_BYTES
 from domain.kernel.refusals import Refusal
-from infra.store.commands import BusyError, StoreUnavailableError
+from infra.eventstore.commands import BusyError, StoreUnavailableError
 from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
 
 ROOT = Path(__file__).parents[2]

@@ -13,10 +13,17 @@ import pytest
 from fastapi import FastAPI
 
 from api.errors import MEANINGS
-from infra import recompute
-from infra.recompute import DryRun, Move
-from infra.rules import FEES, FIRST_START, STANDARDS, calendar_stream, first_publication, squad_stream
-from infra.store.commands import Command
+from infra.eventstore import recompute
+from infra.eventstore.commands import Command
+from infra.eventstore.recompute import DryRun, Move
+from infra.eventstore.shipped_rules import (
+    FEES,
+    FIRST_START,
+    STANDARDS,
+    calendar_stream,
+    first_publication,
+    squad_stream,
+)
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, staff
 from tests.unit.office import LONG_AGO, a_catalogue, a_standard
 
@@ -397,8 +404,8 @@ def test_the_calendars_settled_days_are_a_figure(service: FakeService) -> None:
 
 
 def test_a_standard_older_than_the_program_says_what_nobody_may_do() -> None:
+    from infra.eventstore.shipped_rules import shipped_rules
     from infra.report import standard_lines
-    from infra.rules import shipped_rules
     from infra.status import Head, Status, standard_status
 
     rules = shipped_rules()

@@ -17,11 +17,11 @@ from api.pages import STATIC
 from api.reference import known_region
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
+from infra.disk_space import Disk
+from infra.eventstore.commands import Stream
+from infra.eventstore.service import Service
 from infra.report import _is_well, clock_lines, room_lines
-from infra.room import Disk
-from infra.service import Service
 from infra.status import Process, StoppedReader
-from infra.store.commands import Stream
 from tests.api_world import (
     DISPATCHER,
     MORNING,
@@ -353,7 +353,7 @@ def test_making_the_application_connects_to_nothing() -> None:
             raise AssertionError(f"the service's {name} was used")
 
     create_app(Untouchable())  # type: ignore[arg-type]
-    assert Service.__module__ == "infra.service"
+    assert Service.__module__ == "infra.eventstore.service"
 
 
 # ---- the page, as text

@@ -9,7 +9,7 @@ import pytest
 
 from api.errors import ApiError
 from api.readings import ROWS_AT_MOST
-from infra.meter_readings import BadRowError, MeterReading, from_json, from_row, to_record
+from infra.kafka.meter_readings import BadRowError, MeterReading, from_json, from_row, to_record
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
 
 GOOD = {"meter": "js-2026-0001", "read_at": "2026-09-16T08:00:00+08:00", "value_m3": "12.345"}

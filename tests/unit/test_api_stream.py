@@ -18,7 +18,7 @@ from api.breaches import events, heads
 from api.cursor import Cursor
 from api.errors import ApiError
 from api.pulse import Pulse
-from infra.service import Service
+from infra.eventstore.service import Service
 from tests.api_world import MORNING, Client, FakeService, app_over
 
 PARTITIONS = 3

@@ -9,7 +9,7 @@ import pytest
 from domain import kinds
 from domain.connections import applicants, papers
 from domain.connections.applicants import Applicant, CommitmentEntered
-from infra.pseudonyms import pseudonym
+from infra.eventstore.pseudonyms import pseudonym
 from tests.unit.cases import NINE, Play
 from tests.unit.connecting import DAY, DIGEST, HOUR, IDENTITY, PROPERTY, RULES, received
 

@@ -24,8 +24,8 @@ from consumers.notary.note import Checkpoint, Note, NoteError, Signer, VerifyKey
 from consumers.notary.page import page
 from consumers.notary.published import Log
 from consumers.standing import standings
-from infra.bus import BusRefusal
 from infra.cli import main
+from infra.kafka.cluster import BusRefusal
 from tests.audited import AT, CASES, ORIGIN, SIGNER, WORDING, event
 
 HISTORIES = Path(__file__).parent / "histories"

@@ -19,9 +19,9 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 from kafka.structs import TopicPartition
 
-from infra import batches
-from infra.bus import Record, record_of
-from infra.reader import START, UNDECODABLE, Unreadable, apply, parse
+from infra.kafka import batches
+from infra.kafka.cluster import Record, record_of
+from infra.readers.reader import START, UNDECODABLE, Unreadable, apply, parse
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CODECS = {"none": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}

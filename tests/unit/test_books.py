@@ -17,8 +17,8 @@ from domain.deadlines.windows import judge
 from domain.kernel.facts import Recorded
 from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
-from infra.rules import shipped_rules, usage_stream
-from infra.store.commands import Stream, asking
+from infra.eventstore.commands import Stream, asking
+from infra.eventstore.shipped_rules import shipped_rules, usage_stream
 from projections.readings_cases import Finding, command_for
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.deadlines.calendar import closing_time, from_published, local_date
-from infra.rules import shipped_regions, shipped_rules
+from infra.eventstore.shipped_rules import shipped_regions, shipped_rules
 
 CN = shipped_rules().calendar
 XIANGXI = from_published(shipped_regions()[region] for region in ("CN", "CN-Xiangxi"))

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from infra.bus import Partition, Record, route
-from infra.chain import (
+from infra.kafka.cluster import Partition, Record, route
+from infra.relay.chain import (
     NOTHING,
     Checkpoint,
     Outbox,

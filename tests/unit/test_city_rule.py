@@ -15,8 +15,8 @@ from infra.demo.tickets import boston, rule
 from infra.demo.tickets.verdicts import CLASSES, DueClass, as_text, derived, due_class
 from infra.demo.tickets.verdicts import _counted as counted
 from infra.demo.tickets.verdicts import _line as line
-from infra.publication import merged
-from infra.rules import shipped_standard
+from infra.eventstore.publication import merged
+from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE
 from tests.unit.office import LONG_AGO, TOMORROW, after, by
 

@@ -15,7 +15,7 @@ from domain.connections.promises import PAPERS, WATER_ON
 from domain.deadlines.windows import Basis, WindowCancelled, WindowMet, WindowReopened
 from domain.kernel.facts import Fact
 from domain.kinds import REGISTRY
-from infra.reader import Event
+from infra.readers.reader import Event
 from projections.ahead import AHEAD
 from projections.cases import CASES, Case
 from projections.charges import CHARGES

@@ -17,7 +17,7 @@ from domain.crews import crews
 from domain.crews.crews import Assignment, Crew, Free
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
-from infra.rules import crew_stream, shipped_rules, shipped_standard
+from infra.eventstore.shipped_rules import crew_stream, shipped_rules, shipped_standard
 from tests.unit.cases import CASE, minutes, repairing, told
 from tests.unit.office import after, by
 

@@ -21,7 +21,7 @@ from domain.deadlines.explain import WindowExplained, explain
 from domain.deadlines.limits import DayUnit, Intake, Stop, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
 from domain.standard.standards import KindLimit, Rules, make_rules
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
 

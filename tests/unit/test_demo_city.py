@@ -8,7 +8,7 @@ from itertools import pairwise
 from domain.deadlines.calendar import LOCAL
 from infra.demo import city
 from infra.demo.script import Script
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 
 RULES = shipped_rules()
 PLAN = city.plan(225, RULES)

@@ -18,7 +18,7 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.escalation import acknowledge, ladder_after
 from domain.standard.standards import EscalationStep, Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, connecting, minutes, names, repairing, told
 
 RULES = shipped_rules()

@@ -22,10 +22,10 @@ from domain.deadlines.limits import Stop, WorkingDays, end
 from domain.deadlines.windows import Obligation, Tally, Term, judge
 from domain.kernel.facts import Fact
 from domain.standard.standards import Rules, make_rules
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
-from infra.service import Service
-from infra.store.commands import Command, Receipt
-from infra.store.envelope import read
+from infra.eventstore.commands import Command, Receipt
+from infra.eventstore.envelope import read
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
 from projections.explain import CaseWindowExplained, explain_window, lines
 from tests import explained
 from tests.api_world import DISPATCHER, Client, FakeService, app_over, fault

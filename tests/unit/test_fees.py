@@ -30,7 +30,7 @@ from domain.standard.fees import (
     priced,
 )
 from domain.standard.standards import Promise, Rules
-from infra.rules import shipped_catalogue
+from infra.eventstore.shipped_rules import shipped_catalogue
 from tests.unit.cases import NINE
 from tests.unit.office import TOMORROW, a_catalogue, a_standard, after, an_item, by
 

@@ -86,9 +86,9 @@ import json, sys, threading
 from pathlib import Path
 sys.setswitchinterval(1e-5)
 from consumers.billing import said
-from infra.bus import Record, case_key
-from infra.reader import Event, parse
-from infra.store.envelope import read
+from infra.kafka.cluster import Record, case_key
+from infra.readers.reader import Event, parse
+from infra.eventstore.envelope import read
 
 files = sorted(Path("tests/unit/histories").glob("*.jsonl"))
 lines = [line for file in files for line in file.read_bytes().splitlines()]

@@ -16,9 +16,9 @@ from eventsourcing.persistence import JSONTranscoder, StoredEvent
 
 from domain import kinds
 from domain.kinds import Kind
-from infra.bus import Record, case_key
-from infra.reader import Event, parse
-from infra.store.envelope import CloudEventMapper, read, recorded_of, seal
+from infra.eventstore.envelope import CloudEventMapper, read, recorded_of, seal
+from infra.kafka.cluster import Record, case_key
+from infra.readers.reader import Event, parse
 
 FOLDER = Path(__file__).parent / "histories"
 KINDS = {

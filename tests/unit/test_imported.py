@@ -15,7 +15,7 @@ from domain import repairs as repair
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.repairs import outlook
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 
 RULES = shipped_rules()

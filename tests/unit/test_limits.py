@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.deadlines.calendar import CalendarVersion, Day, closing_time, from_published, local_date
 from domain.deadlines.limits import Stop, WorkingDays, count, end, stood_for
-from infra.rules import shipped_calendar
+from infra.eventstore.shipped_rules import shipped_calendar
 
 CLOSE = time(17, 30)
 SHIPPED = shipped_calendar()

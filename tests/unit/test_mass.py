@@ -14,7 +14,7 @@ from domain.kernel.refusals import Refusal
 from domain.repairs import mass
 from domain.repairs.mass import Register
 from domain.standard.standards import Rules
-from infra.rules import MASS
+from infra.eventstore.shipped_rules import MASS
 from tests.api_world import REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import NINE, minutes
 from tests.unit.office import after, by

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from infra.rules import meter_stream
+from infra.eventstore.shipped_rules import meter_stream
 from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
 
 NEW = METER | {"number": "JS-2026-0002"}

@@ -10,7 +10,7 @@ import pytest
 from domain.kernel.roles import POWERS, ROLES
 from domain.kinds import REGISTRY
 from domain.repairs import outlook
-from infra.rules import shipped_standard
+from infra.eventstore.shipped_rules import shipped_standard
 from projections.cases import STAGES, STOPS
 from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 from projections.names import STAGES as STAGE_NAMES

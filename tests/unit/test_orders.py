@@ -14,7 +14,7 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.repairs import OrderReference, orders
 from domain.repairs.orders import OrderExtended, OrderReceived, OrderReplied
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, Play, minutes, names, told
 
 RULES = shipped_rules()

@@ -17,7 +17,7 @@ from domain.deadlines.windows import Window, judge
 from domain.kernel.facts import Fact, Recorded
 from domain.outages import NOTICE, REPORT, RESTORE, Outage
 from domain.standard.standards import Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.api_world import DIGEST, MORNING
 
 RULES = shipped_rules()

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from domain import outages
 from domain.kernel.refusals import Refusal
 from domain.outages import Spell
+from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.told import Ended, command_of
-from infra.rules import shipped_rules
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
 
 PLANNED = {

@@ -23,12 +23,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Cursor
 
-from infra.bus import BREACH_FACTS, Record, case_key
-from infra.reader import BAD_CONTENT, DeadLetter, Event, ReaderStopped, dead_letter_of, kept_or_dead, parse
+from infra.kafka.cluster import BREACH_FACTS, Record, case_key
+from infra.readers.faust_app import RECORDS, STOPPED, UNNAMED_FAILURE, _drain
+from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, ReaderStopped, dead_letter_of, kept_or_dead, parse
 from infra.settings import Settings
 from projections import due
 from projections.model import Journal, Model
-from projections.shell import RECORDS, STOPPED, UNNAMED_FAILURE, _drain
 from projections.views import VIEWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.jsonl"))

@@ -18,8 +18,8 @@ from domain.publication import calendars
 from domain.publication.calendars import Notice, calendar_warnings, notice_merged
 from domain.publication.publishing import Calendars, evolve_calendar
 from domain.standard.standards import Rules
-from infra.documents import notice_of
-from infra.rules import calendar_of, shipped_calendar, shipped_standard
+from infra.eventstore.documents import notice_of
+from infra.eventstore.shipped_rules import calendar_of, shipped_calendar, shipped_standard
 from tests.unit.office import LONG_AGO, after, by
 
 SHIPPED = shipped_calendar()

@@ -30,7 +30,7 @@ from domain.standard.standards import (
     Standard,
     Step,
 )
-from infra.rules import shipped_standard
+from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE
 from tests.unit.office import LONG_AGO, TOMORROW, a_catalogue, a_standard, after, an_item, by
 

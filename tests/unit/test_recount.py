@@ -29,7 +29,7 @@ from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, event_id
 from domain.standard.standards import Rules, make_rules
 from infra.cli import main
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
 from tests.unit.recounting import (
     LONG_AGO,

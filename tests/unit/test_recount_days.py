@@ -20,8 +20,8 @@ from domain.deadlines.limits import Intake
 from domain.kernel.facts import Fact
 from domain.standard.standards import KindLimit, make_rules
 from infra.demo.tickets.rule import city_rule
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
-from infra.store.envelope import read
+from infra.eventstore.envelope import read
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE, SUBJECT, meter
 from tests.unit.recounting import LONG_AGO, Published, disagreements, policy_of, told_apart
 from tests.unit.test_recount import HISTORIES, history

@@ -18,7 +18,7 @@ from domain import kinds
 from domain import repairs as repair
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
 from domain.standard.escalation import acknowledge
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, minutes, told
 from tests.unit.recounting import Published, policy_events
 

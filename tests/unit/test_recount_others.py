@@ -17,7 +17,7 @@ from domain.kinds import Kind
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
 from domain.repairs import orders
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, minutes
 from tests.unit.recounting import Published, disagreements, policy_of, told_apart
 

@@ -17,7 +17,7 @@ from domain import repairs as repair
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.repairs import outlook
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, minutes, repairing, told
 
 RULES = shipped_rules()

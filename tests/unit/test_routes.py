@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from kafka.partitioner import DefaultPartitioner
 
-from infra.bus import BREACH_FACTS, BusRefusal, Partition, case_key, partition_of, route, topics
+from infra.kafka.cluster import BREACH_FACTS, BusRefusal, Partition, case_key, partition_of, route, topics
 from infra.settings import FAMILIES, Settings
 
 CASE = UUID("0f1e2d3c-4b5a-4789-8abc-0123456789ab")

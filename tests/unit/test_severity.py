@@ -17,7 +17,7 @@ from domain.deadlines.windows import WindowLapsed
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
 
 RULES = shipped_rules()

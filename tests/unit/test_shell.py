@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
-from projections.shell import CHUNK, RECORDS, PlacedConsumer
+from infra.readers.faust_app import CHUNK, RECORDS, PlacedConsumer
 
 HERE, ELSEWHERE = TP("t", 0), TP("t", 1)
 

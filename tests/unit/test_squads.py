@@ -15,7 +15,7 @@ from domain.crews import squads
 from domain.crews.squads import Booking, Squad, SquadDay
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
-from infra.rules import squad_day_stream, squad_stream
+from infra.eventstore.shipped_rules import squad_day_stream, squad_stream
 from tests.unit.cases import CASE, NINE
 from tests.unit.office import after, by
 

@@ -23,12 +23,12 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from infra.bus import BusRefusal
-from infra.door import KafkaShut
 from infra.embedded import EmbeddedError
 from infra.embedded.children import Child, end, spawn
 from infra.failures import in_words, may_pass
-from infra.migrate import MigrationError
+from infra.kafka.cluster import BusRefusal
+from infra.kafka.diagnose import KafkaShut
+from infra.postgres.migrate import MigrationError
 from infra.supervisor import (
     Addresses,
     Backoff,

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from consumers.timeline import as_known_at, describe, missing_versions, verdicts
-from infra.bus import Record, case_key
-from infra.reader import Event, parse
+from infra.kafka.cluster import Record, case_key
+from infra.readers.reader import Event, parse
 
 HISTORIES = Path(__file__).parent / "histories"
 

@@ -26,7 +26,7 @@ from domain.metering.abnormal_use import (
     UsageOutcomeRecorded,
     UserNotified,
 )
-from infra.rules import shipped_rules, usage_stream
+from infra.eventstore.shipped_rules import shipped_rules, usage_stream
 from projections.readings_cases import Finding, command_for
 from tests.api_world import DIGEST, METER, MORNING, Client, FakeService, app_over, ready_for_water, staff, turned_on
 
@@ -88,7 +88,7 @@ def windows(client: Client, case_id: UUID) -> dict[str, tuple[str, int]]:
 
 def after(service: FakeService, client: Client, case_id: UUID, minutes: int) -> dict[str, tuple[str, int]]:
     """The limits on record when the watch has asked, so many minutes later."""
-    from infra.store.commands import Stream, asking
+    from infra.eventstore.commands import Stream, asking
 
     service.clock.move(timedelta(minutes=minutes))
     service.run(asking(Stream(kinds.USAGE, case_id), "test"))

@@ -21,7 +21,7 @@ from domain.kernel.refusals import Refusal
 from domain.kinds import Kind
 from domain.settling import require_second_person_to_overturn
 from domain.standard.standards import Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, meter, minutes, names, repairing, told
 
 RULES = shipped_rules()

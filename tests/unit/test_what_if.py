@@ -25,8 +25,8 @@ from domain.publication.publishing import Standards, evolve_standards
 from domain.repairs import orders
 from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import Compared, always, compare, placed, unrecorded
-from infra.documents import DocumentError, trial_standard_of
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard, shipped_trials
+from infra.eventstore.documents import DocumentError, trial_standard_of
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard, shipped_trials
 from projections.what_if import Period, Trial
 from projections.what_if_chart import page, svg
 from projections.what_if_text import as_lines, json_lines

@@ -17,11 +17,11 @@ from domain.connections.promises import WATER_ON
 from domain.deadlines.calendar import Day
 from domain.kernel.facts import Fact, Recorded, event_id
 from domain.standard.standards import Rules, make_rules
-from infra.bus import Record, case_key
-from infra.reader import Event, parse
-from infra.rules import shipped_calendar, shipped_catalogue, shipped_standard
-from infra.store.commands import Stamp
-from infra.store.envelope import CloudEventMapper, Envelope, seal
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
+from infra.kafka.cluster import Record, case_key
+from infra.readers.reader import Event, parse
 from projections.windows import WINDOWS, WindowRow
 from tests.unit.cases import CASE, NINE, SUBJECT, meter
 

@@ -34,7 +34,7 @@ from domain.deadlines.windows import (
 )
 from domain.kernel.facts import Fact
 from domain.standard.standards import Rules
-from infra.rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing
 
 RULES = shipped_rules()

@@ -16,7 +16,7 @@ import msgspec
 
 from domain.standard.standards import District, Standard
 from infra.demo.tickets.rows import IMPORTER, Book
-from infra.rules import shipped_standard
+from infra.eventstore.shipped_rules import shipped_standard
 
 DRAFTER = ("manager-1", "manager", "office")
 Publication = tuple[str, dict[str, Any], tuple[str, str, str]]

@@ -23,7 +23,7 @@ from infra import office
 from infra.decoders import decoder
 from infra.demo.tickets import boston, city
 from infra.demo.tickets.rows import Book, Row, code, local, read_rows
-from infra.publication import CalendarWanted
+from infra.eventstore.publication import CalendarWanted
 
 REGION = "US"
 CLOSE = time(17, 30)

@@ -20,8 +20,8 @@ from infra.demo.stage import ACCEPTED, NOT_OPENED, Stage, database, fill
 from infra.demo.tickets import city
 from infra.demo.tickets.rows import Book, Change, Ticket, code
 from infra.embedded.errors import EmbeddedError
-from infra.migrate import migrate
-from infra.service import open_service
+from infra.eventstore.service import open_service
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -33,17 +33,17 @@ from domain.deadlines.limits import Intake, WorkingDays, count
 from domain.deadlines.windows import Ledger, OnRecord
 from domain.repairs.promises import COMPLETION
 from domain.standard.standards import KindLimit, Standard
-from infra import publication
 from infra.clock import ManualClock
 from infra.demo.stage import Stage, database
 from infra.demo.tickets import boston, city, rule
 from infra.demo.tickets.rows import Book, Row, Ticket, local, read_rows
 from infra.demo.tickets.run import publish, require_ours
-from infra.migrate import migrate
-from infra.service import Service, open_service
+from infra.eventstore import publication
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import folded
+from infra.eventstore.service import Service, open_service
+from infra.postgres.migrate import migrate
 from infra.settings import Settings
-from infra.store.commands import Stamp
-from infra.store.envelope import folded
 
 SOURCE = "boston-rule"
 OPERATOR = Stamp("operator-1", "operator", "office", f"{SOURCE}-calendar", SOURCE)

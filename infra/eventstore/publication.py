@@ -18,9 +18,16 @@ from domain.publication.publishing import Calendars, Catalogues, Standards
 from domain.standard.context import Told
 from domain.standard.fees import Catalogue
 from domain.standard.standards import Standard
-from infra.rules import FEES, SHIPPED_REGION, STANDARDS, calendar_stream, shipped_calendar, shipped_regions
-from infra.service import Service
-from infra.store.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import (
+    FEES,
+    SHIPPED_REGION,
+    STANDARDS,
+    calendar_stream,
+    shipped_calendar,
+    shipped_regions,
+)
 
 
 def told_now(sight: Sight, stamp: Stamp) -> Told:

@@ -13,7 +13,7 @@ import unicodedata
 from hashlib import sha256
 from uuid import UUID
 
-from infra.service import Service
+from infra.eventstore.service import Service
 from infra.sql import sql
 
 

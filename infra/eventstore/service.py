@@ -20,16 +20,16 @@ from domain.kernel.facts import Recorded
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind, State
 from domain.standard.standards import Rules
-from infra import rules as published
 from infra.clock import Clock, ScaledClock
-from infra.reader import connect
+from infra.eventstore import shipped_rules as published
+from infra.eventstore.application import StoreApplication, open_store
+from infra.eventstore.commands import Command, Receipt, Stream
+from infra.eventstore.envelope import CloudEvent, Envelope, folded, read
+from infra.eventstore.evaluation import Questions
+from infra.eventstore.writer import Writer
+from infra.readers.reader import connect
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.application import StoreApplication, open_store
-from infra.store.asking import Questions
-from infra.store.commands import Command, Receipt, Stream
-from infra.store.envelope import CloudEvent, Envelope, folded, read
-from infra.store.writer import Writer
 
 
 class Service:

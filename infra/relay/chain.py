@@ -13,8 +13,8 @@ from uuid import UUID
 
 import msgspec
 
-from infra.bus import Partition, Record, case_key, route
-from infra.reader import Link, link_of
+from infra.kafka.cluster import Partition, Record, case_key, route
+from infra.readers.reader import Link, link_of
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):

@@ -22,11 +22,11 @@ from domain.deadlines.windows import Window
 from domain.kernel.facts import Recorded
 from domain.kinds import Kind, State
 from domain.standard.standards import Rules
-from infra import rules as published
-from infra.service import Service, load_publications
+from infra.eventstore import shipped_rules as published
+from infra.eventstore.commands import Receipt, Stream, UnreadableStreamError, asking
+from infra.eventstore.envelope import folded
+from infra.eventstore.service import Service, load_publications
 from infra.sql import sql
-from infra.store.commands import Receipt, Stream, UnreadableStreamError, asking
-from infra.store.envelope import folded
 
 log = logging.getLogger(__name__)
 

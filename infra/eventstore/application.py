@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from infra.clock import Clock
-from infra.store.recorder import LogHeadRecorder
+from infra.eventstore.recorder import LogHeadRecorder
 
 URL = "TONGSHUI_STORE_URL"
 """Of the library's own environment, which is made by ``open_store`` and read from nowhere else."""
@@ -43,10 +43,10 @@ def open_store(database_url: str, clock: Clock, *, connections: int = 4) -> Stor
     parts = conninfo_to_dict(database_url)
     application = StoreApplication(
         env={
-            "PERSISTENCE_MODULE": "infra.store.application:StoreFactory",
+            "PERSISTENCE_MODULE": "infra.eventstore.application:StoreFactory",
             URL: database_url,
-            "MAPPER_TOPIC": "infra.store.envelope:CloudEventMapper",
-            "APPLICATION_RECORDER_TOPIC": "infra.store.recorder:LogHeadRecorder",
+            "MAPPER_TOPIC": "infra.eventstore.envelope:CloudEventMapper",
+            "APPLICATION_RECORDER_TOPIC": "infra.eventstore.recorder:LogHeadRecorder",
             "CREATE_TABLE": "n",
             "POSTGRES_DBNAME": str(parts.get("dbname") or ""),
             "POSTGRES_HOST": str(parts.get("host") or "localhost"),

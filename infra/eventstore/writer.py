@@ -29,8 +29,8 @@ from domain.settling import require_second_person_to_overturn
 from domain.standard import alerts
 from domain.standard.standards import Rules
 from infra.clock import Clock
-from infra.store.application import StoreApplication
-from infra.store.commands import (
+from infra.eventstore.application import StoreApplication
+from infra.eventstore.commands import (
     BusyError,
     Command,
     IdempotencyKey,
@@ -45,8 +45,8 @@ from infra.store.commands import (
     Stream,
     UnreadableStreamError,
 )
-from infra.store.envelope import EVENT_LIMIT_BYTES, Envelope, read
-from infra.store.recorder import RULE_TYPES, Appended, KeyRow, RulesChanged, Taken
+from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read
+from infra.eventstore.recorder import RULE_TYPES, Appended, KeyRow, RulesChanged, Taken
 
 log = logging.getLogger(__name__)
 

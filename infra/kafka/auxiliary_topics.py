@@ -1,7 +1,7 @@
 """What the topics carry that are not of the store's log: dead letters, canaries, the notary's checkpoints.
 
 One definition of each record: whoever writes it uses it, and the event contract is made from it. Meter readings have
-theirs beside their own door (``infra/meter_readings.py``).
+theirs beside their own door (``infra/kafka/meter_readings.py``).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from kafka import KafkaProducer
 from psycopg import Cursor
 from psycopg.rows import dict_row
 
-from infra.bus import (
+from infra.kafka.cluster import (
     BusRefusal,
     Partition,
     Record,
@@ -32,7 +32,7 @@ from infra.bus import (
     read_ranges,
     route,
 )
-from infra.reader import START, DeadLetter, Event, Place, Unreadable, lock_places, parse
+from infra.readers.reader import START, DeadLetter, Event, Place, Unreadable, lock_places, parse
 from infra.settings import Settings
 from infra.sql import sql
 

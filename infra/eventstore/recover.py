@@ -33,7 +33,13 @@ from psycopg.types.json import Jsonb
 
 from domain import kinds
 from domain.publication.generations import GenerationStarted
-from infra.bus import (
+from infra.clock import ScaledClock
+from infra.decoders import converter
+from infra.eventstore.commands import Stamp
+from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
+from infra.eventstore.recorder import RULE_TYPES
+from infra.eventstore.shipped_rules import NAMESPACE
+from infra.kafka.cluster import (
     BusRefusal,
     Partition,
     Record,
@@ -46,16 +52,10 @@ from infra.bus import (
     refuse_other_counts,
     route,
 )
-from infra.clock import ScaledClock
-from infra.decoders import converter
-from infra.reader import Event, connect, link_of, parse
-from infra.relay import LOCK
-from infra.rules import NAMESPACE
+from infra.readers.reader import Event, connect, link_of, parse
+from infra.relay.relay import LOCK
 from infra.settings import Settings
 from infra.sql import sql
-from infra.store.commands import Stamp
-from infra.store.envelope import CloudEventMapper, Envelope, seal
-from infra.store.recorder import RULE_TYPES
 
 Connection = psycopg.Connection[DictRow]
 

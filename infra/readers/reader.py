@@ -28,7 +28,8 @@ from kafka.structs import TopicPartition
 from psycopg import Cursor
 from psycopg.sql import SQL, Composed, Identifier
 
-from infra.bus import (
+from infra.decoders import converter, decoder
+from infra.kafka.cluster import (
     BusRefusal,
     Cluster,
     Log,
@@ -43,10 +44,9 @@ from infra.bus import (
     read_ranges,
     record_of,
 )
-from infra.decoders import converter, decoder
+from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 from infra.sql import sql
-from infra.topic_guard import ask_for_walks
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ T = TypeVar("T")
 
 LARGEST_POSITION = 2**63 - 1
 UNDECODABLE = "undecodable-batch"
-"""Why a record is none: the batch that lies at its offset cannot be decoded (``infra/batches.py``)."""
+"""Why a record is none: the batch that lies at its offset cannot be decoded (``infra/kafka/batches.py``)."""
 COMPARE_S = 2.0
 """How often the plain shell compares its places with how far the relay is."""
 LOOK_S = 30.0

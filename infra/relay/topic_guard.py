@@ -15,10 +15,10 @@ from typing import Any
 
 import psycopg
 
-from infra.bus import Cluster, Log, Partition, chained_topics
+from infra.kafka.cluster import Cluster, Log, Partition, chained_topics
+from infra.kafka.topic_settings import Finding, findings, put_right
 from infra.settings import Settings
 from infra.sql import sql
-from infra.topic_settings import Finding, findings, put_right
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ import psycopg
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from infra.bus import (
+from infra.kafka.auxiliary_topics import JSON, DeadLetterRecord
+from infra.kafka.cluster import (
     CONTENT_TYPE,
     BusRefusal,
     Cluster,
@@ -43,12 +44,11 @@ from infra.bus import (
     read_ranges,
     topics,
 )
-from infra.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
-from infra.reader import connect, link_of
+from infra.readers.reader import connect, link_of
+from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
+from infra.relay.topic_guard import TopicGuard
 from infra.settings import Settings
-from infra.side_topics import JSON, DeadLetterRecord
 from infra.sql import sql
-from infra.topic_guard import TopicGuard
 
 log = logging.getLogger(__name__)
 

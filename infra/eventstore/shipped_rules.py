@@ -21,7 +21,7 @@ from domain.publication.publishing import Calendars, Catalogues, Standards
 from domain.standard.fees import CataloguePublished
 from domain.standard.standards import Rules, StandardPublished, make_rules
 from infra.decoders import decoder
-from infra.store.commands import Stamp, Stream
+from infra.eventstore.commands import Stamp, Stream
 
 NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
 """Of every id that is made from a name (uuid5): standards, calendars, meters."""

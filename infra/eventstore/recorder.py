@@ -25,9 +25,9 @@ from psycopg.types.json import Jsonb
 
 from domain.standard.alerts import RANKS, Alert, Closing
 from infra.clock import REAL, Clock
+from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject
+from infra.eventstore.envelope import seal
 from infra.sql import sql
-from infra.store.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject
-from infra.store.envelope import seal
 
 TIMEOUTS = (
     "SET LOCAL lock_timeout = '5s'",

@@ -22,11 +22,11 @@ from domain import kinds
 from domain.deadlines.windows import WindowLapsed
 from domain.standard.standards import Rules
 from infra.clock import Clock
-from infra.store.application import StoreApplication
-from infra.store.commands import IdempotencyKey, Receipt, Stream, asking
-from infra.store.envelope import recorded_of
-from infra.store.recorder import Appended, RulesChanged, Taken
-from infra.store.writer import Decided, Decision, Waiting, beside, parts
+from infra.eventstore.application import StoreApplication
+from infra.eventstore.commands import IdempotencyKey, Receipt, Stream, asking
+from infra.eventstore.envelope import recorded_of
+from infra.eventstore.recorder import Appended, RulesChanged, Taken
+from infra.eventstore.writer import Decided, Decision, Waiting, beside, parts
 
 log = logging.getLogger(__name__)
 

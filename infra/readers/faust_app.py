@@ -26,10 +26,10 @@ from faust.types import TP
 from kafka.errors import KafkaError, UnknownTopicOrPartitionError
 from psycopg import Cursor
 
-from infra.batches import tolerate_in_faust
-from infra.bus import Partition, Record, consumer, logs, look_up_cluster, record_of
-from infra.door import tls_context, why_shut
-from infra.reader import (
+from infra.kafka.batches import tolerate_in_faust
+from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
+from infra.kafka.diagnose import tls_context, why_shut
+from infra.readers.reader import (
     Applied,
     DeadLetter,
     Event,
@@ -47,9 +47,9 @@ from infra.reader import (
     save_places,
     start_offsets,
 )
+from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 from infra.sql import sql
-from infra.topic_guard import ask_for_walks
 
 log = logging.getLogger(__name__)
 

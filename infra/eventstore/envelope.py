@@ -19,7 +19,7 @@ from domain import kinds
 from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kinds import REGISTRY, Kind, State
 from infra.decoders import decoder
-from infra.store.commands import Stamp
+from infra.eventstore.commands import Stamp
 
 SOURCE = "/tongshui"
 EVENT_LIMIT_BYTES = 64 * 1024

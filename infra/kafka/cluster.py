@@ -19,11 +19,11 @@ from kafka.errors import KafkaTimeoutError, for_code
 from kafka.partitioner import murmur2
 from kafka.structs import TopicPartition
 
-from infra.batches import Damage, damage_of, tolerate
-from infra.door import why_shut
+from infra.kafka.batches import Damage, damage_of, tolerate
+from infra.kafka.diagnose import why_shut
+from infra.kafka.topic_settings import at_creation
 from infra.kafka_clients import opened
 from infra.settings import FAMILIES, Settings
-from infra.topic_settings import at_creation
 
 BREACH_FACTS = frozenset({"WindowNearing", "WindowLapsed", "WindowRetracted", "WindowEscalated"})
 """Facts that are copied to the breach topic, of whatever family they are."""

@@ -11,8 +11,8 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from infra.bus import Record, case_key, route
-from infra.reader import Event, Unreadable, parse
+from infra.kafka.cluster import Record, case_key, route
+from infra.readers.reader import Event, Unreadable, parse
 from infra.settings import Settings
 from infra.sql import sql
 
