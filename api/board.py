@@ -21,8 +21,8 @@ from api.answers import (
 from api.edge import Limit, ServiceDep
 from api.strict import StrictRoute
 from infra.sql import sql
-from projections import published
-from projections.published import Group
+from projections.reports import published
+from projections.reports.published import Group
 
 router = APIRouter(prefix="/api/v1", tags=["board 看板"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

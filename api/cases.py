@@ -39,7 +39,7 @@ from domain.repairs.orders import Order
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 from infra.sql import sql
-from projections.explain import explain_window, lines
+from projections.reports.explain import explain_window, lines
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
 

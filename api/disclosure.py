@@ -25,8 +25,8 @@ from domain.deadlines.calendar import local_date
 from domain.standard.fees import CataloguePublished, FeeItem
 from domain.standard.standards import DocumentRequirement, Standard
 from infra.sql import sql
-from projections import published
-from projections.figures import figures
+from projections.reports import published
+from projections.reports.figures import figures
 
 router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

@@ -21,7 +21,7 @@ from domain.repairs.outlook import NextAction, Progress
 from domain.repairs.promises import standard_of
 from infra.eventstore.commands import Stream
 from infra.sql import sql
-from projections.cases import REPAIR_STAGES
+from projections.read_models.cases import REPAIR_STAGES
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
 

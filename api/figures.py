@@ -20,8 +20,8 @@ from api.strict import StrictRoute
 from domain.standard.context import Person, require_one_of
 from infra.eventstore.service import Service
 from infra.sql import sql
-from projections import published
-from projections.figures import bounds, figures
+from projections.reports import published
+from projections.reports.figures import bounds, figures
 
 router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

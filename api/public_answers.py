@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from projections.figures import Figures
-from projections.published import Beside, Contradiction
+from projections.reports.figures import Figures
+from projections.reports.published import Beside, Contradiction
 
 
 class FiguresAnswer(BaseModel):

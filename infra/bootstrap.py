@@ -36,7 +36,7 @@ from infra.settings import Settings
 from infra.sql import sql
 
 if TYPE_CHECKING:
-    from projections.watch import Ask, Question, Watch
+    from projections.watch.watch import Ask, Question, Watch
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def stop_on_signals() -> threading.Event:
 
 def asker(service: Service) -> Ask:
     """What the watch asks with: each case is loaded, judged, and what is new appended to its own stream."""
-    from projections.watch import Answer
+    from projections.watch.watch import Answer
 
     asking = service.questions("window-watch")
 
@@ -148,7 +148,7 @@ def asker(service: Service) -> Ask:
 
 def looker(service: Service) -> Ask:
     """What the sweeper looks with: what the domain would answer now, storing nothing."""
-    from projections.watch import Answer
+    from projections.watch.watch import Answer
 
     def look(questions: Sequence[Question]) -> list[Answer]:
         with _in_the_watchs_words():
@@ -195,8 +195,8 @@ def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
     from infra.readers.faust_app import Stream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
-    from projections.mending import view_menders
-    from projections.views import VIEWS
+    from projections.read_models.rebuild import view_menders
+    from projections.read_models.views import VIEWS
 
     again = partial(repair_marked, settings=settings, menders=view_menders())
     stream = ModelStream(settings, "views", VIEWS, again=again)
@@ -206,8 +206,8 @@ def run_views(settings: Settings) -> None:
 def menders(settings: Settings) -> dict[str, Mender]:
     """Reader → how its dead letters are repaired: every reader of the store's events."""
     from consumers import billing
-    from projections.mending import due_menders, view_menders
-    from projections.readings import METER_READER, Processor
+    from projections.read_models.rebuild import due_menders, view_menders
+    from projections.readings.processor import METER_READER, Processor
 
     rules, clock = shipped_rules(), REAL
     # Which meters are in is taken from events alone; the rules judge readings, and none are read here.
@@ -220,10 +220,10 @@ def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
     from infra.readers.faust_app import Stream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
-    from projections.canary import Canaries
-    from projections.due import LINGER_S, DueIndex
-    from projections.mending import due_menders
-    from projections.watch import Watch
+    from projections.read_models.rebuild import due_menders
+    from projections.watch.canary import Canaries
+    from projections.watch.due import LINGER_S, DueIndex
+    from projections.watch.watch import Watch
 
     service = open_service(settings)
     canaries = Canaries(settings)
@@ -259,7 +259,7 @@ def _collect_less() -> None:
 
 def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
     """Look for newly published rules, and bring every open deadline to them."""
-    from projections.watch import Answer, Question
+    from projections.watch.watch import Answer, Question
 
     def answered(receipts: Sequence[tuple[Kind, Receipt]]) -> None:
         answers = [
@@ -333,9 +333,9 @@ def run_sender(settings: Settings) -> None:
 def run_readings(settings: Settings) -> None:
     """One Faust worker of the meter readings, with what tells the cases in a thread; ends the process when told to."""
     from infra.readers.faust_app import build_app, run_worker
-    from projections.readings import Processor
-    from projections.readings_cases import Teller
-    from projections.readings_source import Readings
+    from projections.readings.cases import Teller
+    from projections.readings.processor import Processor
+    from projections.readings.source import Readings
 
     service = open_service(settings)
     teller = Teller(settings, service)
@@ -360,7 +360,7 @@ def begin_generation(
     settings: Settings, actor: str, keep: Path | None, *, rebuild_billing: bool, dry_run: bool
 ) -> list[str]:
     """Give up what a restored store lacks; a line for each thing done."""
-    from projections.views import VIEWS
+    from projections.read_models.views import VIEWS
 
     if not dry_run:
         migrate(settings.database_url)

@@ -10,8 +10,8 @@ from uuid import UUID
 from infra.eventstore.service import Service
 from infra.readers.reader import Event
 from infra.settings import Settings
-from projections.breaches import CHANGES
-from projections.views import VIEWS
+from projections.read_models.breaches import CHANGES
+from projections.read_models.views import VIEWS
 
 
 def project(service: Service, events: Sequence[dict[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from api.contract.freeze import ENDINGS
 from domain.kinds import REGISTRY
 from infra.kafka.cluster import BREACH_FACTS, CONTENT_TYPE
 from infra.settings import FAMILIES
-from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
+from projections.reports.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 
 VERSION = "1.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -68,7 +68,7 @@ def explain(case: str, commitment: str, as_of: str | None, as_json: bool) -> Non
     import msgspec
 
     from infra.eventstore.service import open_service
-    from projections.explain import explain_named, lines
+    from projections.reports.explain import explain_named, lines
 
     at = instant(as_of) if as_of is not None else None
     with contextlib.closing(open_service(located_settings())) as service:

@@ -30,8 +30,8 @@ DAY = click.DateTime(["%Y-%m-%d"])
 def figures(first: datetime | None, last: datetime | None, beside: bool, as_json: bool) -> None:
     """Our own counts of a period, from the read models; applications by the day they came in."""
     from infra.eventstore.service import open_service
-    from projections.figures import figures as count
-    from projections.figures_text import as_text
+    from projections.reports.figures import figures as count
+    from projections.reports.figures_text import as_text
 
     if first is not None and last is not None and first > last:
         fail(f"dates-out-of-order: found {first.date()} to {last.date()}; needed a first day not later than the last")
@@ -68,9 +68,9 @@ def what_if(
     would be. Nothing is written to store, topics, read models or the watch.
     """
     from domain.what_if import DIMENSIONS
-    from projections.what_if import Period, trial
-    from projections.what_if_chart import page, svg
-    from projections.what_if_text import as_lines, json_lines
+    from projections.reports.what_if import Period, trial
+    from projections.reports.what_if_chart import page, svg
+    from projections.reports.what_if_text import as_lines, json_lines
 
     dimensions = [each.strip() for each in by.split(",") if each.strip()]
     if strange := [each for each in dimensions if each not in DIMENSIONS]:
@@ -117,7 +117,7 @@ def replay_case(case: str, as_json: bool) -> None:
     import msgspec
 
     from infra.eventstore.service import open_service
-    from projections import replay as replaying
+    from projections.reports import replay as replaying
 
     service = open_service(located_settings())
     try:

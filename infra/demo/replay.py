@@ -24,8 +24,8 @@ from infra.eventstore.shipped_rules import shipped_rules
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from infra.sql import sql
-from projections.figures import Figures, figures
-from projections.figures_text import as_object, as_text
+from projections.reports.figures import Figures, figures
+from projections.reports.figures_text import as_object, as_text
 
 
 @dataclass(frozen=True, slots=True)

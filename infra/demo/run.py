@@ -27,7 +27,7 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.supervisor import Supervisor, running_state
 from infra.up import state_file, supervisor, with_addresses
-from projections.views import VIEWS
+from projections.read_models.views import VIEWS
 
 Say = Callable[[str], None]
 

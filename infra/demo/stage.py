@@ -35,7 +35,7 @@ from infra.eventstore.consistency_check import published
 from infra.eventstore.service import Service
 from infra.settings import Settings
 from infra.sql import sql
-from projections.views import VIEWS
+from projections.read_models.views import VIEWS
 
 BATCH = 2_000
 TOGETHER = timedelta(minutes=15)

@@ -28,7 +28,7 @@ from infra.eventstore.service import open_service
 from infra.eventstore.shipped_rules import shipped_trials
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
-from projections.what_if import Period, trial
+from projections.reports.what_if import Period, trial
 from tests.connection_history import DIGEST, LINES
 from tests.unit.cases import SUBJECT, meter
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from infra.eventstore.service import Service
-from projections.watch import Watch
+from projections.watch.watch import Watch
 from tests.faults.watched import Index, connection_of, watch_of
 
 

@@ -25,7 +25,7 @@ from infra.embedded.children import Child, spawn
 from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
 from infra.eventstore.envelope import read
 from infra.settings import Settings
-from projections.views import VIEWS as MODELS
+from projections.read_models.views import VIEWS as MODELS
 
 PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 Row = dict[str, Any]

@@ -22,8 +22,8 @@ from infra.eventstore.service import Service, open_service
 from infra.kafka.cluster import Record
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
-from projections import watch as watching
-from projections.watch import Answer, Ask, Question, Watch
+from projections.watch import watch as watching
+from projections.watch.watch import Answer, Ask, Question, Watch
 from tests.api_world import Client, app_of, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until

@@ -23,9 +23,9 @@ from infra.kafka.cluster import ensure_canary_topic, ensure_topics
 from infra.report import watch_lines
 from infra.settings import Settings
 from infra.status import Canary, Watching, collect
-from projections import watch as watching
-from projections.canary import Canaries
-from projections.watch import Answer, Question, Watch
+from projections.watch import watch as watching
+from projections.watch.canary import Canaries
+from projections.watch.watch import Answer, Question, Watch
 from tests.commands import Incident
 from tests.contracted import records_on, require_promised
 from tests.faults.installation import wait_until

@@ -20,8 +20,8 @@ from infra.kafka.cluster import Record
 from infra.readers.faust_app import Stream
 from infra.readers.reader import connect
 from infra.settings import Settings
-from projections.due import DueIndex
-from projections.watch import Ask, Watch
+from projections.watch.due import DueIndex
+from projections.watch.watch import Ask, Watch
 from tests.published import records, topic_ids
 
 Lapse = tuple[UUID, str, datetime]

@@ -43,12 +43,12 @@ from infra.readers.reader import ReaderStopped, note_stop, parse
 from infra.report import _is_well, _positions
 from infra.settings import Settings
 from infra.status import collect
-from projections import due
-from projections.charges import CHARGES
-from projections.due import DueIndex
-from projections.mending import due_menders, view_menders
-from projections.views import VIEWS
-from projections.windows import WINDOWS
+from projections.read_models.charges import CHARGES
+from projections.read_models.rebuild import due_menders, view_menders
+from projections.read_models.views import VIEWS
+from projections.read_models.windows import WINDOWS
+from projections.watch import due
+from projections.watch.due import DueIndex
 from tests.commands import Application, Incident, ask
 from tests.integration.billing_world import feed, history, mine
 from tests.integration.relaying import QUICK, Running, all_out, relaying, send_raw, wait_until

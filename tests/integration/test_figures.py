@@ -18,11 +18,11 @@ from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
 from infra.readers.faust_app import Stream
 from infra.sql import sql
-from projections import published
-from projections.charges import CHARGES
-from projections.connections import CONNECTIONS
-from projections.figures import Figures, bounds, figures
-from projections.views import VIEWS
+from projections.read_models.charges import CHARGES
+from projections.read_models.connections import CONNECTIONS
+from projections.read_models.views import VIEWS
+from projections.reports import published
+from projections.reports.figures import Figures, bounds, figures
 from tests.connection_history import Told, tell_all
 from tests.published import records, topic_ids
 

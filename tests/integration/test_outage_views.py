@@ -21,11 +21,11 @@ from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
 from infra.readers.faust_app import Stream
 from infra.settings import Settings
-from projections.figures import figures
-from projections.figures_text import lines
-from projections.outages import OUTAGES
-from projections.views import VIEWS
-from projections.watch import Question
+from projections.read_models.outages import OUTAGES
+from projections.read_models.views import VIEWS
+from projections.reports.figures import figures
+from projections.reports.figures_text import lines
+from projections.watch.watch import Question
 from tests.api_world import DIGEST, MORNING, Client, app_of, fault, staff
 from tests.published import records, topic_ids
 

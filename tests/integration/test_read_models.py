@@ -20,7 +20,7 @@ from infra.kafka.cluster import Partition, Record
 from infra.readers.faust_app import Stream
 from infra.readers.reader import apply, lock_places, parse, save_places
 from infra.sql import sql
-from projections.views import VIEWS as MODELS
+from projections.read_models.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask
 from tests.published import records, topic_ids
 

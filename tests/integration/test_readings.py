@@ -36,8 +36,8 @@ from infra.readers.reader import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
 from infra.status import collect
-from projections.readings import Processor, _In
-from projections.readings_source import Readings
+from projections.readings.processor import Processor, _In
+from projections.readings.source import Readings
 from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
 from tests.contracted import records_on, require_promised
 
@@ -307,7 +307,7 @@ def test_a_batch_that_fails_half_way_is_read_again_from_where_it_began(
     for meter in METERS:
         intake.send(months(meter, 10, 20, 30))
     with monkeypatch.context() as broken:
-        broken.setattr("projections.readings.save_dead_letters", _dies)
+        broken.setattr("projections.readings.processor.save_dead_letters", _dies)
         with pytest.raises(RuntimeError, match="killed"):
             pump(processor, connection, 60)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(0,)]

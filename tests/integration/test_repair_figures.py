@@ -15,9 +15,9 @@ from infra.clock import ManualClock
 from infra.demo.stage import fill
 from infra.eventstore.commands import Stream, asking
 from infra.eventstore.service import Service
-from projections.figures import figures
-from projections.figures_text import lines
-from projections.repair_figures import RepairFigures, Verdicts
+from projections.reports.figures import figures
+from projections.reports.figures_text import lines
+from projections.reports.repair_figures import RepairFigures, Verdicts
 from tests.api_world import DIGEST, REPORTER, Client, app_of, fault, staff
 
 CREW = staff("crew", channel="crew-phone")

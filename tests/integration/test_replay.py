@@ -26,8 +26,8 @@ from infra.eventstore.consistency_check import disagreements
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import STANDARDS
 from infra.settings import Settings
-from projections.replay import lines, replay_case, to_come
-from projections.views import VIEWS
+from projections.read_models.views import VIEWS
+from projections.reports.replay import lines, replay_case, to_come
 from tests.connection_history import Told, tell_all
 
 SEED = 225

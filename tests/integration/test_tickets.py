@@ -29,8 +29,8 @@ from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import disagreements
 from infra.eventstore.service import open_service
 from infra.settings import Settings
-from projections.replay import lines, replay_case, to_come
-from projections.views import VIEWS
+from projections.read_models.views import VIEWS
+from projections.reports.replay import lines, replay_case, to_come
 
 DATA = Path(__file__).parents[1] / "data" / "tickets"
 BOSTON, KITCHENER = DATA / "boston.csv.xz", DATA / "kitchener.csv.xz"

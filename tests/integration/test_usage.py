@@ -19,8 +19,8 @@ from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import usage_stream
 from infra.kafka.cluster import ensure_readings_topic, ensure_topics
 from infra.settings import Settings
-from projections.readings import Processor
-from projections.readings_cases import Teller
+from projections.readings.cases import Teller
+from projections.readings.processor import Processor
 from tests.api_read_models import project
 from tests.api_world import (
     DIGEST,

@@ -24,8 +24,8 @@ from infra.eventstore.shipped_rules import shipped_trials
 from infra.kafka.cluster import ensure_topics
 from infra.settings import Settings
 from infra.sql import sql
-from projections.due import DueIndex
-from projections.what_if import Period, trial
+from projections.reports.what_if import Period, trial
+from projections.watch.due import DueIndex
 from tests.commands import Application, Incident, ask
 from tests.connection_history import tell_all
 from tests.integration.relaying import all_out, on_kafka, relaying, wait_until

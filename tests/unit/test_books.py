@@ -19,7 +19,7 @@ from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
 from infra.eventstore.commands import Stream, asking
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
-from projections.readings_cases import Finding, command_for
+from projections.readings.cases import Finding, command_for
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
 
 PATH = "/api/v1/reading-books"

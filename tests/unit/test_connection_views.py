@@ -16,12 +16,12 @@ from domain.deadlines.windows import Basis, WindowCancelled, WindowMet, WindowRe
 from domain.kernel.facts import Fact
 from domain.kinds import REGISTRY
 from infra.readers.reader import Event
-from projections.ahead import AHEAD
-from projections.cases import CASES, Case
-from projections.charges import CHARGES
-from projections.connections import CONNECTIONS, ConnectionRow
-from projections.visits import VISITS
-from projections.works import WORKS
+from projections.read_models.cases import CASES, Case
+from projections.read_models.charges import CHARGES
+from projections.read_models.connections import CONNECTIONS, ConnectionRow
+from projections.read_models.pre_applications import AHEAD
+from projections.read_models.visits import VISITS
+from projections.read_models.works import WORKS
 from tests.unit.cases import SUBJECT, meter, minutes
 
 BASIS = Basis("0225-4", None, ())

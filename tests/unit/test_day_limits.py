@@ -22,7 +22,7 @@ from domain.deadlines.limits import DayUnit, Intake, Stop, WorkingDays, count, e
 from domain.deadlines.windows import Obligation, Term
 from domain.standard.standards import KindLimit, Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
-from projections.explain import CaseWindowExplained, lines
+from projections.reports.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
 
 NEW_YORK = ZoneInfo("America/New_York")

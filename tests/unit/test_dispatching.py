@@ -15,7 +15,7 @@ from domain.kernel.refusals import Refusal
 from domain.repairs import outlook
 from domain.repairs.apologies import sorry_for
 from infra.eventstore.shipped_rules import shipped_rules
-from projections.cases import REPAIR_STAGES
+from projections.read_models.cases import REPAIR_STAGES
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import SUBJECT, Play, minutes, repairing, told
 

@@ -26,7 +26,7 @@ from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.envelope import read
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
-from projections.explain import CaseWindowExplained, explain_window, lines
+from projections.reports.explain import CaseWindowExplained, explain_window, lines
 from tests import explained
 from tests.api_world import DISPATCHER, Client, FakeService, app_over, fault
 from tests.unit.cases import NINE, SUBJECT, minutes, repairing

@@ -11,9 +11,9 @@ from domain.kernel.roles import POWERS, ROLES
 from domain.kinds import REGISTRY
 from domain.repairs import outlook
 from infra.eventstore.shipped_rules import shipped_standard
-from projections.cases import STAGES, STOPS
-from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
-from projections.names import STAGES as STAGE_NAMES
+from projections.read_models.cases import STAGES, STOPS
+from projections.reports.names import CHANNELS, COMMITMENTS, FACTS, REASONS
+from projections.reports.names import STAGES as STAGE_NAMES
 
 PAGES = Path(__file__).parents[2] / "api" / "static" / "names.js"
 STANDARD = shipped_standard()

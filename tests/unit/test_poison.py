@@ -27,9 +27,9 @@ from infra.kafka.cluster import BREACH_FACTS, Record, case_key
 from infra.readers.faust_app import RECORDS, STOPPED, UNNAMED_FAILURE, _drain
 from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, ReaderStopped, dead_letter_of, kept_or_dead, parse
 from infra.settings import Settings
-from projections import due
-from projections.model import Journal, Model
-from projections.views import VIEWS
+from projections.read_models.model import Journal, Model
+from projections.read_models.views import VIEWS
+from projections.watch import due
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.jsonl"))
 ODD: tuple[Any, ...] = (None, 7, "x", [], {}, [[7]], 10**30, "\x00")

@@ -27,7 +27,7 @@ from domain.metering.abnormal_use import (
     UserNotified,
 )
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
-from projections.readings_cases import Finding, command_for
+from projections.readings.cases import Finding, command_for
 from tests.api_world import DIGEST, METER, MORNING, Client, FakeService, app_over, ready_for_water, staff, turned_on
 
 READ_AT = datetime(2026, 9, 16, 0, 30, tzinfo=UTC)

@@ -27,9 +27,9 @@ from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import Compared, always, compare, placed, unrecorded
 from infra.eventstore.documents import DocumentError, trial_standard_of
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard, shipped_trials
-from projections.what_if import Period, Trial
-from projections.what_if_chart import page, svg
-from projections.what_if_text import as_lines, json_lines
+from projections.reports.what_if import Period, Trial
+from projections.reports.what_if_chart import page, svg
+from projections.reports.what_if_text import as_lines, json_lines
 from tests.unit.cases import NINE, SUBJECT, Play, connecting, meter, minutes, repairing
 from tests.unit.office import after, by
 from tests.unit.test_recount import CONNECTION_FACTS, REPAIR_FACTS, hours, minute

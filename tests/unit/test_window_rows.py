@@ -22,7 +22,7 @@ from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from infra.kafka.cluster import Record, case_key
 from infra.readers.reader import Event, parse
-from projections.windows import WINDOWS, WindowRow
+from projections.read_models.windows import WINDOWS, WindowRow
 from tests.unit.cases import CASE, NINE, SUBJECT, meter
 
 STAMP = Stamp("somebody", "case-owner", "website", "c", "c")

@@ -7,8 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from infra.readers.reader import Event
-from projections.model import Model, fact_name, kind_of_case
-from projections.windows import time
+from projections.read_models.model import Model, fact_name, kind_of_case
+from projections.read_models.windows import time
 
 CHANGES = {
     "WindowNearing": "nearing",

@@ -24,7 +24,7 @@ from infra.clock import Clock
 from infra.readers.reader import connect
 from infra.settings import Settings
 from infra.sql import sql
-from projections.canary import Song
+from projections.watch.canary import Song
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from html import escape
 from typing import NamedTuple
 
 from domain.what_if import DIMENSIONS
-from projections.names import COMMITMENTS, name
-from projections.what_if import Trial
-from projections.what_if_text import DIMENSION_NAMES, VALUE_NAMES, lapsed_by
+from projections.reports.names import COMMITMENTS, name
+from projections.reports.what_if import Trial
+from projections.reports.what_if_text import DIMENSION_NAMES, VALUE_NAMES, lapsed_by
 
 BEFORE, AFTER = "#8a94a0", "#1f6fb2"
 LABEL, BAR, NUMBER = 250, 420, 110

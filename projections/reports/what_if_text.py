@@ -12,8 +12,8 @@ import msgspec
 
 from domain.deadlines.calendar import LOCAL
 from domain.what_if import DIMENSIONS, OUTCOMES
-from projections.names import CHANNELS, COMMITMENTS, SEVERITIES, WINDOW_STATES, name
-from projections.what_if import Both, Changed, Sums, Trial
+from projections.reports.names import CHANNELS, COMMITMENTS, SEVERITIES, WINDOW_STATES, name
+from projections.reports.what_if import Both, Changed, Sums, Trial
 
 OUTCOME_NAMES = WINDOW_STATES | {"open": "运行中", "no-end": "不设截止", "not-owed": "无此承诺"}
 DIMENSION_NAMES = {"channel": "渠道", "district": "片区", "class": "等级", "crew": "班组"}

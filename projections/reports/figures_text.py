@@ -7,11 +7,11 @@ from unicodedata import east_asian_width
 
 import msgspec
 
-from projections.figures import ChannelFigures, Figures, OutageFigures, Spread, WorksFigures
-from projections.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
-from projections.published import beside as published_beside
-from projections.published import contradictions
-from projections.repair_figures import RepairFigures, Verdicts
+from projections.reports.figures import ChannelFigures, Figures, OutageFigures, Spread, WorksFigures
+from projections.reports.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
+from projections.reports.published import beside as published_beside
+from projections.reports.published import contradictions
+from projections.reports.repair_figures import RepairFigures, Verdicts
 
 WIDTH = 42
 

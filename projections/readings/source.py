@@ -20,7 +20,7 @@ from kafka.structs import TopicPartition
 from infra.kafka.cluster import Cluster, Partition, Record, consumer, ensure_readings_topic, logs
 from infra.readers.reader import connect, run_reader
 from infra.settings import Settings
-from projections.readings import METER_READER, Processor
+from projections.readings.processor import METER_READER, Processor
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from psycopg.types.json import Jsonb
 
 from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
 from infra.sql import sql
-from projections.model import fact_name, family
-from projections.windows import WINDOW_FACTS, time
+from projections.read_models.model import fact_name, family
+from projections.read_models.windows import WINDOW_FACTS, time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
 LINGER_S = 0.2

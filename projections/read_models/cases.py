@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.repairs import CREW_ELSEWHERE
 from infra.readers.reader import Event
-from projections.model import Model, fact_name
+from projections.read_models.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)

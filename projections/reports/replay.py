@@ -17,10 +17,10 @@ from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
 from infra.readers.reader import Event
 from infra.sql import sql
-from projections.cases import CASES, Case
-from projections.model import fact_name
-from projections.names import COMMITMENTS, STAGES, WINDOW_STATES, name
-from projections.windows import WINDOWS, WindowRow
+from projections.read_models.cases import CASES, Case
+from projections.read_models.model import fact_name
+from projections.read_models.windows import WINDOWS, WindowRow
+from projections.reports.names import COMMITMENTS, STAGES, WINDOW_STATES, name
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from domain.deadlines.explain import (
 )
 from domain.kernel.refusals import Refusal
 from infra.eventstore.service import Service
-from projections.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
-from projections.replay import id_of
+from projections.reports.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
+from projections.reports.replay import id_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from typing import Any
 from uuid import UUID
 
 from infra.readers.reader import Event
-from projections.model import Model, fact_name
-from projections.windows import required_time
+from projections.read_models.model import Model, fact_name
+from projections.read_models.windows import required_time
 
 FACTS = frozenset({"HomeVisitBooked", "HomeVisitReassigned", "HomeVisitMade", "HomeVisitCancelled"})
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from projections.figures import Figures
+from projections.reports.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)

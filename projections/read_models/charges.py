@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from infra.readers.reader import Event
-from projections.model import Journal, fact_name
+from projections.read_models.model import Journal, fact_name
 
 KINDS = ("quoted", "paid", "payment-reversed", "refunded", "refund-reversed", "refused")
 

@@ -11,9 +11,9 @@ from psycopg import Cursor
 from infra.readers.dead_letter_desk import Mender
 from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, kept_or_dead
 from infra.sql import sql
-from projections.due import DueIndex
-from projections.model import Journal, Model
-from projections.views import VIEWS
+from projections.read_models.model import Journal, Model
+from projections.read_models.views import VIEWS
+from projections.watch.due import DueIndex
 
 
 def view_menders() -> dict[str, Mender]:

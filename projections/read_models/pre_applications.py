@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from infra.readers.reader import Event
-from projections.model import Model, fact_name
+from projections.read_models.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)

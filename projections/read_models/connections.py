@@ -11,8 +11,8 @@ from uuid import UUID
 from domain.connections.promises import PAPERS, WATER_ON
 from domain.deadlines.limits import Stop, stood_for
 from infra.readers.reader import Event
-from projections.model import Model, fact_name
-from projections.windows import required_time, time
+from projections.read_models.model import Model, fact_name
+from projections.read_models.windows import required_time, time
 
 MINUTE = timedelta(minutes=1)
 

@@ -18,7 +18,7 @@ from psycopg.rows import DictRow
 from domain.deadlines.calendar import LOCAL
 from domain.outages import Spell, index_minutes, lost_minutes
 from infra.sql import sql
-from projections.repair_figures import RepairFigures, repair_figures
+from projections.reports.repair_figures import RepairFigures, repair_figures
 
 ONLINE = ("website", "wechat")
 """The channels that are counted as online 线上."""

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from infra.readers.reader import Event
-from projections.model import Model, fact_name
+from projections.read_models.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)
