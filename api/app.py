@@ -6,41 +6,29 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import FastAPI
 
-from api import (
-    ahead,
-    alerts,
-    board,
-    books,
-    breaches,
-    cases,
-    connections,
-    crews,
-    desk,
-    disclosure,
-    dispatching,
-    errors,
-    figures,
-    health,
-    linking,
-    mass,
-    orders,
-    outage_lists,
-    outages,
-    pages,
-    publication,
-    readings,
-    reference,
-    repairs,
-    squads,
-    usage,
-    works,
-)
+from api import health, pages
+from api.board import alerts, board, breaches, cases, figures
+from api.board.breach_notifier import Pulse
+from api.connections import desk
+from api.connections import pre_applications as ahead
+from api.connections import routes as connections
 from api.contract import routes as contract
-from api.linger import Linger
-from api.metrics import Figures
-from api.outer import Outer
-from api.pulse import Pulse
-from api.trust import LoopbackOnly
+from api.crews import routes as crews
+from api.crews import squads
+from api.http import errors
+from api.http.access_log import Outer
+from api.http.drain_body import Linger
+from api.http.metrics import Figures
+from api.http.trust import LoopbackOnly
+from api.metering import abnormal_use as usage
+from api.metering import reading_rounds as books
+from api.metering import readings
+from api.outages import lists as outage_lists
+from api.outages import routes as outages
+from api.publication import disclosure, reference, works
+from api.publication import routes as publication
+from api.repairs import dispatching, linking, mass, orders
+from api.repairs import routes as repairs
 from infra.eventstore.service import Service
 
 COMMANDS = (
@@ -90,7 +78,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
-        # The framework's own records would carry exceptions' words; ours are in api.outer.
+        # The framework's own records would carry exceptions' words; ours are in api.http.access_log.
         telemetry={
             "tracing": False,
             "metrics": False,

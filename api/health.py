@@ -9,10 +9,10 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from api.answers import documented
-from api.edge import ServiceDep
-from api.errors import store_cannot_write
-from api.strict import StrictRoute
+from api.board.answers import documented
+from api.http.dependencies import ServiceDep
+from api.http.errors import store_cannot_write
+from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
 from infra.status import Process, Reader, Relay, Status, calendar_status, collect
 

@@ -15,7 +15,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from api.contract import freeze, rule
-from api.contract.besides import CHECKPOINT_MEANING, MESSAGES, Message
+from api.contract.auxiliary_messages import CHECKPOINT_MEANING, MESSAGES, Message
 from api.contract.editions import Editions, as_document
 from api.contract.envelope import DECIMAL_PATTERN, DECIMAL_WORDS, HEADERS, REQUIRED, Schema, attributes
 from api.contract.freeze import ENDINGS

@@ -13,12 +13,12 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from api.answers import QUERY_ERRORS
+from api.board.answers import QUERY_ERRORS
 from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
-from api.errors import ApiError
+from api.http.errors import ApiError
+from api.http.strict import StrictRoute
 from api.pages import HEADERS
-from api.strict import StrictRoute
 
 router = APIRouter(
     prefix="/api/v1/contract", tags=["contract 事件约定"], responses=QUERY_ERRORS, route_class=StrictRoute

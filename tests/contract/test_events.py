@@ -23,13 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from api.bodies import Amount
-from api.connection_bodies import Quantity
+from api.connections.bodies import Quantity
 from api.contract import editions, freeze, generate, published
 from api.contract.additive import breaks, channel_breaks
-from api.contract.besides import MESSAGES
+from api.contract.auxiliary_messages import MESSAGES
 from api.contract.envelope import DECIMAL_PATTERN, REQUIRED, attributes
-from api.documents import Rate
+from api.publication.documents import Rate
+from api.repairs.bodies import Amount
 from consumers.notary import note
 from consumers.notary.wording import FIRST
 from domain.kernel.refusals import Refusal

@@ -16,7 +16,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.metrics import Figures
+from api.http.metrics import Figures
 from tests.statuses import whole_status
 
 FOLDER = Path(__file__).parents[2] / "infra" / "observe"

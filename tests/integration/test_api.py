@@ -16,9 +16,9 @@ import httpx
 import psycopg
 import pytest
 
-from api import cursor as cursors
-from api.breaches import latest, page
-from api.cursor import Cursor
+from api.board.breaches import latest, page
+from api.http import cursor as cursors
+from api.http.cursor import Cursor
 from domain import kinds
 from infra.clock import ManualClock
 from infra.eventstore.commands import Command, Stamp, Stream

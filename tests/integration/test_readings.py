@@ -14,7 +14,7 @@ import pytest
 from kafka.structs import TopicPartition
 from psycopg.rows import dict_row
 
-from api.readings import Intake
+from api.metering.readings import Intake
 from domain import kinds
 from domain.standard.standards import Rules
 from infra.clock import ManualClock

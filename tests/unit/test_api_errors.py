@@ -18,10 +18,10 @@ import pytest
 from eventsourcing.persistence import InterfaceError
 from starlette.types import Message
 
-from api import linger
-from api.errors import MEANINGS, PROBLEM_JSON
-from api.linger import LINGER_BYTES
-from api.strict import BODY_LIMIT_BYTES
+from api.http import drain_body as linger
+from api.http.drain_body import LINGER_BYTES
+from api.http.errors import MEANINGS, PROBLEM_JSON
+from api.http.strict import BODY_LIMIT_BYTES
 from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, StoreUnavailableError
 from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
@@ -449,7 +449,7 @@ def test_every_refusal_has_its_place_in_the_table() -> None:
     raised = dict(codes_raised("domain", "infra/store", "api"))
     assert {"no-such-case", "meter-already-in-service", "unknown-district", "bad-cursor"} <= raised.keys()
     missing = {code: file for code, file in raised.items() if code not in MEANINGS}
-    assert not missing, f"enter these codes into MEANINGS of api/errors.py: {missing}"
+    assert not missing, f"enter these codes into MEANINGS of api/http/errors.py: {missing}"
 
 
 def test_every_code_of_the_table_is_used() -> None:

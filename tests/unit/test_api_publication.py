@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 
-from api.errors import MEANINGS
+from api.http.errors import MEANINGS
 from infra.eventstore import recompute
 from infra.eventstore.commands import Command
 from infra.eventstore.recompute import DryRun, Move
@@ -389,7 +389,7 @@ def test_a_version_in_a_path_is_a_versions_name(client: Client) -> None:
 
 
 def test_the_calendars_settled_days_are_a_figure(service: FakeService) -> None:
-    from api.metrics import families
+    from api.http.metrics import families
     from infra.status import Head, Status, calendar_status
 
     status = Status(Head(0, None, uuid4()), 1.0, None, (), ())

@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from api.app import create_app
-from api.cases import repair_stage
+from api.board.cases import repair_stage
 from api.pages import STATIC
-from api.reference import known_region
+from api.publication.reference import known_region
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
 from infra.disk_space import Disk

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.errors import ApiError
-from api.readings import ROWS_AT_MOST
+from api.http.errors import ApiError
+from api.metering.readings import ROWS_AT_MOST
 from infra.kafka.meter_readings import BadRowError, MeterReading, from_json, from_row, to_record
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
 

@@ -12,12 +12,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from api import cursor as cursors
-from api import pulse as pulses
-from api.breaches import events, heads
-from api.cursor import Cursor
-from api.errors import ApiError
-from api.pulse import Pulse
+from api.board import breach_notifier as pulses
+from api.board.breach_notifier import Pulse
+from api.board.breaches import events, heads
+from api.http import cursor as cursors
+from api.http.cursor import Cursor
+from api.http.errors import ApiError
 from infra.eventstore.service import Service
 from tests.api_world import MORNING, Client, FakeService, app_over
 

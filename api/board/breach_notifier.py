@@ -1,0 +1,95 @@
+"""One look at the breach rows for all open streams, instead of one for each.
+
+PostgreSQL's notification tells of a committed event, not of the row that a reader makes of it later, so we look. The
+look is one index probe for each partition, at most four times a second, and only while somebody listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+from starlette.concurrency import run_in_threadpool
+
+from api.http.errors import ApiError
+
+log = logging.getLogger(__name__)
+
+EVERY_SECONDS = 0.25
+MAX_STREAMS = 100
+
+Heads = dict[int, int]
+
+
+class Pulse:
+    """Wakes the open streams when a partition has a newer row. Lives in the server's event loop."""
+
+    def __init__(self, look: Callable[[], Heads], *, every_seconds: float = EVERY_SECONDS) -> None:
+        self.closed = False
+        self._look = look
+        self._every_seconds = every_seconds
+        self._seen: Heads | None = None
+        self._listeners = 0
+        self._task: asyncio.Task[None] | None = None
+        self._next: asyncio.Future[None] | None = None
+
+    def require_room(self) -> None:
+        """Refuse ``too-many-streams`` where no further stream may open."""
+        if self._listeners >= MAX_STREAMS:
+            raise ApiError(
+                "too-many-streams",
+                found=f"{MAX_STREAMS} open streams",
+                needed="a free one",
+                next_step="come back later, or read /api/v1/breaches",
+                next_step_zh="请稍后再试，或改用 /api/v1/breaches 查询",
+            )
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Count a stream in while it is open."""
+        self._listeners += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._beat())
+        try:
+            yield
+        finally:
+            self._listeners -= 1
+            if self._listeners == 0 and self._task is not None:
+                self._task.cancel()
+                self._task = None
+
+    def next(self) -> asyncio.Future[None]:
+        """Done at the next change. Take it before you look yourself, so that nothing falls between."""
+        if self._next is None or self._next.done():
+            self._next = asyncio.get_running_loop().create_future()
+            if self.closed:
+                self._next.set_result(None)
+        return self._next
+
+    def close(self) -> None:
+        """End every open stream: a server that stops must not wait for listeners. Call it in the event loop."""
+        self.closed = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._next is not None and not self._next.done():
+            self._next.set_result(None)
+
+    async def _beat(self) -> None:
+        away = False
+        while not self.closed:
+            try:
+                heads = await run_in_threadpool(self._look)
+                away = False
+            except psycopg.Error as error:
+                if not away:
+                    log.warning("the breach rows cannot be read: %s", type(error).__name__)
+                away = True
+            else:
+                if heads != self._seen:
+                    self._seen = heads
+                    self._wake()
+            await asyncio.sleep(self._every_seconds)

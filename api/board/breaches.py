@@ -1,0 +1,150 @@
+"""The breach stream over HTTP: pages, and server-sent events that resume where they broke off."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import QUERY_ERRORS, Breaches, BreachRow
+from api.board.breach_notifier import Heads, Pulse
+from api.http import cursor as cursors
+from api.http.cursor import Cursor
+from api.http.dependencies import Limit, ServiceDep
+from api.http.strict import StrictRoute
+from infra.eventstore.service import Service
+from infra.sql import sql
+
+router = APIRouter(prefix="/api/v1/breaches", tags=["breaches 超时"], responses=QUERY_ERRORS, route_class=StrictRoute)
+
+PAGE = 200
+HEARTBEAT_SECONDS = 15.0
+RETRY_MS = 2_000
+
+After = Annotated[
+    str | None,
+    Query(max_length=4_096, description="a row's cursor, the page's next, or one position for all partitions"),
+]
+
+
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.get("", summary="The breach stream, page by page; without `after` its latest rows")
+def breaches(service: ServiceDep, after: After = None, limit: Limit = 100) -> Breaches:
+    if after is None:
+        return latest(service, limit)
+    return page(service, cursors.parse(after, service.settings.partitions), limit)
+
+
+@router.get(
+    "/stream",
+    summary="The breach stream as server-sent events; without a place it begins now",
+    response_class=EventStream,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}},
+)
+async def stream(
+    request: Request,
+    service: ServiceDep,
+    after: After = None,
+    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=4_096)] = None,
+) -> EventStream:
+    # A browser that reconnects repeats its first address and adds what it saw last: the header is the newer word.
+    place = last_event_id or after
+    if place is None:
+        start = Cursor(await run_in_threadpool(heads, service))
+    else:
+        start = cursors.parse(place, service.settings.partitions)
+    pulse: Pulse = request.app.state.pulse
+    pulse.require_room()
+    return EventStream(events(service, pulse, start), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def events(
+    service: Service, pulse: Pulse, place: Cursor, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
+) -> AsyncIterator[str]:
+    """The stream's text: every row after ``place`` exactly once, in order within a partition, until closed."""
+    with pulse.listening():
+        yield f"retry: {RETRY_MS}\n\n"
+        while not pulse.closed:
+            change = pulse.next()
+            rows = await _rows(service, place)
+            for row in rows:
+                place = place.after(row.partition, row.position)
+                yield event(row)
+            if len(rows) == PAGE:
+                continue
+            done, _ = await asyncio.wait([change], timeout=heartbeat_seconds)
+            if not done:
+                yield ": still here\n\n"
+
+
+async def _rows(service: Service, place: Cursor) -> Sequence[BreachRow]:
+    try:
+        return (await run_in_threadpool(page, service, place, PAGE)).breaches
+    except psycopg.OperationalError:
+        # The stream stays open while PostgreSQL is away; the pulse looks again and wakes it.
+        return ()
+
+
+def event(row: BreachRow) -> str:
+    """One server-sent event. Its id is the place after it."""
+    return f"id: {row.cursor}\nevent: {row.change}\ndata: {row.model_dump_json()}\n\n"
+
+
+# ---- reading
+
+
+def page(service: Service, place: Cursor, limit: int) -> Breaches:
+    """The rows after a place, at most ``limit``."""
+    with service.connection() as connection:
+        rows = connection.execute(
+            sql("breaches_after"),
+            {
+                "topic": service.settings.breach_topic,
+                "partitions": list(place.places.keys()),
+                "positions": list(place.places.values()),
+                "limit": limit,
+            },
+        ).fetchall()
+    return _page(rows, place, more=len(rows) == limit)
+
+
+def latest(service: Service, limit: int) -> Breaches:
+    """The newest rows, and the place behind everything that is visible."""
+    partitions = list(range(service.settings.partitions))
+    with service.connection() as connection:
+        rows = connection.execute(
+            sql("breaches_latest"), {"topic": service.settings.breach_topic, "partitions": partitions, "limit": limit}
+        ).fetchall()
+    hidden, shown = rows[:-limit], rows[-limit:]
+    place = Cursor(dict.fromkeys(partitions, 0))
+    for row in hidden:
+        place = place.after(row["partition"], row["position"])
+    return _page(shown, place, more=False)
+
+
+def heads(service: Service) -> Heads:
+    """Partition → the position of its newest row; 0 where it has none."""
+    partitions = list(range(service.settings.partitions))
+    with service.connection() as connection:
+        rows = connection.execute(
+            sql("breach_heads"), {"topic": service.settings.breach_topic, "partitions": partitions}
+        ).fetchall()
+    return {row["partition"]: row["position"] or 0 for row in rows}
+
+
+def _page(rows: Sequence[Mapping[str, Any]], place: Cursor, *, more: bool) -> Breaches:
+    shaped = []
+    for row in rows:
+        place = place.after(row["partition"], row["position"])
+        shaped.append(BreachRow.model_validate({**row, "cursor": str(place)}))
+    return Breaches(breaches=shaped, next=str(place), more=more)

@@ -1,0 +1,104 @@
+"""Figures 统计 for everybody, and every charge 收费 for the authorities that supervise charging."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Annotated, Any, Literal
+
+import psycopg
+from fastapi import APIRouter, Query
+from psycopg.rows import DictRow
+
+from api.board.answers import QUERY_ERRORS, documented
+from api.http.caller import CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.errors import ApiError
+from api.http.strict import StrictRoute
+from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
+from domain.standard.context import Person, require_one_of
+from infra.eventstore.service import Service
+from infra.sql import sql
+from projections.reports import published
+from projections.reports.figures import bounds, figures
+
+router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
+
+ChargeKind = Literal["quoted", "paid", "payment-reversed", "refunded", "refund-reversed", "refused"]
+From = Annotated[date | None, Query(alias="from", description="the first day in China; left out: from the beginning")]
+To = Annotated[date | None, Query(alias="to", description="the last day, included; left out: until now")]
+
+
+@contextmanager
+def snapshot(service: Service) -> Iterator[psycopg.Connection[DictRow]]:
+    """A connection whose queries all see one moment: sums and parts agree while the read models move on."""
+    with service.connection() as connection, connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
+
+
+@router.get("/figures", summary="Our own counts of a period, beside the published ones")
+def counted(service: ServiceDep, first: From = None, last: To = None) -> FiguresAnswer:
+    require_in_order(first, last)
+    with snapshot(service) as connection:
+        now = service.clock.now()
+        customers = service.rules.in_force(now).customers
+        found = figures(connection, first, last, at=now, customers=customers)
+    return FiguresAnswer(
+        at=service.clock.now(),
+        figures=found,
+        published=list(published.beside(found)),
+        contradictions=list(published.contradictions()),
+    )
+
+
+@router.get(
+    "/charges",
+    summary="Every charge quoted, paid, refunded or refused",
+    responses=documented(_403="wrong-role"),
+)
+def charges(
+    service: ServiceDep,
+    caller: CallerDep,
+    first: From = None,
+    last: To = None,
+    kind: Annotated[ChargeKind | None, Query(description="only lines of this kind")] = None,
+    after: Annotated[int, Query(ge=0, description="go on behind this position")] = 0,
+    limit: Annotated[int, Query(ge=1, le=500, description="at most so many charges, each with all its lines")] = 100,
+) -> Charges:
+    # 发改 and 市场监管 supervise charging; auditors and managers answer for it. Who that is, is the standard's to say.
+    standard = service.rules.in_force(service.clock.now())
+    by = Person(caller.stamp.actor, caller.stamp.role)
+    require_one_of(by, standard.powers.get("charges.read", ()), "charges.read")
+    require_in_order(first, last)
+    period = {**bounds(first, last), "kind": kind}
+    with snapshot(service) as connection:
+        # One charge more than is shown tells whether there is more.
+        rows = connection.execute(sql("list_charges"), {**period, "after": after, "limit": limit + 1}).fetchall()
+        sums = connection.execute(sql("sum_charges"), period).fetchall()
+    shown, more = first_charges(rows, limit)
+    return Charges(
+        charges=[ChargeLine.model_validate(row) for row in shown],
+        sums=[ChargeSum.model_validate(row) for row in sums],
+        next=shown[-1]["position"] if more else None,
+    )
+
+
+def first_charges(rows: Sequence[dict[str, Any]], limit: int) -> tuple[list[dict[str, Any]], bool]:
+    """The lines of the first ``limit`` charges, and whether there is more. A charge is one position of the log."""
+    positions = list(dict.fromkeys(row["position"] for row in rows))
+    shown = set(positions[:limit])
+    return [row for row in rows if row["position"] in shown], len(positions) > limit
+
+
+def require_in_order(first: date | None, last: date | None) -> None:
+    """Refuse ``dates-out-of-order``."""
+    if first is not None and last is not None and first > last:
+        raise ApiError(
+            "dates-out-of-order",
+            found=f"from {first.isoformat()} to {last.isoformat()}",
+            needed="a first day that is not later than the last one",
+            next_step="change the days round",
+            next_step_zh="请更正起止日期",
+        )

@@ -1,0 +1,102 @@
+"""What comes before an application: consultations 技术咨询, and service ahead of building 服务前置."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import COMMAND_ERRORS, Accepted
+from api.http.caller import Caller, CallerDep
+from api.http.dependencies import CaseId, ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
+from api.repairs.commands import Order, carry_out, named, new_case, particulars
+from domain import kinds
+from domain.connections import consultations, preservice
+from domain.kernel.facts import Stated
+from infra.eventstore.commands import NewSubject, Said, Sight, Stream
+
+router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
+
+CONSULTATION_NUMBERS = "ZX"
+"""咨询"""
+PRESERVICE_NUMBERS = "QZ"
+"""前置"""
+
+
+@router.post("/consultations", status_code=201, summary="Record a consultation 登记咨询")
+async def consult(body: Consulted, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, CONSULTATION_NUMBERS)
+    order = consulting(caller, body, number, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/preservices", status_code=201, summary="A company asks for service ahead of building 前置服务申请")
+async def request(body: PreServiceAsked, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, PRESERVICE_NUMBERS)
+    order = requesting(caller, body, number, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+@router.post("/preservices/{case_id}/given", summary="Hand over what was asked for 提供前置服务")
+async def give(
+    case_id: CaseId, body: PreServiceHanded, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = giving(caller, case_id, body, body.happened_at or service.clock.now())
+    return await carry_out(service, order, response)
+
+
+# ---- commands
+
+
+def consulting(caller: Caller, body: Consulted, number: str, happened_at: datetime) -> Order:
+    """A consultation; who asked goes to the vault, where they said so."""
+    case = new_case(kinds.CONSULTATION, caller)
+    asked = _vaulted(body.applicant) if body.applicant is not None else None
+    subject = named(asked) if asked is not None else None
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at)
+        fact = consultations.give(sight.of(case), told, number=number, topic=body.topic, subject=subject)
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide, subject=asked, number=number)
+
+
+def requesting(caller: Caller, body: PreServiceAsked, number: str, happened_at: datetime) -> Order:
+    """A request for service ahead of building."""
+    case = new_case(kinds.PRESERVICE, caller)
+    asked = _vaulted(body.applicant)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        fact = preservice.request(
+            sight.of(case),
+            sight.told(caller.stamp, happened_at),
+            number=number,
+            service=body.service,
+            category=body.category,
+            subject=named(asked),
+        )
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide, subject=asked, number=number)
+
+
+def giving(caller: Caller, case_id: UUID, body: PreServiceHanded, happened_at: datetime) -> Order:
+    """Something is handed over."""
+    case = Stream(kinds.PRESERVICE, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at)
+        fact = preservice.give(sight.of(case), told, deliverable=body.deliverable, digest=body.digest)
+        return [(case, Stated(fact, happened_at))]
+
+    return Order(case, caller, decide)
+
+
+def _vaulted(asker: Asker) -> NewSubject:
+    return NewSubject(uuid4(), 1, particulars(asker))

@@ -1,0 +1,129 @@
+"""Repair crews 抢修班组: formed, on shift, where last seen; and which one to send."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+
+from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.crews.commands import of_crew
+from api.http.caller import CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.bodies import PublicName, StaffId
+from api.repairs.bodies import Body, Code, Crew, HappenedAt, When
+from api.repairs.commands import carry_out
+from domain.crews import crews
+from infra.sql import sql
+
+router = APIRouter(tags=["crews 班组"])
+_telling = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=QUERY_ERRORS)
+
+CrewPath = Annotated[Crew, Path(description="the crew's code")]
+MOST_SUGGESTED = 20
+
+
+class CrewForm(Body):
+    """A crew: its name, what it can do, who leads it."""
+
+    crew: Crew
+    name_zh: PublicName
+    skills: Annotated[list[Code], Field(max_length=32, examples=[["pipes"]])]
+    lead: StaffId
+
+
+class Fix(Body):
+    """The district of the crew's last fix: no coordinates."""
+
+    district: Annotated[Code, Field(examples=["zhenxi"])]
+    happened_at: HappenedAt = None
+
+
+class Suggested(BaseModel):
+    """A crew that is free and at work. ``district`` and the age of its fix in seconds, where it was ever seen."""
+
+    crew: str
+    name_zh: str
+    skills: list[str]
+    district: str | None
+    seen_seconds_ago: int | None
+
+
+class Suggestions(BaseModel):
+    """Free crews, the nearest first."""
+
+    crews: list[Suggested]
+
+
+@_telling.post("", status_code=201, summary="Form a crew, or change it 组建班组")
+async def form(body: CrewForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    order = of_crew(
+        caller,
+        body.crew,
+        None,
+        lambda crew, told: crews.form(
+            crew, told, crew=body.crew, name_zh=body.name_zh, skills=body.skills, lead=body.lead
+        ),
+    )
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{crew}/shift/start", summary="The crew begins work 上班")
+async def start_shift(
+    crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = of_crew(caller, crew, body.happened_at, lambda state, told: crews.start_shift(state, told, crew=crew))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{crew}/shift/end", summary="The crew goes home 下班")
+async def end_shift(crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    order = of_crew(caller, crew, body.happened_at, lambda state, told: crews.end_shift(state, told, crew=crew))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{crew}/position", summary="The district of the crew's last fix 位置")
+async def locate(crew: CrewPath, body: Fix, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    order = of_crew(
+        caller,
+        crew,
+        body.happened_at,
+        lambda state, told: crews.locate(state, told, crew=crew, district_code=body.district),
+    )
+    return await carry_out(service, order, response)
+
+
+@_asking.get("/suggestions", summary="The nearest free crews 派单建议")
+def suggestions(
+    service: ServiceDep,
+    district: Annotated[str, Query(max_length=64, description="where the incident is")],
+    skill: Annotated[str | None, Query(max_length=64, description="a skill that is needed")] = None,
+) -> Suggestions:
+    now = service.clock.now()
+    with service.connection() as connection:
+        rows = {row["crew"]: row for row in connection.execute(sql("free_crews")).fetchall()}
+    free = [
+        crews.Free(
+            code,
+            tuple(row["skills"]),
+            row["district"],
+            now - row["located_at"] if row["located_at"] is not None else None,
+        )
+        for code, row in rows.items()
+    ]
+    ranked = crews.nearest(free, service.rules.in_force(now), to=district, skill=skill)
+    return Suggestions(crews=[_suggested(crew, rows[crew.crew]["name_zh"]) for crew in ranked[:MOST_SUGGESTED]])
+
+
+def _suggested(crew: crews.Free, name_zh: str) -> Suggested:
+    seconds = max(0, round(crew.age.total_seconds())) if crew.age is not None else None
+    return Suggested(
+        crew=crew.crew, name_zh=name_zh, skills=list(crew.skills), district=crew.district, seen_seconds_ago=seconds
+    )
+
+
+router.include_router(_telling)
+router.include_router(_asking)

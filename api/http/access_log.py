@@ -1,0 +1,122 @@
+"""Around every request: figures, one log line, headers of caution, and an answer for what nobody foresaw.
+
+A log line has the route's template, never the path with its query, and an incident has where it happened, never the
+exception's words: a driver's message may quote a row, and with it a person's particulars.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from time import perf_counter
+from uuid import uuid4
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http import trace
+from api.http.errors import ApiError, answer
+from api.http.metrics import UNMATCHED, Figures
+
+log = logging.getLogger("tongshui.http")
+
+CAUTION = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+
+
+class Outer:
+    """The outermost layer of ours."""
+
+    def __init__(self, app: ASGIApp, figures: Figures) -> None:
+        self._app = app
+        self._figures = figures
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = _Watched(scope, send)
+        try:
+            await self._app(scope, receive, request.send)
+        except Exception as error:
+            await request.unforeseen(error, receive)
+        finally:
+            self._count(request)
+
+    def _count(self, request: _Watched) -> None:
+        route = _template(request.scope)
+        method = request.scope["method"] if route != UNMATCHED else "(any)"
+        seconds = perf_counter() - request.began
+        outcome = request.trace.outcome or "ok"
+        self._figures.request(route, method, request.status, outcome, None if request.is_stream else seconds)
+        log.info(
+            "%s %s %d %s %.1f ms correlation=%s",
+            method,
+            route,
+            request.status,
+            outcome,
+            seconds * 1_000,
+            request.trace.correlation_id or "-",
+        )
+
+
+class _Watched:
+    """One request on its way through."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self.trace = trace.begin(scope)
+        self.began = perf_counter()
+        self.status = 0
+        self.is_stream = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
+            for name, value in CAUTION.items():
+                headers.setdefault(name, value)
+            if self.trace.correlation_id is not None:
+                headers["X-Correlation-Id"] = self.trace.correlation_id
+        await self._send(message)
+
+    async def unforeseen(self, error: Exception, receive: Receive) -> None:
+        incident = str(uuid4())
+        self.trace.outcome = "internal-error"
+        log.error("incident %s: %s\n%s", incident, type(error).__name__, where(error))
+        if self.status:
+            # The answer has begun; only breaking the connection tells the client that it is not whole.
+            raise RuntimeError(f"incident {incident}") from None
+        problem = ApiError(
+            "internal-error",
+            found="a case that the program does not foresee",
+            needed="a correction of the program",
+            next_step=f"tell the operator the incident's id {incident}",
+            next_step_zh=f"请将事件编号 {incident} 告知运维人员",
+            incident=incident,
+        )
+        await answer(problem)(self.scope, receive, self.send)
+
+
+def where(error: BaseException) -> str:
+    """The frames of an exception and of what caused it, innermost last, without any of their words."""
+    parts: list[str] = []
+    seen: BaseException | None = error
+    while seen is not None and len(parts) < 5:
+        parts.append(
+            f"{type(seen).__module__}.{type(seen).__qualname__}\n{''.join(traceback.format_tb(seen.__traceback__))}"
+        )
+        seen = seen.__cause__ or seen.__context__
+    return "".join(reversed(parts))
+
+
+def _template(scope: Scope) -> str:
+    route = scope.get("route")
+    path = getattr(route, "path_format", None) or getattr(route, "path", None)
+    return path if isinstance(path, str) else UNMATCHED

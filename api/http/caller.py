@@ -1,0 +1,121 @@
+"""Who asks, as the headers say. Trusted on loopback only (``api.http.trust``), until there are identities."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Annotated
+from uuid import uuid4
+
+from fastapi import Depends, Header, Request
+
+from api.http.dependencies import ServiceDep
+from api.http.errors import ApiError
+from api.http.trace import note_correlation
+from domain.kernel.roles import ROLES
+from domain.standard.context import Person, Told
+from infra.eventstore.commands import IdempotencyKey, Stamp
+from infra.eventstore.service import Service
+
+INTERNAL_CHANNELS = frozenset({"system"})
+DEFAULT_CHANNEL = "website"
+
+_WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
+# Headers end in events and logs: nothing that looks like a mobile number or an identity card's number may enter.
+_PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, over which channel, and the key under which a repeated request is the same request."""
+
+    stamp: Stamp
+    key: IdempotencyKey | None
+
+
+def looks_personal(text: str) -> bool:
+    """Whether the text holds what looks like a mobile number or an identity card's number."""
+    return _PERSONAL.search(text) is not None
+
+
+async def the_caller(
+    request: Request,
+    service: ServiceDep,
+    actor: Annotated[str, Header(alias="X-Actor", pattern=_WORD, description="a staff or system id")] = "anonymous",
+    role: Annotated[str, Header(alias="X-Role", max_length=64, description="one of: " + ", ".join(ROLES))] = "public",
+    channel: Annotated[
+        str, Header(alias="X-Channel", max_length=64, description="a channel of the standard in force")
+    ] = DEFAULT_CHANNEL,
+    correlation_id: Annotated[str | None, Header(alias="X-Correlation-Id", pattern=_WORD)] = None,
+    confirmed_by: Annotated[
+        str | None,
+        Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
+    ] = None,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            pattern=r"^[\x21-\x7e]{1,128}$",
+            description="repeat a request under its key: it is done once, and answered as it was",
+        ),
+    ] = None,
+) -> Caller:
+    """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role`` and ``unknown-channel``."""
+    ids = (("X-Actor", actor), ("X-Correlation-Id", correlation_id or ""), ("X-Confirmed-By", confirmed_by or ""))
+    for name, value in ids:
+        _require_impersonal(name, value)
+    _require_listed("unknown-role", "X-Role", role, ROLES)
+    _require_listed("unknown-channel", "X-Channel", channel, _channels(service))
+    command_id = str(uuid4())
+    stamp = Stamp(
+        actor, role, channel, command_id, correlation_id or command_id, causation_id=None, confirmed_by=confirmed_by
+    )
+    note_correlation(request.scope, stamp.correlation_id)
+    return Caller(stamp, await _idempotency_key(request, actor, key))
+
+
+CallerDep = Annotated[Caller, Depends(the_caller)]
+
+
+def told_now(caller: Caller, service: Service) -> Told:
+    """What a caller asks now, under the rules of now: who may see something is decided by it."""
+    now = service.clock.now()
+    return Told(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
+
+
+def _channels(service: Service) -> tuple[str, ...]:
+    # The standard's own list: a channel it does not know would have no allowed lateness, and nothing would be late.
+    standard = service.rules.in_force(service.clock.now())
+    return tuple(sorted(set(standard.allowed_lateness_minutes) - INTERNAL_CHANNELS))
+
+
+def _require_impersonal(header: str, value: str) -> None:
+    if looks_personal(value):
+        raise ApiError(
+            "bad-header",
+            found=f"{header} holds what looks like a personal number",
+            needed="an opaque id",
+            next_step="use an id that does not tell who it is",
+            next_step_zh="请使用不含个人信息的编号",
+        )
+
+
+def _require_listed(code: str, header: str, value: str, listed: tuple[str, ...]) -> None:
+    if value not in listed:
+        raise ApiError(
+            code,
+            found=f"a value of {header} that is not listed",
+            needed="one of " + ", ".join(listed),
+            next_step=f"send {header} with one of the listed words",
+            next_step_zh=f"请在 {header} 中填写列出的代码",
+        )
+
+
+async def _idempotency_key(request: Request, actor: str, key: str | None) -> IdempotencyKey | None:
+    if key is None:
+        return None
+    digest = sha256()
+    for part in (request.method.encode(), request.url.path.encode(), await request.body()):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return IdempotencyKey(f"actor:{actor}", key, digest.digest())

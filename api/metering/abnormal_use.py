@@ -1,0 +1,217 @@
+"""Abnormal use 用量异常: what stands out and is open, looked at again, told to the user, the leak sought, settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field, StrictBool
+
+from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.caller import Caller, CallerDep, told_now
+from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.strict import StrictRoute
+from api.repairs.bodies import Body, Code, Crew, Digest, FromTheField
+from api.repairs.commands import Order, carry_out
+from domain import kinds
+from domain.metering import abnormal_use as abnormal
+from domain.metering.abnormal_use import SaidInCase, Usage
+from domain.metering.readings import FLAGS_ZH
+from domain.standard.context import Told, require_power
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.sql import sql
+
+router = APIRouter(tags=["usage 用量异常"])
+_telling = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
+
+Say = Callable[[Usage | None, Told], SaidInCase]
+Meter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
+
+
+class Look(FromTheField):
+    """How it was looked at again, and the digest of the photo or of the record."""
+
+    by: Literal["re-read", "photo"]
+    evidence_digest: Digest | None = None
+
+
+class Dismissal(Body):
+    """Why it is nothing, by a code of the standard."""
+
+    reason: Annotated[Code, Field(examples=["misread"])]
+    evidence_digest: Digest | None = None
+
+
+class Notification(FromTheField):
+    """How the user was told, and the digest of the signed slip or of the receipt."""
+
+    way: Annotated[Code, Field(examples=["door"])]
+    proof_digest: Digest
+
+
+class HelpOffered(FromTheField):
+    """Whether the user accepted help with finding the leak."""
+
+    accepted: StrictBool
+
+
+class HelpStarted(FromTheField):
+    """The crew that looks for the leak."""
+
+    crew: Crew
+
+
+class HelpFinished(FromTheField):
+    """What was found, by a code of the standard."""
+
+    finding: Annotated[Code, Field(examples=["leak-behind-meter"])]
+
+
+class Outcome(Body):
+    """What came of it, by a code of the standard."""
+
+    outcome: Annotated[Code, Field(examples=["genuine-use"])]
+
+
+class UsageView(BaseModel):
+    """A case of abnormal use; read from Kafka's read model, so a moment behind the store. ``held``: billing waits.
+
+    ``connection`` and ``point``: where the meter was in service when it was found.
+    """
+
+    case_id: UUID
+    case_number: str
+    meter: str
+    read_at: datetime
+    litres: int
+    used_litres: int | None
+    signs: list[str]
+    signs_zh: list[str]
+    connection: UUID | None
+    point: int | None
+    found_at: datetime
+    standing: bool
+    held: bool
+    confirmed_at: datetime | None
+    dismissed_at: datetime | None
+    notified_at: datetime | None
+    notified_by: str | None
+    offered_at: datetime | None
+    help_started_at: datetime | None
+    help_finished_at: datetime | None
+    finding: str | None
+    outcome: str | None
+    open: bool
+    version: int
+
+
+class UsageCases(BaseModel):
+    """Cases of abnormal use, the oldest first: it is the next to look at."""
+
+    cases: list[UsageView]
+
+
+@_asking.get("", summary="Abnormal use, the oldest first 用量异常清单")
+def cases(
+    caller: CallerDep,
+    service: ServiceDep,
+    is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = True,
+    meter: Meter | None = None,
+    limit: Limit = 100,
+) -> UsageCases:
+    require_power(told_now(caller, service), "usage.read")
+    wanted = {"open": is_open, "meter": meter and meter.strip().upper(), "limit": limit}
+    with service.connection() as connection:
+        rows = connection.execute(sql("usage_cases"), wanted).fetchall()
+    found = [UsageView(**row, signs_zh=[_named(sign) for sign in row["signs"]]) for row in rows]
+    return UsageCases(cases=found)
+
+
+@_telling.post("/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常")
+async def confirm(case_id: CaseId, body: Look, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.confirm(case, told, by=body.by, evidence_digest=body.evidence_digest)
+
+    return await carry_out(service, _order(case_id, caller, body, say), response)
+
+
+@_telling.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
+async def dismiss(
+    case_id: CaseId, body: Dismissal, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.dismiss(case, told, reason=body.reason, evidence_digest=body.evidence_digest)
+
+    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
+
+
+@_telling.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
+async def notify(
+    case_id: CaseId, body: Notification, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.notify(case, told, way=body.way, proof_digest=body.proof_digest)
+
+    return await carry_out(service, _order(case_id, caller, body, say), response)
+
+
+@_telling.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
+async def offer_help(
+    case_id: CaseId, body: HelpOffered, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.offer_help(case, told, accepted=body.accepted)
+
+    return await carry_out(service, _order(case_id, caller, body, say), response)
+
+
+@_telling.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
+async def start_help(
+    case_id: CaseId, body: HelpStarted, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.start_help(case, told, crew=body.crew)
+
+    return await carry_out(service, _order(case_id, caller, body, say), response)
+
+
+@_telling.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
+async def finish_help(
+    case_id: CaseId, body: HelpFinished, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.finish_help(case, told, finding=body.finding)
+
+    return await carry_out(service, _order(case_id, caller, body, say), response)
+
+
+@_telling.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
+async def conclude(
+    case_id: CaseId, body: Outcome, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, told: Told) -> SaidInCase:
+        return abnormal.conclude(case, told, outcome=body.outcome)
+
+    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
+
+
+def _named(sign: str) -> str:
+    return next((name for code, name in FLAGS_ZH.items() if code == sign), sign)
+
+
+def _order(case_id: UUID, caller: Caller, body: FromTheField, say: Say) -> Order:
+    case = Stream(kinds.USAGE, case_id)
+
+    def decide(sight: Sight) -> list[Said]:
+        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(say(sight.of(case), told)))]
+
+    return Order(case, caller, decide)
+
+
+router.include_router(_telling)
+router.include_router(_asking)

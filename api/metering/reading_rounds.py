@@ -1,0 +1,254 @@
+"""Reading rounds 抄表: a book is to be read by its day; what came in is checked by a second person, or excepted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import AfterValidator, BaseModel, Field, StrictStr
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted, WindowView
+from api.board.cases import book_stage, windows_on_record
+from api.http.caller import CallerDep, told_now
+from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.strict import StrictRoute
+from api.repairs.bodies import Body, Code, Day, FromTheField, Instant, SecondPerson
+from api.repairs.commands import Order, carry_out, meter_number
+from domain import kinds
+from domain.kernel.facts import Stated
+from domain.kernel.refusals import Refusal
+from domain.metering import abnormal_use as abnormal
+from domain.metering import reading_rounds as books
+from domain.metering.reading_rounds import Book, ReadingAudited
+from domain.standard.context import Told, require_power
+from domain.standard.values import require_range
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import book_stream, usage_stream
+from infra.sql import sql
+
+router = APIRouter(tags=["reading books 抄表册"])
+_telling = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=CASE_ERRORS)
+
+BOOK_NUMBERS = "CB"
+"""抄表"""
+MOST_STANDING_OUT = 40
+"""Each of these brings its own case with it, and all of them go into the store together."""
+Meter = Annotated[
+    StrictStr,
+    Field(pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$", examples=["JS-2026-0001"]),
+    AfterValidator(meter_number),
+]
+
+
+class RoundOpening(Body):
+    """A book to be read: which meters, by which day, by whom. One round for each book and month."""
+
+    book: Annotated[Code, Field(examples=["zhenxi-07"])]
+    month: Annotated[StrictStr, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"])]
+    due_on: Day
+    reader: SecondPerson
+    meters: Annotated[list[Meter], Field(min_length=1, max_length=books.MOST_METERS)]
+
+
+class AuditRow(Body):
+    """A reading that came in: of which meter, and when the dial was read."""
+
+    meter: Meter
+    read_at: Instant
+
+
+class Audit(Body):
+    """Readings that were checked, by somebody who did not read them."""
+
+    rows: Annotated[list[AuditRow], Field(min_length=1, max_length=books.MOST_ROWS)]
+
+
+class Exemption(FromTheField):
+    """A meter that could not be read, and why by a code of the standard."""
+
+    meter: Meter
+    reason: Annotated[Code, Field(examples=["no-access"])]
+
+
+class BookRow(BaseModel):
+    """A round in the list; from Kafka's read models, so a moment behind the store."""
+
+    case_id: UUID
+    case_number: str
+    stage: str
+    open: bool
+    opened_at: datetime
+    due_at: datetime | None
+    state: str | None
+    lapses: int | None
+
+
+class Books(BaseModel):
+    """Rounds, the one due next first."""
+
+    books: list[BookRow]
+
+
+class BookView(BaseModel):
+    """A round as the store has it: what was read, what could not be, and what is still unread."""
+
+    case_id: UUID
+    case_number: str
+    book: str
+    month: str
+    due_on: date
+    reader: str
+    stage: str
+    audited: int
+    excepted: dict[str, str]
+    unread: list[str]
+    windows: list[WindowView]
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A stored reading as an audit takes it; ``pending``: its case has yet to be told."""
+
+    row: ReadingAudited
+    pending: bool
+
+
+@_asking.get("", summary="Reading rounds, the one due next first 抄表任务")
+def rounds(
+    caller: CallerDep,
+    service: ServiceDep,
+    is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
+    limit: Limit = 100,
+) -> Books:
+    require_power(told_now(caller, service), "book.read")
+    with service.connection() as connection:
+        rows = connection.execute(sql("reading_books"), {"open": is_open, "limit": limit}).fetchall()
+    return Books(books=[BookRow.model_validate(row) for row in rows])
+
+
+@_asking.get("/{case_id}", summary="A round, and what is still unread 未抄水表")
+def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookView:
+    require_power(told_now(caller, service), "book.read")
+    book: Book | None = service.load(Stream(kinds.BOOK, case_id))[0]
+    if book is None:
+        raise Refusal(
+            "no-such-case",
+            found="no reading round with this id",
+            needed="the id of a reading round",
+            next_step="look the round up at /api/v1/reading-books",
+            next_step_zh="没有该抄表任务，请在 /api/v1/reading-books 查询",
+        )
+    return BookView(
+        case_id=case_id,
+        case_number=book.number,
+        book=book.book,
+        month=book.month,
+        due_on=book.due_on,
+        reader=book.reader,
+        stage=book_stage(book),
+        audited=len(book.read),
+        excepted=book.excepted,
+        unread=list(book.unread),
+        windows=windows_on_record(book.ledger),
+    )
+
+
+@_telling.post("", status_code=201, summary="Open a book's round 建立抄表任务")
+async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, BOOK_NUMBERS)
+    case = book_stream(body.book, body.month)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        fact = books.open_round(
+            sight.of(case),
+            sight.told(caller.stamp),
+            number=number,
+            book=body.book,
+            month=body.month,
+            due_on=body.due_on,
+            reader=body.reader,
+            meters=body.meters,
+        )
+        return [(case, Stated(fact, sight.at))]
+
+    return await carry_out(service, Order(case, caller, decide, number=number), response, creates=True)
+
+
+@_telling.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
+async def audit(case_id: CaseId, body: Audit, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    found = await run_in_threadpool(_stored, service, body.rows)
+    standing_out = [each for each in found if each.row.signs]
+    require_range("rows that stand out", len(standing_out), 0, MOST_STANDING_OUT)
+    case = Stream(kinds.BOOK, case_id)
+    usage = [(each, usage_stream(each.row.meter, each.row.read_at)) for each in standing_out]
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp)
+        facts = books.audit(sight.of(case), told, [each.row for each in found])
+        said: list[Said] = [(case, Stated(fact, sight.at)) for fact in facts]
+        for each, stream in usage:
+            said += [(stream, Stated(fact, sight.at)) for fact in _confirmed(sight.of(stream), told, each)]
+        return said
+
+    order = Order(case, caller, decide, others=tuple(dict.fromkeys(stream for _, stream in usage)))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
+async def exempt(
+    case_id: CaseId, body: Exemption, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    case = Stream(kinds.BOOK, case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, told.stated(books.exempt(sight.of(case), told, meter=body.meter, reason=body.reason)))]
+
+    return await carry_out(service, Order(case, caller, decide), response)
+
+
+def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:
+    """The readings as they are stored. Refuses ``no-such-reading``."""
+    wanted = dict.fromkeys((row.meter, row.read_at) for row in rows)
+    columns = {"meters": [meter for meter, _ in wanted], "times": [at for _, at in wanted]}
+    with service.connection() as connection:
+        stored = connection.execute(sql("readings_to_audit"), columns).fetchall()
+    found = [
+        _Found(ReadingAudited(r["meter"], r["read_at"], r["litres"], r["used_litres"], tuple(r["flags"])), r["pending"])
+        for r in stored
+    ]
+    missing = wanted.keys() - {(each.row.meter, each.row.read_at) for each in found}
+    if missing:
+        meter, at = min(missing)
+        raise Refusal(
+            "no-such-reading",
+            found=f"no reading of meter {meter} at {at.isoformat()}",
+            needed="a reading that came in and was stored",
+            next_step="send the reading first, or wait a moment until it is stored",
+            next_step_zh="请先上报读数，或稍候入库",
+        )
+    return found
+
+
+def _confirmed(usage: abnormal.Usage | None, told: Told, found: _Found) -> list[abnormal.SaidInCase]:
+    """An audited reading that stands out was looked at: the hour to tell the user runs from here."""
+    if usage is None or found.pending:
+        raise Refusal(
+            "anomaly-pending",
+            found=f"the reading of meter {found.row.meter}, whose case is being opened",
+            needed="its case of abnormal use",
+            next_step="send the same audit again in a moment",
+            next_step_zh="用量异常正在建立，请稍后重试",
+        )
+    return [] if usage.confirmed or usage.over is not None else [abnormal.confirm(usage, told, by="audit")]
+
+
+router.include_router(_telling)
+router.include_router(_asking)

@@ -1,0 +1,300 @@
+"""Outages 停水: planned with approval and notice, or in an emergency; told, extended, over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field, StrictInt
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
+from api.http.caller import Caller, CallerDep
+from api.http.dependencies import CaseId, ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.bodies import DocumentNumber
+from api.repairs.bodies import Body, Code, Digest, FromTheField, Instant, Nothing
+from api.repairs.commands import Order, carry_out, new_case
+from domain import kinds, outages
+from domain import repairs as repair
+from domain.kernel.facts import Moment, Stated
+from domain.kernel.refusals import Refusal
+from domain.outages import Outage, OutageFact
+from domain.repairs.mass import Register
+from domain.standard.context import Told
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.shipped_rules import MASS
+
+router = APIRouter(tags=["outages 停水"])
+_telling = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
+
+OUTAGE_NUMBERS = "TS"
+"""停水"""
+Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
+Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
+Say = Callable[[Outage | None, Told], OutageFact]
+
+
+class Planned(Body):
+    """A planned outage, with the number of the authority's approval."""
+
+    districts: Districts
+    affected_users: Users
+    begin: Instant
+    end: Instant
+    approval: DocumentNumber | None = None
+
+
+class Emergency(FromTheField):
+    """Water is off because of an incident."""
+
+    incident: UUID
+    districts: Districts
+    affected_users: Users
+
+
+class Notice(FromTheField):
+    """How the users were told, and the digest of what was sent."""
+
+    way: Code
+    digest: Digest
+
+
+class Proof(FromTheField):
+    """Which notice arrived, from 1, and the digest of the proof."""
+
+    notice: Annotated[StrictInt, Field(ge=1, le=10_000)]
+    digest: Digest
+
+
+class Report(FromTheField):
+    """The document in which the authority was told."""
+
+    document: DocumentNumber
+
+
+class Cancellation(Body):
+    """Why the outage will not be, by a code of the standard."""
+
+    reason: Annotated[Code, Field(examples=["work-postponed"])]
+
+
+class NoticeOrder(Body):
+    """By which way of the standard the users are to be told; the text is the standard's."""
+
+    way: Annotated[Code, Field(examples=["sms"])]
+
+
+class Extension(Body):
+    """Until when it will take."""
+
+    end: Instant
+
+
+class Water(FromTheField):
+    """Emergency water: at which point, by its code, and how much."""
+
+    point: Annotated[Code, Field(examples=["renmin-square"])]
+    litres: Annotated[StrictInt, Field(ge=1, le=outages.MOST_LITRES)]
+
+
+class OutageView(BaseModel):
+    """An outage as it stands; ``incident`` None: planned. ``noticed``: when each notice was sent, from number 1."""
+
+    case_id: UUID
+    case_number: str
+    districts: list[str]
+    affected_users: int
+    incident: UUID | None
+    end: datetime | None
+    noticed: list[datetime]
+    ordered: int
+    undelivered: int
+    proven: list[int]
+    reported: bool
+    started_at: datetime | None
+    cancelled_at: datetime | None
+    restored_at: datetime | None
+    water_litres: int
+
+
+@_asking.get("/{case_id}", summary="How the outage stands")
+def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
+    outage: Outage | None = service.load(_outage(case_id))[0]
+    if outage is None:
+        raise Refusal(
+            "no-such-case",
+            found="no outage with this id",
+            needed="the id of an outage",
+            next_step="look the outage up where it was planned or recorded",
+            next_step_zh="没有该停水，请核对编号",
+        )
+    return OutageView(
+        case_id=case_id,
+        case_number=outage.number,
+        districts=list(outage.districts),
+        affected_users=outage.affected_users,
+        incident=outage.incident,
+        end=outage.end,
+        noticed=[notice.at for notice in outage.notices],
+        ordered=len(outage.ordered),
+        undelivered=len(outage.failed - outage.delivered),
+        proven=sorted(outage.proven),
+        reported=bool(outage.reports),
+        started_at=_at(outage.started),
+        cancelled_at=_at(outage.cancelled),
+        restored_at=_at(outage.restored),
+        water_litres=outage.water_litres,
+    )
+
+
+@_telling.post("/planned", status_code=201, summary="Plan an outage 计划停水")
+async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    case = new_case(kinds.OUTAGE, caller)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        register: Register | None = sight.of(MASS)
+        fact = outages.plan(
+            sight.of(case),
+            sight.told(caller.stamp),
+            number=number,
+            districts=body.districts,
+            affected_users=body.affected_users,
+            begin=body.begin,
+            end=body.end,
+            approval=body.approval,
+            mass=register,
+        )
+        return [(case, Stated(fact, sight.at))]
+
+    return await carry_out(service, Order(case, caller, decide, others=(MASS,), number=number), response)
+
+
+@_telling.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
+async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    case, incident = new_case(kinds.OUTAGE, caller), Stream(kinds.REPAIR, body.incident)
+    happened_at = body.happened_at or service.clock.now()
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        if sight.of(incident) is None:
+            raise repair.no_such_case()
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        fact = outages.begin_emergency(
+            sight.of(case),
+            told,
+            number=number,
+            incident=body.incident,
+            districts=body.districts,
+            affected_users=body.affected_users,
+        )
+        return [(case, told.stated(fact))]
+
+    return await carry_out(service, Order(case, caller, decide, others=(incident,), number=number), response)
+
+
+@_telling.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
+async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    return await carry_out(service, _order(case_id, caller, outages.start), response)
+
+
+@_telling.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
+async def cancel(
+    case_id: CaseId, body: Cancellation, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = _order(case_id, caller, lambda outage, told: outages.cancel(outage, told, reason=body.reason))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
+async def order_notice(
+    case_id: CaseId, body: NoticeOrder, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    case = _outage(case_id)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        ordered = outages.order_notice(sight.of(case), sight.told(caller.stamp), way=body.way)
+        return [(case, Stated(ordered.fact, sight.at, tells=ordered.message))]
+
+    return await carry_out(service, Order(case, caller, decide), response)
+
+
+@_telling.post("/{case_id}/notices", summary="The users were told 停水通知")
+async def send_notice(
+    case_id: CaseId, body: Notice, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.send_notice(outage, told, way=body.way, digest=body.digest)
+
+    return await carry_out(service, _order(case_id, caller, say, body), response)
+
+
+@_telling.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
+async def prove_notice(
+    case_id: CaseId, body: Proof, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.prove_notice(outage, told, notice=body.notice, digest=body.digest)
+
+    return await carry_out(service, _order(case_id, caller, say, body), response)
+
+
+@_telling.post("/{case_id}/report", summary="The authority was told 报告主管部门")
+async def report(case_id: CaseId, body: Report, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.report(outage, told, document=body.document)
+
+    return await carry_out(service, _order(case_id, caller, say, body), response)
+
+
+@_telling.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
+async def extend(
+    case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    order = _order(case_id, caller, lambda outage, told: outages.extend(outage, told, end=body.end))
+    return await carry_out(service, order, response)
+
+
+@_telling.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
+async def provide_water(
+    case_id: CaseId, body: Water, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, told: Told) -> OutageFact:
+        return outages.provide_water(outage, told, point=body.point, litres=body.litres)
+
+    return await carry_out(service, _order(case_id, caller, say, body), response)
+
+
+@_telling.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+async def restore(
+    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    return await carry_out(service, _order(case_id, caller, outages.restore, body), response)
+
+
+def _at(moment: Moment | None) -> datetime | None:
+    return moment.at if moment is not None else None
+
+
+def _outage(case_id: UUID) -> Stream:
+    return Stream(kinds.OUTAGE, case_id)
+
+
+def _order(case_id: UUID, caller: Caller, say: Say, body: FromTheField | None = None) -> Order:
+    """What is said of an outage; ``body``: the times that are claimed for it, of an instruction none."""
+    case, when = _outage(case_id), body or FromTheField()
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, when.happened_at, when.confirmed_by, when.reported_at)
+        return [(case, told.stated(say(sight.of(case), told)))]
+
+    return Order(case, caller, decide)
+
+
+router.include_router(_telling)
+router.include_router(_asking)

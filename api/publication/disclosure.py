@@ -1,0 +1,167 @@
+"""What is public 公示: the standard and the fee catalogue in force, the works, and the figures, in one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+
+from fastapi import APIRouter
+
+from api.board.answers import QUERY_ERRORS
+from api.board.figures import snapshot
+from api.http.dependencies import ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.public_answers import (
+    DisclosedDocument,
+    DisclosedDocuments,
+    DisclosedFee,
+    DisclosedLimit,
+    DisclosedPromise,
+    DisclosedWork,
+    Disclosure,
+    NamedCode,
+)
+from domain.deadlines.calendar import local_date
+from domain.standard.fees import CataloguePublished, FeeItem
+from domain.standard.standards import DocumentRequirement, Standard
+from infra.sql import sql
+from projections.reports import published
+from projections.reports.figures import figures
+
+router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
+
+WORKS_SHOWN = 100
+
+
+@router.get("/disclosure", summary="Everything that is public about connections 公示")
+def disclosure(service: ServiceDep) -> Disclosure:
+    now = service.clock.now()
+    standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
+    with snapshot(service) as connection:
+        found = figures(connection, at=now, customers=standard.customers)
+        works = connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall()
+    return Disclosure(
+        at=now,
+        standard=standard.version,
+        effective_from=standard.effective_from,
+        promise=DisclosedPromise.model_validate(standard.promise, from_attributes=True) if standard.promise else None,
+        steps=[NamedCode(code=step.code, name_zh=step.name_zh) for step in standard.steps],
+        documents=list(_documents(standard)),
+        limits=list(limits(standard)),
+        catalogue=catalogue.version if catalogue is not None else None,
+        fees=list(_fees(catalogue, now)),
+        banned=[name.name_zh for name in catalogue.banned] if catalogue is not None else [],
+        works=[DisclosedWork.model_validate(row) for row in works],
+        works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.works_kinds.items()],
+        figures=found,
+        published=list(published.beside(found)),
+        contradictions=list(published.contradictions()),
+    )
+
+
+def _documents(standard: Standard) -> Iterator[DisclosedDocuments]:
+    for category, requirements in standard.documents.items():
+        yield DisclosedDocuments(
+            category=category,
+            name_zh=standard.applicant_categories.get(category, category),
+            documents=[_document(standard, requirement) for requirement in requirements],
+        )
+
+
+def _document(standard: Standard, requirement: DocumentRequirement) -> DisclosedDocument:
+    ways = [NamedCode(code=way, name_zh=standard.document_ways.get(way, way)) for way in requirement.met_by]
+    return DisclosedDocument(code=requirement.code, name_zh=requirement.name_zh, main=requirement.main, met_by=ways)
+
+
+def limits(standard: Standard) -> Iterator[DisclosedLimit]:
+    """Every time limit that the standard promises, in words that a citizen uses."""
+    yield DisclosedLimit(
+        commitment="connection.water_on",
+        name="from admission to water on",
+        name_zh="受理至验收通水",
+        working_days=standard.connection_working_days,
+    )
+    at_once = sorted(set(standard.notice_minutes.values()))
+    for minutes in at_once:
+        yield DisclosedLimit(
+            commitment="connection.notice",
+            name="one-time notice, at the counter and at home",
+            name_zh="窗口、上门申请的一次性告知",
+            minutes=minutes,
+        )
+    yield DisclosedLimit(
+        commitment="connection.notice",
+        name="one-time notice, everywhere else" if at_once else "one-time notice",
+        name_zh="其他渠道申请的一次性告知" if at_once else "一次性告知",
+        working_days=standard.notice_working_days,
+    )
+    yield DisclosedLimit(
+        commitment="connection.silence",
+        name="neither notice nor admission: counts as admitted",
+        name_zh="逾期未告知视为受理",
+        working_days=standard.silence_working_days,
+    )
+    yield from _repair_limits(standard)
+
+
+ZONES = {"urban": ("urban area", "市区"), "other": ("elsewhere", "市区以外")}
+
+
+def _repair_limits(standard: Standard) -> Iterator[DisclosedLimit]:
+    for zone, minutes in standard.arrival_minutes.items():
+        name, name_zh = ZONES[zone]
+        yield DisclosedLimit(
+            commitment="repair.arrival",
+            name=f"crew on site, {name}",
+            name_zh=f"{name_zh}抢修人员到场",
+            minutes=minutes,
+        )
+    for severity, longest in standard.completion_minutes.items():
+        known = standard.severity_classes.get(severity)
+        yield DisclosedLimit(
+            commitment="repair.completion",
+            name=f"{severity} repair",
+            name_zh=known.name_zh if known is not None else severity,
+            minutes=longest,
+        )
+
+
+# ---- fees
+
+
+def _fees(catalogue: CataloguePublished | None, now: datetime) -> Iterator[DisclosedFee]:
+    items, today = catalogue.items if catalogue is not None else (), local_date(now)
+    names = {item.code: item.name_zh for item in items}
+    for item in items:
+        name, name_zh = formula_words(item, names)
+        yield DisclosedFee(
+            code=item.code,
+            name_zh=item.name_zh,
+            legal_basis=item.legal_basis,
+            formula=name,
+            formula_zh=name_zh,
+            unit_zh=item.unit_zh,
+            cap_fen=item.cap_fen,
+            payer_classes=list(item.payer_classes),
+            valid_from=item.valid_from,
+            valid_until=item.valid_until,
+            chargeable=_is_chargeable(item, today),
+        )
+
+
+def _is_chargeable(item: FeeItem, today: date) -> bool:
+    return item.active and item.valid_from <= today and (item.valid_until is None or today <= item.valid_until)
+
+
+def formula_words(item: FeeItem, names: Mapping[str, str]) -> tuple[str, str]:
+    """How the amount follows, in English and Chinese, in yuan as people read it. ``names``: fee → name."""
+    formula = item.formula
+    yuan = f"{formula.rate / 100:.2f}"
+    match formula.kind:
+        case "fixed":
+            return f"¥{yuan} each", f"每{item.unit_zh} {yuan} 元"
+        case "per-unit":
+            return f"¥{yuan} per {formula.quantity}", f"每{item.unit_zh} {yuan} 元"
+        case "per-mille-of":
+            base = formula.of or ""
+            return f"{formula.rate:f} ‰ of {base}", f"{names.get(base, base)}的 {formula.rate:f}‰"

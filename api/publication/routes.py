@@ -1,0 +1,280 @@
+"""What is public for all: standards, fee catalogues, calendars. Drafted, reviewed, approved, published; and shown."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import date
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Response
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.caller import CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.answers import (
+    CalendarsView,
+    CalendarView,
+    CatalogueDraftView,
+    DryRunView,
+    FeesView,
+    MovedDay,
+    MoveView,
+    ReviewView,
+    StandardDraftView,
+    StandardsView,
+    WarningView,
+)
+from api.publication.bodies import CalendarNotice, FeeReview
+from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
+from api.repairs.bodies import Nothing
+from domain.deadlines.calendar import Day, local_date
+from domain.kernel.refusals import Refusal
+from domain.publication.calendars import CalendarWarning, Notice
+from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
+from infra.eventstore import publication, recompute
+from infra.eventstore.commands import Command, Receipt
+from infra.eventstore.publication import CalendarWanted
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import FEES, STANDARDS
+from infra.status import calendar_status
+
+router = APIRouter(prefix="/api/v1", tags=["publication 公开"], route_class=StrictRoute)
+
+VersionPath = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*$")]
+
+
+# ---- standards
+
+
+@router.post("/standards", status_code=201, summary="Draft a standard 起草标准", responses=COMMAND_ERRORS)
+async def draft_standard(
+    body: StandardBody,  # type: ignore[valid-type]
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    document = standard_of(body)
+    command = publication.draft_standard(caller.stamp, document, caller.key)
+    return await published(service, command, response, document.version)
+
+
+@router.post("/standards/{version}/approval", summary="Approve a drafted standard 批准标准", responses=COMMAND_ERRORS)
+async def approve_standard(
+    version: VersionPath, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    regions = await run_in_threadpool(publication.regions_of_draft, service, version)
+    command = publication.approve_standard(caller.stamp, version, regions, caller.key)
+    return await published(service, command, response, version)
+
+
+@router.get("/standards", summary="The published standards and their drafts 公开的标准", responses=QUERY_ERRORS)
+def standards(service: ServiceDep) -> StandardsView:
+    state: Standards = service.load(STANDARDS)[0] or Standards()
+    now = service.clock.now()
+    return StandardsView(
+        at=now,
+        in_force=service.rules.in_force(now).version,
+        standards=[msgspec.to_builtins(each) for each in state.published],
+        drafts=[
+            StandardDraftView(
+                version=version,
+                effective_from=draft.document.effective_from,
+                drafted_by=draft.drafted_by,
+                document=msgspec.to_builtins(draft.document),
+            )
+            for version, draft in state.drafts.items()
+        ],
+    )
+
+
+# ---- fees
+
+
+@router.post(
+    "/fees/catalogues", status_code=201, summary="Draft a fee catalogue 起草收费目录", responses=COMMAND_ERRORS
+)
+async def draft_catalogue(
+    body: CatalogueBody,  # type: ignore[valid-type]
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    catalogue = catalogue_of(body)
+    command = publication.draft_catalogue(caller.stamp, catalogue, caller.key)
+    return await published(service, command, response, catalogue.version)
+
+
+@router.post(
+    "/fees/catalogues/{version}/review", summary="An authority reviews a draft 部门审核", responses=COMMAND_ERRORS
+)
+async def review_catalogue(
+    version: VersionPath, body: FeeReview, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    command = publication.review_catalogue(caller.stamp, version, body.outcome, body.document, caller.key)
+    return await published(service, command, response, version)
+
+
+@router.post(
+    "/fees/catalogues/{version}/publication",
+    summary="Publish a reviewed catalogue 公布收费目录",
+    responses=COMMAND_ERRORS,
+)
+async def publish_catalogue(
+    version: VersionPath, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    command = publication.publish_catalogue(caller.stamp, version, caller.key)
+    return await published(service, command, response, version)
+
+
+@router.get("/fees", summary="The fee catalogues, published and under review 收费目录", responses=QUERY_ERRORS)
+def fees(service: ServiceDep) -> FeesView:
+    state: Catalogues = service.load(FEES)[0] or Catalogues()
+    now = service.clock.now()
+    in_force = service.rules.catalogue(now)
+    return FeesView(
+        at=now,
+        in_force=in_force.version if in_force is not None else None,
+        catalogues=[msgspec.to_builtins(each) for each in state.published],
+        drafts=[_catalogue_draft(draft) for draft in state.drafts.values()],
+    )
+
+
+def _catalogue_draft(draft: CatalogueDraft) -> CatalogueDraftView:
+    return CatalogueDraftView(
+        version=draft.catalogue.version,
+        effective_from=draft.catalogue.effective_from,
+        drafted_by=draft.drafted_by,
+        reviews=[
+            ReviewView(authority=authority, agreed=opinion.agreed, document=opinion.document, reviewer=opinion.reviewer)
+            for authority, opinion in draft.reviews.items()
+        ],
+        catalogue=msgspec.to_builtins(draft.catalogue),
+    )
+
+
+# ---- calendars
+
+
+@router.post("/calendars", status_code=201, summary="Publish a year's notice 发布放假安排", responses=COMMAND_ERRORS)
+async def publish_calendar(
+    body: CalendarNotice, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    command = publication.publish_calendar(caller.stamp, _wanted(body), caller.key)
+    return await published(service, command, response, None)
+
+
+MOVES_SHOWN = 1_000
+
+
+@router.post("/calendars/dry-run", summary="What a notice would move 试算", responses=COMMAND_ERRORS)
+async def try_calendar(body: CalendarNotice, caller: CallerDep, service: ServiceDep) -> DryRunView:
+    found = await run_in_threadpool(_dry_run, service, _wanted(body))
+    shown = [
+        MoveView(
+            case_id=str(move.case_id),
+            case_number=move.case_number,
+            commitment=move.commitment,
+            old_due_at=move.old_due_at,
+            new_due_at=move.new_due_at,
+            old_tentative=move.old_tentative,
+            new_tentative=move.new_tentative,
+        )
+        for move in found.moves[:MOVES_SHOWN]
+    ]
+    moved = len(found.moves)
+    return DryRunView(
+        calendar=found.calendar, looked_at=found.looked_at, moved=moved, moves=shown, more=moved > len(shown)
+    )
+
+
+def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
+    document = publication.calendar_to_try(service, wanted)
+    try:
+        return recompute.dry_run(service, document)
+    except LookupError:
+        raise Refusal(
+            "unknown-region",
+            found=wanted.region,
+            needed="a region that a published standard counts by",
+            next_step="publish a standard that counts by the region, or publish without a dry run: it moves nothing",
+            next_step_zh="现行标准未采用该地区日历，发布后不影响任何期限",
+        ) from None
+
+
+def _wanted(body: CalendarNotice) -> CalendarWanted:
+    days = tuple(Day(day.date, day.isOffDay, day.name) for day in body.notice.days)
+    return CalendarWanted(body.region, Notice(body.notice.year, days, body.notice.time_zone), body.source, body.version)
+
+
+@router.get("/calendars", summary="The working-day calendars and what is missing 工作日历", responses=QUERY_ERRORS)
+def calendars(
+    service: ServiceDep,
+    start: Annotated[date | None, Query(alias="from", description="left out: from this year on")] = None,
+) -> CalendarsView:
+    now, rules = service.clock.now(), service.rules
+    standing = calendar_status(rules, now)
+    return CalendarsView(
+        at=now,
+        judged_by=standing.version,
+        settled_days=standing.settled_days,
+        calendars=_calendars(service, start or date(local_date(now).year, 1, 1)),
+        warnings=[_warning(each) for each in standing.warnings],
+    )
+
+
+def _calendars(service: Service, start: date) -> list[CalendarView]:
+    shown = []
+    for region, state in publication.published_calendars(service).items():
+        published_at, newest = state.published[-1]
+        shown.append(
+            CalendarView(
+                region=region,
+                version=newest.version,
+                published_at=published_at,
+                settled_until=newest.settled_until,
+                source=newest.source,
+                versions=[document.version for _, document in state.published],
+                days=[MovedDay(date=day.date, off=day.off, name=day.name) for day in newest.days if day.date >= start],
+            )
+        )
+    return shown
+
+
+def _warning(warning: CalendarWarning) -> WarningView:
+    return WarningView(
+        code=warning.code,
+        year=warning.year,
+        settled_until=warning.settled_until,
+        message=warning.message,
+        message_zh=warning.message_zh,
+    )
+
+
+# ---- answers
+
+
+async def published(service: Service, command: Command, response: Response, name: str | None) -> Accepted:
+    """Run a command on a stream that is no case. ``name``: what the answer calls it in ``case_number``; None: the
+    version of the document that it published, as the store has it."""
+    # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
+    receipt = await asyncio.shield(asyncio.wrap_future(service.submit(command)))
+    if receipt.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
+    if name is None:
+        name = await run_in_threadpool(_version_published, service, command, receipt)
+    return Accepted(
+        case_id=receipt.case_id,
+        case_number=name,
+        first_version=receipt.first_version,
+        last_version=receipt.last_version,
+        position=receipt.position,
+        recorded_at=receipt.recorded_at,
+    )
+
+
+def _version_published(service: Service, command: Command, receipt: Receipt) -> str:
+    _, events = service.load(command.case)
+    return str(events[receipt.last_version - 1]["data"]["version"])

@@ -1,0 +1,176 @@
+"""The dispatcher's screen 调度: open incidents, the one due next first, each with its next action and whose it is; and
+one incident with its reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from api.board.answers import CASE_ERRORS, QUERY_ERRORS
+from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.strict import StrictRoute
+from domain import kinds
+from domain import repairs as repair
+from domain.repairs import outlook
+from domain.repairs.outlook import NextAction, Progress
+from domain.repairs.promises import standard_of
+from infra.eventstore.commands import Stream
+from infra.sql import sql
+from projections.read_models.cases import REPAIR_STAGES
+
+router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
+
+Role = Literal["dispatcher", "crew", "hotline"]
+
+
+class NextStep(BaseModel):
+    """An action, and the role whose it is first of all."""
+
+    action: str = Field(examples=["dispatch"])
+    role: str = Field(examples=["dispatcher"])
+
+
+class IncidentRow(BaseModel):
+    """An open incident as the dispatcher sees it. ``commitment`` and ``due_at``: of its limit that ends next; None:
+    none runs. ``lapses`` are those that stand, of all its promises."""
+
+    case_id: UUID
+    case_number: str
+    kind: str
+    district: str
+    zone: str
+    stage: str
+    severity: str | None
+    crew: str | None
+    reports: int
+    open: bool
+    mass: str | None
+    opened_at: datetime
+    commitment: str | None
+    due_at: datetime | None
+    lapses: int
+    version: int
+    next_actions: list[NextStep]
+
+
+class Incidents(BaseModel):
+    """Open incidents, and closed ones whose reporters wait, the one due next first; those without a running limit
+    last."""
+
+    at: datetime
+    incidents: list[IncidentRow]
+    more: bool
+
+
+class ReportView(BaseModel):
+    """One report: its number, when it was made, the outside order it came with, and when its maker was told what
+    became of it, and that we are sorry."""
+
+    report: int
+    reported_at: datetime
+    order_source: str | None
+    order_number: str | None
+    answered_at: datetime | None
+    apologised_at: datetime | None
+
+
+class IncidentView(BaseModel):
+    """An incident as it stands in the store. Nobody's particulars are in it."""
+
+    case_id: UUID
+    case_number: str
+    kind: str
+    district: str
+    crew: str | None
+    severity: str | None
+    merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
+    reports: list[ReportView]
+    next_actions: list[NextStep]
+
+
+@router.get("/dispatch", summary="Open incidents, the one due next first", responses=QUERY_ERRORS)
+def dispatch(
+    service: ServiceDep,
+    crew: Annotated[str | None, Query(max_length=32, description="only those of this crew")] = None,
+    role: Annotated[Role | None, Query(description="only those whose next action is this role's")] = None,
+    limit: Limit = 100,
+) -> Incidents:
+    # Whose turn it is, is a rule and no column: with a role asked for, more rows are looked at than are shown.
+    looked_at = limit + 1 if role is None else 5 * limit + 1
+    standard = service.rules.in_force(service.clock.now())
+    wanted = {
+        "crew": crew,
+        "limit": looked_at,
+        "apologies": list(standard.apologies),
+        "history": list(standard.history_channels),
+    }
+    with service.connection() as connection:
+        found = connection.execute(sql("list_incidents"), wanted).fetchall()
+    rows = [row for row in map(_row, found) if role is None or any(step.role == role for step in row.next_actions)]
+    return Incidents(at=service.clock.now(), incidents=rows[:limit], more=len(rows) > limit or len(found) == looked_at)
+
+
+@router.get("/repairs/{case_id}", summary="An incident with its reports and what is next", responses=CASE_ERRORS)
+def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
+    case: repair.Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
+    if case is None:
+        raise repair.no_such_case()
+    standard = standard_of(case, service.rules)
+    return IncidentView(
+        case_id=case_id,
+        case_number=case.number,
+        kind=case.kind,
+        district=case.district,
+        crew=case.crew,
+        severity=case.severity,
+        merged_into=case.merged_into,
+        reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
+        next_actions=_steps(outlook.next_actions(outlook.progress(case, standard))),
+    )
+
+
+def _report(case: repair.Repair, report: repair.Report) -> ReportView:
+    told = [moment.at for number, moment in case.answered if number == report.number]
+    order = report.order
+    return ReportView(
+        report=report.number,
+        reported_at=report.moment.at,
+        order_source=order.source if order is not None else None,
+        order_number=order.number if order is not None else None,
+        answered_at=max(told, default=None),
+        apologised_at=max((moment.at for n, moment in case.apologised if n == report.number), default=None),
+    )
+
+
+def _row(found: Mapping[str, Any]) -> IncidentRow:
+    return IncidentRow(**found, next_actions=_steps(outlook.next_actions(_progress(found))))
+
+
+def _progress(row: Mapping[str, Any]) -> Progress:
+    """As far as the read model tells; a step beyond another one that was never told counts for both."""
+    reached = REPAIR_STAGES.index(row["reached"])
+
+    def at_least(stage: str) -> bool:
+        return reached >= REPAIR_STAGES.index(stage)
+
+    return Progress(
+        crew=row["crew"] is not None,
+        acknowledged=at_least("acknowledged"),
+        arrived=at_least("on_site"),
+        severity=row["severity"],
+        completed=at_least("completed"),
+        restored=at_least("restored"),
+        answered=row["answered"],
+        closed=not row["open"],
+        dismissed=row["reached"] == "dismissed",
+        sorry=row["sorry"],
+    )
+
+
+def _steps(actions: tuple[NextAction, ...]) -> list[NextStep]:
+    return [NextStep(action=each.action, role=each.role) for each in actions]

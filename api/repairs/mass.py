@@ -1,0 +1,223 @@
+"""Mass incidents 群发事件: declared, ended, and the reports of one taken in together."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Path, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.caller import Caller, CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.errors import MEANINGS, ApiError, as_api_error
+from api.http.strict import StrictRoute
+from api.publication.routes import published
+from api.repairs import bodies, commands
+from api.repairs.bodies import Body, Code, HappenedAt, When
+from api.repairs.commands import carry_out
+from domain.kernel.facts import Stated
+from domain.repairs import mass
+from domain.standard.context import Told
+from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight
+from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import MASS
+from infra.sql import sql
+
+MOST_REPORTS = 200
+NONE_TAGGED = {"incidents": 0, "still_open": 0, "lapses": 0, "retracted": 0}
+
+
+class BulkRoute(StrictRoute):
+    """Two hundred reports are longer than any other body."""
+
+    body_limit_bytes = 256 * 1024
+
+
+router = APIRouter(tags=["mass incidents 群发事件"])
+_telling = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_bulk = APIRouter(prefix="/api/v1", route_class=BulkRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=QUERY_ERRORS)
+
+MassCode = Annotated[Code, Path(description="the mass incident's code")]
+
+
+class MassForm(Body):
+    """A mass incident: its own code, a cause of the standard, the districts."""
+
+    mass: Annotated[Code, Field(examples=["frost-a"])]
+    cause: Annotated[Code, Field(examples=["frost"])]
+    districts: Annotated[list[Code], Field(min_length=1, max_length=100)]
+    happened_at: HappenedAt = None
+
+
+class MassView(BaseModel):
+    """One mass incident; ``until`` None: it holds."""
+
+    mass: str
+    cause: str
+    districts: list[str]
+    since: datetime
+    until: datetime | None
+    incidents: Annotated[int, Field(description="how many incidents are tagged with it")]
+    open: Annotated[int, Field(description="how many of them are still open")]
+    lapses: Annotated[int, Field(description="lapses of theirs that stand")]
+    retracted: Annotated[int, Field(description="lapses of theirs that fell away")]
+
+
+class MassList(BaseModel):
+    """Every mass incident, in the order of declaration."""
+
+    mass_incidents: list[MassView]
+
+
+class Bulk(Body):
+    """Reports as they would be sent one by one; each is accepted or refused by itself."""
+
+    reports: Annotated[list[Any], Field(min_length=1, max_length=MOST_REPORTS)]
+
+
+class BulkRow(BaseModel):
+    """What became of one report, ``row`` from 1: its case, or why it was refused."""
+
+    row: int
+    case_id: UUID | None = None
+    case_number: str | None = None
+    code: str | None = None
+    found: str | None = None
+    needed: str | None = None
+    next_step: str | None = None
+    next_step_zh: str | None = None
+
+
+class BulkAnswer(BaseModel):
+    """Row by row, in the order of sending."""
+
+    accepted: int
+    refused: int
+    rows: list[BulkRow]
+
+
+# ---- declared, ended
+
+
+@_telling.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
+async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    def say(register: mass.Register | None, told: Told) -> mass.MassFact:
+        return mass.declare(register, told, mass=body.mass, cause=body.cause, districts=body.districts)
+
+    return await published(service, _command(caller, body.happened_at, say), response, body.mass)
+
+
+@_telling.post("/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束")
+async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+    command = _command(caller, body.happened_at, lambda register, told: mass.end(register, told, mass=code))
+    return await published(service, command, response, code)
+
+
+@_asking.get("/mass-incidents", summary="Which mass incidents hold, and which did")
+def every(service: ServiceDep) -> MassList:
+    register: mass.Register | None = service.load(MASS)[0]
+    known = register.declared if register is not None else ()
+    with service.connection() as connection:
+        counts = {row["mass"]: row for row in connection.execute(sql("mass_counts")).fetchall()}
+    return MassList(
+        mass_incidents=[
+            MassView(
+                mass=m.mass,
+                cause=m.cause,
+                districts=list(m.districts),
+                since=m.since,
+                until=m.until,
+                incidents=(tagged := counts.get(m.mass, NONE_TAGGED))["incidents"],
+                open=tagged["still_open"],
+                lapses=tagged["lapses"],
+                retracted=tagged["retracted"],
+            )
+            for m in known
+        ]
+    )
+
+
+def _command(
+    caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, Told], mass.MassFact]
+) -> Command:
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at)
+        return [(MASS, Stated(say(sight.of(MASS), told), told.happened_at))]
+
+    return Command(MASS, caller.stamp, decide, key=caller.key)
+
+
+# ---- many reports at once
+
+
+@_bulk.post("/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修")
+async def report_many(body: Bulk, caller: CallerDep, service: ServiceDep) -> BulkAnswer:
+    register: mass.Register | None = (await run_in_threadpool(service.load, MASS))[0]
+    rows = await asyncio.gather(
+        *(_row(service, register, caller, number, report) for number, report in enumerate(body.reports, start=1))
+    )
+    accepted = sum(row.case_id is not None for row in rows)
+    return BulkAnswer(accepted=accepted, refused=len(rows) - accepted, rows=rows)
+
+
+async def _row(service: Service, register: mass.Register | None, caller: Caller, row: int, report: Any) -> BulkRow:
+    try:
+        made = await _report(service, register, _for_row(caller, row), _body(report))
+    except Exception as error:
+        refused = as_api_error(error)
+        if refused is None or MEANINGS[refused.code].status >= 500:
+            raise  # the whole is sent again, under its key: what was done is not done twice
+        return _refused(row, refused)
+    return BulkRow(row=row, case_id=made.case_id, case_number=made.case_number)
+
+
+async def _report(
+    service: Service, register: mass.Register | None, caller: Caller, body: bodies.FaultReport
+) -> Accepted:
+    number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
+    happened_at = body.happened_at or service.clock.now()
+    tag = register.of(body.district, happened_at) if register is not None else None
+    order = commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag)
+    return await carry_out(service, order, Response())
+
+
+def _body(report: Any) -> bodies.FaultReport:
+    try:
+        return bodies.FaultReport.model_validate(report)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+        raise RequestValidationError([{**each, "loc": ("body", *each["loc"])} for each in found]) from None
+
+
+def _for_row(caller: Caller, row: int) -> Caller:
+    """Each row is a command of its own; under a key it has one too, so that sending the whole again does none twice."""
+    stamp = replace(caller.stamp, command_id=str(uuid4()))
+    if caller.key is None:
+        return Caller(stamp, None)
+    name = hashlib.sha256(caller.key.key.encode()).hexdigest()[:40]
+    return Caller(stamp, IdempotencyKey(caller.key.scope, f"bulk:{name}:{row}", caller.key.digest))
+
+
+def _refused(row: int, error: ApiError) -> BulkRow:
+    return BulkRow(
+        row=row,
+        code=error.code,
+        found=error.found,
+        needed=error.needed,
+        next_step=error.next_step,
+        next_step_zh=error.next_step_zh,
+    )
+
+
+for part in (_telling, _bulk, _asking):
+    router.include_router(part)

@@ -1,0 +1,133 @@
+"""Orders of other bodies 热线工单 (12345): how one stands, its reply, more time for it.
+
+An order is taken in with the report that it came with (``order`` in the body of a report).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
+
+from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted, WindowView
+from api.board.cases import windows_on_record
+from api.http.caller import Caller, CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.strict import StrictRoute
+from api.publication.bodies import DocumentNumber
+from api.repairs.bodies import Body, Code, Digest, FromTheField, Instant, OrderNumber
+from api.repairs.commands import LookAgain, Order, again, carry_out
+from domain import kinds
+from domain import repairs as repair
+from domain.kernel.facts import Stated
+from domain.repairs import orders
+from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.shipped_rules import order_stream
+
+router = APIRouter(tags=["orders 热线工单"])
+_telling = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_asking = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=CASE_ERRORS)
+
+Source = Annotated[Code, Path(description="whose order it is, a code of the standard")]
+Number = Annotated[OrderNumber, Path(description="its number there")]
+
+
+class Reply(FromTheField):
+    """The source was told what became of it: the digest of the reply."""
+
+    digest: Digest
+
+
+class MoreTime(Body):
+    """Until when the source gives time, and the document in which it does."""
+
+    reply_by: Instant
+    document: DocumentNumber
+
+
+class OrderView(BaseModel):
+    """An order as it stands. ``case_id`` and ``report``: the incident that it belongs to."""
+
+    order_id: UUID
+    source: str
+    number: str
+    case_id: UUID
+    report: int
+    received_at: datetime
+    reply_by: datetime | None
+    replied_at: datetime | None
+    windows: list[WindowView]
+
+
+@_asking.get("/{source}/{number}", summary="How the order stands")
+def the_order(source: Source, number: Number, service: ServiceDep) -> OrderView:
+    stream = order_stream(source, number)
+    order = orders.existing(service.load(stream)[0])
+    return OrderView(
+        order_id=stream.id,
+        source=order.source,
+        number=order.number,
+        case_id=order.case_id,
+        report=order.report,
+        received_at=order.received.at,
+        reply_by=order.ledger[orders.REPLY].due_at,
+        replied_at=min(order.replied).at if order.replied else None,
+        windows=windows_on_record(order.ledger),
+    )
+
+
+@_telling.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
+async def reply(
+    source: Source, number: Number, body: Reply, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    """Answers whoever made the report too: the hotline tells them."""
+    stream = order_stream(source, number)
+    happened_at = body.happened_at or service.clock.now()
+
+    async def attempt() -> Accepted:
+        seen: orders.Order | None = (await run_in_threadpool(service.load, stream))[0]
+        return await carry_out(service, replying(caller, stream, seen, body, happened_at), response)
+
+    return await again(attempt)
+
+
+def replying(caller: Caller, stream: Stream, seen: orders.Order | None, body: Reply, happened_at: datetime) -> Order:
+    """The reply in the order's stream, and the answer to its reporter in the incident's."""
+    case = Stream(kinds.REPAIR, seen.case_id) if seen is not None else None
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        order: orders.Order | None = sight.of(stream)
+        replied = orders.reply(order, told, digest=body.digest)
+        assert order is not None, "no reply to an order that there is not"
+        if case is None or order.case_id != case.id:
+            raise LookAgain
+        answered = repair.answer_reporter(
+            sight.of(case), told, report=order.report, way=order.source, digest=body.digest
+        )
+        return [(stream, told.stated(replied)), (case, told.stated(answered))]
+
+    return Order(stream, caller, decide, others=(case,) if case is not None else ())
+
+
+@_telling.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
+async def extend(
+    source: Source, number: Number, body: MoreTime, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    stream = order_stream(source, number)
+
+    def decide(sight: Sight) -> Sequence[Said]:
+        told = sight.told(caller.stamp)
+        given = orders.extend(sight.of(stream), told, reply_by=body.reply_by, document=body.document)
+        return [(stream, Stated(given, told.happened_at))]
+
+    return await carry_out(service, Order(stream, caller, decide), response)
+
+
+for part in (_telling, _asking):
+    router.include_router(part)
