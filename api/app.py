@@ -1,4 +1,4 @@
-"""The HTTP application. Made by ``infra.bootstrap`` or a test; importing this module connects to nothing."""
+"""The HTTP application. Made by ``app.processes`` or a test; importing this module connects to nothing."""
 
 from __future__ import annotations
 

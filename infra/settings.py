@@ -28,7 +28,7 @@ class StaffContact(BaseModel):
 
 
 class Settings(BaseSettings):
-    """What an installation chooses. Immutable; made once per process by ``infra.bootstrap`` or a test."""
+    """What an installation chooses. Immutable; made once per process by ``app.processes`` or a test."""
 
     model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
 

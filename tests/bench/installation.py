@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.up import supervisor, with_addresses
 from infra.embedded.ports import free_port
 from infra.settings import Settings
-from infra.up import supervisor, with_addresses
 
 
 @contextmanager

@@ -34,6 +34,7 @@ import psycopg
 from kafka.structs import TopicPartition
 from psycopg import sql
 
+from app.up import prepare
 from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Recorded, event_id
@@ -46,7 +47,6 @@ from infra.eventstore.service import Service, open_service
 from infra.kafka.cluster import consumer
 from infra.settings import Settings
 from infra.sql import sql as named
-from infra.up import prepare
 from tests.bench.installation import percentiles
 from tests.unit.cases import SUBJECT
 
@@ -94,7 +94,7 @@ class Stage:
     def start(self, part: str) -> subprocess.Popen[bytes]:
         """A process as `tongshui up` starts it."""
         log = (self.settings.data_dir / f"{part}.log").open("ab")
-        arguments = [sys.executable, "-m", "infra.cli", part]
+        arguments = [sys.executable, "-m", "app.cli", part]
         return subprocess.Popen(arguments, env=self.environment, stdout=log, stderr=log)
 
     def start_watches(self, workers: int = WORKERS) -> None:
@@ -354,7 +354,7 @@ def in_time(stage: Stage, number: int) -> datetime:
 class Cpu:
     """What the machine did meanwhile: for each part of ours, for others, and what was taken from it altogether."""
 
-    PARTS: Mapping[str, str] = {"infra.cli watch": "watches", "infra.cli relay": "relay", "postgres": "PostgreSQL",
+    PARTS: Mapping[str, str] = {"app.cli watch": "watches", "app.cli relay": "relay", "postgres": "PostgreSQL",
                                 "kafka": "Kafka"}  # fmt: skip
 
     def __init__(self) -> None:

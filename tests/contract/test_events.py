@@ -30,12 +30,12 @@ from api.contract.auxiliary_messages import MESSAGES
 from api.contract.envelope import DECIMAL_PATTERN, REQUIRED, attributes
 from api.publication.documents import Rate
 from api.repairs.bodies import Amount
+from app.cli import main
 from consumers.notary import note
 from consumers.notary.wording import FIRST
 from domain.kernel.refusals import Refusal
 from domain.kinds import REGISTRY
 from domain.publication.catalogues import _require_item
-from infra.cli import main
 from infra.eventstore.documents import catalogue_of
 from infra.eventstore.envelope import CloudEvent
 from infra.kafka import meter_readings

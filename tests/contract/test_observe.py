@@ -130,7 +130,7 @@ def test_no_two_alerts_have_one_name_and_nothing_pages_that_can_wait() -> None:
 
 
 def test_the_commands_that_alerts_name_are_there() -> None:
-    from infra.cli import main
+    from app.cli import main
 
     named = {word for rule in RULES for word in re.findall(r"tongshui ([a-z-]+)", rule["annotations"]["next_step"])}
     assert named

@@ -87,7 +87,7 @@ class Installation:
         """Start ``tongshui up`` and do not wait for it."""
         with self.said.open("wb") as output:
             self.process = spawn(
-                [sys.executable, "-m", "infra.cli", "up", *arguments],
+                [sys.executable, "-m", "app.cli", "up", *arguments],
                 env=self.environment,
                 cwd=self.home,
                 output=output,
@@ -125,7 +125,7 @@ class Installation:
         """Run ``tongshui`` with these arguments beside it."""
         output, errors = self.home / "run.out", self.home / "run.err"
         with output.open("wb") as out, errors.open("wb") as err:
-            program = [sys.executable, "-m", "infra.cli", *arguments]
+            program = [sys.executable, "-m", "app.cli", *arguments]
             process = psutil.Popen(program, env=self.environment, cwd=self.home, stdout=out, stderr=err)
             try:
                 code = process.wait(timeout_s)

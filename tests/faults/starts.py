@@ -103,8 +103,8 @@ def _kill(it: Installation, chance: random.Random) -> list[str]:
 
 def _name(process: psutil.Process) -> str:
     words = process.cmdline()
-    if "infra.cli" in words:
-        return words[words.index("infra.cli") + 1]
+    if "app.cli" in words:
+        return words[words.index("app.cli") + 1]
     return "kafka" if any("kafka." in word for word in words) else process.name()
 
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from infra.bootstrap import asker, looker
+from app.processes import asker, looker
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore.service import Service, open_service

@@ -14,13 +14,13 @@ import psycopg
 import pytest
 from eventsourcing.persistence import OperationalError, StoredEvent
 
+from app.processes import asker
+from app.status_report import watch_lines
 from domain.deadlines.windows import WindowRetracted
-from infra.bootstrap import asker
 from infra.clock import ManualClock
 from infra.eventstore.envelope import read
 from infra.eventstore.service import Service, open_service
 from infra.kafka.cluster import ensure_canary_topic, ensure_topics
-from infra.report import watch_lines
 from infra.settings import Settings
 from infra.status import Canary, Watching, collect
 from projections.watch import watch as watching

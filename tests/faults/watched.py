@@ -12,8 +12,8 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from app.processes import asker, looker
 from domain.deadlines.windows import WindowLapsed
-from infra.bootstrap import asker, looker
 from infra.eventstore.envelope import read
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record

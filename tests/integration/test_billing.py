@@ -13,17 +13,17 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from app.cli import main
+from app.status_report import _is_well
 from consumers import billing
 from consumers.billing import desk, reconcile, said
 from consumers.billing.rebuild import digest
-from infra.cli import main
 from infra.clock import ManualClock
 from infra.decoders import converter
 from infra.eventstore.service import Service
 from infra.kafka.cluster import BusRefusal
 from infra.readers.dead_letter_desk import letters, repair
 from infra.readers.reader import Event, connect, parse
-from infra.report import _is_well
 from infra.settings import Settings
 from infra.status import collect
 from tests.commands import Application

@@ -161,7 +161,7 @@ def test_a_process_killed_ten_times_leaves_books_that_balance_and_equal_the_stor
     deaths = 0
     for _ in range(10):
         booked = count(connection, "SELECT count(*) FROM billing.inbox")
-        with subprocess.Popen([sys.executable, "-m", "infra.cli", "billing"], env=environment) as process:
+        with subprocess.Popen([sys.executable, "-m", "app.cli", "billing"], env=environment) as process:
             try:
                 wait_until(
                     lambda booked=booked: (

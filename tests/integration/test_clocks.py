@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from app.status_report import status_report, store_status
 from infra.eventstore.service import open_service
 from infra.kafka.cluster import ensure_readings_topic, ensure_topics
-from infra.report import status_report, store_status
 from infra.settings import Settings
 from infra.status import Process
 from tests.faults.installation import environment_of, wait_until
@@ -23,7 +23,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 import infra.clock
 infra.clock.real_now = lambda: datetime.now(UTC) + timedelta(seconds=float(sys.argv[1]))
-from infra.cli import main
+from app.cli import main
 main([sys.argv[2]])
 """
 

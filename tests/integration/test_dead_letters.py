@@ -19,11 +19,12 @@ from click.testing import CliRunner
 from kafka import KafkaProducer
 from psycopg.rows import dict_row
 
+from app import processes as bootstrap
+from app.cli import main
+from app.status_report import _is_well, _positions
 from consumers import billing
 from consumers.billing import reconcile, said
 from consumers.billing.consumer import topics as billing_topics
-from infra import bootstrap
-from infra.cli import main
 from infra.clock import ManualClock
 from infra.decoders import converter
 from infra.eventstore.consistency_check import disagreements
@@ -40,7 +41,6 @@ from infra.kafka.cluster import (
 from infra.readers.dead_letter_desk import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
 from infra.readers.faust_app import Stream
 from infra.readers.reader import ReaderStopped, note_stop, parse
-from infra.report import _is_well, _positions
 from infra.settings import Settings
 from infra.status import collect
 from projections.read_models.charges import CHARGES

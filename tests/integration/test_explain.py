@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import pytest
 from click.testing import CliRunner, Result
 
+from app.cli import main
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Stated
-from infra.cli import main
 from infra.eventstore.commands import Command, Said, Sight, Stamp
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import calendar_stream

@@ -23,7 +23,7 @@ HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.js
 PROCESSES = 12
 CONNECTIONS = 8
 # Hands over between threads fifty times as often as Python does by itself: a busy machine, on a quiet one.
-API = "import sys; sys.setswitchinterval(1e-4); from infra.cli import main; main(['api'])"
+API = "import sys; sys.setswitchinterval(1e-4); from app.cli import main; main(['api'])"
 
 
 @pytest.mark.slow

@@ -8,11 +8,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from app.status_report import status_report
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore import writer
 from infra.eventstore.service import Service, open_service
 from infra.postgres.migrate import migrate
-from infra.report import status_report
 from infra.settings import Settings
 from tests.api_world import Client, app_of, fault
 from tests.faults.installation import new_home, wait_until

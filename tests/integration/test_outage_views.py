@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from infra.bootstrap import asker, looker
-from infra.cli import main
+from app.cli import main
+from app.processes import asker, looker
 from infra.clock import ManualClock
 from infra.eventstore.consistency_check import actual_rows, disagreements
 from infra.eventstore.service import Service

@@ -351,7 +351,7 @@ def test_a_sender_killed_in_the_middle_of_sending_loses_and_doubles_nothing(
     }
     gateway.open.clear()
     cases = [office.ordered("sms") for _ in range(5)]
-    program = [sys.executable, "-m", "infra.cli", "sender"]
+    program = [sys.executable, "-m", "app.cli", "sender"]
     with subprocess.Popen(program, env=environment, stderr=subprocess.DEVNULL) as killed:
         wait_for(lambda: len(gateway.received) == 5, what="the gateway to have them all")
         killed.kill()

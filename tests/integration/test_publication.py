@@ -16,21 +16,21 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from app.admin import stamp
+from app.cli import main
+from app.status_report import calendar_lines, store_status
 from domain import kinds
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
 from domain.kernel.facts import Stated
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
 from domain.publication.publishing import Standards
-from infra.cli import main
 from infra.eventstore import publication
 from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.documents import notice_of
 from infra.eventstore.publication import CalendarWanted
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import STANDARDS, calendar_stream
-from infra.office import stamp
-from infra.report import calendar_lines, store_status
 from infra.settings import Settings
 from tests.unit.cases import SUBJECT
 from tests.unit.office import a_catalogue, a_standard
@@ -47,8 +47,8 @@ DIRECTOR = ("--actor", "staff-3", "--role", "deputy-director")
 @pytest.fixture
 def run(store_settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """The command line on the test's own store and clock; ``service`` looks at the same store meanwhile."""
-    monkeypatch.setattr("infra.cli.published.located_settings", lambda: store_settings)
-    monkeypatch.setattr("infra.office.open_service", lambda settings: open_service(settings, clock=service.clock))
+    monkeypatch.setattr("app.cli.published.located_settings", lambda: store_settings)
+    monkeypatch.setattr("app.admin.open_service", lambda settings: open_service(settings, clock=service.clock))
     return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
 
 

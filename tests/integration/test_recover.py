@@ -15,11 +15,11 @@ import pytest
 from kafka import KafkaProducer
 from psycopg.rows import dict_row
 
+from app.processes import begin_generation, recover_store
 from consumers.notary.export import gather
 from consumers.notary.keys import Keys
 from consumers.notary.note import Note
 from consumers.notary.verify import Evidence, Report, verify
-from infra.bootstrap import begin_generation, recover_store
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore import recover
 from infra.eventstore.recover import RecoverRefusal

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from app.status_report import status_report
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import (
     BusRefusal,
@@ -32,7 +33,6 @@ from infra.kafka.cluster import (
 from infra.postgres.migrate import migrate
 from infra.relay.relay import LOCK, Relay, RelayRefusal
 from infra.relay.topic_remake import remake
-from infra.report import status_report
 from infra.settings import Settings
 from tests.contracted import records_on, require_promised
 from tests.integration.relaying import (

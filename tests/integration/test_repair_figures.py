@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+from app.demo.stage import fill
 from domain import kinds
 from infra.clock import ManualClock
-from infra.demo.stage import fill
 from infra.eventstore.commands import Stream, asking
 from infra.eventstore.service import Service
 from projections.reports.figures import figures

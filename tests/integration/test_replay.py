@@ -12,13 +12,13 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
+from app.cli import main
+from app.demo import city
+from app.demo.replay import Replayed, replay_published, report
 from domain import kinds
 from domain.connections import outlook
 from domain.kernel.refusals import Refusal
-from infra.cli import main
 from infra.clock import ManualClock
-from infra.demo import city
-from infra.demo.replay import Replayed, replay_published, report
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.commands import Stream

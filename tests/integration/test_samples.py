@@ -16,7 +16,7 @@ import pytest
 from jgo.maven import PythonResolver
 from kafka import KafkaProducer
 
-from infra.demo.replay import replay_published
+from app.demo.replay import replay_published
 from infra.embedded import EmbeddedKafka
 from infra.embedded.jars import sha256, verified_jars
 from infra.kafka.cluster import Partition, Record, client_config, ensure_topics, topics

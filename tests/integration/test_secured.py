@@ -74,7 +74,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def tongshui(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-m", "infra.cli", *arguments]
+    program = [sys.executable, "-m", "app.cli", *arguments]
     return subprocess.run(program, env=environment(settings), capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -105,7 +105,7 @@ def test_a_faust_worker_works_over_tls_with_a_password(
 ) -> None:
     settings = secured(broker, ours, database, tmp_path)
     last = store_events(settings, 50)
-    worker = subprocess.Popen([sys.executable, "-m", "infra.cli", "views"], env=environment(settings))
+    worker = subprocess.Popen([sys.executable, "-m", "app.cli", "views"], env=environment(settings))
     try:
         with relaying(settings):
             wait_until(all_out(settings, last))

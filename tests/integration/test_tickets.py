@@ -20,10 +20,10 @@ import pytest
 from click.testing import CliRunner
 from psycopg.rows import dict_row
 
-from infra.cli import main
-from infra.demo.tickets import boston, kitchener, report
-from infra.demo.tickets.rows import Book
-from infra.demo.tickets.run import Replayed, replay
+from app.cli import main
+from app.demo.tickets import boston, kitchener, report
+from app.demo.tickets.rows import Book
+from app.demo.tickets.run import Replayed, replay
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import disagreements

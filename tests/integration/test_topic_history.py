@@ -13,6 +13,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.structs import TopicPartition
 from psycopg.rows import dict_row
 
+from app.status_report import status_report
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import (
     Partition,
@@ -23,7 +24,6 @@ from infra.kafka.cluster import (
 )
 from infra.kafka.topic_settings import every_topic, findings
 from infra.postgres.migrate import migrate
-from infra.report import status_report
 from infra.settings import Settings
 from tests.integration.relaying import (
     QUICK,

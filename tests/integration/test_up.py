@@ -373,7 +373,7 @@ def test_tail_breach_from_the_start_prints_every_breach_and_ends_with_ctrl_c(it:
 def tailed(it: Installation, arguments: list[str], number: int) -> list[str]:
     """The first lines of a program that goes on, which is ended then."""
     with subprocess.Popen(
-        [sys.executable, "-m", "infra.cli", *arguments],
+        [sys.executable, "-m", "app.cli", *arguments],
         env=it.environment | {"PYTHONUNBUFFERED": "1"},
         cwd=it.home,
         stdout=subprocess.PIPE,

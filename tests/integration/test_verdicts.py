@@ -13,10 +13,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
+from app.cli import main
+from app.demo.tickets.verdicts import Compared, compare
 from consumers.recount.said import from_line
 from consumers.recount.verify import verify
-from infra.cli import main
-from infra.demo.tickets.verdicts import Compared, compare
 from infra.embedded import EmbeddedPostgres
 from infra.settings import Settings
 

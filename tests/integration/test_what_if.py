@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
-from infra.cli import main
+from app.cli import main
+from app.demo.stage import fill
 from infra.clock import ManualClock
-from infra.demo.stage import fill
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.commands import Stream
 from infra.eventstore.consistency_check import published

@@ -404,8 +404,8 @@ def test_the_calendars_settled_days_are_a_figure(service: FakeService) -> None:
 
 
 def test_a_standard_older_than_the_program_says_what_nobody_may_do() -> None:
+    from app.status_report import standard_lines
     from infra.eventstore.shipped_rules import shipped_rules
-    from infra.report import standard_lines
     from infra.status import Head, Status, standard_status
 
     rules = shipped_rules()

@@ -15,12 +15,12 @@ from api.app import create_app
 from api.board.cases import repair_stage
 from api.pages import STATIC
 from api.publication.reference import known_region
+from app.status_report import _is_well, clock_lines, room_lines
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
 from infra.disk_space import Disk
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
-from infra.report import _is_well, clock_lines, room_lines
 from infra.status import Process, StoppedReader
 from tests.api_world import (
     DISPATCHER,

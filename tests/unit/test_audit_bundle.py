@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from api.contract import editions
+from app.cli import main
 from consumers.notary import wording
 from consumers.notary.bundle import FORMAT, README, README_OF_THE_FIRST_FORM, _write, contents
 from consumers.notary.bundle_verify import BundleReport, verify_bundle
@@ -24,7 +25,6 @@ from consumers.notary.note import Checkpoint, Note, NoteError, Signer, VerifyKey
 from consumers.notary.page import page
 from consumers.notary.published import Log
 from consumers.standing import standings
-from infra.cli import main
 from infra.kafka.cluster import BusRefusal
 from tests.audited import AT, CASES, ORIGIN, SIGNER, WORDING, event
 

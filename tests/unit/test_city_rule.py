@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.demo.tickets import boston, rule
+from app.demo.tickets.verdicts import CLASSES, DueClass, as_text, derived, due_class
+from app.demo.tickets.verdicts import _counted as counted
+from app.demo.tickets.verdicts import _line as line
 from domain.publication import calendars, standards
 from domain.publication.publishing import Calendars, Standards, evolve_calendar, evolve_standards
 from domain.standard.standards import KindLimit, Rules, Standard
-from infra.demo.tickets import boston, rule
-from infra.demo.tickets.verdicts import CLASSES, DueClass, as_text, derived, due_class
-from infra.demo.tickets.verdicts import _counted as counted
-from infra.demo.tickets.verdicts import _line as line
 from infra.eventstore.publication import merged
 from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from app.demo import city
+from app.demo.script import Script
 from domain.deadlines.calendar import LOCAL
-from infra.demo import city
-from infra.demo.script import Script
 from infra.eventstore.shipped_rules import shipped_rules
 
 RULES = shipped_rules()

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from app.admin import calendar_wanted
 from infra.eventstore.documents import FILE_LIMIT_BYTES, DocumentError, catalogue_of, notice_of, standard_of
 from infra.eventstore.shipped_rules import shipped_catalogue, shipped_standard
-from infra.office import calendar_wanted
 
 
 def shipped(name: str) -> bytes:

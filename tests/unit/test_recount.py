@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.cli import main
 from consumers.recount.count import last_day
 from consumers.recount.policy import NoPolicyError, Policy
 from consumers.recount.said import Said, from_lines
@@ -28,7 +29,6 @@ from domain.connections import facts as said
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, event_id
 from domain.standard.standards import Rules, make_rules
-from infra.cli import main
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
 from tests.unit.recounting import (

@@ -12,6 +12,7 @@ from uuid import UUID
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.demo.tickets.rule import city_rule
 from domain import kinds
 from domain import repairs as repair
 from domain.connections import facts as said
@@ -19,7 +20,6 @@ from domain.deadlines.calendar import CalendarPublished, Day
 from domain.deadlines.limits import Intake
 from domain.kernel.facts import Fact
 from domain.standard.standards import KindLimit, make_rules
-from infra.demo.tickets.rule import city_rule
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE, SUBJECT, meter

@@ -23,13 +23,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from infra.embedded import EmbeddedError
-from infra.embedded.children import Child, end, spawn
-from infra.failures import in_words, may_pass
-from infra.kafka.cluster import BusRefusal
-from infra.kafka.diagnose import KafkaShut
-from infra.postgres.migrate import MigrationError
-from infra.supervisor import (
+from app.supervisor import (
     Addresses,
     Backoff,
     Part,
@@ -40,6 +34,12 @@ from infra.supervisor import (
     running_state,
     take_lock,
 )
+from infra.embedded import EmbeddedError
+from infra.embedded.children import Child, end, spawn
+from infra.failures import in_words, may_pass
+from infra.kafka.cluster import BusRefusal
+from infra.kafka.diagnose import KafkaShut
+from infra.postgres.migrate import MigrationError
 
 ROOT = Path(__file__).parents[2]
 Parts = list[Part | ServicePart | Step]
@@ -523,7 +523,7 @@ SILENT = "import pathlib, signal, sys; pathlib.Path(sys.argv[1]).touch(); signal
 PROGRAM = f"""
 import sys
 from pathlib import Path
-from infra.supervisor import Part, Supervisor
+from app.supervisor import Part, Supervisor
 file = Path(sys.argv[1])
 parts = []
 for name in ("relay", "api"):

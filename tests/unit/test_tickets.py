@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from infra.demo.script import Request
-from infra.demo.tickets import boston, city, kitchener
-from infra.demo.tickets.rows import Book, code, local
+from app.demo.script import Request
+from app.demo.tickets import boston, city, kitchener
+from app.demo.tickets.rows import Book, code, local
 from infra.embedded.errors import EmbeddedError
 
 BOSTON_ROW = dict.fromkeys(boston.COLUMNS, "") | {

@@ -1,0 +1,196 @@
+"""``tongshui demo``: everything embedded on a scaled clock, the demo city played through the API."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import psycopg
+from psycopg.rows import dict_row
+
+from app.demo import city
+from app.demo.play import Player
+from app.demo.script import Script
+from app.supervisor import Supervisor, running_state
+from app.up import state_file, supervisor, with_addresses
+from consumers.tail import follow, line
+from infra.clock import ScaledClock
+from infra.embedded import EmbeddedPostgres
+from infra.embedded.errors import EmbeddedError
+from infra.eventstore.consistency_check import account_disagreements, disagreements
+from infra.eventstore.shipped_rules import shipped_rules
+from infra.readers.reader import Unreadable
+from infra.settings import Settings
+from infra.sql import sql
+from projections.read_models.views import VIEWS
+
+Say = Callable[[str], None]
+
+SETTLE_S = 60.0
+PROOF_S = 150.0
+
+
+def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
+    """Run the demo. Returns the exit code: 0 also where the person ended it; 1 where the proof did not come."""
+    settings = settings.model_copy(
+        update={"clock_factor": factor, "clock_start": city.START, "demo": True, "log_level": "WARNING"}
+    )
+    settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
+    if fresh:
+        _clear(settings, say)
+    begun = time.monotonic()
+    keeper = supervisor(settings, say, external=False)
+    before = {n: signal.signal(n, lambda *_: keeper.ask_to_stop()) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with keeper:
+            if keeper.wait(0):
+                return 0
+            _tell(settings, say, factor)
+            return _Show(with_addresses(settings), keeper, say, begun, seed, fresh).run(until_proven)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _clear(settings: Settings, say: Say) -> None:
+    """Forget the last demo; never while it runs, and never anything that is not a demo's own folder."""
+    if running_state(state_file(settings)) is not None:
+        raise EmbeddedError(
+            "already-running",
+            found=f"a demo running on {settings.data_dir}",
+            needed="nothing that runs there",
+            next_step="use it, or stop it with Ctrl-C where it runs",
+        )
+    if settings.data_dir.exists():
+        say(f"demo: forgetting the last one in {settings.data_dir}")
+        EmbeddedPostgres(settings.data_dir / "postgres").wipe()
+        shutil.rmtree(settings.data_dir)
+
+
+def _tell(settings: Settings, say: Say, factor: float) -> None:
+    say("")
+    say(f"  通水 demo city: http://{settings.http_host}:{settings.http_port}/")
+    say(f"  The service clock runs × {factor:g}: half an hour is {1800 / factor:g} s, a day is {86400 / factor:g} s.")
+    say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
+    say("  Real: kinds and times of day of the fault reports. Simulated: crews, arrivals, applications.")
+    say("  Public: /disclosure 公示. For the counter and case owners: /desk 窗口.")
+    say(f"  In another terminal: TONGSHUI_DATA_DIR={settings.data_dir} tongshui status | tail breach | timeline CASE")
+    say("  Ctrl-C stops everything.")
+    say("")
+
+
+class _Show:
+    """One run: the player and the breach stream in threads, until the person or the proof ends it."""
+
+    def __init__(self, settings: Settings, keeper: Supervisor, say: Say, begun: float, seed: int, fresh: bool) -> None:
+        self._settings = settings
+        self._keeper = keeper
+        self._say = say
+        self._begun = begun
+        self._seed = seed
+        self._fresh = fresh
+        self._stop = threading.Event()
+        self._seen: set[str] = set()
+        self._proven = threading.Event()
+        self._failure: BaseException | None = None
+
+    def run(self, until_proven: bool) -> int:
+        threads = [
+            threading.Thread(target=partial(self._guard, work), name=name, daemon=True)
+            for name, work in (("player", self._play), ("breaches", self._follow))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            code = self._prove() if until_proven else self._until_stopped()
+        finally:
+            self._stop.set()
+        for thread in threads:
+            thread.join(timeout=10)
+        return code
+
+    def _until_stopped(self) -> int:
+        while not self._keeper.wait(0.5):
+            if self._failure is not None:
+                raise self._failure
+        return 0
+
+    def _prove(self) -> int:
+        deadline = time.monotonic() + PROOF_S
+        while not self._proven.is_set():
+            if self._failure is not None:
+                raise self._failure
+            if self._keeper.wait(0.2):
+                return 1
+            if time.monotonic() > deadline:
+                self._say(f"demo: NOT PROVEN: within {PROOF_S:.0f} s only {sorted(self._seen) or 'nothing'} was seen")
+                return 1
+        self._stop.set()
+        wrong = self._settled_disagreements()
+        for difference in wrong[:20]:
+            self._say(f"demo: DISAGREES: {difference}")
+        if not wrong:
+            topic = self._settings.breach_topic
+            self._say(f"demo: proven: a lapse and a retraction were seen on {topic}; every read model agrees")
+        return 1 if wrong else 0
+
+    def _settled_disagreements(self) -> list[str]:
+        """Nobody sends any more; limits still run out, so agreement is looked for at a moment without lag."""
+        wrong = ["nothing settled"]
+        deadline = time.monotonic() + SETTLE_S
+        with psycopg.connect(self._settings.database_url, autocommit=True, row_factory=dict_row) as connection:
+            while time.monotonic() < deadline and wrong:
+                with connection.transaction():
+                    # One snapshot for store and tables: while they differ only because something is under way, the
+                    # places lag behind the head and the next look decides.
+                    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                    wrong = disagreements(self._settings, connection, VIEWS)
+                    wrong += account_disagreements(self._settings, connection)
+                if wrong:
+                    time.sleep(0.5)
+        return wrong
+
+    # ---- threads
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # told by the main thread
+            self._failure = error
+
+    def _play(self) -> None:
+        with psycopg.connect(self._settings.database_url, row_factory=dict_row) as connection:
+            row = connection.execute(sql("clock_anchor")).fetchone()
+        assert row is not None
+        clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
+        scripts = city.plan(self._seed, shipped_rules(), row["service_at"], clock.now())
+        if not self._fresh:  # the opening was played when everything was up for the first time
+            scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
+        player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
+        asyncio.run(self._play_until_stopped(player, scripts))
+
+    async def _play_until_stopped(self, player: Player, scripts: list[Script]) -> None:
+        stop = asyncio.Event()
+        playing = asyncio.create_task(player.play(scripts, stop))
+        while not self._stop.is_set() and not playing.done():
+            await asyncio.sleep(0.1)
+        stop.set()
+        await playing
+        if not self._stop.is_set():
+            self._say("demo: every script has been played; the city rests, limits still run")
+
+    def _follow(self) -> None:
+        for record in follow(self._settings, self._settings.breach_topic, self._stop, self._say, from_start=True):
+            if isinstance(record, Unreadable):
+                continue
+            name = record.type.split(".")[2]
+            if name not in self._seen and name in ("WindowLapsed", "WindowRetracted"):
+                self._say(f"demo: first {name} after {time.monotonic() - self._begun:.1f} s: {line(record)}")
+                self._seen.add(name)
+            if self._seen >= {"WindowLapsed", "WindowRetracted"}:
+                self._proven.set()

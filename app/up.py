@@ -1,0 +1,188 @@
+"""``tongshui up``: every part of an installation on one machine, supervised."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPException
+from pathlib import Path
+
+from app.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
+from infra import first_use
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.embedded.children import writing
+from infra.embedded.errors import EmbeddedError
+from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
+from infra.postgres.migrate import migrate
+from infra.settings import Settings
+
+STATE_FILE = "up.json"
+ANSWER_S = 15.0
+"""How long the API may take to answer on a busy machine."""
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+"""Asks this machine itself, whatever proxy the environment names."""
+PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
+
+
+def state_file(settings: Settings) -> Path:
+    """Where ``up`` writes down what runs, and where."""
+    return settings.data_dir / STATE_FILE
+
+
+def with_addresses(settings: Settings) -> Settings:
+    """The settings with the addresses of the running ``up`` where they name none.
+
+    Raises EmbeddedError "nothing-runs" where there are none to be had.
+    """
+    if settings.database_url and settings.kafka_bootstrap:
+        return settings
+    state = running_state(state_file(settings))
+    if state is None:
+        raise EmbeddedError(
+            "nothing-runs",
+            found=f"no `tongshui up` on {settings.data_dir}",
+            needed="a running installation, or TONGSHUI_DATABASE_URL and TONGSHUI_KAFKA_BOOTSTRAP",
+            next_step="run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
+        )
+    return settings.model_copy(
+        update={
+            "database_url": settings.database_url or state["database_url"],
+            "kafka_bootstrap": settings.kafka_bootstrap or state["kafka"],
+        }
+    )
+
+
+@contextmanager
+def parts_alone(settings: Settings, say: Callable[[str], None]) -> Iterator[Settings]:
+    """Settings with addresses, and no process of ours running: the embedded parts are started where none are named.
+
+    Raises EmbeddedError "already-running" and what the embedded parts raise.
+    """
+    refuse_second(settings)
+    with ExitStack() as stack:
+        if not settings.database_url:
+            postgres = stack.enter_context(EmbeddedPostgres(settings.data_dir / "postgres", say=say))
+            settings = settings.model_copy(update={"database_url": postgres.conninfo()})
+        if not settings.kafka_bootstrap:
+            kafka = stack.enter_context(EmbeddedKafka(settings.data_dir / "kafka", say=say))
+            settings = settings.model_copy(update={"kafka_bootstrap": kafka.bootstrap})
+        yield settings
+
+
+def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool, workers: int = 1) -> Supervisor:
+    """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own.
+
+    Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
+    """
+    refuse_second(settings)
+    _refuse_taken_port(settings)
+    first_use.prepare()
+    services: list[ServicePart] = []
+    if external:
+        _require_addresses(settings)
+    else:
+        logs = settings.data_dir.resolve() / "log"
+        postgres = EmbeddedPostgres(settings.data_dir / "postgres", say=say, log=logs / "postgres.log")
+        kafka = EmbeddedKafka(settings.data_dir / "kafka", say=say, log=logs / "kafka.log")
+        services = [ServicePart("postgres", postgres), ServicePart("kafka", kafka)]
+        settings = settings.model_copy(update={"database_url": postgres.conninfo(), "kafka_bootstrap": kafka.bootstrap})
+    http = f"http://{settings.http_host}:{settings.http_port}"
+    return Supervisor(
+        [
+            *services,
+            Step("migrate", lambda: prepare(settings)),
+            *_processes(settings, http, workers),
+            Step("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
+        ],
+        say,
+        state_file(settings),
+        addresses=Addresses(settings.database_url, settings.kafka_bootstrap, http),
+    )
+
+
+def _tell(say: Callable[[str], None], line: str) -> None:
+    """Say it where somebody still listens; a terminal that is gone is no reason to try again."""
+    with suppress(OSError, ValueError):
+        say(line)
+
+
+def prepare(settings: Settings) -> None:
+    """The schema and the topics, before any process needs them."""
+    migrate(settings.database_url)
+    ensure_topics(settings)
+    ensure_readings_topic(settings)
+    ensure_canary_topic(settings)
+    ensure_checkpoint_topic(settings)
+
+
+def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
+    environment = _environment(settings)
+    parts = []
+    for name in PROCESSES:
+        copies = workers if name in ("views", "watch", "readings") else 1
+        for copy in range(1, copies + 1):
+            ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
+            title = name if copies == 1 else f"{name}-{copy}"
+            parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready))
+    return parts
+
+
+def _environment(settings: Settings) -> Mapping[str, str]:
+    """The settings as the children read them."""
+    values = settings.model_dump(mode="json", exclude_none=True)
+    return {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()} | {"PYTHONUNBUFFERED": "1"}
+
+
+def _answers(url: str) -> bool:
+    """Whether the API answers at all. One that says what is wrong is alive: starting it again would mend nothing."""
+    try:
+        _DIRECTLY.open(url, timeout=ANSWER_S).close()
+    except urllib.error.HTTPError:
+        return True
+    except (OSError, HTTPException):  # nobody listens yet, nobody has the time, or it ends as it answers
+        return False
+    return True
+
+
+def refuse_second(settings: Settings) -> None:
+    """Raise EmbeddedError "already-running" where another program runs on the data directory.
+
+    Asked first, because a second program finds the port taken too, and another port is not what it needs. Whoever
+    starts in the same moment is still kept out by the supervisor's own lock.
+    """
+    file = state_file(settings)
+    with writing():
+        second = running_state(file) is not None
+    if second:
+        take_lock(file).close()
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.http_host, settings.http_port))
+        except OSError as error:
+            raise EmbeddedError(
+                "port-in-use",
+                found=f"port {settings.http_port} on {settings.http_host}: {error.strerror}",
+                needed="a free port for the API and the page",
+                next_step="stop what uses it, or choose another one with TONGSHUI_HTTP_PORT",
+            ) from error
+
+
+def _require_addresses(settings: Settings) -> None:
+    missing = [
+        f"TONGSHUI_{name.upper()}" for name in ("database_url", "kafka_bootstrap") if not getattr(settings, name)
+    ]
+    if missing:
+        raise EmbeddedError(
+            "settings-missing",
+            found=f"no {' and no '.join(missing)}",
+            needed="both, for parts that run elsewhere",
+            next_step="set them, or leave out --external to run embedded parts",
+        )
