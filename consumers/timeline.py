@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from consumers.standing import standings
-from consumers.whole import Reading
+from consumers.coverage import Reading
+from consumers.verdict_history import standings
 from infra.decoders import decoder
 from infra.kafka.cluster import case_key, partition_of
 from infra.readers.reader import Event

@@ -95,7 +95,7 @@ def verify(case: str | None, files: tuple[BinaryIO, ...], grace_seconds: int, st
     where something differs or the topics do not have everything. A kind of case that is not recounted is named.
     """
     from consumers.recount import verify as recount
-    from consumers.recount.said import from_lines
+    from consumers.recount.published_events import from_lines
 
     if files:
         events, seen = [event for file in files for event in from_lines(file)], None

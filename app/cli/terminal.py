@@ -37,7 +37,7 @@ def one_clear_line() -> Iterator[None]:
 
     from consumers.notary.note import NoteError
     from consumers.recount.policy import NoPolicyError
-    from consumers.recount.said import BadLineError
+    from consumers.recount.published_events import BadLineError
     from consumers.timeline import UnknownCaseError
     from domain.kernel.refusals import Refusal
     from infra.embedded.errors import EmbeddedError

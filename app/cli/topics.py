@@ -19,7 +19,7 @@ def topics() -> None:
 @command
 def topics_check(whole: bool) -> None:
     """Hold every topic's settings, partitions and replicas against what they must be. Exit 1 where one is not."""
-    from consumers.whole import Reading
+    from consumers.coverage import Reading
     from infra.kafka.cluster import admin_client
     from infra.kafka.topic_settings import findings
 

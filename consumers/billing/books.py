@@ -20,7 +20,7 @@ from psycopg.types.json import Jsonb
 
 from consumers.billing import ledger
 from consumers.billing.ledger import Case, Money
-from consumers.billing.said import (
+from consumers.billing.messages import (
     TAKES,
     CustomerChanged,
     CustomerRenamed,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
-from consumers.billing.said import (
+from consumers.billing.messages import (
     ApplicationReceived,
     CaseResumed,
     CaseRouted,

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from consumers.notary.note import Note
-from consumers.standing import Standing, standings
+from consumers.verdict_history import Standing, standings
 from infra.decoders import decoder
 
 LOCAL = ZoneInfo("Asia/Shanghai")

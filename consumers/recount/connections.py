@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from consumers.recount.count import Change, DayLimit, Pause, Verdict, after, closing, day_end, verdict
 from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.said import Said, first, in_time_order, named
+from consumers.recount.published_events import Said, first, in_time_order, named
 
 BROKEN_PAPERS = "papers-commitment-broken"
 FOR_GOOD = ("ApplicationWithdrawn", "ApplicationRefused", "CaseEnded")

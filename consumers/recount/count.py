@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from consumers.recount.policy import Calendar
-from consumers.recount.said import Said
+from consumers.recount.published_events import Said
 
 CHINA = ZoneInfo("Asia/Shanghai")
 MINUTE = timedelta(minutes=1)

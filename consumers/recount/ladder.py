@@ -15,8 +15,8 @@ from typing import Any
 
 from consumers.recount.count import CHINA, DAY
 from consumers.recount.policy import Policy, Standard, close_of_business
+from consumers.recount.published_events import Said, instant, instant_or_none
 from consumers.recount.record import Disagreement, Look
-from consumers.recount.said import Said, instant, instant_or_none
 
 MOOT = {
     "repair.arrival": ("RepairCompleted", "IncidentDismissed"),

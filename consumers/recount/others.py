@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from consumers.recount.count import Change, DayLimit, Verdict, after, closing, day_end, verdict
 from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.said import Said, first, in_time_order, instant, instant_or_none, named
+from consumers.recount.published_events import Said, first, in_time_order, instant, instant_or_none, named
 
 # ---- the order of another body
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.recount.said import Said, instant
+from consumers.recount.published_events import Said, instant
 
 CHINA = ZoneInfo("Asia/Shanghai")
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from consumers.recount.count import Verdict
-from consumers.recount.said import Said, instant, instant_or_none
+from consumers.recount.published_events import Said, instant, instant_or_none
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from datetime import datetime, time
 
 from consumers.recount.count import Change, DayLimit, Verdict, after, day_end, verdict
 from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.said import Said, first, in_time_order, named
+from consumers.recount.published_events import Said, first, in_time_order, named
 
 DONE = "RepairCompleted"
 DISMISSED = "IncidentDismissed"

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from consumers.coverage import Reading, Seen
 from consumers.recount import others
 from consumers.recount.connections import ConnectionCount
 from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
+from consumers.recount.published_events import Said, from_topic
 from consumers.recount.record import Disagreement, Look, compare, gaps, on_record
 from consumers.recount.repairs import RepairCount
-from consumers.recount.said import Said, from_topic
 from consumers.timeline import LOCAL, UnknownCaseError
-from consumers.whole import Reading, Seen
 from infra.settings import Settings
 
 GRACE = timedelta(minutes=1)

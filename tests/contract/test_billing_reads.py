@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from api.contract import published
-from consumers.billing import said
-from consumers.billing.said import TAKES
+from consumers.billing import messages as said
+from consumers.billing.messages import TAKES
 from infra.kafka.cluster import Record, case_key
 from infra.readers.reader import Event, parse
 

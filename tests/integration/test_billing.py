@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from app.cli import main
 from app.status_report import _is_well
 from consumers import billing
-from consumers.billing import desk, reconcile, said
+from consumers.billing import desk, reconcile
+from consumers.billing import messages as said
 from consumers.billing.rebuild import digest
 from infra.clock import ManualClock
 from infra.decoders import converter

@@ -13,7 +13,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from consumers.billing import live_build, reconcile, said
+from consumers.billing import live_build, reconcile
+from consumers.billing import messages as said
 from consumers.billing.rebuild import digest, rebuild
 from infra.clock import ManualClock
 from infra.eventstore.service import Service, open_service

@@ -23,7 +23,8 @@ from app import processes as bootstrap
 from app.cli import main
 from app.status_report import _is_well, _positions
 from consumers import billing
-from consumers.billing import reconcile, said
+from consumers.billing import messages as said
+from consumers.billing import reconcile
 from consumers.billing.consumer import topics as billing_topics
 from infra.clock import ManualClock
 from infra.decoders import converter

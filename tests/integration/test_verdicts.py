@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.demo.tickets.verdicts import Compared, compare
-from consumers.recount.said import from_line
+from consumers.recount.published_events import from_line
 from consumers.recount.verify import verify
 from infra.embedded import EmbeddedPostgres
 from infra.settings import Settings

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from kafka.structs import TopicPartition
 
+from consumers.coverage import Reading, needed
 from consumers.notary.keys import Keys
 from consumers.notary.notary import Notary
 from consumers.recount.verify import Report, describe, from_topics
 from consumers.timeline import UnknownCaseError, timeline_and_seen
-from consumers.whole import Reading, needed
 from infra.kafka.cluster import Partition, admin_client, ensure_topics
 from infra.settings import Settings
 from tests.integration.relaying import (

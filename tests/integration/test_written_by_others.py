@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.whole import Reading
+from consumers.coverage import Reading
 from infra.kafka.cluster import (
     Partition,
     Record,

@@ -13,8 +13,8 @@ import msgspec
 from eventsourcing.persistence import JSONTranscoder
 
 from consumers.recount.policy import Policy
+from consumers.recount.published_events import Said, from_line
 from consumers.recount.record import Disagreement, Look, compare
-from consumers.recount.said import Said, from_line
 from consumers.recount.verify import COUNTED
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact

@@ -24,7 +24,7 @@ from consumers.notary.merkle import Tree, leaf_hash
 from consumers.notary.note import Checkpoint, Note, NoteError, Signer, VerifyKey, read_note, signed
 from consumers.notary.page import page
 from consumers.notary.published import Log
-from consumers.standing import standings
+from consumers.verdict_history import standings
 from infra.kafka.cluster import BusRefusal
 from tests.audited import AT, CASES, ORIGIN, SIGNER, WORDING, event
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from consumers.billing import ledger, statement
 from consumers.billing.desk import yuan
 from consumers.billing.ledger import Case, Posting, take
-from consumers.billing.said import (
+from consumers.billing.messages import (
     TAKES,
     CaseResumed,
     Line,

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from app.cli import main
 from consumers.recount.count import last_day
 from consumers.recount.policy import NoPolicyError, Policy
-from consumers.recount.said import Said, from_lines
+from consumers.recount.published_events import Said, from_lines
 from consumers.recount.verify import COUNTED, describe, verify
 from consumers.timeline import UnknownCaseError
 from domain import kinds

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
+from consumers.recount.published_events import Said
 from consumers.recount.record import Look
-from consumers.recount.said import Said
 from domain import kinds
 from domain import repairs as repair
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
