@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 
-from api.board.answers import documented
+from api.http.answers import documented
 from api.http.dependencies import ServiceDep
 from api.http.errors import store_cannot_write
 from api.http.strict import StrictRoute

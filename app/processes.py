@@ -28,9 +28,9 @@ from infra.eventstore.commands import BusyError, Receipt, StoreUnavailableError
 from infra.eventstore.envelope import folded
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.postgres.connections import connect
 from infra.postgres.migrate import migrate
 from infra.readers.dead_letter_desk import Mender, repair_marked
-from infra.readers.reader import connect
 from infra.relay.relay import Relay
 from infra.settings import Settings
 from infra.sql import sql

@@ -17,7 +17,9 @@ import psycopg
 
 from consumers.notary.published import last_note
 from infra.kafka.cluster import Log, Partition, consumer, logs, look_up_cluster, read_ranges
-from infra.readers.reader import START, Event, Place, apply, connect, link_of
+from infra.postgres.connections import connect
+from infra.readers.record import Event, link_of
+from infra.readers.rule import START, Place, apply
 from infra.settings import Settings
 from infra.sql import sql
 

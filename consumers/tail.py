@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from kafka.structs import TopicPartition
 
 from infra.kafka.cluster import consumer, logs, look_up_cluster, record_of
-from infra.readers.reader import Event, Unreadable, parse
+from infra.readers.record import Event, Unreadable, parse
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")

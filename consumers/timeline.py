@@ -17,7 +17,7 @@ from consumers.coverage import Reading
 from consumers.verdict_history import standings
 from infra.decoders import decoder
 from infra.kafka.cluster import case_key, partition_of
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from infra.eventstore.service import Service
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from infra.settings import Settings
 from projections.read_models.breaches import CHANGES
 from projections.read_models.views import VIEWS

@@ -10,13 +10,13 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.board.cases import load_case
+from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import Order, carry_out
 from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.fields import Body, Code
 from api.http.strict import StrictRoute
-from api.repairs import bodies
-from api.repairs.commands import Order, carry_out
 from domain.standard import escalation
 from infra.eventstore.commands import Said, Sight, Stream
 from infra.sql import sql
@@ -26,12 +26,12 @@ router = APIRouter(prefix="/api/v1", tags=["alerts 告警"], route_class=StrictR
 Commitment = Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["repair.arrival"])]
 
 
-class Acknowledgement(bodies.Body):
+class Acknowledgement(Body):
     """Taking in hand: of one ``lapse`` by its number, or of one ``rung`` of a nearing; neither: the newest lapse that
     stands. Who it is, ``X-Actor`` says."""
 
     lapse: Annotated[int | None, Field(ge=1, le=100_000, strict=True)] = None
-    rung: bodies.Code | None = None
+    rung: Code | None = None
 
 
 class TellingView(BaseModel):

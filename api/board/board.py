@@ -7,17 +7,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.board.answers import (
-    QUERY_ERRORS,
-    ConnectionCounts,
-    Counts,
-    Family,
-    RepairCounts,
-    Tally,
-    WindowCounts,
-    WindowRow,
-    Windows,
-)
+from api.board.answers import ConnectionCounts, Counts, RepairCounts, Tally, WindowCounts, WindowRow, Windows
+from api.http.answers import QUERY_ERRORS, Family
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
 from infra.sql import sql

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import QUERY_ERRORS, Breaches, BreachRow
+from api.board.answers import Breaches, BreachRow
 from api.board.breach_notifier import Heads, Pulse
 from api.http import cursor as cursors
+from api.http.answers import QUERY_ERRORS
 from api.http.cursor import Cursor
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute

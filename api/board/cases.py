@@ -10,19 +10,8 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
-from api.board.answers import (
-    CASE_ERRORS,
-    QUERY_ERRORS,
-    WINDOW_ERRORS,
-    CaseRow,
-    Cases,
-    CaseView,
-    Family,
-    TimelineEntry,
-    WindowExplanation,
-    WindowState,
-    WindowView,
-)
+from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExplanation, WindowView
+from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, Family, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import kinds

@@ -11,7 +11,7 @@ import psycopg
 from fastapi import APIRouter, Query
 from psycopg.rows import DictRow
 
-from api.board.answers import QUERY_ERRORS, documented
+from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.errors import ApiError

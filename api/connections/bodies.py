@@ -21,7 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.repairs.bodies import Amount, Applicant, Body, BodyMark, Code, Crew, Day, Digest, HappenedAt, Instant, Name
+from api.http.fields import Amount, Body, BodyMark, Code, Crew, Day, Digest, HappenedAt, Instant, Name
+from api.repairs.bodies import Applicant
 from domain.connections.charges import LARGEST_FEN
 from domain.connections.facts import DocumentWay
 

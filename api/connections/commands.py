@@ -16,11 +16,11 @@ from uuid import UUID, uuid4
 from fastapi import Depends, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import Accepted
 from api.connections import bodies
+from api.http.answers import Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import LookAgain, Order, again, carry_out, meter_number, named, new_case, particulars
 from api.http.dependencies import ServiceDep
-from api.repairs.commands import LookAgain, Order, again, carry_out, meter_number, named, new_case, particulars
 from domain import kinds
 from domain.connections import accounts, applicants, intake, papers, site, visits
 from domain.connections.case import Connection, Visit

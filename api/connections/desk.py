@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.board.answers import QUERY_ERRORS
+from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import Desk, DeskRow

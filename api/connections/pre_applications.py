@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import Order, carry_out, named, new_case, particulars
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.strict import StrictRoute
 from api.publication.bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
-from api.repairs.commands import Order, carry_out, named, new_case, particulars
 from domain import kinds
 from domain.connections import consultations, preservice
 from domain.kernel.facts import Stated

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
-from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.connections import bodies, commands
 from api.connections.answers import ConnectionView, connection_view
 from api.connections.commands import TellingDep
+from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.dependencies import CaseId, ServiceDep
+from api.http.fields import Nothing, When
 from api.http.strict import StrictRoute
-from api.repairs.bodies import Nothing, When
 from domain import kinds
 from domain.connections import accounts, charges, intake, papers, pauses, site, visits
 from domain.connections.requirements import existing

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Path, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from api.board.answers import QUERY_ERRORS
 from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
+from api.http.answers import QUERY_ERRORS
 from api.http.errors import ApiError
 from api.http.strict import StrictRoute
 from api.pages import HEADERS

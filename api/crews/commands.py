@@ -14,10 +14,10 @@ from uuid import UUID
 from fastapi import Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import Accepted
+from api.http.answers import Accepted
 from api.http.caller import Caller
+from api.http.commanding import LookAgain, Order, again, carry_out
 from api.repairs import bodies, commands
-from api.repairs.commands import LookAgain, Order, again, carry_out
 from domain import kinds
 from domain import repairs as repair
 from domain.crews import crews

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.crews.commands import of_crew
+from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import CallerDep
+from api.http.commanding import carry_out
 from api.http.dependencies import ServiceDep
+from api.http.fields import Body, Code, Crew, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
-from api.repairs.bodies import Body, Code, Crew, HappenedAt, When
-from api.repairs.commands import carry_out
 from domain.crews import crews
 from infra.sql import sql
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 
-from api.board.answers import COMMAND_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.strict import StrictRoute

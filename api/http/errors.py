@@ -584,7 +584,8 @@ AS_ERROR: tuple[tuple[type[Exception], Callable[[Any], ApiError]], ...] = (
     (HTTPException, _http),
     (RequestValidationError, _validation),
 )
-"""Which exception is answered how. What is not listed is ours to mend: ``api.http.access_log`` answers it with internal-error."""
+"""Which exception is answered how. What is not listed is ours to mend: ``api.http.access_log`` answers it with
+internal-error."""
 
 
 def as_api_error(error: Exception) -> ApiError | None:

@@ -31,7 +31,8 @@ class StrictRequest(Request):
 
 
 class StrictRoute(APIRoute):
-    """A route that reads its JSON body by the rules of this module and answers errors by the table of ``api.http.errors``.
+    """A route that reads its JSON body by the rules of this module and answers errors by the table of
+    ``api.http.errors``.
 
     Here and not in the framework's handlers: those set attributes of an exception, and ours may be immutable.
     """
@@ -134,6 +135,7 @@ def _too_large(limit_bytes: int) -> ApiError:
         needed=f"at most {limit_bytes} bytes",
         next_step="send less; photographs go as a digest",
         next_step_zh="请缩减内容；照片仅需提交摘要",
-        # The rest of the body is thrown away in api.http.drain_body, or never comes: no other request on this connection.
+        # The rest of the body is thrown away in api.http.drain_body, or never comes: no other request on this
+        # connection.
         headers={"Connection": "close"},
     )

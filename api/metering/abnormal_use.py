@@ -10,12 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, StrictBool
 
-from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep, told_now
+from api.http.commanding import Order, carry_out
 from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.fields import Body, Code, Crew, Digest, FromTheField
 from api.http.strict import StrictRoute
-from api.repairs.bodies import Body, Code, Crew, Digest, FromTheField
-from api.repairs.commands import Order, carry_out
 from domain import kinds
 from domain.metering import abnormal_use as abnormal
 from domain.metering.abnormal_use import SaidInCase, Usage

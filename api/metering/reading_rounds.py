@@ -12,13 +12,14 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted, WindowView
+from api.board.answers import WindowView
 from api.board.cases import book_stage, windows_on_record
+from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import CallerDep, told_now
+from api.http.commanding import Order, carry_out, meter_number
 from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.fields import Body, Code, Day, FromTheField, Instant, SecondPerson
 from api.http.strict import StrictRoute
-from api.repairs.bodies import Body, Code, Day, FromTheField, Instant, SecondPerson
-from api.repairs.commands import Order, carry_out, meter_number
 from domain import kinds
 from domain.kernel.facts import Stated
 from domain.kernel.refusals import Refusal

@@ -13,12 +13,12 @@ from kafka.errors import KafkaError
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, documented
+from api.http.answers import COMMAND_ERRORS, documented
 from api.http.caller import Caller, CallerDep, told_now
 from api.http.dependencies import Limit, ServiceDep
 from api.http.errors import ApiError
+from api.http.fields import Body
 from api.http.strict import StrictRoute
-from api.repairs.bodies import Body
 from domain.kernel.refusals import Refusal
 from domain.metering.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
 from infra.eventstore.service import Service

@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.board.answers import QUERY_ERRORS
+from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import outages

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field, StrictInt
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
+from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import Order, carry_out, new_case
 from api.http.dependencies import CaseId, ServiceDep
+from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
-from api.repairs.bodies import Body, Code, Digest, FromTheField, Instant, Nothing
-from api.repairs.commands import Order, carry_out, new_case
 from domain import kinds, outages
 from domain import repairs as repair
 from domain.kernel.facts import Moment, Stated

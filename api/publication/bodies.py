@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.repairs.bodies import Address, Body, Code, Day, Digest, HappenedAt, IdNumber, Name, Phone, clean_text
+from api.http.fields import Address, Body, Code, Day, Digest, HappenedAt, IdNumber, Name, Phone, clean_text
 
 
 def _public_words(value: str) -> str:

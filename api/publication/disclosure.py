@@ -7,8 +7,8 @@ from datetime import date, datetime
 
 from fastapi import APIRouter
 
-from api.board.answers import QUERY_ERRORS
 from api.board.figures import snapshot
+from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import (

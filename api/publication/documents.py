@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_model
 from pydantic import Field as Bounded
 
-from api.repairs.bodies import Body, Day, Instant, clean_text
+from api.http.fields import Body, Day, Instant, clean_text
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
 from infra.decoders import converter

@@ -7,7 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.board.answers import QUERY_ERRORS, DemoFacts, Due, Labels
+from api.board.answers import DemoFacts, Due, Labels
+from api.http.answers import QUERY_ERRORS
 from api.http.caller import INTERNAL_CHANNELS
 from api.http.dependencies import ServiceDep
 from api.http.errors import ApiError

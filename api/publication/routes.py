@@ -10,9 +10,10 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
+from api.http.fields import Nothing
 from api.http.strict import StrictRoute
 from api.publication.answers import (
     CalendarsView,
@@ -29,7 +30,6 @@ from api.publication.answers import (
 )
 from api.publication.bodies import CalendarNotice, FeeReview
 from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
-from api.repairs.bodies import Nothing
 from domain.deadlines.calendar import Day, local_date
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import CalendarWarning, Notice

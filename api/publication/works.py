@@ -9,13 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import Order, carry_out, new_case
 from api.http.dependencies import CaseId, ServiceDep
+from api.http.fields import When
 from api.http.strict import StrictRoute
 from api.publication.bodies import WorkDone, WorkEntered
-from api.repairs.bodies import When
-from api.repairs.commands import Order, carry_out, new_case
 from domain import kinds
 from domain.kernel.facts import Fact, Stated
 from domain.publication import works

@@ -2,127 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import UUID, uuid4
 
-from fastapi import Response
-from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
-
-from api.board.answers import Accepted
 from api.http.caller import Caller
+from api.http.commanding import LookAgain, Order, named, new_case, particulars
+from api.http.fields import FromTheField
 from api.repairs import bodies
 from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Fact, Stated
 from domain.kernel.geo import Place, cell_of
-from domain.kernel.refusals import Refusal
-from domain.kernel.subjects import Subject
-from domain.kinds import Kind
 from domain.repairs import orders
 from domain.standard.context import Told
-from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stream
-from infra.eventstore.service import Service
-from infra.eventstore.shipped_rules import NAMESPACE, order_stream
+from infra.eventstore.commands import NewSubject, Said, Sight, Stream
+from infra.eventstore.shipped_rules import order_stream
 
 REPAIR_NUMBERS = "BX"
 """报修"""
-
-
-class Order:
-    """A command, and the number of its case: noted when it is decided, since a receipt names the id only."""
-
-    def __init__(
-        self,
-        case: Stream,
-        caller: Caller,
-        decide: Callable[[Sight], Sequence[Said]],
-        *,
-        others: tuple[Stream, ...] = (),
-        subject: NewSubject | None = None,
-        number: str | None = None,
-    ) -> None:
-        self.number = number
-
-        def noting(sight: Sight) -> Sequence[Said]:
-            said = decide(sight)
-            known = sight.of(case)
-            if known is not None:
-                self.number = known.number
-            return said
-
-        self.command = Command(case, caller.stamp, noting, others, caller.key, subject)
-
-
-async def carry_out(service: Service, order: Order, response: Response, *, creates: bool = False) -> Accepted:
-    """Run the order and shape its answer. Raises what ``Service.submit`` says; the table of errors answers it."""
-    # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
-    receipt = await asyncio.shield(asyncio.wrap_future(service.submit(order.command)))
-    number = order.number
-    if receipt.replayed or number is None:
-        state, _ = await run_in_threadpool(service.load, Stream(order.command.case.kind, receipt.case_id))
-        number = state.number
-    if receipt.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    if creates:
-        response.headers["Location"] = f"/api/v1/cases/{receipt.case_id}"
-    return Accepted(
-        case_id=receipt.case_id,
-        case_number=number,
-        first_version=receipt.first_version,
-        last_version=receipt.last_version,
-        position=receipt.position,
-        recorded_at=receipt.recorded_at,
-    )
-
-
-# ---- commands that must look first
-
-
-LOOKS = 5
-"""How often a command looks at a case that changes under it, before its sender is told to try again."""
-
-
-class LookAgain(Refusal):
-    """The command named other streams than it would name now. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "busy",
-            found="a case that was changed by others at every look",
-            needed="a moment of quiet",
-            next_step="send the same request again, under the same key if it had one",
-            next_step_zh="请稍后以同一幂等键重试",
-        )
-
-
-async def again(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
-    """The command, as often as it says that it must look again; then what it says of itself: busy."""
-    for _ in range(LOOKS - 1):
-        with suppress(LookAgain):
-            return await attempt()
-    return await attempt()
-
-
-# ---- ids
-
-
-def new_case(kind: Kind, caller: Caller) -> Stream:
-    """A new case; under an idempotency key its id follows from the key, so a retried creation is the same case."""
-    if caller.key is None:
-        return Stream(kind, uuid4())
-    return Stream(kind, uuid5(NAMESPACE, f"case:{caller.key.scope}\n{caller.key.key}"))
-
-
-def meter_number(number: str) -> str:
-    """A meter's number as its stream is named by."""
-    return number.strip().upper()
-
-
-# ---- repairs
 
 
 def report_fault(
@@ -366,7 +264,7 @@ def log_work(caller: Caller, case_id: UUID, body: bodies.WorkLog, happened_at: d
     )
 
 
-def find_user_side(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
+def find_user_side(caller: Caller, case_id: UUID, body: FromTheField, happened_at: datetime) -> Order:
     """The fault lies behind the meter."""
     return _from_the_field(caller, case_id, body, happened_at, repair.find_user_side)
 
@@ -452,7 +350,7 @@ def correct(caller: Caller, case_id: UUID, body: bodies.Correction, happened_at:
     )
 
 
-def restore_water(caller: Caller, case_id: UUID, body: bodies.FromTheField, happened_at: datetime) -> Order:
+def restore_water(caller: Caller, case_id: UUID, body: FromTheField, happened_at: datetime) -> Order:
     """Water flows again."""
     return _from_the_field(caller, case_id, body, happened_at, repair.restore_water)
 
@@ -471,7 +369,7 @@ def close(caller: Caller, case_id: UUID) -> Order:
 def _from_the_field(
     caller: Caller,
     case_id: UUID,
-    body: bodies.FromTheField,
+    body: FromTheField,
     happened_at: datetime,
     say: Callable[[repair.Repair | None, Told], Fact],
 ) -> Order:
@@ -489,9 +387,6 @@ def _repair(sight: Sight, case: Stream) -> repair.Repair | None:
     return state
 
 
-# ---- subjects
-
-
 def _reporter(reporter: bodies.Reporter | None, place: bodies.Position | None) -> NewSubject:
     """Whoever reported; of imported history without one the vault knows the place at most."""
     known = particulars(reporter) if reporter is not None else {}
@@ -501,13 +396,3 @@ def _reporter(reporter: bodies.Reporter | None, place: bodies.Position | None) -
 
 def _place(position: bodies.Position) -> Place:
     return Place(position.latitude, position.longitude)
-
-
-def particulars(person: BaseModel) -> dict[str, str]:
-    """What the vault keeps of a person: every field that was given."""
-    return person.model_dump(exclude_none=True)
-
-
-def named(subject: NewSubject) -> Subject:
-    """How events name the person."""
-    return Subject(subject.id, subject.revision)

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.board.answers import CASE_ERRORS, QUERY_ERRORS
+from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import kinds

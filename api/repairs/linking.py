@@ -9,10 +9,10 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from api.board.answers import QUERY_ERRORS
+from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
+from api.http.fields import Instant
 from api.http.strict import StrictRoute
-from api.repairs.bodies import Instant
 from domain import repairs as repair
 from domain.kernel.geo import cells_around
 from domain.standard.standards import district as district_of

@@ -15,15 +15,15 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import carry_out
 from api.http.dependencies import ServiceDep
 from api.http.errors import MEANINGS, ApiError, as_api_error
+from api.http.fields import Body, Code, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
-from api.repairs.bodies import Body, Code, HappenedAt, When
-from api.repairs.commands import carry_out
 from domain.kernel.facts import Stated
 from domain.repairs import mass
 from domain.standard.context import Told

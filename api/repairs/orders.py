@@ -14,14 +14,16 @@ from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted, WindowView
+from api.board.answers import WindowView
 from api.board.cases import windows_on_record
+from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
+from api.http.commanding import LookAgain, Order, again, carry_out
 from api.http.dependencies import ServiceDep
+from api.http.fields import Body, Code, Digest, FromTheField, Instant
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
-from api.repairs.bodies import Body, Code, Digest, FromTheField, Instant, OrderNumber
-from api.repairs.commands import LookAgain, Order, again, carry_out
+from api.repairs.bodies import OrderNumber
 from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Stated

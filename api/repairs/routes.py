@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.board.answers import COMMAND_ERRORS, Accepted
 from api.crews import commands as crew_commands
+from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import CallerDep
+from api.http.commanding import carry_out
 from api.http.dependencies import CaseId, ServiceDep
+from api.http.fields import FromTheField, Nothing
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
-from api.repairs.commands import carry_out
 from api.repairs.evidence import measured
 from infra.eventstore.shipped_rules import MASS
 
@@ -179,7 +180,7 @@ async def hand_over(
 
 @router.post("/{case_id}/user-side", summary="The fault lies behind the meter 表后故障")
 async def find_user_side(
-    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     order = commands.find_user_side(caller, case_id, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
@@ -210,16 +211,14 @@ async def complete(
 
 @router.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore_water(
-    case_id: CaseId, body: bodies.FromTheField, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     order = commands.restore_water(caller, case_id, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 
 
 @router.post("/{case_id}/closure", summary="Close the file 关单")
-async def close(
-    case_id: CaseId, body: bodies.Nothing, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
+async def close(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     return await crew_commands.freeing(service, commands.close(caller, case_id), response, "closed")
 
 

@@ -24,7 +24,7 @@ from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.readers.reader import Unreadable
+from infra.readers.record import Unreadable
 from infra.settings import Settings
 from infra.sql import sql
 from projections.read_models.views import VIEWS

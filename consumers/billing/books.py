@@ -34,7 +34,9 @@ from consumers.billing.messages import (
     natural_key,
     read,
 )
-from infra.readers.reader import DeadLetter, Event, dead_letter_of, kept_or_dead
+from infra.readers.dead_letters import kept_or_dead
+from infra.readers.record import Event
+from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
 
 READER = "billing"

@@ -14,8 +14,11 @@ from psycopg import Cursor
 
 from consumers.billing.books import READER, Superseded, live_build, rebook, step
 from consumers.billing.reconcile import reconcile_if_due
+from infra.postgres.connections import connect
 from infra.readers.dead_letter_desk import Mender, repair_marked
-from infra.readers.reader import Applied, DeadLetter, Event, connect, run_reader
+from infra.readers.loop import run_reader
+from infra.readers.record import Event
+from infra.readers.rule import Applied, DeadLetter
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from infra.decoders import converter
-from infra.readers.reader import Event
+from infra.readers.record import Event
 
 
 class Subject(msgspec.Struct, frozen=True):

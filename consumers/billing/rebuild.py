@@ -21,7 +21,11 @@ from consumers.billing.books import READER, live_build, step
 from consumers.billing.consumer import TABLE, topics
 from consumers.billing.reconcile import compare
 from infra.kafka.cluster import BusRefusal, Cluster, Partition, Record, consumer, logs, look_up_cluster, read_ranges
-from infra.readers.reader import LetterLimit, connect, link_of, load_places, store_batch
+from infra.postgres.connections import connect
+from infra.readers.dead_letters import LetterLimit
+from infra.readers.loop import store_batch
+from infra.readers.places import load_places
+from infra.readers.record import link_of
 from infra.settings import Settings
 from infra.sql import sql
 

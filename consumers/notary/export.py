@@ -27,7 +27,8 @@ from consumers.notary.note import Checkpoint, Note, NoteError, read_note
 from consumers.notary.published import Log, read_logs
 from consumers.notary.verify import Lines
 from infra.kafka.cluster import Cluster, Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
-from infra.readers.reader import START, Event, Place, apply, link_of
+from infra.readers.record import Event, link_of
+from infra.readers.rule import START, Place, apply
 from infra.settings import Settings
 
 KEEP = "keep.checkpoint"

@@ -43,7 +43,7 @@ from consumers.notary.note import (
 from consumers.notary.published import Published, last_note, logs_of, read_published, trust_of
 from infra.kafka.auxiliary_topics import FIRST_LEAF, LEAVES, TEXT
 from infra.kafka.cluster import client_config, ensure_checkpoint_topic
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 
 T = TypeVar("T")
 

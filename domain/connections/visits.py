@@ -1,8 +1,8 @@
 """At the door (上门服务): home visits by the squads, and what is handed over to the applicant.
 
-A visit stands in two places: in the case, and on the squad's day (``domain.crews.squads``), where no two visits overlap.
-Both are written together. Sources: three squads that visit, draw up the plan and collect documents; plans, budgets,
-drawings, contracts and invoices go by email or WeChat; both as published.
+A visit stands in two places: in the case, and on the squad's day (``domain.crews.squads``), where no two visits
+overlap. Both are written together. Sources: three squads that visit, draw up the plan and collect documents; plans,
+budgets, drawings, contracts and invoices go by email or WeChat; both as published.
 """
 
 from __future__ import annotations

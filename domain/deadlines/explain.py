@@ -1,8 +1,8 @@
 """Why a window stands as it does: its segments, counted and uncounted, each with the event and the rule behind it.
 
-Nothing is counted here. ``judge`` gives the verdict, ``domain.deadlines.limits`` counted the days; this module shows their parts,
-so an explanation cannot say anything else than what was judged. Whoever wants it as it was known at an instant gives
-the events that were recorded and the rules that were published by then.
+Nothing is counted here. ``judge`` gives the verdict, ``domain.deadlines.limits`` counted the days; this module shows
+their parts, so an explanation cannot say anything else than what was judged. Whoever wants it as it was known at an
+instant gives the events that were recorded and the rules that were published by then.
 
 Our decision: a limit in working days is told civil day by civil day, also the days that do not count; a limit around
 the clock is told in spans, cut wherever a term of the window begins, whether or not the term was to last.

@@ -27,9 +27,9 @@ class OrderReference:
 class FaultReported:
     """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
 
-    ``mass``: the code of the mass incident that it belongs to. ``cell``: the square of some 200 m that it lies in
-    (``domain.kernel.geo``), where the place was told; never a position. ``origin``: over which of its own ways the source
-    of imported history was told, a code of the standard.
+    ``mass``: the code of the mass incident that it belongs to. ``cell``: the square of some 200 m that it lies in,
+    where the place was told; never a position. ``origin``: over which of its own ways the source of imported history
+    was told, a code of the standard.
     """
 
     case_number: str

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from infra.kafka.cluster import Record, case_key, route
-from infra.readers.reader import Event, Unreadable, parse
+from infra.readers.record import Event, Unreadable, parse
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -52,7 +52,8 @@ from infra.kafka.cluster import (
     refuse_other_counts,
     route,
 )
-from infra.readers.reader import Event, connect, link_of, parse
+from infra.postgres.connections import connect
+from infra.readers.record import Event, link_of, parse
 from infra.relay.relay import LOCK
 from infra.settings import Settings
 from infra.sql import sql

@@ -27,7 +27,7 @@ from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.envelope import CloudEvent, Envelope, folded, read
 from infra.eventstore.evaluation import Questions
 from infra.eventstore.writer import Writer
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
 

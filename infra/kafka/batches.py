@@ -4,8 +4,8 @@ A batch is what a producer sends at once: a header, and records that may be comp
 aiokafka raise where one cannot be decoded, and raise again at the same offset for ever: one bad batch, which anybody
 may write, would stop every reader of its partition. With ``tolerate`` and ``tolerate_in_faust`` a batch whose checksum
 is wrong, whose compression is unknown or broken, whose records are malformed, or that would decompress to more than
-``DECODED_AT_MOST`` comes out as one record: its value is the batch as it lies in the log, and ``infra.kafka.cluster.record_of``
-marks it (``Record.damage``). The reader's rule makes a dead letter of it.
+``DECODED_AT_MOST`` comes out as one record: its value is the batch as it lies in the log, and
+``infra.kafka.cluster.record_of`` marks it (``Record.damage``). The reader's rule makes a dead letter of it.
 
 Neither client has a public hook for this, so the class that unpacks a fetched partition is replaced in both, and so are
 the decompressing functions, which have no limit of their own: a batch of 200 kB may decompress to gigabytes.

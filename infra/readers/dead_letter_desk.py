@@ -32,7 +32,9 @@ from infra.kafka.cluster import (
     read_ranges,
     route,
 )
-from infra.readers.reader import START, DeadLetter, Event, Place, Unreadable, lock_places, parse
+from infra.readers.places import lock_places
+from infra.readers.record import Event, Unreadable, parse
+from infra.readers.rule import START, DeadLetter, Place
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -29,24 +29,11 @@ from psycopg import Cursor
 from infra.kafka.batches import tolerate_in_faust
 from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
 from infra.kafka.diagnose import tls_context, why_shut
-from infra.readers.reader import (
-    Applied,
-    DeadLetter,
-    Event,
-    HoldAlarm,
-    LetterLimit,
-    ReaderStopped,
-    apply,
-    connect,
-    load_places,
-    lock_places,
-    note_stop,
-    positions_at,
-    relayed_positions,
-    save_dead_letters,
-    save_places,
-    start_offsets,
-)
+from infra.postgres.connections import connect
+from infra.readers.dead_letters import LetterLimit, ReaderStopped, note_stop, save_dead_letters
+from infra.readers.places import load_places, lock_places, positions_at, relayed_positions, save_places, start_offsets
+from infra.readers.record import Event
+from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply
 from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 from infra.sql import sql

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from infra.kafka.cluster import Partition, Record, case_key, route
-from infra.readers.reader import Link, link_of
+from infra.readers.record import Link, link_of
 
 
 class Checkpoint(msgspec.Struct, frozen=True, gc=False):

@@ -44,7 +44,8 @@ from infra.kafka.cluster import (
     read_ranges,
     topics,
 )
-from infra.readers.reader import connect, link_of
+from infra.postgres.connections import connect
+from infra.readers.record import link_of
 from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
 from infra.relay.topic_guard import TopicGuard
 from infra.settings import Settings

@@ -12,7 +12,8 @@ from typing import Any
 import psycopg
 
 from infra.kafka.cluster import BusRefusal, chained_topics, consumer, logs, look_up_cluster, make_anew, read_ranges
-from infra.readers.reader import connect, link_of
+from infra.postgres.connections import connect
+from infra.readers.record import link_of
 from infra.settings import Settings
 from infra.sql import sql
 

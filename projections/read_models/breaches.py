@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name, kind_of_case
 from projections.read_models.windows import time
 

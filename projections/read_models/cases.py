@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.repairs import CREW_ELSEWHERE
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
 

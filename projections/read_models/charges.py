@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Journal, fact_name
 
 KINDS = ("quoted", "paid", "payment-reversed", "refunded", "refund-reversed", "refused")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.connections.promises import PAPERS, WATER_ON
 from domain.deadlines.limits import Stop, stood_for
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time, time
 

@@ -19,7 +19,9 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.types.json import Jsonb
 
-from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, dead_letter_of, kept_or_dead
+from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
+from infra.readers.record import Event
+from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,9 @@ from typing import Any
 from psycopg import Cursor
 
 from infra.readers.dead_letter_desk import Mender
-from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, kept_or_dead
+from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
+from infra.readers.record import Event
+from infra.readers.rule import DeadLetter
 from infra.sql import sql
 from projections.read_models.model import Journal, Model
 from projections.read_models.views import VIEWS

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name, kind_of_case
 
 WINDOW_FACTS = frozenset(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
 

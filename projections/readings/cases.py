@@ -31,7 +31,7 @@ from infra.eventstore.commands import (
     UnreadableStreamError,
 )
 from infra.eventstore.shipped_rules import meter_stream, usage_stream
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
 

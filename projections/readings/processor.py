@@ -28,7 +28,9 @@ from infra.clock import Clock
 from infra.decoders import converter
 from infra.kafka.cluster import Log, Partition, Record
 from infra.kafka.meter_readings import BadRowError, MeterReading, from_json
-from infra.readers.reader import UNDECODABLE, DeadLetter, Event, dead_letter_of, save_dead_letters
+from infra.readers.dead_letters import save_dead_letters
+from infra.readers.record import UNDECODABLE, Event
+from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.settings import Settings
 from infra.sql import sql
 

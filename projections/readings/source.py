@@ -18,7 +18,8 @@ import psycopg
 from kafka.structs import TopicPartition
 
 from infra.kafka.cluster import Cluster, Partition, Record, consumer, ensure_readings_topic, logs
-from infra.readers.reader import connect, run_reader
+from infra.postgres.connections import connect
+from infra.readers.loop import run_reader
 from infra.settings import Settings
 from projections.readings.processor import METER_READER, Processor
 

@@ -15,7 +15,7 @@ from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import Stream
 from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from infra.sql import sql
 from projections.read_models.cases import CASES, Case
 from projections.read_models.model import fact_name

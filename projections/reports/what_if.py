@@ -175,8 +175,9 @@ class Trial:
 
 @contextmanager
 def trial(settings: Settings, raw: bytes, period: Period, at: datetime | None = None) -> Iterator[Trial]:
-    """A trial of the standard in ``raw`` (see ``infra.eventstore.documents.trial_standard_of``) on the cases of a period, judged
-    at ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is open.
+    """A trial of the standard in ``raw`` (see ``infra.eventstore.documents.trial_standard_of``) on the cases of a
+    period, judged at ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is
+    open.
 
     Raises DocumentError, LookupError where nothing is published, and what PostgreSQL raises; refuses what the draft of
     the standard would be refused for, and ``dates-out-of-order``.

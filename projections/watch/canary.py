@@ -26,7 +26,7 @@ from kafka.structs import TopicPartition
 from infra.clock import real_now
 from infra.kafka.auxiliary_topics import CanaryRecord
 from infra.kafka.cluster import client_config, consumer, ensure_canary_topic
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
 

@@ -21,7 +21,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from infra.clock import Clock
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
 from projections.watch.canary import Song

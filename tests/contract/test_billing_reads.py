@@ -14,7 +14,7 @@ from api.contract import published
 from consumers.billing import messages as said
 from consumers.billing.messages import TAKES
 from infra.kafka.cluster import Record, case_key
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 
 HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
 SCHEMAS = published.schemas()

@@ -28,8 +28,8 @@ from api.contract import editions, freeze, generate, published
 from api.contract.additive import breaks, channel_breaks
 from api.contract.auxiliary_messages import MESSAGES
 from api.contract.envelope import DECIMAL_PATTERN, REQUIRED, attributes
+from api.http.fields import Amount
 from api.publication.documents import Rate
-from api.repairs.bodies import Amount
 from app.cli import main
 from consumers.notary import note
 from consumers.notary.wording import FIRST

@@ -15,11 +15,12 @@ from uuid import UUID
 import jsonschema
 import pytest
 
-import infra.readers.reader
+import infra.readers.places
 from api.contract import published, rule
 from api.contract.additive import vector_breaks
 from infra.kafka.cluster import Log, Partition, Record, case_key, partition_of
-from infra.readers.reader import HoldAlarm, Place, apply, start_offsets
+from infra.readers.places import start_offsets
+from infra.readers.rule import HoldAlarm, Place, apply
 from tests.api_world import Client, FakeService, app_over
 from tests.samples.case_digests import link
 
@@ -108,7 +109,7 @@ def test_our_own_reader_starts_where_the_vectors_say(vector: Any, monkeypatch: p
     stored, log = vector["stored"], vector["log"]
     place = Place(stored["position"], stored["offset"], UUID(stored["topic_id"])) if stored else None
     places = {("reader", 1, HERE): place} if place is not None else {}
-    monkeypatch.setattr(infra.readers.reader, "load_places", lambda *_: places)
+    monkeypatch.setattr(infra.readers.places, "load_places", lambda *_: places)
     where = Log(UUID(log["topic_id"]), log["first"], log["end"])
     at = log["position_at_stored_offset"]
     found = start_offsets(

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from infra.kafka.cluster import look_up_cluster, topics
-from infra.readers.reader import apply
+from infra.readers.rule import apply
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew

@@ -22,7 +22,7 @@ from kafka.errors import KafkaError as KafkaPythonError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from infra.kafka.cluster import Partition, admin_client, chained_topics, client_config, topics
-from infra.readers.reader import UNDECODABLE
+from infra.readers.record import UNDECODABLE
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, Row, installed, wait_until
 from tests.integration.relaying import expected, read_anew

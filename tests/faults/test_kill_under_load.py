@@ -17,7 +17,7 @@ from domain.kinds import Kind, State, conclusion
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.kafka.cluster import Partition, Record, route
-from infra.readers.reader import apply
+from infra.readers.rule import apply
 from tests.faults.installation import PARTS, Installation, Row, installed, wait_until
 from tests.faults.load import START, Load, clock_of, loaded
 from tests.integration.relaying import on_kafka

@@ -71,7 +71,7 @@ def test_a_broker_that_is_killed_costs_the_relay_seconds_and_a_reader_nothing(
     assert read_anew(settings) == expected(settings)
     assert relay_state(settings)["all_out"] > last
     assert relay_state(settings)["histories_refilled"] == 0
-    readers = [record.getMessage() for record in caplog.records if record.name == "infra.readers.reader"]
+    readers = [record.getMessage() for record in caplog.records if record.name == "infra.readers.loop"]
     assert [line for line in readers if "stands still" in line] == []
 
 

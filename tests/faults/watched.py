@@ -17,8 +17,8 @@ from domain.deadlines.windows import WindowLapsed
 from infra.eventstore.envelope import read
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
+from infra.postgres.connections import connect
 from infra.readers.faust_app import Stream
-from infra.readers.reader import connect
 from infra.settings import Settings
 from projections.watch.due import DueIndex
 from projections.watch.watch import Ask, Watch

@@ -18,7 +18,9 @@ from domain.kernel.subjects import Subject
 from domain.standard.context import Told
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
-from infra.readers.reader import Applied, LetterLimit, store_batch
+from infra.readers.dead_letters import LetterLimit
+from infra.readers.loop import store_batch
+from infra.readers.rule import Applied
 from infra.settings import Settings
 from tests.commands import DIGEST, Application
 from tests.published import records, topic_ids

@@ -28,7 +28,9 @@ from infra.kafka.cluster import (
     route,
     topics,
 )
-from infra.readers.reader import Applied, Event, apply, run_reader
+from infra.readers.loop import run_reader
+from infra.readers.record import Event
+from infra.readers.rule import Applied, apply
 from infra.relay.relay import Relay
 from infra.settings import Settings
 

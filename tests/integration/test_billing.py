@@ -23,8 +23,9 @@ from infra.clock import ManualClock
 from infra.decoders import converter
 from infra.eventstore.service import Service
 from infra.kafka.cluster import BusRefusal
+from infra.postgres.connections import connect
 from infra.readers.dead_letter_desk import letters, repair
-from infra.readers.reader import Event, connect, parse
+from infra.readers.record import Event, parse
 from infra.settings import Settings
 from infra.status import collect
 from tests.commands import Application

@@ -40,8 +40,9 @@ from infra.kafka.cluster import (
     ensure_topics,
 )
 from infra.readers.dead_letter_desk import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
+from infra.readers.dead_letters import ReaderStopped, note_stop
 from infra.readers.faust_app import Stream
-from infra.readers.reader import ReaderStopped, note_stop, parse
+from infra.readers.record import parse
 from infra.settings import Settings
 from infra.status import collect
 from projections.read_models.charges import CHARGES

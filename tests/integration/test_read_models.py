@@ -18,7 +18,9 @@ from infra.eventstore.consistency_check import account_disagreements, actual_row
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Partition, Record
 from infra.readers.faust_app import Stream
-from infra.readers.reader import apply, lock_places, parse, save_places
+from infra.readers.places import lock_places, save_places
+from infra.readers.record import parse
+from infra.readers.rule import apply
 from infra.sql import sql
 from projections.read_models.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask

@@ -15,19 +15,10 @@ from psycopg import Cursor
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import Log, Partition
 from infra.postgres.migrate import migrate
-from infra.readers.reader import (
-    Applied,
-    DeadLetter,
-    Event,
-    Place,
-    PositionsAt,
-    load_places,
-    lock_places,
-    relayed_positions,
-    save_dead_letters,
-    save_places,
-    start_offsets,
-)
+from infra.readers.dead_letters import save_dead_letters
+from infra.readers.places import PositionsAt, load_places, lock_places, relayed_positions, save_places, start_offsets
+from infra.readers.record import Event
+from infra.readers.rule import Applied, DeadLetter, Place
 from infra.settings import Settings
 from tests.integration.relaying import (
     QUICK,

@@ -32,7 +32,7 @@ from infra.kafka.cluster import (
     record_of,
 )
 from infra.kafka.meter_readings import MeterReading, to_record
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 from infra.settings import Settings
 from infra.sql import sql
 from infra.status import collect

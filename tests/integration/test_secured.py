@@ -23,7 +23,7 @@ from infra.eventstore.application import open_store
 from infra.eventstore.service import connection_pool
 from infra.kafka.cluster import admin_client, client_config, ensure_topics, look_up_cluster
 from infra.kafka.diagnose import KafkaShut
-from infra.readers.reader import connect
+from infra.postgres.connections import connect
 from infra.settings import Settings
 from tests.integration.relaying import (
     QUICK,

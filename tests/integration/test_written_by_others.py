@@ -20,7 +20,7 @@ from infra.kafka.cluster import (
     read_ranges,
     record_of,
 )
-from infra.readers.reader import apply
+from infra.readers.rule import apply
 from infra.settings import Settings
 from tests.integration.others import CODECS, producing, write_as_others
 from tests.integration.relaying import all_out, expected, on_kafka, relaying, store_events, wait_until

@@ -1,8 +1,9 @@
 """The protocol of store, relay, Kafka and readers as a seeded model: every fault it knows, in any order.
 
-Store, broker, producer and processes are toys; what decides is the product's own code: ``infra.readers.reader.apply``,
-``start_offset`` and ``HoldAlarm``, ``infra.relay.chain``'s walk and outbox, ``infra.kafka.cluster.route``. A run is one number, its
-seed. ``flaws`` names deliberate mistakes (FLAWS); a run with a flaw that is ever given the chance must raise Broken.
+Store, broker, producer and processes are toys; what decides is the product's own code: ``infra.readers.rule.apply``,
+``start_offset`` and ``HoldAlarm``, ``infra.relay.chain``'s walk and outbox, ``infra.kafka.cluster.route``. A run is one
+number, its seed. ``flaws`` names deliberate mistakes (FLAWS); a run with a flaw that is ever given the chance must
+raise Broken.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from itertools import count
 from uuid import UUID, uuid5
 
 from infra.kafka.cluster import Log, Partition, Record, route
-from infra.readers.reader import Applied, Event, HoldAlarm, Place, apply, link_of, parse, start_offset
+from infra.readers.record import Event, link_of, parse
+from infra.readers.rule import Applied, HoldAlarm, Place, apply, start_offset
 from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
 
 PREFIX = "m."

@@ -446,7 +446,7 @@ def codes_raised(*folders: str) -> Iterator[tuple[str, str]]:
 
 
 def test_every_refusal_has_its_place_in_the_table() -> None:
-    raised = dict(codes_raised("domain", "infra/store", "api"))
+    raised = dict(codes_raised("domain", "infra/eventstore", "api"))
     assert {"no-such-case", "meter-already-in-service", "unknown-district", "bad-cursor"} <= raised.keys()
     missing = {code: file for code, file in raised.items() if code not in MEANINGS}
     assert not missing, f"enter these codes into MEANINGS of api/http/errors.py: {missing}"
@@ -455,7 +455,7 @@ def test_every_refusal_has_its_place_in_the_table() -> None:
 def test_every_code_of_the_table_is_used() -> None:
     source = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("domain", "infra/store", "api")
+        for folder in ("domain", "infra/eventstore", "api")
         for path in (ROOT / folder).rglob("*.py")
     )
     refused = dict(codes_raised("domain", "infra"))

@@ -21,7 +21,8 @@ from kafka.structs import TopicPartition
 
 from infra.kafka import batches
 from infra.kafka.cluster import Record, record_of
-from infra.readers.reader import START, UNDECODABLE, Unreadable, apply, parse
+from infra.readers.record import UNDECODABLE, Unreadable, parse
+from infra.readers.rule import START, apply
 
 NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 CODECS = {"none": NONE, "gzip": GZIP, "snappy": SNAPPY, "lz4": LZ4, "zstd": ZSTD}

@@ -31,7 +31,7 @@ from consumers.billing.messages import (
     read,
 )
 from consumers.billing.statement import Item
-from infra.readers.reader import Event
+from infra.readers.record import Event
 
 CASE = UUID(int=5)
 QUOTE = QuoteIssued(1, "2021-1", "person", (Line("water-loss", 6_000), Line("installation", 128_500)))

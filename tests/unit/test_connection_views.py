@@ -15,7 +15,7 @@ from domain.connections.promises import PAPERS, WATER_ON
 from domain.deadlines.windows import Basis, WindowCancelled, WindowMet, WindowReopened
 from domain.kernel.facts import Fact
 from domain.kinds import REGISTRY
-from infra.readers.reader import Event
+from infra.readers.record import Event
 from projections.read_models.cases import CASES, Case
 from projections.read_models.charges import CHARGES
 from projections.read_models.connections import CONNECTIONS, ConnectionRow

@@ -85,9 +85,9 @@ READ_AT_ONCE = """
 import json, sys, threading
 from pathlib import Path
 sys.setswitchinterval(1e-5)
-from consumers.billing import said
+from consumers.billing import messages as said
 from infra.kafka.cluster import Record, case_key
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 from infra.eventstore.envelope import read
 
 files = sorted(Path("tests/unit/histories").glob("*.jsonl"))

@@ -18,7 +18,7 @@ from domain import kinds
 from domain.kinds import Kind
 from infra.eventstore.envelope import CloudEventMapper, read, recorded_of, seal
 from infra.kafka.cluster import Record, case_key
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 
 FOLDER = Path(__file__).parent / "histories"
 KINDS = {

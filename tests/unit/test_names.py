@@ -56,7 +56,7 @@ def test_every_commitment_role_and_channel_has_a_name() -> None:
 
 
 def test_every_next_action_has_a_name_at_the_desk() -> None:
-    source = (Path(__file__).parents[2] / "domain" / "connection" / "outlook.py").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "domain" / "connections" / "outlook.py").read_text(encoding="utf-8")
     powers = {power.removeprefix("connection.") for power in POWERS if power.startswith("connection.")}
     given = {word for word in re.findall(r'"([a-z-]+)"', source) if word in powers}
     assert given

@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from psycopg import Cursor
 
 from infra.kafka.cluster import BREACH_FACTS, Record, case_key
+from infra.readers.dead_letters import BAD_CONTENT, ReaderStopped, kept_or_dead
 from infra.readers.faust_app import RECORDS, STOPPED, UNNAMED_FAILURE, _drain
-from infra.readers.reader import BAD_CONTENT, DeadLetter, Event, ReaderStopped, dead_letter_of, kept_or_dead, parse
+from infra.readers.record import Event, parse
+from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.settings import Settings
 from projections.read_models.model import Journal, Model
 from projections.read_models.views import VIEWS

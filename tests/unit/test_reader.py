@@ -12,7 +12,8 @@ from uuid import UUID, uuid5
 import pytest
 
 from infra.kafka.cluster import Log, Partition, Record, record_of
-from infra.readers.reader import START, Event, HoldAlarm, Place, Unreadable, apply, link_of, parse, start_offset
+from infra.readers.record import Event, Unreadable, link_of, parse
+from infra.readers.rule import START, HoldAlarm, Place, apply, start_offset
 
 CASE = UUID("0f1e2d3c-4b5a-4789-8abc-0123456789ab")
 TOPIC = "water.repair.v1"

@@ -9,7 +9,7 @@ import msgspec
 
 from consumers.timeline import as_known_at, describe, missing_versions, verdicts
 from infra.kafka.cluster import Record, case_key
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 
 HISTORIES = Path(__file__).parent / "histories"
 

@@ -21,7 +21,7 @@ from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from infra.kafka.cluster import Record, case_key
-from infra.readers.reader import Event, parse
+from infra.readers.record import Event, parse
 from projections.read_models.windows import WINDOWS, WindowRow
 from tests.unit.cases import CASE, NINE, SUBJECT, meter
 

@@ -90,7 +90,7 @@ def standard_of(book: Book, version: str, effective_from: datetime) -> Standard:
 
 
 def _data(name: str) -> bytes:
-    return (resources.files("infra") / "demo" / "data" / name).read_bytes()
+    return (resources.files("app.demo") / "data" / name).read_bytes()
 
 
 # ---- how the limits are found

@@ -1,0 +1,55 @@
+"""What answers are made with: the errors that a route may answer with, a command's receipt, codes that recur."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from api.http.errors import PROBLEM_JSON
+
+Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
+"""The kinds of case, as lists name them."""
+WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
+Change = Literal["nearing", "lapsed", "retracted", "escalated"]
+
+
+def documented(**described: str) -> dict[int | str, dict[str, Any]]:
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status.removeprefix("_"): {"description": text, "content": content} for status, text in described.items()}
+
+
+QUERY_ERRORS = documented(
+    _422="bad-parameter",
+    _503="store-unavailable",
+)
+CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")
+COMMAND_ERRORS = documented(
+    _400="not-json, bad-header",
+    _403="wrong-role",
+    _404="no-such-case, no-such-supply-point",
+    _409="an instruction in the wrong state, something taken, or busy",
+    _413="body-too-large, event-too-large",
+    _415="wrong-content-type",
+    _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
+    _503="store-unavailable, store-cannot-write",
+)
+
+
+WINDOW_ERRORS = CASE_ERRORS | documented(
+    _404="no-such-case, no-such-window",
+    _422="bad-parameter, future-time",
+)
+
+
+class Accepted(BaseModel):
+    """What became of a command: the case, its versions that were written, and the log's position after them."""
+
+    case_id: UUID
+    case_number: str = Field(examples=["BX-2026-000017"])
+    first_version: int
+    last_version: int
+    position: int
+    recorded_at: datetime | None

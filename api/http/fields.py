@@ -1,0 +1,173 @@
+"""The fields of which bodies are made: bounded, cleaned, times with their offset; unknown fields are refused."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictStr,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+from domain.repairs.details import ASSET_LENGTH
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,6})?(?P<offset>[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_AMOUNT = re.compile(r"(?:0|[1-9]\d{0,8})(?:\.\d{1,3})?", re.ASCII)
+_YEARS = range(2000, 2200)
+_HISTORY_YEARS = range(1900, 2200)
+"""Of instants: order books are imported, and some begin long ago."""
+
+
+def clean_text(value: str) -> str:
+    """Composed form, without blanks around it. Refuses what cannot be seen: it hides in names and breaks screens."""
+    text = unicodedata.normalize("NFC", value).strip()
+    if not text:
+        raise PydanticCustomError("empty_text", "is empty")
+    # All of "other" (control, format, surrogate, private use, unassigned), and line and paragraph separators.
+    if any(unicodedata.category(character) in _UNSEEN for character in text):
+        raise PydanticCustomError("control_character", "has a control or invisible character")
+    return text
+
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+def _instant(value: Any) -> datetime:
+    match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise PydanticCustomError("bad_time", "is not an RFC 3339 time, for example 2026-02-13T09:00:00+08:00")
+    if match["offset"] is None:
+        raise PydanticCustomError("naive_time", "has no offset from UTC, for example 2026-02-13T09:00:00+08:00")
+    try:
+        at = datetime.fromisoformat(value.upper())
+    except ValueError:
+        raise PydanticCustomError("bad_time", "is not a time that exists") from None
+    if at.year not in _HISTORY_YEARS:
+        raise PydanticCustomError("bad_time", "is not in the years 1900 to 2199")
+    return at.astimezone(UTC)
+
+
+def _day(value: Any) -> date:
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise PydanticCustomError("bad_date", "is not a date, for example 2026-02-13")
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("bad_date", "is not a day that exists") from None
+    if day.year not in _YEARS:
+        raise PydanticCustomError("bad_date", "is not in the years 2000 to 2199")
+    return day
+
+
+def _amount(value: Any) -> Decimal:
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+        raise PydanticCustomError("bad_amount", 'is not a decimal as text, for example "0.000"')
+    return Decimal(value)
+
+
+def _short_numbers(value: str) -> str:
+    """A code of ours numbers a diameter or a crew; a longer run of digits is somebody's telephone or card."""
+    if re.search(r"\d{6}", value):
+        raise PydanticCustomError("long_number", "has a run of more than five digits")
+    return value
+
+
+def _short_detail(value: str) -> str:
+    """A pipe's number is short; what is longer is a code, and then numbers little."""
+    return value if len(value) <= ASSET_LENGTH else _short_numbers(value)
+
+
+def _as_code(value: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
+
+
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-02-13T09:00:00+08:00"]}),
+]
+Day = Annotated[
+    date,
+    BeforeValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-02-13"]}),
+]
+Amount = Annotated[
+    Decimal,
+    BeforeValidator(_amount),
+    WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT.pattern}$", "examples": ["0.000"]}),
+]
+HappenedAt = Annotated[Instant | None, Field(description="when it happened; left out: now")]
+
+Name = Annotated[StrictStr, Field(max_length=80, examples=["张三"]), AfterValidator(clean_text)]
+Address = Annotated[StrictStr, Field(max_length=200, examples=["人民北路 1 号"]), AfterValidator(clean_text)]
+Phone = Annotated[StrictStr, Field(pattern=r"^\+?[0-9](?:[0-9 -]{3,18})[0-9]$", examples=["0743-8220000"])]
+IdNumber = Annotated[
+    StrictStr,
+    Field(pattern=r"^[0-9A-Z]{15}(?:[0-9A-Z]{3})?$", description="identity card, or 统一社会信用代码"),
+]
+Code = Annotated[
+    StrictStr, Field(pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$", max_length=64), AfterValidator(_short_numbers)
+]
+"""A word of the standard or the catalogue. What people write freely has no place in an event: it may name somebody."""
+Cause = Annotated[
+    StrictStr,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,.:/()&+_-]{0,79}$"),
+    AfterValidator(_short_numbers),
+    AfterValidator(_as_code),
+]
+"""A phrase of a catalogue, taken down as its code: ``Main corrosion`` and ``main-corrosion`` are one."""
+Crew = Annotated[
+    StrictStr,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*$", max_length=32),
+    AfterValidator(_short_numbers),
+]
+Digest = Annotated[
+    StrictStr, Field(pattern=r"^sha256:[0-9a-f]{64}$", examples=["sha256:" + "0" * 64], description="of a file")
+]
+BodyMark = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}$")]
+
+
+class Body(BaseModel):
+    """A body: fields that are not named here are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+SecondPerson = Annotated[
+    StrictStr,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$", examples=["dispatcher-2"]),
+    AfterValidator(_short_numbers),
+]
+
+
+class FromTheField(Body):
+    """What happened, and when; with the second person where it is told later than the channel allows."""
+
+    happened_at: HappenedAt = None
+    reported_at: Annotated[
+        Instant | None, Field(description="when the device took it down, where it could send it only later")
+    ] = None
+    confirmed_by: Annotated[
+        SecondPerson | None, Field(description="another person's id; needed where it is told too late for the channel")
+    ] = None
+
+
+class When(Body):
+    """Only when."""
+
+    happened_at: HappenedAt = None
+
+
+class Nothing(Body):
+    """No field at all: {}."""

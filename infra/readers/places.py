@@ -1,0 +1,124 @@
+"""How far a reader has read: its places as rows, locked and stored in the transaction that applies the events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import Cursor
+from psycopg.sql import SQL, Composed, Identifier
+
+from infra.kafka.cluster import (
+    Log,
+    Partition,
+    read_ranges,
+)
+from infra.readers.record import link_of
+from infra.readers.rule import Place, start_offset
+from infra.sql import sql
+
+PositionsAt = Callable[[Mapping[Partition, int]], Mapping[Partition, int | None]]
+"""Partition → offset, to partition → the position of the record at that offset (None: none of ours)."""
+
+
+def start_offsets(
+    connection: psycopg.Connection[Any],
+    table: str,
+    readers: Iterable[tuple[str, int]],
+    assigned: Mapping[Partition, Log],
+    positions_at: PositionsAt | None = None,
+) -> dict[Partition, int]:
+    """Where to read each assigned partition from, by the stored places of (reader, build) pairs: the smallest counts.
+
+    With ``positions_at`` the record at the stored offset must carry the stored position, else the log was cut and
+    written anew, and reading starts at its first record.
+    """
+    wanted = list(readers)
+    places = load_places(connection, table, wanted)
+    found: dict[Partition, tuple[int, Place | None]] = {}
+    for partition, where in assigned.items():
+        starts = [
+            (start_offset(place, where), place) for place in (places.get((*reader, partition)) for reader in wanted)
+        ]
+        found[partition] = min(starts, key=lambda start: start[0])
+    # A place before the first record (offset -1) is no record that could be looked at.
+    behind = {p: place for p, (start, place) in found.items() if place is not None and 0 <= place.offset == start - 1}
+    at = positions_at({p: place.offset for p, place in behind.items()}) if positions_at is not None and behind else None
+    wrong = {p for p, place in behind.items() if at is not None and at.get(p) != place.position}
+    return {p: assigned[p].first if p in wrong else start for p, (start, _) in found.items()}
+
+
+def positions_at(client: Any, offsets: Mapping[Partition, int]) -> dict[Partition, int | None]:
+    """The positions at the given offsets, by a kafka-python consumer made for it (``reset="none"``).
+
+    The offsets must be in the logs. Raises KafkaTimeoutError where a record does not come.
+    """
+    found: dict[Partition, int | None] = dict.fromkeys(offsets)
+    for partition, records in read_ranges(client, {p: (offset, offset + 1) for p, offset in offsets.items()}):
+        for record in records:
+            link = link_of(record)
+            found[partition] = link.position if link else None
+    return found
+
+
+def _on(name: str, table: str) -> Composed:
+    return SQL(sql(name)).format(places=Identifier(*table.split(".")))
+
+
+def lock_places(
+    cursor: Cursor[Any], table: str, reader: str, build: int, partitions: Iterable[Partition]
+) -> dict[Partition, Place]:
+    """The reader's places of these partitions, locked in key order until the transaction ends; missing ones made.
+
+    ``table`` is "views.places", "watch.places" or "billing.places". Whoever holds the lock is the only one who applies
+    anything of the partition, so two processes that both believe a partition to be theirs do no harm.
+    """
+    wanted = sorted(set(partitions))
+    keys = {
+        "reader": reader,
+        "build": build,
+        "topics": [topic for topic, _ in wanted],
+        "partitions": [number for _, number in wanted],
+    }
+    rows = cursor.execute(_on("lock_places", table), keys).fetchall()
+    if len(rows) < len(wanted):
+        cursor.execute(_on("insert_places", table), keys)
+        rows = cursor.execute(_on("lock_places", table), keys).fetchall()
+    return {Partition(row[0], row[1]): Place(row[3], row[4], row[2]) for row in rows}
+
+
+def save_places(cursor: Cursor[Any], table: str, reader: str, build: int, places: Mapping[Partition, Place]) -> None:
+    """Store places that ``lock_places`` locked in this transaction. None: nothing is done."""
+    if not places:
+        return
+    cursor.execute(
+        _on("save_places", table),
+        {
+            "reader": reader,
+            "build": build,
+            "topics": [partition.topic for partition in places],
+            "partitions": [partition.partition for partition in places],
+            "positions": [place.position for place in places.values()],
+            "offsets": [place.offset for place in places.values()],
+            "topic_ids": [place.topic_id for place in places.values()],
+        },
+    )
+
+
+def load_places(
+    connection: psycopg.Connection[Any], table: str, readers: Iterable[tuple[str, int]]
+) -> dict[tuple[str, int, Partition], Place]:
+    """(reader, build, partition) → place, of the given (reader, build) pairs; nothing is locked."""
+    wanted = list(readers)
+    keys = {"readers": [name for name, _ in wanted], "builds": [build for _, build in wanted]}
+    with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+        rows = cursor.execute(_on("places_of", table), keys).fetchall()
+    return {(row[0], row[1], Partition(row[2], row[3])): Place(row[5], row[6], row[4]) for row in rows}
+
+
+def relayed_positions(connection: psycopg.Connection[Any], topics: Iterable[str]) -> dict[Partition, int]:
+    """How far the relay has had each partition acknowledged, by its last checkpoints; partitions with nothing are 0."""
+    with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
+        rows = cursor.execute(sql("relayed_positions"), {"topics": list(topics)}).fetchall()
+    return {Partition(row[0], row[1]): row[2] for row in rows}
