@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api.http.answers import documented
 from api.http.dependencies import ServiceDep
-from api.http.errors import store_cannot_write
+from api.http.refusals import StoreCannotWrite
 from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
 from infra.status import Process, Reader, Relay, Status, calendar_status, collect
@@ -69,7 +69,7 @@ def healthz(service: ServiceDep, response: Response) -> Health:
     response.headers["Cache-Control"] = "no-store"
     found = status_of(service, figures=False)
     if found.cannot_write is not None:
-        raise store_cannot_write(found.cannot_write)
+        raise StoreCannotWrite(found.cannot_write)
     return health(found, service.clock.now())
 
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from uuid import uuid4
 
 from domain.deadlines.calendar import LOCAL
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
+from domain.standard.refusals import BadActor
 from domain.standard.standards import require_known
 from infra.eventstore import documents, publication, recompute
 from infra.eventstore.commands import Command, Stamp
@@ -37,15 +38,9 @@ def at_the_office(settings: Settings) -> Iterator[Service]:
 
 def stamp(actor: str, role: str) -> Stamp:
     """Who acts, from the options. Refuses ``unknown-role``, ``bad-actor``."""
-    require_known("unknown-role", role, ROLES)
+    require_known(UnknownRole, role, ROLES)
     if not _ACTOR.fullmatch(actor):
-        raise Refusal(
-            "bad-actor",
-            found="what is no staff id",
-            needed="a letter, then at most 31 letters, digits, dots, hyphens or underscores",
-            next_step="use your staff id, not your name",
-            next_step_zh="请使用工号，不要使用姓名",
-        )
+        raise BadActor()
     command_id = str(uuid4())
     return Stamp(actor, role, CHANNEL, command_id, correlation_id=command_id)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from domain.connections.facts import PauseApproved, PauseRevoked
 from domain.deadlines.windows import WindowFact, overturned
 from domain.kernel.facts import Fact
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import VerdictSettled
 from domain.kernel.roles import SYSTEM
 from domain.standard.context import Told
 
@@ -31,13 +31,7 @@ def require_second_person_to_overturn(told: Told, said: Iterable[Fact], facts: I
     named = {told.confirmed_by, *(_second_of(fact) for fact in said)} - {None, told.by.actor}
     if named or any(isinstance(fact, _BY_TWO) for fact in said):
         return
-    raise Refusal(
-        "verdict-settled",
-        found=f"the settled verdict on {', '.join(fallen)} would fall by {told.by.actor} alone",
-        needed="a second person",
-        next_step="have somebody else look at it and name them in the header X-Confirmed-By",
-        next_step_zh="该时限判定已定案，须由第二人核实，并在请求头 X-Confirmed-By 中注明其工号",
-    )
+    raise VerdictSettled(fallen, told.by.actor)
 
 
 def _second_of(fact: Fact) -> str | None:

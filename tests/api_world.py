@@ -23,7 +23,7 @@ from starlette.routing import BaseRoute
 from api.app import create_app
 from api.server import make_server
 from domain.kernel.facts import Recorded, Stated
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.kinds import State, conclusion, follows
 from domain.settling import require_second_person_to_overturn
@@ -138,7 +138,9 @@ class FakeService:
         """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""
         try:
             return command.decide(sight), None
-        except AttemptRefused as refused:
+        except Refusal as refused:
+            if refused.attempt is None:
+                raise
             return [(command.case, Stated(refused.attempt, sight.at))], refused
 
     def _conclude(

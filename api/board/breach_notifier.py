@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import psycopg
 from starlette.concurrency import run_in_threadpool
 
-from api.http.errors import ApiError
+from api.http.refusals import TooManyStreams
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +39,7 @@ class Pulse:
     def require_room(self) -> None:
         """Refuse ``too-many-streams`` where no further stream may open."""
         if self._listeners >= MAX_STREAMS:
-            raise ApiError(
-                "too-many-streams",
-                found=f"{MAX_STREAMS} open streams",
-                needed="a free one",
-                next_step="come back later, or read /api/v1/breaches",
-                next_step_zh="请稍后再试，或改用 /api/v1/breaches 查询",
-            )
+            raise TooManyStreams(MAX_STREAMS)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ from domain import kinds
 from domain.connections import outlook
 from domain.connections.case import Connection
 from domain.deadlines.windows import Ledger, OnRecord
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase
 from domain.kinds import Kind, State
 from domain.metering.abnormal_use import Usage
 from domain.metering.reading_rounds import Book
@@ -84,13 +84,7 @@ def load_case(service: Service, case_id: UUID) -> tuple[Kind, State, list[dict[s
     state, events = service.load(Stream(kinds.REPAIR, case_id))
     kind = kinds.opened_as(events[0]["type"]) if events else None
     if kind is None:
-        raise Refusal(
-            "no-such-case",
-            found="no case with this id",
-            needed="the id of a case",
-            next_step="look the case up by its number at /api/v1/cases?number=…",
-            next_step_zh="请按编号在 /api/v1/cases?number=… 查询",
-        )
+        raise NoSuchCase()
     if kind is not kinds.REPAIR:
         state, events = service.load(Stream(kind, case_id))
     return kind, state, events

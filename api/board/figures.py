@@ -14,9 +14,9 @@ from psycopg.rows import DictRow
 from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
-from api.http.errors import ApiError
 from api.http.strict import StrictRoute
 from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
+from domain.kernel.refusals import DatesOutOfOrder
 from domain.standard.context import Person, require_one_of
 from infra.eventstore.service import Service
 from infra.sql import sql
@@ -95,10 +95,7 @@ def first_charges(rows: Sequence[dict[str, Any]], limit: int) -> tuple[list[dict
 def require_in_order(first: date | None, last: date | None) -> None:
     """Refuse ``dates-out-of-order``."""
     if first is not None and last is not None and first > last:
-        raise ApiError(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"from {first.isoformat()} to {last.isoformat()}",
             needed="a first day that is not later than the last one",
-            next_step="change the days round",
-            next_step_zh="请更正起止日期",
         )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field
 from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
 from api.http.answers import QUERY_ERRORS
-from api.http.errors import ApiError
+from api.http.refusals import NoSuchEventType
 from api.http.strict import StrictRoute
 from api.pages import HEADERS
 
@@ -135,13 +135,7 @@ def _path(name: str) -> str:
 def _document(path: str) -> dict[str, Any]:
     text = published.document(path)
     if text is None:
-        raise ApiError(
-            "no-such-event-type",
-            found=f"no document {path[:120]}",
-            needed="a type of event of the contract",
-            next_step=f"take one from {router.prefix}",
-            next_step_zh=f"请从 {router.prefix} 中选取事件类型",
-        )
+        raise NoSuchEventType(path, router.prefix)
     found: dict[str, Any] = json.loads(text)
     return found
 

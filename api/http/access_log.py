@@ -15,8 +15,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import trace
-from api.http.errors import ApiError, answer
+from api.http.errors import answer
 from api.http.metrics import UNMATCHED, Figures
+from api.http.refusals import InternalError
 
 log = logging.getLogger("tongshui.http")
 
@@ -93,15 +94,7 @@ class _Watched:
         if self.status:
             # The answer has begun; only breaking the connection tells the client that it is not whole.
             raise RuntimeError(f"incident {incident}") from None
-        problem = ApiError(
-            "internal-error",
-            found="a case that the program does not foresee",
-            needed="a correction of the program",
-            next_step=f"tell the operator the incident's id {incident}",
-            next_step_zh=f"请将事件编号 {incident} 告知运维人员",
-            incident=incident,
-        )
-        await answer(problem)(self.scope, receive, self.send)
+        await answer(InternalError(incident))(self.scope, receive, self.send)
 
 
 def where(error: BaseException) -> str:

@@ -11,9 +11,11 @@ from uuid import uuid4
 from fastapi import Depends, Header, Request
 
 from api.http.dependencies import ServiceDep
-from api.http.errors import ApiError
+from api.http.refusals import BadHeader
 from api.http.trace import note_correlation
+from domain.kernel.refusals import UnknownCode, UnknownRole
 from domain.kernel.roles import ROLES
+from domain.publication.refusals import UnknownChannel
 from domain.standard.context import Person, Told
 from infra.eventstore.commands import IdempotencyKey, Stamp
 from infra.eventstore.service import Service
@@ -65,8 +67,8 @@ async def the_caller(
     ids = (("X-Actor", actor), ("X-Correlation-Id", correlation_id or ""), ("X-Confirmed-By", confirmed_by or ""))
     for name, value in ids:
         _require_impersonal(name, value)
-    _require_listed("unknown-role", "X-Role", role, ROLES)
-    _require_listed("unknown-channel", "X-Channel", channel, _channels(service))
+    _require_listed(UnknownRole, "X-Role", role, ROLES)
+    _require_listed(UnknownChannel, "X-Channel", channel, _channels(service))
     command_id = str(uuid4())
     stamp = Stamp(
         actor, role, channel, command_id, correlation_id or command_id, causation_id=None, confirmed_by=confirmed_by
@@ -92,8 +94,7 @@ def _channels(service: Service) -> tuple[str, ...]:
 
 def _require_impersonal(header: str, value: str) -> None:
     if looks_personal(value):
-        raise ApiError(
-            "bad-header",
+        raise BadHeader(
             found=f"{header} holds what looks like a personal number",
             needed="an opaque id",
             next_step="use an id that does not tell who it is",
@@ -101,12 +102,11 @@ def _require_impersonal(header: str, value: str) -> None:
         )
 
 
-def _require_listed(code: str, header: str, value: str, listed: tuple[str, ...]) -> None:
+def _require_listed(unknown: type[UnknownCode], header: str, value: str, listed: tuple[str, ...]) -> None:
     if value not in listed:
-        raise ApiError(
-            code,
-            found=f"a value of {header} that is not listed",
-            needed="one of " + ", ".join(listed),
+        raise unknown(
+            None,
+            listed,
             next_step=f"send {header} with one of the listed words",
             next_step_zh=f"请在 {header} 中填写列出的代码",
         )

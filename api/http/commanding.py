@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import Accepted
 from api.http.caller import Caller
-from domain.kernel.refusals import Refusal
+from api.http.refusals import Busy
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
 from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stream
@@ -72,25 +72,16 @@ LOOKS = 5
 """How often a command looks at a case that changes under it, before its sender is told to try again."""
 
 
-class LookAgain(Refusal):
+class LookAgain(Exception):
     """The command named other streams than it would name now. Nothing was written."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "busy",
-            found="a case that was changed by others at every look",
-            needed="a moment of quiet",
-            next_step="send the same request again, under the same key if it had one",
-            next_step_zh="请稍后以同一幂等键重试",
-        )
 
 
 async def again(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
-    """The command, as often as it says that it must look again; then what it says of itself: busy."""
-    for _ in range(LOOKS - 1):
+    """The command, as often as it says that it must look again; then it is refused as ``busy``."""
+    for _ in range(LOOKS):
         with suppress(LookAgain):
             return await attempt()
-    return await attempt()
+    raise Busy()
 
 
 def new_case(kind: Kind, caller: Caller) -> Stream:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from api.http.errors import ApiError
+from api.http.refusals import BadCursor
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 _PAIRS = re.compile(r"[0-9]{1,5}:[0-9]{1,18}(?:,[0-9]{1,5}:[0-9]{1,18}){0,9999}")
@@ -38,22 +38,12 @@ def parse(text: str, partitions: int) -> Cursor:
     if _NUMBER.fullmatch(text):
         return Cursor(dict.fromkeys(range(partitions), int(text)))
     if not _PAIRS.fullmatch(text):
-        raise _bad("something else", partitions)
+        raise BadCursor("something else", partitions)
     given = {int(partition): int(position) for partition, _, position in _pairs(text)}
     if not given.keys() <= set(range(partitions)):
-        raise _bad("a partition that the topic does not have", partitions)
+        raise BadCursor("a partition that the topic does not have", partitions)
     return Cursor({partition: given.get(partition, 0) for partition in range(partitions)})
 
 
 def _pairs(text: str) -> list[tuple[str, str, str]]:
     return [pair.partition(":") for pair in text.split(",")]
-
-
-def _bad(found: str, partitions: int) -> ApiError:
-    return ApiError(
-        "bad-cursor",
-        found=found,
-        needed=f"a position, or partition:position pairs for partitions 0 to {partitions - 1}",
-        next_step="use the cursor of the last row you have, or leave it out",
-        next_step_zh="请使用最后一条记录的 cursor，或不填",
-    )

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from api.http.errors import ApiError, answer, as_api_error
+from api.http.errors import answer, as_refusal
+from api.http.refusals import BodyTooLarge, NotJson, WrongContentType
 from api.http.trace import note_outcome
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -47,11 +48,11 @@ class StrictRoute(APIRoute):
             try:
                 return await handle(await _with_body(request, self.body_limit_bytes) if takes_body else request)
             except Exception as error:
-                api_error = as_api_error(error)
-                if api_error is None:
+                refused = as_refusal(error)
+                if refused is None:
                     raise
-                note_outcome(request.scope, api_error.code)
-                return answer(api_error)
+                note_outcome(request.scope, refused.code)
+                return answer(refused)
 
         return strict
 
@@ -68,15 +69,15 @@ def parse(raw: bytes) -> Any:
     try:
         return json.loads(raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
     except RecursionError:
-        raise _not_json("a value nested too deeply") from None
+        raise NotJson(found="a value nested too deeply") from None
     except UnicodeDecodeError:
-        raise _not_json("bytes that are not UTF-8") from None
+        raise NotJson(found="bytes that are not UTF-8") from None
     except json.JSONDecodeError as error:
         found = "an empty body" if not raw.strip() else f"an error at line {error.lineno}, column {error.colno}"
-        raise _not_json(found) from None
+        raise NotJson(found=found) from None
     except ValueError as error:
         # Our own hooks name what they found; whatever else the parser says may quote the body.
-        raise _not_json(str(error) if isinstance(error, _JsonRuleError) else "a number without bounds") from None
+        raise NotJson(found=str(error) if isinstance(error, _JsonRuleError) else "a number without bounds") from None
 
 
 class _JsonRuleError(ValueError):
@@ -94,48 +95,19 @@ def _no_constant(name: str) -> NoReturn:
     raise _JsonRuleError(f"the constant {name}")
 
 
-def _not_json(found: str) -> ApiError:
-    return ApiError(
-        "not-json",
-        found=found,
-        needed="one JSON object (RFC 8259) in UTF-8",
-        next_step="mend the body and send again; an empty object is {}",
-        next_step_zh="请更正后重新提交；空内容请写 {}",
-    )
-
-
 def _require_json(request: Request) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != "application/json":
-        raise ApiError(
-            "wrong-content-type",
-            found="another content type" if media_type else "no content type",
-            needed="Content-Type: application/json",
-            next_step="send JSON and say so in the header",
-            next_step_zh="请以 application/json 提交",
-        )
+        raise WrongContentType(found="another content type" if media_type else "no content type")
 
 
 async def _read(request: Request, limit_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit_bytes:
-        raise _too_large(limit_bytes)
+        raise BodyTooLarge(limit_bytes)
     read = bytearray()
     async for chunk in request.stream():
         read += chunk
         if len(read) > limit_bytes:
-            raise _too_large(limit_bytes)
+            raise BodyTooLarge(limit_bytes)
     return bytes(read)
-
-
-def _too_large(limit_bytes: int) -> ApiError:
-    return ApiError(
-        "body-too-large",
-        found=f"more than {limit_bytes} bytes",
-        needed=f"at most {limit_bytes} bytes",
-        next_step="send less; photographs go as a digest",
-        next_step_zh="请缩减内容；照片仅需提交摘要",
-        # The rest of the body is thrown away in api.http.drain_body, or never comes: no other request on this
-        # connection.
-        headers={"Connection": "close"},
-    )

@@ -11,7 +11,8 @@ from ipaddress import ip_address
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.errors import ApiError, answer
+from api.http.errors import answer
+from api.http.refusals import EdgeRefusal, NotLoopback, WrongHost
 from api.http.trace import note_outcome
 
 
@@ -33,24 +34,12 @@ class LoopbackOnly:
         await answer(error)(scope, receive, send)
 
 
-def _objection(scope: Scope) -> ApiError | None:
+def _objection(scope: Scope) -> EdgeRefusal | None:
     client = scope.get("client")
     if client is not None and not is_loopback(client[0]):
-        return ApiError(
-            "not-loopback",
-            found="a request from another machine",
-            needed="a request from this machine",
-            next_step="ask from the machine itself, or through a tunnel to it",
-            next_step_zh="请在本机访问，或通过隧道转发",
-        )
+        return NotLoopback()
     if not is_loopback(host_name(Headers(scope=scope).get("host", ""))):
-        return ApiError(
-            "wrong-host",
-            found="a host name that is not this machine's own",
-            needed="localhost, 127.0.0.1 or [::1]",
-            next_step="ask for http://127.0.0.1 and the port",
-            next_step_zh="请使用 http://127.0.0.1 加端口访问",
-        )
+        return WrongHost()
     return None
 
 

@@ -22,10 +22,11 @@ from api.http.fields import Body, Code, Day, FromTheField, Instant, SecondPerson
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Stated
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import Book, ReadingAudited
+from domain.metering.refusals import AnomalyPending, NoSuchReading
 from domain.standard.context import Told, require_power
 from domain.standard.values import require_range
 from infra.eventstore.commands import Said, Sight, Stream
@@ -139,8 +140,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
     require_power(told_now(caller, service), "book.read")
     book: Book | None = service.load(Stream(kinds.BOOK, case_id))[0]
     if book is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no reading round with this id",
             needed="the id of a reading round",
             next_step="look the round up at /api/v1/reading-books",
@@ -228,26 +228,14 @@ def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:
     missing = wanted.keys() - {(each.row.meter, each.row.read_at) for each in found}
     if missing:
         meter, at = min(missing)
-        raise Refusal(
-            "no-such-reading",
-            found=f"no reading of meter {meter} at {at.isoformat()}",
-            needed="a reading that came in and was stored",
-            next_step="send the reading first, or wait a moment until it is stored",
-            next_step_zh="请先上报读数，或稍候入库",
-        )
+        raise NoSuchReading(meter, at)
     return found
 
 
 def _confirmed(usage: abnormal.Usage | None, told: Told, found: _Found) -> list[abnormal.SaidInCase]:
     """An audited reading that stands out was looked at: the hour to tell the user runs from here."""
     if usage is None or found.pending:
-        raise Refusal(
-            "anomaly-pending",
-            found=f"the reading of meter {found.row.meter}, whose case is being opened",
-            needed="its case of abnormal use",
-            next_step="send the same audit again in a moment",
-            next_step_zh="用量异常正在建立，请稍后重试",
-        )
+        raise AnomalyPending(found.row.meter)
     return [] if usage.confirmed or usage.over is not None else [abnormal.confirm(usage, told, by="audit")]
 
 

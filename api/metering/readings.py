@@ -16,8 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http.answers import COMMAND_ERRORS, documented
 from api.http.caller import Caller, CallerDep, told_now
 from api.http.dependencies import Limit, ServiceDep
-from api.http.errors import ApiError
 from api.http.fields import Body
+from api.http.refusals import ReadingsUnavailable
 from api.http.strict import StrictRoute
 from domain.kernel.refusals import Refusal
 from domain.metering.readings import ASIDE_ZH, FLAGS_ZH, Aside, require_looker, require_read, require_sender
@@ -120,7 +120,7 @@ class Intake:
             for future in futures:
                 future.get(timeout=ACKNOWLEDGED_WITHIN_S)
         except KafkaError:
-            raise _unavailable() from None
+            raise ReadingsUnavailable() from None
 
     def close(self) -> None:
         with self._lock:
@@ -143,16 +143,6 @@ class Intake:
                     delivery_timeout_ms=8_000,
                 )
             return self._producer
-
-
-def _unavailable() -> ApiError:
-    return ApiError(
-        "readings-unavailable",
-        found="no acknowledgement from Kafka",
-        needed="a Kafka that takes the readings",
-        next_step="send the same batch again later; readings that came through stay one row",
-        next_step_zh="请稍后重新提交同一批数据；已接收的读数不会重复",
-    )
 
 
 @router.post("", status_code=202, summary="Send a batch of readings 批量上报读数")

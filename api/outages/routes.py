@@ -21,7 +21,7 @@ from api.publication.bodies import DocumentNumber
 from domain import kinds, outages
 from domain import repairs as repair
 from domain.kernel.facts import Moment, Stated
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase
 from domain.outages import Outage, OutageFact
 from domain.repairs.mass import Register
 from domain.standard.context import Told
@@ -126,8 +126,7 @@ class OutageView(BaseModel):
 def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     outage: Outage | None = service.load(_outage(case_id))[0]
     if outage is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no outage with this id",
             needed="the id of an outage",
             next_step="look the outage up where it was planned or recorded",

@@ -11,10 +11,10 @@ from api.board.answers import DemoFacts, Due, Labels
 from api.http.answers import QUERY_ERRORS
 from api.http.caller import INTERNAL_CHANNELS
 from api.http.dependencies import ServiceDep
-from api.http.errors import ApiError
 from api.http.strict import StrictRoute
 from domain.deadlines.calendar import Calendar, closing_time
 from domain.kernel.roles import ROLES
+from domain.publication.refusals import OutsideCalendar, UnknownRegion
 
 router = APIRouter(prefix="/api/v1", tags=["reference 参考"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
@@ -32,7 +32,7 @@ def due(
     standard = rules.in_force(service.clock.now())
     ours = known_region(rules.calendar)
     if region is not None and region != ours:
-        raise _unknown_region(ours)
+        raise UnknownRegion(None, {ours}, next_step="leave the region out, or publish its calendar first")
     _require_inside(rules.calendar, start)
     days = working_days or standard.connection_working_days
     counted = counted_days(rules.calendar, start, days)
@@ -124,25 +124,9 @@ def counted_days(calendar: Calendar, start: date, working_days: int) -> list[dat
     return days
 
 
-def _unknown_region(ours: str) -> ApiError:
-    return ApiError(
-        "unknown-region",
-        found="a region whose calendar is not published here",
-        needed=ours,
-        next_step="leave the region out, or publish its calendar first",
-        next_step_zh="请不填地区，或先发布该地区的工作日历",
-    )
-
-
 def _require_inside(calendar: Calendar, start: date) -> None:
     first = date(min(calendar.moved).year, 1, 1) if calendar.moved else date.min
     # A year before the first notice would silently be counted Monday to Friday; the far end would never stop counting.
     last = LAST_DAY - timedelta(days=732)
     if not first <= start <= last:
-        raise ApiError(
-            "outside-calendar",
-            found=start.isoformat(),
-            needed=f"a day from {first.isoformat()} to {last.isoformat()}",
-            next_step="ask for a day inside the published calendar",
-            next_step_zh="请选择已发布日历范围内的日期",
-        )
+        raise OutsideCalendar(start, first, last)

@@ -31,9 +31,9 @@ from api.publication.answers import (
 from api.publication.bodies import CalendarNotice, FeeReview
 from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
 from domain.deadlines.calendar import Day, local_date
-from domain.kernel.refusals import Refusal
 from domain.publication.calendars import CalendarWarning, Notice
 from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
+from domain.publication.refusals import UnknownRegion
 from infra.eventstore import publication, recompute
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.publication import CalendarWanted
@@ -195,10 +195,9 @@ def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
     try:
         return recompute.dry_run(service, document)
     except LookupError:
-        raise Refusal(
-            "unknown-region",
-            found=wanted.region,
-            needed="a region that a published standard counts by",
+        raise UnknownRegion(
+            wanted.region,
+            {"a region that a published standard counts by"},
             next_step="publish a standard that counts by the region, or publish without a dry run: it moves nothing",
             next_step_zh="现行标准未采用该地区日历，发布后不影响任何期限",
         ) from None

@@ -19,12 +19,13 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
 from api.http.commanding import carry_out
 from api.http.dependencies import ServiceDep
-from api.http.errors import MEANINGS, ApiError, as_api_error
+from api.http.errors import as_refusal
 from api.http.fields import Body, Code, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
 from domain.kernel.facts import Stated
+from domain.kernel.refusals import Refusal
 from domain.repairs import mass
 from domain.standard.context import Told
 from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight
@@ -174,8 +175,8 @@ async def _row(service: Service, register: mass.Register | None, caller: Caller,
     try:
         made = await _report(service, register, _for_row(caller, row), _body(report))
     except Exception as error:
-        refused = as_api_error(error)
-        if refused is None or MEANINGS[refused.code].status >= 500:
+        refused = as_refusal(error)
+        if refused is None or refused.status >= 500:
             raise  # the whole is sent again, under its key: what was done is not done twice
         return _refused(row, refused)
     return BulkRow(row=row, case_id=made.case_id, case_number=made.case_number)
@@ -208,7 +209,7 @@ def _for_row(caller: Caller, row: int) -> Caller:
     return Caller(stamp, IdempotencyKey(caller.key.scope, f"bulk:{name}:{row}", caller.key.digest))
 
 
-def _refused(row: int, error: ApiError) -> BulkRow:
+def _refused(row: int, error: Refusal) -> BulkRow:
     return BulkRow(
         row=row,
         code=error.code,

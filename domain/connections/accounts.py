@@ -18,8 +18,19 @@ from uuid import UUID
 from domain.connections.case import Account, Connection
 from domain.connections.facts import CustomerChanged, CustomerRenamed, SupplyPoint, UsageClassChanged
 from domain.connections.intake import require_whole
+from domain.connections.refusals import (
+    ClassUnchanged,
+    ContractUnchanged,
+    CustomerUnchanged,
+    NameUnchanged,
+    NoSuchSupplyPoint,
+    ReadingBeforeItIsDue,
+    TooFarAhead,
+    UnknownClassChange,
+    UnknownCustomerChange,
+    WaterNotOn,
+)
 from domain.connections.requirements import allowed, require_after
-from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_other_person
 from domain.standard.context import Told
@@ -51,7 +62,7 @@ def change_class(
     known = allowed(case, told, "change-class")
     account = _account(known, point)
     since = effective_at or told.at
-    require_known("unknown-class-change", reason, told.standard.class_changes)
+    require_known(UnknownClassChange, reason, told.standard.class_changes)
     require_whole(SupplyPoint("", usage_split, household_size), told.standard)
     _require_not_too_far_ahead(told, since)
     require_after(since, account.classes[-1].since, "water was on, or the last change,")
@@ -60,13 +71,7 @@ def change_class(
         _require_readable(told, account, since)
     before = account.class_at(since)
     if (dict(before.usage_split), before.household_size) == (dict(usage_split), household_size):
-        raise Refusal(
-            "class-unchanged",
-            found=f"supply point {known.number}/{point}, whose water is used so at {since.isoformat()}",
-            needed="another mix of classes, or another size of household",
-            next_step="nothing to do",
-            next_step_zh="用水性质未变，无需办理",
-        )
+        raise ClassUnchanged(point, known, since)
     return UsageClassChanged(
         change=known.changes + 1,
         point=point,
@@ -105,27 +110,15 @@ def change_customer(
     known = allowed(case, told, "change-customer")
     account = _account(known, point)
     since = effective_at or told.at
-    require_known("unknown-customer-change", reason, told.standard.customer_changes)
+    require_known(UnknownCustomerChange, reason, told.standard.customer_changes)
     _require_readable(told, account, since)
     require_after(since, account.customers[-1].since, "water was on, or the last change,")
     _require_reach(told, since)
     before = account.customer_at(since)
     if before.pseudonym == customer:
-        raise Refusal(
-            "customer-unchanged",
-            found=f"supply point {known.number}/{point}, which is this customer's at {since.isoformat()}",
-            needed="another customer",
-            next_step="where only the name is another one, have the customer renamed",
-            next_step_zh="用户未变；仅名称变更请办理更名",
-        )
+        raise CustomerUnchanged(point, known, since)
     if before.contract == contract:
-        raise Refusal(
-            "contract-unchanged",
-            found=f"contract {contract}, which is the former customer's",
-            needed="a contract that the new customer signed",
-            next_step="sign a contract with the new customer first",
-            next_step_zh="请先与新用户签订供用水合同",
-        )
+        raise ContractUnchanged(contract)
     return CustomerChanged(
         change=known.changes + 1,
         point=point,
@@ -160,13 +153,7 @@ def rename_customer(
     for number in theirs:
         require_after(told.happened_at, known.accounts[number].customers[-1].since, "the last change of the customer")
     if same_name:
-        raise Refusal(
-            "name-unchanged",
-            found=f"supply point {known.number}/{point}, whose customer has that name",
-            needed="another name",
-            next_step="nothing to do",
-            next_step_zh="户名未变，无需办理",
-        )
+        raise NameUnchanged(point, known)
     return CustomerRenamed(known.changes + 1, theirs, subject, document_digest)
 
 
@@ -189,35 +176,17 @@ def next_revision(case: Connection | None, point: int, at: datetime) -> Subject 
 
 def _account(case: Connection, point: int) -> Account:
     if not 1 <= point <= case.supply_points:
-        raise Refusal(
-            "no-such-supply-point",
-            found=f"supply point {point}",
-            needed=f"1 to {case.supply_points}",
-            next_step="check the supply point's number",
-            next_step_zh="请核对用水点编号",
-        )
+        raise NoSuchSupplyPoint(found=f"supply point {point}", needed=f"1 to {case.supply_points}")
     account = case.accounts.get(point)
     if account is None:
-        raise Refusal(
-            "water-not-on",
-            found=f"supply point {case.number}/{point} without water",
-            needed="a supply point with water, and so an account",
-            next_step="before water is on, the application itself says whose it is and what for",
-            next_step_zh="尚未通水，请先办理通水",
-        )
+        raise WaterNotOn(point, case)
     return account
 
 
 def _require_not_too_far_ahead(told: Told, since: datetime) -> None:
     latest = told.at + timedelta(days=told.standard.class_change_ahead_days)
     if since > latest:
-        raise Refusal(
-            "too-far-ahead",
-            found=f"effective at {since.isoformat()}",
-            needed=f"not later than {latest.isoformat()}, {told.standard.class_change_ahead_days} days ahead",
-            next_step="tell it nearer to its day",
-            next_step_zh="生效时间超出可提前办理的期限，请届时办理",
-        )
+        raise TooFarAhead(since, latest, told)
 
 
 def _require_reach(told: Told, since: datetime) -> None:
@@ -230,13 +199,7 @@ def _require_reach(told: Told, since: datetime) -> None:
 def _require_readable(told: Told, account: Account, since: datetime) -> None:
     """A dial can be read at that instant, and is the one that is in."""
     if (since - told.at).total_seconds() > told.standard.future_tolerance_seconds:
-        raise Refusal(
-            "reading-before-it-is-due",
-            found=f"a reading at {since.isoformat()}",
-            needed=f"one of an instant that has come, not later than {told.at.isoformat()}",
-            next_step="read the dial on its day; a change of class can be told without",
-            next_step_zh="读数时间尚未到来，请届时抄表；用水性质变更可不填读数",
-        )
+        raise ReadingBeforeItIsDue(since, told)
     require_after(since, account.metered, "the present meter was in")
 
 

@@ -25,6 +25,29 @@ from domain.connections.facts import (
     RefundMade,
     RefundReversed,
 )
+from domain.connections.refusals import (
+    AlreadyQuoted,
+    AlreadyReversed,
+    AmountOutOfRange,
+    ContractIsSigned,
+    NoCatalogue,
+    NoPayerClass,
+    NoQuote,
+    NoSuchNumber,
+    NoSuchPayment,
+    NoSuchRefund,
+    NotContracted,
+    NothingToPay,
+    NotPaid,
+    NotQuoted,
+    NumberUsed,
+    Overpaid,
+    PaymentNumberUsed,
+    QuoteRaised,
+    RefundedAlready,
+    RefundNumberUsed,
+    RefundTooLarge,
+)
 from domain.connections.requirements import (
     allowed,
     require_feasible,
@@ -34,10 +57,11 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.deadlines.calendar import local_date
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import FeeBanned, Refusal
 from domain.standard import fees
 from domain.standard.context import Told
 from domain.standard.fees import CataloguePublished
+from domain.standard.refusals import FeeNotInCatalogue, FeeTwice
 
 # ---- quote
 
@@ -67,26 +91,14 @@ def issue_quote(case: Connection | None, told: Told, *, lines: Sequence[tuple[st
 def _catalogue(told: Told) -> CataloguePublished:
     catalogue = told.rules.catalogue(told.at)
     if catalogue is None:
-        raise Refusal(
-            "no-catalogue",
-            found="no fee catalogue in force",
-            needed="a published catalogue",
-            next_step="have a catalogue reviewed and published; until then nothing is charged",
-            next_step_zh="收费目录尚未公布，不得收费",
-        )
+        raise NoCatalogue()
     return catalogue
 
 
 def _payer_class(case: Connection, told: Told) -> str:
     found = told.standard.payer_classes.get(case.category)
     if found is None:
-        raise Refusal(
-            "no-payer-class",
-            found=f"applicants of category {case.category}",
-            needed="a payer class of the standard in force",
-            next_step="publish a standard that gives the category its payer class",
-            next_step_zh="标准未规定该类申请人的付费类别",
-        )
+        raise NoPayerClass(case)
     return found
 
 
@@ -104,15 +116,8 @@ def _attempt(
     *,
     banned: str | None = None,
     amount_fen: int | None = None,
-) -> AttemptRefused:
-    return AttemptRefused(
-        refusal.code,
-        found=refusal.found,
-        needed=refusal.needed,
-        next_step=refusal.next_step,
-        next_step_zh=refusal.next_step_zh,
-        attempt=ChargeRefused(charge, banned, refusal.code, amount_fen, catalogue.version),
-    )
+) -> Refusal:
+    return refusal.on_record(ChargeRefused(charge, banned, refusal.code, amount_fen, catalogue.version))
 
 
 def _require_not_raised(case: Connection, quoted: Sequence[QuoteLine]) -> None:
@@ -121,13 +126,7 @@ def _require_not_raised(case: Connection, quoted: Sequence[QuoteLine]) -> None:
         return
     raised = [line for line in quoted if line.amount_fen > case.quoted_fen(line.fee)]
     if raised:
-        raise Refusal(
-            "quote-raised",
-            found=f"{raised[0].fee} at {raised[0].amount_fen} fen, {case.quoted_fen(raised[0].fee)} before",
-            needed="no line above the quote that was signed and paid on",
-            next_step="leave it: what was signed and paid on does not grow dearer",
-            next_step_zh="已签约缴费，不得提高收费",
-        )
+        raise QuoteRaised(raised, case)
 
 
 # ---- asking for a charge by name
@@ -146,13 +145,7 @@ def ask_charge(case: Connection | None, told: Told, *, charge: str, name_zh: str
         refusal = _not_quoted(known, charge, amount_fen)
     if refusal is not None:
         raise _attempt(refusal, catalogue, charge, banned=banned, amount_fen=amount_fen)
-    raise Refusal(
-        "already-quoted",
-        found=f"{charge}, {amount_fen} fen, a line of quote {known.quote.quote if known.quote else ''}",
-        needed="a charge that is not quoted",
-        next_step="nothing to do: take the payment",
-        next_step_zh="该项已在报价内，直接收款即可",
-    )
+    raise AlreadyQuoted(charge, amount_fen, known)
 
 
 def _not_allowed(
@@ -172,34 +165,24 @@ def _not_allowed(
 
 
 def _banned(name: str) -> Refusal:
-    return Refusal(
-        "fee-banned",
+    return FeeBanned(
         found=f"another word for {name}" if name else "a banned name",
         needed=f"a charge that the law allows; {name} is forbidden",
-        next_step="leave it out: nothing but the catalogue's fees is charged",
         next_step_zh="该名目依法禁止收取，请勿收费；本次尝试已留痕",
     )
 
 
 def _other_name(charge: str, name_zh: str) -> Refusal:
-    return Refusal(
-        "fee-not-in-catalogue",
+    return FeeNotInCatalogue(
         found=f"{charge} under another name",
         needed=f"the catalogue's own name, {name_zh}",
-        next_step="leave it out: nothing but the catalogue's fees is charged",
         next_step_zh="收费名称与目录不符，请勿收费；本次尝试已留痕",
     )
 
 
 def _not_quoted(case: Connection, charge: str, amount_fen: int) -> Refusal:
     quoted = [f"{line.fee} {line.amount_fen}" for line in case.quote.lines] if case.quote is not None else []
-    return Refusal(
-        "not-quoted",
-        found=f"{charge}, {amount_fen} fen",
-        needed="a line of the quote: " + (", ".join(quoted) or "there is none"),
-        next_step="charge what the quote says, or issue a new quote",
-        next_step_zh="报价之外一律不收，请按报价收取",
-    )
+    return NotQuoted(charge, amount_fen, quoted)
 
 
 # ---- contract
@@ -211,13 +194,7 @@ def sign_contract(case: Connection | None, told: Told, *, contract: str, digest:
     known = under_way(case, told, "sign-contract")
     quote = _quote(known)
     if known.contract is not None and known.contract.quote == quote.quote:
-        raise Refusal(
-            "contract-signed",
-            found=f"contract {known.contract.contract} for quote {quote.quote}",
-            needed="a quote without a contract",
-            next_step="nothing to do",
-            next_step_zh="该报价已签约",
-        )
+        raise ContractIsSigned(known.contract)
     return ContractSigned(contract, quote.quote, digest)
 
 
@@ -225,37 +202,19 @@ def require_contract(case: Connection) -> None:
     """Refuse ``not-contracted`` where the quote in force has no signed contract."""
     if case.contract is None or case.quote is None or case.contract.quote != case.quote.quote:
         signed = f"signed for quote {case.contract.quote} only" if case.contract is not None else "without a contract"
-        raise Refusal(
-            "not-contracted",
-            found=f"application {case.number}, {signed}",
-            needed="a signed contract for the quote in force",
-            next_step="have the contract signed",
-            next_step_zh="请先签订供用水合同",
-        )
+        raise NotContracted(signed, case)
 
 
 def require_paid(case: Connection) -> None:
     """Refuse ``not-paid`` where something of the quote in force is not paid."""
     if not case.is_paid:
         owed = [f"{fee} {case.balance_fen(fee)} fen" for fee in case.fees if case.balance_fen(fee) > 0]
-        raise Refusal(
-            "not-paid",
-            found=f"application {case.number} with {', '.join(owed) or 'no quote'} unpaid",
-            needed="the quote in force paid in full",
-            next_step="take the payment",
-            next_step_zh="请先缴清费用",
-        )
+        raise NotPaid(case, owed)
 
 
 def _quote(case: Connection) -> QuoteIssued:
     if case.quote is None:
-        raise Refusal(
-            "no-quote",
-            found=f"application {case.number} without a quote",
-            needed="a quote",
-            next_step="issue the quote first",
-            next_step_zh="请先出具报价",
-        )
+        raise NoQuote(case)
     return case.quote
 
 
@@ -270,7 +229,7 @@ def pay(case: Connection | None, told: Told, *, payment: str, lines: Sequence[Mo
     known = allowed(case, told, "pay")
     quote = _quote(known)
     require_timely(known, told)
-    _require_new(known.payments, payment, "payment-number-used")
+    _require_new(known.payments, payment, PaymentNumberUsed)
     _require_lines(lines)
     for line in lines:
         if line.fee not in {quoted.fee for quoted in quote.lines}:
@@ -284,30 +243,18 @@ def pay(case: Connection | None, told: Told, *, payment: str, lines: Sequence[Mo
 def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:
     balance = max(0, case.balance_fen(line.fee))
     if line.amount_fen > balance:
-        raise Refusal(
-            "overpaid",
-            found=f"{line.fee}, {line.amount_fen} fen",
-            needed=f"at most {balance} fen, what is left to pay on that line",
-            next_step="take what is left to pay",
-            next_step_zh="超出应缴金额，请按余额收取",
-        )
+        raise Overpaid(line, balance)
 
 
 def reverse_payment(case: Connection | None, told: Told, *, payment: str, reason: str) -> PaymentReversed:
     """A payment was entered in error or bounced; in every state of the case. Refuses ``no-such-payment``,
     ``already-reversed``, ``refunded-already`` (a refund of it stands)."""
     known = allowed(case, told, "reverse-payment")
-    found = _standing(known.payments, payment, "no-such-payment")
+    found = _standing(known.payments, payment, NoSuchPayment)
     for fee in {line.fee for line in found.lines}:
         left = known.paid_fen(fee) - sum(line.amount_fen for line in found.lines if line.fee == fee)
         if left < known.refunded_fen(fee):
-            raise Refusal(
-                "refunded-already",
-                found=f"{fee}, of which {known.refunded_fen(fee)} fen went back",
-                needed=f"at most {left} fen refunded without payment {payment}",
-                next_step="reverse the refund first",
-                next_step_zh="该款已退，请先冲正退款",
-            )
+            raise RefundedAlready(fee, known, left, payment)
     return PaymentReversed(payment, reason)
 
 
@@ -321,18 +268,12 @@ def refund(case: Connection | None, told: Told, *, refund: str, lines: Sequence[
     ``refund-too-large``.
     """
     known = allowed(case, told, "refund")
-    _require_new(known.refunds, refund, "refund-number-used")
+    _require_new(known.refunds, refund, RefundNumberUsed)
     _require_lines(lines)
     for line in lines:
         most = _refundable_fen(known, line.fee)
         if line.amount_fen > most:
-            raise Refusal(
-                "refund-too-large",
-                found=f"{line.fee}, {line.amount_fen} fen",
-                needed=f"at most {most} fen",
-                next_step="refund what was paid too much; issue a lower quote first where less is owed",
-                next_step_zh="退款超出可退金额",
-            )
+            raise RefundTooLarge(line, most)
     return RefundMade(refund, tuple(lines))
 
 
@@ -346,7 +287,7 @@ def _refundable_fen(case: Connection, fee: str) -> int:
 def reverse_refund(case: Connection | None, told: Told, *, refund: str, reason: str) -> RefundReversed:
     """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed``."""
     known = allowed(case, told, "refund")
-    _standing(known.refunds, refund, "no-such-refund")
+    _standing(known.refunds, refund, NoSuchRefund)
     return RefundReversed(refund, reason)
 
 
@@ -356,13 +297,7 @@ def reverse_refund(case: Connection | None, told: Told, *, refund: str, reason: 
 def _require_amount(amount_fen: int) -> None:
     # A boolean is an integer to Python; a fraction of a fen is no money.
     if type(amount_fen) is not int or not 0 < amount_fen <= LARGEST_FEN:
-        raise Refusal(
-            "amount-out-of-range",
-            found=f"{amount_fen} fen",
-            needed=f"a whole number of fen, 1 to {LARGEST_FEN}",
-            next_step="correct the amount",
-            next_step_zh="金额须为大于零的整数（分）",
-        )
+        raise AmountOutOfRange(amount_fen, needed=f"a whole number of fen, 1 to {LARGEST_FEN}")
 
 
 LARGEST_FEN = 100_000_000_000
@@ -371,44 +306,20 @@ LARGEST_FEN = 100_000_000_000
 
 def _require_lines(lines: Sequence[MoneyLine]) -> None:
     if not lines:
-        raise Refusal(
-            "nothing-to-pay",
-            found="no line",
-            needed="at least one line",
-            next_step="name what is paid on which fee",
-            next_step_zh="请至少填写一项",
-        )
-    require_once("fee-twice", (line.fee for line in lines))
+        raise NothingToPay()
+    require_once(FeeTwice, (line.fee for line in lines))
     for line in lines:
         _require_amount(line.amount_fen)
 
 
-def _require_new(known: Mapping[str, Payment], number: str, code: str) -> None:
+def _require_new(known: Mapping[str, Payment], number: str, used: type[NumberUsed]) -> None:
     if number in known:
-        raise Refusal(
-            code,
-            found=f"number {number}, which is on record",
-            needed="a number of its own",
-            next_step="nothing to do where it is the same one; otherwise check the number",
-            next_step_zh="该单号已登记，请勿重复",
-        )
+        raise used(number)
 
 
-def _standing(known: Mapping[str, Payment], number: str, code: str) -> Payment:
+def _standing(known: Mapping[str, Payment], number: str, missing: type[NoSuchNumber]) -> Payment:
     if number not in known:
-        raise Refusal(
-            code,
-            found=f"number {number}",
-            needed="a number of this application: " + (", ".join(sorted(known)) or "there is none"),
-            next_step="check the number",
-            next_step_zh="请核对单号",
-        )
+        raise missing(number, known)
     if known[number].reversed:
-        raise Refusal(
-            "already-reversed",
-            found=f"number {number}, reversed already",
-            needed="one that stands",
-            next_step="nothing to do",
-            next_step_zh="已冲正，无需重复",
-        )
+        raise AlreadyReversed(number)
     return known[number]

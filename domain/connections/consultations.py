@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from domain.connections.refusals import UnknownTopic
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
 from domain.standard.context import Told, require_power
 from domain.standard.standards import require_known, require_not_future
@@ -49,13 +50,12 @@ def give(
     """Record a consultation. Refuses ``wrong-role``, ``case-exists``, ``unknown-topic``, ``future-time``."""
     require_power(told, "consultation.record")
     if state is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"consultation {state.number}",
             needed="a new consultation",
             next_step="nothing is to be done",
             next_step_zh="该咨询已登记，无需操作",
         )
     require_not_future(told.standard, told.happened_at, told.at)
-    require_known("unknown-topic", topic, told.standard.consultation_topics)
+    require_known(UnknownTopic, topic, told.standard.consultation_topics)
     return ConsultationGiven(number, topic, subject)

@@ -23,8 +23,24 @@ from domain.connections.facts import (
     OwnerReplaced,
     SupplyPoint,
 )
+from domain.connections.refusals import (
+    DigestMissing,
+    NamedTwice,
+    OwnerUnchanged,
+    PointsDoNotMatch,
+    SupplyPointsOutOfRange,
+    UnknownDocument,
+    UnknownOwner,
+    UnknownPlace,
+    UnknownPriceClass,
+    UnknownPurpose,
+    UnknownReason,
+    UsageSplitNotWhole,
+    WaterIsOn,
+    WayNotAllowed,
+)
 from domain.connections.requirements import allowed, require_once, require_timely, stopped
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import Told, require_one_of, require_power
 from domain.standard.standards import DocumentRequirement, Standard, require_known, require_not_future
@@ -72,8 +88,7 @@ def receive(
     """
     require_power(told, "connection.receive")
     if case is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"case {case.number}",
             needed="a new case",
             next_step="look the application up by its number",
@@ -82,9 +97,9 @@ def receive(
     # The standard that the case will run under is the one in force when it came in.
     standard = told.rules.in_force(told.happened_at)
     require_not_future(standard, told.happened_at, told.at)
-    require_known("unknown-applicant-category", form.category, standard.applicant_categories)
+    require_known(UnknownApplicantCategory, form.category, standard.applicant_categories)
     _require_points(form, standard)
-    require_once("named-twice", (one.document for one in form.documents))
+    require_once(NamedTwice, (one.document for one in form.documents))
     return (
         _received(case_number, form, barred),
         *_routed(case_number, form.category, told.standard),
@@ -119,21 +134,9 @@ def _routed(case_number: str, category: str, standard: Standard) -> Sequence[Cas
 
 def _require_points(form: Form, standard: Standard) -> None:
     if not 1 <= form.supply_points <= standard.max_supply_points:
-        raise Refusal(
-            "supply-points-out-of-range",
-            found=str(form.supply_points),
-            needed=f"1 to {standard.max_supply_points}",
-            next_step="split the application",
-            next_step_zh="请拆分申请",
-        )
+        raise SupplyPointsOutOfRange(form, standard)
     if form.points and len(form.points) != form.supply_points:
-        raise Refusal(
-            "points-do-not-match",
-            found=f"{len(form.points)} points described for {form.supply_points} supply points",
-            needed="one description for each supply point, or none at all",
-            next_step="describe each supply point",
-            next_step_zh="请逐一填写每个用水点",
-        )
+        raise PointsDoNotMatch(form)
     for point in form.points:
         require_whole(point, standard)
 
@@ -141,21 +144,15 @@ def _require_points(form: Form, standard: Standard) -> None:
 def require_whole(point: SupplyPoint, standard: Standard) -> None:
     """Refuse ``unknown-price-class`` and ``usage-split-not-whole``."""
     for price_class in point.usage_split:
-        require_known("unknown-price-class", price_class, standard.price_classes)
+        require_known(UnknownPriceClass, price_class, standard.price_classes)
     shares = point.usage_split.values()
     if sum(shares) != 100 or any(share < 1 for share in shares):
-        raise Refusal(
-            "usage-split-not-whole",
-            found=f"shares of {', '.join(map(str, shares)) or 'nothing'}",
-            needed="shares of 1 to 100 percent that sum to 100",
-            next_step="correct the shares",
-            next_step_zh="各类用水比例之和应为 100%",
-        )
+        raise UsageSplitNotWhole(shares)
 
 
 def _owed(category: str, standard: Standard, document: str) -> DocumentRequirement:
     owed = {one.code: one for one in standard.documents.get(category, ())}
-    require_known("unknown-document", document, owed)
+    require_known(UnknownDocument, document, owed)
     return owed[document]
 
 
@@ -163,18 +160,12 @@ def handed_in(told: Told, supplied: Supplied, requirement: DocumentRequirement) 
     """The document is there. Refuses ``way-not-allowed``, ``digest-missing``, and ``wrong-role`` where somebody claims
     a way that is not theirs: only who may reject a document can say to have seen it, and nobody outside the utility
     but the construction-approval platform can say that it shared one."""
-    require_known("way-not-allowed", supplied.way, requirement.met_by)
+    require_known(WayNotAllowed, supplied.way, requirement.met_by)
     if supplied.way == "seen" or (supplied.way == "shared" and told.channel != "platform"):
         roles = told.standard.powers.get("connection.reject-document", ())
         require_one_of(told.by, roles, f"a document {supplied.way}")
     if supplied.way == "upload" and supplied.digest is None:
-        raise Refusal(
-            "digest-missing",
-            found=f"an upload of {supplied.document} without its digest",
-            needed="the digest of the file",
-            next_step="send the SHA-256 of what was uploaded",
-            next_step_zh="请提交上传文件的摘要",
-        )
+        raise DigestMissing(supplied)
     return DocumentSupplied(supplied.document, supplied.way, supplied.digest)
 
 
@@ -183,15 +174,9 @@ def replace_owner(case: Connection | None, told: Told, *, owner: str) -> OwnerRe
     known = allowed(case, told, "route")
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)
-    require_known("unknown-owner", owner, (one for desk in told.standard.desks.values() for one in desk.owners))
+    require_known(UnknownOwner, owner, (one for desk in told.standard.desks.values() for one in desk.owners))
     if owner == known.owner:
-        raise Refusal(
-            "owner-unchanged",
-            found=f"application {known.number}, which {owner} answers for",
-            needed="somebody else",
-            next_step="nothing to do",
-            next_step_zh="经办人未变，无需操作",
-        )
+        raise OwnerUnchanged(owner, known)
     return OwnerReplaced(owner)
 
 
@@ -201,8 +186,8 @@ def appear(case: Connection | None, told: Told, *, place: str, purpose: str) -> 
     Refuses ``unknown-place``, ``unknown-purpose``, ``future-time`` and ``dates-out-of-order``.
     """
     known = allowed(case, told, "appear")
-    require_known("unknown-place", place, PLACES)
-    require_known("unknown-purpose", purpose, PURPOSES)
+    require_known(UnknownPlace, place, PLACES)
+    require_known(UnknownPurpose, purpose, PURPOSES)
     require_timely(known, told)
     return ApplicantAppeared(place, purpose)
 
@@ -211,7 +196,7 @@ def withdraw(case: Connection | None, told: Told, *, reason: str) -> Application
     """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, told, "withdraw")
-    require_known("unknown-reason", reason, told.standard.withdrawal_reasons)
+    require_known(UnknownReason, reason, told.standard.withdrawal_reasons)
     require_timely(known, told)
     return ApplicationWithdrawn(reason)
 
@@ -220,7 +205,7 @@ def refuse(case: Connection | None, told: Told, *, reason: str, document_digest:
     """The utility refuses, with a reason of the standard's list. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, told, "refuse")
-    require_known("unknown-reason", reason, told.standard.refusal_reasons)
+    require_known(UnknownReason, reason, told.standard.refusal_reasons)
     require_timely(known, told)
     return ApplicationRefused(reason, document_digest)
 
@@ -230,11 +215,5 @@ def _stoppable(case: Connection | None, told: Told, power: str) -> Connection:
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)
     if known.on:
-        raise Refusal(
-            "water-is-on",
-            found=f"application {known.number} with water at {len(known.on)} of {known.supply_points} supply points",
-            needed="an application without water yet",
-            next_step="finish the other supply points",
-            next_step_zh="已有用水点通水，请继续办理其余用水点",
-        )
+        raise WaterIsOn(known)
     return known

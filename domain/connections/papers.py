@@ -28,6 +28,27 @@ from domain.connections.facts import (
 )
 from domain.connections.intake import Supplied, handed_in
 from domain.connections.promises import PAPERS_BROKEN, papers_in, standard_of, water_on_end
+from domain.connections.refusals import (
+    AlreadyAsked,
+    AlreadyVisible,
+    Barred,
+    CommitmentNotBroken,
+    CommitmentRepaired,
+    CommitmentRunning,
+    DeadlinePast,
+    DeadlineTooLate,
+    DocumentIn,
+    DocumentNotIn,
+    NamedTwice,
+    NotDeferrable,
+    NothingLookedAt,
+    NothingMissing,
+    NoticeGiven,
+    NoticeIncomplete,
+    NotStopped,
+    OutstandingIsDeclined,
+    UnknownDefect,
+)
 from domain.connections.requirements import (
     allowed,
     papers_missing,
@@ -43,7 +64,7 @@ from domain.connections.requirements import (
 )
 from domain.deadlines.calendar import closing_time, local_date
 from domain.kernel.facts import Moment
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import Refusal
 from domain.standard.context import Told
 from domain.standard.standards import Standard, require_known
 
@@ -80,15 +101,9 @@ def reject_document(case: Connection | None, told: Told, *, document: str, defec
     known = under_way(case, told, "reject-document")
     require_not_done(known)
     requirement(known, told.rules, document)
-    require_codes("unknown-defect", [defect], _defects(told.standard) - {MISSING})
+    require_codes(UnknownDefect, [defect], _defects(told.standard) - {MISSING})
     if not known.has(document):
-        raise Refusal(
-            "document-not-in",
-            found=f"application {known.number} without {document}",
-            needed="a document that is in",
-            next_step="name it in the one-time notice",
-            next_step_zh="该材料尚未提交，请列入一次性告知",
-        )
+        raise DocumentNotIn(document, known)
     item = NoticeItem(document, defect)
     if _was_visible(known, item, told.standard):
         raise _already_visible(known, (item,))
@@ -96,13 +111,7 @@ def reject_document(case: Connection | None, told: Told, *, document: str, defec
 
 
 def _document_in(case: Connection, document: str) -> Refusal:
-    return Refusal(
-        "document-in",
-        found=f"application {case.number}, which has {document}",
-        needed="a document that is not in",
-        next_step="nothing to do; reject it first where it does not do",
-        next_step_zh="该材料已提交，无需重复；如不合格请先退回",
-    )
+    return DocumentIn(document, case)
 
 
 def _defects(standard: Standard) -> set[str]:
@@ -122,26 +131,14 @@ def give_notice(case: Connection | None, told: Told, *, items: Sequence[NoticeIt
     known = under_way(case, told, "give-notice")
     require_not_admitted(known)
     if known.notice is not None:
-        raise Refusal(
-            "notice-given",
-            found=f"application {known.number}, whose notice was given at {known.notice[0].at.isoformat()}",
-            needed="an application without a notice",
-            next_step="ask further only for what could not be seen then",
-            next_step_zh="一次性告知已出具；仅可就当时无法发现的事项再行告知",
-        )
+        raise NoticeGiven(known, known.notice[0])
     lacking = missing(known, standard_of(known, told.rules))
     if not lacking and not items:
         raise _nothing_missing(known)
     rejected = _named(known, told, items)
     left_out = [document for document in lacking if document not in {item.document for item in items}]
     if left_out:
-        raise Refusal(
-            "notice-incomplete",
-            found=f"a notice without {', '.join(left_out)}",
-            needed="a notice that names everything that is missing",
-            next_step="name these papers too: they cannot be asked for later",
-            next_step_zh="请一次性告知全部所缺材料：" + "、".join(left_out),
-        )
+        raise NoticeIncomplete(left_out)
     return (*rejected, OneTimeNoticeGiven(tuple(items)))
 
 
@@ -156,13 +153,7 @@ def request_further(case: Connection | None, told: Told, *, items: Sequence[Noti
     known = under_way(case, told, "request-further")
     require_not_done(known)
     if not _looks(known):
-        raise Refusal(
-            "nothing-looked-at",
-            found=f"application {known.number}, neither admitted nor given its notice",
-            needed="a notice or an admission before it",
-            next_step="give the one-time notice",
-            next_step_zh="请先出具一次性告知",
-        )
+        raise NothingLookedAt(known)
     if not items:
         raise _nothing_missing(known)
     rejected = _named(known, told, items)
@@ -175,23 +166,17 @@ def request_further(case: Connection | None, told: Told, *, items: Sequence[Noti
 
 def _named(case: Connection, told: Told, items: Sequence[NoticeItem]) -> tuple[DocumentRejected, ...]:
     """What a list of items rejects of the documents that are in."""
-    require_once("named-twice", (item.document for item in items))
+    require_once(NamedTwice, (item.document for item in items))
     for item in items:
         requirement(case, told.rules, item.document)
-        require_known("unknown-defect", item.defect, _defects(told.standard))
+        require_known(UnknownDefect, item.defect, _defects(told.standard))
         if item.defect == MISSING and case.has(item.document):
             raise _document_in(case, item.document)
     return tuple(DocumentRejected(item.document, item.defect) for item in items if case.has(item.document))
 
 
 def _nothing_missing(case: Connection) -> Refusal:
-    return Refusal(
-        "nothing-missing",
-        found=f"application {case.number}, of which nothing is to be named",
-        needed="something that is missing",
-        next_step="nothing to do",
-        next_step_zh="材料齐全，无需告知",
-    )
+    return NothingMissing(case)
 
 
 def _require_not_asked(case: Connection, items: Iterable[NoticeItem]) -> None:
@@ -199,13 +184,7 @@ def _require_not_asked(case: Connection, items: Iterable[NoticeItem]) -> None:
     asked.update(case.notice[1] if case.notice is not None else ())
     repeated = [item.document for item in items if item in asked and not _supplied_after(case, item.document)]
     if repeated:
-        raise Refusal(
-            "already-asked",
-            found=f"{', '.join(repeated)}, named in the notice or at the admission already",
-            needed="something that was not named",
-            next_step="nothing to do: remind the applicant of it",
-            next_step_zh="此前已一次性告知，提醒申请人补交即可",
-        )
+        raise AlreadyAsked(repeated)
 
 
 def _supplied_after(case: Connection, document: str) -> bool:
@@ -233,16 +212,9 @@ def _was_visible(case: Connection, item: NoticeItem, standard: Standard) -> bool
     return not changed or max(changed).at <= max(looks).at
 
 
-def _already_visible(case: Connection, items: tuple[NoticeItem, ...]) -> AttemptRefused:
+def _already_visible(case: Connection, items: tuple[NoticeItem, ...]) -> Refusal:
     named = ", ".join(f"{item.document} ({item.defect})" for item in items)
-    return AttemptRefused(
-        "already-visible",
-        found=f"{named}, which could have been seen when application {case.number} was looked at",
-        needed="a document that came in afterwards, or a hidden defect",
-        next_step="go on without it: what was not named the first time is not asked for",
-        next_step_zh="首次未一次性告知的，不得再要求补正；本次尝试已留痕",
-        attempt=FurtherRequestRefused(items),
-    )
+    return AlreadyVisible(named, case).on_record(FurtherRequestRefused(items))
 
 
 # ---- papers outstanding
@@ -268,7 +240,7 @@ def promise_papers(
     _require_may_promise(known, told, barred)
     if not papers:
         raise _nothing_missing(known)
-    require_once("named-twice", papers)
+    require_once(NamedTwice, papers)
     for paper in papers:
         _require_deferrable(known, told, paper)
     _require_deadline(known, told, deadline)
@@ -282,45 +254,25 @@ def _require_may_promise(case: Connection, told: Told, barred: bool) -> None:
     if case.declined_outstanding:
         raise _declined(case)
     if case.commitment is not None and papers_in(case) is None:
-        raise Refusal(
-            "commitment-running",
+        raise CommitmentRunning(
             found=f"application {case.number} with a commitment until {case.commitment.promise.deadline}",
             needed="no commitment that is still to be kept",
-            next_step="supply what was promised",
             next_step_zh="已有承诺在履行中，请先按承诺补交",
         )
 
 
 def _barred(case: Connection) -> Refusal:
-    return Refusal(
-        "barred",
-        found=f"the applicant of {case.number} has an earlier commitment that was broken and is not repaired",
-        needed="nothing broken, or a repair, or the end of the bar",
-        next_step="supply all papers, or repair the earlier commitment first",
-        next_step_zh="存在未修复的失信承诺：请一次交齐材料，或先行信用修复",
-    )
+    return Barred(case)
 
 
 def _declined(case: Connection) -> Refusal:
-    return Refusal(
-        "outstanding-declined",
-        found=f"the applicant of {case.number} declined admission with papers outstanding",
-        needed="an applicant who wants it",
-        next_step="supply all papers",
-        next_step_zh="申请人不选择容缺受理，请交齐材料",
-    )
+    return OutstandingIsDeclined(case)
 
 
 def _require_deferrable(case: Connection, told: Told, paper: str) -> None:
     if requirement(case, told.rules, paper).main:
         deferrable = [one.code for one in requirements(case, told.rules) if not one.main]
-        raise Refusal(
-            "not-deferrable",
-            found=f"{paper}, a main document",
-            needed="one of " + (", ".join(deferrable) or "no paper at all"),
-            next_step="supply the main documents now",
-            next_step_zh="主要材料不可容缺，请先提交",
-        )
+        raise NotDeferrable(paper, deferrable)
     if case.has(paper):
         raise _document_in(case, paper)
 
@@ -328,24 +280,12 @@ def _require_deferrable(case: Connection, told: Told, paper: str) -> None:
 def _require_deadline(case: Connection, told: Told, deadline: date) -> None:
     standard = standard_of(case, told.rules)
     if closing_time(deadline, standard.close_of_business) <= told.at:
-        raise Refusal(
-            "deadline-past",
-            found=f"a deadline of {deadline}, at whose close {told.at.isoformat()} lies",
-            needed="a deadline that is still to come",
-            next_step="choose a later day, or supply the papers",
-            next_step_zh="承诺期限须晚于当前时间",
-        )
+        raise DeadlinePast(deadline, told)
     calendar = told.rules.calendars_of(standard)[-1].calendar
     by_policy = calendar.add_working_days(local_date(told.at), standard.papers.longest_working_days)
     latest = min(by_policy, local_date(water_on_end(case, told.rules).due_at))
     if deadline > latest:
-        raise Refusal(
-            "deadline-too-late",
-            found=f"a deadline of {deadline}",
-            needed=f"not later than {latest}: {standard.papers.longest_working_days} working days, and the case's own",
-            next_step="choose an earlier day",
-            next_step_zh="承诺期限过晚，请选择更早的日期",
-        )
+        raise DeadlineTooLate(deadline, latest, standard)
 
 
 def decline_outstanding(case: Connection | None, told: Told) -> OutstandingDeclined:
@@ -356,11 +296,9 @@ def decline_outstanding(case: Connection | None, told: Told) -> OutstandingDecli
     if known.declined_outstanding:
         raise _declined(known)
     if known.commitment is not None:
-        raise Refusal(
-            "commitment-running",
+        raise CommitmentRunning(
             found=f"application {known.number}, whose applicant committed to supply papers",
             needed="no commitment",
-            next_step="supply what was promised",
             next_step_zh="已作出容缺承诺，请按承诺补交",
         )
     return OutstandingDeclined()
@@ -374,21 +312,9 @@ def repair_commitment(case: Connection | None, told: Told, *, evidence_digest: s
     known = allowed(case, told, "repair-commitment")
     commitment = known.commitment
     if commitment is None or commitment.broken is None:
-        raise Refusal(
-            "commitment-not-broken",
-            found=f"application {known.number} without a broken commitment",
-            needed="a commitment that was broken",
-            next_step="nothing to do",
-            next_step_zh="没有失信承诺，无需修复",
-        )
+        raise CommitmentNotBroken(known)
     if commitment.repaired is not None:
-        raise Refusal(
-            "commitment-repaired",
-            found=f"application {known.number}, repaired at {commitment.repaired.at.isoformat()}",
-            needed="a commitment that is not repaired",
-            next_step="nothing to do",
-            next_step_zh="信用已修复，无需重复办理",
-        )
+        raise CommitmentRepaired(known, commitment.repaired)
     _require_promised_in(known)
     return PapersCommitmentRepaired(evidence_digest)
 
@@ -427,13 +353,7 @@ def resume(case: Connection | None, told: Told, *, reason: str) -> CaseResumed:
     known = allowed(case, told, "resume")
     stop = known.stopped
     if stop is None:
-        raise Refusal(
-            "not-stopped",
-            found=f"application {known.number}, which is under way",
-            needed="a case that is suspended, or ended by a broken commitment",
-            next_step="nothing to do",
-            next_step_zh="案件正在办理，无需恢复",
-        )
+        raise NotStopped(known)
     if stop.final and stop.reason != PAPERS_BROKEN:
         raise stopped(known)
     _require_promised_in(known)

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 from domain.connections.case import Connection, Pause
 from domain.connections.facts import PauseApproved, PauseDeclined, PauseEnded, PauseRequested, PauseRevoked
+from domain.connections.refusals import (
+    NoSuchPause,
+    PauseDecided,
+    PauseNotApproved,
+    PauseNotOpen,
+    PauseOpen,
+    PauseTooLate,
+    UnknownPauseReason,
+)
 from domain.connections.requirements import allowed, require_admitted, require_not_done, require_timely, under_way
-from domain.kernel.refusals import Refusal
 from domain.standard.context import Told, require_second_person
 from domain.standard.standards import require_known
 
@@ -23,16 +31,10 @@ def request(case: Connection | None, told: Told, *, reason: str, evidence_digest
     known = under_way(case, told, "request-pause")
     admitted = require_admitted(known)
     require_not_done(known)
-    require_known("unknown-pause-reason", reason, told.standard.pause_reasons)
+    require_known(UnknownPauseReason, reason, told.standard.pause_reasons)
     require_timely(known, told, (admitted, "the admission"))
     if told.is_late:
-        raise Refusal(
-            "pause-too-late",
-            found=f"a pause from {told.happened_at.isoformat()} on, asked for at {told.at.isoformat()}",
-            needed=f"within {told.standard.allowed_lateness_minutes.get(told.channel)} minutes",
-            next_step="ask for it from now on",
-            next_step_zh="已超出允许迟报时间，请自当前时间起申请中止",
-        )
+        raise PauseTooLate(told)
     for number, pause in known.pauses.items():
         _require_over(pause, number, reason)
     return PauseRequested(max(known.pauses, default=0) + 1, reason, evidence_digest)
@@ -41,13 +43,7 @@ def request(case: Connection | None, told: Told, *, reason: str, evidence_digest
 def _require_over(pause: Pause, number: int, reason: str) -> None:
     is_open = pause.ended is None and (pause.is_pending or pause.counts)
     if is_open and pause.reason == reason:
-        raise Refusal(
-            "pause-open",
-            found=f"pause {number} for {reason} since {pause.since.at.isoformat()}",
-            needed="no open pause for the same reason",
-            next_step="end it first, or wait for its approval",
-            next_step_zh="同一原因的中止尚未结束",
-        )
+        raise PauseOpen(number, reason, pause)
 
 
 def approve(case: Connection | None, told: Told, *, pause: int) -> PauseApproved:
@@ -66,13 +62,7 @@ def decline(case: Connection | None, told: Told, *, pause: int) -> PauseDeclined
 def _pending(case: Connection | None, told: Told, number: int) -> Pause:
     pause = _the_pause(allowed(case, told, "approve-pause"), number)
     if not pause.is_pending:
-        raise Refusal(
-            "pause-decided",
-            found=f"pause {number}, {'declined' if pause.declined else 'approved'} already",
-            needed="a pause that waits for its approval",
-            next_step="nothing to do; an approved one can be revoked",
-            next_step_zh="该中止已审批",
-        )
+        raise PauseDecided(number, pause)
     return pause
 
 
@@ -82,13 +72,7 @@ def end(case: Connection | None, told: Told, *, pause: int) -> PauseEnded:
     known = allowed(case, told, "end-pause")
     found = _the_pause(known, pause)
     if found.ended is not None or not (found.is_pending or found.counts):
-        raise Refusal(
-            "pause-not-open",
-            found=f"pause {pause}, which is over",
-            needed="an open pause",
-            next_step="nothing to do",
-            next_step_zh="该中止已结束",
-        )
+        raise PauseNotOpen(pause)
     require_timely(known, told, (found.since, "the pause's beginning"))
     return PauseEnded(pause)
 
@@ -98,24 +82,12 @@ def revoke(case: Connection | None, told: Told, *, pause: int, reason: str) -> P
     ``pause-not-approved``, ``same-person`` (who asked for it)."""
     found = _the_pause(allowed(case, told, "revoke-pause"), pause)
     if not found.counts:
-        raise Refusal(
-            "pause-not-approved",
-            found=f"pause {pause}, which does not count",
-            needed="an approved pause",
-            next_step="nothing to do",
-            next_step_zh="该中止未生效，无需撤销",
-        )
+        raise PauseNotApproved(pause)
     require_second_person(told, found.requested_by, f"pause {pause}")
     return PauseRevoked(pause, reason)
 
 
 def _the_pause(case: Connection, number: int) -> Pause:
     if number not in case.pauses:
-        raise Refusal(
-            "no-such-pause",
-            found=f"pause {number}",
-            needed="one of " + (", ".join(map(str, sorted(case.pauses))) or "none: there is no pause"),
-            next_step="check the pause's number",
-            next_step_zh="请核对中止编号",
-        )
+        raise NoSuchPause(number, case)
     return case.pauses[number]

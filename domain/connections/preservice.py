@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeliverable, UnknownPreservice
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import Told, require_power
 from domain.standard.standards import require_known, require_not_future
@@ -71,8 +72,7 @@ def request(
     """
     require_power(told, "preservice.request")
     if state is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"request {state.number}",
             needed="a new request",
             next_step="nothing is to be done",
@@ -80,17 +80,11 @@ def request(
         )
     standard = told.standard
     require_not_future(standard, told.happened_at, told.at)
-    require_known("unknown-preservice", service, standard.preservices)
-    require_known("unknown-applicant-category", category, standard.applicant_categories)
+    require_known(UnknownPreservice, service, standard.preservices)
+    require_known(UnknownApplicantCategory, category, standard.applicant_categories)
     if standard.payer_classes.get(category) != PAYER_CLASS:
         companies = sorted(code for code, payer in standard.payer_classes.items() if payer == PAYER_CLASS)
-        raise Refusal(
-            "companies-only",
-            found=f"category {category}",
-            needed="one of " + ", ".join(companies),
-            next_step="record a consultation instead",
-            next_step_zh="服务前置面向企业和单位，个人请登记技术咨询",
-        )
+        raise CompaniesOnly(category, companies)
     return PreServiceRequested(number, service, category, subject)
 
 
@@ -102,8 +96,7 @@ def give(state: PreService | None, told: Told, *, deliverable: str, digest: str)
     """
     require_power(told, "preservice.give")
     if state is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no request with this id",
             needed="the id of a request",
             next_step="take the request in first",
@@ -111,20 +104,13 @@ def give(state: PreService | None, told: Told, *, deliverable: str, digest: str)
         )
     require_not_future(told.standard, told.happened_at, told.at)
     if told.happened_at < state.requested_at:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"given at {told.happened_at.isoformat()}",
             needed=f"not before it was asked for, {state.requested_at.isoformat()}",
             next_step="correct the time",
             next_step_zh="提供时间早于申请时间，请更正",
         )
-    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
     if (deliverable, digest) in state.given:
-        raise Refusal(
-            "already-given",
-            found=f"a {deliverable} with this digest, which was given",
-            needed="something that was not given yet",
-            next_step="nothing is to be done",
-            next_step_zh="该资料已提供，无需操作",
-        )
+        raise AlreadyGiven(deliverable)
     return PreServiceGiven(deliverable, digest)

@@ -29,6 +29,27 @@ from domain.connections.facts import (
     WaterTurnedOn,
 )
 from domain.connections.promises import standard_of
+from domain.connections.refusals import (
+    AlreadyInspected,
+    ConstructionHasStarted,
+    ConstructionIsCompleted,
+    ConstructionNotCompleted,
+    ConstructionNotStarted,
+    DefectsDoNotMatch,
+    FindingsMissing,
+    MeterAlreadyInstalled,
+    MeterMissing,
+    MeterNotVerified,
+    NamedTwice,
+    NotDesigned,
+    NotInspected,
+    NotSurveyed,
+    OtherSquad,
+    UnknownDefect,
+    UnknownFinding,
+    UnknownReplacementReason,
+    VisitOver,
+)
 from domain.connections.requirements import (
     papers_missing,
     require_admitted,
@@ -58,16 +79,10 @@ def survey(case: Connection | None, told: Told, *, feasible: bool, findings: Seq
     known = under_way(case, told, "survey")
     require_not_done(known)
     require_timely(known, told)
-    require_codes("unknown-finding", findings, told.standard.survey_findings)
-    require_once("named-twice", findings)
+    require_codes(UnknownFinding, findings, told.standard.survey_findings)
+    require_once(NamedTwice, findings)
     if not feasible and not findings:
-        raise Refusal(
-            "findings-missing",
-            found="a site where water cannot be laid, without a finding",
-            needed="what stands against it",
-            next_step="name at least one finding",
-            next_step_zh="不可行须至少列明一项勘察结果",
-        )
+        raise FindingsMissing()
     return SurveyMade(feasible, tuple(findings))
 
 
@@ -77,13 +92,7 @@ def design(case: Connection | None, told: Told, *, drawing_digest: str) -> Desig
     if known.construction_completed is not None:
         raise _construction_completed(known)
     if not known.surveys:
-        raise Refusal(
-            "not-surveyed",
-            found=f"application {known.number} without a survey",
-            needed="a survey that found it feasible",
-            next_step="survey the site first",
-            next_step_zh="请先现场勘察",
-        )
+        raise NotSurveyed(known)
     require_feasible(known)
     require_timely(known, told, (min(moment for moment, _ in known.surveys), "the survey"))
     return DesignApproved(drawing_digest)
@@ -101,20 +110,11 @@ def approve_on_site(
     admitted = require_admitted(known)
     booked = the_visit(known, visit)
     if booked.squad != squad:
-        raise Refusal(
-            "other-squad",
-            found=f"{squad}, while {booked.squad} has the visit",
-            needed="the squad of the visit",
-            next_step="reassign the visit first",
-            next_step_zh="该上门由其他专班负责，请先改派",
-        )
+        raise OtherSquad(squad, booked)
     if booked.cancelled or (booked.made is not None and booked.made.at < told.happened_at):
-        raise Refusal(
-            "visit-over",
-            found=f"visit {visit}, which was {'cancelled' if booked.cancelled else 'made before'}",
+        raise VisitOver(
+            found=f"visit {visit}, which was {('cancelled' if booked.cancelled else 'made before')}",
             needed="a visit that is under way",
-            next_step="book another visit",
-            next_step_zh="该上门已结束，请另行预约",
         )
     require_feasible(known)
     _require_not_started(known)
@@ -133,13 +133,7 @@ def start_construction(case: Connection | None, told: Told, *, crew: str) -> Con
     _require_not_started(known)
     require_feasible(known)
     if known.design is None:
-        raise Refusal(
-            "not-designed",
-            found=f"application {known.number} without an approved design",
-            needed="an approved design, or approval on site",
-            next_step="have the design approved first",
-            next_step_zh="请先完成设计审批",
-        )
+        raise NotDesigned(known)
     require_contract(known)
     require_paid(known)
     require_timely(known, told, (admitted, "the admission"), (known.design, "the design"))
@@ -151,13 +145,7 @@ def complete_construction(case: Connection | None, told: Told) -> ConstructionCo
     ``construction-completed``."""
     known = under_way(case, told, "construct")
     if known.construction_started is None:
-        raise Refusal(
-            "construction-not-started",
-            found=f"application {known.number}, where no work has begun",
-            needed="construction under way",
-            next_step="start construction first",
-            next_step_zh="请先开工",
-        )
+        raise ConstructionNotStarted(known)
     failed = bool(known.inspections) and not known.inspected
     if known.construction_completed is not None and not failed:
         raise _construction_completed(known)
@@ -170,32 +158,14 @@ def inspect(case: Connection | None, told: Told, *, passed: bool, defects: Seque
     ``defects-do-not-match`` (failed without a defect, passed with one), ``named-twice``."""
     known = under_way(case, told, "inspect")
     if known.construction_completed is None:
-        raise Refusal(
-            "construction-not-completed",
-            found=f"application {known.number}, whose pipe is not laid",
-            needed="completed construction",
-            next_step="complete construction first",
-            next_step_zh="请先完工",
-        )
+        raise ConstructionNotCompleted(known)
     if known.inspected:
-        raise Refusal(
-            "already-inspected",
-            found=f"application {known.number}, whose inspection was passed",
-            needed="an inspection that is still to be passed",
-            next_step="nothing to do: install the meter and turn water on",
-            next_step_zh="验收已合格，请装表通水",
-        )
+        raise AlreadyInspected(known)
     require_timely(known, told, (known.construction_completed, "the end of construction"))
-    require_codes("unknown-defect", defects, told.standard.inspection_defects)
-    require_once("named-twice", defects)
+    require_codes(UnknownDefect, defects, told.standard.inspection_defects)
+    require_once(NamedTwice, defects)
     if passed == bool(defects):
-        raise Refusal(
-            "defects-do-not-match",
-            found=f"{'passed' if passed else 'failed'} with {len(defects)} defects",
-            needed="no defect where passed, at least one where failed",
-            next_step="correct the outcome or the defects",
-            next_step_zh="合格不得有缺陷，不合格须列明缺陷",
-        )
+        raise DefectsDoNotMatch(passed, defects)
     return FinalInspectionMade(passed, tuple(defects))
 
 
@@ -238,7 +208,7 @@ def replace_meter(
     if old.number == meter.number:
         raise _meter_already_installed(known, point)
     require_timely(known, told, (known.admitted, "the admission"))
-    require_known("unknown-replacement-reason", reason, told.standard.meter_replacements)
+    require_known(UnknownReplacementReason, reason, told.standard.meter_replacements)
     _require_verified(meter, told)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
     return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
@@ -287,13 +257,7 @@ def _on(case: Connection, point: int, meter: MeterDetails, standard: Standard) -
 
 def _inspected_at(case: Connection) -> Moment:
     if not case.inspected:
-        raise Refusal(
-            "not-inspected",
-            found=f"application {case.number} without a passed final inspection",
-            needed="a passed final inspection",
-            next_step="have the work inspected first",
-            next_step_zh="请先验收合格",
-        )
+        raise NotInspected(case)
     return max(case.inspections)[0]
 
 
@@ -310,23 +274,11 @@ def _measuring(case: Connection, point: int, given: MeterDetails | None) -> Mete
 
 
 def _meter_missing(case: Connection, point: int) -> Refusal:
-    return Refusal(
-        "meter-missing",
-        found=f"supply point {case.number}/{point} without a meter",
-        needed="a verified meter",
-        next_step="install the meter first, or name it here",
-        next_step_zh="请先装表，或在此填写水表信息",
-    )
+    return MeterMissing(point, case)
 
 
 def _meter_already_installed(case: Connection, point: int) -> Refusal:
-    return Refusal(
-        "meter-already-installed",
-        found=f"supply point {case.number}/{point} with meter {case.meters[point].number}",
-        needed="a supply point without a meter",
-        next_step="turn water on behind the meter that is in",
-        next_step_zh="该用水点已装表，请直接通水",
-    )
+    return MeterAlreadyInstalled(point, case)
 
 
 def _require_verified(meter: MeterDetails, told: Told) -> None:
@@ -334,13 +286,7 @@ def _require_verified(meter: MeterDetails, told: Told) -> None:
     years = next(years for dn_mm, years in told.standard.meter_verification_years if meter.dn_mm <= dn_mm)
     latest = _years_later(meter, years)
     if not (meter.verified_on <= day <= min(meter.expires_on, latest)):
-        raise Refusal(
-            "meter-not-verified",
-            found=f"meter {meter.number} DN {meter.dn_mm}, verified {meter.verified_on}, expires {meter.expires_on}",
-            needed=f"a verification valid on {day}, at most {years} years old",
-            next_step="fit a meter with a valid verification",
-            next_step_zh="请更换检定有效期内的水表",
-        )
+        raise MeterNotVerified(meter, day, years)
 
 
 def _years_later(meter: MeterDetails, years: int) -> date:
@@ -353,20 +299,8 @@ def _years_later(meter: MeterDetails, years: int) -> date:
 
 def _require_not_started(case: Connection) -> None:
     if case.construction_started is not None:
-        raise Refusal(
-            "construction-started",
-            found=f"application {case.number}, where work began at {case.construction_started.at.isoformat()}",
-            needed="an application where no work has begun",
-            next_step="nothing to do",
-            next_step_zh="已开工，无需重复办理",
-        )
+        raise ConstructionHasStarted(case, case.construction_started)
 
 
 def _construction_completed(case: Connection) -> Refusal:
-    return Refusal(
-        "construction-completed",
-        found=f"application {case.number}, whose pipe is laid",
-        needed="construction under way",
-        next_step="have it inspected",
-        next_step_zh="已完工，请组织验收",
-    )
+    return ConstructionIsCompleted(case)

@@ -22,6 +22,15 @@ from domain.connections.facts import (
     HomeVisitReassigned,
 )
 from domain.connections.intake import Supplied, handed_in
+from domain.connections.refusals import (
+    AlreadyConfirmed,
+    NamedTwice,
+    NotSent,
+    UnknownDeliverable,
+    UnknownPurpose,
+    VisitOver,
+    VisitUnchanged,
+)
 from domain.connections.requirements import (
     allowed,
     require_not_done,
@@ -31,7 +40,7 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.crews.squads import require_squad
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchVisit, UnknownWay, VisitAlreadyBooked
 from domain.standard.context import Told
 from domain.standard.standards import require_known
 
@@ -46,15 +55,9 @@ def book(
     known = under_way(case, told, "book-visit")
     require_not_done(known)
     require_squad(told.standard, squad)
-    require_known("unknown-purpose", purpose, told.standard.visit_purposes)
+    require_known(UnknownPurpose, purpose, told.standard.visit_purposes)
     if visit in known.visits:
-        raise Refusal(
-            "visit-already-booked",
-            found=f"visit {visit}, booked already",
-            needed="a new visit",
-            next_step="reassign the visit to move it",
-            next_step_zh="该上门已预约，如需改期请改派",
-        )
+        raise VisitAlreadyBooked(found=f"visit {visit}, booked already")
     return HomeVisitBooked(visit, squad, purpose, begin, end)
 
 
@@ -67,13 +70,7 @@ def reassign(
     booked = _open(known, visit)
     require_squad(told.standard, squad)
     if (booked.squad, booked.begin, booked.end) == (squad, begin, end):
-        raise Refusal(
-            "visit-unchanged",
-            found=f"visit {visit} by {squad} at the same time",
-            needed="another squad or another time",
-            next_step="nothing to do",
-            next_step_zh="专班与时间均未变，无需改派",
-        )
+        raise VisitUnchanged(visit, squad)
     return HomeVisitReassigned(visit, squad, begin, end)
 
 
@@ -88,7 +85,7 @@ def make(
     known = under_way(case, told, "make-visit")
     booked = _open(known, visit)
     require_timely(known, told, (booked.begin, "the visit's beginning"))
-    require_once("named-twice", papers_collected)
+    require_once(NamedTwice, papers_collected)
     owed = [requirement(known, told.rules, paper) for paper in papers_collected]
     collected = [handed_in(told, Supplied(one.code, "seen"), one) for one in owed if not known.has(one.code)]
     return (HomeVisitMade(visit, booked.squad, tuple(papers_collected)), *collected)
@@ -104,25 +101,16 @@ def cancel(case: Connection | None, told: Told, *, visit: UUID, reason: str) -> 
 def the_visit(case: Connection, visit: UUID) -> Visit:
     """The visit of that id. Refuses ``no-such-visit``."""
     if visit not in case.visits:
-        raise Refusal(
-            "no-such-visit",
-            found=f"visit {visit}",
-            needed=f"a visit of application {case.number}",
-            next_step="look the visit up in its case",
-            next_step_zh="请在案件中核对上门预约",
-        )
+        raise NoSuchVisit(found=f"visit {visit}", needed=f"a visit of application {case.number}")
     return case.visits[visit]
 
 
 def _open(case: Connection, visit: UUID) -> Visit:
     booked = the_visit(case, visit)
     if not booked.is_open:
-        raise Refusal(
-            "visit-over",
-            found=f"visit {visit}, which was {'cancelled' if booked.cancelled else 'made'}",
+        raise VisitOver(
+            found=f"visit {visit}, which was {('cancelled' if booked.cancelled else 'made')}",
             needed="a visit that is still to be made",
-            next_step="book another visit",
-            next_step_zh="该上门已结束，请另行预约",
         )
     return booked
 
@@ -134,8 +122,8 @@ def deliver(case: Connection | None, told: Told, *, deliverable: str, way: str, 
     """A plan, budget, drawing, contract or invoice went out; in every state of the case. Refuses
     ``unknown-deliverable``, ``unknown-way`` and what every fact of the field may be refused for."""
     known = allowed(case, told, "deliver")
-    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
-    require_known("unknown-way", way, told.standard.delivery_ways)
+    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
+    require_known(UnknownWay, way, told.standard.delivery_ways)
     require_timely(known, told)
     return DeliverableSent(deliverable, way, digest)
 
@@ -143,22 +131,10 @@ def deliver(case: Connection | None, told: Told, *, deliverable: str, way: str, 
 def confirm_delivery(case: Connection | None, told: Told, *, deliverable: str, digest: str) -> DeliverableReceived:
     """It arrived. Refuses ``unknown-deliverable``, ``not-sent``, ``already-confirmed``."""
     known = allowed(case, told, "confirm-delivery")
-    require_known("unknown-deliverable", deliverable, told.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
     require_timely(known, told)
     if digest not in known.sent.get(deliverable, ()):
-        raise Refusal(
-            "not-sent",
-            found=f"{deliverable} with a digest that was not sent",
-            needed="the digest of what was sent",
-            next_step="compare the digest, or send it again",
-            next_step_zh="未曾发送该文件，请核对摘要",
-        )
+        raise NotSent(deliverable)
     if (deliverable, digest) in known.confirmed:
-        raise Refusal(
-            "already-confirmed",
-            found=f"{deliverable}, confirmed already",
-            needed="something that is not confirmed",
-            next_step="nothing to do",
-            next_step_zh="已签收，无需重复",
-        )
+        raise AlreadyConfirmed(deliverable)
     return DeliverableReceived(deliverable, digest)

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from domain.crews.refusals import CrewBusy, CrewNotFormed, CrewUnchanged, NoShiftRunning, ShiftRunning, UnknownSkill
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
 from domain.standard.context import Told, require_power
 from domain.standard.standards import Standard, district, require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_said
@@ -161,32 +161,20 @@ def form(state: Crew | None, told: Told, *, crew: str, name_zh: str, skills: Seq
     """
     require_power(told, "crew.form")
     for skill in skills:
-        require_known("unknown-skill", skill, told.standard.crew_skills)
+        require_known(UnknownSkill, skill, told.standard.crew_skills)
     require_codes("the skills", skills)
     fact = CrewFormed(crew, name_zh, tuple(skills), lead)
     require_clean(fact)
     require_said("the crew's name", name_zh)
     if state is not None and (state.name_zh, state.skills, state.lead) == (name_zh, fact.skills, lead):
-        raise Refusal(
-            "crew-unchanged",
-            found=f"{crew} as it is",
-            needed="a change",
-            next_step="nothing is to be done",
-            next_step_zh="班组信息未变，无需操作",
-        )
+        raise CrewUnchanged(crew)
     return fact
 
 
 def start_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftStarted:
     """The crew begins work. Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``shift-running``."""
     if _for_shift(state, told, crew).on_shift:
-        raise Refusal(
-            "shift-running",
-            found=f"{crew}, which is at work",
-            needed="a crew that is off work",
-            next_step="nothing is to be done",
-            next_step_zh="该班组已在班，无需操作",
-        )
+        raise ShiftRunning(crew)
     return ShiftStarted(crew)
 
 
@@ -196,13 +184,7 @@ def end_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftEnded:
     Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``no-shift-running``.
     """
     if not _for_shift(state, told, crew).on_shift:
-        raise Refusal(
-            "no-shift-running",
-            found=f"{crew}, which is off work",
-            needed="a crew that is at work",
-            next_step="nothing is to be done",
-            next_step_zh="该班组未在班，无需操作",
-        )
+        raise NoShiftRunning(crew)
     return ShiftEnded(crew)
 
 
@@ -210,13 +192,7 @@ def _for_shift(state: Crew | None, told: Told, crew: str) -> Crew:
     require_power(told, "crew.shift")
     require_not_future(told.standard, told.happened_at, told.at)
     if state is None or not state.formed:
-        raise Refusal(
-            "crew-not-formed",
-            found=f"{crew}, which nobody has put together",
-            needed="a crew with a lead and its skills",
-            next_step="form the crew first",
-            next_step_zh="该班组尚未组建，请先组建",
-        )
+        raise CrewNotFormed(crew)
     return state
 
 
@@ -235,13 +211,7 @@ def assign(state: Crew | None, *, crew: str, case_id: UUID, case_number: str) ->
     """Put the crew on an incident. Refuses ``crew-busy``, naming the other incident."""
     if state is not None and state.assignment is not None and is_elsewhere(state, case_id):
         other = state.assignment
-        raise Refusal(
-            "crew-busy",
-            found=f"crew {crew}, which is on {other.case_number} ({other.case_id})",
-            needed="a crew that is on no other incident",
-            next_step="send another crew, or take this one off the other incident (reassigned_from)",
-            next_step_zh="该班组正在处理其他工单，请另派班组，或明确从该工单调出",
-        )
+        raise CrewBusy(crew, other)
     return CrewAssigned(crew, case_id, case_number)
 
 
@@ -276,7 +246,7 @@ def nearest(free: Iterable[Free], standard: Standard, *, to: str, skill: str | N
     """
     zone = district(standard, to).zone
     if skill is not None:
-        require_known("unknown-skill", skill, standard.crew_skills)
+        require_known(UnknownSkill, skill, standard.crew_skills)
 
     def distance(crew: Free) -> tuple[int, timedelta, str]:
         known = standard.districts.get(crew.district or "")

@@ -12,9 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
+from domain.crews.refusals import (
+    MemberElsewhere,
+    MemberTwice,
+    NoMembers,
+    RosterUnchanged,
+    SquadNotFormed,
+    UnknownSquad,
+    VisitInThePast,
+    VisitIsDone,
+    VisitOverMidnight,
+    VisitsOverlap,
+)
 from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder, NoSuchVisit, VisitAlreadyBooked
 from domain.standard.context import Told, require_power
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard, require_known
@@ -132,47 +144,23 @@ def form(
     _require_roster(roster, others)
     name_zh = told.standard.squads[squad]
     if state == Squad(squad, name_zh, roster):
-        raise Refusal(
-            "roster-unchanged",
-            found=f"{squad} with the members it has",
-            needed="a change",
-            next_step="nothing is to be done",
-            next_step_zh="专班人员未变，无需操作",
-        )
+        raise RosterUnchanged(squad)
     return SquadFormed(squad, name_zh, roster)
 
 
 def require_squad(standard: Standard, squad: str) -> None:
     """Refuse ``unknown-squad`` where the standard does not have it."""
-    require_known("unknown-squad", squad, standard.squads)
+    require_known(UnknownSquad, squad, standard.squads)
 
 
 def _require_roster(roster: tuple[str, ...], others: Iterable[Squad]) -> None:
     if not roster:
-        raise Refusal(
-            "no-members",
-            found="nobody",
-            needed="at least one member",
-            next_step="name who is in the squad",
-            next_step_zh="请至少指定一名成员",
-        )
+        raise NoMembers()
     if twice := first_repeated(roster):
-        raise Refusal(
-            "member-twice",
-            found=f"{twice} named twice",
-            needed="each member once",
-            next_step="name everybody once",
-            next_step_zh="同一人员请勿重复",
-        )
+        raise MemberTwice(twice)
     for other in others:
         if both := sorted(set(roster) & set(other.members)):
-            raise Refusal(
-                "member-elsewhere",
-                found=f"{both[0]}, who is in {other.number}",
-                needed="people who are in no other squad",
-                next_step=f"change {other.number} first",
-                next_step_zh="该人员已在其他专班，请先调整原专班",
-            )
+            raise MemberElsewhere(both, other)
 
 
 # ---- decisions: a day
@@ -194,23 +182,11 @@ def book(
     ``visit-already-booked``, ``visits-overlap``.
     """
     if roster is None:
-        raise Refusal(
-            "squad-not-formed",
-            found="a squad without members",
-            needed="a squad that was put together",
-            next_step="form the squad first, or choose another one",
-            next_step_zh="该专班尚未组建，请先组建或另选专班",
-        )
+        raise SquadNotFormed()
     _require_span(begin, end, at)
     day = state or SquadDay()
     if visit in day.bookings:
-        raise Refusal(
-            "visit-already-booked",
-            found=f"visit {visit}, which this squad has on that day",
-            needed="a new visit",
-            next_step="reassign the visit to move it",
-            next_step_zh="该上门已预约，如需改期请改派",
-        )
+        raise VisitAlreadyBooked(found=f"visit {visit}, which this squad has on that day")
     _require_free(day, begin, end)
     return VisitTaken(visit, case_id, begin, end)
 
@@ -229,58 +205,27 @@ def make(state: SquadDay | None, *, visit: UUID) -> VisitDone:
 
 def _require_span(begin: datetime, end: datetime, at: datetime) -> None:
     if end <= begin:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"a visit from {begin.isoformat()} until {end.isoformat()}",
             needed="an end after the beginning",
             next_step="correct the times",
             next_step_zh="请更正起止时间",
         )
     if local_date(begin) != local_date(end):
-        raise Refusal(
-            "visit-over-midnight",
-            found=f"a visit from {local_date(begin)} until {local_date(end)}",
-            needed="a beginning and an end on one day",
-            next_step="book one visit for each day",
-            next_step_zh="上门须在同一日内，请按日预约",
-        )
+        raise VisitOverMidnight(found=f"a visit from {local_date(begin)} until {local_date(end)}")
     if begin < at:
-        raise Refusal(
-            "visit-in-the-past",
-            found=f"a visit that begins at {begin.isoformat()}",
-            needed=f"not before {at.isoformat()}",
-            next_step="choose a time that is still to come",
-            next_step_zh="请选择尚未到来的时间",
-        )
+        raise VisitInThePast(begin, at)
 
 
 def _require_free(day: SquadDay, begin: datetime, end: datetime) -> None:
     for taken in sorted(day.bookings.values(), key=lambda booking: booking.begin):
         if begin < taken.end and taken.begin < end:
-            raise Refusal(
-                "visits-overlap",
-                found=f"a squad that is taken from {taken.begin.isoformat()} until {taken.end.isoformat()}",
-                needed="one visit at a time",
-                next_step="choose another time or another squad",
-                next_step_zh="该专班此时段已有上门，请另选时间或专班",
-            )
+            raise VisitsOverlap(taken)
 
 
 def _require_open(state: SquadDay | None, visit: UUID) -> None:
     booking = state.bookings.get(visit) if state is not None else None
     if booking is None:
-        raise Refusal(
-            "no-such-visit",
-            found=f"visit {visit}",
-            needed="a visit that the squad has on that day",
-            next_step="look the visit up in its case",
-            next_step_zh="请在案件中核对上门预约",
-        )
+        raise NoSuchVisit(found=f"visit {visit}", needed="a visit that the squad has on that day")
     if booking.done:
-        raise Refusal(
-            "visit-done",
-            found=f"visit {visit}, which was made",
-            needed="a visit that is still to be made",
-            next_step="nothing is to be done",
-            next_step_zh="该上门已完成，无需操作",
-        )
+        raise VisitIsDone(visit)

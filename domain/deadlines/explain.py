@@ -32,7 +32,7 @@ from domain.deadlines.windows import (
     judge,
 )
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchWindow
 
 DayRule = Literal[
     "start",
@@ -217,12 +217,9 @@ def explain_commitment(
         return explain(obligations[commitment], events, as_of)
     if commitment in ledger:
         return explain_no_longer_owed(commitment, ledger[commitment], events, as_of)
-    raise Refusal(
-        "no-such-window",
+    raise NoSuchWindow(
         found=f"no window {commitment[:64]} of the case at {as_of.isoformat()}",
         needed="one of " + (", ".join(sorted({*obligations, *ledger})) or "none: the case owed nothing by then"),
-        next_step="choose a commitment that the case has",
-        next_step_zh="请选择该案件已有的承诺时限",
     )
 
 

@@ -19,8 +19,16 @@ from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded, Stated
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase, UnknownWay
 from domain.metering.meters import Meter
+from domain.metering.refusals import (
+    EvidenceMissing,
+    UnknownDismissal,
+    UnknownLeakFinding,
+    UnknownUsageOutcome,
+    UsageClosed,
+    UserNotTold,
+)
 from domain.repairs.checks import late, require_credible
 from domain.standard.context import Told, require_power
 from domain.standard.ladders import obligation, rungs
@@ -434,20 +442,14 @@ def confirm(
     """
     case = _from_the_field(state, told, "usage.audit")
     if by != "audit" and evidence_digest is None:
-        raise Refusal(
-            "evidence-missing",
-            found=f"{by} without evidence",
-            needed="the digest of a photo of the dial, or of the record of the re-reading",
-            next_step="attach the photo or the record",
-            next_step_zh="请附水表照片或复抄记录",
-        )
+        raise EvidenceMissing(by)
     return AnomalyConfirmed(by, evidence_digest, _flags(case, told, case.confirmed), _second(told))
 
 
 def dismiss(state: Usage | None, told: Told, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
     """It is nothing. Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-dismissal``."""
     _open(state, told, "usage.dismiss")
-    require_known("unknown-dismissal", reason, told.standard.usage_dismissals)
+    require_known(UnknownDismissal, reason, told.standard.usage_dismissals)
     return AnomalyDismissed(reason, evidence_digest)
 
 
@@ -455,7 +457,7 @@ def notify(state: Usage | None, told: Told, *, way: str, proof_digest: str) -> U
     """The user was told. Refuses ``wrong-role``, ``no-such-case``, ``unknown-way`` and what a fact from the field may
     be refused for."""
     case = _from_the_field(state, told, "usage.notify")
-    require_known("unknown-way", way, told.standard.usage_ways)
+    require_known(UnknownWay, way, told.standard.usage_ways)
     return UserNotified(way, proof_digest, _flags(case, told, case.notified), _second(told))
 
 
@@ -476,7 +478,7 @@ def finish_help(state: Usage | None, told: Told, *, finding: str) -> LeakHelpFin
     """The search is over. Refuses ``wrong-role``, ``no-such-case``, ``unknown-leak-finding`` and what a fact from the
     field may be refused for."""
     case = _from_the_field(state, told, "usage.help")
-    require_known("unknown-leak-finding", finding, told.standard.leak_findings)
+    require_known(UnknownLeakFinding, finding, told.standard.leak_findings)
     flags = _flags(case, told, case.helped) + (() if case.helping else ("not-started",))
     return LeakHelpFinished(finding, flags, _second(told))
 
@@ -487,15 +489,9 @@ def conclude(state: Usage | None, told: Told, *, outcome: str) -> UsageOutcomeRe
     Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
     """
     case = _open(state, told, "usage.conclude")
-    require_known("unknown-usage-outcome", outcome, told.standard.usage_outcomes)
+    require_known(UnknownUsageOutcome, outcome, told.standard.usage_outcomes)
     if not case.notified:
-        raise Refusal(
-            "user-not-told",
-            found=f"{case.number}, whose user was not told",
-            needed="a user who was told, with proof",
-            next_step="tell the user first, or dismiss the anomaly if it is none",
-            next_step_zh="请先告知用户并留存凭证；如不属异常请予排除",
-        )
+        raise UserNotTold(case)
     return UsageOutcomeRecorded(outcome)
 
 
@@ -505,8 +501,7 @@ def conclude(state: Usage | None, told: Told, *, outcome: str) -> UsageOutcomeRe
 def _known(state: Usage | None, told: Told, power: str) -> Usage:
     require_power(told, power)
     if state is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no case of abnormal use with this id",
             needed="the id of a case of abnormal use",
             next_step="look the case up at /api/v1/usage",
@@ -525,13 +520,7 @@ def _from_the_field(state: Usage | None, told: Told, power: str) -> Usage:
 def _open(state: Usage | None, told: Told, power: str) -> Usage:
     case = _known(state, told, power)
     if case.over is not None:
-        raise Refusal(
-            "usage-closed",
-            found=f"{case.number}, which is over ({case.over})",
-            needed="an open case",
-            next_step="nothing is to be done; confirm the anomaly anew if it is one after all",
-            next_step_zh="该用量异常已办结；如确属异常请重新核实",
-        )
+        raise UsageClosed(case)
     return case
 
 

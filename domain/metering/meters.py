@@ -8,7 +8,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.metering.refusals import MeterAlreadyInService, MeterNotInService
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,7 @@ class Meter:
 def put_into_service(meter: Meter | None, *, number: str, case_id: UUID, point: int) -> MeterPutIntoService:
     """Take the meter into service. Refuses ``meter-already-in-service``."""
     if meter is not None and not meter.out:
-        raise Refusal(
-            "meter-already-in-service",
-            found=f"meter {number} at supply point {meter.case_id}/{meter.point}",
-            needed="a meter that is not in service",
-            next_step="check the number on the meter's body; take the other one out of service first if it was moved",
-            next_step_zh="请核对表身编号；如确已移装，请先办理原点拆表",
-        )
+        raise MeterAlreadyInService(number, meter)
     return MeterPutIntoService(number, case_id, point)
 
 
@@ -75,13 +69,7 @@ def take_out(
 ) -> MeterTakenOut:
     """Take the meter out of service. Refuses ``meter-not-in-service`` where it is not in at that supply point."""
     if meter is None or meter.out or (meter.case_id, meter.point) != (case_id, point):
-        raise Refusal(
-            "meter-not-in-service",
-            found=f"meter {number}, which is not in at supply point {case_id}/{point}",
-            needed="the meter that is in there",
-            next_step="check the number on the meter's body",
-            next_step_zh="请核对表身编号",
-        )
+        raise MeterNotInService(number, case_id, point)
     return MeterTakenOut(number, case_id, point, final_reading_m3)
 
 

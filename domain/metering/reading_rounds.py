@@ -16,7 +16,8 @@ from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded, Stated
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
+from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
 from domain.repairs.checks import late, require_credible
 from domain.standard.context import Told, require_power, require_second_person
 from domain.standard.fees import first_repeated
@@ -180,25 +181,17 @@ def open_round(
     is over, or more than a year ahead), ``out-of-range`` (no meter, or more than an event holds), ``code-twice``."""
     require_power(told, "book.open")
     if state is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"round {state.number} of book {state.book} in {state.month}",
             needed="a book that has no round in that month",
             next_step="nothing is to be done",
             next_step_zh="该表册本月抄表任务已建立，无需操作",
         )
     if not _MONTH.fullmatch(month):
-        raise Refusal(
-            "bad-month",
-            found=repr(month[:10]),
-            needed="a month as 2026-09",
-            next_step="correct the month",
-            next_step_zh="月份格式应为 2026-09",
-        )
+        raise BadMonth(month)
     today = local_date(told.at)
     if not today <= due_on <= today + timedelta(days=MOST_DAYS_AHEAD):
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"due on {due_on}",
             needed=f"a day from {today} on, at most {MOST_DAYS_AHEAD} days ahead",
             next_step="correct the day",
@@ -206,11 +199,9 @@ def open_round(
         )
     require_range("meters of a book", len(meters), 1, MOST_METERS)
     if twice := first_repeated(meters):
-        raise Refusal(
-            "code-twice",
+        raise CodeTwice(
             found=f"meter {twice} twice in book {book}",
             needed="each meter once",
-            next_step="take one of the two out",
             next_step_zh="同一水表重复，请删除其一",
         )
     return ReadingRoundOpened(number, book, month, due_on, reader, tuple(meters))
@@ -236,7 +227,7 @@ def exempt(state: Book | None, told: Told, *, meter: str, reason: str) -> Readin
     book = _known(state, told, "book.except")
     require_credible(told)
     _require_in(book, meter)
-    require_known("unknown-reading-exception", reason, told.standard.reading_exceptions)
+    require_known(UnknownReadingException, reason, told.standard.reading_exceptions)
     flags = late(told) + (("repeated",) if meter in book.settled else ())
     return ReadingExcepted(meter, reason, flags, told.confirmed_by if told.is_late else None)
 
@@ -244,8 +235,7 @@ def exempt(state: Book | None, told: Told, *, meter: str, reason: str) -> Readin
 def _known(state: Book | None, told: Told, power: str) -> Book:
     require_power(told, power)
     if state is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no reading round with this id",
             needed="the id of a reading round",
             next_step="look the round up at /api/v1/reading-books",
@@ -256,10 +246,4 @@ def _known(state: Book | None, told: Told, power: str) -> Book:
 
 def _require_in(book: Book, meter: str) -> None:
     if meter not in book.meters:
-        raise Refusal(
-            "meter-not-in-book",
-            found=f"meter {meter}, which is not in book {book.book}",
-            needed="a meter of the book",
-            next_step="check the number, or the book",
-            next_step_zh="该表册没有此水表，请核对",
-        )
+        raise MeterNotInBook(meter, book)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from domain.kernel.refusals import Refusal
 from domain.outages.case import Outage
 from domain.outages.checks import (
     confirmed_by,
@@ -30,6 +29,7 @@ from domain.outages.facts import (
     OutageRestored,
     OutageStarted,
 )
+from domain.outages.refusals import OutageNotApproved, OutageNotStarted, UnknownOutageReason
 from domain.repairs.checks import require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import Told, require_power
@@ -60,13 +60,7 @@ def plan(
     require_new(state)
     require_extent(told, districts, affected_users)
     if approval is None:
-        raise Refusal(
-            "outage-not-approved",
-            found="no approval",
-            needed="the number of the authority's approval (城市供水条例 §22)",
-            next_step="have the authority approve it first",
-            next_step_zh="计划停水须先经主管部门批准",
-        )
+        raise OutageNotApproved()
     require_said("the approval", approval)
     fact = OutagePlanned(number, tuple(districts), affected_users, begin, end, approval)
     require_clean(fact)
@@ -116,7 +110,7 @@ def cancel(state: Outage | None, told: Told, *, reason: str) -> OutageCancelled:
     Refuses ``wrong-role``, ``no-such-case``, ``unknown-outage-reason``, ``outage-started``, ``outage-cancelled``.
     """
     outage = known_to(state, told, "outage.cancel")
-    require_known("unknown-outage-reason", reason, told.standard.outage_cancel_reasons)
+    require_known(UnknownOutageReason, reason, told.standard.outage_cancel_reasons)
     require_not_started(outage)
     require_not_cancelled(outage)
     return OutageCancelled(reason)
@@ -151,13 +145,7 @@ def restore(state: Outage | None, told: Told) -> OutageRestored:
     """
     outage = lasting(state, told)
     if outage.started is None:
-        raise Refusal(
-            "outage-not-started",
-            found=f"{outage.number}, which has not begun",
-            needed="an outage that has begun",
-            next_step="record its start first",
-            next_step_zh="尚未停水，请先登记停水",
-        )
+        raise OutageNotStarted(outage)
     if told.happened_at < outage.started.at:
         require_later(told.happened_at, outage.started.at, "water again at", "it was off")
     return OutageRestored(flags(told), confirmed_by(told))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder, MassRunning, NoSuchCase
 from domain.outages.case import Outage
+from domain.outages.refusals import NoticeTooShort, OutageHasStarted, OutageIsCancelled, OutageIsRestored
 from domain.repairs.checks import late, require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import Told, require_power
@@ -24,8 +25,7 @@ def known_to(state: Outage | None, told: Told, power: str = "outage.report") -> 
     require_power(told, power)
     require_credible(told)
     if state is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no outage with this id",
             needed="the id of an outage",
             next_step="plan or record the outage first",
@@ -38,13 +38,7 @@ def lasting(state: Outage | None, told: Told) -> Outage:
     """An outage that is not over. Refuses what ``known_to`` does, ``outage-restored``, ``outage-cancelled``."""
     outage = known_to(state, told)
     if outage.restored is not None:
-        raise Refusal(
-            "outage-restored",
-            found=f"{outage.number}, over since {outage.restored.at.isoformat()}",
-            needed="an outage that lasts",
-            next_step="nothing is to be done",
-            next_step_zh="已恢复供水，无需操作",
-        )
+        raise OutageIsRestored(outage, outage.restored)
     require_not_cancelled(outage)
     return outage
 
@@ -52,25 +46,13 @@ def lasting(state: Outage | None, told: Told) -> Outage:
 def require_not_cancelled(outage: Outage) -> None:
     """Refuses ``outage-cancelled``."""
     if outage.cancelled is not None:
-        raise Refusal(
-            "outage-cancelled",
-            found=f"{outage.number}, cancelled at {outage.cancelled.at.isoformat()}",
-            needed="an outage that will be",
-            next_step="plan another one",
-            next_step_zh="该停水已取消，如需停水请另行计划",
-        )
+        raise OutageIsCancelled(outage, outage.cancelled)
 
 
 def require_not_started(outage: Outage) -> None:
     """Refuses ``outage-started``."""
     if outage.started is not None:
-        raise Refusal(
-            "outage-started",
-            found=f"{outage.number}, which began at {outage.started.at.isoformat()}",
-            needed="an outage that has not begun",
-            next_step="nothing is to be done",
-            next_step_zh="已停水，无需操作",
-        )
+        raise OutageHasStarted(outage, outage.started)
 
 
 def flags(told: Told) -> tuple[str, ...]:
@@ -85,8 +67,7 @@ def confirmed_by(told: Told) -> str | None:
 
 def require_new(state: Outage | None) -> None:
     if state is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"outage {state.number}",
             needed="a new outage",
             next_step="nothing is to be done",
@@ -103,8 +84,7 @@ def require_extent(told: Told, districts: Sequence[str], affected_users: int) ->
 
 def require_later(later: datetime, earlier: datetime, what: str, needed: str) -> None:
     if later <= earlier:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"{what} {later.isoformat()}",
             needed=f"after {needed}, {earlier.isoformat()}",
             next_step="correct the time",
@@ -115,20 +95,13 @@ def require_later(later: datetime, earlier: datetime, what: str, needed: str) ->
 def require_notice(told: Told, begin: datetime, noticed_at: datetime | None) -> None:
     hours = told.standard.outage_notice_hours
     if noticed_at is None or begin - noticed_at < timedelta(hours=hours):
-        raise Refusal(
-            "notice-too-short",
-            found="no notice" if noticed_at is None else f"notice at {noticed_at.isoformat()}",
-            needed=f"{hours} hours before water goes off at {begin.isoformat()} (城市供水条例 §22)",
-            next_step="tell the users first, and begin later",
-            next_step_zh=f"须提前{hours}小时通知用户，请推迟停水时间",
-        )
+        raise NoticeTooShort(noticed_at, hours, begin)
 
 
 def require_no_mass(mass: Register | None, code: str, at: datetime) -> None:
     holds = mass.of(code, at) if mass is not None else None
     if holds is not None:
-        raise Refusal(
-            "mass-running",
+        raise MassRunning(
             found=f"{holds}, which holds in {code}",
             needed="districts in which no mass incident holds",
             next_step=f"wait until {holds} is over, or leave the district out",

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain.deadlines.calendar import LOCAL
 from domain.kernel.messages import Message, filled
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import Refusal, UnknownWay
 from domain.outages.case import Order, Outage
 from domain.outages.checks import confirmed_by, flags, known_to
 from domain.outages.facts import (
@@ -21,6 +21,7 @@ from domain.outages.facts import (
     OutageNoticeSent,
     OutageReported,
 )
+from domain.outages.refusals import NoNoticeText, NoSuchNotice, NoticeOrdered
 from domain.standard.context import Told
 from domain.standard.standards import OUTAGE_WORDS, Standard, require_known
 from domain.standard.values import require_clean, require_said
@@ -44,27 +45,15 @@ def order_notice(state: Outage | None, told: Told, *, way: str) -> Ordered:
     words are on their way already, or arrived.
     """
     outage = known_to(state, told, "outage.notify")
-    require_known("unknown-way", way, told.standard.notice_ways)
+    require_known(UnknownWay, way, told.standard.notice_ways)
     about = stands_as(outage)
     text = notice_text(outage, told.standard)
     if text is None:
-        raise Refusal(
-            "no-notice-text",
-            found=f"no text for {about} in standard {told.standard.version}",
-            needed="a text for how the outage stands",
-            next_step="tell the users by hand, and publish a standard with the text",
-            next_step_zh="标准缺少该情形的通知文本，请人工通知并登记",
-        )
+        raise NoNoticeText(about, told)
     message = Message(KIND, way, f"停水通知 {outage.number}", text, outage.districts)
     for order in outage.ordered:
         if (order.way, order.digest) == (way, message.digest) and order.by not in outage.failed:
-            raise Refusal(
-                "notice-ordered",
-                found=f"the same notice of {outage.number} by {way}",
-                needed="something new to tell, or another way",
-                next_step="wait for its delivery; one that failed can be ordered again",
-                next_step_zh="同样的通知已在发送或已送达，无需重复",
-            )
+            raise NoticeOrdered(way, outage)
     return Ordered(OutageNoticeOrdered(way, about, message.digest), message)
 
 
@@ -128,7 +117,7 @@ def send_notice(state: Outage | None, told: Told, *, way: str, digest: str) -> O
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-way``.
     """
     known_to(state, told)
-    require_known("unknown-way", way, {**told.standard.delivery_ways, **told.standard.notice_ways})
+    require_known(UnknownWay, way, {**told.standard.delivery_ways, **told.standard.notice_ways})
     return OutageNoticeSent(way, digest, None, flags(told), confirmed_by(told))
 
 
@@ -163,10 +152,4 @@ def _ordered(outage: Outage, order: UUID) -> Order:
 
 
 def _no_such_notice(found: str, needed: str) -> Refusal:
-    return Refusal(
-        "no-such-notice",
-        found=found,
-        needed=needed,
-        next_step="record the notice first",
-        next_step_zh="没有该通知，请先登记发送",
-    )
+    return NoSuchNotice(found, needed)

@@ -18,6 +18,15 @@ from domain.deadlines.calendar import HOME, Calendar, CalendarPublished, Day
 from domain.kernel.refusals import Refusal
 from domain.publication.documents import require_new_version
 from domain.publication.publishing import Calendars
+from domain.publication.refusals import (
+    CalendarUnchanged,
+    DayTwice,
+    OutsideCalendar,
+    SettledGoesBack,
+    UnknownRegion,
+    UnknownTimeZone,
+    YearSkipped,
+)
 from domain.standard.context import Told, require_power
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard
@@ -125,25 +134,13 @@ def _require_no_gap(latest: CalendarPublished | None, notice: Notice, region: st
         return
     first, last = latest.days[0].date.year, latest.settled_until.year + 1
     if not first - 1 <= notice.year <= last:
-        raise Refusal(
-            "year-skipped",
-            found=f"the notice of {notice.year}",
-            needed=f"a year from {first - 1} to {last}: the calendar has notices of {first} to {last - 1}",
-            next_step=f"load the notice of {last if notice.year > last else first - 1} first",
-            next_step_zh="年份不连续，请先载入中间年份的放假安排",
-        )
+        raise YearSkipped(notice, last, first)
 
 
 def _require_region(region: str, regions: Collection[str]) -> None:
     parent = region.rpartition("-")[0]
     if not _REGION.fullmatch(region) or (parent and parent not in regions):
-        raise Refusal(
-            "unknown-region",
-            found=repr(region[:80]),
-            needed="a country as two capitals, or a region of one that is published: " + ", ".join(sorted(regions)),
-            next_step="publish the wider region's calendar first",
-            next_step_zh="请先发布上级地区的工作日历",
-        )
+        raise UnknownRegion(region, {*regions, "a country as two capitals"})
 
 
 def _require_time_zone(name: str) -> None:
@@ -152,13 +149,7 @@ def _require_time_zone(name: str) -> None:
             return
     except (ZoneInfoNotFoundError, OSError):
         pass
-    raise Refusal(
-        "unknown-time-zone",
-        found=repr(name[:60]),
-        needed="a time zone by its name in the time zone database, for example Asia/Shanghai",
-        next_step="correct the name",
-        next_step_zh="时区名称有误，请更正，例如 Asia/Shanghai",
-    )
+    raise UnknownTimeZone(name)
 
 
 def _require_days(document: CalendarPublished) -> None:
@@ -171,47 +162,23 @@ def _require_days(document: CalendarPublished) -> None:
 
 def _require_going_on(latest: CalendarPublished, document: CalendarPublished) -> None:
     if document.settled_until < latest.settled_until:
-        raise Refusal(
-            "settled-goes-back",
-            found=f"settled until {document.settled_until}",
-            needed=f"not before {latest.settled_until}, as {latest.version} says",
-            next_step="publish a calendar that has every notice which is out",
-            next_step_zh="已确定的日期不得减少，请补全放假安排",
-        )
+        raise SettledGoesBack(document, latest)
     if (latest.days, latest.settled_until, latest.statutory, latest.time_zone) == (
         document.days,
         document.settled_until,
         document.statutory,
         document.time_zone,
     ):
-        raise Refusal(
-            "calendar-unchanged",
-            found=f"the days of {latest.version}",
-            needed="a day that is moved, or a year more",
-            next_step="nothing is to be done",
-            next_step_zh="与现行日历相同，无需发布",
-        )
+        raise CalendarUnchanged(latest)
 
 
 def _require_each_once(days: Iterable[date]) -> None:
     if twice := first_repeated(day.isoformat() for day in days):
-        raise Refusal(
-            "day-twice",
-            found=f"{twice} twice",
-            needed="each day once",
-            next_step="take one of the two out",
-            next_step_zh="日期重复，请删除其一",
-        )
+        raise DayTwice(twice)
 
 
 def _outside(day: date, first: date, last: date) -> Refusal:
-    return Refusal(
-        "outside-calendar",
-        found=day.isoformat(),
-        needed=f"a day from {first} to {last}",
-        next_step="correct the day, or the year",
-        next_step_zh="日期超出范围，请更正日期或年份",
-    )
+    return OutsideCalendar(day, first, last)
 
 
 # ---- what is missing

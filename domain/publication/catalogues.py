@@ -12,9 +12,20 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import cast
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder, FeeBanned, OutOfRange
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publication.publishing import CatalogueDraft, Catalogues, Review
+from domain.publication.refusals import (
+    BadBan,
+    BeyondThePromise,
+    FeeOfUnknownLine,
+    FeeWithoutBasis,
+    ReviewMissing,
+    ReviewObjected,
+    ReviewUnchanged,
+    UnknownOutcome,
+    UnknownPayerClass,
+)
 from domain.standard.context import Told, require_one_of, require_power, require_second_person
 from domain.standard.fees import (
     Authority,
@@ -62,7 +73,7 @@ def review(state: Catalogues | None, told: Told, *, version: str, outcome: str, 
     require_one_of(told.by, AUTHORITIES, "fees.review")
     authority = cast(Authority, told.by.role)
     waiting = _drafted(state, version)
-    require_known("unknown-outcome", outcome, OUTCOMES)
+    require_known(UnknownOutcome, outcome, OUTCOMES)
     require_second_person(told, waiting.drafted_by, f"catalogue {version}")
     for other, opinion in waiting.reviews.items():
         if other != authority:
@@ -71,13 +82,7 @@ def review(state: Catalogues | None, told: Told, *, version: str, outcome: str, 
     require_clean(opinion)
     require_said("the number of the opinion", document)
     if waiting.reviews.get(authority) == opinion:
-        raise Refusal(
-            "review-unchanged",
-            found=f"the opinion that {authority} gave already",
-            needed="another opinion",
-            next_step="nothing is to be done",
-            next_step_zh="该审核意见已登记，无需操作",
-        )
+        raise ReviewUnchanged(authority)
     return CatalogueReviewed(version, authority, cast(Outcome, outcome), document)
 
 
@@ -108,21 +113,9 @@ def _require_agreed(waiting: CatalogueDraft) -> None:
     for authority in AUTHORITIES:
         opinion = waiting.reviews.get(authority)
         if opinion is None:
-            raise Refusal(
-                "review-missing",
-                found=f"catalogue {version} without a review by {authority}",
-                needed="the agreement of both authorities",
-                next_step=f"have {authority} review it",
-                next_step_zh="须经发改和市场监管两部门审核同意",
-            )
+            raise ReviewMissing(version, authority)
         if not opinion.agreed:
-            raise Refusal(
-                "review-objected",
-                found=f"catalogue {version}, to which {authority} objected",
-                needed="the agreement of both authorities",
-                next_step="draft a new version, or have the authority review it again",
-                next_step_zh="主管部门有异议，请另拟版本或请其重新审核",
-            )
+            raise ReviewObjected(version, authority)
 
 
 # ---- what a catalogue may hold
@@ -150,13 +143,7 @@ def _require_bans_readable(banned: Iterable[BannedName]) -> None:
     for ban in banned:
         # A single character, or only signs, would forbid nearly every name.
         if len(plain(ban.name_zh)) < 2 or not ban.source.strip():
-            raise Refusal(
-                "bad-ban",
-                found=f"the forbidden name {ban.name_zh!r} by {ban.source!r}",
-                needed="at least two characters, and the source that forbids it",
-                next_step="correct the entry",
-                next_step_zh="禁收名目至少两个字，并须注明依据",
-            )
+            raise BadBan(ban)
 
 
 def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
@@ -166,8 +153,7 @@ def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
     for item in catalogue.items:
         for name in (item.code, item.name_zh):
             if (forbidden := banned_name(both, name)) is not None:
-                raise Refusal(
-                    "fee-banned",
+                raise FeeBanned(
                     found=f"{name}, which is {forbidden}",
                     needed="a name that the law does not forbid to charge",
                     next_step="take the item out: another name for it does not make it lawful",
@@ -177,17 +163,10 @@ def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
 
 def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
     if not item.name_zh.strip() or not item.legal_basis.strip():
-        raise Refusal(
-            "fee-without-basis",
-            found=f"{item.code} without a name or without a legal basis",
-            needed="its name, and the number of the document that allows it",
-            next_step="name the document, or take the item out",
-            next_step_zh="每项收费须有名称和依据文号",
-        )
+        raise FeeWithoutBasis(item)
     rate = item.formula.rate
     if not rate.is_finite() or not 0 <= rate <= HIGHEST_RATE or rate != rate.quantize(SMALLEST_STEP):
-        raise Refusal(
-            "out-of-range",
+        raise OutOfRange(
             found=f"{item.code}: a rate of {rate:.6g}",
             needed=f"0 to {HIGHEST_RATE}, in steps of {SMALLEST_STEP}",
             next_step="correct the rate",
@@ -196,8 +175,7 @@ def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
     if item.cap_fen is not None:
         require_range(f"{item.code}: a cap in fen of", item.cap_fen, 0, HIGHEST_CAP_FEN)
     if item.valid_until is not None and item.valid_until < item.valid_from:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"{item.code} valid from {item.valid_from} until {item.valid_until}",
             needed="an end that is not before the beginning",
             next_step="correct the dates",
@@ -209,7 +187,7 @@ def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
 def _require_payers(item: FeeItem, payers: Iterable[str]) -> None:
     require_codes(f"the payers of {item.code}", item.payer_classes)
     for payer in item.payer_classes or ("nobody",):
-        require_known("unknown-payer-class", payer, payers)
+        require_known(UnknownPayerClass, payer, payers)
 
 
 def _require_base(item: FeeItem, items: Iterable[FeeItem]) -> None:
@@ -218,21 +196,14 @@ def _require_base(item: FeeItem, items: Iterable[FeeItem]) -> None:
     # A base may be switched off: then its part cannot be charged either, and one change was enough.
     unsound = formula.of not in others if formula.kind == "per-mille-of" else formula.of is not None
     if unsound or (formula.kind == "per-unit") != (formula.quantity is not None):
-        raise Refusal(
-            "fee-of-unknown-line",
-            found=f"{item.code}: {formula.kind} of {formula.of}, quantity {formula.quantity}",
-            needed="per-mille-of with a fixed or per-unit fee of the same catalogue, per-unit with a quantity",
-            next_step="correct the formula",
-            next_step_zh="计费公式与计费基数不符，请更正",
-        )
+        raise FeeOfUnknownLine(item, formula)
 
 
 def _require_within_the_promise(told: Told, catalogue: Catalogue) -> None:
     charged = [item.code for item in catalogue.items if item.active]
     for promise in _promised(told.rules, catalogue):
         if len(charged) > promise.fees:
-            raise Refusal(
-                "beyond-the-promise",
+            raise BeyondThePromise(
                 found=f"{len(charged)} fees: {', '.join(charged)}",
                 needed=f"at most {promise.fees}, as promise {promise.version} says",
                 next_step="switch fees off, or publish a standard with a new promise first",

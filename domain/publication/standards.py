@@ -19,12 +19,37 @@ from domain.connections import promises
 from domain.connections.facts import DocumentWay
 from domain.connections.stages import STAGES
 from domain.kernel import messages
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import Refusal, UnknownApplicantCategory, UnknownFaultKind, UnknownRole, UnknownWay
 from domain.kernel.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publication.publishing import StandardDrafted, Standards
+from domain.publication.refusals import (
+    BadDay,
+    BeyondThePromise,
+    CatchAllDocument,
+    CategoryIncomplete,
+    DeskWithoutOwner,
+    IntakeUnclear,
+    NobodyCalled,
+    NoMainDocument,
+    PowerMissing,
+    PromiseChangedInSilence,
+    PromiseMissing,
+    RungUnclear,
+    TableEmpty,
+    UnknownChannel,
+    UnknownCommitment,
+    UnknownDesk,
+    UnknownDocumentWay,
+    UnknownNotice,
+    UnknownPower,
+    UnknownRegion,
+    UnknownSeverity,
+    UnknownStage,
+    UnknownZone,
+)
 from domain.repairs import orders
 from domain.standard.context import Told, require_power, require_second_person
 from domain.standard.fees import CataloguePublished, plain
@@ -131,26 +156,14 @@ def _require_promise(known: Standards, told: Told, document: Standard) -> None:
     ``promise-changed-in-silence``, ``out-of-range``."""
     promise = document.promise
     if promise is None:
-        raise Refusal(
-            "promise-missing",
-            found="a standard without a promise",
-            needed="what the public is told, in numbers",
-            next_step="add the promise",
-            next_step_zh="标准须写明公开承诺",
-        )
+        raise PromiseMissing()
     require_new_version(promise.version, ())
     for name in ("steps", "documents", "fees", "trips_remote", "trips_otherwise"):
         require_range(f"promise: {name}", getattr(promise, name), 0, 100)
     require_range("promise: working_days", promise.working_days, 1, MOST_DAYS)
     kept = {told.standard.promise, told.rules.in_force(document.effective_from).promise}
     if promise not in kept and _was_given(known, promise.version):
-        raise Refusal(
-            "promise-changed-in-silence",
-            found=f"promise {promise.version}, which the public knows otherwise, or knows as replaced",
-            needed="the promise in force, word for word, or a new one under a new version",
-            next_step="give the changed promise a new version, so that it is published as what it is",
-            next_step_zh="承诺有变须以新版本公开，不得沿用原版本号",
-        )
+        raise PromiseChangedInSilence(promise)
 
 
 def _was_given(known: Standards, version: str) -> bool:
@@ -162,8 +175,7 @@ def _require_within_the_promise(told: Told, document: Standard) -> None:
     assert document.promise is not None, "looked at before"
     for what, found, most in _measured(told, document, document.promise):
         if found > most:
-            raise Refusal(
-                "beyond-the-promise",
+            raise BeyondThePromise(
                 found=f"{found} {what}",
                 needed=f"at most {most}, as promise {document.promise.version} says",
                 next_step="keep to the promise, or publish a new promise with the standard",
@@ -202,49 +214,37 @@ def _require_tables(document: Standard) -> None:
     require_codes("steps", [step.code for step in document.steps])
     for name in ("steps", "applicant_categories", "districts", "fault_kinds", "squads", "allowed_lateness_minutes"):
         if not getattr(document, name):
-            raise Refusal(
-                "table-empty",
-                found=f"nothing in {name}",
-                needed="at least one entry",
-                next_step="fill the table",
-                next_step_zh="该项不得为空，请补充",
-            )
+            raise TableEmpty(name)
     _require_texts(document)
     for kind in document.fault_families:
-        require_known("unknown-fault-kind", kind, document.fault_kinds)
+        require_known(UnknownFaultKind, kind, document.fault_kinds)
     for kind in document.kind_limits:
-        require_known("unknown-fault-kind", kind, document.fault_kinds)
+        require_known(UnknownFaultKind, kind, document.fault_kinds)
     for stage in document.uncounted_stages:
-        require_known("unknown-stage", stage, STAGES)
+        require_known(UnknownStage, stage, STAGES)
     _require_intake(document)
     for detail, codes in document.incident_details.items():
         require_codes(f"incident_details: {detail}", list(codes))
     try:
         date.fromisoformat(f"2000-{document.calendar_warning_from}")
     except ValueError:
-        raise Refusal(
-            "bad-day",
-            found=f"calendar_warning_from {document.calendar_warning_from[:10]!r}",
-            needed="a day of the year as MM-DD",
-            next_step="correct the day",
-            next_step_zh="日期格式应为 月-日",
-        ) from None
+        raise BadDay(document) from None
 
 
 def _require_texts(document: Standard) -> None:
     """Refuses ``unknown-way`` for a way that the program cannot send by, ``unknown-notice`` for a text about what an
     outage or an incident never is, or with a word in braces that nothing stands for."""
     for way in document.notice_ways:
-        require_known("unknown-way", way, messages.WAYS)
+        require_known(UnknownWay, way, messages.WAYS)
     for texts, about, words in (
         (document.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
         (document.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
         (document.alerts.texts, ALERT_TEXTS, ALERT_WORDS),
     ):
         for stands, text in texts.items():
-            require_known("unknown-notice", stands, about)
+            require_known(UnknownNotice, stands, about)
             for word in re.findall(r"\{([^{}]*)\}", text):
-                require_known("unknown-notice", word, words)
+                require_known(UnknownNotice, word, words)
 
 
 _TABLES = (
@@ -307,13 +307,7 @@ def _require_intake(document: Standard) -> None:
     """Refuses ``intake-unclear`` for hours in which nobody takes anything in."""
     hours = document.intake
     if hours is not None and hours.opens >= hours.until:
-        raise Refusal(
-            "intake-unclear",
-            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}",
-            needed="an opening time before the time at which the day's intake ends",
-            next_step="correct the two times",
-            next_step_zh="收件开始时间须早于截止时间，请更正",
-        )
+        raise IntakeUnclear(hours)
 
 
 def _require_categories(document: Standard) -> None:
@@ -325,64 +319,40 @@ def _require_categories(document: Standard) -> None:
     for name in ("documents", "routing", "payer_classes"):
         table = getattr(document, name)
         for category in table:
-            require_known("unknown-applicant-category", category, document.applicant_categories)
+            require_known(UnknownApplicantCategory, category, document.applicant_categories)
         for category in document.applicant_categories:
             if not table.get(category):
                 raise _incomplete(category, name)
     for desk in document.routing.values():
-        require_known("unknown-desk", desk, document.desks)
+        require_known(UnknownDesk, desk, document.desks)
     _require_owners(document)
     for way in document.document_ways:
-        require_known("unknown-document-way", way, get_args(DocumentWay))
+        require_known(UnknownDocumentWay, way, get_args(DocumentWay))
     for category in document.documents:
         _require_documents(document, category)
 
 
 def _incomplete(category: str, name: str) -> Refusal:
-    return Refusal(
-        "category-incomplete",
-        found=f"{category} without {name}",
-        needed="documents, routing and a payer class for every category",
-        next_step="complete the category, or take it out",
-        next_step_zh="每类申请人须有材料清单、转办岗位和缴费类别",
-    )
+    return CategoryIncomplete(category, name)
 
 
 def _require_owners(document: Standard) -> None:
     for code, desk in document.desks.items():
         require_codes(f"the owners of {code}", desk.owners)
         if not desk.owners:
-            raise Refusal(
-                "desk-without-owner",
-                found=f"{code} with nobody",
-                needed="at least one named person: somebody answers for each case",
-                next_step="name who owns the desk's cases",
-                next_step_zh="每个岗位须有专人负责",
-            )
+            raise DeskWithoutOwner(code)
 
 
 def _require_documents(document: Standard, category: str) -> None:
     required = document.documents[category]
     require_codes(f"the documents of {category}", [each.code for each in required])
     if not any(each.main for each in required):
-        raise Refusal(
-            "no-main-document",
-            found=f"{category} without a main document",
-            needed="at least one main document: the working days begin when the main papers are in",
-            next_step="mark what is asked for first as main",
-            next_step_zh="每类申请人至少一份主要材料",
-        )
+        raise NoMainDocument(category)
     for each in required:
         if is_catch_all(each.name_zh) or each.code in _CATCH_ALL_CODES:
-            raise Refusal(
-                "catch-all-document",
-                found=f"{each.name_zh} ({each.code}) for {category}",
-                needed="a document that is named",
-                next_step="name the document, or take it out",
-                next_step_zh="不得使用“其他材料”“有关材料”等兜底表述",
-            )
+            raise CatchAllDocument(category, each)
         for way in each.met_by or ("no way at all",):
-            require_known("unknown-document-way", way, document.document_ways)
+            require_known(UnknownDocumentWay, way, document.document_ways)
 
 
 _CATCH_ALL_CODES = frozenset({"other", "others", "misc", "miscellaneous", "further", "etc"})
@@ -404,11 +374,11 @@ def _require_numbers(document: Standard) -> None:
     for what, value, least, most in _numbers(document):
         require_range(what, value, least, most)
     for channel in (*document.remote_channels, *document.notice_minutes, *document.history_channels):
-        require_known("unknown-channel", channel, document.allowed_lateness_minutes)
+        require_known(UnknownChannel, channel, document.allowed_lateness_minutes)
     for zone in get_args(Zone):
-        require_known("unknown-zone", zone, document.arrival_minutes)
+        require_known(UnknownZone, zone, document.arrival_minutes)
     for severity in get_args(Severity):
-        require_known("unknown-severity", severity, document.completion_minutes)
+        require_known(UnknownSeverity, severity, document.completion_minutes)
 
 
 def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
@@ -479,9 +449,9 @@ def _require_ladders(document: Standard) -> None:
     """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
     ``_require_escalations`` refuses."""
     for commitment in document.apologies:
-        require_known("unknown-commitment", commitment, repair.COMMITMENTS)
+        require_known(UnknownCommitment, commitment, repair.COMMITMENTS)
     for commitment in (*document.ladders, *document.notify_on_lapse):
-        require_known("unknown-commitment", commitment, COMMITMENTS)
+        require_known(UnknownCommitment, commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():
         _require_addressees(commitment, told_on_lapse)
     for commitment, ladder in document.ladders.items():
@@ -504,13 +474,7 @@ def _require_rung(commitment: str, rung: Rung) -> None:
 def _require_one_time(commitment: str, name: str, said: Mapping[str, tuple[int | None, int]]) -> None:
     given = {name: (value, most) for name, (value, most) in said.items() if value is not None}
     if len(given) != 1:
-        raise Refusal(
-            "rung-unclear",
-            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}",
-            needed="exactly one of " + ", ".join(said),
-            next_step="say once when the rung is reached",
-            next_step_zh="每级提醒须且只能有一种时间规定",
-        )
+        raise RungUnclear(commitment, name, given, said)
     for unit, (value, most) in given.items():
         require_range(f"{commitment}, {name}: {unit}", value, 1, most)
 
@@ -520,15 +484,9 @@ def _require_escalations(document: Standard) -> None:
     has no ladder after it: ``nobody-called``."""
     patterns = {*COMMITMENTS, *(f"{each.partition('.')[0]}.*" for each in COMMITMENTS), "*"}
     for pattern, steps in document.escalations.items():
-        require_known("unknown-commitment", pattern, patterns)
+        require_known(UnknownCommitment, pattern, patterns)
         if pattern in COMMITMENTS and not document.notify_on_lapse.get(pattern):
-            raise Refusal(
-                "nobody-called",
-                found=f"a ladder after a lapse of {pattern}, which calls nobody",
-                needed="somebody in notify_on_lapse: a ladder goes on from there",
-                next_step="say who is called first",
-                next_step_zh="请先在 notify_on_lapse 中规定超时通知对象",
-            )
+            raise NobodyCalled(pattern)
         require_codes(f"the ladder after {pattern}", [step.name for step in steps])
         for step in steps:
             _require_step(pattern, step)
@@ -548,10 +506,10 @@ def _require_step(pattern: str, step: EscalationStep) -> None:
 
 def _require_alerts(alerts: AlertPolicy, patterns: Collection[str]) -> None:
     for change, ways in alerts.ways.items():
-        require_known("unknown-notice", change, ALERT_CHANGES)
+        require_known(UnknownNotice, change, ALERT_CHANGES)
         _require_staff_ways(ways)
     for pattern in alerts.urgent:
-        require_known("unknown-commitment", pattern, patterns)
+        require_known(UnknownCommitment, pattern, patterns)
     _require_staff_ways(alerts.quiet_ways)
     require_range("alerts: most_per_hour", alerts.most_per_hour, 1, 10_000)
     require_range("alerts: digest_minutes", alerts.digest_minutes, 1, MOST_MINUTES)
@@ -560,33 +518,27 @@ def _require_alerts(alerts: AlertPolicy, patterns: Collection[str]) -> None:
 
 def _require_staff_ways(ways: Iterable[str]) -> None:
     for way in ways:
-        require_known("unknown-way", way, messages.STAFF_WAYS)
+        require_known(UnknownWay, way, messages.STAFF_WAYS)
 
 
 def _require_addressees(commitment: str, notify: Iterable[str]) -> None:
     for role in tuple(notify) or (f"nobody for {commitment}",):
-        require_known("unknown-role", role, ADDRESSEES)
+        require_known(UnknownRole, role, ADDRESSEES)
 
 
 def _require_powers(document: Standard) -> None:
     """Refuses ``unknown-power``, ``power-missing``, ``unknown-role``."""
     for power, roles in document.powers.items():
-        require_known("unknown-power", power, POWERS)
+        require_known(UnknownPower, power, POWERS)
         for role in roles:
-            require_known("unknown-role", role, (*ROLES, SYSTEM))
+            require_known(UnknownRole, role, (*ROLES, SYSTEM))
     for power in sorted(POWERS):
         if not document.powers.get(power):
-            raise Refusal(
-                "power-missing",
-                found=f"nobody who may {power}",
-                needed="at least one role for every power: what is not given is not allowed",
-                next_step="say who may do it",
-                next_step_zh="每项权限至少授予一个岗位",
-            )
+            raise PowerMissing(power)
 
 
 def _require_calendar(document: Standard, regions: Collection[str]) -> None:
     """Refuses ``unknown-region``: the days of a standard could not be counted."""
     for region in document.calendar_regions or ("no region",):
-        require_known("unknown-region", region, regions)
+        require_known(UnknownRegion, region, regions)
     require_codes("calendar_regions", [region.lower() for region in document.calendar_regions])

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase
+from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
 from domain.standard.context import Told, require_power
 from domain.standard.standards import require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_range, require_said
@@ -75,15 +76,14 @@ def register(state: Work | None, told: Told, *, number: str, kind: str, communit
     """
     require_power(told, "works.register")
     if state is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"work {state.number}",
             needed="a new work",
             next_step="nothing is to be done",
             next_step_zh="该工程已登记，无需操作",
         )
     require_not_future(told.standard, told.happened_at, told.at)
-    require_known("unknown-works-kind", kind, told.standard.works_kinds)
+    require_known(UnknownWorksKind, kind, told.standard.works_kinds)
     require_codes("the communities", [community])
     fact = WorkRegistered(number, kind, community, name_zh)
     require_clean(fact)
@@ -97,13 +97,7 @@ def start(state: Work | None, told: Told) -> WorkStarted:
     work = _known(state)
     require_not_future(told.standard, told.happened_at, told.at)
     if work.started_at is not None:
-        raise Refusal(
-            "work-started",
-            found=f"{work.number}, which began at {work.started_at.isoformat()}",
-            needed="a work that has not begun",
-            next_step="nothing is to be done",
-            next_step_zh="该工程已开工，无需操作",
-        )
+        raise WorkHasStarted(work, work.started_at)
     return WorkStarted()
 
 
@@ -123,24 +117,11 @@ def complete(state: Work | None, told: Told, *, households_served: int) -> WorkC
 
 def _require_under_way(work: Work, happened_at: datetime) -> None:
     if work.completed_at is not None:
-        raise Refusal(
-            "work-completed",
-            found=f"{work.number}, which was done at {work.completed_at.isoformat()}",
-            needed="a work that is under way",
-            next_step="nothing is to be done",
-            next_step_zh="该工程已竣工，无需操作",
-        )
+        raise WorkIsCompleted(work, work.completed_at)
     if work.started_at is None:
-        raise Refusal(
-            "work-not-started",
-            found=f"{work.number}, which has not begun",
-            needed="a work that is under way",
-            next_step="report its start first",
-            next_step_zh="该工程尚未开工，请先登记开工",
-        )
+        raise WorkNotStarted(work)
     if happened_at < work.started_at:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"done at {happened_at.isoformat()}",
             needed=f"not before it began, {work.started_at.isoformat()}",
             next_step="correct the time",
@@ -150,8 +131,7 @@ def _require_under_way(work: Work, happened_at: datetime) -> None:
 
 def _known(state: Work | None) -> Work:
     if state is None:
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found="no work with this id",
             needed="the id of a work",
             next_step="register the work first",

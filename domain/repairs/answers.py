@@ -11,10 +11,11 @@ from uuid import UUID
 
 from domain.deadlines.calendar import LOCAL
 from domain.kernel.messages import Message, filled, to_subject
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import UnknownWay
 from domain.repairs.case import AnswerOrder, Repair
 from domain.repairs.checks import existing, from_the_field, known_to, late
 from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
+from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport
 from domain.repairs.reports import known_report
 from domain.standard.context import Told, require_power
 from domain.standard.standards import ANSWER_WORDS, Standard, require_known
@@ -32,7 +33,7 @@ def answer_reporter(case: Repair | None, told: Told, *, report: int, way: str, d
     """
     known = known_to(case, told, "repair.answer")
     known_report(known, report)
-    require_known("unknown-way", way, told.standard.answer_ways)
+    require_known(UnknownWay, way, told.standard.answer_ways)
     return from_the_field(known, told, ReporterAnswered(report, way, digest, late(told) + _flags(known, told, report)))
 
 
@@ -61,19 +62,13 @@ def order_answer(case: Repair | None, told: Told, *, report: int, way: str) -> O
     """
     known = known_to(case, told, "repair.answer")
     found = known_report(known, report)
-    require_known("unknown-way", way, {*told.standard.answer_ways} & {*told.standard.notice_ways})
+    require_known(UnknownWay, way, {*told.standard.answer_ways} & {*told.standard.notice_ways})
     text = _text(known, told.standard)
     message = to_subject(KIND, way, f"抢修回访 {known.number}", text, found.subject)
     for order in known.ordered_answers:
         same = (order.report, order.way, order.digest) == (report, way, message.digest)
         if same and order.by not in known.failed_answers:
-            raise Refusal(
-                "answer-ordered",
-                found=f"the same answer to report {report} of {known.number} by {way}",
-                needed="something new to tell, or another way",
-                next_step="wait for its delivery; one that failed can be ordered again",
-                next_step_zh="同样的回复已在发送或已送达，无需重复",
-            )
+            raise AnswerIsOrdered(report, way, known)
     return Ordered(AnswerOrdered(report, way, message.digest), message)
 
 
@@ -106,8 +101,7 @@ def _known_to_sender(case: Repair | None, told: Told) -> Repair:
 def _ordered(case: Repair, order: UUID) -> AnswerOrder:
     found = next((each for each in case.ordered_answers if each.by == order), None)
     if found is None:
-        raise Refusal(
-            "no-such-report",
+        raise NoSuchReport(
             found=f"no answer ordered by {order} at repair {case.number}",
             needed="an answer that was ordered",
             next_step="order the answer first",
@@ -119,23 +113,11 @@ def _ordered(case: Repair, order: UUID) -> AnswerOrder:
 def _text(case: Repair, standard: Standard) -> str:
     over = case.over
     if over is None:
-        raise Refusal(
-            "incident-not-over",
-            found=f"repair {case.number}, which goes on",
-            needed="an incident that was repaired or dismissed",
-            next_step="answer once the work is done",
-            next_step_zh="抢修尚未结束，请在修复后回复",
-        )
+        raise IncidentNotOver(case)
     stands = "completed" if over in case.completed else "dismissed"
     template = standard.answer_texts.get(stands)
     if template is None:
-        raise Refusal(
-            "no-answer-text",
-            found=f"no text for {stands} in standard {standard.version}",
-            needed="a text for how the incident ended",
-            next_step="answer by telephone, and publish a standard with the text",
-            next_step_zh="标准缺少该情形的回复文本，请人工回复并登记",
-        )
+        raise NoAnswerText(stands, standard)
     known = standard.districts.get(case.district)
     local = over.at.astimezone(LOCAL)
     words = (

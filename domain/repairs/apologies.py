@@ -6,6 +6,7 @@ the lapse stands; one that is taken back takes the task with it. Nobody is owed 
 
 from __future__ import annotations
 
+from domain.kernel.refusals import UnknownWay
 from domain.repairs.case import Repair
 from domain.repairs.checks import from_the_field, known_to, late
 from domain.repairs.facts import ApologyMade
@@ -23,7 +24,7 @@ def apologise(case: Repair | None, told: Told, *, report: int, way: str, digest:
     """
     known = known_to(case, told, "repair.answer")
     known_report(known, report)
-    require_known("unknown-way", way, told.standard.answer_ways)
+    require_known(UnknownWay, way, told.standard.answer_ways)
     before = any(number == report for number, _ in known.apologised)
     flags = late(told) + (("repeated",) if before else ())
     flags += () if _has_lapsed(known, standard_of(known, told.rules)) else ("nothing-lapsed",)

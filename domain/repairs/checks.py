@@ -9,10 +9,11 @@ from uuid import UUID
 
 from domain.deadlines.windows import judge
 from domain.kernel.facts import Moment, Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder, NoSuchCase, Refusal
 from domain.repairs.case import Repair, evolve
 from domain.repairs.facts import FieldFact
 from domain.repairs.promises import obligations
+from domain.repairs.refusals import CaseIsClosed, IncidentIsMerged, SecondPersonNeeded
 from domain.standard.context import Told, require_power
 from domain.standard.standards import Rules, require_not_future
 
@@ -29,8 +30,7 @@ def existing(case: Repair | None) -> Repair:
 
 
 def no_such_case() -> Refusal:
-    return Refusal(
-        "no-such-case",
+    return NoSuchCase(
         found="no repair case with this id",
         needed="the id of a reported incident",
         next_step="look the case up by its number",
@@ -41,13 +41,7 @@ def no_such_case() -> Refusal:
 def require_unmerged(case: Repair) -> Repair:
     """The incident, where its reports are still its own. Refuses ``incident-merged``."""
     if case.merged_into is not None:
-        raise Refusal(
-            "incident-merged",
-            found=f"repair {case.number}, which goes on in case {case.merged_into}",
-            needed="the incident that its reports belong to now",
-            next_step=f"send the same to case {case.merged_into}",
-            next_step_zh="该工单已并入其他工单，请在并入的工单办理",
-        )
+        raise IncidentIsMerged(case)
     return case
 
 
@@ -80,8 +74,7 @@ def require_credible(told: Told) -> None:
 def _require_taken_down(told: Told, reported_at: datetime) -> None:
     require_not_future(told.standard, reported_at, told.at)
     if reported_at < told.happened_at:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"taken down at {reported_at.isoformat()}",
             needed=f"not before it happened, {told.happened_at.isoformat()}",
             next_step="correct the times, or leave out when it was taken down",
@@ -92,26 +85,14 @@ def _require_taken_down(told: Told, reported_at: datetime) -> None:
 def require_other_person(told: Told, other: str | None, what: str, named_in: str) -> None:
     """Refuse ``second-person-needed`` where nobody, or the same person, stands behind it (our decision: four eyes)."""
     if other is None or other == told.by.actor:
-        raise Refusal(
-            "second-person-needed",
-            found=f"{what}, by {told.by.actor} alone",
-            needed=f"another person in {named_in}",
-            next_step=f"have somebody else look at it and name them in {named_in}",
-            next_step_zh="须由第二人核实，并在请求中注明其工号",
-        )
+        raise SecondPersonNeeded(what, told, named_in)
 
 
 def require_open(case: Repair) -> None:
     """Refuses ``case-closed``, and ``incident-merged`` where it goes on elsewhere."""
     require_unmerged(case)
     if case.closed:
-        raise Refusal(
-            "case-closed",
-            found=f"repair {case.number} is closed",
-            needed="an open case",
-            next_step="report a new fault",
-            next_step_zh="工单已关闭，请另行报修",
-        )
+        raise CaseIsClosed(case)
 
 
 # ---- flags

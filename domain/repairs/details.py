@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import Refusal, UnknownFaultKind
 from domain.repairs.case import KIND, Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to
 from domain.repairs.facts import DetailCorrected, PipeIdentified
+from domain.repairs.refusals import BadDetail, NothingToCorrect, PipeUnnamed, UnknownDetail, UnknownPipeMaterial
 from domain.standard.context import Told
 from domain.standard.standards import Standard, require_known
 
@@ -42,13 +43,7 @@ def identify_pipe(
     known = known_to(case, told)
     said = {"asset": asset, "material": material, "dn-mm": dn_mm, "laid-in": laid_in}
     if all(value is None for value in said.values()):
-        raise Refusal(
-            "pipe-unnamed",
-            found="a pipe of which nothing is said",
-            needed="its number, material, diameter or year",
-            next_step="say what is known about it",
-            next_step_zh="请至少填写管段编号、材质、口径、敷设年份之一",
-        )
+        raise PipeUnnamed()
     for name, value in said.items():
         if value is not None:
             _require_value(told.standard, name, str(value))
@@ -65,15 +60,9 @@ def correct(case: Repair | None, told: Told, *, detail: str, old: str | None, ne
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
     """
     known = known_to(case, told, "repair.correct")
-    require_known("unknown-detail", detail, (KIND, "asset", "material", *_NUMBERS, *told.standard.incident_details))
+    require_known(UnknownDetail, detail, (KIND, "asset", "material", *_NUMBERS, *told.standard.incident_details))
     if new == known.detail(detail):
-        raise Refusal(
-            "nothing-to-correct",
-            found=f"{detail} {new or 'not given'} at {known.number} already",
-            needed="another value than is known",
-            next_step="nothing: it stands as it should",
-            next_step_zh="现有内容与更正一致，无需更正",
-        )
+        raise NothingToCorrect(detail, new, known)
     if new is not None:
         _require_value(told.standard, detail, new)
     elif detail == KIND:
@@ -86,9 +75,9 @@ def correct(case: Repair | None, told: Told, *, detail: str, old: str | None, ne
 
 def _require_value(standard: Standard, detail: str, value: str) -> None:
     if detail == KIND:
-        require_known("unknown-fault-kind", value, standard.fault_kinds)
+        require_known(UnknownFaultKind, value, standard.fault_kinds)
     elif detail == "material":
-        require_known("unknown-pipe-material", value, standard.pipe_materials)
+        require_known(UnknownPipeMaterial, value, standard.pipe_materials)
     elif detail == "asset":
         if not ASSET.fullmatch(value):
             raise _bad(detail, repr(value[:10]), "a number of the pipe register: letters, digits, / and -, at most 10")
@@ -97,14 +86,10 @@ def _require_value(standard: Standard, detail: str, value: str) -> None:
         if not re.fullmatch("[0-9]{1,5}", value, re.ASCII) or int(value) not in allowed:
             raise _bad(detail, repr(value[:10]), f"a whole number from {allowed.start} to {allowed.stop - 1}")
     else:
-        require_known("bad-detail", value, standard.incident_details[detail])
+        allowed_codes = standard.incident_details[detail]
+        if value not in allowed_codes:
+            raise _bad(detail, repr(value), "one of " + ", ".join(sorted(allowed_codes)))
 
 
 def _bad(detail: str, found: str, needed: str) -> Refusal:
-    return Refusal(
-        "bad-detail",
-        found=f"{detail} {found}",
-        needed=needed,
-        next_step="correct the value",
-        next_step_zh="内容不符合要求，请更正",
-    )
+    return BadDetail(detail, found, needed)

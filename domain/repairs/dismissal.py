@@ -6,11 +6,11 @@ broken; what was still open is owed no more.
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import IncidentDismissed
 from domain.repairs.imported import require_import_fields
+from domain.repairs.refusals import AlreadyDismissed, RepairIsCompleted, UnknownDismissalReason
 from domain.standard.context import Told
 from domain.standard.standards import Precision, require_known
 
@@ -32,15 +32,14 @@ def dismiss(
     require_import_fields(told, precision)
     require_open(known)
     if known.completed:
-        raise Refusal(
-            "repair-completed",
+        raise RepairIsCompleted(
             found=f"repair {known.number} is completed",
             needed="an incident that was not repaired",
             next_step="close the file: it was repaired",
             next_step_zh="抢修已完成，请直接关单",
         )
     require_undismissed(known)
-    require_known("unknown-dismissal-reason", reason, told.standard.dismissal_reasons)
+    require_known(UnknownDismissalReason, reason, told.standard.dismissal_reasons)
     flags = field_flags(known, told, crew=None, before=())
     return from_the_field(known, told, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
 
@@ -48,10 +47,4 @@ def dismiss(
 def require_undismissed(case: Repair) -> None:
     """Refuses ``already-dismissed``."""
     if case.dismissed:
-        raise Refusal(
-            "already-dismissed",
-            found=f"repair {case.number}, which needs no repair of ours",
-            needed="an incident that still needs one",
-            next_step="report a new fault if there is one after all",
-            next_step_zh="该工单已按无需抢修处理；如确有故障请另行报修",
-        )
+        raise AlreadyDismissed(case)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import Repair
 from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
+from domain.repairs.refusals import AlreadyDispatched, CrewElsewhere, RepairIsCompleted, UnknownDeclineReason
 from domain.standard.context import Told, require_power
 from domain.standard.standards import require_known
 
@@ -20,8 +20,7 @@ def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
     known = existing(case)
     require_open(known)
     if known.completed:
-        raise Refusal(
-            "repair-completed",
+        raise RepairIsCompleted(
             found=f"repair {known.number} is completed",
             needed="an incident that still needs a crew",
             next_step="report a new fault if water fails again",
@@ -29,13 +28,7 @@ def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
         )
     require_undismissed(known)
     if known.crew == crew:
-        raise Refusal(
-            "already-dispatched",
-            found=f"crew {crew} is on {known.number}",
-            needed="a crew that is not on this incident yet",
-            next_step="wait for its acknowledgement, or send another crew",
-            next_step_zh="该班组已派，请等待接单或改派其他班组",
-        )
+        raise AlreadyDispatched(crew, known)
     return CrewDispatched(crew)
 
 
@@ -52,7 +45,7 @@ def decline(case: Repair | None, told: Told, *, crew: str, reason: str) -> Dispa
     Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-decline-reason``.
     """
     known = known_to(case, told)
-    require_known("unknown-decline-reason", reason, told.standard.decline_reasons)
+    require_known(UnknownDeclineReason, reason, told.standard.decline_reasons)
     flags = field_flags(known, told, crew=crew, before=())
     return from_the_field(known, told, DispatchDeclined(crew, reason, flags))
 
@@ -62,11 +55,5 @@ def withdraw(case: Repair | None, told: Told, *, crew: str) -> CrewWithdrawn:
     require_power(told, "repair.dispatch")
     known = existing(case)
     if known.crew != crew:
-        raise Refusal(
-            "crew-elsewhere",
-            found=f"{known.number}, which crew {crew} is not on",
-            needed="the incident that the crew is on",
-            next_step="look up where the crew is",
-            next_step_zh="该班组不在所填工单上，请核对",
-        )
+        raise CrewElsewhere(crew, known)
     return CrewWithdrawn(crew)

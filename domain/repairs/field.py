@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import CREW_ELSEWHERE, Repair
 from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import (
@@ -15,6 +14,7 @@ from domain.repairs.facts import (
     WorkLogged,
 )
 from domain.repairs.imported import require_import_fields
+from domain.repairs.refusals import RepairNotCompleted, SameCrew, UnknownWorkNote, WaterNotRestored
 from domain.standard.context import Told, require_power
 from domain.standard.standards import Precision, require_known
 
@@ -36,7 +36,7 @@ def arrive(case: Repair | None, told: Told, *, crew: str, evidence: ArrivalEvide
 def log_work(case: Repair | None, told: Told, *, note: str, crew: str) -> WorkLogged:
     """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
     known = known_to(case, told)
-    require_known("unknown-work-note", note, told.standard.work_notes)
+    require_known(UnknownWorkNote, note, told.standard.work_notes)
     flags = field_flags(known, told, crew=crew, before=()) + _not_needed(known)
     return from_the_field(known, told, WorkLogged(note, crew, flags))
 
@@ -55,13 +55,7 @@ def hand_over(
     """
     known = known_to(case, told)
     if from_crew == to_crew:
-        raise Refusal(
-            "same-crew",
-            found=f"{from_crew} to itself",
-            needed="two crews",
-            next_step="name the crew that takes over",
-            next_step_zh="交接班须为两个不同班组",
-        )
+        raise SameCrew(from_crew)
     flags = field_flags(known, told, crew=from_crew, before=()) + _not_needed(known)
     flags += (CREW_ELSEWHERE,) if elsewhere else ()
     return from_the_field(known, told, ShiftHandedOver(from_crew, to_crew, flags))
@@ -99,19 +93,7 @@ def close(case: Repair | None, told: Told) -> CaseClosed:
     if known.dismissed:
         return CaseClosed()
     if not known.completed:
-        raise Refusal(
-            "repair-not-completed",
-            found=f"repair {known.number} without completion",
-            needed="a completed repair",
-            next_step="record the completion first",
-            next_step_zh="请先登记修复完成",
-        )
+        raise RepairNotCompleted(known)
     if known.severity == "major" and not known.restored:
-        raise Refusal(
-            "water-not-restored",
-            found=f"major repair {known.number} without restored water",
-            needed="water restored",
-            next_step="record that water flows again first",
-            next_step_zh="大修须先登记恢复供水",
-        )
+        raise WaterNotRestored(known)
     return CaseClosed()

@@ -9,7 +9,7 @@ may be; how the source was told is another thing, and both are counted.
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Refusal
+from domain.repairs.refusals import BadPrecision, ReporterMissing, UnknownOrigin
 from domain.standard.context import Told
 from domain.standard.standards import Precision, require_known
 
@@ -23,24 +23,12 @@ def require_import_fields(told: Told, precision: Precision, origin: str | None =
     """Refuses ``bad-precision`` for a time that is not known to the second outside imported history (our decision:
     whoever tells now knows it), and ``unknown-origin``."""
     if precision != "second" and not is_history(told):
-        raise Refusal(
-            "bad-precision",
-            found=f"precision {precision} over channel {told.channel}",
-            needed="a time to the second; only imported history may know less",
-            next_step="give the time at which it happened",
-            next_step_zh="请填写具体时刻；仅历史导入可不精确到秒",
-        )
+        raise BadPrecision(precision, told)
     if origin is not None:
-        require_known("unknown-origin", origin, told.standard.origins if is_history(told) else ())
+        require_known(UnknownOrigin, origin, told.standard.origins if is_history(told) else ())
 
 
 def require_reporter(told: Told, is_named: bool) -> None:
     """Refuses ``reporter-missing``: every reporter of today is answered. Imported history may have none."""
     if not is_named and not is_history(told):
-        raise Refusal(
-            "reporter-missing",
-            found="a report that nobody made",
-            needed="whom to answer",
-            next_step="give the reporter's telephone",
-            next_step_zh="请填写报修人联系方式，以便回复",
-        )
+        raise ReporterMissing()

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.kernel.facts import Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder, MassRunning
+from domain.repairs.refusals import MassIsDeclared, NoSuchMassIncident, UnknownMassCause
 from domain.standard.context import Told, require_power
 from domain.standard.standards import district, require_known, require_not_future
 from domain.standard.values import require_codes
@@ -91,7 +92,7 @@ def declare(state: Register | None, told: Told, *, mass: str, cause: str, distri
     """
     require_power(told, "mass.declare")
     require_not_future(told.standard, told.happened_at, told.at)
-    require_known("unknown-mass-cause", cause, told.standard.mass_causes)
+    require_known(UnknownMassCause, cause, told.standard.mass_causes)
     require_codes("the districts", districts)
     for code in districts:
         district(told.standard, code)
@@ -108,16 +109,9 @@ def end(state: Register | None, told: Told, *, mass: str) -> MassEnded:
     declared = (state or Register()).declared
     running = next((known for known in declared if known.mass == mass and known.until is None), None)
     if running is None:
-        raise Refusal(
-            "no-such-mass-incident",
-            found=f"{mass}, which does not hold",
-            needed="a mass incident that was declared and has not ended",
-            next_step="look up which ones hold",
-            next_step_zh="没有进行中的该群发事件，请核对",
-        )
+        raise NoSuchMassIncident(mass)
     if told.happened_at < running.since:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"over at {told.happened_at.isoformat()}",
             needed=f"not before it began, {running.since.isoformat()}",
             next_step="correct the time",
@@ -128,20 +122,13 @@ def end(state: Register | None, told: Told, *, mass: str) -> MassEnded:
 
 def _require_new(register: Register, mass: str) -> None:
     if any(known.mass == mass for known in register.declared):
-        raise Refusal(
-            "mass-declared",
-            found=f"{mass}, which was declared before",
-            needed="a code of its own",
-            next_step="give the mass incident another code",
-            next_step_zh="该代码已使用，请另取代码",
-        )
+        raise MassIsDeclared(mass)
 
 
 def _require_none_running(register: Register, districts: Sequence[str]) -> None:
     for known in register.declared:
         if known.until is None and (both := sorted(set(known.districts) & set(districts))):
-            raise Refusal(
-                "mass-running",
+            raise MassRunning(
                 found=f"{known.mass}, which holds in {both[0]}",
                 needed="districts in which none holds",
                 next_step=f"end {known.mass} first, or leave the district out",

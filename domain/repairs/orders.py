@@ -16,9 +16,10 @@ from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import late, require_credible
 from domain.repairs.facts import OrderReference
+from domain.repairs.refusals import NoSuchOrder, OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import Told, require_power
 from domain.standard.ladders import rungs
 from domain.standard.standards import OrderSource, Rules, Standard, require_known
@@ -164,15 +165,9 @@ def receive(
     Refuses ``unknown-order-source``, ``order-known`` for one that was taken in before, ``dates-out-of-order`` for a
     deadline before it came in.
     """
-    require_known("unknown-order-source", order.source, told.standard.order_sources)
+    require_known(UnknownOrderSource, order.source, told.standard.order_sources)
     if state is not None:
-        raise Refusal(
-            "order-known",
-            found=f"order {order.source} {order.number}, which is report {state.report} of case {state.case_id}",
-            needed="an order that was not taken in",
-            next_step="look at that case, or link the report without the order",
-            next_step_zh="该热线工单已受理，请在原工单办理",
-        )
+        raise OrderKnown(order, state)
     if reply_by is not None:
         _require_after(reply_by, told.happened_at, "it came in")
     return OrderReceived(order.source, order.number, case_id, report, reply_by)
@@ -187,13 +182,7 @@ def extend(state: Order | None, told: Told, *, reply_by: datetime, document: str
     require_power(told, "order.extend")
     known = existing(state)
     if known.replied:
-        raise Refusal(
-            "order-replied",
-            found=f"order {known.number}, which was replied to",
-            needed="an order that waits for its reply",
-            next_step="nothing is to be done",
-            next_step_zh="该热线工单已回复，无需延期",
-        )
+        raise OrderIsReplied(known)
     fact = OrderExtended(reply_by, document)
     require_clean(fact)
     require_said("the document", document)
@@ -226,20 +215,13 @@ def move(state: Order | None, *, case_id: UUID, report: int) -> OrderMoved:
 def existing(state: Order | None) -> Order:
     """The order. Refuses ``no-such-order``."""
     if state is None:
-        raise Refusal(
-            "no-such-order",
-            found="no order of that source and number",
-            needed="an order that was taken in with a report",
-            next_step="check the number, or take the order in with its report",
-            next_step_zh="没有该热线工单，请核对编号",
-        )
+        raise NoSuchOrder()
     return state
 
 
 def _require_after(later: datetime, earlier: datetime, needed: str) -> None:
     if later <= earlier:
-        raise Refusal(
-            "dates-out-of-order",
+        raise DatesOutOfOrder(
             found=f"a reply by {later.isoformat()}",
             needed=f"after {needed}, {earlier.isoformat()}",
             next_step="correct the time",

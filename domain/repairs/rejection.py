@@ -10,10 +10,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from domain.kernel.facts import Moment
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import Repair, without
 from domain.repairs.checks import existing
 from domain.repairs.facts import EvidenceOf, EvidenceRejected
+from domain.repairs.refusals import AlreadyRejected, NoSuchEvidence, UnknownRejectionReason
 from domain.standard.context import Told, require_power, require_second_person
 from domain.standard.standards import require_known
 
@@ -30,7 +30,7 @@ def reject_evidence(
     known = existing(case)
     of = _what(known, event)
     require_second_person(told, known.told_by.get(event, ""), f"the {of}")
-    require_known("unknown-rejection-reason", reason, told.standard.rejection_reasons)
+    require_known(UnknownRejectionReason, reason, told.standard.rejection_reasons)
     after = without(known, event)
     left = tuple(sort for sort, moments in _sorts(after) if moments)
     reopens = known.closed and not after.closed
@@ -43,20 +43,8 @@ def _sorts(case: Repair) -> tuple[tuple[EvidenceOf, tuple[Moment, ...]], ...]:
 
 def _what(case: Repair, event: UUID) -> EvidenceOf:
     if event in case.rejected:
-        raise Refusal(
-            "already-rejected",
-            found=f"event {event}, rejected already",
-            needed="an event that still counts",
-            next_step="nothing to do",
-            next_step_zh="该记录已不予认可，无需重复办理",
-        )
+        raise AlreadyRejected(event)
     for of, moments in _sorts(case):
         if any(moment.by == event for moment in moments):
             return of
-    raise Refusal(
-        "no-such-evidence",
-        found=f"event {event}",
-        needed="the id of an arrival, a completion or a restoration of this incident",
-        next_step="take the id from the case's timeline",
-        next_step_zh="请从案件时间线中选取到场、修复或恢复供水记录的编号",
-    )
+    raise NoSuchEvidence(event)

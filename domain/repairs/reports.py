@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CaseExists, UnknownFaultKind
 from domain.kernel.subjects import Subject
 from domain.repairs.case import Repair, Report
 from domain.repairs.checks import (
@@ -21,6 +21,7 @@ from domain.repairs.checks import (
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
 from domain.repairs.imported import require_import_fields
+from domain.repairs.refusals import FirstReport, NoSuchReport, SameIncident, WorkBegun
 from domain.standard.context import Told, require_power
 from domain.standard.standards import Precision, Standard, district, require_known
 
@@ -47,14 +48,13 @@ def report_fault(
     require_credible(told)
     require_import_fields(told, precision, origin)
     if case is not None:
-        raise Refusal(
-            "case-exists",
+        raise CaseExists(
             found=f"case {case.number}",
             needed="a new case",
             next_step="link the report to the incident instead",
             next_step_zh="请将该报修并入已有工单",
         )
-    require_known("unknown-fault-kind", kind, told.standard.fault_kinds)
+    require_known(UnknownFaultKind, kind, told.standard.fault_kinds)
     zone = district(told.standard, district_code).zone
     confirmed_by = told.confirmed_by if told.is_late else None
     return FaultReported(
@@ -124,18 +124,12 @@ def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUI
     require_power(told, "repair.unlink")
     known, target = require_unmerged(existing(case)), require_unmerged(existing(other))
     if case_id == into:
-        raise _not_merged("same-incident", known, "another incident", "name the other incident", "不能并入自身")
+        raise SameIncident(known)
     require_open(known)
     require_undismissed(known)
     require_undismissed(target)
     if known.arrived or known.completed:
-        raise _not_merged(
-            "work-begun",
-            known,
-            "an incident at which no crew has been",
-            "merge the other one into this one instead",
-            "已有班组到场，请将另一工单并入本工单",
-        )
+        raise WorkBegun(known)
     flags = (MERGED,) + (("after-close",) if target.closed else ())
     own = [each for each in known.reported if each.number not in known.unlinked]
     moved = tuple(
@@ -143,10 +137,6 @@ def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUI
         for number, each in enumerate(own, _next_report(target))
     )
     return Merged(IncidentMerged(into, told.confirmed_by), moved)
-
-
-def _not_merged(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
-    return Refusal(code, found=f"repair {case.number}", needed=needed, next_step=next_step, next_step_zh=next_step_zh)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +167,7 @@ def unlink_report(
     require_power(told, "repair.unlink")
     known = require_unmerged(existing(case))
     found = _linked(known, report)
-    require_known("unknown-fault-kind", kind or known.kind, told.standard.fault_kinds)
+    require_known(UnknownFaultKind, kind or known.kind, told.standard.fault_kinds)
     code = district_code or known.district
     zone = district(told.standard, code).zone
     opened = FaultReported(
@@ -197,7 +187,7 @@ def unlink_report(
 
 def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     """The kinds of fault that one burst may be reported as, this one among them. Refuses ``unknown-fault-kind``."""
-    require_known("unknown-fault-kind", kind, standard.fault_kinds)
+    require_known(UnknownFaultKind, kind, standard.fault_kinds)
     family = standard.fault_families.get(kind)
     alike = {each for each, its in standard.fault_families.items() if its == family} if family is not None else set()
     return tuple(sorted({kind, *alike}))
@@ -211,13 +201,7 @@ UNLINKED = "unlinked"
 
 def _linked(case: Repair, number: int) -> Report:
     if number == 1:
-        raise Refusal(
-            "first-report",
-            found=f"report 1, which opened repair {case.number}",
-            needed="a further report, that was linked",
-            next_step="unlink the further reports instead",
-            next_step_zh="首次报修不可拆分，请拆分后并入的报修",
-        )
+        raise FirstReport(case)
     return known_report(case, number)
 
 
@@ -225,8 +209,7 @@ def known_report(case: Repair, number: int) -> Report:
     """The report of that number. Refuses ``no-such-report``, also for one that was unlinked."""
     found = case.report(number)
     if found is None:
-        raise Refusal(
-            "no-such-report",
+        raise NoSuchReport(
             found=f"report {number} of repair {case.number}",
             needed="a report that is linked to the incident",
             next_step="look at the incident's reports",

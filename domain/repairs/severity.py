@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
 from domain.repairs.promises import standard_of, start_of_completion
+from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
 from domain.standard.context import Told, require_power
 from domain.standard.standards import Severity
 
@@ -22,13 +22,7 @@ def assess(case: Repair | None, told: Told, *, severity: Severity, reason: str) 
     known = known_to(case, told)
     seen = tuple(moment for moment, _ in known.assessed)
     if seen and severity != known.severity and told.happened_at >= min(seen).at:
-        raise Refusal(
-            "already-assessed",
-            found=f"repair {known.number}, assessed as {known.severity}",
-            needed="a reassessment, with a reason and evidence",
-            next_step="reassess the repair instead",
-            next_step_zh="已定级；如需变更请办理重新定级",
-        )
+        raise AlreadyAssessed(known)
     flags = field_flags(known, told, crew=None, before=seen)
     if not known.arrived:
         flags += ("before-arrival",)
@@ -62,18 +56,18 @@ def reassess(
 def _require_reassessable(case: Repair, told: Told, severity: Severity) -> None:
     first = min((moment.at for moment, _ in case.assessed), default=None)
     if first is None or told.happened_at < first:
-        raise _not_yet("not-assessed", case, "a first assessment", "assess the repair first", "请先办理首次定级")
+        raise NotAssessed(case)
     if not any(arrival.at <= told.happened_at for arrival in case.arrived):
-        raise _not_yet("not-on-site", case, "a crew on site", "record the arrival first", "须到场后方可重新定级")
+        raise NotOnSite(case)
     if any(done.at <= told.happened_at for done in case.completed):
-        raise _not_yet("repair-completed", case, "a repair under way", "leave the class as it is", "抢修已完成")
+        raise RepairIsCompleted(
+            found=class_of(case),
+            needed="a repair under way",
+            next_step="leave the class as it is",
+            next_step_zh="抢修已完成",
+        )
     if severity == case.severity:
-        raise _not_yet("same-severity", case, "another class", "leave the class as it is", "等级未变更")
-
-
-def _not_yet(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
-    found = f"repair {case.number}, class {case.severity or 'not assessed'}"
-    return Refusal(code, found=found, needed=needed, next_step=next_step, next_step_zh=next_step_zh)
+        raise SameSeverity(case)
 
 
 def _has_mostly_run(case: Repair, told: Told) -> bool:

@@ -3,10 +3,10 @@ companies)."""
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Refusal
 from domain.repairs.case import Repair
 from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import PaidServiceConsented, PaidServiceStarted, UserSideFound
+from domain.repairs.refusals import ConsentMissing, NotUserSide, ServiceStarted
 from domain.standard.context import Told, require_power
 
 
@@ -30,22 +30,9 @@ def start_paid_service(case: Repair | None, told: Told, *, crew: str) -> PaidSer
     known = existing(case)
     require_open(known)
     if not known.user_side:
-        raise _not_now(
-            "not-user-side",
-            known,
-            "a fault behind the meter",
-            "mend the public side free of charge",
-            "非表后故障，不得收费",
-        )
+        raise NotUserSide(known)
     if not known.consented:
-        raise _not_now(
-            "consent-missing", known, "the user's written consent", "ask for it first", "须先取得用户书面同意"
-        )
+        raise ConsentMissing(known)
     if known.paid_service:
-        raise _not_now("service-started", known, "a service not begun", "go on with the work", "有偿服务已开始")
+        raise ServiceStarted(known)
     return PaidServiceStarted(crew)
-
-
-def _not_now(code: str, case: Repair, needed: str, next_step: str, next_step_zh: str) -> Refusal:
-    found = f"repair {case.number}"
-    return Refusal(code, found=found, needed=needed, next_step=next_step, next_step_zh=next_step_zh)

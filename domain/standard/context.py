@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.kernel.facts import Fact, Stated
-from domain.kernel.refusals import Refusal
+from domain.standard.refusals import SamePerson, WrongRole
 from domain.standard.standards import Rules, Standard, is_backdated
 
 
@@ -67,22 +67,10 @@ def require_power(told: Told, power: str) -> None:
 def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
     """Refuse ``wrong-role`` where the person's role is none of these."""
     if by.role not in roles:
-        raise Refusal(
-            "wrong-role",
-            found=f"role {by.role} for {power}",
-            needed="one of " + (", ".join(sorted(roles)) or "no role at all: the standard gives this to nobody"),
-            next_step="have it done by somebody in one of these roles",
-            next_step_zh="请由有权限的岗位办理",
-        )
+        raise WrongRole(power, by, roles)
 
 
 def require_second_person(told: Told, first: str, what: str) -> None:
     """Refuse ``same-person`` where whoever did the first half would do the second one too (our decision: four eyes)."""
     if told.by.actor == first:
-        raise Refusal(
-            "same-person",
-            found=f"{what} by {first}, who also made it",
-            needed="a second person",
-            next_step="have somebody else approve it",
-            next_step_zh="须由第二人审批",
-        )
+        raise SamePerson(what, first)

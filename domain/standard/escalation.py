@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import Basis, Ledger, Obligation, OnRecord, StepAt, Tally, Window, WindowAcknowledged
 from domain.kernel.copies import changed
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchWindow
 from domain.standard.context import Told, require_power
+from domain.standard.refusals import AlreadyAcknowledged, NothingToAcknowledge, PersonNeeded
 from domain.standard.standards import EscalationStep, Rules, Standard
 
 
@@ -91,25 +92,16 @@ def acknowledge(
     _require_name(told)
     known = ledger.get(commitment)
     if known is None:
-        raise Refusal(
-            "no-such-window",
+        raise NoSuchWindow(
             found=f"no window {commitment[:64]} of the case",
             needed="one of " + (", ".join(sorted(ledger)) or "none: the case owes nothing"),
-            next_step="choose a commitment that the case has",
-            next_step_zh="请选择该案件已有的承诺时限",
         )
     what, due_at = _target(known, commitment, lapse, rung)
     by = known.acknowledged.get((what, due_at))
     if by == told.by.actor:
         return None
     if by is not None:
-        raise Refusal(
-            "already-acknowledged",
-            found=f"{commitment}, {what}: acknowledged by {by}",
-            needed="what nobody has in hand",
-            next_step="talk to who has it; a new lapse begins a new ladder",
-            next_step_zh="已有人确认接手，请与其联系；再次超时将重新升级",
-        )
+        raise AlreadyAcknowledged(commitment, what, by)
     return WindowAcknowledged(
         commitment=commitment,
         number=known.number + 1,
@@ -134,22 +126,10 @@ def _target(known: OnRecord, commitment: str, lapse: int | None, rung: str | Non
     found = lapses.get(wanted) or rungs.get(wanted) if wanted is not None and not over else None
     if wanted is None or found is None:
         state = "over" if over else f"{len(lapses)} lapses and {len(rungs)} rungs that stand"
-        raise Refusal(
-            "nothing-to-acknowledge",
-            found=f"{commitment}: {state}",
-            needed="a lapse that stands, or a rung of the end that runs, of a promise that is not met",
-            next_step="look at the case: it was met, taken back, or nobody was called yet",
-            next_step_zh="没有需要确认的超时或预警，请查看案件",
-        )
+        raise NothingToAcknowledge(commitment, state)
     return wanted, found
 
 
 def _require_name(told: Told) -> None:
     if told.by.actor in ("", "anonymous"):
-        raise Refusal(
-            "person-needed",
-            found="nobody's name",
-            needed="the staff id of who takes it in hand",
-            next_step="say who you are",
-            next_step_zh="请填写工号",
-        )
+        raise PersonNeeded()

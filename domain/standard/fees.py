@@ -15,7 +15,17 @@ from fractions import Fraction
 from math import floor
 from typing import Literal
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import FeeBanned
+from domain.standard.refusals import (
+    BadQuantity,
+    BaseLineMissing,
+    FeeNotForPayer,
+    FeeNotInCatalogue,
+    FeeNotValid,
+    FeeSwitchedOff,
+    FeeTwice,
+    NothingToCharge,
+)
 
 Authority = Literal["price-authority", "market-regulator"]
 Outcome = Literal["agreed", "objected"]
@@ -163,18 +173,16 @@ def chargeable(catalogue: Catalogue | CataloguePublished, code: str, payer_class
     _require_not_banned(catalogue, code, item)
     if item is None:
         known = ", ".join(sorted(item.code for item in catalogue.items if item.active)) or "none: nothing is charged"
-        raise _not_chargeable("fee-not-in-catalogue", code, f"one of {known}", "目录之外一律不收，请删除该项")
+        raise FeeNotInCatalogue(found=code, needed=f"one of {known}")
     if not item.active:
         needed = f"a fee that catalogue {catalogue.version} has not switched off"
-        raise _not_chargeable("fee-switched-off", code, needed, "该项已停止收取，请删除该项")
+        raise FeeSwitchedOff(found=code, needed=needed)
     if not item.valid_on(on):
         needed = f"a day from {item.valid_from} until {item.valid_until or 'further notice'}"
-        raise _not_chargeable("fee-not-valid", f"{code} on {on}", needed, "该项不在有效期内，请删除该项")
+        raise FeeNotValid(found=f"{code} on {on}", needed=needed)
     if payer_class not in item.payer_classes:
         needed = "one of " + ", ".join(item.payer_classes)
-        raise _not_chargeable(
-            "fee-not-for-payer", f"{code} for {payer_class}", needed, "该项不适用于该类用户，请删除该项"
-        )
+        raise FeeNotForPayer(found=f"{code} for {payer_class}", needed=needed)
     return item
 
 
@@ -182,11 +190,10 @@ def _require_not_banned(catalogue: Catalogue | CataloguePublished, code: str, it
     for name in (code, item.name_zh if item is not None else code):
         if (banned := banned_name(catalogue, name)) is not None:
             needed = f"a charge that the law allows; {banned} is forbidden"
-            raise _not_chargeable("fee-banned", name, needed, "该名目依法禁止收取，请勿收费")
-
-
-def _not_chargeable(code: str, found: str, needed: str, next_step_zh: str) -> Refusal:
-    return Refusal(code, found, needed, "leave it out: nothing but the catalogue's fees is charged", next_step_zh)
+            raise FeeBanned(
+                found=name,
+                needed=needed,
+            )
 
 
 def amount_fen(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int]) -> int:
@@ -220,21 +227,10 @@ def priced(
 
 def _require_lines(wanted: Sequence[tuple[str, Decimal]]) -> None:
     if not wanted:
-        raise Refusal(
-            "nothing-to-charge",
-            found="no line",
-            needed="at least one fee",
-            next_step="name the fees; a connection that is free has no quote",
-            next_step_zh="请列出收费项目；免费接水无需报价",
-        )
-    if twice := first_repeated(code for code, _ in wanted):
-        raise Refusal(
-            "fee-twice",
-            found=f"{twice} on two lines",
-            needed="one line for each fee",
-            next_step="add the quantities up",
-            next_step_zh="同一项目请合并为一行",
-        )
+        raise NothingToCharge()
+    named = [code for code, _ in wanted]
+    if twice := first_repeated(named):
+        raise FeeTwice(twice, named.count(twice))
 
 
 def _base(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int]) -> Fraction:
@@ -247,13 +243,7 @@ def _base(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int]) -> F
         case "per-mille-of":
             base = other_lines.get(item.formula.of or "")
             if base is None:
-                raise Refusal(
-                    "base-line-missing",
-                    found=f"{item.code} without {item.formula.of}",
-                    needed=f"a line {item.formula.of}, which {item.code} is a part of",
-                    next_step="quote both, or neither",
-                    next_step_zh="请同时列出计费基数项，或都不列",
-                )
+                raise BaseLineMissing(item)
             return Fraction(base, 1000)
 
 
@@ -263,13 +253,7 @@ def _require_quantity(item: FeeItem, quantity: Decimal) -> None:
     if item.formula.kind != "per-unit":
         needed, sound = "1: the fee is not per unit", sound and quantity == 1
     if not sound:
-        raise Refusal(
-            "bad-quantity",
-            found=f"{quantity:.6g} for {item.code}",
-            needed=needed,
-            next_step="correct the quantity",
-            next_step_zh="请更正数量",
-        )
+        raise BadQuantity(quantity, item, needed)
 
 
 def _is_step(quantity: Decimal) -> bool:

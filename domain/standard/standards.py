@@ -14,8 +14,9 @@ from typing import Literal
 
 from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, versions
 from domain.deadlines.limits import DayEnd, DayUnit, Intake
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import UnknownCode
 from domain.standard.fees import CataloguePublished
+from domain.standard.refusals import FutureTime, UnknownDistrict
 
 Zone = Literal["urban", "other"]
 Severity = Literal["small", "medium", "major"]
@@ -417,26 +418,14 @@ def district(standard: Standard, code: str) -> District:
     """The district with that code. Refuses ``unknown-district``."""
     found = standard.districts.get(code)
     if found is None:
-        raise Refusal(
-            "unknown-district",
-            found=repr(code),
-            needed="one of " + ", ".join(sorted(standard.districts)),
-            next_step="choose a district of the supply area",
-            next_step_zh="请选择供水范围内的片区",
-        )
+        raise UnknownDistrict(code, standard)
     return found
 
 
-def require_known(code: str, found: str, known: Iterable[str]) -> None:
-    """Refuse with ``code`` where ``found`` is none of ``known``."""
+def require_known(unknown: type[UnknownCode], found: str, known: Iterable[str]) -> None:
+    """Refuse as ``unknown`` where ``found`` is none of ``known``."""
     if found not in (listed := set(known)):
-        raise Refusal(
-            code,
-            found=repr(found),
-            needed="one of " + ", ".join(sorted(listed)),
-            next_step="choose one of the listed codes",
-            next_step_zh="请从列出的代码中选择",
-        )
+        raise unknown(found, listed)
 
 
 def is_backdated(standard: Standard, channel: str, happened_at: datetime, at: datetime) -> bool:
@@ -448,10 +437,7 @@ def is_backdated(standard: Standard, channel: str, happened_at: datetime, at: da
 def require_not_future(standard: Standard, happened_at: datetime, at: datetime) -> None:
     """Refuse ``future-time``: nothing can have happened later than now (plus the tolerance for device clocks)."""
     if (happened_at - at).total_seconds() > standard.future_tolerance_seconds:
-        raise Refusal(
-            "future-time",
+        raise FutureTime(
             found=f"happened_at {happened_at.isoformat()}",
             needed=f"not later than {at.isoformat()} (+ {standard.future_tolerance_seconds} s)",
-            next_step="check the device's clock and send the time at which it happened",
-            next_step_zh="请核对设备时钟，填写实际发生时间",
         )

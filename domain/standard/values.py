@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import CodeTwice, OutOfRange
 from domain.standard.fees import first_repeated
+from domain.standard.refusals import BadCode, BadText
 
 LONGEST_TEXT = 200
 _CODE = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -20,8 +21,7 @@ def require_clean(document: Any) -> None:
     """Refuse ``bad-text`` where a text of the document is too long, or has what cannot be seen."""
     for where, text in _texts(document, ""):
         if len(text) > LONGEST_TEXT or any(unicodedata.category(character) in _UNSEEN for character in text):
-            raise Refusal(
-                "bad-text",
+            raise BadText(
                 found=f"{where[:80]}: a text of {len(text)} characters, or one with characters that cannot be seen",
                 needed=f"at most {LONGEST_TEXT} visible characters",
                 next_step="correct the text",
@@ -32,12 +32,8 @@ def require_clean(document: Any) -> None:
 def require_said(what: str, text: str) -> None:
     """Refuse ``bad-text`` where nothing is said."""
     if not text.strip():
-        raise Refusal(
-            "bad-text",
-            found=f"{what}: nothing",
-            needed="words",
-            next_step="fill it in",
-            next_step_zh="内容不得为空，请填写",
+        raise BadText(
+            found=f"{what}: nothing", needed="words", next_step="fill it in", next_step_zh="内容不得为空，请填写"
         )
 
 
@@ -61,28 +57,15 @@ def require_codes(where: str, codes: Collection[str]) -> None:
     """Refuse ``bad-code`` for what is no code, ``code-twice`` for one that is given twice."""
     for code in codes:
         if not _CODE.fullmatch(code) or len(code) > 64:
-            raise Refusal(
-                "bad-code",
-                found=f"{code[:64]!r} in {where}",
-                needed="a code: small letters and digits, with single hyphens between them, at most 64",
-                next_step="correct the code",
-                next_step_zh="代码只能由小写字母、数字和连字符组成，请更正",
-            )
+            raise BadCode(where, code)
     if twice := first_repeated(codes):
-        raise Refusal(
-            "code-twice",
-            found=f"{twice} twice in {where}",
-            needed="each code once",
-            next_step="take one of the two out",
-            next_step_zh="代码重复，请删除其一",
-        )
+        raise CodeTwice(found=f"{twice} twice in {where}", needed="each code once", next_step_zh="代码重复，请删除其一")
 
 
 def require_range(what: str, value: int, least: int, most: int) -> None:
     """Refuse ``out-of-range`` for a number outside ``least``..``most``."""
     if not least <= value <= most:
-        raise Refusal(
-            "out-of-range",
+        raise OutOfRange(
             found=f"{what} {value}",
             needed=f"{least} to {most}",
             next_step="correct the number",

@@ -23,7 +23,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import WindowFact, overturned
 from domain.kernel.facts import Recorded, Stated, event_id
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import Refusal, restored
 from domain.kinds import State, asks, concluded, follows, windows
 from domain.settling import require_second_person_to_overturn
 from domain.standard import alerts
@@ -47,6 +47,7 @@ from infra.eventstore.commands import (
 )
 from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read
 from infra.eventstore.recorder import RULE_TYPES, Appended, KeyRow, RulesChanged, Taken
+from infra.refusals import EventTooLarge
 
 log = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class Writer:
             elif bytes(row["digest"]) != waiting.key.digest:
                 _fail(waiting, KeyReusedError(waiting.key.key))
             elif row["refusal"] is not None:
-                _fail(waiting, Refusal(**row["refusal"]))
+                _fail(waiting, restored(**row["refusal"]))
             else:
                 _answer(waiting, _replayed(row))
         return new
@@ -364,7 +365,9 @@ class Decision:
     def _decided(self) -> tuple[Sequence[Said], Refusal | None]:
         try:
             return self._command.decide(Sight(self._at, self._rules, dict(self._states))), None
-        except AttemptRefused as refused:
+        except Refusal as refused:
+            if refused.attempt is None:
+                raise
             return [(self._command.case, Stated(refused.attempt, self._at))], refused
 
     def _conclude(self, stream: Stream, said: Sequence[Said]) -> dict[str, datetime]:
@@ -444,13 +447,7 @@ def _by_rule(stamp: Stamp) -> Stamp:
 def _refuse_large(stored: Sequence[StoredEvent]) -> None:
     for event in stored:
         if len(event.state) > EVENT_LIMIT_BYTES:
-            raise Refusal(
-                "event-too-large",
-                found=f"an event of {len(event.state)} bytes",
-                needed=f"at most {EVENT_LIMIT_BYTES} bytes",
-                next_step="shorten the text",
-                next_step_zh="请缩短文字内容",
-            )
+            raise EventTooLarge(len(event.state), EVENT_LIMIT_BYTES)
 
 
 def parts(decided: Sequence[Decided]) -> Iterable[list[Decided]]:

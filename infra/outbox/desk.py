@@ -9,7 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import DictRow
 
-from domain.kernel.refusals import Refusal
+from infra.refusals import NoSuchMessage
 from infra.sql import sql
 
 STATES = ("waiting", "sent", "proven", "dead", "withdrawn")
@@ -24,13 +24,7 @@ def retry(connection: psycopg.Connection[DictRow], message: UUID | None) -> int:
     """Try a message anew that was given up, or all of them (None). How many. Refuses ``no-such-message``."""
     found = connection.execute(sql("outbox_retry"), {"id": message}).fetchall()
     if message is not None and not found:
-        raise Refusal(
-            "no-such-message",
-            found=f"no message {message} that was given up",
-            needed="the id of a dead one",
-            next_step="look it up with `tongshui outbox list --state dead`",
-            next_step_zh="没有该失败消息，请用 tongshui outbox list --state dead 查询",
-        )
+        raise NoSuchMessage(found=f"no message {message} that was given up")
     return len(found)
 
 

@@ -22,7 +22,8 @@ from domain.deadlines.explain import (
     WindowExplained,
     explain_commitment,
 )
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase, Refusal
+from domain.standard.refusals import FutureTime
 from infra.eventstore.service import Service
 from projections.reports.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
 from projections.reports.replay import id_of
@@ -75,8 +76,7 @@ def explain_named(service: Service, case: str, commitment: str, as_of: datetime 
 
 
 def _in_the_future(at: datetime, now: datetime) -> Refusal:
-    return Refusal(
-        "future-time",
+    return FutureTime(
         found=f"as_of {at.isoformat()}",
         needed=f"not later than {now.isoformat()}",
         next_step="ask for an instant that has passed; what is due is in the case's windows",
@@ -85,8 +85,7 @@ def _in_the_future(at: datetime, now: datetime) -> Refusal:
 
 
 def _no_such_case(at: datetime, *, is_known: bool) -> Refusal:
-    return Refusal(
-        "no-such-case",
+    return NoSuchCase(
         found=f"nothing of the case on record by {at.isoformat()}" if is_known else "no case with this id or number",
         needed="the id or the number of a case, and an instant from its first event on",
         next_step="look the case up by its number at /api/v1/cases?number=…",

@@ -11,7 +11,7 @@ from uuid import UUID
 from domain import kinds
 from domain.deadlines.calendar import LOCAL
 from domain.deadlines.windows import WindowFact
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import NoSuchCase
 from infra.eventstore.commands import Stream
 from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
@@ -79,8 +79,7 @@ def replay_case(service: Service, case: str) -> Replay:
     kind = kinds.opened_as(events[0].type) if events else None
     steps = tuple(replay(events)) if kind is not None else ()
     if case_id is None or kind is None or not any(step.stage for step in steps):
-        raise Refusal(
-            "no-such-case",
+        raise NoSuchCase(
             found=f"no case {case[:64]}",
             needed="the id or the number of a case",
             next_step="look the case up on the board",

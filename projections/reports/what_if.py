@@ -23,7 +23,7 @@ from psycopg.rows import DictRow, dict_row
 
 from domain import kinds
 from domain.deadlines.calendar import LOCAL
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import DatesOutOfOrder, Refusal
 from domain.kinds import Kind, State
 from domain.publication import calendars, standards
 from domain.publication.publishing import Calendars, Standards
@@ -232,10 +232,4 @@ def _now(connection: psycopg.Connection[DictRow]) -> datetime:
 
 
 def _out_of_order(first: date, last: date) -> Refusal:
-    return Refusal(
-        "dates-out-of-order",
-        found=f"{first} to {last}",
-        needed="a first day not later than the last",
-        next_step="correct the two days",
-        next_step_zh="请更正起止日期",
-    )
+    return DatesOutOfOrder(found=f"{first} to {last}", needed="a first day not later than the last")

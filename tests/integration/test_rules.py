@@ -18,7 +18,7 @@ from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, C
 from domain.connections.promises import WATER_ON
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, Stated
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import FeeBanned, Refusal
 from domain.repairs.orders import REPLY, OrderReceived
 from infra.clock import ManualClock
 from infra.eventstore import recompute
@@ -196,10 +196,9 @@ def charge(stream: Stream) -> Any:
     attempt = ChargeRefused("account-opening", "开户费", "fee-banned", 5000, "2021-1")
 
     def decide(sight: Sight) -> Sequence[Said]:
-        raise AttemptRefused(
-            "fee-banned", found="开户费", needed="a fee of the catalogue", next_step="none", next_step_zh="无",
-            attempt=attempt,
-        )  # fmt: skip
+        raise FeeBanned(found="开户费", needed="a fee of the catalogue", next_step="none", next_step_zh="无").on_record(
+            attempt
+        )
 
     return decide
 

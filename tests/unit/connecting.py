@@ -15,7 +15,7 @@ from domain.connections import charges, intake, papers, site
 from domain.connections.case import Connection
 from domain.connections.facts import MoneyLine, NoticeItem, SupplyPoint
 from domain.kernel.facts import Fact
-from domain.kernel.refusals import AttemptRefused, Refusal
+from domain.kernel.refusals import Refusal
 from domain.standard.context import Person, Told
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
@@ -84,8 +84,9 @@ class Case:
         told = self.told(role, happened_at, actor)
         try:
             said = decision(self.play.state, told)
-        except AttemptRefused as refusal:
-            self._record((refusal.attempt,), self.at, told)
+        except Refusal as refusal:
+            if refusal.attempt is not None:
+                self._record((refusal.attempt,), self.at, told)
             raise
         facts = list(said) if isinstance(said, tuple) else [said]
         self._record(facts, told.happened_at, told)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,9 @@ from starlette.types import Message
 
 from api.http import drain_body as linger
 from api.http.drain_body import LINGER_BYTES
-from api.http.errors import MEANINGS, PROBLEM_JSON
+from api.http.errors import PROBLEM_JSON
 from api.http.strict import BODY_LIMIT_BYTES
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import Refusal, refusals, restored
 from infra.eventstore.commands import BusyError, StoreUnavailableError
 from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
 
@@ -47,7 +46,7 @@ def problem(answer: Any) -> dict[str, Any]:
     body: dict[str, Any] = answer.json()
     assert answer.headers["content-type"] == PROBLEM_JSON
     assert body["type"] == f"urn:tongshui:error:{body['code']}"
-    assert body["status"] == answer.status_code == MEANINGS[body["code"]].status
+    assert body["status"] == answer.status_code == EVERY[body["code"]].status
     for name in ("title", "detail", "detail_zh", "found", "needed", "next_step", "next_step_zh"):
         assert body[name], name
     assert re.search("[一-鿿]", body["detail_zh"])
@@ -429,48 +428,49 @@ def test_no_answer_and_no_log_line_repeats_a_persons_particulars(
     assert not [line for line in ours if secret in line]
 
 
-# ---- the table
+# ---- every refusal
 
 
-def codes_raised(*folders: str) -> Iterator[tuple[str, str]]:
-    """(code, file) of every refusal written in those folders: the first argument of its making."""
-    makers = {"Refusal", "require_known", "ApiError", "_require_listed", "_not_chargeable"}
-    for file in sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.Call) or not node.args:
-                continue
-            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            code = node.args[0]
-            if name in makers and isinstance(code, ast.Constant) and isinstance(code.value, str):
-                yield code.value, str(file.relative_to(ROOT))
+EVERY = refusals()
 
 
-def test_every_refusal_has_its_place_in_the_table() -> None:
-    raised = dict(codes_raised("domain", "infra/eventstore", "api"))
-    assert {"no-such-case", "meter-already-in-service", "unknown-district", "bad-cursor"} <= raised.keys()
-    missing = {code: file for code, file in raised.items() if code not in MEANINGS}
-    assert not missing, f"enter these codes into MEANINGS of api/http/errors.py: {missing}"
-
-
-def test_every_code_of_the_table_is_used() -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("domain", "infra/eventstore", "api")
-        for path in (ROOT / folder).rglob("*.py")
+def names_used() -> set[str]:
+    """Every name that the product's code speaks of outside of imports and definitions."""
+    files = (
+        path for folder in ("domain", "infra", "projections", "api", "app") for path in (ROOT / folder).rglob("*.py")
     )
-    refused = dict(codes_raised("domain", "infra"))
-    unused = [code for code in MEANINGS if code not in refused and source.count(f'"{code}"') < 2]
-    assert not unused, f"nobody raises {unused}: take them out of MEANINGS"
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    return {node.id for node in nodes if isinstance(node, ast.Name)}
 
 
-def test_every_meaning_is_said_in_both_languages() -> None:
-    for code, meaning in MEANINGS.items():
-        assert re.fullmatch(r"[a-z]+(-[a-z]+)*", code)
-        assert re.search("[一-鿿]", meaning.title_zh), code
-        assert meaning.title.isascii(), code
+def test_every_refusal_is_raised_somewhere() -> None:
+    assert {"no-such-case", "meter-already-in-service", "unknown-district", "bad-cursor"} <= EVERY.keys()
+    unused = {cls.__name__ for cls in EVERY.values()} - names_used()
+    assert not unused, f"nobody raises {unused}: take them out"
 
 
-def test_a_refusal_that_nobody_entered_is_still_a_conflict(client: Client, service: FakeService) -> None:
-    service.fails = Refusal("brand-new", "a", "b", "c", "丁")
+def test_a_published_code_and_its_status_stay() -> None:
+    frozen = json.loads((Path(__file__).parent / "frozen_codes.json").read_text(encoding="utf-8"))
+    found = {code: cls.status for code, cls in EVERY.items()}
+    assert {code: found.get(code) for code in frozen} == frozen
+
+
+@pytest.mark.parametrize("cls", EVERY.values(), ids=EVERY)
+def test_every_refusal_is_said_in_both_languages(cls: type[Refusal]) -> None:
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", cls.code)
+    assert re.fullmatch(r"[A-Z][ -~]*[^.]", cls.title)
+    assert re.search("[一-鿿]", cls.title_zh)
+    assert cls.title_zh != Refusal.title_zh
+    assert not cls.next_step_zh or re.search("[一-鿿]", cls.next_step_zh)
+    assert cls.status in {400, 403, 404, 405, 409, 413, 415, 421, 422, 500, 503}
+
+
+def test_two_classes_of_one_code_are_found() -> None:
+    with pytest.raises(TypeError, match="Again: the code bad-cursor is that of BadCursor"):
+        type("Again", (Refusal,), {"__doc__": "Again.", "code": "bad-cursor"})
+
+
+def test_a_refusal_is_kept_and_restored(client: Client, service: FakeService) -> None:
+    service.fails = restored("brand-new", "a", "b", "c", "丁")
     answer = client.post("/api/v1/repairs", fault())
     assert (answer.status_code, answer.json()["code"]) == (409, "brand-new")

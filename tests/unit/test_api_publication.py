@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from fastapi import FastAPI
 
-from api.http.errors import MEANINGS
+from domain.kernel.refusals import refusals
 from infra.eventstore import recompute
 from infra.eventstore.commands import Command
 from infra.eventstore.recompute import DryRun, Move
@@ -367,7 +367,7 @@ def test_a_bad_value_has_its_code_and_writes_nothing(
 ) -> None:
     before = service.head
     body, who = COMMANDS[path]
-    assert code(client, path, body | change, who) == (MEANINGS[refusal].status, refusal)
+    assert code(client, path, body | change, who) == (refusals()[refusal].status, refusal)
     assert service.head == before
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.http.errors import ApiError
+from api.http.refusals import ReadingsUnavailable
 from api.metering.readings import ROWS_AT_MOST
 from infra.kafka.meter_readings import BadRowError, MeterReading, from_json, from_row, to_record
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
@@ -26,7 +26,7 @@ class Door:
 
     def send(self, readings: list[MeterReading]) -> None:
         if self.away:
-            raise ApiError("readings-unavailable", found="-", needed="-", next_step="-", next_step_zh="-")
+            raise ReadingsUnavailable()
         self.taken += readings
 
 

@@ -17,7 +17,7 @@ from api.board.breach_notifier import Pulse
 from api.board.breaches import events, heads
 from api.http import cursor as cursors
 from api.http.cursor import Cursor
-from api.http.errors import ApiError
+from api.http.refusals import BadCursor, TooManyStreams
 from infra.eventstore.service import Service
 from tests.api_world import MORNING, Client, FakeService, app_over
 
@@ -219,7 +219,7 @@ def test_only_so_many_streams_are_open_at_once(service: FakeService, monkeypatch
     async def run() -> None:
         pulse = pulse_over(service)
         pulse.require_room()
-        with pulse.listening(), pytest.raises(ApiError, match="too-many-streams"):
+        with pulse.listening(), pytest.raises(TooManyStreams, match="too-many-streams"):
             pulse.require_room()
         pulse.require_room()
 
@@ -278,7 +278,7 @@ def test_a_place_is_read(text: str, places: dict[int, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "1:", ":1", "1:2,", "1.5", "-1", "0:1;1:2", "3:1", "9" * 19, "١"])
 def test_what_is_no_place_is_refused(text: str) -> None:
-    with pytest.raises(ApiError, match="bad-cursor"):
+    with pytest.raises(BadCursor, match="bad-cursor"):
         cursors.parse(text, PARTITIONS)
 
 

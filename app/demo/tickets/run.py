@@ -17,7 +17,7 @@ from app.demo.stage import ACCEPTED, NOT_OPENED, Stage, database, fill
 from app.demo.tickets import city
 from app.demo.tickets.rows import Book, Change, Ticket, code
 from domain import kinds
-from domain.kernel.refusals import Refusal
+from domain.kernel.refusals import restored
 from infra.clock import ManualClock
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.service import open_service
@@ -150,7 +150,7 @@ async def publish(stage: Stage, source: str, requests: Iterable[city.Publication
             if answer.status_code >= 300:
                 words = ("code", "found", "needed", "next_step", "next_step_zh")
                 said = {name: str(answer.json().get(name, "")) for name in words}
-                raise Refusal(said.pop("code"), **said)
+                raise restored(**said)
 
 
 # ---- counting

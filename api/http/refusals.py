@@ -1,0 +1,290 @@
+"""What the edge turns away by itself, before any rule is asked, or because something behind it is away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from domain.kernel.refusals import Refusal
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field; names the field, never its value."""
+
+    field: str = Field(examples=["reporter.phone"])
+    problem: str
+    problem_zh: str
+
+
+class EdgeRefusal(Refusal):
+    """A request that is turned away at the edge. ``headers`` go with the answer; ``fields``: what is wrong with which;
+    ``incident``: what to quote to the operator."""
+
+    abstract = True
+    headers: Mapping[str, str] = MappingProxyType({})
+    fields: tuple[FieldProblem, ...] = ()
+    incident: str | None = None
+
+
+# ---- a request that cannot be read
+
+
+class NotJson(EdgeRefusal):
+    """The body is not JSON."""
+
+    status: ClassVar[int] = 400
+    title_zh = "请求内容不是有效的 JSON"
+    needed = "one JSON object (RFC 8259) in UTF-8"
+    next_step = "mend the body and send again; an empty object is {}"
+    next_step_zh = "请更正后重新提交；空内容请写 {}"
+
+
+class WrongContentType(EdgeRefusal):
+    """Wrong content type."""
+
+    status = 415
+    title_zh = "请求内容类型错误"
+    needed = "Content-Type: application/json"
+    next_step = "send JSON and say so in the header"
+    next_step_zh = "请以 application/json 提交"
+
+
+class BodyTooLarge(EdgeRefusal):
+    """The body is too large."""
+
+    status = 413
+    title_zh = "请求内容过大"
+    next_step = "send less; photographs go as a digest"
+    next_step_zh = "请缩减内容；照片仅需提交摘要"
+    # The rest of the body is thrown away in api.http.drain_body, or never comes: no other request on this connection.
+    headers = MappingProxyType({"Connection": "close"})
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(found=f"more than {limit_bytes} bytes", needed=f"at most {limit_bytes} bytes")
+
+
+class BadRequest(EdgeRefusal):
+    """The request cannot be read."""
+
+    status = 400
+    title_zh = "无法识别的请求"
+    needed = "a request as /openapi.json describes it"
+    next_step = "compare the request with /docs"
+    next_step_zh = "请对照 /docs 检查请求"
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(found=f"a request that HTTP itself refuses with {status}")
+        self.headers = headers
+
+
+class InvalidFields(EdgeRefusal):
+    """Fields of a request do not have the form that is needed."""
+
+    abstract = True
+    needed = "what /openapi.json describes for this request"
+    next_step = "correct the named fields and send again"
+
+
+class BadBody(InvalidFields):
+    """The body does not have the form that is needed."""
+
+    status = 422
+    title_zh = "请求内容不符合要求"
+
+
+class NaiveTime(InvalidFields):
+    """A time without its offset from UTC."""
+
+    status = 422
+    title_zh = "时间缺少时区"
+
+
+class BadParameter(InvalidFields):
+    """A parameter does not have the form that is needed."""
+
+    status = 422
+    title_zh = "参数不符合要求"
+
+
+class BadHeader(InvalidFields):
+    """A header is not acceptable."""
+
+    status = 400
+    title_zh = "请求头不符合要求"
+
+
+class BadCursor(EdgeRefusal):
+    """The place in the stream is not readable."""
+
+    status = 400
+    title_zh = "无法识别的读取位置"
+    next_step = "use the cursor of the last row you have, or leave it out"
+    next_step_zh = "请使用最后一条记录的 cursor，或不填"
+
+    def __init__(self, found: str, partitions: int) -> None:
+        needed = f"a position, or partition:position pairs for partitions 0 to {partitions - 1}"
+        super().__init__(found=found, needed=needed)
+
+
+class IdempotencyKeyReused(EdgeRefusal):
+    """The idempotency key stands for another request."""
+
+    status = 422
+    title_zh = "幂等键已用于其他请求"
+    found = "a key that was accepted with another request"
+    needed = "one key for one request, repeated byte for byte"
+    next_step = "send a new request under a new key"
+    next_step_zh = "请为新的请求使用新的幂等键"
+
+
+# ---- a request that nobody answers here
+
+
+class NotLoopback(EdgeRefusal):
+    """Only this machine may ask."""
+
+    status = 403
+    title_zh = "仅允许本机访问"
+    found = "a request from another machine"
+    needed = "a request from this machine"
+    next_step = "ask from the machine itself, or through a tunnel to it"
+    next_step_zh = "请在本机访问，或通过隧道转发"
+
+
+class WrongHost(EdgeRefusal):
+    """Asked under a foreign name."""
+
+    status = 421
+    title_zh = "主机名不符"
+    found = "a host name that is not this machine's own"
+    needed = "localhost, 127.0.0.1 or [::1]"
+    next_step = "ask for http://127.0.0.1 and the port"
+    next_step_zh = "请使用 http://127.0.0.1 加端口访问"
+
+
+class NoSuchPath(EdgeRefusal):
+    """No such path."""
+
+    status = 404
+    title_zh = "没有该路径"
+    found = "a path that this service does not have"
+    needed = "one of the paths of /openapi.json"
+    next_step = "look the path up at /docs"
+    next_step_zh = "请在 /docs 查询接口路径"
+
+
+class NoSuchEventType(EdgeRefusal):
+    """No such type of event."""
+
+    status = 404
+    title_zh = "没有该事件类型"
+    needed = "a type of event of the contract"
+
+    def __init__(self, path: str, listed_at: str) -> None:
+        super().__init__(
+            found=f"no document {path[:120]}",
+            next_step=f"take one from {listed_at}",
+            next_step_zh=f"请从 {listed_at} 中选取事件类型",
+        )
+
+
+class MethodNotAllowed(EdgeRefusal):
+    """Method not allowed."""
+
+    status = 405
+    title_zh = "不支持该方法"
+    found = "a method that this path does not have"
+    next_step = "use the method that /docs names for this path"
+    next_step_zh = "请按 /docs 使用正确的方法"
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        super().__init__(needed=headers.get("Allow") or headers.get("allow") or "another method")
+        self.headers = headers
+
+
+# ---- what is away, or taken
+
+
+class Busy(EdgeRefusal):
+    """Others kept changing the case."""
+
+    title_zh = "该案件正被他人修改"
+    retry_after_seconds = 1
+    found = "a case that was changed by others at every try"
+    needed = "a moment of quiet"
+    next_step = "send the same request again, under the same key if it had one"
+    next_step_zh = "请稍后以同一幂等键重试"
+
+
+class ReadingsUnavailable(EdgeRefusal):
+    """Kafka does not take readings."""
+
+    status = 503
+    title_zh = "暂不能接收读数"
+    retry_after_seconds = 2
+    found = "no acknowledgement from Kafka"
+    needed = "a Kafka that takes the readings"
+    next_step = "send the same batch again later; readings that came through stay one row"
+    next_step_zh = "请稍后重新提交同一批数据；已接收的读数不会重复"
+
+
+class StoreUnavailable(EdgeRefusal):
+    """The store does not answer."""
+
+    status = 503
+    title_zh = "存储暂不可用"
+    retry_after_seconds = 2
+    found = "no answer from PostgreSQL in time"
+    needed = "the store"
+    next_step = "send the same request again in a moment; with an idempotency key it cannot be done twice"
+    next_step_zh = "请稍后重试；带幂等键的请求不会重复执行"
+
+
+class StoreCannotWrite(EdgeRefusal):
+    """The store cannot write."""
+
+    status = 503
+    title_zh = "存储无法写入"
+    retry_after_seconds = 10
+    needed = "a PostgreSQL that can write"
+    next_step = (
+        "make room on its disk, or see why it is read-only; then it goes on by itself, and a request that is sent "
+        "again under its idempotency key is not done twice"
+    )
+    next_step_zh = "请清理数据库磁盘空间或排查只读原因，恢复后自动继续；带幂等键的请求可安全重试"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(found=why)
+
+
+class TooManyStreams(EdgeRefusal):
+    """Too many open streams."""
+
+    status = 503
+    title_zh = "事件流连接过多"
+    retry_after_seconds = 10
+    needed = "a free one"
+    next_step = "come back later, or read /api/v1/breaches"
+    next_step_zh = "请稍后再试，或改用 /api/v1/breaches 查询"
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(found=f"{streams} open streams")
+
+
+class InternalError(EdgeRefusal):
+    """Something unforeseen happened."""
+
+    status = 500
+    title_zh = "系统内部错误"
+    found = "a case that the program does not foresee"
+    needed = "a correction of the program"
+
+    def __init__(self, incident: str) -> None:
+        super().__init__(
+            next_step=f"tell the operator the incident's id {incident}",
+            next_step_zh=f"请将事件编号 {incident} 告知运维人员",
+        )
+        self.incident = incident

@@ -1,0 +1,130 @@
+"""What the rules of outages refuse: a class for each refusal, with its words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.kernel.refusals import Conflict, NotFound, UnknownCode
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from domain.kernel.facts import Moment
+    from domain.outages.case import Outage
+    from domain.standard.context import Told
+
+
+class OutageNotApproved(Conflict):
+    """The outage is not approved."""
+
+    title_zh = "停水未经批准"
+    found = "no approval"
+    needed = "the number of the authority's approval (城市供水条例 §22)"
+    next_step = "have the authority approve it first"
+    next_step_zh = "计划停水须先经主管部门批准"
+
+
+class NoticeTooShort(Conflict):
+    """The notice before the outage is too short."""
+
+    title_zh = "停水通知提前时间不足"
+    next_step = "tell the users first, and begin later"
+
+    def __init__(self, noticed_at: datetime | None, hours: int, begin: datetime) -> None:
+        super().__init__(
+            found="no notice" if noticed_at is None else f"notice at {noticed_at.isoformat()}",
+            needed=f"{hours} hours before water goes off at {begin.isoformat()} (城市供水条例 §22)",
+            next_step_zh=f"须提前{hours}小时通知用户，请推迟停水时间",
+        )
+
+
+class OutageHasStarted(Conflict):
+    """The outage has begun already."""
+
+    code = "outage-started"
+    title_zh = "已停水"
+    needed = "an outage that has not begun"
+    next_step = "nothing is to be done"
+    next_step_zh = "已停水，无需操作"
+
+    def __init__(self, case: Outage, started: Moment) -> None:
+        super().__init__(found=f"{case.number}, which began at {started.at.isoformat()}")
+
+
+class OutageNotStarted(Conflict):
+    """The outage has not begun."""
+
+    title_zh = "尚未停水"
+    needed = "an outage that has begun"
+    next_step = "record its start first"
+    next_step_zh = "尚未停水，请先登记停水"
+
+    def __init__(self, case: Outage) -> None:
+        super().__init__(found=f"{case.number}, which has not begun")
+
+
+class OutageIsCancelled(Conflict):
+    """The outage is cancelled."""
+
+    code = "outage-cancelled"
+    title_zh = "停水已取消"
+    needed = "an outage that will be"
+    next_step = "plan another one"
+    next_step_zh = "该停水已取消，如需停水请另行计划"
+
+    def __init__(self, case: Outage, cancelled: Moment) -> None:
+        super().__init__(found=f"{case.number}, cancelled at {cancelled.at.isoformat()}")
+
+
+class UnknownOutageReason(UnknownCode):
+    """Unknown reason for cancelling an outage."""
+
+    title_zh = "未知的停水取消原因"
+
+
+class NoticeOrdered(Conflict):
+    """The same notice is on its way, or arrived."""
+
+    title_zh = "同样的通知已在发送或已送达"
+    needed = "something new to tell, or another way"
+    next_step = "wait for its delivery; one that failed can be ordered again"
+    next_step_zh = "同样的通知已在发送或已送达，无需重复"
+
+    def __init__(self, way: str, case: Outage) -> None:
+        super().__init__(found=f"the same notice of {case.number} by {way}")
+
+
+class NoNoticeText(Conflict):
+    """The standard has no text for that notice."""
+
+    title_zh = "标准没有该通知的文本"
+    needed = "a text for how the outage stands"
+    next_step = "tell the users by hand, and publish a standard with the text"
+    next_step_zh = "标准缺少该情形的通知文本，请人工通知并登记"
+
+    def __init__(self, about: str, told: Told) -> None:
+        super().__init__(found=f"no text for {about} in standard {told.standard.version}")
+
+
+class OutageIsRestored(Conflict):
+    """Water flows again already."""
+
+    code = "outage-restored"
+    title_zh = "已恢复供水"
+    needed = "an outage that lasts"
+    next_step = "nothing is to be done"
+    next_step_zh = "已恢复供水，无需操作"
+
+    def __init__(self, case: Outage, restored: Moment) -> None:
+        super().__init__(found=f"{case.number}, over since {restored.at.isoformat()}")
+
+
+class NoSuchNotice(NotFound):
+    """No such notice."""
+
+    title_zh = "没有该通知"
+    next_step = "record the notice first"
+    next_step_zh = "没有该通知，请先登记发送"
+
+    def __init__(self, found: str, needed: str) -> None:
+        super().__init__(found=found, needed=needed)

@@ -1,0 +1,484 @@
+"""What the rules of publication refuse: a class for each refusal, with its words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, UnknownCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date, datetime
+
+    from domain.deadlines.calendar import CalendarPublished
+    from domain.deadlines.limits import Intake
+    from domain.publication.calendars import Notice
+    from domain.publication.works import Work
+    from domain.standard.fees import BannedName, FeeItem, Formula
+    from domain.standard.standards import DocumentRequirement, Promise, StandardPublished
+
+
+class UnknownNotice(UnknownCode):
+    """A text about what an outage never is."""
+
+    title_zh = "未知的停水通知情形或占位词"
+
+
+class NobodyCalled(NotAcceptable):
+    """A ladder after a lapse that calls nobody."""
+
+    title_zh = "超时无通知对象，不能设升级"
+    needed = "somebody in notify_on_lapse: a ladder goes on from there"
+    next_step = "say who is called first"
+    next_step_zh = "请先在 notify_on_lapse 中规定超时通知对象"
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(found=f"a ladder after a lapse of {pattern}, which calls nobody")
+
+
+class NoSuchDraft(NotFound):
+    """No such draft."""
+
+    title_zh = "没有该草案"
+    needed = "a draft that is not published yet"
+    next_step = "look up which drafts there are"
+    next_step_zh = "没有该版本的草案，请核对版本号"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(found=f"version {version[:40]!r}")
+
+
+class VersionUsed(Conflict):
+    """The version stands for another document."""
+
+    title_zh = "该版本号已被使用"
+    needed = "a version of its own"
+    next_step = "give the document a new version"
+    next_step_zh = "该版本号已被使用，请另取版本号"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(found=f"version {version}, which stands for another document")
+
+
+class ReviewMissing(Conflict):
+    """A review is missing."""
+
+    title_zh = "缺少主管部门审核"
+    needed = "the agreement of both authorities"
+    next_step_zh = "须经发改和市场监管两部门审核同意"
+
+    def __init__(self, version: str, authority: str) -> None:
+        super().__init__(
+            found=f"catalogue {version} without a review by {authority}", next_step=f"have {authority} review it"
+        )
+
+
+class ReviewObjected(Conflict):
+    """An authority objected."""
+
+    title_zh = "主管部门有异议"
+    needed = "the agreement of both authorities"
+    next_step = "draft a new version, or have the authority review it again"
+    next_step_zh = "主管部门有异议，请另拟版本或请其重新审核"
+
+    def __init__(self, version: str, authority: str) -> None:
+        super().__init__(found=f"catalogue {version}, to which {authority} objected")
+
+
+class ReviewUnchanged(Conflict):
+    """The opinion is on record already."""
+
+    title_zh = "该审核意见已登记"
+    needed = "another opinion"
+    next_step = "nothing is to be done"
+    next_step_zh = "该审核意见已登记，无需操作"
+
+    def __init__(self, authority: str) -> None:
+        super().__init__(found=f"the opinion that {authority} gave already")
+
+
+class CalendarUnchanged(Conflict):
+    """The calendar has these days already."""
+
+    title_zh = "日历没有变化"
+    needed = "a day that is moved, or a year more"
+    next_step = "nothing is to be done"
+    next_step_zh = "与现行日历相同，无需发布"
+
+    def __init__(self, latest: CalendarPublished) -> None:
+        super().__init__(found=f"the days of {latest.version}")
+
+
+class BeyondThePromise(Conflict):
+    """More than the public was promised."""
+
+    title_zh = "超出公开承诺"
+
+
+class PromiseChangedInSilence(Conflict):
+    """A promise changed under its old name."""
+
+    title_zh = "承诺变更未以新版本公开"
+    needed = "the promise in force, word for word, or a new one under a new version"
+    next_step = "give the changed promise a new version, so that it is published as what it is"
+    next_step_zh = "承诺有变须以新版本公开，不得沿用原版本号"
+
+    def __init__(self, promise: Promise) -> None:
+        super().__init__(found=f"promise {promise.version}, which the public knows otherwise, or knows as replaced")
+
+
+class BadVersion(NotAcceptable):
+    """Not a version's name."""
+
+    title_zh = "版本号格式不符"
+    needed = "letters and digits, at most 40, with single dots or hyphens between them"
+    next_step = "name the version so"
+    next_step_zh = "版本号只能由字母、数字、点和连字符组成"
+
+    def __init__(self, version: str) -> None:
+        super().__init__(found=f"{version[:40]!r}")
+
+
+class BadDay(NotAcceptable):
+    """Not a day of the year."""
+
+    title_zh = "日期格式不符"
+    needed = "a day of the year as MM-DD"
+    next_step = "correct the day"
+    next_step_zh = "日期格式应为 月-日"
+
+    def __init__(self, standard: StandardPublished) -> None:
+        super().__init__(found=f"calendar_warning_from {standard.calendar_warning_from[:10]!r}")
+
+
+class IntakeUnclear(NotAcceptable):
+    """Intake hours in which nobody takes anything in."""
+
+    title_zh = "收件时间不明确"
+    needed = "an opening time before the time at which the day's intake ends"
+    next_step = "correct the two times"
+    next_step_zh = "收件开始时间须早于截止时间，请更正"
+
+    def __init__(self, hours: Intake) -> None:
+        super().__init__(
+            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}"
+        )
+
+
+class UnknownStage(UnknownCode):
+    """Unknown stage of a connection."""
+
+    title_zh = "未知的办理环节"
+
+
+class UnknownTimeZone(NotAcceptable):
+    """Unknown time zone."""
+
+    title_zh = "未知的时区"
+    needed = "a time zone by its name in the time zone database, for example Asia/Shanghai"
+    next_step = "correct the name"
+    next_step_zh = "时区名称有误，请更正，例如 Asia/Shanghai"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(found=repr(name[:60]))
+
+
+class DayTwice(NotAcceptable):
+    """A day is given twice."""
+
+    title_zh = "日期重复"
+    needed = "each day once"
+    next_step = "take one of the two out"
+    next_step_zh = "日期重复，请删除其一"
+
+    def __init__(self, twice: str) -> None:
+        super().__init__(found=f"{twice} twice")
+
+
+class TableEmpty(NotAcceptable):
+    """A table is empty."""
+
+    title_zh = "内容为空"
+    needed = "at least one entry"
+    next_step = "fill the table"
+    next_step_zh = "该项不得为空，请补充"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(found=f"nothing in {name}")
+
+
+class EffectiveInThePast(NotAcceptable):
+    """In force before it is public."""
+
+    title_zh = "生效时间早于公布时间"
+    next_step = "draft it with a date that is still to come"
+    next_step_zh = "生效时间不得早于现在，请更正后重新起草"
+
+    def __init__(self, effective_from: datetime, at: datetime) -> None:
+        super().__init__(found=f"in force from {effective_from.isoformat()}", needed=f"not before {at.isoformat()}")
+
+
+class SettledGoesBack(NotAcceptable):
+    """Fewer settled days than before."""
+
+    title_zh = "已确定的日期减少"
+    next_step = "publish a calendar that has every notice which is out"
+    next_step_zh = "已确定的日期不得减少，请补全放假安排"
+
+    def __init__(self, document: CalendarPublished, latest: CalendarPublished) -> None:
+        super().__init__(
+            found=f"settled until {document.settled_until}",
+            needed=f"not before {latest.settled_until}, as {latest.version} says",
+        )
+
+
+class YearSkipped(NotAcceptable):
+    """A year is left out."""
+
+    title_zh = "年份不连续"
+    next_step_zh = "年份不连续，请先载入中间年份的放假安排"
+
+    def __init__(self, notice: Notice, last: int, first: int) -> None:
+        super().__init__(
+            found=f"the notice of {notice.year}",
+            needed=f"a year from {first - 1} to {last}: the calendar has notices of {first} to {last - 1}",
+            next_step=f"load the notice of {(last if notice.year > last else first - 1)} first",
+        )
+
+
+class PromiseMissing(NotAcceptable):
+    """No promise in the standard."""
+
+    title_zh = "标准缺少公开承诺"
+    found = "a standard without a promise"
+    needed = "what the public is told, in numbers"
+    next_step = "add the promise"
+    next_step_zh = "标准须写明公开承诺"
+
+
+class CategoryIncomplete(NotAcceptable):
+    """A category of applicant is incomplete."""
+
+    title_zh = "申请人类别不完整"
+    needed = "documents, routing and a payer class for every category"
+    next_step = "complete the category, or take it out"
+    next_step_zh = "每类申请人须有材料清单、转办岗位和缴费类别"
+
+    def __init__(self, category: str, name: str) -> None:
+        super().__init__(found=f"{category} without {name}")
+
+
+class CatchAllDocument(NotAcceptable):
+    """Catch-all wording for a document."""
+
+    title_zh = "材料名称使用兜底表述"
+    needed = "a document that is named"
+    next_step = "name the document, or take it out"
+    next_step_zh = "不得使用“其他材料”“有关材料”等兜底表述"
+
+    def __init__(self, category: str, each: DocumentRequirement) -> None:
+        super().__init__(found=f"{each.name_zh} ({each.code}) for {category}")
+
+
+class NoMainDocument(NotAcceptable):
+    """No main document."""
+
+    title_zh = "缺少主要材料"
+    needed = "at least one main document: the working days begin when the main papers are in"
+    next_step = "mark what is asked for first as main"
+    next_step_zh = "每类申请人至少一份主要材料"
+
+    def __init__(self, category: str) -> None:
+        super().__init__(found=f"{category} without a main document")
+
+
+class DeskWithoutOwner(NotAcceptable):
+    """A desk that nobody owns."""
+
+    title_zh = "岗位无专人负责"
+    needed = "at least one named person: somebody answers for each case"
+    next_step = "name who owns the desk's cases"
+    next_step_zh = "每个岗位须有专人负责"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(found=f"{code} with nobody")
+
+
+class RungUnclear(NotAcceptable):
+    """When a rung is reached is not clear."""
+
+    title_zh = "提醒时间不明确"
+    next_step = "say once when the rung is reached"
+    next_step_zh = "每级提醒须且只能有一种时间规定"
+
+    def __init__(
+        self, commitment: str, name: str, given: dict[str, tuple[int, int]], said: Mapping[str, tuple[int | None, int]]
+    ) -> None:
+        super().__init__(
+            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}", needed="exactly one of " + ", ".join(said)
+        )
+
+
+class PowerMissing(NotAcceptable):
+    """A power that nobody has."""
+
+    title_zh = "权限未授予任何岗位"
+    needed = "at least one role for every power: what is not given is not allowed"
+    next_step = "say who may do it"
+    next_step_zh = "每项权限至少授予一个岗位"
+
+    def __init__(self, power: str) -> None:
+        super().__init__(found=f"nobody who may {power}")
+
+
+class UnknownPower(UnknownCode):
+    """Unknown power."""
+
+    title_zh = "未知的权限"
+
+
+class UnknownCommitment(UnknownCode):
+    """Unknown commitment."""
+
+    title_zh = "未知的承诺事项"
+
+
+class UnknownDesk(UnknownCode):
+    """Unknown desk."""
+
+    title_zh = "未知的岗位"
+
+
+class UnknownDocumentWay(UnknownCode):
+    """Unknown way to meet a document."""
+
+    title_zh = "未知的材料提交方式"
+
+
+class UnknownZone(UnknownCode):
+    """Unknown zone."""
+
+    title_zh = "未知的区域"
+
+
+class UnknownSeverity(UnknownCode):
+    """Unknown class of repair."""
+
+    title_zh = "未知的维修等级"
+
+
+class UnknownOutcome(UnknownCode):
+    """Unknown outcome of a review."""
+
+    title_zh = "未知的审核结论"
+
+
+class UnknownPayerClass(UnknownCode):
+    """Unknown payer class."""
+
+    title_zh = "未知的缴费类别"
+
+
+class BadBan(NotAcceptable):
+    """A forbidden name that is not usable."""
+
+    title_zh = "禁收名目不符合要求"
+    needed = "at least two characters, and the source that forbids it"
+    next_step = "correct the entry"
+    next_step_zh = "禁收名目至少两个字，并须注明依据"
+
+    def __init__(self, ban: BannedName) -> None:
+        super().__init__(found=f"the forbidden name {ban.name_zh!r} by {ban.source!r}")
+
+
+class FeeWithoutBasis(NotAcceptable):
+    """A fee without a name or a legal basis."""
+
+    title_zh = "收费项目缺少名称或依据"
+    needed = "its name, and the number of the document that allows it"
+    next_step = "name the document, or take the item out"
+    next_step_zh = "每项收费须有名称和依据文号"
+
+    def __init__(self, item: FeeItem) -> None:
+        super().__init__(found=f"{item.code} without a name or without a legal basis")
+
+
+class FeeOfUnknownLine(NotAcceptable):
+    """A formula that cannot be computed."""
+
+    title_zh = "计费公式无法计算"
+    needed = "per-mille-of with a fixed or per-unit fee of the same catalogue, per-unit with a quantity"
+    next_step = "correct the formula"
+    next_step_zh = "计费公式与计费基数不符，请更正"
+
+    def __init__(self, item: FeeItem, formula: Formula) -> None:
+        super().__init__(found=f"{item.code}: {formula.kind} of {formula.of}, quantity {formula.quantity}")
+
+
+class UnknownWorksKind(UnknownCode):
+    """Unknown kind of works."""
+
+    title_zh = "未知的工程类别"
+
+
+class WorkHasStarted(Conflict):
+    """The work has begun already."""
+
+    code = "work-started"
+    title_zh = "该工程已开工"
+    needed = "a work that has not begun"
+    next_step = "nothing is to be done"
+    next_step_zh = "该工程已开工，无需操作"
+
+    def __init__(self, work: Work, at: datetime) -> None:
+        super().__init__(found=f"{work.number}, which began at {at.isoformat()}")
+
+
+class WorkNotStarted(Conflict):
+    """The work has not begun."""
+
+    title_zh = "该工程尚未开工"
+    needed = "a work that is under way"
+    next_step = "report its start first"
+    next_step_zh = "该工程尚未开工，请先登记开工"
+
+    def __init__(self, work: Work) -> None:
+        super().__init__(found=f"{work.number}, which has not begun")
+
+
+class WorkIsCompleted(Conflict):
+    """The work is done already."""
+
+    code = "work-completed"
+    title_zh = "该工程已竣工"
+    needed = "a work that is under way"
+    next_step = "nothing is to be done"
+    next_step_zh = "该工程已竣工，无需操作"
+
+    def __init__(self, work: Work, at: datetime) -> None:
+        super().__init__(found=f"{work.number}, which was done at {at.isoformat()}")
+
+
+class UnknownChannel(UnknownCode):
+    """Unknown channel."""
+
+    title_zh = "未知的渠道"
+
+
+class UnknownRegion(UnknownCode):
+    """No calendar for this region."""
+
+    title_zh = "没有该地区的工作日历"
+    next_step = "publish the wider region's calendar first"
+    next_step_zh = "请先发布上级地区的工作日历"
+
+
+class OutsideCalendar(NotAcceptable):
+    """Outside the calendar."""
+
+    title_zh = "超出工作日历范围"
+    next_step = "correct the day, or the year"
+    next_step_zh = "日期超出范围，请更正日期或年份"
+
+    def __init__(self, day: date, first: date, last: date) -> None:
+        super().__init__(found=day.isoformat(), needed=f"a day from {first} to {last}")

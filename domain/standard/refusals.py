@@ -1,0 +1,201 @@
+"""What the rules of standard refuse: a class for each refusal, with its words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.kernel.refusals import Conflict, NotAcceptable, NotAllowed, Repeated
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from decimal import Decimal
+
+    from domain.standard.context import Person
+    from domain.standard.fees import FeeItem
+    from domain.standard.standards import StandardPublished
+
+
+class NothingToAcknowledge(Conflict):
+    """Nothing there that somebody could take in hand."""
+
+    title_zh = "没有需要确认接手的事项"
+    needed = "a lapse that stands, or a rung of the end that runs, of a promise that is not met"
+    next_step = "look at the case: it was met, taken back, or nobody was called yet"
+    next_step_zh = "没有需要确认的超时或预警，请查看案件"
+
+    def __init__(self, commitment: str, state: str) -> None:
+        super().__init__(found=f"{commitment}: {state}")
+
+
+class AlreadyAcknowledged(Conflict):
+    """Somebody has it in hand already."""
+
+    title_zh = "已有人确认接手"
+    needed = "what nobody has in hand"
+    next_step = "talk to who has it; a new lapse begins a new ladder"
+    next_step_zh = "已有人确认接手，请与其联系；再次超时将重新升级"
+
+    def __init__(self, commitment: str, what: int | str, by: str) -> None:
+        super().__init__(found=f"{commitment}, {what}: acknowledged by {by}")
+
+
+class PersonNeeded(NotAcceptable):
+    """Who takes it in hand must say who they are."""
+
+    title_zh = "须填写接手人工号"
+    found = "nobody's name"
+    needed = "the staff id of who takes it in hand"
+    next_step = "say who you are"
+    next_step_zh = "请填写工号"
+
+
+class UnknownDistrict(NotAcceptable):
+    """Unknown district."""
+
+    title_zh = "未知的片区"
+    next_step = "choose a district of the supply area"
+    next_step_zh = "请选择供水范围内的片区"
+
+    def __init__(self, code: str, standard: StandardPublished) -> None:
+        super().__init__(found=repr(code), needed="one of " + ", ".join(sorted(standard.districts)))
+
+
+class FutureTime(NotAcceptable):
+    """A time in the future."""
+
+    title_zh = "时间晚于当前时间"
+    next_step = "check the device's clock and send the time at which it happened"
+    next_step_zh = "请核对设备时钟，填写实际发生时间"
+
+
+class WrongRole(NotAllowed):
+    """The role may not do this."""
+
+    title_zh = "该岗位无此权限"
+    next_step = "have it done by somebody in one of these roles"
+    next_step_zh = "请由有权限的岗位办理"
+
+    def __init__(self, power: str, by: Person, roles: Collection[str]) -> None:
+        super().__init__(
+            found=f"role {by.role} for {power}",
+            needed="one of " + (", ".join(sorted(roles)) or "no role at all: the standard gives this to nobody"),
+        )
+
+
+class SamePerson(Conflict):
+    """A second person is needed."""
+
+    title_zh = "须由第二人办理"
+    needed = "a second person"
+    next_step = "have somebody else approve it"
+    next_step_zh = "须由第二人审批"
+
+    def __init__(self, what: str, first: str) -> None:
+        super().__init__(found=f"{what} by {first}, who also made it")
+
+
+class BadText(NotAcceptable):
+    """A text is too long or not visible."""
+
+    title_zh = "文字不符合要求"
+
+
+class BadCode(NotAcceptable):
+    """Not a code."""
+
+    title_zh = "代码格式不符"
+    needed = "a code: small letters and digits, with single hyphens between them, at most 64"
+    next_step = "correct the code"
+    next_step_zh = "代码只能由小写字母、数字和连字符组成，请更正"
+
+    def __init__(self, where: str, code: str) -> None:
+        super().__init__(found=f"{code[:64]!r} in {where}")
+
+
+class NotChargeable(Conflict):
+    """The catalogue does not allow a charge."""
+
+    abstract = True
+    next_step = "leave it out: nothing but the catalogue's fees is charged"
+
+
+class FeeNotInCatalogue(NotChargeable):
+    """The charge is not in the catalogue."""
+
+    title_zh = "收费目录中没有该项"
+    next_step_zh = "目录之外一律不收，请删除该项"
+
+
+class FeeSwitchedOff(NotChargeable):
+    """The fee is switched off."""
+
+    title_zh = "该项已停止收取"
+    next_step_zh = "该项已停止收取，请删除该项"
+
+
+class FeeNotValid(NotChargeable):
+    """The fee is not valid on this day."""
+
+    title_zh = "该项不在有效期内"
+    next_step_zh = "该项不在有效期内，请删除该项"
+
+
+class FeeNotForPayer(NotChargeable):
+    """The fee is not for this payer."""
+
+    title_zh = "该项不适用于该类用户"
+    next_step_zh = "该项不适用于该类用户，请删除该项"
+
+
+class FeeTwice(Repeated):
+    """A fee on two lines."""
+
+    title_zh = "收费项目重复"
+    needed = "one line for each fee"
+    next_step = "add the quantities up"
+    next_step_zh = "同一项目请合并为一行"
+
+
+class BadQuantity(NotAcceptable):
+    """Not a quantity of the fee."""
+
+    title_zh = "数量不符合要求"
+    next_step = "correct the quantity"
+    next_step_zh = "请更正数量"
+
+    def __init__(self, quantity: Decimal, item: FeeItem, needed: str) -> None:
+        super().__init__(found=f"{quantity:.6g} for {item.code}", needed=needed)
+
+
+class BaseLineMissing(NotAcceptable):
+    """The line that the fee is a part of is missing."""
+
+    title_zh = "缺少计费基数项"
+    next_step = "quote both, or neither"
+    next_step_zh = "请同时列出计费基数项，或都不列"
+
+    def __init__(self, item: FeeItem) -> None:
+        super().__init__(
+            found=f"{item.code} without {item.formula.of}",
+            needed=f"a line {item.formula.of}, which {item.code} is a part of",
+        )
+
+
+class NothingToCharge(NotAcceptable):
+    """Nothing to charge."""
+
+    title_zh = "没有收费项目"
+    found = "no line"
+    needed = "at least one fee"
+    next_step = "name the fees; a connection that is free has no quote"
+    next_step_zh = "请列出收费项目；免费接水无需报价"
+
+
+class BadActor(NotAcceptable):
+    """Not a staff id."""
+
+    title_zh = "工号格式不符"
+    found = "what is no staff id"
+    needed = "a letter, then at most 31 letters, digits, dots, hyphens or underscores"
+    next_step = "use your staff id, not your name"
+    next_step_zh = "请使用工号，不要使用姓名"
