@@ -18,7 +18,7 @@ from api.crews import squads
 from api.http import errors
 from api.http.access_log import Outer
 from api.http.drain_body import Linger
-from api.http.metrics import Figures
+from api.http.metrics import ProcessMetrics
 from api.http.trust import LoopbackOnly
 from api.metering import abnormal_use as usage
 from api.metering import reading_rounds as books
@@ -88,9 +88,9 @@ def create_app(service: Service) -> FastAPI:
         },
     )
     app.state.service = service
-    app.state.intake = readings.Intake(lambda: service.settings)
+    app.state.intake = readings.ReadingsProducer(lambda: service.settings)
     app.state.pulse = Pulse(lambda: breaches.heads(service))
-    app.state.figures = Figures(lambda: health.status_of(service))
+    app.state.figures = ProcessMetrics(lambda: health.status_of(service))
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
     app.include_router(contract.router)

@@ -14,12 +14,12 @@ from api.http.dependencies import ServiceDep
 from api.http.refusals import StoreCannotWrite
 from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
-from infra.status import Process, Reader, Relay, Status, calendar_status, collect
+from infra.status import Process, Reader, RelayStatus, Status, calendar_status, collect
 
 router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)
 
 
-class Part(BaseModel):
+class ProcessHealth(BaseModel):
     """The processes of one name: how many beat, and the youngest beat's age. One that was restarted counts once."""
 
     name: str
@@ -55,7 +55,7 @@ class Health(BaseModel):
     recorded_at: datetime | None
     relay: RelayHealth | None
     readers: list[ReaderHealth]
-    parts: list[Part]
+    parts: list[ProcessHealth]
 
 
 @router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable, store-cannot-write"))
@@ -99,12 +99,12 @@ def health(status: Status, now: datetime) -> Health:
     )
 
 
-def _parts(processes: tuple[Process, ...]) -> list[Part]:
+def _parts(processes: tuple[Process, ...]) -> list[ProcessHealth]:
     by_name: dict[str, list[Process]] = {}
     for process in processes:
         by_name.setdefault(process.name, []).append(process)
     return [
-        Part(
+        ProcessHealth(
             name=name,
             alive=sum(process.up for process in same),
             up=any(process.up for process in same),
@@ -114,7 +114,7 @@ def _parts(processes: tuple[Process, ...]) -> list[Part]:
     ]
 
 
-def _relay(relay: Relay) -> RelayHealth:
+def _relay(relay: RelayStatus) -> RelayHealth:
     return RelayHealth(
         all_out=relay.all_out,
         lag=relay.lag,

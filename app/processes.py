@@ -125,11 +125,11 @@ def stop_on_signals() -> threading.Event:
 
 def asker(service: Service) -> Ask:
     """What the watch asks with: each case is loaded, judged, and what is new appended to its own stream."""
-    from projections.watch.watch import Answer
+    from projections.watch.watch import Evaluated
 
     asking = service.questions("window-watch")
 
-    def ask(questions: Sequence[Question]) -> list[Answer]:
+    def ask(questions: Sequence[Question]) -> list[Evaluated]:
         with _in_the_watchs_words():
             receipts = asking.ask([question.case_id for question in questions])
         answers = []
@@ -138,9 +138,9 @@ def asker(service: Service) -> Ask:
                 continue  # stays due, and is asked again when its lease is over
             receipt = receipts[question.case_id]
             if receipt is None:
-                answers.append(Answer(question, 0, {}))  # a stream that owes nothing is not to be asked about again
+                answers.append(Evaluated(question, 0, {}))  # a stream that owes nothing is not to be asked about again
             else:
-                answers.append(Answer(question, receipt.last_version, receipt.next_ask_at))
+                answers.append(Evaluated(question, receipt.last_version, receipt.next_ask_at))
         return answers
 
     return ask
@@ -148,23 +148,23 @@ def asker(service: Service) -> Ask:
 
 def looker(service: Service) -> Ask:
     """What the sweeper looks with: what the domain would answer now, storing nothing."""
-    from projections.watch.watch import Answer
+    from projections.watch.watch import Evaluated
 
-    def look(questions: Sequence[Question]) -> list[Answer]:
+    def look(questions: Sequence[Question]) -> list[Evaluated]:
         with _in_the_watchs_words():
             kind_of = service.kinds_of([question.case_id for question in questions])
             states = _states(service, kind_of)
         known = [question for question in questions if question.case_id in kind_of]
         return [_outlook(kind_of[question.case_id], question, *states[question.case_id]) for question in known]
 
-    def _outlook(kind: Kind, question: Question, state: State, version: int) -> Answer:
+    def _outlook(kind: Kind, question: Question, state: State, version: int) -> Evaluated:
         now = service.clock.now()
         asks = dict(kinds.next_ask_at(kind, state, service.rules, now))
         # Something that time has already changed and that is not on record was missed: it is to be asked about now.
         asks.update({fact.commitment: now for fact in kinds.conclusion(kind, state, service.rules, now)})
         if kinds.follows(kind, state, service.rules, now):
             asks |= dict.fromkeys(asks or state.ledger, now)
-        return Answer(question, version, asks)
+        return Evaluated(question, version, asks)
 
     return look
 
@@ -193,7 +193,7 @@ def run_relay(settings: Settings) -> None:
 
 def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
-    from infra.readers.faust_app import Stream as ModelStream
+    from infra.readers.faust_app import ModelStream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
     from projections.read_models.rebuild import view_menders
     from projections.read_models.views import VIEWS
@@ -218,7 +218,7 @@ def menders(settings: Settings) -> dict[str, Mender]:
 
 def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
-    from infra.readers.faust_app import Stream as ModelStream
+    from infra.readers.faust_app import ModelStream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
     from projections.read_models.rebuild import due_menders
     from projections.watch.canary import Canaries
@@ -259,11 +259,11 @@ def _collect_less() -> None:
 
 def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
     """Look for newly published rules, and bring every open deadline to them."""
-    from projections.watch.watch import Answer, Question
+    from projections.watch.watch import Evaluated, Question
 
     def answered(receipts: Sequence[tuple[Kind, Receipt]]) -> None:
         answers = [
-            Answer(Question(kind.family, receipt.case_id), receipt.last_version, receipt.next_ask_at)
+            Evaluated(Question(kind.family, receipt.case_id), receipt.last_version, receipt.next_ask_at)
             for kind, receipt in receipts
         ]
         with service.connection() as connection:
@@ -333,17 +333,19 @@ def run_sender(settings: Settings) -> None:
 def run_readings(settings: Settings) -> None:
     """One Faust worker of the meter readings, with what tells the cases in a thread; ends the process when told to."""
     from infra.readers.faust_app import build_app, run_worker
-    from projections.readings.cases import Teller
+    from projections.readings.cases import UsageCaseWriter
     from projections.readings.processor import Processor
     from projections.readings.source import Readings
 
     service = open_service(settings)
-    teller = Teller(settings, service)
+    teller = UsageCaseWriter(settings, service)
     readings = Readings(Processor(settings, lambda: service.rules, service.clock), on_stored=teller.wake)
     beats = Beats(settings, "readings")
     for name, work in (("meters", readings.meet_meters), ("cases", teller.run)):
         threading.Thread(target=partial(_until_death, work), name=name, daemon=True).start()
-    run_worker(build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.told})))
+    run_worker(
+        build_app(readings, "readings", lambda detail: beats.beat(detail | {"cases_told": teller.cases_informed}))
+    )
 
 
 # ---- the store behind Kafka

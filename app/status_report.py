@@ -21,7 +21,7 @@ from infra.eventstore.application import open_store
 from infra.eventstore.service import load_rules
 from infra.kafka.cluster import admin_client, look_up, topics
 from infra.kafka.diagnose import KafkaShut
-from infra.kafka.topic_settings import Finding, findings
+from infra.kafka.topic_settings import TopicFinding, findings
 from infra.settings import Settings
 from infra.sql import sql
 from infra.status import (
@@ -86,7 +86,7 @@ def _rules_now(settings: Settings, clock: Clock) -> tuple[CalendarStatus | None,
         store.close()
 
 
-def _kafka(settings: Settings) -> tuple[str, list[Finding]]:
+def _kafka(settings: Settings) -> tuple[str, list[TopicFinding]]:
     """Whether Kafka is up, and what is wrong with the topics there at this moment."""
     try:
         with admin_client(settings) as admin:

@@ -34,7 +34,7 @@ _LINE_LIMIT_BYTES = 64 * 1024
 _POLL_S = 0.05
 
 
-class Service(Protocol):
+class Runnable(Protocol):
     """What can be kept running: an embedded PostgreSQL or Kafka, or a program.
 
     ``start`` returns when it is ready, or raises EmbeddedError; ``stop`` returns when it has gone, and may be called at
@@ -65,12 +65,12 @@ class ServicePart:
     """A service to keep running, for example ``ServicePart("kafka", EmbeddedKafka(...))``."""
 
     name: str
-    service: Service
+    service: Runnable
     restart: bool = True
 
 
 @dataclass(frozen=True)
-class Step:
+class StartStep:
     """Something done once, in its place in the order, in this process: a migration, the making of topics.
 
     ``action`` runs in a thread of its own. It is done again after a failure that may pass (``infra.failures``), so it
@@ -91,7 +91,7 @@ class Addresses:
 
 
 @dataclass(frozen=True)
-class Patience:
+class SupervisorTimes:
     """Seconds: how long things may take, and how long to wait before starting a part again. ``ready_s`` is that of the
     first start; each that was ended for want of time makes the next one's twice as long, up to sixteen times."""
 
@@ -108,7 +108,7 @@ class Patience:
 class Backoff:
     """The pause before the next start: doubling up to a limit, forgotten after a healthy life."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: SupervisorTimes) -> None:
         self._patience = patience
         self._next_s = patience.first_pause_s
 
@@ -138,14 +138,14 @@ class Supervisor:
 
     def __init__(
         self,
-        parts: Sequence[Part | ServicePart | Step],
+        parts: Sequence[Part | ServicePart | StartStep],
         say: Say,
         state_file: Path,
         *,
         addresses: Addresses | None = None,
-        patience: Patience | None = None,
+        patience: SupervisorTimes | None = None,
     ) -> None:
-        self._patience = patience or Patience()
+        self._patience = patience or SupervisorTimes()
         self._addresses = addresses or Addresses()
         self._file = state_file.resolve()
         self._say_unlocked = say
@@ -218,10 +218,10 @@ class Supervisor:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._say_unlocked(line)
 
-    def _begin(self, part: Part | ServicePart | Step) -> None:
+    def _begin(self, part: Part | ServicePart | StartStep) -> None:
         """Start the part and wait until it is up or somebody wishes to stop."""
         news: _News | None
-        if isinstance(part, Step):
+        if isinstance(part, StartStep):
             news = self._do(part)
         else:
             keeper = _Keeper(part, self._file.parent / "log", self._patience, self._stopping, self._changed)
@@ -233,7 +233,7 @@ class Supervisor:
         if news and news.kind == "stop":
             self._stopping.set()
 
-    def _do(self, step: Step) -> _News:
+    def _do(self, step: StartStep) -> _News:
         """Do the step, again after a failure that may pass; how it ended, or the wish to stop."""
         backoff = Backoff(self._patience)
         while True:
@@ -251,7 +251,7 @@ class Supervisor:
             if stop := self._next_news(pause_s, {"stop"}):
                 return stop
 
-    def _attempt(self, step: Step) -> None:
+    def _attempt(self, step: StartStep) -> None:
         try:
             step.action()
         except Exception as failure:  # of which kind it is, is asked by whoever waits
@@ -377,7 +377,7 @@ def _locked(lock: IO[str], how: int) -> bool:
 class _Ending:
     """How much longer the parts may take to stop."""
 
-    def __init__(self, now: float, patience: Patience) -> None:
+    def __init__(self, now: float, patience: SupervisorTimes) -> None:
         self._begun = now
         self._patience = patience
         self.hurry = False
@@ -406,7 +406,7 @@ class _Keeper:
         self,
         part: Part | ServicePart,
         logs: Path,
-        patience: Patience,
+        patience: SupervisorTimes,
         stopping: threading.Event,
         tell: Callable[[_News], None],
     ) -> None:
@@ -499,11 +499,11 @@ class _Keeper:
 class _Program:
     """A Part as a Service."""
 
-    def __init__(self, part: Part, logs: Path, patience: Patience) -> None:
+    def __init__(self, part: Part, logs: Path, patience: SupervisorTimes) -> None:
         self.process: Child | None = None
         self._part = part
         self._kill_s = patience.kill_s
-        self._ready = waiting.Patience(patience.ready_s)
+        self._ready = waiting.StartPatience(patience.ready_s)
         self._log = logs / f"{part.name}.log"
 
     def start(self) -> None:

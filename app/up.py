@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 
-from app.supervisor import Addresses, Part, ServicePart, Step, Supervisor, running_state, take_lock
+from app.supervisor import Addresses, Part, ServicePart, StartStep, Supervisor, running_state, take_lock
 from infra import first_use
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.embedded.children import writing
@@ -94,9 +94,9 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
     return Supervisor(
         [
             *services,
-            Step("migrate", lambda: prepare(settings)),
+            StartStep("migrate", lambda: prepare(settings)),
             *_processes(settings, http, workers),
-            Step("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
+            StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
         state_file(settings),

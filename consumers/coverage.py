@@ -16,10 +16,10 @@ from typing import Any
 import psycopg
 
 from consumers.notary.published import last_note
-from infra.kafka.cluster import Log, Partition, consumer, logs, look_up_cluster, read_ranges
+from infra.kafka.cluster import Partition, PartitionLog, consumer, logs, look_up_cluster, read_ranges
 from infra.postgres.connections import connect
 from infra.readers.record import Event, link_of
-from infra.readers.rule import START, Place, apply
+from infra.readers.rule import START, ReadPosition, apply
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -41,7 +41,7 @@ class Needed:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Coverage:
     """How much of the store was read. ``needed`` None: nobody could say how much there is."""
 
     events: int
@@ -81,7 +81,7 @@ class Seen:
         }
 
 
-class Reading:
+class TopicReading:
     """One reading of topics by the reader's rule, from nothing up to now: iterate it, then ask what was ``seen``.
 
     ``number``: only this partition of each topic. How much there is to be seen is known of the whole log only, so it is
@@ -95,8 +95,8 @@ class Reading:
         self._is_of_everything = number is None and set(self._topics) >= set(settings.home_topics)
         self._needed: Needed | None = None
         self._missing: list[str] = []
-        self._logs: dict[Partition, Log] = {}
-        self._places: dict[Partition, Place] = {}
+        self._logs: dict[Partition, PartitionLog] = {}
+        self._places: dict[Partition, ReadPosition] = {}
         self._linked: dict[Partition, int] = {}
         self._seen = 0
 
@@ -112,9 +112,9 @@ class Reading:
             time.sleep(0.5)
 
     @property
-    def seen(self) -> Seen:
+    def seen(self) -> Coverage:
         """How much was read so far."""
-        return Seen(self._seen, self._needed, (*self._missing, *self._gaps()), self._is_of_everything)
+        return Coverage(self._seen, self._needed, (*self._missing, *self._gaps()), self._is_of_everything)
 
     @property
     def _is_enough(self) -> bool:

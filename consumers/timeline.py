@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from consumers.coverage import Reading
+from consumers.coverage import TopicReading
 from consumers.verdict_history import standings
 from infra.decoders import decoder
 from infra.kafka.cluster import case_key, partition_of
@@ -58,7 +58,7 @@ def timeline_and_seen(settings: Settings, case: str) -> tuple[list[Event], list[
         wanted = None
     topics = [settings.home_topic(family) for family in (CASE_FAMILIES if wanted is None else STREAM_FAMILIES)]
     number = None if wanted is None else partition_of(case_key(wanted), settings.partitions)
-    reading = Reading(settings, topics, number=number)
+    reading = TopicReading(settings, topics, number=number)
     events = list(reading)
     if wanted is None:
         wanted = next((event.case_id for event in events if _is_of(event, case)), None)

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass
-class Lapse:
+class LapseOnRecord:
     """A lapse on record. ``retracted``: why it fell away; None: it stands."""
 
     number: int
@@ -17,7 +17,7 @@ class Lapse:
 
 
 @dataclass
-class Standing:
+class PromiseHistory:
     """One promise of a case. ``state``: running, met, met-late, not-running. Times as published."""
 
     commitment: str
@@ -26,25 +26,25 @@ class Standing:
     state: str = "running"
     met_at: str | None = None
     moved: int = 0
-    lapses: list[Lapse] = field(default_factory=list)
+    lapses: list[LapseOnRecord] = field(default_factory=list)
     standard: str = ""
     calendar: str | None = None
 
     @property
-    def standing_lapses(self) -> list[Lapse]:
+    def standing_lapses(self) -> list[LapseOnRecord]:
         return [lapse for lapse in self.lapses if lapse.retracted is None]
 
 
-def standings(said: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Standing]:
+def standings(said: Iterable[tuple[str, Mapping[str, Any]]]) -> list[PromiseHistory]:
     """The promises, in the order in which they began. ``said``: name of the fact and its data, in order of version."""
-    found: dict[str, Standing] = {}
+    found: dict[str, PromiseHistory] = {}
     for name, data in said:
         if name.startswith("Window") and "commitment" in data:
-            _take(found.setdefault(data["commitment"], Standing(data["commitment"])), name, data)
+            _take(found.setdefault(data["commitment"], PromiseHistory(data["commitment"])), name, data)
     return list(found.values())
 
 
-def _take(standing: Standing, name: str, data: Mapping[str, Any]) -> None:
+def _take(standing: PromiseHistory, name: str, data: Mapping[str, Any]) -> None:
     basis = data.get("basis") or {}
     standing.standard = basis.get("standard") or standing.standard
     standing.calendar = basis.get("calendar") or standing.calendar
@@ -61,7 +61,7 @@ def _take(standing: Standing, name: str, data: Mapping[str, Any]) -> None:
         case "WindowCancelled":
             standing.state, standing.met_at = "not-running", None
         case "WindowLapsed":
-            standing.lapses.append(Lapse(data["lapse"], data["due_at"]))
+            standing.lapses.append(LapseOnRecord(data["lapse"], data["due_at"]))
         case "WindowRetracted":
             for lapse in standing.lapses:
                 if lapse.number == data["lapse"]:

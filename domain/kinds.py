@@ -14,9 +14,18 @@ from domain.connections import facts as connection
 from domain.crews import crews, squads
 from domain.deadlines import calendar
 from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import Ledger, Obligation, Tally, Window, WindowFact, differences, judge, record
+from domain.deadlines.windows import (
+    CountPromise,
+    Obligation,
+    Window,
+    WindowFact,
+    WindowLedger,
+    differences,
+    judge,
+    record,
+)
 from domain.kernel.copies import changed
-from domain.kernel.facts import Recorded, Stated, registry
+from domain.kernel.facts import EventToAppend, Recorded, registry
 from domain.metering import abnormal_use as abnormal
 from domain.metering import meters as usage
 from domain.metering import reading_rounds as books
@@ -42,8 +51,8 @@ class Kind:
     name: str
     family: str
     evolve: Callable[[State, Recorded], State]
-    obligations: Callable[[State, Rules], tuple[Obligation | Tally, ...]] | None = None
-    consequences: Callable[[State, Rules, datetime], tuple[Stated, ...]] | None = None
+    obligations: Callable[[State, Rules], tuple[Obligation | CountPromise, ...]] | None = None
+    consequences: Callable[[State, Rules, datetime], tuple[EventToAppend, ...]] | None = None
     opened_by: tuple[type, ...] = ()
 
 
@@ -129,7 +138,7 @@ def folded(kind: Kind, recorded: Iterable[Recorded]) -> State:
     """The state after all facts of a stream: what ``evolve`` gives one after the other. Most facts of a case are its
     windows': they go into its ledger, and those that stand together change the case once."""
     state: State = None
-    ledger: Ledger | None = None
+    ledger: WindowLedger | None = None
     for each in recorded:
         if state is not None and kind.obligations is not None and isinstance(each.fact, WINDOW_FACTS):
             ledger = record(state.ledger if ledger is None else ledger, cast(WindowFact, each.fact))
@@ -140,7 +149,7 @@ def folded(kind: Kind, recorded: Iterable[Recorded]) -> State:
     return state if ledger is None else changed(state, ledger=ledger)
 
 
-def follows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def follows(kind: Kind, state: State, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     """The facts that follow by rule and are not on record; to be appended and asked for again until there are none."""
     if kind.consequences is None or state is None:
         return ()
@@ -166,7 +175,7 @@ def concluded(kind: Kind, state: State, found: Sequence[Window], at: datetime) -
     """The facts that bring the verdicts on record to windows that were judged already, at ``at``."""
     if kind.obligations is None or state is None:
         return ()
-    ledger: Ledger = state.ledger
+    ledger: WindowLedger = state.ledger
     return differences(ledger, found, at)
 
 

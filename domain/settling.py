@@ -14,24 +14,24 @@ from domain.deadlines.windows import WindowFact, overturned
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import VerdictSettled
 from domain.kernel.roles import SYSTEM
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 
 _BY_TWO = (PauseApproved, PauseRevoked)
 """Who decides on a pause is never who asked for it."""
 
 
-def require_second_person_to_overturn(told: Told, said: Iterable[Fact], facts: Iterable[WindowFact]) -> None:
+def require_second_person_to_overturn(ctx: CommandContext, said: Iterable[Fact], facts: Iterable[WindowFact]) -> None:
     """Refuse ``verdict-settled`` where what one person alone said makes a settled verdict fall with ``facts``.
 
     ``said``: the facts of the command. Imported history has no lateness and needs none.
     """
     fallen = overturned(facts)
-    if not fallen or told.by.role == SYSTEM or told.standard.allowed_lateness_minutes.get(told.channel) is None:
+    if not fallen or ctx.by.role == SYSTEM or ctx.standard.allowed_lateness_minutes.get(ctx.channel) is None:
         return
-    named = {told.confirmed_by, *(_second_of(fact) for fact in said)} - {None, told.by.actor}
+    named = {ctx.confirmed_by, *(_second_of(fact) for fact in said)} - {None, ctx.by.actor}
     if named or any(isinstance(fact, _BY_TWO) for fact in said):
         return
-    raise VerdictSettled(fallen, told.by.actor)
+    raise VerdictSettled(fallen, ctx.by.actor)
 
 
 def _second_of(fact: Fact) -> str | None:

@@ -16,47 +16,47 @@ from domain.connections.case import Connection
 from domain.deadlines.windows import Window, WindowEscalated, WindowNearing
 from domain.kinds import Kind, State, concluded
 from domain.metering.abnormal_use import Usage
-from domain.metering.reading_rounds import Book
+from domain.metering.reading_rounds import ReadingRound
 from domain.outages.case import Outage
 from domain.repairs.case import Repair
-from domain.repairs.orders import Order
+from domain.repairs.orders import OutsideOrder
 from domain.standard.standards import Rules, Standard
 
-Outcome = Literal["met", "lapsed", "open", "no-end", "unknown", "not-owed"]
+PromiseOutcome = Literal["met", "lapsed", "open", "no-end", "unknown", "not-owed"]
 """``lapsed``: ran out unmet at least once, met later or not. ``no-end``: had no end, or is owed no more. ``unknown``:
 nobody can say. ``not-owed``: the standard does not promise it, or the case never came to it."""
-OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+OUTCOMES: tuple[PromiseOutcome, ...] = get_args(PromiseOutcome)
 DIMENSIONS = ("channel", "district", "class", "crew")
 NONE = "none"
 """In a dimension: the case has none there."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class PromiseVerdict:
     """One promise of a case under one standard."""
 
-    outcome: Outcome
+    outcome: PromiseOutcome
     lapses: int = 0
     due_at: datetime | None = None
     met_at: datetime | None = None
     standard: str | None = None
 
     @property
-    def verdict(self) -> tuple[Outcome, int]:
+    def verdict(self) -> tuple[PromiseOutcome, int]:
         """What makes a difference: a due time that moved and changed nothing else makes none."""
         return self.outcome, self.lapses
 
 
-NOT_OWED = Judged("not-owed")
+NOT_OWED = PromiseVerdict("not-owed")
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class PromiseComparison:
     """One promise of a case under the standard that was in force, and under the one that is tried."""
 
     commitment: str
-    before: Judged
-    after: Judged
+    before: PromiseVerdict
+    after: PromiseVerdict
 
     @property
     def is_changed(self) -> bool:
@@ -68,12 +68,12 @@ def always(rules: Rules, standard: Standard) -> Rules:
     return replace(rules, standards=(standard,))
 
 
-def judged(window: Window) -> Judged:
+def judged(window: Window) -> PromiseVerdict:
     """What became of a window."""
-    return Judged(_outcome(window), len(window.lapses), window.due_at, window.met_at, window.basis.standard)
+    return PromiseVerdict(_outcome(window), len(window.lapses), window.due_at, window.met_at, window.basis.standard)
 
 
-def _outcome(window: Window) -> Outcome:
+def _outcome(window: Window) -> PromiseOutcome:
     if window.lapses:
         return "lapsed"
     if window.cancelled is not None:
@@ -81,12 +81,12 @@ def _outcome(window: Window) -> Outcome:
     return "met" if window.met_at is not None else "open"
 
 
-def compare(before: Iterable[Window], after: Iterable[Window]) -> tuple[Compared, ...]:
+def compare(before: Iterable[Window], after: Iterable[Window]) -> tuple[PromiseComparison, ...]:
     """Every promise of a case that either standard knows, in order of their names."""
     old = {window.commitment: judged(window) for window in before}
     new = {window.commitment: judged(window) for window in after}
     return tuple(
-        Compared(commitment, old.get(commitment, NOT_OWED), new.get(commitment, NOT_OWED))
+        PromiseComparison(commitment, old.get(commitment, NOT_OWED), new.get(commitment, NOT_OWED))
         for commitment in sorted({*old, *new})
     )
 
@@ -125,12 +125,12 @@ def _known(state: Any, channel: str) -> dict[str, str | None]:
             square = state.points[0].address_code.rpartition("-")[0] if state.points else None
             crew = last.squad if last is not None else state.desk
             return {"channel": channel, "district": square, "class": state.category, "crew": crew}
-        case Order():
+        case OutsideOrder():
             return {"channel": channel, "class": state.source}
         case Outage():
             sort = "planned" if state.is_planned else "emergency"
             return {"channel": channel, "district": "+".join(state.districts), "class": sort}
-        case Book():
+        case ReadingRound():
             return {"channel": channel, "crew": state.reader}
         case Usage():
             return {"channel": channel, "class": "+".join(state.signs)}

@@ -41,7 +41,7 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Relay:
+class RelayStatus:
     """The relay's memory of the cluster it last worked on. ``lag``: events that are not out yet."""
 
     cluster_id: str
@@ -143,7 +143,7 @@ class Lateness:
 
 
 @dataclass(frozen=True, slots=True)
-class Canary:
+class CanaryStatus:
     """A watch's canary: how often it was sung and read back, how late the last time (None: never yet), and since when
     nothing was heard of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
 
@@ -169,7 +169,7 @@ class Watching:
     late: tuple[tuple[float, int], ...]
     late_s: float
     open_windows: dict[str, int]
-    canaries: tuple[Canary, ...]
+    canaries: tuple[CanaryStatus, ...]
 
     @property
     def silent_s(self) -> float:
@@ -204,7 +204,7 @@ class StandardStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
+class OutboxStatus:
     """Messages to people by state. ``oldest_s``: how long the oldest one waits that is not done, 0 where none does."""
 
     waiting: int = 0
@@ -228,7 +228,7 @@ class StoppedReader:
 
 
 @dataclass(frozen=True, slots=True)
-class Notary:
+class NotaryStatus:
     """Up to which position the log is signed, how many events are not yet, how old the newest checkpoint is, and why
     the notary refuses to sign (None: it does not)."""
 
@@ -249,7 +249,7 @@ class Status:
 
     head: Head
     clock_factor: float
-    relay: Relay | None
+    relay: RelayStatus | None
     readers: tuple[Reader, ...]
     processes: tuple[Process, ...]
     dead_letters: dict[str, int] = field(default_factory=dict)
@@ -259,10 +259,10 @@ class Status:
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
-    outbox: Outbox | None = None
+    outbox: OutboxStatus | None = None
     standard: StandardStatus | None = None
     watching: Watching | None = None
-    notary: Notary | None = None
+    notary: NotaryStatus | None = None
     topics: tuple[TopicFinding, ...] = ()
     readings_lost: ReadingsLost = ReadingsLost()
     cannot_write: str | None = None
@@ -304,21 +304,23 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
         clock_factor=factor,
         relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
         readers=_readers(places, published),
-        notary=Notary(unsigned=max(0, head["position"] - notary["position"]), **notary) if notary is not None else None,
+        notary=NotaryStatus(unsigned=max(0, head["position"] - notary["position"]), **notary)
+        if notary is not None
+        else None,
         processes=tuple(Process(up=row["beat_age_s"] <= BEAT_PATIENCE_SECONDS, **row) for row in processes),
         cannot_write=refusal_to_write(connection),
         **(_figures(connection, factor) | {"disks": disks(connection, settings)} if figures else {}),
     )
 
 
-def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anchor: DictRow | None) -> Relay:
+def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anchor: DictRow | None) -> RelayStatus:
     lag, waiting_s = max(0, head - row["all_out"]), 0.0
     oldest = connection.execute(sql("oldest_unpublished"), {"all_out": row["all_out"]}).fetchone() if lag else None
     if oldest is not None:
         clock = ScaledClock(anchor["real_at"], anchor["service_at"], anchor["factor"]) if anchor is not None else None
         now = clock.at(oldest["now"]) if clock is not None else oldest["now"]
         waiting_s = max(0.0, (now - oldest["recorded_at"]).total_seconds()) / (clock.factor if clock is not None else 1)
-    return Relay(lag=lag, waiting_s=round(waiting_s, 1), **row)
+    return RelayStatus(lag=lag, waiting_s=round(waiting_s, 1), **row)
 
 
 def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:
@@ -346,7 +348,7 @@ def _figures(connection: psycopg.Connection[DictRow], factor: float) -> dict[str
         "watching": _watching(connection),
         "stopped": tuple(StoppedReader(**row) for row in stopped),
         "billing_differences": differences["count"] if differences is not None else 0,
-        "outbox": Outbox(
+        "outbox": OutboxStatus(
             **{row["state"]: row["messages"] for row in states},
             oldest_s=max((row["oldest_s"] for row in states), default=0.0),
         ),
@@ -367,5 +369,5 @@ def _watching(connection: psycopg.Connection[DictRow]) -> Watching:
         late=tuple((le, late[le]["lapses"] if le in late else 0) for le in LATENESS_SECONDS),
         late_s=sum(row["seconds"] for row in late.values()),
         open_windows={row["commitment"]: row["open"] for row in sizes},
-        canaries=tuple(Canary(**row) for row in canaries),
+        canaries=tuple(CanaryStatus(**row) for row in canaries),
     )

@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.server import make_server
-from domain.kernel.facts import Recorded, Stated
+from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.kinds import State, conclusion, follows
@@ -35,10 +35,10 @@ from infra.eventstore.commands import (
     NewMessage,
     NewSubject,
     Receipt,
-    Said,
-    Sight,
+    Snapshot,
     Stamp,
     Stream,
+    StreamEvent,
 )
 from infra.eventstore.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
 from infra.eventstore.service import Service
@@ -124,7 +124,7 @@ class FakeService:
         states = {id_: self.load(stream)[0] for id_, stream in streams.items()}
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
-        said, refusal = self._said(command, Sight(at, self.rules, dict(states)))
+        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states)))
         for stream, stated in said:
             states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():
@@ -134,17 +134,17 @@ class FakeService:
         last = len(self.events.get(command.case.id, ()))
         return Receipt(command.case.id, first, last, self._position, at, False, {}), refusal
 
-    def _said(self, command: Command, sight: Sight) -> tuple[Sequence[Said], Refusal | None]:
+    def _said(self, command: Command, snapshot: Snapshot) -> tuple[Sequence[StreamEvent], Refusal | None]:
         """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""
         try:
-            return command.decide(sight), None
+            return command.decide(snapshot), None
         except Refusal as refused:
             if refused.attempt is None:
                 raise
-            return [(command.case, Stated(refused.attempt, sight.at))], refused
+            return [(command.case, EventToAppend(refused.attempt, snapshot.at))], refused
 
     def _conclude(
-        self, stamp: Stamp, stream: Stream, state: State, written: dict[UUID, list[bytes]], said: Sequence[Said]
+        self, stamp: Stamp, stream: Stream, state: State, written: dict[UUID, list[bytes]], said: Sequence[StreamEvent]
     ) -> State:
         at = self.clock.now()
         by_rule = replace(stamp, actor="tongshui", role="system", channel="system")
@@ -152,14 +152,14 @@ class FakeService:
             for stated in following:
                 state = self._say(by_rule, stream, stated, state, written)
         facts = conclusion(stream.kind, state, self.rules, at)
-        told = Sight(at, self.rules, {}).told(stamp)
-        require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
+        ctx = Snapshot(at, self.rules, {}).context(stamp)
+        require_second_person_to_overturn(ctx, [stated.fact for _, stated in said], facts)
         for fact in facts:
-            state = self._say(stamp, stream, Stated(fact, at), state, written)
+            state = self._say(stamp, stream, EventToAppend(fact, at), state, written)
         return state
 
     def _say(
-        self, stamp: Stamp, stream: Stream, stated: Stated, state: State, written: dict[UUID, list[bytes]]
+        self, stamp: Stamp, stream: Stream, stated: EventToAppend, state: State, written: dict[UUID, list[bytes]]
     ) -> State:
         sealed = written.setdefault(stream.id, [])
         version = len(self.events.get(stream.id, ())) + len(sealed) + 1

@@ -13,9 +13,9 @@ import msgspec
 from api.contract import published
 from consumers.notary.export import TOPICS, Exported, gather, write_checkpoints
 from consumers.notary.merkle import Tree, leaf_hash
-from consumers.notary.note import Checkpoint, Note, Signer, read_note, signed
-from consumers.notary.published import Log
-from consumers.notary.verify import Evidence, Report, verify, with_cases
+from consumers.notary.note import Note, SignedCheckpoint, Signer, read_note, signed
+from consumers.notary.published import PublishedLog
+from consumers.notary.verify import AuditEvidence, AuditReport, verify, with_cases
 from consumers.notary.wording import Wording
 from infra.kafka.cluster import route
 
@@ -69,7 +69,7 @@ def note_over(log: Sequence[bytes], size: int | None = None, signer: Signer = SI
     """The note that the notary would sign over the first ``size`` events."""
     size = len(log) if size is None else size
     root = Tree(b"".join(leaf_hash(each) for each in log)).root(size)
-    return read_note(signed(Checkpoint(ORIGIN, size, root, size, AT), [signer]))
+    return read_note(signed(SignedCheckpoint(ORIGIN, size, root, size, AT), [signer]))
 
 
 def write_topics(folder: Path, log: Sequence[bytes]) -> None:
@@ -104,7 +104,7 @@ class Audited:
         write_topics(self.folder, log)
         notes = [note_over(log, size, signer) for size in (*self.sizes, len(log))]
         leaves = bytearray(b"".join(leaf_hash(each) for each in log))
-        write_checkpoints(self.folder, [Log(ORIGIN, notes, leaves)])
+        write_checkpoints(self.folder, [PublishedLog(ORIGIN, notes, leaves)])
 
     def file_of(self, position: int, *, copy: bool = False) -> tuple[Path, int]:
         """The file, and the line's index in it, of the event at a position."""
@@ -117,10 +117,12 @@ class Audited:
     def gathered(self) -> Exported:
         return gather([self.folder])
 
-    def verify(self, *, signer: Signer | None = SIGNER, leaves: Sequence[bytes] = (), others: bool = True) -> Report:
+    def verify(
+        self, *, signer: Signer | None = SIGNER, leaves: Sequence[bytes] = (), others: bool = True
+    ) -> AuditReport:
         """As ``tongshui audit verify`` does it."""
         found = self.gathered()
-        evidence = Evidence(
+        evidence = AuditEvidence(
             self.kept,
             found.notes if others else (),
             [*leaves, *found.leaves],

@@ -13,10 +13,10 @@ from domain import repairs as repair
 from domain.connections import charges, intake, site
 from domain.connections.case import Connection
 from domain.connections.facts import MoneyLine
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.metering import meters as usage
-from domain.standard.context import Person, Told
-from infra.eventstore.commands import Command, Receipt, Said, Sight, Stamp, Stream
+from domain.standard.context import CommandContext, Person
+from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import meter_stream
 from tests.unit.cases import SUBJECT, meter
@@ -33,8 +33,8 @@ class Incident:
         self.service = service
         self.stream = Stream(kinds.REPAIR, uuid4())
         self.receipt = self._run(
-            lambda case, told: repair.report_fault(
-                case, told, case_number="BX-1", kind="leak", district_code=district, subject=SUBJECT
+            lambda case, ctx: repair.report_fault(
+                case, ctx, case_number="BX-1", kind="leak", district_code=district, subject=SUBJECT
             )
         )
 
@@ -43,30 +43,32 @@ class Incident:
         return self.stream.id
 
     def dispatch(self, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, told: repair.dispatch(case, told, crew=crew), role="dispatcher")
+        return self._run(lambda case, ctx: repair.dispatch(case, ctx, crew=crew), role="dispatcher")
 
     def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, told: repair.arrive(case, told, crew=crew, evidence=None), at)
+        return self._run(lambda case, ctx: repair.arrive(case, ctx, crew=crew, evidence=None), at)
 
     def assess(self, severity: Any, at: datetime | None = None) -> Receipt:
-        return self._run(lambda case, told: repair.assess(case, told, severity=severity, reason="seen"), at)
+        return self._run(lambda case, ctx: repair.assess(case, ctx, severity=severity, reason="seen"), at)
 
     def complete(self, at: datetime | None = None) -> Receipt:
         return self._run(repair.complete, at)
 
     def answer(self) -> Receipt:
         return self._run(
-            lambda case, told: repair.answer_reporter(case, told, report=1, way="phone", digest=None), role="hotline"
+            lambda case, ctx: repair.answer_reporter(case, ctx, report=1, way="phone", digest=None), role="hotline"
         )
 
     def close(self) -> Receipt:
         return self._run(repair.close, role="dispatcher")
 
-    def _run(self, decision: Callable[[Any, Told], Fact], at: datetime | None = None, role: str = "crew") -> Receipt:
-        def decide(sight: Sight) -> Sequence[Said]:
-            happened_at = at or sight.at
-            told = Told(happened_at, sight.at, "crew-phone", sight.rules, Person(f"{role}-1", role))
-            return [(self.stream, Stated(decision(sight.of(self.stream), told), happened_at))]
+    def _run(
+        self, decision: Callable[[Any, CommandContext], Fact], at: datetime | None = None, role: str = "crew"
+    ) -> Receipt:
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            happened_at = at or snapshot.at
+            ctx = CommandContext(happened_at, snapshot.at, "crew-phone", snapshot.rules, Person(f"{role}-1", role))
+            return [(self.stream, EventToAppend(decision(snapshot.of(self.stream), ctx), happened_at))]
 
         return self.service.run(Command(self.stream, stamp(), decide))
 
@@ -78,7 +80,7 @@ class Application:
         self.service = service
         self.stream = Stream(kinds.CONNECTION, uuid4())
         form = intake.Form("private", points, SUBJECT, documents=PAPERS)
-        self.say("counter", lambda case, told: intake.receive(case, told, case_number="BZ-1", form=form))
+        self.say("counter", lambda case, ctx: intake.receive(case, ctx, case_number="BZ-1", form=form))
 
     def ready(self) -> Application:
         """Surveyed, designed, quoted, contracted, paid, built and inspected: all but the meters."""
@@ -92,11 +94,14 @@ class Application:
             self.ready()
         other = meter_stream(number)
 
-        def decide(sight: Sight) -> Sequence[Said]:
-            told = _told(sight, "crew")
-            facts = site.turn_water_on(sight.of(self.stream), told, point=point, meter=meter(number))
-            taken = usage.put_into_service(sight.of(other), number=number, case_id=self.stream.id, point=point)
-            return [*((self.stream, Stated(fact, sight.at)) for fact in facts), (other, Stated(taken, sight.at))]
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            ctx = _told(snapshot, "crew")
+            facts = site.turn_water_on(snapshot.of(self.stream), ctx, point=point, meter=meter(number))
+            taken = usage.put_into_service(snapshot.of(other), number=number, case_id=self.stream.id, point=point)
+            return [
+                *((self.stream, EventToAppend(fact, snapshot.at)) for fact in facts),
+                (other, EventToAppend(taken, snapshot.at)),
+            ]
 
         return self.service.run(Command(self.stream, stamp("office", "crew"), decide, others=(other,)))
 
@@ -105,14 +110,14 @@ class Application:
         case: Connection = self.service.load(self.stream)[0]
         return case
 
-    def say(self, role: str, decision: Callable[[Any, Told], Fact], at: datetime | None = None) -> Receipt:
+    def say(self, role: str, decision: Callable[[Any, CommandContext], Fact], at: datetime | None = None) -> Receipt:
         """A decision by somebody in that role; what it gives happened ``at`` (default: now)."""
 
-        def decide(sight: Sight) -> Sequence[Said]:
-            told = _told(sight, role, at)
-            facts = decision(sight.of(self.stream), told)
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            ctx = _told(snapshot, role, at)
+            facts = decision(snapshot.of(self.stream), ctx)
             listed = facts if isinstance(facts, tuple) else (facts,)
-            return [(self.stream, Stated(fact, told.happened_at)) for fact in listed]
+            return [(self.stream, EventToAppend(fact, ctx.happened_at)) for fact in listed]
 
         return self.service.run(Command(self.stream, stamp("office", role), decide))
 
@@ -122,23 +127,23 @@ PAPERS = (intake.Supplied("identity", "verified"), intake.Supplied("property-rig
 """Both documents of a private applicant."""
 LINES = (("water-loss", Decimal(1)), ("installation", Decimal(10)))
 MONEY = (MoneyLine("water-loss", 6000), MoneyLine("installation", 128_500))
-STEPS_TO_WATER: tuple[tuple[str, Callable[[Any, Told], Fact]], ...] = (
-    ("squad", lambda case, told: site.survey(case, told, feasible=True, findings=())),
-    ("squad", lambda case, told: site.design(case, told, drawing_digest=DIGEST)),
-    ("squad", lambda case, told: charges.issue_quote(case, told, lines=LINES)),
-    ("counter", lambda case, told: charges.sign_contract(case, told, contract="HT-1", digest=DIGEST)),
-    ("cashier", lambda case, told: charges.pay(case, told, payment="PAY-1", lines=MONEY)),
-    ("crew", lambda case, told: site.start_construction(case, told, crew="crew-1")),
+STEPS_TO_WATER: tuple[tuple[str, Callable[[Any, CommandContext], Fact]], ...] = (
+    ("squad", lambda case, ctx: site.survey(case, ctx, feasible=True, findings=())),
+    ("squad", lambda case, ctx: site.design(case, ctx, drawing_digest=DIGEST)),
+    ("squad", lambda case, ctx: charges.issue_quote(case, ctx, lines=LINES)),
+    ("counter", lambda case, ctx: charges.sign_contract(case, ctx, contract="HT-1", digest=DIGEST)),
+    ("cashier", lambda case, ctx: charges.pay(case, ctx, payment="PAY-1", lines=MONEY)),
+    ("crew", lambda case, ctx: site.start_construction(case, ctx, crew="crew-1")),
     ("crew", site.complete_construction),
-    ("inspector", lambda case, told: site.inspect(case, told, passed=True, defects=())),
+    ("inspector", lambda case, ctx: site.inspect(case, ctx, passed=True, defects=())),
 )
 """What lies between an application of a private person with all papers and its meters: role and decision."""
 
 
-def _told(sight: Sight, role: str, at: datetime | None = None) -> Told:
-    return Told(at or sight.at, sight.at, "office", sight.rules, Person(f"{role}-1", role))
+def _told(snapshot: Snapshot, role: str, at: datetime | None = None) -> CommandContext:
+    return CommandContext(at or snapshot.at, snapshot.at, "office", snapshot.rules, Person(f"{role}-1", role))
 
 
 def ask(service: Service, stream: Stream) -> Receipt:
     """Ask the domain about a case, as the watch does."""
-    return service.run(Command(stream, stamp("system"), decide=lambda sight: ()))
+    return service.run(Command(stream, stamp("system"), decide=lambda snapshot: ()))

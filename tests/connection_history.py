@@ -46,10 +46,10 @@ from domain.connections.facts import (
     WaterTurnedOn,
 )
 from domain.connections.preservice import PreServiceGiven, PreServiceRequested
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.publication.works import WorkCompleted, WorkRegistered, WorkStarted
 from infra.clock import ManualClock
-from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
 from tests.unit.cases import SUBJECT, meter
 
@@ -74,8 +74,8 @@ class Told:
         return self.stream.id
 
     def say(self, *facts: Fact, at: datetime | None = None, actor: str = "owner-1", role: str = "case-owner") -> None:
-        def decide(sight: Sight) -> Sequence[Said]:
-            return [(self.stream, Stated(fact, at or sight.at)) for fact in facts]
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            return [(self.stream, EventToAppend(fact, at or snapshot.at)) for fact in facts]
 
         stamp = Stamp(actor, role, self.channel, str(uuid4()), "test")
         self.service.run(Command(self.stream, stamp, decide))
@@ -187,8 +187,8 @@ def besides(service: Service, clock: ManualClock) -> None:
 def say(service: Service, stream: Stream, *facts: Fact) -> None:
     """Facts straight into a stream."""
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        return [(stream, Stated(fact, sight.at)) for fact in facts]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        return [(stream, EventToAppend(fact, snapshot.at)) for fact in facts]
 
     service.run(Command(stream, Stamp("manager-1", "manager", "office", str(uuid4()), "test"), decide))
 

@@ -18,8 +18,8 @@ from uuid import UUID
 from domain import kinds
 from domain.connections import facts as said
 from domain.deadlines.calendar import CalendarPublished, Day
-from domain.kernel.facts import Fact, Stated
-from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from domain.kernel.facts import EventToAppend, Fact
+from infra.eventstore.commands import Command, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.shipped_rules import shipped_calendar
 from tests.unit.cases import SUBJECT, meter
 
@@ -51,8 +51,8 @@ def tell_worked_example(service: Any, publish: Callable[[CalendarPublished], Non
         return now
 
     def say(actor: str, role: str, *facts: Fact, happened_at: datetime | None = None) -> None:
-        def decide(sight: Sight) -> Sequence[Said]:
-            return [(STREAM, Stated(fact, happened_at or sight.at)) for fact in facts]
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            return [(STREAM, EventToAppend(fact, happened_at or snapshot.at)) for fact in facts]
 
         service.run(Command(STREAM, Stamp(actor, role, "website", f"step {next(steps)}", "example"), decide))
 

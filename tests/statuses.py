@@ -10,16 +10,16 @@ from uuid import UUID
 from infra.disk_space import Disk
 from infra.status import (
     CalendarStatus,
-    Canary,
+    CanaryStatus,
     Head,
     Lateness,
-    Notary,
-    Outbox,
+    NotaryStatus,
+    OutboxStatus,
     Process,
     Promises,
     Reader,
     ReadingsLost,
-    Relay,
+    RelayStatus,
     Status,
     StoppedReader,
     TopicFinding,
@@ -30,7 +30,7 @@ from tests.api_world import MORNING
 STATUS = Status(
     head=Head(120, MORNING, UUID(int=1)),
     clock_factor=60.0,
-    relay=Relay("c", 3, 118, 2, 4, 1, 0, 1, "KafkaError: gone\nsecond line", MORNING),
+    relay=RelayStatus("c", 3, 118, 2, 4, 1, 0, 1, "KafkaError: gone\nsecond line", MORNING),
     readers=(
         Reader("views", "board", 1, "water.repair.v1", 0, 100, 110, 10),
         Reader("views", "board", 1, "water.repair.v1", 1, 90, 90, 0),
@@ -44,8 +44,8 @@ STATUS = Status(
     dead_letters={"board": 2},
     promises=(Promises("repair.arrival", 3, 5, 2),),
     lateness=Lateness(5, 12.0, 80.0, 95.0),
-    notary=Notary(115, 5, 4.0),
-    outbox=Outbox(waiting=3, dead=2, oldest_s=61.5),
+    notary=NotaryStatus(115, 5, 4.0),
+    outbox=OutboxStatus(waiting=3, dead=2, oldest_s=61.5),
     watching=Watching(
         asked=9,
         missed=1,
@@ -53,8 +53,8 @@ STATUS = Status(
         late_s=7.25,
         open_windows={"repair.arrival": 4},
         canaries=(
-            Canary(10, 5, 4, 21.0, 12.0, up=True),
-            Canary(11, 5, 4, 30.0, 900.0, up=False),
+            CanaryStatus(10, 5, 4, 21.0, 12.0, up=True),
+            CanaryStatus(11, 5, 4, 30.0, 900.0, up=False),
         ),
     ),
 )

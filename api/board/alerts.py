@@ -13,17 +13,17 @@ from starlette.concurrency import run_in_threadpool
 from api.board.cases import load_case
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import Order, carry_out
+from api.http.commanding import PendingCommand, carry_out
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code
 from api.http.strict import StrictRoute
 from domain.standard import escalation
-from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["alerts 告警"], route_class=StrictRoute)
 
-Commitment = Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["repair.arrival"])]
+CommitmentPath = Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["repair.arrival"])]
 
 
 class Acknowledgement(Body):
@@ -97,7 +97,7 @@ def alerts(
 )
 async def acknowledge(
     case_id: CaseId,
-    commitment: Commitment,
+    commitment: CommitmentPath,
     body: Acknowledgement,
     caller: CallerDep,
     service: ServiceDep,
@@ -108,11 +108,11 @@ async def acknowledge(
     return await carry_out(service, _order(caller, Stream(kind, case_id), commitment, body), response)
 
 
-def _order(caller: Caller, case: Stream, commitment: str, body: Acknowledgement) -> Order:
-    def decide(sight: Sight) -> list[Said]:
-        told = sight.told(caller.stamp)
-        ledger = sight.of(case).ledger
-        fact = escalation.acknowledge(ledger, told, commitment=commitment, lapse=body.lapse, rung=body.rung)
-        return [(case, told.stated(fact))] if fact is not None else []
+def _order(caller: Caller, case: Stream, commitment: str, body: Acknowledgement) -> PendingCommand:
+    def decide(snapshot: Snapshot) -> list[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        ledger = snapshot.of(case).ledger
+        fact = escalation.acknowledge(ledger, ctx, commitment=commitment, lapse=body.lapse, rung=body.rung)
+        return [(case, ctx.event(fact))] if fact is not None else []
 
-    return Order(case, caller, decide)
+    return PendingCommand(case, caller, decide)

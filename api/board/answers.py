@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.http.answers import Change, Family, WindowState
+from api.http.answers import BreachChange, Family, WindowState
 from domain.deadlines.explain import WindowExplained
 
 
@@ -126,7 +126,7 @@ class Cases(BaseModel):
     cases: list[CaseRow]
 
 
-class WindowRow(WindowView):
+class BoardWindow(WindowView):
     """A window with what a board shows of its case."""
 
     case_id: UUID
@@ -145,7 +145,7 @@ class Windows(BaseModel):
     """Windows by due time, the next one first; ``more`` where the limit cut some off."""
 
     at: datetime
-    windows: list[WindowRow]
+    windows: list[BoardWindow]
     more: bool
 
 
@@ -156,7 +156,7 @@ class BreachRow(BaseModel):
     partition: int
     position: int
     event_id: UUID
-    change: Change
+    change: BreachChange
     family: Family
     case_id: UUID
     case_number: str | None
@@ -184,7 +184,7 @@ class Breaches(BaseModel):
     more: bool
 
 
-class Tally(BaseModel):
+class PublishedTally(BaseModel):
     """A number of ours beside the published one, where there is one."""
 
     code: str
@@ -200,8 +200,8 @@ class ConnectionCounts(BaseModel):
     total: int
     open: int
     water_on: int
-    by_category: list[Tally]
-    by_channel: list[Tally]
+    by_category: list[PublishedTally]
+    by_channel: list[PublishedTally]
     published_sum: int
     published_reported: int
 
@@ -241,7 +241,7 @@ class Counts(BaseModel):
     lapses_retracted: int
 
 
-class Due(BaseModel):
+class DueDate(BaseModel):
     """Until when a limit runs, counted as the law counts (民法典 §201, §203)."""
 
     region: str

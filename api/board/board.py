@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from api.board.answers import ConnectionCounts, Counts, RepairCounts, Tally, WindowCounts, WindowRow, Windows
+from api.board.answers import BoardWindow, ConnectionCounts, Counts, PublishedTally, RepairCounts, WindowCounts, Windows
 from api.http.answers import QUERY_ERRORS, Family
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
 from infra.sql import sql
 from projections.reports import published
-from projections.reports.published import Group
+from projections.reports.published import PublishedNumber
 
 router = APIRouter(prefix="/api/v1", tags=["board 看板"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
@@ -32,7 +32,7 @@ def windows(
         rows = connection.execute(query, {"family": kind, "limit": limit + 1}).fetchall()
     return Windows(
         at=service.clock.now(),
-        windows=[WindowRow.model_validate(row) for row in rows[:limit]],
+        windows=[BoardWindow.model_validate(row) for row in rows[:limit]],
         more=len(rows) > limit,
     )
 
@@ -53,10 +53,10 @@ def counts(service: ServiceDep) -> Counts:
     )
 
 
-Row = Mapping[str, Any]
+BoardRow = Mapping[str, Any]
 
 
-def connection_counts(rows: Sequence[Row]) -> ConnectionCounts:
+def connection_counts(rows: Sequence[BoardRow]) -> ConnectionCounts:
     """Applications from rows grouped by everything that is counted."""
     total = _count(rows)
     return ConnectionCounts(
@@ -70,7 +70,7 @@ def connection_counts(rows: Sequence[Row]) -> ConnectionCounts:
     )
 
 
-def repair_counts(rows: Sequence[Row]) -> RepairCounts:
+def repair_counts(rows: Sequence[BoardRow]) -> RepairCounts:
     """Incidents from rows grouped by everything that is counted."""
     severities = dict.fromkeys(SEVERITIES, 0)
     for row in rows:
@@ -85,12 +85,12 @@ def repair_counts(rows: Sequence[Row]) -> RepairCounts:
     )
 
 
-def _tallies(rows: Sequence[Row], column: str, groups: Iterable[Group]) -> list[Tally]:
+def _tallies(rows: Sequence[BoardRow], column: str, groups: Iterable[PublishedNumber]) -> list[PublishedTally]:
     """One line for each published group, and one for what the report does not know, where there is any."""
     groups = tuple(groups)
     known = {code for group in groups for code in group.members}
     tallies = [
-        Tally(
+        PublishedTally(
             code=group.code,
             name=group.name,
             name_zh=group.name_zh,
@@ -102,9 +102,9 @@ def _tallies(rows: Sequence[Row], column: str, groups: Iterable[Group]) -> list[
     others = _count(row for row in rows if row[column] not in known)
     if others:
         code, name, name_zh = published.OTHERS
-        tallies.append(Tally(code=code, name=name, name_zh=name_zh, count=others, published=None))
+        tallies.append(PublishedTally(code=code, name=name, name_zh=name_zh, count=others, published=None))
     return tallies
 
 
-def _count(rows: Iterable[Row]) -> int:
+def _count(rows: Iterable[BoardRow]) -> int:
     return sum(row["cases"] for row in rows)

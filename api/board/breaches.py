@@ -27,7 +27,7 @@ PAGE = 200
 HEARTBEAT_SECONDS = 15.0
 RETRY_MS = 2_000
 
-After = Annotated[
+AfterCursor = Annotated[
     str | None,
     Query(max_length=4_096, description="a row's cursor, the page's next, or one position for all partitions"),
 ]
@@ -40,7 +40,7 @@ class EventStream(StreamingResponse):
 
 
 @router.get("", summary="The breach stream, page by page; without `after` its latest rows")
-def breaches(service: ServiceDep, after: After = None, limit: Limit = 100) -> Breaches:
+def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100) -> Breaches:
     if after is None:
         return latest(service, limit)
     return page(service, cursors.parse(after, service.settings.partitions), limit)
@@ -55,7 +55,7 @@ def breaches(service: ServiceDep, after: After = None, limit: Limit = 100) -> Br
 async def stream(
     request: Request,
     service: ServiceDep,
-    after: After = None,
+    after: AfterCursor = None,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=4_096)] = None,
 ) -> EventStream:
     # A browser that reconnects repeats its first address and adds what it saw last: the header is the newer word.

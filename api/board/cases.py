@@ -17,14 +17,14 @@ from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import outlook
 from domain.connections.case import Connection
-from domain.deadlines.windows import Ledger, OnRecord
+from domain.deadlines.windows import OnRecord, WindowLedger
 from domain.kernel.refusals import NoSuchCase
 from domain.kinds import Kind, State
 from domain.metering.abnormal_use import Usage
-from domain.metering.reading_rounds import Book
+from domain.metering.reading_rounds import ReadingRound
 from domain.outages import Outage
 from domain.repairs import Repair
-from domain.repairs.orders import Order
+from domain.repairs.orders import OutsideOrder
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 from infra.sql import sql
@@ -138,7 +138,7 @@ def _connection(case: Connection) -> dict[str, Any]:
     }
 
 
-def _order(order: Order) -> dict[str, Any]:
+def _order(order: OutsideOrder) -> dict[str, Any]:
     return {
         "stage": "replied" if order.replied else "received",
         "open": not order.replied,
@@ -193,7 +193,7 @@ def usage_stage(case: Usage) -> str:
     return next((stage for reached, stage in steps if reached), "found")
 
 
-def _book(book: Book) -> dict[str, Any]:
+def _book(book: ReadingRound) -> dict[str, Any]:
     return {
         "stage": book_stage(book),
         "open": bool(book.unread),
@@ -203,7 +203,7 @@ def _book(book: Book) -> dict[str, Any]:
     }
 
 
-def book_stage(book: Book) -> str:
+def book_stage(book: ReadingRound) -> str:
     """How far the round has come."""
     if not book.unread:
         return "read"
@@ -221,7 +221,7 @@ SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
 """What a case of each kind shows beside its windows and its timeline."""
 
 
-def windows_on_record(ledger: Ledger) -> list[WindowView]:
+def windows_on_record(ledger: WindowLedger) -> list[WindowView]:
     """The verdicts on record, one window for each commitment."""
     return [_window(commitment, window) for commitment, window in ledger.items()]
 

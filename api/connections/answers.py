@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from domain.connections import outlook
-from domain.connections.case import Account, Commitment, Connection, UsageClass
+from domain.connections.case import Account, Connection, PapersPledge, UsageClass
 from domain.connections.promises import papers_in, standard_of
 from domain.kernel.facts import Moment
 from domain.standard.standards import Rules
@@ -282,7 +282,7 @@ def _visits(case: Connection) -> list[VisitView]:
     ]
 
 
-def _commitment(case: Connection, commitment: Commitment | None, rules: Rules) -> CommitmentView | None:
+def _commitment(case: Connection, commitment: PapersPledge | None, rules: Rules) -> CommitmentView | None:
     due_at = outlook.papers_promised_until(case, rules)
     if commitment is None or due_at is None:
         return None

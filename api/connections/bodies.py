@@ -21,8 +21,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.http.fields import Amount, Body, BodyMark, Code, Crew, Day, Digest, HappenedAt, Instant, Name
-from api.repairs.bodies import Applicant
+from api.http.fields import Amount, Body, BodyMark, CivilDay, Code, CrewCode, Digest, HappenedAt, Instant, Name
+from api.repairs.bodies import ApplicantDetails
 from domain.connections.charges import LARGEST_FEN
 from domain.connections.facts import DocumentWay
 
@@ -41,7 +41,7 @@ def _quantity(value: Any) -> Decimal:
     return Decimal(value)
 
 
-Number = Annotated[
+PaperNumber = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$", examples=["HT-2026-0001"]),
     AfterValidator(_impersonal),
@@ -66,7 +66,7 @@ Quantity = Annotated[
 ]
 Fen = Annotated[StrictInt, Field(ge=1, le=LARGEST_FEN, description="whole fen (分)", examples=[6000])]
 Percent = Annotated[StrictInt, Field(ge=1, le=100)]
-Codes = Annotated[tuple[Code, ...], Field(max_length=20)]
+CodeList = Annotated[tuple[Code, ...], Field(max_length=20)]
 EffectiveAt = Annotated[Instant | None, Field(description="from when on it counts; left out: now")]
 VisitId = Annotated[UUID, Field(description="minted by whoever books")]
 
@@ -93,7 +93,7 @@ class DocumentBody(Body):
 class Application(Body):
     """An application for a water connection, on the one form of every channel."""
 
-    applicant: Applicant
+    applicant: ApplicantDetails
     category: Annotated[Code, Field(examples=["private"])]
     supply_points: Annotated[StrictInt, Field(ge=0, le=1_000_000, examples=[1])]
     points: Annotated[tuple[PointBody, ...], Field(max_length=500)] = ()
@@ -145,7 +145,7 @@ class Defect(Body):
     defect: Annotated[Code, Field(examples=["illegible"])]
 
 
-class Item(Body):
+class DocumentDefect(Body):
     """A document, and what is wrong with it; `missing` where it is not there."""
 
     document: Annotated[Code, Field(examples=["identity"])]
@@ -155,14 +155,14 @@ class Item(Body):
 class Items(Body):
     """What is missing."""
 
-    items: Annotated[list[Item], Field(max_length=20)]
+    items: Annotated[list[DocumentDefect], Field(max_length=20)]
 
 
 class PapersCommitment(Body):
     """The applicant's written commitment: which papers, by the close of which day."""
 
-    papers: Codes
-    deadline: Day
+    papers: CodeList
+    deadline: CivilDay
     commitment_digest: Digest
 
 
@@ -179,7 +179,7 @@ class Survey(Body):
     """What the surveyor found."""
 
     feasible: StrictBool
-    findings: Codes = ()
+    findings: CodeList = ()
     happened_at: HappenedAt = None
 
 
@@ -202,7 +202,7 @@ class OnSiteApproval(Body):
 class ConstructionStart(Body):
     """Who works on site."""
 
-    crew: Crew
+    crew: CrewCode
     happened_at: HappenedAt = None
 
 
@@ -210,7 +210,7 @@ class Inspection(Body):
     """The outcome of the final inspection."""
 
     passed: StrictBool
-    defects: Codes = ()
+    defects: CodeList = ()
     happened_at: HappenedAt = None
 
 
@@ -222,8 +222,8 @@ class MeterBody(Body):
     ]
     body_code: BodyMark
     dn_mm: Annotated[StrictInt, Field(ge=1, le=4_000)]
-    verified_on: Day
-    expires_on: Day
+    verified_on: CivilDay
+    expires_on: CivilDay
     initial_reading_m3: Amount
     dial_max_m3: Annotated[StrictInt, Field(ge=1, le=999_999_999)]
 
@@ -277,8 +277,8 @@ class CustomerChange(Body):
     """Another customer, with a contract of their own, and what the dial showed at the hand-over. `document_digest`: of
     what proves the right."""
 
-    customer: Applicant
-    contract: Number
+    customer: ApplicantDetails
+    contract: PaperNumber
     reading_m3: Amount
     reason: Annotated[Code, Field(examples=["sale"])]
     document_digest: Digest
@@ -288,7 +288,7 @@ class CustomerChange(Body):
 class Renaming(Body):
     """The customer's particulars with the new name, whole. `document_digest`: of what proves it."""
 
-    customer: Applicant
+    customer: ApplicantDetails
     document_digest: Digest
 
 
@@ -308,7 +308,7 @@ class QuoteBody(Body):
     lines: Annotated[list[QuoteLineBody], Field(min_length=1, max_length=20)]
 
 
-class Charge(Body):
+class ChargeAsked(Body):
     """A charge that somebody would ask for. Its name is looked at and not kept."""
 
     charge: Annotated[Code, Field(examples=["account-opening"])]
@@ -316,10 +316,10 @@ class Charge(Body):
     amount_fen: Fen
 
 
-class Contract(Body):
+class SignedContract(Body):
     """The signed contract."""
 
-    contract: Number
+    contract: PaperNumber
     digest: Digest
 
 
@@ -333,7 +333,7 @@ class MoneyBody(Body):
 class PaymentBody(Body):
     """Money that came in, by the cashier's or the platform's own number."""
 
-    payment: Annotated[Number, Field(examples=["PAY-2026-0001"])]
+    payment: Annotated[PaperNumber, Field(examples=["PAY-2026-0001"])]
     lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20)]
     happened_at: HappenedAt = None
 
@@ -341,7 +341,7 @@ class PaymentBody(Body):
 class RefundBody(Body):
     """Money that goes back."""
 
-    refund: Annotated[Number, Field(examples=["TK-2026-0001"])]
+    refund: Annotated[PaperNumber, Field(examples=["TK-2026-0001"])]
     lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20)]
 
 
@@ -369,7 +369,7 @@ class VisitReassignment(Body):
 class VisitMade(Body):
     """The squad was there, and saw or took along these papers."""
 
-    papers_collected: Codes = ()
+    papers_collected: CodeList = ()
     happened_at: HappenedAt = None
 
 

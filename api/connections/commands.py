@@ -2,7 +2,7 @@
 
 Most commands need nothing but the case. Some name further streams that change with it or are looked at: a meter, the
 days of squads, the applicant and the cases that hold their commitments. Which ones is known only after a look at the
-case; if the look was out of date by the time of the decision, the command looks again (``LookAgain``).
+case; if the look was out of date by the time of the decision, the command looks again (``StaleLookup``).
 """
 
 from __future__ import annotations
@@ -19,7 +19,16 @@ from starlette.concurrency import run_in_threadpool
 from api.connections import bodies
 from api.http.answers import Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import LookAgain, Order, again, carry_out, meter_number, named, new_case, particulars
+from api.http.commanding import (
+    PendingCommand,
+    StaleLookup,
+    carry_out,
+    meter_number,
+    named,
+    new_case,
+    particulars,
+    retry_on_stale,
+)
 from api.http.dependencies import ServiceDep
 from domain import kinds
 from domain.connections import accounts, applicants, intake, papers, site, visits
@@ -27,12 +36,12 @@ from domain.connections.case import Connection, Visit
 from domain.connections.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
 from domain.crews import squads
 from domain.deadlines.calendar import local_date
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.subjects import Subject
 from domain.metering import meters as usage
 from domain.metering.meters import MeterDetails
-from domain.standard.context import Told
-from infra.eventstore.commands import NewSubject, Said, Sight, Stream
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.pseudonyms import pseudonym, pseudonym_key
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import meter_stream, squad_day_stream, squad_stream
@@ -40,34 +49,34 @@ from infra.eventstore.shipped_rules import meter_stream, squad_day_stream, squad
 CONNECTION_NUMBERS = "BZ"
 """报装"""
 
-Say = Callable[[Connection | None, Told], ConnectionFact | tuple[ConnectionFact, ...]]
+ConnectionDecision = Callable[[Connection | None, CommandContext], ConnectionFact | tuple[ConnectionFact, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class CommandRunner:
     """What every command on a connection case is carried out with."""
 
     caller: Caller
     service: Service
     response: Response
 
-    async def field(self, case_id: UUID, happened_at: datetime | None, say: Say) -> Accepted:
+    async def field(self, case_id: UUID, happened_at: datetime | None, say: ConnectionDecision) -> Accepted:
         """A fact from the field: it happened when it is claimed to have happened, or now."""
         return await self.carry_out(said(self.caller, case_id, say, happened_at or self.service.clock.now()))
 
-    async def instruct(self, case_id: UUID, say: Say) -> Accepted:
+    async def instruct(self, case_id: UUID, say: ConnectionDecision) -> Accepted:
         """An instruction: it happens when it is taken down."""
         return await self.carry_out(said(self.caller, case_id, say, None))
 
-    async def looking(self, case_id: UUID, order: Callable[[Connection | None], Order]) -> Accepted:
+    async def looking(self, case_id: UUID, order: Callable[[Connection | None], PendingCommand]) -> Accepted:
         """A command that must look at its case to know which streams it names."""
 
         async def attempt() -> Accepted:
             return await self.carry_out(order(await self.load(Stream(kinds.CONNECTION, case_id))))
 
-        return await again(attempt)
+        return await retry_on_stale(attempt)
 
-    async def carry_out(self, order: Order, *, creates: bool = False) -> Accepted:
+    async def carry_out(self, order: PendingCommand, *, creates: bool = False) -> Accepted:
         return await carry_out(self.service, order, self.response, creates=creates)
 
     async def load(self, stream: Stream) -> Any:
@@ -76,51 +85,51 @@ class Telling:
         return state
 
 
-def the_telling(caller: CallerDep, service: ServiceDep, response: Response) -> Telling:
+def the_runner(caller: CallerDep, service: ServiceDep, response: Response) -> CommandRunner:
     """Who asks, and of whom."""
-    return Telling(caller, service, response)
+    return CommandRunner(caller, service, response)
 
 
-TellingDep = Annotated[Telling, Depends(the_telling)]
+RunnerDep = Annotated[CommandRunner, Depends(the_runner)]
 
 
 # ---- one case and nothing else
 
 
-def said(caller: Caller, case_id: UUID, say: Say, happened_at: datetime | None) -> Order:
+def said(caller: Caller, case_id: UUID, say: ConnectionDecision, happened_at: datetime | None) -> PendingCommand:
     """What a decision says about the case alone. ``happened_at`` None: when it is taken down."""
     case = Stream(kinds.CONNECTION, case_id)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        return _all(case, say(sight.of(case), told), told)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        return _all(case, say(snapshot.of(case), ctx), ctx)
 
-    return Order(case, caller, decide)
+    return PendingCommand(case, caller, decide)
 
 
-def _all(stream: Stream, facts: object, told: Told) -> list[Said]:
+def _all(stream: Stream, facts: object, ctx: CommandContext) -> list[StreamEvent]:
     listed = facts if isinstance(facts, tuple) else (facts,)
-    return [(stream, Stated(fact, told.happened_at)) for fact in listed]
+    return [(stream, EventToAppend(fact, ctx.happened_at)) for fact in listed]
 
 
 # ---- intake: the case, its applicant, and the cases that hold the applicant's commitments
 
 
-async def receive(telling: Telling, body: bodies.Application) -> Accepted:
+async def receive(runner: CommandRunner, body: bodies.Application) -> Accepted:
     """A new application. Its applicant is recognised by a pseudonym, and barred by what their other cases hold."""
-    number = await run_in_threadpool(telling.service.next_number, CONNECTION_NUMBERS)
-    key = await run_in_threadpool(pseudonym_key, telling.service)
+    number = await run_in_threadpool(runner.service.next_number, CONNECTION_NUMBERS)
+    key = await run_in_threadpool(pseudonym_key, runner.service)
     who = pseudonym(key, name=body.applicant.name, phone=body.applicant.phone, id_number=body.applicant.id_number)
-    happened_at = body.happened_at or telling.service.clock.now()
-    case = new_case(kinds.CONNECTION, telling.caller)
+    happened_at = body.happened_at or runner.service.clock.now()
+    case = new_case(kinds.CONNECTION, runner.caller)
 
     async def attempt() -> Accepted:
-        held = _held(await telling.load(Stream(kinds.APPLICANT, who)))
-        return await telling.carry_out(
-            _received(telling.caller, case, body, number, who, held, happened_at), creates=True
+        held = _held(await runner.load(Stream(kinds.APPLICANT, who)))
+        return await runner.carry_out(
+            _received(runner.caller, case, body, number, who, held, happened_at), creates=True
         )
 
-    return await again(attempt)
+    return await retry_on_stale(attempt)
 
 
 def _received(
@@ -131,18 +140,18 @@ def _received(
     who: UUID,
     held: Iterable[UUID],
     happened_at: datetime,
-) -> Order:
+) -> PendingCommand:
     applicant = Stream(kinds.APPLICANT, who)
     holding = _cases(held)
     subject = NewSubject(uuid4(), 1, particulars(body.applicant))
     form = _form(body, subject, who)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        barred = _is_barred(sight, applicant)
-        return _all(case, intake.receive(sight.of(case), told, case_number=number, form=form, barred=barred), told)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        barred = _is_barred(snapshot, applicant)
+        return _all(case, intake.receive(snapshot.of(case), ctx, case_number=number, form=form, barred=barred), ctx)
 
-    return Order(case, caller, decide, others=(applicant, *holding), subject=subject, number=number)
+    return PendingCommand(case, caller, decide, others=(applicant, *holding), subject=subject, number=number)
 
 
 def _form(body: bodies.Application, subject: NewSubject, who: UUID) -> intake.Form:
@@ -163,25 +172,25 @@ def supplied(body: bodies.DocumentBody) -> intake.Supplied:
     return intake.Supplied(body.document, body.way, body.digest)
 
 
-async def promise_papers(telling: Telling, case_id: UUID, body: bodies.PapersCommitment) -> Accepted:
+async def promise_papers(runner: CommandRunner, case_id: UUID, body: bodies.PapersCommitment) -> Accepted:
     """The applicant commits, with a look at the cases that hold their earlier commitments."""
 
     async def attempt() -> Accepted:
-        case: Connection | None = await telling.load(Stream(kinds.CONNECTION, case_id))
+        case: Connection | None = await runner.load(Stream(kinds.CONNECTION, case_id))
         who = case.applicant if case is not None else None
         if who is None:  # an application from before applicants were recognised: nothing can bar it
-            return await telling.carry_out(said(telling.caller, case_id, _promise(body), None))
+            return await runner.carry_out(said(runner.caller, case_id, _promise(body), None))
         applicant = Stream(kinds.APPLICANT, who)
-        held = _held(await telling.load(applicant))
-        return await telling.carry_out(_promised(telling.caller, case_id, body, applicant, held))
+        held = _held(await runner.load(applicant))
+        return await runner.carry_out(_promised(runner.caller, case_id, body, applicant, held))
 
-    return await again(attempt)
+    return await retry_on_stale(attempt)
 
 
-def _promise(body: bodies.PapersCommitment, *, barred: bool = False) -> Say:
-    return lambda case, told: papers.promise_papers(
+def _promise(body: bodies.PapersCommitment, *, barred: bool = False) -> ConnectionDecision:
+    return lambda case, ctx: papers.promise_papers(
         case,
-        told,
+        ctx,
         papers=body.papers,
         deadline=body.deadline,
         commitment_digest=body.commitment_digest,
@@ -191,18 +200,18 @@ def _promise(body: bodies.PapersCommitment, *, barred: bool = False) -> Say:
 
 def _promised(
     caller: Caller, case_id: UUID, body: bodies.PapersCommitment, applicant: Stream, held: Iterable[UUID]
-) -> Order:
+) -> PendingCommand:
     """The commitment, noted in the applicant's own stream too."""
     case = Stream(kinds.CONNECTION, case_id)
     others = tuple(one for one in _cases(held) if one != case)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        promised = _promise(body, barred=_is_barred(sight, applicant))(sight.of(case), told)
-        entered = applicants.enter_commitment(sight.of(applicant), case_id=case_id)
-        return [*_all(case, promised, told), *_all(applicant, entered, told)]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        promised = _promise(body, barred=_is_barred(snapshot, applicant))(snapshot.of(case), ctx)
+        entered = applicants.enter_commitment(snapshot.of(applicant), case_id=case_id)
+        return [*_all(case, promised, ctx), *_all(applicant, entered, ctx)]
 
-    return Order(case, caller, decide, others=(applicant, *others))
+    return PendingCommand(case, caller, decide, others=(applicant, *others))
 
 
 def _held(applicant: applicants.Applicant | None) -> tuple[UUID, ...]:
@@ -213,19 +222,19 @@ def _cases(ids: Iterable[UUID]) -> tuple[Stream, ...]:
     return tuple(Stream(kinds.CONNECTION, id_) for id_ in ids)
 
 
-def _is_barred(sight: Sight, applicant: Stream) -> bool:
+def _is_barred(snapshot: Snapshot, applicant: Stream) -> bool:
     """Whether a commitment of the applicant's bars them, as the cases stand in this very decision.
 
     The command named the cases that the applicant's stream held when it was looked at. Another application of the same
     person may have entered a commitment since: then the decision does not see that case, and must look again.
     """
-    held = _held(sight.of(applicant))
-    if any(case not in sight.states for case in held):
-        raise LookAgain
-    return applicants.is_barred((sight.states[case] for case in held), sight.at)
+    held = _held(snapshot.of(applicant))
+    if any(case not in snapshot.states for case in held):
+        raise StaleLookup
+    return applicants.is_barred((snapshot.states[case] for case in held), snapshot.at)
 
 
-def items(listed: Iterable[bodies.Item]) -> tuple[NoticeItem, ...]:
+def items(listed: Iterable[bodies.DocumentDefect]) -> tuple[NoticeItem, ...]:
     """The items of a notice."""
     return tuple(NoticeItem(item.document, item.defect) for item in listed)
 
@@ -238,81 +247,85 @@ def money(listed: Iterable[bodies.MoneyBody]) -> tuple[MoneyLine, ...]:
 # ---- meters
 
 
-def install_meter(caller: Caller, case_id: UUID, point: int, body: bodies.MeterIn, happened_at: datetime) -> Order:
+def install_meter(
+    caller: Caller, case_id: UUID, point: int, body: bodies.MeterIn, happened_at: datetime
+) -> PendingCommand:
     """The meter goes in; case and meter change together or not at all."""
     case = Stream(kinds.CONNECTION, case_id)
     details = meter_details(body.meter)
     meter = meter_stream(details.number)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        installed = site.install_meter(sight.of(case), told, point=point, meter=details)
-        return [*_all(case, installed, told), _in_service(sight, meter, details, case_id, point, told)]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        installed = site.install_meter(snapshot.of(case), ctx, point=point, meter=details)
+        return [*_all(case, installed, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
-    return Order(case, caller, decide, others=(meter,))
+    return PendingCommand(case, caller, decide, others=(meter,))
 
 
 def replace_meter(
     caller: Caller, case_id: UUID, point: int, body: bodies.MeterReplacement, happened_at: datetime
-) -> Callable[[Connection | None], Order]:
+) -> Callable[[Connection | None], PendingCommand]:
     """One meter out, another in: the case and both meters change together or not at all."""
     case = Stream(kinds.CONNECTION, case_id)
     details = meter_details(body.meter)
     new = meter_stream(details.number)
 
-    def looked(found: Connection | None) -> Order:
+    def looked(found: Connection | None) -> PendingCommand:
         known = found.meters.get(point) if found is not None else None
         old = meter_stream(known.number) if known is not None else new
 
-        def decide(sight: Sight) -> Sequence[Said]:
-            told = sight.told(caller.stamp, happened_at)
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            ctx = snapshot.context(caller.stamp, happened_at)
             fact = site.replace_meter(
-                sight.of(case),
-                told,
+                snapshot.of(case),
+                ctx,
                 point=point,
                 final_reading_m3=body.final_reading_m3,
                 meter=details,
                 reason=body.reason,
             )
             if known is None or fact.old_meter != known.number:
-                raise LookAgain
+                raise StaleLookup
             out = usage.take_out(
-                sight.of(old),
+                snapshot.of(old),
                 number=fact.old_meter,
                 case_id=case_id,
                 point=point,
                 final_reading_m3=fact.final_reading_m3,
             )
-            goes_in = _in_service(sight, new, details, case_id, point, told)
-            return [*_all(case, fact, told), (old, Stated(out, told.happened_at)), goes_in]
+            goes_in = _in_service(snapshot, new, details, case_id, point, ctx)
+            return [*_all(case, fact, ctx), (old, EventToAppend(out, ctx.happened_at)), goes_in]
 
-        return Order(case, caller, decide, others=tuple(dict.fromkeys((old, new))))
+        return PendingCommand(case, caller, decide, others=tuple(dict.fromkeys((old, new))))
 
     return looked
 
 
-def turn_water_on(caller: Caller, case_id: UUID, point: int, body: bodies.WaterOn, happened_at: datetime) -> Order:
+def turn_water_on(
+    caller: Caller, case_id: UUID, point: int, body: bodies.WaterOn, happened_at: datetime
+) -> PendingCommand:
     """Water on at one supply point; a meter that goes in with it changes with the case or not at all."""
     case = Stream(kinds.CONNECTION, case_id)
     details = meter_details(body.meter) if body.meter is not None else None
     meter = meter_stream(details.number) if details is not None else None
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        facts = site.turn_water_on(sight.of(case), told, point=point, meter=details)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        facts = site.turn_water_on(snapshot.of(case), ctx, point=point, meter=details)
         goes_in = any(isinstance(fact, MeterInstalled) for fact in facts)
         if meter is None or details is None or not goes_in:
-            return _all(case, facts, told)
-        return [*_all(case, facts, told), _in_service(sight, meter, details, case_id, point, told)]
+            return _all(case, facts, ctx)
+        return [*_all(case, facts, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
-    return Order(case, caller, decide, others=(meter,) if meter is not None else ())
+    return PendingCommand(case, caller, decide, others=(meter,) if meter is not None else ())
 
 
 def _in_service(
-    sight: Sight, meter: Stream, details: MeterDetails, case_id: UUID, point: int, told: Told
-) -> tuple[Stream, Stated]:
-    fact = usage.put_into_service(sight.of(meter), number=details.number, case_id=case_id, point=point)
-    return meter, Stated(fact, told.happened_at)
+    snapshot: Snapshot, meter: Stream, details: MeterDetails, case_id: UUID, point: int, ctx: CommandContext
+) -> tuple[Stream, EventToAppend]:
+    fact = usage.put_into_service(snapshot.of(meter), number=details.number, case_id=case_id, point=point)
+    return meter, EventToAppend(fact, ctx.happened_at)
 
 
 def meter_details(body: bodies.MeterBody) -> MeterDetails:
@@ -331,18 +344,18 @@ def meter_details(body: bodies.MeterBody) -> MeterDetails:
 # ---- once water is on: the customer's particulars go to the vault, the events name them by reference
 
 
-async def change_customer(telling: Telling, case_id: UUID, point: int, body: bodies.CustomerChange) -> Accepted:
+async def change_customer(runner: CommandRunner, case_id: UUID, point: int, body: bodies.CustomerChange) -> Accepted:
     """A supply point is handed over to somebody else."""
     case = Stream(kinds.CONNECTION, case_id)
-    key = await run_in_threadpool(pseudonym_key, telling.service)
+    key = await run_in_threadpool(pseudonym_key, runner.service)
     who = pseudonym(key, name=body.customer.name, phone=body.customer.phone, id_number=body.customer.id_number)
     subject = NewSubject(uuid4(), 1, particulars(body.customer))
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(telling.caller.stamp)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(runner.caller.stamp)
         changed = accounts.change_customer(
-            sight.of(case),
-            told,
+            snapshot.of(case),
+            ctx,
             point=point,
             subject=named(subject),
             customer=who,
@@ -352,64 +365,64 @@ async def change_customer(telling: Telling, case_id: UUID, point: int, body: bod
             document_digest=body.document_digest,
             effective_at=body.effective_at,
         )
-        return _all(case, changed, told)
+        return _all(case, changed, ctx)
 
-    return await telling.carry_out(Order(case, telling.caller, decide, subject=subject))
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, subject=subject))
 
 
-async def rename_customer(telling: Telling, case_id: UUID, point: int, body: bodies.Renaming) -> Accepted:
+async def rename_customer(runner: CommandRunner, case_id: UUID, point: int, body: bodies.Renaming) -> Accepted:
     """The customer's new name is a further revision in the vault, of the same subject."""
     case = Stream(kinds.CONNECTION, case_id)
 
     async def attempt() -> Accepted:
-        known: Connection | None = await telling.load(case)
-        found = accounts.next_revision(known, point, telling.service.clock.now())
+        known: Connection | None = await runner.load(case)
+        found = accounts.next_revision(known, point, runner.service.clock.now())
         if known is None or found is None:  # nothing to rename: the decision says why
-            return await telling.carry_out(_renamed(telling.caller, case, point, body, None, same_name=False))
-        present = known.accounts[point].customer_at(telling.service.clock.now()).subject
-        kept = await run_in_threadpool(telling.service.particulars, [present])
+            return await runner.carry_out(_renamed(runner.caller, case, point, body, None, same_name=False))
+        present = known.accounts[point].customer_at(runner.service.clock.now()).subject
+        kept = await run_in_threadpool(runner.service.particulars, [present])
         same = any(one.get("name") == body.customer.name for one in kept)
-        return await telling.carry_out(_renamed(telling.caller, case, point, body, found, same_name=same))
+        return await runner.carry_out(_renamed(runner.caller, case, point, body, found, same_name=same))
 
-    return await again(attempt)
+    return await retry_on_stale(attempt)
 
 
 def _renamed(
     caller: Caller, case: Stream, point: int, body: bodies.Renaming, found: Subject | None, *, same_name: bool
-) -> Order:
+) -> PendingCommand:
     revised = found or Subject(uuid4(), 1)
     subject = NewSubject(revised.id, revised.revision, particulars(body.customer))
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        if accounts.next_revision(sight.of(case), point, told.happened_at) != found:
-            raise LookAgain
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        if accounts.next_revision(snapshot.of(case), point, ctx.happened_at) != found:
+            raise StaleLookup
         fact = accounts.rename_customer(
-            sight.of(case),
-            told,
+            snapshot.of(case),
+            ctx,
             point=point,
             subject=revised,
             same_name=same_name,
             document_digest=body.document_digest,
         )
-        return _all(case, fact, told)
+        return _all(case, fact, ctx)
 
-    return Order(case, caller, decide, subject=subject)
+    return PendingCommand(case, caller, decide, subject=subject)
 
 
 # ---- visits: the case, and the days of the squads
 
 
-def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> Order:
+def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> PendingCommand:
     """A visit, in the case and on the squad's day."""
     case = Stream(kinds.CONNECTION, case_id)
     roster, day = squad_stream(body.squad), _day(body.squad, body.begin)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
         booked = visits.book(
-            sight.of(case),
-            told,
+            snapshot.of(case),
+            ctx,
             visit=body.visit,
             squad=body.squad,
             purpose=body.purpose,
@@ -417,46 +430,46 @@ def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> Orde
             end=body.end,
         )
         taken = squads.book(
-            sight.of(day),
-            roster=sight.of(roster),
+            snapshot.of(day),
+            roster=snapshot.of(roster),
             visit=body.visit,
             case_id=case_id,
             begin=body.begin,
             end=body.end,
-            at=sight.at,
+            at=snapshot.at,
         )
-        return [*_all(case, booked, told), *_all(day, taken, told)]
+        return [*_all(case, booked, ctx), *_all(day, taken, ctx)]
 
-    return Order(case, caller, decide, others=(roster, day))
+    return PendingCommand(case, caller, decide, others=(roster, day))
 
 
 def reassign_visit(
     caller: Caller, case_id: UUID, visit: UUID, body: bodies.VisitReassignment, case_seen: Connection | None
-) -> Order:
+) -> PendingCommand:
     """A visit that moves: off one squad's day and onto another's, or within the same one."""
     case = Stream(kinds.CONNECTION, case_id)
     roster, after = squad_stream(body.squad), _day(body.squad, body.begin)
     before = _day_of(case_seen, visit)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        moved = visits.reassign(sight.of(case), told, visit=visit, squad=body.squad, begin=body.begin, end=body.end)
-        _require_seen(sight, case, visit, before)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        moved = visits.reassign(snapshot.of(case), ctx, visit=visit, squad=body.squad, begin=body.begin, end=body.end)
+        _require_seen(snapshot, case, visit, before)
         assert before is not None
-        released = squads.release(sight.of(before), visit=visit)
+        released = squads.release(snapshot.of(before), visit=visit)
         taken = squads.book(
-            squads.without(sight.of(after), visit),
-            roster=sight.of(roster),
+            squads.without(snapshot.of(after), visit),
+            roster=snapshot.of(roster),
             visit=visit,
             case_id=case_id,
             begin=body.begin,
             end=body.end,
-            at=sight.at,
+            at=snapshot.at,
         )
-        return [*_all(case, moved, told), *_all(before, released, told), *_all(after, taken, told)]
+        return [*_all(case, moved, ctx), *_all(before, released, ctx), *_all(after, taken, ctx)]
 
     days = {day.id: day for day in (before, after) if day is not None}
-    return Order(case, caller, decide, others=(roster, *days.values()))
+    return PendingCommand(case, caller, decide, others=(roster, *days.values()))
 
 
 def make_visit(
@@ -466,34 +479,34 @@ def make_visit(
     body: bodies.VisitMade,
     happened_at: datetime,
     case_seen: Connection | None,
-) -> Order:
+) -> PendingCommand:
     """The squad was there."""
     case, day = Stream(kinds.CONNECTION, case_id), _day_of(case_seen, visit)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        made = visits.make(sight.of(case), told, visit=visit, papers_collected=body.papers_collected)
-        _require_seen(sight, case, visit, day)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        made = visits.make(snapshot.of(case), ctx, visit=visit, papers_collected=body.papers_collected)
+        _require_seen(snapshot, case, visit, day)
         assert day is not None
-        return [*_all(case, made, told), *_all(day, squads.make(sight.of(day), visit=visit), told)]
+        return [*_all(case, made, ctx), *_all(day, squads.make(snapshot.of(day), visit=visit), ctx)]
 
-    return Order(case, caller, decide, others=(day,) if day is not None else ())
+    return PendingCommand(case, caller, decide, others=(day,) if day is not None else ())
 
 
 def cancel_visit(
     caller: Caller, case_id: UUID, visit: UUID, body: bodies.Reason, case_seen: Connection | None
-) -> Order:
+) -> PendingCommand:
     """Nobody comes; the squad is free."""
     case, day = Stream(kinds.CONNECTION, case_id), _day_of(case_seen, visit)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        cancelled = visits.cancel(sight.of(case), told, visit=visit, reason=body.reason)
-        _require_seen(sight, case, visit, day)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        cancelled = visits.cancel(snapshot.of(case), ctx, visit=visit, reason=body.reason)
+        _require_seen(snapshot, case, visit, day)
         assert day is not None
-        return [*_all(case, cancelled, told), *_all(day, squads.release(sight.of(day), visit=visit), told)]
+        return [*_all(case, cancelled, ctx), *_all(day, squads.release(snapshot.of(day), visit=visit), ctx)]
 
-    return Order(case, caller, decide, others=(day,) if day is not None else ())
+    return PendingCommand(case, caller, decide, others=(day,) if day is not None else ())
 
 
 def _day(squad: str, begin: datetime) -> Stream:
@@ -506,7 +519,7 @@ def _day_of(case: Connection | None, visit: UUID) -> Stream | None:
     return _day(booked.squad, booked.begin) if booked is not None else None
 
 
-def _require_seen(sight: Sight, case: Stream, visit: UUID, day: Stream | None) -> None:
+def _require_seen(snapshot: Snapshot, case: Stream, visit: UUID, day: Stream | None) -> None:
     """The day that the command named is the one on which the visit stands; else it moved since the look."""
-    if day is None or _day_of(sight.of(case), visit) != day:
-        raise LookAgain
+    if day is None or _day_of(snapshot.of(case), visit) != day:
+        raise StaleLookup

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
-from api.publication.public_answers import Desk, DeskRow
+from api.publication.public_answers import DeskList, DeskRow
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["desk 窗口"], responses=QUERY_ERRORS, route_class=StrictRoute)
@@ -19,11 +19,11 @@ Word = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
 
 
 @router.get("/desk", summary="Applications under way, the one due next first")
-def desk(service: ServiceDep, desk: Word = None, owner: Word = None, limit: Limit = 50) -> Desk:
+def desk(service: ServiceDep, desk: Word = None, owner: Word = None, limit: Limit = 50) -> DeskList:
     wanted = {"desk": desk, "owner": owner, "limit": limit + 1}
     with service.connection() as connection:
         rows = connection.execute(sql("list_desk"), wanted).fetchall()
-    return Desk(
+    return DeskList(
         at=service.clock.now(),
         applications=[DeskRow.model_validate(row) for row in rows[:limit]],
         more=len(rows) > limit,

@@ -11,14 +11,14 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import Order, carry_out, named, new_case, particulars
+from api.http.commanding import PendingCommand, carry_out, named, new_case, particulars
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.strict import StrictRoute
 from api.publication.bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
 from domain import kinds
 from domain.connections import consultations, preservice
-from domain.kernel.facts import Stated
-from infra.eventstore.commands import NewSubject, Said, Sight, Stream
+from domain.kernel.facts import EventToAppend
+from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
@@ -53,49 +53,49 @@ async def give(
 # ---- commands
 
 
-def consulting(caller: Caller, body: Consulted, number: str, happened_at: datetime) -> Order:
+def consulting(caller: Caller, body: Consulted, number: str, happened_at: datetime) -> PendingCommand:
     """A consultation; who asked goes to the vault, where they said so."""
     case = new_case(kinds.CONSULTATION, caller)
     asked = _vaulted(body.applicant) if body.applicant is not None else None
     subject = named(asked) if asked is not None else None
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        fact = consultations.give(sight.of(case), told, number=number, topic=body.topic, subject=subject)
-        return [(case, Stated(fact, happened_at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        fact = consultations.give(snapshot.of(case), ctx, number=number, topic=body.topic, subject=subject)
+        return [(case, EventToAppend(fact, happened_at))]
 
-    return Order(case, caller, decide, subject=asked, number=number)
+    return PendingCommand(case, caller, decide, subject=asked, number=number)
 
 
-def requesting(caller: Caller, body: PreServiceAsked, number: str, happened_at: datetime) -> Order:
+def requesting(caller: Caller, body: PreServiceAsked, number: str, happened_at: datetime) -> PendingCommand:
     """A request for service ahead of building."""
     case = new_case(kinds.PRESERVICE, caller)
     asked = _vaulted(body.applicant)
 
-    def decide(sight: Sight) -> Sequence[Said]:
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         fact = preservice.request(
-            sight.of(case),
-            sight.told(caller.stamp, happened_at),
+            snapshot.of(case),
+            snapshot.context(caller.stamp, happened_at),
             number=number,
             service=body.service,
             category=body.category,
             subject=named(asked),
         )
-        return [(case, Stated(fact, happened_at))]
+        return [(case, EventToAppend(fact, happened_at))]
 
-    return Order(case, caller, decide, subject=asked, number=number)
+    return PendingCommand(case, caller, decide, subject=asked, number=number)
 
 
-def giving(caller: Caller, case_id: UUID, body: PreServiceHanded, happened_at: datetime) -> Order:
+def giving(caller: Caller, case_id: UUID, body: PreServiceHanded, happened_at: datetime) -> PendingCommand:
     """Something is handed over."""
     case = Stream(kinds.PRESERVICE, case_id)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        fact = preservice.give(sight.of(case), told, deliverable=body.deliverable, digest=body.digest)
-        return [(case, Stated(fact, happened_at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        fact = preservice.give(snapshot.of(case), ctx, deliverable=body.deliverable, digest=body.digest)
+        return [(case, EventToAppend(fact, happened_at))]
 
-    return Order(case, caller, decide)
+    return PendingCommand(case, caller, decide)
 
 
 def _vaulted(asker: Asker) -> NewSubject:

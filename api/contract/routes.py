@@ -51,7 +51,7 @@ class OtherRecord(BaseModel):
     page_at: str = Field(description="where its page is")
 
 
-class Contract(BaseModel):
+class ContractOverview(BaseModel):
     """What outside teams may rely on when they read our topics. ``frozen``: since when, and how a type ends."""
 
     version: str
@@ -66,8 +66,8 @@ class Contract(BaseModel):
 
 
 @router.get("", summary="The event contract: every type of event, and where its documents are")
-def contract() -> Contract:
-    return Contract(
+def contract() -> ContractOverview:
+    return ContractOverview(
         version=VERSION,
         frozen_on=freeze.FROZEN_ON,
         frozen=freeze.WORDS,

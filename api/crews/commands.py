@@ -1,7 +1,7 @@
 """Sending crews: the incident, the crew's own stream, and whoever else is concerned, in one transaction.
 
 Which crew an incident has is known only after a look at it; where that was out of date by the time of the decision,
-the command looks again (``LookAgain``).
+the command looks again (``StaleLookup``).
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import Accepted
 from api.http.caller import Caller
-from api.http.commanding import LookAgain, Order, again, carry_out
+from api.http.commanding import PendingCommand, StaleLookup, carry_out, retry_on_stale
 from api.repairs import bodies, commands
 from domain import kinds
 from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Crew, Freed
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.repairs import Repair
-from domain.standard.context import Told
-from infra.eventstore.commands import Said, Sight, Stream
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import crew_stream
 
-Seen = Callable[[Repair | None], Order]
+Seen = Callable[[Repair | None], PendingCommand]
 
 
 async def looking(
@@ -41,19 +41,19 @@ async def looking(
         seen, _ = await run_in_threadpool(service.load, Stream(kinds.REPAIR, case_id))
         return await carry_out(service, order(seen), response, creates=creates)
 
-    return await again(attempt)
+    return await retry_on_stale(attempt)
 
 
-def freeing(service: Service, order: Order, response: Response, reason: Freed) -> Awaitable[Accepted]:
+def freeing(service: Service, order: PendingCommand, response: Response, reason: Freed) -> Awaitable[Accepted]:
     """A command on an incident after which its crew is free for another one."""
     command = order.command
 
-    def with_crew(seen: Repair | None) -> Order:
+    def with_crew(seen: Repair | None) -> PendingCommand:
         crew = _crew_of(seen)
 
-        def decide(sight: Sight) -> Sequence[Said]:
-            said = command.decide(sight)
-            return [*said, *_freed(sight, command.case, crew, reason)]
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            said = command.decide(snapshot)
+            return [*said, *_freed(snapshot, command.case, crew, reason)]
 
         order.command = replace(command, decide=decide, others=(*command.others, *_streams(crew)))
         return order
@@ -61,95 +61,98 @@ def freeing(service: Service, order: Order, response: Response, reason: Freed) -
     return looking(service, command.case.id, response, with_crew)
 
 
-def merge(caller: Caller, case_id: UUID, body: bodies.Merging, seen: Repair | None) -> Order:
+def merge(caller: Caller, case_id: UUID, body: bodies.Merging, seen: Repair | None) -> PendingCommand:
     """The incident goes on in another one, and its crew is free."""
     order, crew = commands.merge(caller, case_id, body, seen=seen), _crew_of(seen)
     command = order.command
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        said = command.decide(sight)
-        return [*said, *_freed(sight, command.case, crew, "closed")]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        said = command.decide(snapshot)
+        return [*said, *_freed(snapshot, command.case, crew, "closed")]
 
     order.command = replace(command, decide=decide, others=(*command.others, *_streams(crew)))
     return order
 
 
-def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair | None) -> Order:
+def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair | None) -> PendingCommand:
     """Send a crew: the one before is free, and so is the other incident that this one is taken from."""
     case, crew, before = Stream(kinds.REPAIR, case_id), crew_stream(body.crew), _crew_of(seen)
     other = Stream(kinds.REPAIR, body.reassigned_from) if body.reassigned_from not in (None, case_id) else None
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        sent = repair.dispatch(sight.of(case), told, crew=body.crew)
-        said: list[Said] = [(case, Stated(sent, sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        sent = repair.dispatch(snapshot.of(case), ctx, crew=body.crew)
+        said: list[StreamEvent] = [(case, EventToAppend(sent, snapshot.at))]
         if before != crew:
-            said += _freed(sight, case, before, "reassigned")
-        state: Crew | None = sight.of(crew)
+            said += _freed(snapshot, case, before, "reassigned")
+        state: Crew | None = snapshot.of(crew)
         if other is not None:
-            said += _taken_away(sight, told, other, crew, body.crew)
+            said += _taken_away(snapshot, ctx, other, crew, body.crew)
             state = crews.without(state, other.id)
-        number = sight.of(case).number
+        number = snapshot.of(case).number
         assigned = crews.assign(state, crew=body.crew, case_id=case_id, case_number=number)
-        return [*said, (crew, Stated(assigned, sight.at))]
+        return [*said, (crew, EventToAppend(assigned, snapshot.at))]
 
-    return Order(case, caller, decide, others=_streams(crew, before, other))
-
-
-def _taken_away(sight: Sight, told: Told, other: Stream, crew: Stream, code: str) -> list[Said]:
-    withdrawn = repair.withdraw(sight.of(other), told, crew=code)
-    released = crews.release(sight.of(crew), case_id=other.id, reason="reassigned")
-    said: list[Said] = [(other, Stated(withdrawn, sight.at))]
-    return said + ([(crew, Stated(released, sight.at))] if released is not None else [])
+    return PendingCommand(case, caller, decide, others=_streams(crew, before, other))
 
 
-def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: datetime) -> Order:
+def _taken_away(snapshot: Snapshot, ctx: CommandContext, other: Stream, crew: Stream, code: str) -> list[StreamEvent]:
+    withdrawn = repair.withdraw(snapshot.of(other), ctx, crew=code)
+    released = crews.release(snapshot.of(crew), case_id=other.id, reason="reassigned")
+    said: list[StreamEvent] = [(other, EventToAppend(withdrawn, snapshot.at))]
+    return said + ([(crew, EventToAppend(released, snapshot.at))] if released is not None else [])
+
+
+def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: datetime) -> PendingCommand:
     """The crew says no, and is free."""
     case, crew = Stream(kinds.REPAIR, case_id), crew_stream(body.crew)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        declined = repair.decline(sight.of(case), told, crew=body.crew, reason=body.reason)
-        released = crews.release(sight.of(crew), case_id=case_id, reason="declined")
-        free: list[Said] = [(crew, Stated(released, happened_at))] if released is not None else []
-        return [(case, told.stated(declined)), *free]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        declined = repair.decline(snapshot.of(case), ctx, crew=body.crew, reason=body.reason)
+        released = crews.release(snapshot.of(crew), case_id=case_id, reason="declined")
+        free: list[StreamEvent] = [(crew, EventToAppend(released, happened_at))] if released is not None else []
+        return [(case, ctx.event(declined)), *free]
 
-    return Order(case, caller, decide, others=(crew,))
+    return PendingCommand(case, caller, decide, others=(crew,))
 
 
-def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> Order:
+def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> PendingCommand:
     """One crew takes over from another on site, and with it the incident: the one is free, the other is on it."""
     case, before, after = Stream(kinds.REPAIR, case_id), crew_stream(body.from_crew), crew_stream(body.to_crew)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        incident: Repair | None = sight.of(case)
-        elsewhere = crews.is_elsewhere(sight.of(after), case_id)
-        handed = repair.hand_over(incident, told, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
-        said: list[Said] = [(case, told.stated(handed))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        incident: Repair | None = snapshot.of(case)
+        elsewhere = crews.is_elsewhere(snapshot.of(after), case_id)
+        handed = repair.hand_over(incident, ctx, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
+        said: list[StreamEvent] = [(case, ctx.event(handed))]
         if incident is None or not repair.takes_over(incident, body.from_crew):
             return said
-        if (released := crews.release(sight.of(before), case_id=case_id, reason="handed-over")) is not None:
-            said.append((before, Stated(released, sight.at)))
+        if (released := crews.release(snapshot.of(before), case_id=case_id, reason="handed-over")) is not None:
+            said.append((before, EventToAppend(released, snapshot.at)))
         if not elsewhere:
-            assigned = crews.assign(sight.of(after), crew=body.to_crew, case_id=case_id, case_number=incident.number)
-            said.append((after, Stated(assigned, sight.at)))
+            assigned = crews.assign(snapshot.of(after), crew=body.to_crew, case_id=case_id, case_number=incident.number)
+            said.append((after, EventToAppend(assigned, snapshot.at)))
         return said
 
-    return Order(case, caller, decide, others=_streams(before, after))
+    return PendingCommand(case, caller, decide, others=_streams(before, after))
 
 
 def of_crew(
-    caller: Caller, code: str, happened_at: datetime | None, say: Callable[[Crew | None, Told], crews.CrewFact]
-) -> Order:
+    caller: Caller,
+    code: str,
+    happened_at: datetime | None,
+    say: Callable[[Crew | None, CommandContext], crews.CrewFact],
+) -> PendingCommand:
     """A command on a crew alone."""
     crew = crew_stream(code)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        return [(crew, Stated(say(sight.of(crew), told), told.happened_at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        return [(crew, EventToAppend(say(snapshot.of(crew), ctx), ctx.happened_at))]
 
-    return Order(crew, caller, decide, number=code)
+    return PendingCommand(crew, caller, decide, number=code)
 
 
 def _crew_of(case: Repair | None) -> Stream | None:
@@ -160,9 +163,9 @@ def _streams(*streams: Stream | None) -> tuple[Stream, ...]:
     return tuple({stream.id: stream for stream in streams if stream is not None}.values())
 
 
-def _freed(sight: Sight, case: Stream, crew: Stream | None, reason: Freed) -> list[Said]:
+def _freed(snapshot: Snapshot, case: Stream, crew: Stream | None, reason: Freed) -> list[StreamEvent]:
     """The release of the incident's crew; looks again where the incident has another crew than was seen."""
-    if _crew_of(sight.of(case)) != crew:
-        raise LookAgain
-    released = crews.release(sight.of(crew), case_id=case.id, reason=reason) if crew is not None else None
-    return [(crew, Stated(released, sight.at))] if crew is not None and released is not None else []
+    if _crew_of(snapshot.of(case)) != crew:
+        raise StaleLookup
+    released = crews.release(snapshot.of(crew), case_id=case.id, reason=reason) if crew is not None else None
+    return [(crew, EventToAppend(released, snapshot.at))] if crew is not None and released is not None else []

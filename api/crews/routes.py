@@ -12,30 +12,30 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import CallerDep
 from api.http.commanding import carry_out
 from api.http.dependencies import ServiceDep
-from api.http.fields import Body, Code, Crew, HappenedAt, When
+from api.http.fields import Body, Code, CrewCode, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
 from domain.crews import crews
 from infra.sql import sql
 
 router = APIRouter(tags=["crews 班组"])
-_telling = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=QUERY_ERRORS)
+_commands = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_queries = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=QUERY_ERRORS)
 
-CrewPath = Annotated[Crew, Path(description="the crew's code")]
+CrewPath = Annotated[CrewCode, Path(description="the crew's code")]
 MOST_SUGGESTED = 20
 
 
 class CrewForm(Body):
     """A crew: its name, what it can do, who leads it."""
 
-    crew: Crew
+    crew: CrewCode
     name_zh: PublicName
     skills: Annotated[list[Code], Field(max_length=32, examples=[["pipes"]])]
     lead: StaffId
 
 
-class Fix(Body):
+class CrewFix(Body):
     """The district of the crew's last fix: no coordinates."""
 
     district: Annotated[Code, Field(examples=["zhenxi"])]
@@ -58,45 +58,45 @@ class Suggestions(BaseModel):
     crews: list[Suggested]
 
 
-@_telling.post("", status_code=201, summary="Form a crew, or change it 组建班组")
+@_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组")
 async def form(body: CrewForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     order = of_crew(
         caller,
         body.crew,
         None,
-        lambda crew, told: crews.form(
-            crew, told, crew=body.crew, name_zh=body.name_zh, skills=body.skills, lead=body.lead
+        lambda crew, ctx: crews.form(
+            crew, ctx, crew=body.crew, name_zh=body.name_zh, skills=body.skills, lead=body.lead
         ),
     )
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{crew}/shift/start", summary="The crew begins work 上班")
+@_commands.post("/{crew}/shift/start", summary="The crew begins work 上班")
 async def start_shift(
     crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = of_crew(caller, crew, body.happened_at, lambda state, told: crews.start_shift(state, told, crew=crew))
+    order = of_crew(caller, crew, body.happened_at, lambda state, ctx: crews.start_shift(state, ctx, crew=crew))
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{crew}/shift/end", summary="The crew goes home 下班")
+@_commands.post("/{crew}/shift/end", summary="The crew goes home 下班")
 async def end_shift(crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    order = of_crew(caller, crew, body.happened_at, lambda state, told: crews.end_shift(state, told, crew=crew))
+    order = of_crew(caller, crew, body.happened_at, lambda state, ctx: crews.end_shift(state, ctx, crew=crew))
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{crew}/position", summary="The district of the crew's last fix 位置")
-async def locate(crew: CrewPath, body: Fix, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
+@_commands.post("/{crew}/position", summary="The district of the crew's last fix 位置")
+async def locate(crew: CrewPath, body: CrewFix, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     order = of_crew(
         caller,
         crew,
         body.happened_at,
-        lambda state, told: crews.locate(state, told, crew=crew, district_code=body.district),
+        lambda state, ctx: crews.locate(state, ctx, crew=crew, district_code=body.district),
     )
     return await carry_out(service, order, response)
 
 
-@_asking.get("/suggestions", summary="The nearest free crews 派单建议")
+@_queries.get("/suggestions", summary="The nearest free crews 派单建议")
 def suggestions(
     service: ServiceDep,
     district: Annotated[str, Query(max_length=64, description="where the incident is")],
@@ -125,5 +125,5 @@ def _suggested(crew: crews.Free, name_zh: str) -> Suggested:
     )
 
 
-router.include_router(_telling)
-router.include_router(_asking)
+router.include_router(_commands)
+router.include_router(_queries)

@@ -13,9 +13,9 @@ from api.http.strict import StrictRoute
 from api.publication.bodies import SquadRoster
 from api.publication.routes import published
 from domain.crews import squads
-from domain.kernel.facts import Stated
-from infra.eventstore.commands import Command, Said, Sight
-from infra.eventstore.publication import told_now
+from domain.kernel.facts import EventToAppend
+from infra.eventstore.commands import Command, Snapshot, StreamEvent
+from infra.eventstore.publication import context_now
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import squad_stream
 
@@ -33,10 +33,10 @@ def forming(service: Service, caller: Caller, body: SquadRoster) -> Command:
     known = service.rules.in_force(service.clock.now()).squads
     others = tuple(squad_stream(code) for code in sorted(known) if code != body.squad)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        elsewhere = [state for stream in others if (state := sight.of(stream)) is not None]
-        told = told_now(sight, caller.stamp)
-        fact = squads.form(sight.of(squad), told, squad=body.squad, members=body.members, others=elsewhere)
-        return [(squad, Stated(fact, sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        elsewhere = [state for stream in others if (state := snapshot.of(stream)) is not None]
+        ctx = context_now(snapshot, caller.stamp)
+        fact = squads.form(snapshot.of(squad), ctx, squad=body.squad, members=body.members, others=elsewhere)
+        return [(squad, EventToAppend(fact, snapshot.at))]
 
     return Command(squad, caller.stamp, decide, others, caller.key)

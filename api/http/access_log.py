@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import trace
 from api.http.errors import answer
-from api.http.metrics import UNMATCHED, Figures
+from api.http.metrics import UNMATCHED, ProcessMetrics
 from api.http.refusals import InternalError
 
 log = logging.getLogger("tongshui.http")
@@ -32,7 +32,7 @@ CAUTION = {
 class Outer:
     """The outermost layer of ours."""
 
-    def __init__(self, app: ASGIApp, figures: Figures) -> None:
+    def __init__(self, app: ASGIApp, figures: ProcessMetrics) -> None:
         self._app = app
         self._figures = figures
 

@@ -13,7 +13,7 @@ from api.http.errors import PROBLEM_JSON
 Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
-Change = Literal["nearing", "lapsed", "retracted", "escalated"]
+BreachChange = Literal["nearing", "lapsed", "retracted", "escalated"]
 
 
 def documented(**described: str) -> dict[int | str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from api.http.trace import note_correlation
 from domain.kernel.refusals import UnknownCode, UnknownRole
 from domain.kernel.roles import ROLES
 from domain.publication.refusals import UnknownChannel
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import IdempotencyKey, Stamp
 from infra.eventstore.service import Service
 
@@ -80,10 +80,10 @@ async def the_caller(
 CallerDep = Annotated[Caller, Depends(the_caller)]
 
 
-def told_now(caller: Caller, service: Service) -> Told:
+def context_now(caller: Caller, service: Service) -> CommandContext:
     """What a caller asks now, under the rules of now: who may see something is decided by it."""
     now = service.clock.now()
-    return Told(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
+    return CommandContext(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
 
 
 def _channels(service: Service) -> tuple[str, ...]:

@@ -16,19 +16,19 @@ from api.http.caller import Caller
 from api.http.refusals import Busy
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
-from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stream
+from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import NAMESPACE
 
 
-class Order:
+class PendingCommand:
     """A command, and the number of its case: noted when it is decided, since a receipt names the id only."""
 
     def __init__(
         self,
         case: Stream,
         caller: Caller,
-        decide: Callable[[Sight], Sequence[Said]],
+        decide: Callable[[Snapshot], Sequence[StreamEvent]],
         *,
         others: tuple[Stream, ...] = (),
         subject: NewSubject | None = None,
@@ -36,9 +36,9 @@ class Order:
     ) -> None:
         self.number = number
 
-        def noting(sight: Sight) -> Sequence[Said]:
-            said = decide(sight)
-            known = sight.of(case)
+        def noting(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            said = decide(snapshot)
+            known = snapshot.of(case)
             if known is not None:
                 self.number = known.number
             return said
@@ -46,7 +46,7 @@ class Order:
         self.command = Command(case, caller.stamp, noting, others, caller.key, subject)
 
 
-async def carry_out(service: Service, order: Order, response: Response, *, creates: bool = False) -> Accepted:
+async def carry_out(service: Service, order: PendingCommand, response: Response, *, creates: bool = False) -> Accepted:
     """Run the order and shape its answer. Raises what ``Service.submit`` says; the table of errors answers it."""
     # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
     receipt = await asyncio.shield(asyncio.wrap_future(service.submit(order.command)))
@@ -72,14 +72,14 @@ LOOKS = 5
 """How often a command looks at a case that changes under it, before its sender is told to try again."""
 
 
-class LookAgain(Exception):
+class StaleLookup(Exception):
     """The command named other streams than it would name now. Nothing was written."""
 
 
-async def again(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
+async def retry_on_stale(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
     """The command, as often as it says that it must look again; then it is refused as ``busy``."""
     for _ in range(LOOKS):
-        with suppress(LookAgain):
+        with suppress(StaleLookup):
             return await attempt()
     raise Busy()
 

@@ -97,7 +97,7 @@ Instant = Annotated[
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-02-13T09:00:00+08:00"]}),
 ]
-Day = Annotated[
+CivilDay = Annotated[
     date,
     BeforeValidator(_day),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-02-13"]}),
@@ -127,7 +127,7 @@ Cause = Annotated[
     AfterValidator(_as_code),
 ]
 """A phrase of a catalogue, taken down as its code: ``Main corrosion`` and ``main-corrosion`` are one."""
-Crew = Annotated[
+CrewCode = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*$", max_length=32),
     AfterValidator(_short_numbers),

@@ -32,7 +32,7 @@ TOPIC_CODES = (
 )
 
 
-class Figures:
+class ProcessMetrics:
     """One process's registry. Labels are bounded: route templates, methods, and codes of our own."""
 
     def __init__(self, status: Callable[[], Status]) -> None:

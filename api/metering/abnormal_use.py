@@ -11,35 +11,35 @@ from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field, StrictBool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
-from api.http.caller import Caller, CallerDep, told_now
-from api.http.commanding import Order, carry_out
+from api.http.caller import Caller, CallerDep, context_now
+from api.http.commanding import PendingCommand, carry_out
 from api.http.dependencies import CaseId, Limit, ServiceDep
-from api.http.fields import Body, Code, Crew, Digest, FromTheField
+from api.http.fields import Body, Code, CrewCode, Digest, FromTheField
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.metering import abnormal_use as abnormal
 from domain.metering.abnormal_use import SaidInCase, Usage
 from domain.metering.readings import FLAGS_ZH
-from domain.standard.context import Told, require_power
-from infra.eventstore.commands import Said, Sight, Stream
+from domain.standard.context import CommandContext, require_power
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.sql import sql
 
 router = APIRouter(tags=["usage 用量异常"])
-_telling = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
+_commands = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_queries = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
 
-Say = Callable[[Usage | None, Told], SaidInCase]
-Meter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
+UsageDecision = Callable[[Usage | None, CommandContext], SaidInCase]
+MeterFilter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
 
 
-class Look(FromTheField):
+class AnomalyLook(FromTheField):
     """How it was looked at again, and the digest of the photo or of the record."""
 
     by: Literal["re-read", "photo"]
     evidence_digest: Digest | None = None
 
 
-class Dismissal(Body):
+class AnomalyDismissal(Body):
     """Why it is nothing, by a code of the standard."""
 
     reason: Annotated[Code, Field(examples=["misread"])]
@@ -62,7 +62,7 @@ class HelpOffered(FromTheField):
 class HelpStarted(FromTheField):
     """The crew that looks for the leak."""
 
-    crew: Crew
+    crew: CrewCode
 
 
 class HelpFinished(FromTheField):
@@ -71,7 +71,7 @@ class HelpFinished(FromTheField):
     finding: Annotated[Code, Field(examples=["leak-behind-meter"])]
 
 
-class Outcome(Body):
+class UsageOutcome(Body):
     """What came of it, by a code of the standard."""
 
     outcome: Annotated[Code, Field(examples=["genuine-use"])]
@@ -115,15 +115,15 @@ class UsageCases(BaseModel):
     cases: list[UsageView]
 
 
-@_asking.get("", summary="Abnormal use, the oldest first 用量异常清单")
+@_queries.get("", summary="Abnormal use, the oldest first 用量异常清单")
 def cases(
     caller: CallerDep,
     service: ServiceDep,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = True,
-    meter: Meter | None = None,
+    meter: MeterFilter | None = None,
     limit: Limit = 100,
 ) -> UsageCases:
-    require_power(told_now(caller, service), "usage.read")
+    require_power(context_now(caller, service), "usage.read")
     wanted = {"open": is_open, "meter": meter and meter.strip().upper(), "limit": limit}
     with service.connection() as connection:
         rows = connection.execute(sql("usage_cases"), wanted).fetchall()
@@ -131,70 +131,72 @@ def cases(
     return UsageCases(cases=found)
 
 
-@_telling.post("/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常")
-async def confirm(case_id: CaseId, body: Look, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.confirm(case, told, by=body.by, evidence_digest=body.evidence_digest)
+@_commands.post("/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常")
+async def confirm(
+    case_id: CaseId, body: AnomalyLook, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.confirm(case, ctx, by=body.by, evidence_digest=body.evidence_digest)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
-@_telling.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
+@_commands.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
 async def dismiss(
-    case_id: CaseId, body: Dismissal, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: AnomalyDismissal, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.dismiss(case, told, reason=body.reason, evidence_digest=body.evidence_digest)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.dismiss(case, ctx, reason=body.reason, evidence_digest=body.evidence_digest)
 
     return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
 
 
-@_telling.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
+@_commands.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
 async def notify(
     case_id: CaseId, body: Notification, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.notify(case, told, way=body.way, proof_digest=body.proof_digest)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.notify(case, ctx, way=body.way, proof_digest=body.proof_digest)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
-@_telling.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
+@_commands.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
 async def offer_help(
     case_id: CaseId, body: HelpOffered, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.offer_help(case, told, accepted=body.accepted)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.offer_help(case, ctx, accepted=body.accepted)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
-@_telling.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
+@_commands.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
 async def start_help(
     case_id: CaseId, body: HelpStarted, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.start_help(case, told, crew=body.crew)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.start_help(case, ctx, crew=body.crew)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
-@_telling.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
+@_commands.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
 async def finish_help(
     case_id: CaseId, body: HelpFinished, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.finish_help(case, told, finding=body.finding)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.finish_help(case, ctx, finding=body.finding)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
 
 
-@_telling.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
+@_commands.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
 async def conclude(
-    case_id: CaseId, body: Outcome, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: UsageOutcome, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, told: Told) -> SaidInCase:
-        return abnormal.conclude(case, told, outcome=body.outcome)
+    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+        return abnormal.conclude(case, ctx, outcome=body.outcome)
 
     return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
 
@@ -203,15 +205,15 @@ def _named(sign: str) -> str:
     return next((name for code, name in FLAGS_ZH.items() if code == sign), sign)
 
 
-def _order(case_id: UUID, caller: Caller, body: FromTheField, say: Say) -> Order:
+def _order(case_id: UUID, caller: Caller, body: FromTheField, say: UsageDecision) -> PendingCommand:
     case = Stream(kinds.USAGE, case_id)
 
-    def decide(sight: Sight) -> list[Said]:
-        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
-        return [(case, told.stated(say(sight.of(case), told)))]
+    def decide(snapshot: Snapshot) -> list[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, ctx.event(say(snapshot.of(case), ctx)))]
 
-    return Order(case, caller, decide)
+    return PendingCommand(case, caller, decide)
 
 
-router.include_router(_telling)
-router.include_router(_asking)
+router.include_router(_commands)
+router.include_router(_queries)

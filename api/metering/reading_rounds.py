@@ -15,34 +15,34 @@ from starlette.concurrency import run_in_threadpool
 from api.board.answers import WindowView
 from api.board.cases import book_stage, windows_on_record
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
-from api.http.caller import CallerDep, told_now
-from api.http.commanding import Order, carry_out, meter_number
+from api.http.caller import CallerDep, context_now
+from api.http.commanding import PendingCommand, carry_out, meter_number
 from api.http.dependencies import CaseId, Limit, ServiceDep
-from api.http.fields import Body, Code, Day, FromTheField, Instant, SecondPerson
+from api.http.fields import Body, CivilDay, Code, FromTheField, Instant, SecondPerson
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import NoSuchCase
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
-from domain.metering.reading_rounds import Book, ReadingAudited
+from domain.metering.reading_rounds import ReadingAudited, ReadingRound
 from domain.metering.refusals import AnomalyPending, NoSuchReading
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.values import require_range
-from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import book_stream, usage_stream
 from infra.sql import sql
 
 router = APIRouter(tags=["reading books 抄表册"])
-_telling = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=CASE_ERRORS)
+_commands = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_queries = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=CASE_ERRORS)
 
 BOOK_NUMBERS = "CB"
 """抄表"""
 MOST_STANDING_OUT = 40
 """Each of these brings its own case with it, and all of them go into the store together."""
-Meter = Annotated[
+MeterNumber = Annotated[
     StrictStr,
     Field(pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$", examples=["JS-2026-0001"]),
     AfterValidator(meter_number),
@@ -54,15 +54,15 @@ class RoundOpening(Body):
 
     book: Annotated[Code, Field(examples=["zhenxi-07"])]
     month: Annotated[StrictStr, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"])]
-    due_on: Day
+    due_on: CivilDay
     reader: SecondPerson
-    meters: Annotated[list[Meter], Field(min_length=1, max_length=books.MOST_METERS)]
+    meters: Annotated[list[MeterNumber], Field(min_length=1, max_length=books.MOST_METERS)]
 
 
 class AuditRow(Body):
     """A reading that came in: of which meter, and when the dial was read."""
 
-    meter: Meter
+    meter: MeterNumber
     read_at: Instant
 
 
@@ -75,7 +75,7 @@ class Audit(Body):
 class Exemption(FromTheField):
     """A meter that could not be read, and why by a code of the standard."""
 
-    meter: Meter
+    meter: MeterNumber
     reason: Annotated[Code, Field(examples=["no-access"])]
 
 
@@ -122,23 +122,23 @@ class _Found:
     pending: bool
 
 
-@_asking.get("", summary="Reading rounds, the one due next first 抄表任务")
+@_queries.get("", summary="Reading rounds, the one due next first 抄表任务")
 def rounds(
     caller: CallerDep,
     service: ServiceDep,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
     limit: Limit = 100,
 ) -> Books:
-    require_power(told_now(caller, service), "book.read")
+    require_power(context_now(caller, service), "book.read")
     with service.connection() as connection:
         rows = connection.execute(sql("reading_books"), {"open": is_open, "limit": limit}).fetchall()
     return Books(books=[BookRow.model_validate(row) for row in rows])
 
 
-@_asking.get("/{case_id}", summary="A round, and what is still unread 未抄水表")
+@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表")
 def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookView:
-    require_power(told_now(caller, service), "book.read")
-    book: Book | None = service.load(Stream(kinds.BOOK, case_id))[0]
+    require_power(context_now(caller, service), "book.read")
+    book: ReadingRound | None = service.load(Stream(kinds.BOOK, case_id))[0]
     if book is None:
         raise NoSuchCase(
             found="no reading round with this id",
@@ -161,15 +161,15 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
     )
 
 
-@_telling.post("", status_code=201, summary="Open a book's round 建立抄表任务")
+@_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务")
 async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     number = await run_in_threadpool(service.next_number, BOOK_NUMBERS)
     case = book_stream(body.book, body.month)
 
-    def decide(sight: Sight) -> Sequence[Said]:
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         fact = books.open_round(
-            sight.of(case),
-            sight.told(caller.stamp),
+            snapshot.of(case),
+            snapshot.context(caller.stamp),
             number=number,
             book=body.book,
             month=body.month,
@@ -177,12 +177,12 @@ async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep,
             reader=body.reader,
             meters=body.meters,
         )
-        return [(case, Stated(fact, sight.at))]
+        return [(case, EventToAppend(fact, snapshot.at))]
 
-    return await carry_out(service, Order(case, caller, decide, number=number), response, creates=True)
+    return await carry_out(service, PendingCommand(case, caller, decide, number=number), response, creates=True)
 
 
-@_telling.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
+@_commands.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
 async def audit(case_id: CaseId, body: Audit, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     found = await run_in_threadpool(_stored, service, body.rows)
     standing_out = [each for each in found if each.row.signs]
@@ -190,29 +190,29 @@ async def audit(case_id: CaseId, body: Audit, caller: CallerDep, service: Servic
     case = Stream(kinds.BOOK, case_id)
     usage = [(each, usage_stream(each.row.meter, each.row.read_at)) for each in standing_out]
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        facts = books.audit(sight.of(case), told, [each.row for each in found])
-        said: list[Said] = [(case, Stated(fact, sight.at)) for fact in facts]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        facts = books.audit(snapshot.of(case), ctx, [each.row for each in found])
+        said: list[StreamEvent] = [(case, EventToAppend(fact, snapshot.at)) for fact in facts]
         for each, stream in usage:
-            said += [(stream, Stated(fact, sight.at)) for fact in _confirmed(sight.of(stream), told, each)]
+            said += [(stream, EventToAppend(fact, snapshot.at)) for fact in _confirmed(snapshot.of(stream), ctx, each)]
         return said
 
-    order = Order(case, caller, decide, others=tuple(dict.fromkeys(stream for _, stream in usage)))
+    order = PendingCommand(case, caller, decide, others=tuple(dict.fromkeys(stream for _, stream in usage)))
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
+@_commands.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
 async def exempt(
     case_id: CaseId, body: Exemption, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     case = Stream(kinds.BOOK, case_id)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
-        return [(case, told.stated(books.exempt(sight.of(case), told, meter=body.meter, reason=body.reason)))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
+        return [(case, ctx.event(books.exempt(snapshot.of(case), ctx, meter=body.meter, reason=body.reason)))]
 
-    return await carry_out(service, Order(case, caller, decide), response)
+    return await carry_out(service, PendingCommand(case, caller, decide), response)
 
 
 def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:
@@ -232,12 +232,12 @@ def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:
     return found
 
 
-def _confirmed(usage: abnormal.Usage | None, told: Told, found: _Found) -> list[abnormal.SaidInCase]:
+def _confirmed(usage: abnormal.Usage | None, ctx: CommandContext, found: _Found) -> list[abnormal.SaidInCase]:
     """An audited reading that stands out was looked at: the hour to tell the user runs from here."""
     if usage is None or found.pending:
         raise AnomalyPending(found.row.meter)
-    return [] if usage.confirmed or usage.over is not None else [abnormal.confirm(usage, told, by="audit")]
+    return [] if usage.confirmed or usage.over is not None else [abnormal.confirm(usage, ctx, by="audit")]
 
 
-router.include_router(_telling)
-router.include_router(_asking)
+router.include_router(_commands)
+router.include_router(_queries)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, documented
-from api.http.caller import Caller, CallerDep, told_now
+from api.http.caller import Caller, CallerDep, context_now
 from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body
 from api.http.refusals import ReadingsUnavailable
@@ -68,7 +68,7 @@ class RowRefused(BaseModel):
     problem_zh: str
 
 
-class Taken(BaseModel):
+class ReadingsTaken(BaseModel):
     """How many rows Kafka has acknowledged, and the others. A meter that nobody knows is found out afterwards."""
 
     accepted: int
@@ -98,7 +98,7 @@ class SetAside(BaseModel):
     at: datetime
 
 
-class Intake:
+class ReadingsProducer:
     """The producer of the readings' topic, made when the first batch comes."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
@@ -146,11 +146,11 @@ class Intake:
 
 
 @router.post("", status_code=202, summary="Send a batch of readings 批量上报读数")
-async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Request) -> Taken:
+async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Request) -> ReadingsTaken:
     found, refused = _judged(body.readings, caller, service)
     if found:
         await run_in_threadpool(request.app.state.intake.send, found)
-    return Taken(accepted=len(found), refused=refused)
+    return ReadingsTaken(accepted=len(found), refused=refused)
 
 
 @router.get("/anomalies", summary="What stands out, newest first 用量异常")
@@ -160,7 +160,7 @@ def anomalies(
     limit: Limit = 100,
     meter: Annotated[str | None, Query(max_length=32, description="of this meter alone")] = None,
 ) -> list[Anomaly]:
-    require_looker(told_now(caller, service))
+    require_looker(context_now(caller, service))
     with service.connection() as connection:
         rows = connection.execute(
             sql("readings_anomalies"), {"meter": meter and meter.strip().upper(), "limit": limit}
@@ -176,7 +176,7 @@ def set_aside(
     meter: Annotated[str | None, Query(max_length=32, description="of this meter alone")] = None,
     reason: Annotated[Aside | None, Query(description="for this reason alone")] = None,
 ) -> list[SetAside]:
-    require_looker(told_now(caller, service))
+    require_looker(context_now(caller, service))
     wanted = {"meter": meter and meter.strip().upper(), "reason": reason, "limit": limit}
     with service.connection() as connection:
         rows = connection.execute(sql("readings_aside"), wanted).fetchall()
@@ -184,14 +184,14 @@ def set_aside(
 
 
 def _judged(rows: list[Any], caller: Caller, service: Service) -> tuple[list[MeterReading], list[RowRefused]]:
-    told = told_now(caller, service)
-    require_sender(told)
+    ctx = context_now(caller, service)
+    require_sender(ctx)
     found: list[MeterReading] = []
     refused: list[RowRefused] = []
     for number, row in enumerate(rows, start=1):
         try:
             reading = from_row(row)
-            require_read(told, reading.read_at)
+            require_read(ctx, reading.read_at)
         except BadRowError as error:
             refused.append(_refused(number, "bad-reading", error.field, str(error), "该行不是有效读数"))
         except Refusal as refusal:

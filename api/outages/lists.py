@@ -17,15 +17,15 @@ from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["outages 停水"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
-Standing = Literal["planned", "running", "over", "cancelled"]
+OutageState = Literal["planned", "running", "over", "cancelled"]
 
 
-class OutageRow(BaseModel):
+class OutageListRow(BaseModel):
     """An outage in the list; read from Kafka's read model, so a moment behind the store."""
 
     case_id: UUID
     case_number: str = Field(examples=["TS-2026-000017"])
-    state: Standing
+    state: OutageState
     kind: Literal["planned", "emergency"]
     incident: UUID | None
     districts: list[str]
@@ -47,7 +47,7 @@ class OutageRow(BaseModel):
 class OutageList(BaseModel):
     """Outages: the running ones first, then the planned ones, the next one first; then the latest that are over."""
 
-    outages: list[OutageRow]
+    outages: list[OutageListRow]
 
 
 class NoticeRow(BaseModel):
@@ -69,12 +69,12 @@ class NoticeList(BaseModel):
 @router.get("/outages", summary="Outages: running, planned, over")
 def every(
     service: ServiceDep,
-    state: Annotated[Standing | None, Query(description="only those that stand so")] = None,
+    state: Annotated[OutageState | None, Query(description="only those that stand so")] = None,
     limit: Limit = 100,
 ) -> OutageList:
     with service.connection() as connection:
         rows = connection.execute(sql("list_outages"), {"state": state, "limit": limit}).fetchall()
-    return OutageList(outages=[OutageRow.model_validate(row) for row in rows])
+    return OutageList(outages=[OutageListRow.model_validate(row) for row in rows])
 
 
 @router.get("/notices", summary="What the public is told on the page 停水公告")

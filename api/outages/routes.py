@@ -13,30 +13,30 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import Order, carry_out, new_case
+from api.http.commanding import PendingCommand, carry_out, new_case
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from domain import kinds, outages
 from domain import repairs as repair
-from domain.kernel.facts import Moment, Stated
+from domain.kernel.facts import EventToAppend, Moment
 from domain.kernel.refusals import NoSuchCase
 from domain.outages import Outage, OutageFact
 from domain.repairs.mass import Register
-from domain.standard.context import Told
-from infra.eventstore.commands import Said, Sight, Stream
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(tags=["outages 停水"])
-_telling = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
+_commands = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_queries = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
 
 OUTAGE_NUMBERS = "TS"
 """停水"""
 Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
 Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
-Say = Callable[[Outage | None, Told], OutageFact]
+OutageDecision = Callable[[Outage | None, CommandContext], OutageFact]
 
 
 class Planned(Body):
@@ -57,7 +57,7 @@ class Emergency(FromTheField):
     affected_users: Users
 
 
-class Notice(FromTheField):
+class UserNotice(FromTheField):
     """How the users were told, and the digest of what was sent."""
 
     way: Code
@@ -71,7 +71,7 @@ class Proof(FromTheField):
     digest: Digest
 
 
-class Report(FromTheField):
+class AuthorityReport(FromTheField):
     """The document in which the authority was told."""
 
     document: DocumentNumber
@@ -122,7 +122,7 @@ class OutageView(BaseModel):
     water_litres: int
 
 
-@_asking.get("/{case_id}", summary="How the outage stands")
+@_queries.get("/{case_id}", summary="How the outage stands")
 def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     outage: Outage | None = service.load(_outage(case_id))[0]
     if outage is None:
@@ -151,16 +151,16 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     )
 
 
-@_telling.post("/planned", status_code=201, summary="Plan an outage 计划停水")
+@_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水")
 async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
     case = new_case(kinds.OUTAGE, caller)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        register: Register | None = sight.of(MASS)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        register: Register | None = snapshot.of(MASS)
         fact = outages.plan(
-            sight.of(case),
-            sight.told(caller.stamp),
+            snapshot.of(case),
+            snapshot.context(caller.stamp),
             number=number,
             districts=body.districts,
             affected_users=body.affected_users,
@@ -169,107 +169,109 @@ async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: 
             approval=body.approval,
             mass=register,
         )
-        return [(case, Stated(fact, sight.at))]
+        return [(case, EventToAppend(fact, snapshot.at))]
 
-    return await carry_out(service, Order(case, caller, decide, others=(MASS,), number=number), response)
+    return await carry_out(service, PendingCommand(case, caller, decide, others=(MASS,), number=number), response)
 
 
-@_telling.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
+@_commands.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
 async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
     case, incident = new_case(kinds.OUTAGE, caller), Stream(kinds.REPAIR, body.incident)
     happened_at = body.happened_at or service.clock.now()
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        if sight.of(incident) is None:
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        if snapshot.of(incident) is None:
             raise repair.no_such_case()
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
         fact = outages.begin_emergency(
-            sight.of(case),
-            told,
+            snapshot.of(case),
+            ctx,
             number=number,
             incident=body.incident,
             districts=body.districts,
             affected_users=body.affected_users,
         )
-        return [(case, told.stated(fact))]
+        return [(case, ctx.event(fact))]
 
-    return await carry_out(service, Order(case, caller, decide, others=(incident,), number=number), response)
+    return await carry_out(service, PendingCommand(case, caller, decide, others=(incident,), number=number), response)
 
 
-@_telling.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
+@_commands.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
 async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     return await carry_out(service, _order(case_id, caller, outages.start), response)
 
 
-@_telling.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
+@_commands.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
 async def cancel(
     case_id: CaseId, body: Cancellation, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = _order(case_id, caller, lambda outage, told: outages.cancel(outage, told, reason=body.reason))
+    order = _order(case_id, caller, lambda outage, ctx: outages.cancel(outage, ctx, reason=body.reason))
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
+@_commands.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
 async def order_notice(
     case_id: CaseId, body: NoticeOrder, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     case = _outage(case_id)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        ordered = outages.order_notice(sight.of(case), sight.told(caller.stamp), way=body.way)
-        return [(case, Stated(ordered.fact, sight.at, tells=ordered.message))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ordered = outages.order_notice(snapshot.of(case), snapshot.context(caller.stamp), way=body.way)
+        return [(case, EventToAppend(ordered.fact, snapshot.at, tells=ordered.message))]
 
-    return await carry_out(service, Order(case, caller, decide), response)
+    return await carry_out(service, PendingCommand(case, caller, decide), response)
 
 
-@_telling.post("/{case_id}/notices", summary="The users were told 停水通知")
+@_commands.post("/{case_id}/notices", summary="The users were told 停水通知")
 async def send_notice(
-    case_id: CaseId, body: Notice, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: UserNotice, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, told: Told) -> OutageFact:
-        return outages.send_notice(outage, told, way=body.way, digest=body.digest)
+    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+        return outages.send_notice(outage, ctx, way=body.way, digest=body.digest)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
-@_telling.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
+@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
 async def prove_notice(
     case_id: CaseId, body: Proof, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, told: Told) -> OutageFact:
-        return outages.prove_notice(outage, told, notice=body.notice, digest=body.digest)
+    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+        return outages.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
-@_telling.post("/{case_id}/report", summary="The authority was told 报告主管部门")
-async def report(case_id: CaseId, body: Report, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    def say(outage: Outage | None, told: Told) -> OutageFact:
-        return outages.report(outage, told, document=body.document)
+@_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门")
+async def report(
+    case_id: CaseId, body: AuthorityReport, caller: CallerDep, service: ServiceDep, response: Response
+) -> Accepted:
+    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+        return outages.report(outage, ctx, document=body.document)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
-@_telling.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
+@_commands.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
 async def extend(
     case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    order = _order(case_id, caller, lambda outage, told: outages.extend(outage, told, end=body.end))
+    order = _order(case_id, caller, lambda outage, ctx: outages.extend(outage, ctx, end=body.end))
     return await carry_out(service, order, response)
 
 
-@_telling.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
+@_commands.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
 async def provide_water(
     case_id: CaseId, body: Water, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, told: Told) -> OutageFact:
-        return outages.provide_water(outage, told, point=body.point, litres=body.litres)
+    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+        return outages.provide_water(outage, ctx, point=body.point, litres=body.litres)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
 
 
-@_telling.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore(
     case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
@@ -284,16 +286,16 @@ def _outage(case_id: UUID) -> Stream:
     return Stream(kinds.OUTAGE, case_id)
 
 
-def _order(case_id: UUID, caller: Caller, say: Say, body: FromTheField | None = None) -> Order:
+def _order(case_id: UUID, caller: Caller, say: OutageDecision, body: FromTheField | None = None) -> PendingCommand:
     """What is said of an outage; ``body``: the times that are claimed for it, of an instruction none."""
     case, when = _outage(case_id), body or FromTheField()
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, when.happened_at, when.confirmed_by, when.reported_at)
-        return [(case, told.stated(say(sight.of(case), told)))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, when.happened_at, when.confirmed_by, when.reported_at)
+        return [(case, ctx.event(say(snapshot.of(case), ctx)))]
 
-    return Order(case, caller, decide)
+    return PendingCommand(case, caller, decide)
 
 
-router.include_router(_telling)
-router.include_router(_asking)
+router.include_router(_commands)
+router.include_router(_queries)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.http.fields import Address, Body, Code, Day, Digest, HappenedAt, IdNumber, Name, Phone, clean_text
+from api.http.fields import Address, Body, CivilDay, Code, Digest, HappenedAt, IdNumber, Name, Phone, clean_text
 
 
 def _public_words(value: str) -> str:
@@ -21,7 +21,7 @@ def _public_words(value: str) -> str:
 
 Version = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*$", max_length=40)]
 Region = Annotated[StrictStr, Field(pattern=r"^[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}$", examples=["CN"])]
-Source = Annotated[StrictStr, Field(max_length=200), AfterValidator(_public_words)]
+PublicSource = Annotated[StrictStr, Field(max_length=200), AfterValidator(_public_words)]
 DocumentNumber = Annotated[
     StrictStr,
     Field(max_length=80, examples=["示例文号〔2026〕7号"]),
@@ -50,7 +50,7 @@ class HolidayDayForm(Body):
     """One civil day that a notice moves."""
 
     name: PublicName
-    date: Day
+    date: CivilDay
     isOffDay: StrictBool  # noqa: N815 the data set's own spelling
 
 
@@ -73,7 +73,7 @@ class CalendarNotice(Body):
     region: Region = "CN"
     version: Version | None = None
     notice: HolidayNotice
-    source: Annotated[Source, Field(examples=["国务院办公厅关于2027年部分节假日安排的通知"])]
+    source: Annotated[PublicSource, Field(examples=["国务院办公厅关于2027年部分节假日安排的通知"])]
 
 
 class SquadRoster(Body):

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_model
 from pydantic import Field as Bounded
 
-from api.http.fields import Body, Day, Instant, clean_text
+from api.http.fields import Body, CivilDay, Instant, clean_text
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
 from infra.decoders import converter
 
 Text = Annotated[StrictStr, Bounded(max_length=200), AfterValidator(clean_text)]
 Key = Annotated[StrictStr, Bounded(min_length=1, max_length=64)]
-Clock = Annotated[StrictStr, Bounded(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$", examples=["17:30:00"])]
+TimeOfDay = Annotated[StrictStr, Bounded(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$", examples=["17:30:00"])]
 Rate = Annotated[StrictStr, Bounded(pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?$", examples=["12850"])]
 MOST_ENTRIES = 1_000
 
@@ -32,8 +32,8 @@ _PLAIN: Mapping[Any, Any] = {
     int: StrictInt,
     bool: StrictBool,
     datetime: Instant,
-    date: Day,
-    time: Clock,
+    date: CivilDay,
+    time: TimeOfDay,
     Decimal: Rate,
 }
 

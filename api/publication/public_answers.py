@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from projections.reports.figures import Figures
+from projections.reports.figures import PeriodFigures
 from projections.reports.published import Beside, Contradiction
 
 
@@ -15,7 +15,7 @@ class FiguresAnswer(BaseModel):
     """Our own counts, and beside them what was published of the reform's first period."""
 
     at: datetime
-    figures: Figures
+    figures: PeriodFigures
     published: list[Beside]
     contradictions: list[Contradiction]
 
@@ -148,7 +148,7 @@ class Disclosure(BaseModel):
     banned: list[str]
     works: list[DisclosedWork]
     works_kinds: list[NamedCode]
-    figures: Figures
+    figures: PeriodFigures
     published: list[Beside]
     contradictions: list[Contradiction]
 
@@ -175,7 +175,7 @@ class DeskRow(BaseModel):
     lapses: int
 
 
-class Desk(BaseModel):
+class DeskList(BaseModel):
     """Applications under way, the one due next first; ``more`` where the limit cut some off."""
 
     at: datetime

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.board.answers import DemoFacts, Due, Labels
+from api.board.answers import DemoFacts, DueDate, Labels
 from api.http.answers import QUERY_ERRORS
 from api.http.caller import INTERNAL_CHANNELS
 from api.http.dependencies import ServiceDep
@@ -27,7 +27,7 @@ def due(
     start: Annotated[date, Query(alias="from", description="the day of admission; it does not count")],
     working_days: Annotated[int | None, Query(ge=1, le=366, description="left out: the standard's")] = None,
     region: Annotated[str | None, Query(max_length=40, description="left out: the one we judge by")] = None,
-) -> Due:
+) -> DueDate:
     rules = service.rules
     standard = rules.in_force(service.clock.now())
     ours = known_region(rules.calendar)
@@ -36,7 +36,7 @@ def due(
     _require_inside(rules.calendar, start)
     days = working_days or standard.connection_working_days
     counted = counted_days(rules.calendar, start, days)
-    return Due(
+    return DueDate(
         region=ours,
         working_days=days,
         counted_from=start,

@@ -31,7 +31,7 @@ from api.publication.answers import (
 from api.publication.bodies import CalendarNotice, FeeReview
 from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
 from domain.deadlines.calendar import Day, local_date
-from domain.publication.calendars import CalendarWarning, Notice
+from domain.publication.calendars import CalendarWarning, HolidayNotice
 from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
 from domain.publication.refusals import UnknownRegion
 from infra.eventstore import publication, recompute
@@ -205,7 +205,9 @@ def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
 
 def _wanted(body: CalendarNotice) -> CalendarWanted:
     days = tuple(Day(day.date, day.isOffDay, day.name) for day in body.notice.days)
-    return CalendarWanted(body.region, Notice(body.notice.year, days, body.notice.time_zone), body.source, body.version)
+    return CalendarWanted(
+        body.region, HolidayNotice(body.notice.year, days, body.notice.time_zone), body.source, body.version
+    )
 
 
 @router.get("/calendars", summary="The working-day calendars and what is missing 工作日历", responses=QUERY_ERRORS)

@@ -11,17 +11,17 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import Order, carry_out, new_case
+from api.http.commanding import PendingCommand, carry_out, new_case
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import When
 from api.http.strict import StrictRoute
 from api.publication.bodies import WorkDone, WorkEntered
 from domain import kinds
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.publication import works
 from domain.publication.works import Work
-from domain.standard.context import Told
-from infra.eventstore.commands import Said, Sight, Stream
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
@@ -33,8 +33,8 @@ WORK_NUMBERS = "GC"
 async def register(body: WorkEntered, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     number = await run_in_threadpool(service.next_number, WORK_NUMBERS)
 
-    def say(work: Work | None, told: Told) -> Fact:
-        return works.register(work, told, number=number, kind=body.kind, community=body.community, name_zh=body.name_zh)
+    def say(work: Work | None, ctx: CommandContext) -> Fact:
+        return works.register(work, ctx, number=number, kind=body.kind, community=body.community, name_zh=body.name_zh)
 
     happened_at = body.happened_at or service.clock.now()
     order = _order(new_case(kinds.WORK, caller), caller, happened_at, say, number)
@@ -51,8 +51,8 @@ async def start(case_id: CaseId, body: When, caller: CallerDep, service: Service
 async def complete(
     case_id: CaseId, body: WorkDone, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(work: Work | None, told: Told) -> Fact:
-        return works.complete(work, told, households_served=body.households_served)
+    def say(work: Work | None, ctx: CommandContext) -> Fact:
+        return works.complete(work, ctx, households_served=body.households_served)
 
     order = _order(_work(case_id), caller, body.happened_at or service.clock.now(), say)
     return await carry_out(service, order, response)
@@ -66,10 +66,10 @@ def _order(
     case: Stream,
     caller: Caller,
     happened_at: datetime,
-    say: Callable[[Work | None, Told], Fact],
+    say: Callable[[Work | None, CommandContext], Fact],
     number: str | None = None,
-) -> Order:
-    def decide(sight: Sight) -> Sequence[Said]:
-        return [(case, Stated(say(sight.of(case), sight.told(caller.stamp, happened_at)), happened_at))]
+) -> PendingCommand:
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        return [(case, EventToAppend(say(snapshot.of(case), snapshot.context(caller.stamp, happened_at)), happened_at))]
 
-    return Order(case, caller, decide, number=number)
+    return PendingCommand(case, caller, decide, number=number)

@@ -20,7 +20,7 @@ from api.http.fields import (
     Body,
     Cause,
     Code,
-    Crew,
+    CrewCode,
     Digest,
     FromTheField,
     IdNumber,
@@ -100,7 +100,7 @@ class Completion(FromTheField):
     precision: Precise = "second"
 
 
-class Dismissal(FromTheField):
+class IncidentDismissal(FromTheField):
     """The incident needs no repair of ours, and why by a code of the standard."""
 
     reason: Annotated[Code, Field(examples=["false-alarm"])]
@@ -150,7 +150,7 @@ class AnswerByProgram(Body):
     way: Annotated[Code, Field(examples=["sms"])]
 
 
-class Answer(FromTheField):
+class ReporterAnswer(FromTheField):
     """How the reporter was told; the digest of what was sent, none of what was said."""
 
     way: Annotated[Code, Field(examples=["phone"])]
@@ -160,34 +160,34 @@ class Answer(FromTheField):
 class Dispatch(Body):
     """The crew to send; taken away from the incident that it is on only where that is named."""
 
-    crew: Crew
+    crew: CrewCode
     reassigned_from: Annotated[UUID | None, Field(description="the incident that the crew is taken away from")] = None
 
 
 class Declined(FromTheField):
     """The crew cannot come, and why by a code of the standard."""
 
-    crew: Crew
+    crew: CrewCode
     reason: Annotated[Code, Field(examples=["vehicle"])]
 
 
-class Acknowledgement(FromTheField):
+class DispatchConfirmation(FromTheField):
     """The crew confirms."""
 
-    crew: Crew
+    crew: CrewCode
 
 
-class Fix(Position):
+class PhoneFix(Position):
     """Where the crew's phone is, and how well it knows. Forgotten once it is measured against the site."""
 
     accuracy_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
 
 
-class Evidence(Body):
+class ArrivalProof(Body):
     """What proves an arrival: the phone's fix, which is measured against the site and forgotten; or, from a phone that
     has measured itself, how it lies to the geofence."""
 
-    fix: Fix | None = None
+    fix: PhoneFix | None = None
     inside_geofence: StrictBool | None = None
     distance_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)] | None = None
     accuracy_m: Annotated[StrictInt, Field(ge=0, le=1_000_000)] | None = None
@@ -207,8 +207,8 @@ class Evidence(Body):
 class Arrival(FromTheField):
     """The crew is on site."""
 
-    crew: Crew
-    evidence: Evidence | None = None
+    crew: CrewCode
+    evidence: ArrivalProof | None = None
 
 
 class Assessment(FromTheField):
@@ -237,7 +237,7 @@ class WorkLog(FromTheField):
     """The crew is at work; the note is a code of the standard."""
 
     note: Annotated[Code, Field(examples=["welding"])]
-    crew: Crew
+    crew: CrewCode
 
 
 class Unlinking(Body):
@@ -263,17 +263,17 @@ class Consent(FromTheField):
 class PaidService(Body):
     """The crew that begins the paid service."""
 
-    crew: Crew
+    crew: CrewCode
 
 
 class HandOver(FromTheField):
     """One crew takes over from another."""
 
-    from_crew: Crew
-    to_crew: Crew
+    from_crew: CrewCode
+    to_crew: CrewCode
 
 
-class Applicant(Body):
+class ApplicantDetails(Body):
     """Who applies. Goes to the vault and to no event."""
 
     name: Name

@@ -7,12 +7,12 @@ from uuid import UUID
 from api.repairs import bodies
 from domain import kinds
 from domain import repairs as repair
-from domain.kernel.geo import Place, distance_m
+from domain.kernel.geo import GeoPoint, distance_m
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 
 
-def measured(service: Service, case_id: UUID, proof: bodies.Evidence | None) -> repair.ArrivalEvidence | None:
+def measured(service: Service, case_id: UUID, proof: bodies.ArrivalProof | None) -> repair.ArrivalEvidence | None:
     """The evidence as the event keeps it: inside or outside, a distance, an accuracy, a digest. Blocks."""
     if proof is None:
         return None
@@ -22,12 +22,12 @@ def measured(service: Service, case_id: UUID, proof: bodies.Evidence | None) -> 
     site = site_of(service, case_id)
     if site is None:
         return repair.ArrivalEvidence(None, None, proof.fix.accuracy_m, proof.photo_digest)
-    away = round(distance_m(site, Place(proof.fix.latitude, proof.fix.longitude)))
+    away = round(distance_m(site, GeoPoint(proof.fix.latitude, proof.fix.longitude)))
     reach = service.rules.in_force(service.clock.now()).geofence_metres
     return repair.ArrivalEvidence(away <= reach, away, proof.fix.accuracy_m, proof.photo_digest)
 
 
-def site_of(service: Service, case_id: UUID) -> Place | None:
+def site_of(service: Service, case_id: UUID) -> GeoPoint | None:
     """Where the incident is, by the first report that told it; None where none did, or there is no such case."""
     case: repair.Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
     if case is None:
@@ -35,5 +35,5 @@ def site_of(service: Service, case_id: UUID) -> Place | None:
     known = service.particulars([report.subject for report in case.reported if report.number not in case.unlinked])
     for particulars in known:
         if "latitude" in particulars:
-            return Place(float(particulars["latitude"]), float(particulars["longitude"]))
+            return GeoPoint(float(particulars["latitude"]), float(particulars["longitude"]))
     return None

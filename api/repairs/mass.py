@@ -24,11 +24,11 @@ from api.http.fields import Body, Code, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.repairs import mass
-from domain.standard.context import Told
-from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import Command, IdempotencyKey, Snapshot, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import MASS
 from infra.sql import sql
@@ -44,9 +44,9 @@ class BulkRoute(StrictRoute):
 
 
 router = APIRouter(tags=["mass incidents 群发事件"])
-_telling = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_commands = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _bulk = APIRouter(prefix="/api/v1", route_class=BulkRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=QUERY_ERRORS)
+_queries = APIRouter(prefix="/api/v1", route_class=StrictRoute, responses=QUERY_ERRORS)
 
 MassCode = Annotated[Code, Path(description="the mass incident's code")]
 
@@ -110,21 +110,21 @@ class BulkAnswer(BaseModel):
 # ---- declared, ended
 
 
-@_telling.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
+@_commands.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
 async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    def say(register: mass.Register | None, told: Told) -> mass.MassFact:
-        return mass.declare(register, told, mass=body.mass, cause=body.cause, districts=body.districts)
+    def say(register: mass.Register | None, ctx: CommandContext) -> mass.MassFact:
+        return mass.declare(register, ctx, mass=body.mass, cause=body.cause, districts=body.districts)
 
     return await published(service, _command(caller, body.happened_at, say), response, body.mass)
 
 
-@_telling.post("/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束")
+@_commands.post("/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束")
 async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    command = _command(caller, body.happened_at, lambda register, told: mass.end(register, told, mass=code))
+    command = _command(caller, body.happened_at, lambda register, ctx: mass.end(register, ctx, mass=code))
     return await published(service, command, response, code)
 
 
-@_asking.get("/mass-incidents", summary="Which mass incidents hold, and which did")
+@_queries.get("/mass-incidents", summary="Which mass incidents hold, and which did")
 def every(service: ServiceDep) -> MassList:
     register: mass.Register | None = service.load(MASS)[0]
     known = register.declared if register is not None else ()
@@ -149,11 +149,11 @@ def every(service: ServiceDep) -> MassList:
 
 
 def _command(
-    caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, Told], mass.MassFact]
+    caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, CommandContext], mass.MassFact]
 ) -> Command:
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at)
-        return [(MASS, Stated(say(sight.of(MASS), told), told.happened_at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at)
+        return [(MASS, EventToAppend(say(snapshot.of(MASS), ctx), ctx.happened_at))]
 
     return Command(MASS, caller.stamp, decide, key=caller.key)
 
@@ -220,5 +220,5 @@ def _refused(row: int, error: Refusal) -> BulkRow:
     )
 
 
-for part in (_telling, _bulk, _asking):
+for part in (_commands, _bulk, _queries):
     router.include_router(part)

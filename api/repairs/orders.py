@@ -18,7 +18,7 @@ from api.board.answers import WindowView
 from api.board.cases import windows_on_record
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import LookAgain, Order, again, carry_out
+from api.http.commanding import PendingCommand, StaleLookup, carry_out, retry_on_stale
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant
 from api.http.strict import StrictRoute
@@ -26,17 +26,17 @@ from api.publication.bodies import DocumentNumber
 from api.repairs.bodies import OrderNumber
 from domain import kinds
 from domain import repairs as repair
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.repairs import orders
-from infra.eventstore.commands import Said, Sight, Stream
+from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import order_stream
 
 router = APIRouter(tags=["orders 热线工单"])
-_telling = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=COMMAND_ERRORS)
-_asking = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=CASE_ERRORS)
+_commands = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=COMMAND_ERRORS)
+_queries = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=CASE_ERRORS)
 
-Source = Annotated[Code, Path(description="whose order it is, a code of the standard")]
-Number = Annotated[OrderNumber, Path(description="its number there")]
+OrderSourcePath = Annotated[Code, Path(description="whose order it is, a code of the standard")]
+OrderNumberPath = Annotated[OrderNumber, Path(description="its number there")]
 
 
 class Reply(FromTheField):
@@ -66,8 +66,8 @@ class OrderView(BaseModel):
     windows: list[WindowView]
 
 
-@_asking.get("/{source}/{number}", summary="How the order stands")
-def the_order(source: Source, number: Number, service: ServiceDep) -> OrderView:
+@_queries.get("/{source}/{number}", summary="How the order stands")
+def the_order(source: OrderSourcePath, number: OrderNumberPath, service: ServiceDep) -> OrderView:
     stream = order_stream(source, number)
     order = orders.existing(service.load(stream)[0])
     return OrderView(
@@ -83,53 +83,65 @@ def the_order(source: Source, number: Number, service: ServiceDep) -> OrderView:
     )
 
 
-@_telling.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
+@_commands.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
 async def reply(
-    source: Source, number: Number, body: Reply, caller: CallerDep, service: ServiceDep, response: Response
+    source: OrderSourcePath,
+    number: OrderNumberPath,
+    body: Reply,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
 ) -> Accepted:
     """Answers whoever made the report too: the hotline tells them."""
     stream = order_stream(source, number)
     happened_at = body.happened_at or service.clock.now()
 
     async def attempt() -> Accepted:
-        seen: orders.Order | None = (await run_in_threadpool(service.load, stream))[0]
+        seen: orders.OutsideOrder | None = (await run_in_threadpool(service.load, stream))[0]
         return await carry_out(service, replying(caller, stream, seen, body, happened_at), response)
 
-    return await again(attempt)
+    return await retry_on_stale(attempt)
 
 
-def replying(caller: Caller, stream: Stream, seen: orders.Order | None, body: Reply, happened_at: datetime) -> Order:
+def replying(
+    caller: Caller, stream: Stream, seen: orders.OutsideOrder | None, body: Reply, happened_at: datetime
+) -> PendingCommand:
     """The reply in the order's stream, and the answer to its reporter in the incident's."""
     case = Stream(kinds.REPAIR, seen.case_id) if seen is not None else None
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        order: orders.Order | None = sight.of(stream)
-        replied = orders.reply(order, told, digest=body.digest)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        order: orders.OutsideOrder | None = snapshot.of(stream)
+        replied = orders.reply(order, ctx, digest=body.digest)
         assert order is not None, "no reply to an order that there is not"
         if case is None or order.case_id != case.id:
-            raise LookAgain
+            raise StaleLookup
         answered = repair.answer_reporter(
-            sight.of(case), told, report=order.report, way=order.source, digest=body.digest
+            snapshot.of(case), ctx, report=order.report, way=order.source, digest=body.digest
         )
-        return [(stream, told.stated(replied)), (case, told.stated(answered))]
+        return [(stream, ctx.event(replied)), (case, ctx.event(answered))]
 
-    return Order(stream, caller, decide, others=(case,) if case is not None else ())
+    return PendingCommand(stream, caller, decide, others=(case,) if case is not None else ())
 
 
-@_telling.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
+@_commands.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
 async def extend(
-    source: Source, number: Number, body: MoreTime, caller: CallerDep, service: ServiceDep, response: Response
+    source: OrderSourcePath,
+    number: OrderNumberPath,
+    body: MoreTime,
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
 ) -> Accepted:
     stream = order_stream(source, number)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(caller.stamp)
-        given = orders.extend(sight.of(stream), told, reply_by=body.reply_by, document=body.document)
-        return [(stream, Stated(given, told.happened_at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(caller.stamp)
+        given = orders.extend(snapshot.of(stream), ctx, reply_by=body.reply_by, document=body.document)
+        return [(stream, EventToAppend(given, ctx.happened_at))]
 
-    return await carry_out(service, Order(stream, caller, decide), response)
+    return await carry_out(service, PendingCommand(stream, caller, decide), response)
 
 
-for part in (_telling, _asking):
+for part in (_commands, _queries):
     router.include_router(part)

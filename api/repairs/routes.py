@@ -78,7 +78,7 @@ async def merge(
 async def answer_reporter(
     case_id: CaseId,
     report: ReportNumber,
-    body: bodies.Answer,
+    body: bodies.ReporterAnswer,
     caller: CallerDep,
     service: ServiceDep,
     response: Response,
@@ -91,7 +91,7 @@ async def answer_reporter(
 async def apologise(
     case_id: CaseId,
     report: ReportNumber,
-    body: bodies.Answer,
+    body: bodies.ReporterAnswer,
     caller: CallerDep,
     service: ServiceDep,
     response: Response,
@@ -131,7 +131,7 @@ async def decline(
 
 @router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单")
 async def acknowledge(
-    case_id: CaseId, body: bodies.Acknowledgement, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: bodies.DispatchConfirmation, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     order = commands.acknowledge(caller, case_id, body, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
@@ -224,7 +224,7 @@ async def close(case_id: CaseId, body: Nothing, caller: CallerDep, service: Serv
 
 @router.post("/{case_id}/dismissal", summary="The incident needs no repair of ours 无需抢修")
 async def dismiss(
-    case_id: CaseId, body: bodies.Dismissal, caller: CallerDep, service: ServiceDep, response: Response
+    case_id: CaseId, body: bodies.IncidentDismissal, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
     order = commands.dismiss(caller, case_id, body, body.happened_at or service.clock.now())
     return await crew_commands.freeing(service, order, response, "closed")

@@ -88,7 +88,7 @@ def audit_verify(
     from consumers.notary.note import read_note, verify_keys
 
     found = gather(files)
-    evidence = verifying.Evidence(
+    evidence = verifying.AuditEvidence(
         [read_note(path.read_text(encoding="utf-8")) for path in kept],
         found.notes,
         [*(path.read_bytes() for path in leaves), *found.leaves],

@@ -19,7 +19,7 @@ def topics() -> None:
 @command
 def topics_check(whole: bool) -> None:
     """Hold every topic's settings, partitions and replicas against what they must be. Exit 1 where one is not."""
-    from consumers.coverage import Reading
+    from consumers.coverage import TopicReading
     from infra.kafka.cluster import admin_client
     from infra.kafka.topic_settings import findings
 
@@ -32,7 +32,7 @@ def topics_check(whole: bool) -> None:
     is_well = not found
     if whole:
         for topics_read in (settings.home_topics, (settings.breach_topic,)):
-            reading = Reading(settings, topics_read)
+            reading = TopicReading(settings, topics_read)
             for _ in reading:
                 pass
             for line in reading.seen.lines():

@@ -24,12 +24,12 @@ from infra.eventstore.shipped_rules import shipped_rules
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from infra.sql import sql
-from projections.reports.figures import Figures, figures
+from projections.reports.figures import PeriodFigures, figures
 from projections.reports.figures_text import as_object, as_text
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class ReplayResult:
     """What came of it. ``refused`` counts refusals by code, ``astray`` those that the plan did not mean; ``seconds`` is
     real time."""
 
@@ -43,7 +43,7 @@ class Replayed:
     refused: Mapping[str, int]
     astray: Mapping[str, int]
     seconds: float
-    figures: Figures
+    figures: PeriodFigures
 
     @property
     def is_accounted_for(self) -> bool:
@@ -56,7 +56,7 @@ class Replayed:
         )
 
 
-def replay_published(settings: Settings, seed: int, database_url: str | None = None) -> Replayed:
+def replay_published(settings: Settings, seed: int, database_url: str | None = None) -> ReplayResult:
     """Play the published period on an empty database: the given one, or a fresh embedded one that is gone afterwards.
 
     Raises EmbeddedError ``database-not-empty``, and what PostgreSQL raises.
@@ -68,7 +68,7 @@ def replay_published(settings: Settings, seed: int, database_url: str | None = N
         return _replay(replaying, seed)
 
 
-def report(found: Replayed, *, as_json: bool) -> str:
+def report(found: ReplayResult, *, as_json: bool) -> str:
     """What came of it, for a terminal or as one JSON object."""
     counted = found.is_accounted_for
     if as_json:
@@ -100,7 +100,7 @@ def _require_empty(url: str) -> None:
         )
 
 
-def _replay(settings: Settings, seed: int) -> Replayed:
+def _replay(settings: Settings, seed: int) -> ReplayResult:
     begun = time.monotonic()
     rules = shipped_rules()
     scripts = city.connections(seed, rules)
@@ -114,7 +114,7 @@ def _replay(settings: Settings, seed: int) -> Replayed:
     with psycopg.connect(settings.database_url, row_factory=dict_row) as connection:
         events = fill(settings, connection)
         found = figures(connection)
-    return Replayed(
+    return ReplayResult(
         seed=seed,
         applications=sum(script.kind == "connections" for script in scripts),
         by_category=dict(sorted(city.counted(scripts, "category").items())),

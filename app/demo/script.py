@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from domain.deadlines.calendar import LOCAL
 
-Kind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
+ScriptKind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
 Who = tuple[str, str, str]
 """Actor, role, channel."""
 
@@ -40,7 +40,7 @@ class Script:
     """One case: its requests in order of sending."""
 
     name: str
-    kind: Kind
+    kind: ScriptKind
     requests: tuple[Request, ...]
 
 
@@ -62,7 +62,7 @@ class Scene:
     ) -> None:
         self.requests.append(Request(at, path, body, *who, happened_at=happened_at or at))
 
-    def script(self, name: str, kind: Kind) -> Script:
+    def script(self, name: str, kind: ScriptKind) -> Script:
         """What was written, in order of sending; of two at one time the one written first."""
         return Script(name, kind, tuple(sorted(self.requests, key=lambda request: request.at)))
 

@@ -19,16 +19,16 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from consumers.billing import ledger
-from consumers.billing.ledger import Case, Money
+from consumers.billing.ledger import BillingCase, Money
 from consumers.billing.messages import (
     TAKES,
+    BillingEvent,
     CustomerChanged,
     CustomerRenamed,
     MeterReplaced,
     ReadingAudited,
     ReadingHeld,
     ReadingReleased,
-    Said,
     UsageClassChanged,
     WaterTurnedOn,
     natural_key,
@@ -40,8 +40,8 @@ from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
 
 READER = "billing"
-Row = dict[str, Any]
-Outcome = Literal["booked", "duplicate", "odd"]
+BooksRow = dict[str, Any]
+BookingOutcome = Literal["booked", "duplicate", "odd"]
 
 
 class Superseded(Exception):
@@ -74,7 +74,7 @@ def step(cursor: Cursor[Any], events: Sequence[Event], build: int | None = None)
     return poison
 
 
-def _book(cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, Said]]) -> Sequence[DeadLetter]:
+def _book(cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, BillingEvent]]) -> Sequence[DeadLetter]:
     _Batch(cursor, build, wanted).run()
     return ()
 
@@ -87,8 +87,8 @@ def rebook(cursor: Cursor[Any], build: int, case_id: UUID, events: Sequence[Even
     return step(cursor, events, build)
 
 
-def _read(events: Sequence[Event]) -> tuple[list[tuple[Event, Said]], list[DeadLetter]]:
-    found: list[tuple[Event, Said]] = []
+def _read(events: Sequence[Event]) -> tuple[list[tuple[Event, BillingEvent]], list[DeadLetter]]:
+    found: list[tuple[Event, BillingEvent]] = []
     poison: list[DeadLetter] = []
     for event in events:
         if event.type not in TAKES:
@@ -104,13 +104,13 @@ def _read(events: Sequence[Event]) -> tuple[list[tuple[Event, Said]], list[DeadL
 class _Batch:
     """Events of one transaction: what is known is loaded, each event taken in turn, what came of it written."""
 
-    def __init__(self, cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, Said]]) -> None:
+    def __init__(self, cursor: Cursor[Any], build: int, wanted: Sequence[tuple[Event, BillingEvent]]) -> None:
         self.cursor = cursor
         self.build = build
         self.wanted = wanted
         self.keys = {event.id: natural_key(event, said) for event, said in wanted}
-        self.rows: dict[str, list[Row]] = {}
-        self.holds: list[Row] = []
+        self.rows: dict[str, list[BooksRow]] = {}
+        self.holds: list[BooksRow] = []
 
     def run(self) -> None:
         known = {row[0] for row in self._ask("billing_known_events", ids=list(self.keys))}
@@ -141,22 +141,22 @@ class _Batch:
         with self.cursor.connection.cursor(row_factory=tuple_row) as asking:
             return asking.execute(sql(name), {"build": self.build, **values}).fetchall()
 
-    def _cases(self, ids: set[UUID]) -> dict[UUID, Case]:
+    def _cases(self, ids: set[UUID]) -> dict[UUID, BillingCase]:
         wanted = sorted(ids)
         money: dict[UUID, dict[Any, Money]] = {}
         for case_id, kind, number, lines, reversed_ in self._ask("billing_money", ids=wanted):
             money.setdefault(case_id, {})[kind, number] = Money(lines, reversed_)
-        found = {id_: Case() for id_ in wanted}
+        found = {id_: BillingCase() for id_ in wanted}
         for case_id, *values in self._ask("billing_cases", ids=wanted):
-            found[case_id] = replace(Case(*values), money=money.get(case_id, {}))
+            found[case_id] = replace(BillingCase(*values), money=money.get(case_id, {}))
         return found
 
     # ---- what an event comes to
 
-    def _add(self, table: str, row: Row) -> None:
+    def _add(self, table: str, row: BooksRow) -> None:
         self.rows.setdefault(table, []).append(row)
 
-    def _note(self, event: Event, key: str, outcome: Outcome, note: str | None) -> None:
+    def _note(self, event: Event, key: str, outcome: BookingOutcome, note: str | None) -> None:
         self._add(
             "inbox",
             {
@@ -173,14 +173,14 @@ class _Batch:
             },
         )
 
-    def _entries(self, event: Event, before: Case, taken: ledger.Taken) -> None:
+    def _entries(self, event: Event, before: BillingCase, taken: ledger.PostedEvent) -> None:
         for line, posting in enumerate(taken.postings, 1):
             row = {"event_id": event.id, "line": line, "case_id": event.case_id, **posting._asdict()}
             self._add("postings", row)
         for what, old, new in ledger.changes(before, taken.case):
             self._add("changes", {"event_id": event.id, "what": what, "old": old, "new": new})
 
-    def _points(self, event: Event, said: Said) -> None:
+    def _points(self, event: Event, said: BillingEvent) -> None:
         match said:
             case WaterTurnedOn():
                 self._add("accounts", _account(event, said))
@@ -200,7 +200,7 @@ class _Batch:
             case _:
                 pass
 
-    def _write(self, before: Mapping[UUID, Case], cases: Mapping[UUID, Case]) -> None:
+    def _write(self, before: Mapping[UUID, BillingCase], cases: Mapping[UUID, BillingCase]) -> None:
         changed = {id_: case for id_, case in cases.items() if case != before[id_]}
         for case_id, case in changed.items():
             self._add("cases", _case(case_id, case))
@@ -231,7 +231,7 @@ class _Batch:
         self.cursor.execute(sql(name), {"build": self.build, **encoded})
 
 
-def _case(case_id: UUID, case: Case) -> Row:
+def _case(case_id: UUID, case: BillingCase) -> BooksRow:
     names: Iterable[str] = (
         "case_number",
         "category",
@@ -246,7 +246,7 @@ def _case(case_id: UUID, case: Case) -> Row:
     return {"case_id": case_id, **{name: getattr(case, name) for name in names}}
 
 
-def _account(event: Event, said: WaterTurnedOn) -> Row:
+def _account(event: Event, said: WaterTurnedOn) -> BooksRow:
     meter = said.meter
     return {
         "event_id": event.id,
@@ -271,7 +271,7 @@ def _account(event: Event, said: WaterTurnedOn) -> Row:
     }
 
 
-def _meters(event: Event, said: MeterReplaced) -> Row:
+def _meters(event: Event, said: MeterReplaced) -> BooksRow:
     return {
         "event_id": event.id,
         "case_id": event.case_id,
@@ -284,7 +284,7 @@ def _meters(event: Event, said: MeterReplaced) -> Row:
     }
 
 
-def _class(event: Event, said: UsageClassChanged) -> Row:
+def _class(event: Event, said: UsageClassChanged) -> BooksRow:
     return {
         "event_id": event.id,
         "case_id": event.case_id,
@@ -298,7 +298,7 @@ def _class(event: Event, said: UsageClassChanged) -> Row:
     }
 
 
-def _customer(event: Event, said: CustomerChanged) -> Row:
+def _customer(event: Event, said: CustomerChanged) -> BooksRow:
     return {
         "event_id": event.id,
         "case_id": event.case_id,
@@ -312,7 +312,7 @@ def _customer(event: Event, said: CustomerChanged) -> Row:
     }
 
 
-def _renamed(event: Event, said: CustomerRenamed, point: int) -> Row:
+def _renamed(event: Event, said: CustomerRenamed, point: int) -> BooksRow:
     """A new name is in force from when it was told on, under the contract that goes on."""
     return {
         "event_id": event.id,
@@ -327,6 +327,6 @@ def _renamed(event: Event, said: CustomerRenamed, point: int) -> Row:
     }
 
 
-def _hold(case_id: UUID, at: datetime, said: ReadingHeld | ReadingReleased) -> Row:
+def _hold(case_id: UUID, at: datetime, said: ReadingHeld | ReadingReleased) -> BooksRow:
     when = "held_at" if isinstance(said, ReadingHeld) else "released_at"
     return {"case_id": case_id, **msgspec.structs.asdict(said), when: at}

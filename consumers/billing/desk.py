@@ -24,11 +24,11 @@ DIFFERS = {
 }
 TERMS = {"payer_class": "缴费类别", "owner": "责任人", "stopped": "终止原因"}
 DIALS = {"accepted": "accepted 入账", "final": "final reading 拆表止码", "handed-over": "handed over 变更抄码"}
-Row = dict[str, Any]
+BooksRow = dict[str, Any]
 MOST_SHOWN = 20
 
 
-def _rows(connection: psycopg.Connection[Any], name: str, **values: Any) -> list[Row]:
+def _rows(connection: psycopg.Connection[Any], name: str, **values: Any) -> list[BooksRow]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(sql(name), values).fetchall()
 
@@ -80,7 +80,7 @@ def differences(connection: psycopg.Connection[Any], *, every: bool = False, mos
     return [_difference(row) for row in found] or ["no differences 无差异"]
 
 
-def _difference(row: Row) -> str:
+def _difference(row: BooksRow) -> str:
     state = "open 未结"
     if row["resolved_at"] is not None:
         state = f"resolved 已结 {_at(row['resolved_at'])} by {row['resolved_by']}: {row['resolution']}"
@@ -102,7 +102,7 @@ def accounts(connection: psycopg.Connection[Any], *, most: int = 50) -> list[str
     return [_account(row) for row in found] or ["no accounts 尚无账户"]
 
 
-def _account(row: Row) -> str:
+def _account(row: BooksRow) -> str:
     split = _split(row["usage_split"]) + _since(row["class_from"], row["water_on_at"])
     return (
         f"{row['account_number']}  {row['case_number'] or row['case_id']}/{row['point']}  表 {row['meter']}  "
@@ -150,7 +150,7 @@ def case_ledger(connection: psycopg.Connection[Any], case: str) -> list[str]:
     return lines or ["nothing is booked 尚无记账"]
 
 
-def _term(row: Row) -> str:
+def _term(row: BooksRow) -> str:
     until = _at(row["valid_until"]) if row["valid_until"] is not None else ""
     if row["what"] == "class":
         size = f", {row['household_size']} 人" if row["household_size"] else ""
@@ -174,7 +174,7 @@ def use(connection: psycopg.Connection[Any], account: int) -> list[str]:
     return [_account(found[0]), *_uses(_rows(connection, "billing_use", build=build, account=account))]
 
 
-def _uses(rows: Sequence[Row]) -> Iterator[str]:
+def _uses(rows: Sequence[BooksRow]) -> Iterator[str]:
     for row in rows:
         what = DIALS[row["dial"]]
         if row["held"]:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from consumers.billing.messages import (
     ApplicationReceived,
+    BillingEvent,
     CaseResumed,
     CaseRouted,
     Line,
@@ -22,11 +23,10 @@ from consumers.billing.messages import (
     QuoteIssued,
     RefundMade,
     RefundReversed,
-    Said,
     Stopped,
 )
 
-Ledger = Literal["receivable", "income", "cash"]
+LedgerName = Literal["receivable", "income", "cash"]
 Movement = Literal[
     "quote",
     "quote-replaced",
@@ -45,7 +45,7 @@ Fen: TypeAlias = Mapping[str, int]
 class Posting(NamedTuple):
     """One line of an entry. ``reference``: the quote's, payment's or refund's number."""
 
-    ledger: Ledger
+    ledger: LedgerName
     movement: Movement
     reference: str
     fee: str
@@ -61,7 +61,7 @@ class Money:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class BillingCase:
     """A connection case as billing keeps it. ``stopped``: why nothing is owed any more; None: it is under way."""
 
     case_number: str | None = None
@@ -82,31 +82,31 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class PostedEvent:
     """A case after an event. ``odd``: why it does not fit what is booked; then nothing was posted."""
 
-    case: Case
+    case: BillingCase
     postings: Sequence[Posting] = ()
     odd: str | None = None
 
 
-def take(case: Case, said: Said) -> Taken:
+def take(case: BillingCase, said: BillingEvent) -> PostedEvent:
     """The case after what was said; what is of no concern to its books leaves it as it is."""
     match said:
         case ApplicationReceived(case_number=number, category=category):
-            return Taken(replace(case, case_number=number, category=category))
+            return PostedEvent(replace(case, case_number=number, category=category))
         case CaseRouted(desk=desk, owner=owner):
-            return Taken(replace(case, desk=desk, owner=owner))
+            return PostedEvent(replace(case, desk=desk, owner=owner))
         case OwnerReplaced(owner=owner):
-            return Taken(replace(case, owner=owner))
+            return PostedEvent(replace(case, owner=owner))
         case QuoteIssued():
             return _quoted(case, said)
         case Stopped(reason=reason):
             after = replace(case, stopped=reason)
-            return Taken(after, _claim(case, -1, "quote-void"))
+            return PostedEvent(after, _claim(case, -1, "quote-void"))
         case CaseResumed():
             after = replace(case, stopped=None)
-            return Taken(after, _claim(after, 1, "quote-again") if case.stopped is not None else ())
+            return PostedEvent(after, _claim(after, 1, "quote-again") if case.stopped is not None else ())
         case PaymentReceived(payment=number, lines=lines):
             return _moved(case, "payment", number, lines)
         case RefundMade(refund=number, lines=lines):
@@ -116,10 +116,10 @@ def take(case: Case, said: Said) -> Taken:
         case RefundReversed(refund=number):
             return _reversed(case, "refund", number)
         case _:
-            return Taken(case)
+            return PostedEvent(case)
 
 
-def changes(before: Case, after: Case) -> Iterator[tuple[str, str | None, str | None]]:
+def changes(before: BillingCase, after: BillingCase) -> Iterator[tuple[str, str | None, str | None]]:
     """What of a case's terms changed: (what, old, new)."""
     for what in ("payer_class", "owner", "stopped"):
         old, new = getattr(before, what), getattr(after, what)
@@ -127,7 +127,7 @@ def changes(before: Case, after: Case) -> Iterator[tuple[str, str | None, str | 
             yield what, old, new
 
 
-def _quoted(case: Case, said: QuoteIssued) -> Taken:
+def _quoted(case: BillingCase, said: QuoteIssued) -> PostedEvent:
     after = replace(
         case,
         payer_class=said.payer_class,
@@ -138,25 +138,25 @@ def _quoted(case: Case, said: QuoteIssued) -> Taken:
     standing = replace(after, stopped=None)
     # A stopped case is not quoted to; where it is said all the same, it is on the books and owed by nobody.
     void = _claim(standing, -1, "quote-void") if case.stopped is not None else ()
-    return Taken(after, (*_claim(case, -1, "quote-replaced"), *_claim(standing, 1, "quote"), *void))
+    return PostedEvent(after, (*_claim(case, -1, "quote-replaced"), *_claim(standing, 1, "quote"), *void))
 
 
-def _moved(case: Case, kind: MoneyKind, number: str, lines: Sequence[Line]) -> Taken:
+def _moved(case: BillingCase, kind: MoneyKind, number: str, lines: Sequence[Line]) -> PostedEvent:
     money = Money(_by_fee(lines))
     after = replace(case, money={**case.money, (kind, number): money})
-    return Taken(after, _cash(kind, kind, number, money, 1))
+    return PostedEvent(after, _cash(kind, kind, number, money, 1))
 
 
-def _reversed(case: Case, kind: MoneyKind, number: str) -> Taken:
+def _reversed(case: BillingCase, kind: MoneyKind, number: str) -> PostedEvent:
     money = case.money.get((kind, number))
     if money is None or money.reversed:
-        return Taken(case, odd=f"{kind} {number} is {'not booked' if money is None else 'reversed already'}")
+        return PostedEvent(case, odd=f"{kind} {number} is {'not booked' if money is None else 'reversed already'}")
     after = replace(case, money={**case.money, (kind, number): replace(money, reversed=True)})
     movement: Movement = "payment-reversed" if kind == "payment" else "refund-reversed"
-    return Taken(after, _cash(kind, movement, number, money, -1))
+    return PostedEvent(after, _cash(kind, movement, number, money, -1))
 
 
-def _claim(case: Case, sign: int, movement: Movement) -> tuple[Posting, ...]:
+def _claim(case: BillingCase, sign: int, movement: Movement) -> tuple[Posting, ...]:
     return _pairs("receivable", "income", movement, str(case.quote), case.claim, sign)
 
 
@@ -165,7 +165,7 @@ def _cash(kind: MoneyKind, movement: Movement, number: str, money: Money, sign: 
 
 
 def _pairs(
-    debit: Ledger, credit: Ledger, movement: Movement, reference: str, lines: Fen, sign: int
+    debit: LedgerName, credit: LedgerName, movement: Movement, reference: str, lines: Fen, sign: int
 ) -> tuple[Posting, ...]:
     return tuple(
         Posting(ledger, movement, reference, fee, amount)

@@ -169,7 +169,7 @@ class ReadingAudited(msgspec.Struct, frozen=True):
     signs: tuple[str, ...]
 
 
-Said = (
+BillingEvent = (
     ApplicationReceived
     | CaseRouted
     | OwnerReplaced
@@ -190,7 +190,7 @@ Said = (
     | ReadingAudited
 )
 
-TAKES: dict[str, type[Said]] = {
+TAKES: dict[str, type[BillingEvent]] = {
     "water.connection.ApplicationReceived.v1": ApplicationReceived,
     "water.connection.CaseRouted.v1": CaseRouted,
     "water.connection.OwnerReplaced.v1": OwnerReplaced,
@@ -214,18 +214,18 @@ TAKES: dict[str, type[Said]] = {
 }
 """Public type name → what billing reads of it."""
 
-READ_AS: dict[str, Callable[[Any], Said]] = {name: converter(form) for name, form in TAKES.items()}
+READ_AS: dict[str, Callable[[Any], BillingEvent]] = {name: converter(form) for name, form in TAKES.items()}
 """Public type name → what reads an event's data so."""
 
 
-def read(event: Event) -> Said:
+def read(event: Event) -> BillingEvent:
     """What an event of a type in TAKES says. Raises msgspec.ValidationError, which names field and type and never the
     value, where a field is missing or wrong."""
     # The published numbers are strings where they must be exact; nothing else is converted.
     return READ_AS[event.type](event.data)
 
 
-def natural_key(event: Event, said: Said) -> str:
+def natural_key(event: Event, said: BillingEvent) -> str:
     """The thing itself, in the service's own numbers; of what has none, its place in its case."""
     case = str(event.case_id)
     match said:

@@ -31,7 +31,7 @@ from infra.sql import sql
 
 log = logging.getLogger(__name__)
 
-Digest = Mapping[str, tuple[int, str]]
+TableDigest = Mapping[str, tuple[int, str]]
 """Part of the books → number of rows, and a sum over their hashes."""
 
 
@@ -41,8 +41,8 @@ class Rebuilt:
 
     build: int
     records: int
-    old: Digest
-    new: Digest
+    old: TableDigest
+    new: TableDigest
 
     @property
     def is_same(self) -> bool:
@@ -55,7 +55,7 @@ class Rebuilt:
         return sorted(part for part in self.old.keys() | self.new.keys() if self.old.get(part) != self.new.get(part))
 
 
-def digest(connection: psycopg.Connection[Any], build: int) -> Digest:
+def digest(connection: psycopg.Connection[Any], build: int) -> TableDigest:
     """What a build's books say, in a form that can be compared; when they were written is no part of it."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(sql("billing_digest"), {"build": build}).fetchall()

@@ -21,32 +21,32 @@ from psycopg.types.json import Jsonb
 
 from consumers.billing import statement
 from consumers.billing.books import live_build
-from consumers.billing.statement import Item
+from consumers.billing.statement import StatementItem
 from infra.kafka.cluster import BusRefusal, Partition
 from infra.settings import Settings
 from infra.sql import sql
 
 What = Literal["missing", "unknown", "doubled", "other"]
-Group = tuple[str, str]
+ItemGroup = tuple[str, str]
 """Kind and fee."""
 _MODULUS = 1 << 128
 
 
-class Figures(NamedTuple):
+class GroupTotals(NamedTuple):
     """Of a group of items. The hash is a sum over the items' own, so it depends on no order and needs no memory."""
 
     number: int = 0
     total: int = 0
     hash: int = 0
 
-    def with_item(self, item: Item) -> Figures:
+    def with_item(self, item: StatementItem) -> GroupTotals:
         """With one item more."""
         digest = int.from_bytes(sha256("|".join(map(str, item)).encode()).digest()[:16])
-        return Figures(self.number + 1, self.total + item.amount, (self.hash + digest) % _MODULUS)
+        return GroupTotals(self.number + 1, self.total + item.amount, (self.hash + digest) % _MODULUS)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class BooksDifference:
     """``what``: missing in the books, unknown to the store, doubled in the books, or other there than in the store."""
 
     kind: str
@@ -62,8 +62,8 @@ class Reconciled:
     """Group → figures by the store and by the books, and every difference."""
 
     build: int
-    groups: Mapping[Group, tuple[Figures, Figures]]
-    differences: Sequence[Difference]
+    groups: Mapping[ItemGroup, tuple[GroupTotals, GroupTotals]]
+    differences: Sequence[BooksDifference]
 
     @property
     def items(self) -> int:
@@ -87,11 +87,11 @@ def compare(connection: psycopg.Connection[Any], settings: Settings, build: int)
     stored = _figures(statement.items(connection, settings, places))
     booked = _figures(items(connection, build))
     groups = {
-        group: (stored.get(group, Figures()), booked.get(group, Figures()))
+        group: (stored.get(group, GroupTotals()), booked.get(group, GroupTotals()))
         for group in sorted(stored.keys() | booked.keys())
     }
     unequal = {group for group, (store, books) in groups.items() if store != books}
-    found: list[Difference] = []
+    found: list[BooksDifference] = []
     if unequal:
         theirs = _of(statement.items(connection, settings, places), unequal)
         ours = _of(items(connection, build), unequal)
@@ -99,33 +99,33 @@ def compare(connection: psycopg.Connection[Any], settings: Settings, build: int)
     return Reconciled(build, groups, found)
 
 
-def items(connection: psycopg.Connection[Any], build: int) -> Iterator[Item]:
+def items(connection: psycopg.Connection[Any], build: int) -> Iterator[StatementItem]:
     """Every item by the books. What a row says twice comes twice."""
     for movement, reference, fee, ledger, fen, case_id in _rows(connection, "billing_postings_all", build):
         # An entry has two sides; the one that is not the receivable says what moved.
         if ledger != "receivable" and movement in statement.MONEY:
-            yield Item(movement, fee, f"{case_id}/{reference}", _moved(movement, fen), "")
+            yield StatementItem(movement, fee, f"{case_id}/{reference}", _moved(movement, fen), "")
     for case_id, fee, fen in _rows(connection, "billing_claims_all", build):
-        yield Item("claim", fee, str(case_id), int(fen), "")
+        yield StatementItem("claim", fee, str(case_id), int(fen), "")
     for case_id, point, meter, initial in _rows(connection, "billing_accounts_all", build):
-        yield Item("account", "", f"{case_id}/{point}", 0, f"{meter} {initial:.3f}")
+        yield StatementItem("account", "", f"{case_id}/{point}", 0, f"{meter} {initial:.3f}")
     for case_id, point, old, new, final, initial in _rows(connection, "billing_meters_all", build):
-        yield Item("meter", "", f"{case_id}/{point}/{old}/{new}", 0, f"{final:.3f} {initial:.3f}")
+        yield StatementItem("meter", "", f"{case_id}/{point}/{old}/{new}", 0, f"{final:.3f} {initial:.3f}")
     for case_id, point, change, split, household, since, reading in _rows(connection, "billing_classes_all", build):
         key = f"{case_id}/{point}/{change}"
-        yield Item("class", "", key, 0, statement.class_detail(split, household, since, reading))
+        yield StatementItem("class", "", key, 0, statement.class_detail(split, household, since, reading))
     for case_id, point, change, who, revision, contract, since, reading in _rows(
         connection, "billing_customers_all", build
     ):
         key = f"{case_id}/{point}/{change}"
-        yield Item("customer", "", key, 0, statement.customer_detail(who, revision, contract, since, reading))
+        yield StatementItem("customer", "", key, 0, statement.customer_detail(who, revision, contract, since, reading))
     for case_id, hold, meter, litres, held_at, released_at, cause in _rows(connection, "billing_holds_all", build):
         if held_at is not None:
-            yield Item("hold", "", f"{case_id}/{hold}", litres, meter)
+            yield StatementItem("hold", "", f"{case_id}/{hold}", litres, meter)
         if released_at is not None:
-            yield Item("release", "", f"{case_id}/{hold}", litres, f"{meter} {cause}")
+            yield StatementItem("release", "", f"{case_id}/{hold}", litres, f"{meter} {cause}")
     for meter, read_at, litres in _rows(connection, "billing_readings_all", build):
-        yield Item("reading", "", f"{meter}/{read_at.astimezone(UTC).isoformat()}", litres, "")
+        yield StatementItem("reading", "", f"{meter}/{read_at.astimezone(UTC).isoformat()}", litres, "")
 
 
 def _moved(movement: str, fen: int) -> int:
@@ -144,15 +144,15 @@ def _places(connection: psycopg.Connection[Any], build: int) -> dict[Partition, 
     return {Partition(topic, partition): position for topic, partition, position, _ in rows}
 
 
-def _figures(found: Iterable[Item]) -> dict[Group, Figures]:
-    groups: dict[Group, Figures] = {}
+def _figures(found: Iterable[StatementItem]) -> dict[ItemGroup, GroupTotals]:
+    groups: dict[ItemGroup, GroupTotals] = {}
     for item in found:
         group = (item.kind, item.fee)
-        groups[group] = groups.get(group, Figures()).with_item(item)
+        groups[group] = groups.get(group, GroupTotals()).with_item(item)
     return groups
 
 
-def _of(found: Iterable[Item], groups: set[Group]) -> dict[tuple[str, str, str], Counter[str]]:
+def _of(found: Iterable[StatementItem], groups: set[ItemGroup]) -> dict[tuple[str, str, str], Counter[str]]:
     """Kind, fee and key → what is said of it, how often."""
     said: dict[tuple[str, str, str], Counter[str]] = {}
     for item in found:
@@ -164,7 +164,7 @@ def _of(found: Iterable[Item], groups: set[Group]) -> dict[tuple[str, str, str],
 
 def _differences(
     theirs: Mapping[tuple[str, str, str], Counter[str]], ours: Mapping[tuple[str, str, str], Counter[str]]
-) -> Iterator[Difference]:
+) -> Iterator[BooksDifference]:
     for name in theirs.keys() | ours.keys():
         store, books = theirs.get(name, Counter()), ours.get(name, Counter())
         if store == books:
@@ -176,7 +176,7 @@ def _differences(
             what = "unknown"
         elif books.total() > store.total():
             what = "doubled"
-        yield Difference(*name, what, _text(store), _text(books))
+        yield BooksDifference(*name, what, _text(store), _text(books))
 
 
 def _text(said: Counter[str]) -> str | None:
@@ -238,11 +238,11 @@ def resolve(connection: psycopg.Connection[Any], number: int, *, by: str, reason
         )
 
 
-def _shown(figures: Figures) -> dict[str, Any]:
+def _shown(figures: GroupTotals) -> dict[str, Any]:
     return {"count": figures.number, "sum": figures.total, "hash": f"{figures.hash:032x}"}
 
 
-def _line(figures: Figures) -> str:
+def _line(figures: GroupTotals) -> str:
     return f"{figures.number} / {figures.total} / {figures.hash:032x}"
 
 

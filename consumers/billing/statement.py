@@ -44,7 +44,7 @@ _FACTS = (
 TYPES = tuple(f"water.{fact}.v1" for fact in _FACTS)
 
 
-class Item(NamedTuple):
+class StatementItem(NamedTuple):
     """One thing that books and store must both have. ``amount``: fen, litres of a reading or a hold, else 0."""
 
     kind: str
@@ -54,12 +54,14 @@ class Item(NamedTuple):
     detail: str
 
 
-def items(connection: psycopg.Connection[Any], settings: Settings, places: Mapping[Partition, int]) -> Iterator[Item]:
+def items(
+    connection: psycopg.Connection[Any], settings: Settings, places: Mapping[Partition, int]
+) -> Iterator[StatementItem]:
     """Every item by the store, of what lies up to these places."""
     return items_of(_events(connection, settings, places))
 
 
-def items_of(events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[Item]:
+def items_of(events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[StatementItem]:
     """Every item of events: type name, case, JSON; in the order of the log. Pure."""
     known: set[str] = set()
     cases: dict[str, _Case] = {}
@@ -74,7 +76,7 @@ def items_of(events: Iterable[tuple[str, str, Mapping[str, Any]]]) -> Iterator[I
         if not kept.stopped:
             for fee, fen in kept.quoted.items():
                 if fen:
-                    yield Item("claim", fee, case, fen, "")
+                    yield StatementItem("claim", fee, case, fen, "")
 
 
 class _Case:
@@ -105,7 +107,7 @@ def _events(
             after = rows[-1][0]
 
 
-def _said(fact: str, case: str, event: Mapping[str, Any], cases: dict[str, _Case]) -> Iterator[Item]:
+def _said(fact: str, case: str, event: Mapping[str, Any], cases: dict[str, _Case]) -> Iterator[StatementItem]:
     data = event["data"]
     if fact in ("UsageClassChanged", "CustomerChanged", "CustomerRenamed"):
         yield from _terms(fact, case, event)
@@ -132,31 +134,33 @@ def _said(fact: str, case: str, event: Mapping[str, Any], cases: dict[str, _Case
             kept.stopped = True
 
 
-def _point(fact: str, case: str, data: Mapping[str, Any]) -> Iterator[Item]:
+def _point(fact: str, case: str, data: Mapping[str, Any]) -> Iterator[StatementItem]:
     match fact:
         case "WaterTurnedOn":
             meter = data["meter"]
-            yield Item("account", "", f"{case}/{data['point']}", 0, f"{meter['number']} {_m3(meter)}")
+            yield StatementItem("account", "", f"{case}/{data['point']}", 0, f"{meter['number']} {_m3(meter)}")
         case "MeterReplaced":
             final, first = f"{Decimal(data['final_reading_m3']):.3f}", _m3(data["meter"])
             swap = f"{case}/{data['point']}/{data['old_meter']}/{data['meter']['number']}"
-            yield Item("meter", "", swap, 0, f"{final} {first}")
+            yield StatementItem("meter", "", swap, 0, f"{final} {first}")
         case "ReadingHeld":
-            yield Item("hold", "", f"{case}/{data['hold']}", int(data["litres"]), data["meter"])
+            yield StatementItem("hold", "", f"{case}/{data['hold']}", int(data["litres"]), data["meter"])
         case "ReadingReleased":
-            yield Item("release", "", f"{case}/{data['hold']}", int(data["litres"]), f"{data['meter']} {data['cause']}")
+            yield StatementItem(
+                "release", "", f"{case}/{data['hold']}", int(data["litres"]), f"{data['meter']} {data['cause']}"
+            )
         case _:
             at = _at(data["read_at"]).astimezone(UTC).isoformat()
-            yield Item("reading", "", f"{data['meter']}/{at}", int(data["litres"]), "")
+            yield StatementItem("reading", "", f"{data['meter']}/{at}", int(data["litres"]), "")
 
 
-def _terms(fact: str, case: str, event: Mapping[str, Any]) -> Iterator[Item]:
+def _terms(fact: str, case: str, event: Mapping[str, Any]) -> Iterator[StatementItem]:
     data = event["data"]
     if fact == "UsageClassChanged":
         detail = class_detail(
             data["usage_split"], data["household_size"], _at(data["effective_at"]), data["reading_m3"]
         )
-        yield Item("class", "", f"{case}/{data['point']}/{data['change']}", 0, detail)
+        yield StatementItem("class", "", f"{case}/{data['point']}/{data['change']}", 0, detail)
         return
     subject = data["subject"]
     renamed = fact == "CustomerRenamed"
@@ -164,7 +168,7 @@ def _terms(fact: str, case: str, event: Mapping[str, Any]) -> Iterator[Item]:
     since = _at(event["time"] if renamed else data["effective_at"])
     for point in data["points"] if renamed else [data["point"]]:
         detail = customer_detail(subject["id"], subject["revision"], contract, since, reading)
-        yield Item("customer", "", f"{case}/{point}/{data['change']}", 0, detail)
+        yield StatementItem("customer", "", f"{case}/{point}/{data['change']}", 0, detail)
 
 
 def class_detail(split: Mapping[str, int], household: int | None, since: datetime, reading: Any) -> str:
@@ -186,10 +190,10 @@ def _at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def _money(kind: str, case: str, number: str, lines: Mapping[str, int]) -> Iterator[Item]:
+def _money(kind: str, case: str, number: str, lines: Mapping[str, int]) -> Iterator[StatementItem]:
     for fee, fen in lines.items():
         if fen:
-            yield Item(kind, fee, f"{case}/{number}", fen, "")
+            yield StatementItem(kind, fee, f"{case}/{number}", fen, "")
 
 
 def _sums(lines: list[dict[str, Any]]) -> dict[str, int]:

@@ -28,8 +28,8 @@ import msgspec
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree
 from consumers.notary.note import Note
-from consumers.notary.page import TOLD, Told, number_of, page
-from consumers.notary.published import Log, read_logs
+from consumers.notary.page import TOLD, AuditPage, number_of, page
+from consumers.notary.published import PublishedLog, read_logs
 from consumers.notary.wording import Edition, Wording, as_schema_file, as_words_file
 from consumers.timeline import timeline
 from infra.settings import Settings
@@ -121,7 +121,7 @@ class About(msgspec.Struct):
         return Edition(self.words, self.schemas)
 
 
-def about(events: Sequence[Told], edition: Edition) -> About:
+def about(events: Sequence[AuditPage], edition: Edition) -> About:
     """bundle.json of these events, by the words of an edition."""
     return About(FORMAT, events[0].subject, number_of(events), edition.words, edition.schemas)
 
@@ -160,7 +160,7 @@ def bundle(
     ]
 
 
-def _covering(settings: Settings, position: int) -> list[Log]:
+def _covering(settings: Settings, position: int) -> list[PublishedLog]:
     """Every log, once the newest one's checkpoint covers a position: the notary signs every few seconds."""
     deadline = time.monotonic() + PATIENCE_S
     pause_s = 0.2
@@ -181,11 +181,11 @@ def _covering(settings: Settings, position: int) -> list[Log]:
 
 def contents(
     lines: Sequence[bytes],
-    log: Log,
+    log: PublishedLog,
     *,
     wording: Wording,
     since: Note | None = None,
-    earlier: Sequence[Log] = (),
+    earlier: Sequence[PublishedLog] = (),
 ) -> dict[str, bytes]:
     """The files of a bundle. ``log`` must cover the events; ``earlier``: the logs that it follows.
 

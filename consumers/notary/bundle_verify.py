@@ -32,7 +32,7 @@ from consumers.notary.bundle import (
 )
 from consumers.notary.merkle import is_consistent, is_included, leaf_hash
 from consumers.notary.note import Note, NoteError, VerifyKey, read_note
-from consumers.notary.page import TOLD, Told, number_of, page
+from consumers.notary.page import TOLD, AuditPage, number_of, page
 from consumers.notary.published import trust_of
 from consumers.notary.wording import FIRST, Edition, Wording, as_schema_file, as_words_file, digest
 from infra.decoders import decoder
@@ -84,7 +84,7 @@ class _Evidence:
     """The files that are proven by hashes and signature, read."""
 
     lines: Sequence[bytes]
-    events: Sequence[Told]
+    events: Sequence[AuditPage]
     note: Note
     proofs: Proofs
     handovers: Sequence[Note]
@@ -190,7 +190,7 @@ def _included(evidence: _Evidence) -> Iterator[str]:
             yield f"position {event.position}, version {event.caseversion}: is not what was signed"
 
 
-def _whole(events: Sequence[Told]) -> Iterator[str]:
+def _whole(events: Sequence[AuditPage]) -> Iterator[str]:
     """One case, from its first version on, none left out."""
     yield from (f"position {e.position} is of another case" for e in events if e.subject != events[0].subject)
     for at, event in enumerate(events, start=1):
@@ -376,7 +376,7 @@ def _called(name: str | None) -> str:
 # ---- which case
 
 
-def _right_case(path: Path, events: Sequence[Told], wanted: str | None, report: BundleReport) -> None:
+def _right_case(path: Path, events: Sequence[AuditPage], wanted: str | None, report: BundleReport) -> None:
     names = {events[0].subject.casefold(), number_of(events).casefold()}
     if wanted is not None and wanted.casefold() not in names:
         report.wrong.append(f"it is not of case {shown(wanted)}")

@@ -23,12 +23,12 @@ import msgspec
 
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import HASH_BYTES, leaf_hash
-from consumers.notary.note import Checkpoint, Note, NoteError, read_note
-from consumers.notary.published import Log, read_logs
+from consumers.notary.note import Note, NoteError, SignedCheckpoint, read_note
+from consumers.notary.published import PublishedLog, read_logs
 from consumers.notary.verify import Lines
 from infra.kafka.cluster import Cluster, Partition, Record, chained_topics, consumer, logs, look_up_cluster, read_ranges
 from infra.readers.record import Event, link_of
-from infra.readers.rule import START, Place, apply
+from infra.readers.rule import START, ReadPosition, apply
 from infra.settings import Settings
 
 KEEP = "keep.checkpoint"
@@ -87,12 +87,12 @@ def _read(
             time.sleep(0.5)
 
 
-def _have(home: Iterable[_Writing], checkpoint: Checkpoint) -> bool:
+def _have(home: Iterable[_Writing], checkpoint: SignedCheckpoint) -> bool:
     """Whether as many events are there as were signed. Which they are is for the verifier to say."""
     return sum(sum(position <= checkpoint.position for position in each.written) for each in home) >= checkpoint.size
 
 
-def write_checkpoints(out: Path, found: Sequence[Log]) -> list[str]:
+def write_checkpoints(out: Path, found: Sequence[PublishedLog]) -> list[str]:
     """Write the notes and leaf hashes of every log that was found, the newest log's for the files of one."""
     if not found:
         return ["no checkpoint is published yet: is the notary running? (`tongshui status`)"]
@@ -127,7 +127,7 @@ class _Writing:
         self.partition = partition
         self.withheld = withheld
         self.file: BinaryIO = path.open("wb")
-        self.place: Place = START
+        self.place: ReadPosition = START
         self.written: dict[int, bytes] = {}
         self.left: dict[tuple[int, bytes], Record] = {}
         self.records = 0

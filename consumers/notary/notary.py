@@ -29,9 +29,9 @@ from kafka.errors import KafkaError
 from consumers.notary.keys import Keys, NotaryRefusal
 from consumers.notary.merkle import HASH_BYTES, Frontier, Tree, leaf_hash
 from consumers.notary.note import (
-    Checkpoint,
     Follows,
     Note,
+    SignedCheckpoint,
     Signer,
     VerifyKey,
     follows,
@@ -61,7 +61,7 @@ LONGEST_PAUSE_S = 2.0
 
 KEY_STEP = "restore it from its backup; or `tongshui audit rotate-key`, and hand auditors the new key"
 
-Connection = psycopg.Connection[Any]
+Database = psycopg.Connection[Any]
 
 
 class Notary:
@@ -92,7 +92,7 @@ class Notary:
                 stop.wait(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
-    def _sessions(self, db: Connection, stop: threading.Event) -> None:
+    def _sessions(self, db: Database, stop: threading.Event) -> None:
         publisher = _Publisher(self.settings, db)
         try:
             self._sign_on(db, publisher, stop)
@@ -103,7 +103,7 @@ class Notary:
         finally:
             publisher.close()
 
-    def _sign_on(self, db: Connection, publisher: _Publisher, stop: threading.Event) -> None:
+    def _sign_on(self, db: Database, publisher: _Publisher, stop: threading.Event) -> None:
         """One session after the other: a new generation of the store is a log of its own."""
         while not stop.is_set():
             session = _Session(self, db, _generation(db))
@@ -119,7 +119,7 @@ class Notary:
                     stop.wait(min(POLL_S, self.settings.notary_every_s))
 
 
-def _generation(db: Connection) -> UUID:
+def _generation(db: Database) -> UUID:
     row = db.execute(sql("generation")).fetchone()
     if row is None:
         raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
@@ -127,7 +127,7 @@ def _generation(db: Connection) -> UUID:
     return found
 
 
-def _lead(db: Connection, stop: threading.Event) -> bool:
+def _lead(db: Database, stop: threading.Event) -> bool:
     """Wait to be the active notary. False: stopped meanwhile."""
     while not stop.is_set():
         row = db.execute(sql("try_notary_lock"), {"lock": LOCK}).fetchone()
@@ -140,7 +140,7 @@ def _lead(db: Connection, stop: threading.Event) -> bool:
 class _Session:
     """One generation's log: what was hashed of it, and what is not signed yet."""
 
-    def __init__(self, notary: Notary, db: Connection, generation: UUID) -> None:
+    def __init__(self, notary: Notary, db: Database, generation: UUID) -> None:
         self.notary = notary
         self.settings = notary.settings
         self.db = db
@@ -304,7 +304,7 @@ class _Session:
         said = before.checkpoint
         return Follows(said.origin, said.size, said.root, said.position, shares)
 
-    def refuse_other_beginning(self, before: Checkpoint, shares: int) -> None:
+    def refuse_other_beginning(self, before: SignedCheckpoint, shares: int) -> None:
         """What both logs share must be what was signed, as far as there are rows to tell."""
         leaves = bytearray()
         for first, more in self.db.execute(sql("notary_leaves"), {"generation": generation_of(before.origin)}):
@@ -426,7 +426,7 @@ class _Session:
             log.warning("notary: a new key; auditors are to keep its public half: %s", current.public)
         without = tuple(hole for hole in self.without if hole[1] < self.position)
         next_key = str(following.public.named(self.origin)) if following is not None else None
-        checkpoint = Checkpoint(
+        checkpoint = SignedCheckpoint(
             self.origin,
             self.frontier.size,
             self.frontier.root(),
@@ -472,7 +472,7 @@ def _is_key(text: str, key: VerifyKey) -> bool:
 class _Publisher:
     """Brings the rows to the topic, in order. Where it cannot, it tries again at the next round."""
 
-    def __init__(self, settings: Settings, db: Connection) -> None:
+    def __init__(self, settings: Settings, db: Database) -> None:
         self.settings = settings
         self.db = db
         self.producer: Any = None

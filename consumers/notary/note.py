@@ -182,7 +182,7 @@ def follows(text: str) -> Follows:
 
 
 @dataclass(frozen=True, slots=True)
-class Checkpoint:
+class SignedCheckpoint:
     """What is signed: a log of ``size`` events, up to ``position``, has this root. ``without``: ranges of positions,
     both ends included, that the log never had. ``next_key``: signs from here on. ``follows``: a log before it."""
 
@@ -229,7 +229,7 @@ class Checkpoint:
 class Note:
     """A checkpoint with its signatures."""
 
-    checkpoint: Checkpoint
+    checkpoint: SignedCheckpoint
     text: str
     """What is signed."""
     whole: str
@@ -246,7 +246,7 @@ class Note:
         )
 
 
-def signed(checkpoint: Checkpoint, signers: Iterable[Signer]) -> str:
+def signed(checkpoint: SignedCheckpoint, signers: Iterable[Signer]) -> str:
     """The whole note."""
     text = checkpoint.text()
     return f"{text}\n" + "".join(signer.sign(checkpoint.origin, text) for signer in signers)
@@ -263,7 +263,7 @@ def read_note(note: str) -> Note:
     )
 
 
-def _checkpoint(lines: Sequence[str]) -> Checkpoint:
+def _checkpoint(lines: Sequence[str]) -> SignedCheckpoint:
     said: dict[str, list[str]] = {}
     for line in lines[3:]:
         word, _, value = line.partition(" ")
@@ -275,7 +275,9 @@ def _checkpoint(lines: Sequence[str]) -> Checkpoint:
         before = next((follows(each) for each in said.get("follows", ())), None)
     except (IndexError, KeyError, ValueError) as error:
         raise NoteError("a note whose lines are no checkpoint", "origin, size, root, position and time") from error
-    found = Checkpoint(origin, size, root, position, at, without, next(iter(said.get("next-key", ())), None), before)
+    found = SignedCheckpoint(
+        origin, size, root, position, at, without, next(iter(said.get("next-key", ())), None), before
+    )
     # The lines say the same thing twice, and must agree: the size is what the ranges of positions hold.
     if len(root) != 32 or at.tzinfo is None or size != sum(len(each) for each in found.positions()):
         raise NoteError("a checkpoint that contradicts itself", "a size that its positions have, a root of 32 bytes")

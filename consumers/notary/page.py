@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from consumers.notary.note import Note
-from consumers.verdict_history import Standing, standings
+from consumers.verdict_history import PromiseHistory, standings
 from infra.decoders import decoder
 
 LOCAL = ZoneInfo("Asia/Shanghai")
 
 
-class Told(msgspec.Struct, frozen=True):
+class AuditPage(msgspec.Struct, frozen=True):
     """An event as the page shows it."""
 
     type: str
@@ -42,7 +42,7 @@ class Told(msgspec.Struct, frozen=True):
         return self.type.split(".")[2] if self.type.count(".") >= 2 else self.type
 
 
-TOLD = decoder(Told)
+TOLD = decoder(AuditPage)
 STATES = {
     "running": "运行中 running",
     "met": "已兑现 met in time",
@@ -67,7 +67,7 @@ pre { background: #f4f6f8; padding: .8rem 1rem; overflow-x: auto; font-size: .82
 """
 
 
-def number_of(events: Sequence[Told]) -> str:
+def number_of(events: Sequence[AuditPage]) -> str:
     """The number by which people call the case; empty where it has none."""
     found = (event.data[key] for event in events[:1] for key in ("case_number", "number") if key in event.data)
     return str(next(found, "") or "")
@@ -102,7 +102,7 @@ def page(lines: Sequence[bytes], note: Note, words: Mapping[str, str]) -> str:
     )
 
 
-def _standings(found: Sequence[Standing], words: Mapping[str, str]) -> str:
+def _standings(found: Sequence[PromiseHistory], words: Mapping[str, str]) -> str:
     if not found:
         return "<p>没有时限 none</p>"
     rows = []
@@ -130,7 +130,7 @@ def _standings(found: Sequence[Standing], words: Mapping[str, str]) -> str:
     return f"<table>{head}<tbody>{''.join(rows)}</tbody></table>"
 
 
-def _timeline(events: Sequence[Told], words: Mapping[str, str]) -> str:
+def _timeline(events: Sequence[AuditPage], words: Mapping[str, str]) -> str:
     rows = []
     for event in events:
         basis = event.data.get("basis")

@@ -13,7 +13,7 @@ from infra.settings import Settings
 
 
 @dataclass
-class Log:
+class PublishedLog:
     """One log as the topic tells of it. ``leaves``: of its first events, as far as they follow on each other."""
 
     origin: str
@@ -52,16 +52,16 @@ def read_published(settings: Settings) -> Iterator[Published]:
         yield Published(note, at, record.headers.get(LEAVES, b""))
 
 
-def logs_of(published: Iterable[Published]) -> list[Log]:
+def logs_of(published: Iterable[Published]) -> list[PublishedLog]:
     """The logs that records are of, in the order in which they began."""
-    found: dict[str, Log] = {}
+    found: dict[str, PublishedLog] = {}
     for each in published:
         origin = each.note.checkpoint.origin
-        found.setdefault(origin, Log(origin)).add(each.note, each.first, each.leaves)
+        found.setdefault(origin, PublishedLog(origin)).add(each.note, each.first, each.leaves)
     return list(found.values())
 
 
-def read_logs(settings: Settings) -> list[Log]:
+def read_logs(settings: Settings) -> list[PublishedLog]:
     """Every log on the topic, in the order in which they began."""
     return logs_of(read_published(settings))
 

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 
 from consumers.notary.merkle import HASH_BYTES, Tree, leaf_hash
-from consumers.notary.note import Checkpoint, Follows, Note, VerifyKey, generation_of
+from consumers.notary.note import Follows, Note, SignedCheckpoint, VerifyKey, generation_of
 from consumers.notary.published import trust_of
 from infra.decoders import decoder
 from infra.kafka.cluster import BREACH_FACTS
@@ -68,7 +68,7 @@ STARTED = "water.public.GenerationStarted.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """One thing that is wrong. ``position`` and ``case`` None where they cannot be known; ``last``: of a range."""
 
     kind: str
@@ -90,7 +90,7 @@ class Finding:
 class Break:
     """A new generation of the store between a kept checkpoint and the export, as the notary signed it."""
 
-    kept: Checkpoint
+    kept: SignedCheckpoint
     origin: str
     at: str
     shares: int
@@ -113,7 +113,7 @@ class Break:
 
 
 @dataclass
-class Report:
+class AuditReport:
     """What came of it."""
 
     records: int = 0
@@ -123,7 +123,7 @@ class Report:
     checkpoints: int = 0
     proven: int = 0
     """Events that are as they were when the kept checkpoint was signed, and all of those there were."""
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[AuditFinding] = field(default_factory=list)
     breaks: list[Break] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unnamed: int = 0
@@ -138,7 +138,7 @@ class Report:
         """0: verified; 3: verified with a break; 1: not verified."""
         return 1 if self.findings else 3 if self.breaks else 0
 
-    def find(self, finding: Finding) -> None:
+    def find(self, finding: AuditFinding) -> None:
         if len(self.findings) < NAMED:
             self.findings.append(finding)
         else:
@@ -148,10 +148,10 @@ class Report:
 # ---- what is there
 
 
-class Found:
+class ExportRecords:
     """The records of an export, by position: their hashes, and what is wrong with them by themselves."""
 
-    def __init__(self, limit: int, report: Report) -> None:
+    def __init__(self, limit: int, report: AuditReport) -> None:
         self.limit = limit
         """The last position that a checkpoint covers: nothing beyond takes memory, whatever it claims."""
         self.report = report
@@ -182,7 +182,9 @@ class Found:
                 said = _LINE.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 if line.strip():
-                    self.report.find(Finding("unreadable", f"line {number} of {name} is no record, or a part of one"))
+                    self.report.find(
+                        AuditFinding("unreadable", f"line {number} of {name} is no record, or a part of one")
+                    )
                 continue
             if said.value_base64:
                 given_up.update(raw)
@@ -201,17 +203,21 @@ class Found:
             raw = base64.b64decode(said.value_base64, validate=True)
             position = _LINE.decode(raw).position
         except (binascii.Error, ValueError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self.report.find(Finding("unreadable", f"{where} is no record that was given up"))
+            self.report.find(AuditFinding("unreadable", f"{where} is no record that was given up"))
             return
         if self.given_up.setdefault(position, leaf_hash(raw)) != leaf_hash(raw):
-            self.report.find(Finding("added", f"{where} is a second, different record that was given up", position))
+            self.report.find(
+                AuditFinding("added", f"{where} is a second, different record that was given up", position)
+            )
 
     def take_other(self, said: _Line, number: int, name: str) -> bool:
         """A line that is no event. True: a topic of copies begins here."""
         if said.foreign:
-            self.report.find(Finding("added", f"line {number} of {name} tells of a record that no relay of ours wrote"))
+            self.report.find(
+                AuditFinding("added", f"line {number} of {name} tells of a record that no relay of ours wrote")
+            )
         elif not said.topic:
-            self.report.find(Finding("unreadable", f"line {number} of {name} has no position"))
+            self.report.find(AuditFinding("unreadable", f"line {number} of {name} has no position"))
         elif said.topic.endswith("breach.v1"):
             self.copies = {} if self.copies is None else self.copies
             return True
@@ -250,16 +256,16 @@ class Found:
         try:
             said = _STARTED_LINE.decode(line).data
         except msgspec.DecodeError:
-            self.report.find(Finding("unreadable", f"{where} does not say which generation began"))
+            self.report.find(AuditFinding("unreadable", f"{where} does not say which generation began"))
             return
         self.started[said.generation] = said
 
     def out_of_order(self, position: int, last: int, leaf: bytes, copies: bool, where: str, case: str | None) -> None:
         before = self.copies.get(position) if copies and self.copies is not None else self.leaf(position)
         if before == leaf:
-            self.report.find(Finding("added", f"{where} comes a second time", position, case=case))
+            self.report.find(AuditFinding("added", f"{where} comes a second time", position, case=case))
         elif position < last:
-            self.report.find(Finding("reordered", f"{where} stands behind position {last}", position, case=case))
+            self.report.find(AuditFinding("reordered", f"{where} stands behind position {last}", position, case=case))
 
     def follow(self, said: _Line, where: str) -> None:
         """A case's versions have no gap: that tells whose event is missing."""
@@ -268,7 +274,7 @@ class Found:
             self.versions[said.subject] = (said.caseversion, said.position)
         elif said.caseversion <= version:
             words = f"{where} is version {said.caseversion} of a case that has it already"
-            self.report.find(Finding("added", words, said.position, case=said.subject or None))
+            self.report.find(AuditFinding("added", words, said.position, case=said.subject or None))
         else:
             self.jumps += [
                 (said.subject, missing, before, said.position) for missing in range(version + 1, said.caseversion)
@@ -280,7 +286,7 @@ class Found:
     def leaf(self, position: int) -> bytes:
         return bytes(self.leaves[position * HASH_BYTES : (position + 1) * HASH_BYTES])
 
-    def log(self, checkpoint: Checkpoint) -> bytes:
+    def log(self, checkpoint: SignedCheckpoint) -> bytes:
         """The leaf hashes of the log that a checkpoint is of, zeros for what is missing."""
         ranges = [each for each in checkpoint.positions() if len(each)]
         return b"".join(self.leaves[each.start * HASH_BYTES : each.stop * HASH_BYTES] for each in ranges)
@@ -298,7 +304,7 @@ def _withheld(said: _Line) -> bytes:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class AuditEvidence:
     """What an auditor brings. ``kept``: the notes that nobody else could touch. ``others``: those of the export.
     ``leaves``: leaf hashes, from wherever. ``keys``: none: signatures are not looked at."""
 
@@ -308,15 +314,15 @@ class Evidence:
     keys: Sequence[VerifyKey] = ()
 
 
-def verify(files: Mapping[str, Iterable[bytes]], evidence: Evidence) -> Report:
+def verify(files: Mapping[str, Iterable[bytes]], evidence: AuditEvidence) -> AuditReport:
     """Compare an export, file by file, with what was kept. Files are read once, those of copies last."""
-    report = Report()
+    report = AuditReport()
     logs = _counting(evidence, report)
     notes = logs[-1]
     kept = [note for note in notes if note in evidence.kept]
     # Of a log that began behind a break nothing may be kept: its own newest note has to do, which is signed.
     base, newest = (kept or notes)[-1].checkpoint, notes[-1].checkpoint
-    found = Found(newest.position, report)
+    found = ExportRecords(newest.position, report)
     for name, lines in files.items():
         found.read(lines, name)
     log = found.log(newest)
@@ -334,7 +340,7 @@ def verify(files: Mapping[str, Iterable[bytes]], evidence: Evidence) -> Report:
     return report
 
 
-def _counting(evidence: Evidence, report: Report) -> list[list[Note]]:
+def _counting(evidence: AuditEvidence, report: AuditReport) -> list[list[Note]]:
     """The notes that count, log by log: from the one that was kept to the newest that follows it, each log's by size.
 
     A note that nobody trusted has signed is named, and does not count.
@@ -350,7 +356,7 @@ def _counting(evidence: Evidence, report: Report) -> list[list[Note]]:
             if note.whole not in signed:
                 size, at = note.checkpoint.size, note.checkpoint.position
                 words = f"the checkpoint of {size} events has no signature of a key that counts for it"
-                report.find(Finding("bad-signature", words, at))
+                report.find(AuditFinding("bad-signature", words, at))
         # What was kept is compared with in any case: it is the auditor's own.
         logs.append([note for note in mine if not evidence.keys or note.whole in signed or note in evidence.kept])
     if other := {note.checkpoint.origin for note in every} - set(chain):
@@ -369,7 +375,7 @@ def _signed(every: Sequence[Note], keys: Sequence[VerifyKey]) -> set[str]:
     return {note.whole for note in every if trusts[note.checkpoint.origin].has_signed(note)}
 
 
-def _chain(signed: Sequence[Note], kept: Sequence[Note], report: Report) -> list[str]:
+def _chain(signed: Sequence[Note], kept: Sequence[Note], report: AuditReport) -> list[str]:
     """The log that was kept, and those that follow it; of several that were kept, from the one that comes first."""
     after: dict[str, set[str]] = {}
     for note in signed:
@@ -386,19 +392,19 @@ def _chain(signed: Sequence[Note], kept: Sequence[Note], report: Report) -> list
     for origin in chain:
         if len(after.get(origin, ())) > 1:
             words = f"two logs are signed that follow {origin}: {', '.join(sorted(after[origin]))}"
-            report.find(Finding("bad-checkpoint", words))
+            report.find(AuditFinding("bad-checkpoint", words))
     return chain
 
 
-def _refuse_unsigned_follower(every: Sequence[Note], origin: str, report: Report) -> None:
+def _refuse_unsigned_follower(every: Sequence[Note], origin: str, report: AuditReport) -> None:
     for note in every:
         if note.checkpoint.follows is not None and note.checkpoint.follows.origin == origin:
             words = f"{note.checkpoint.origin} is said to follow the kept log; without a key nobody stands for that"
-            report.find(Finding("bad-signature", words))
+            report.find(AuditFinding("bad-signature", words))
             return
 
 
-def _believed(evidence: Evidence, base: Checkpoint) -> bytes | None:
+def _believed(evidence: AuditEvidence, base: SignedCheckpoint) -> bytes | None:
     """The leaf hashes that lead to the kept root; None where nobody brought such."""
     for leaves in evidence.leaves:
         cut = leaves[: base.size * HASH_BYTES]
@@ -408,7 +414,12 @@ def _believed(evidence: Evidence, base: Checkpoint) -> bytes | None:
 
 
 def _compare(
-    found: Found, log: bytes, base: Checkpoint, newest: Checkpoint, believed: bytes | None, report: Report
+    found: ExportRecords,
+    log: bytes,
+    base: SignedCheckpoint,
+    newest: SignedCheckpoint,
+    believed: bytes | None,
+    report: AuditReport,
 ) -> None:
     """Name what is missing and, by leaf hashes that are believed, what is not as it was."""
     _name_missing(found, newest, report)
@@ -417,27 +428,27 @@ def _compare(
             words = (
                 f"{len(claims) + 1} different records claim this position; the leaf hashes would tell which is the one"
             )
-            report.find(Finding("added", words, position))
+            report.find(AuditFinding("added", words, position))
         return
     for position in _positions_that_differ(log, believed, base):
         true = _leaf(believed, base, position)
         if not found.has[position]:
             continue
         if true in found.doubtful.get(position, ()):
-            report.find(Finding("added", "a record that was never signed comes before the one that was", position))
+            report.find(AuditFinding("added", "a record that was never signed comes before the one that was", position))
         else:
-            report.find(Finding("changed", "is not what was signed", position))
+            report.find(AuditFinding("changed", "is not what was signed", position))
     for position, claims in sorted(found.doubtful.items()):
         if any(claim != _leaf(believed, base, position) for claim in claims):
-            report.find(Finding("added", "a second, different record claims this position", position))
+            report.find(AuditFinding("added", "a second, different record claims this position", position))
 
 
-def _leaf(leaves: bytes, checkpoint: Checkpoint, position: int) -> bytes:
+def _leaf(leaves: bytes, checkpoint: SignedCheckpoint, position: int) -> bytes:
     index = checkpoint.index_of(position)
     return b"" if index is None else leaves[index * HASH_BYTES : (index + 1) * HASH_BYTES]
 
 
-def _positions_that_differ(log: bytes, believed: bytes, base: Checkpoint) -> Iterator[int]:
+def _positions_that_differ(log: bytes, believed: bytes, base: SignedCheckpoint) -> Iterator[int]:
     """By halves: a million equal hashes are compared in some milliseconds."""
     positions = (
         [position for each in base.positions() for position in each] if base.without else range(1, base.size + 1)
@@ -457,7 +468,7 @@ def _positions_that_differ(log: bytes, believed: bytes, base: Checkpoint) -> Ite
         yield from differ(0, base.size)
 
 
-def _name_missing(found: Found, newest: Checkpoint, report: Report) -> None:
+def _name_missing(found: ExportRecords, newest: SignedCheckpoint, report: AuditReport) -> None:
     """Every run of positions without a record; with the case, where the versions of one tell."""
     for wanted in newest.positions():
         first = wanted.start
@@ -468,39 +479,41 @@ def _name_missing(found: Found, newest: Checkpoint, report: Report) -> None:
                 words = (
                     f"the export ends at position {first - 1}; {last - first + 1} signed events are missing behind it"
                 )
-                report.find(Finding("truncated", words, first, last))
+                report.find(AuditFinding("truncated", words, first, last))
             else:
                 for finding in _removed(found, first, last):
                     report.find(finding)
             first = last + 1
 
 
-def _removed(found: Found, first: int, last: int) -> Iterator[Finding]:
+def _removed(found: ExportRecords, first: int, last: int) -> Iterator[AuditFinding]:
     near = [jump for jump in found.jumps if jump[2] < last + 1 and jump[3] > first - 1]
     if first == last and len(near) == 1:
         case, version, _, _ = near[0]
-        yield Finding("removed", f"version {version} of the case is not in the export", first, case=case)
+        yield AuditFinding("removed", f"version {version} of the case is not in the export", first, case=case)
         return
-    yield Finding("removed", f"{last - first + 1} signed events are not in the export", first, last)
+    yield AuditFinding("removed", f"{last - first + 1} signed events are not in the export", first, last)
     for case, version, before, behind in near:
         words = f"version {version} of the case is not in the export; it stood between positions {before} and {behind}"
-        yield Finding("removed", words, max(first, before + 1), min(last, behind - 1), case=case)
+        yield AuditFinding("removed", words, max(first, before + 1), min(last, behind - 1), case=case)
 
 
-def _check_copies(found: Found, newest: Checkpoint, true: Callable[[int], bytes], report: Report) -> None:
+def _check_copies(
+    found: ExportRecords, newest: SignedCheckpoint, true: Callable[[int], bytes], report: AuditReport
+) -> None:
     """The breach topic's records are those of the home topics, byte for byte. ``true``: the hash of what was signed."""
     if found.copies is None:
         return
     for position in sorted(found.breaches - found.copies.keys()):
-        report.find(Finding("copy-missing", "an event of the breach stream is not on its topic", position))
+        report.find(AuditFinding("copy-missing", "an event of the breach stream is not on its topic", position))
     for position, leaf in sorted(found.copies.items()):
         if newest.index_of(position) is None:
-            report.find(Finding("added", "a copy on the breach topic of what is no part of this log", position))
+            report.find(AuditFinding("added", "a copy on the breach topic of what is no part of this log", position))
         elif found.has[position] and leaf != (true(position) or found.leaf(position)):
-            report.find(Finding("changed", "its copy on the breach topic is not the same", position))
+            report.find(AuditFinding("changed", "its copy on the breach topic is not the same", position))
 
 
-def _rewritten(kept: Sequence[Note], notes: Sequence[Note], wrong: Sequence[Note]) -> Finding:
+def _rewritten(kept: Sequence[Note], notes: Sequence[Note], wrong: Sequence[Note]) -> AuditFinding:
     """Nothing is missing and all fits together, and it is not what was signed. What other notes than the kept ones say
     counts for nothing where a kept one does not stand: whoever rewrote the log wrote them too."""
     told = [note for note in kept if note in wrong]
@@ -512,23 +525,25 @@ def _rewritten(kept: Sequence[Note], notes: Sequence[Note], wrong: Sequence[Note
             "the export is complete in itself and is not the log that was signed when the checkpoint was kept; "
             "leaf hashes from an earlier export (--leaves) would tell which records"
         )
-        return Finding("rewritten", words, stood + 1, first.position)
+        return AuditFinding("rewritten", words, stood + 1, first.position)
     if not kept:
         words = (
             f"the log that follows the kept one is not what its own checkpoint of {first.size} events was signed over"
         )
-        return Finding("bad-checkpoint", words, stood + 1, first.position)
+        return AuditFinding("bad-checkpoint", words, stood + 1, first.position)
     words = (
         f"the kept checkpoint stands, and the one of {first.size} events was not signed over what is in the export: "
         "it does not continue the log that was kept"
     )
-    return Finding("bad-checkpoint", words, stood + 1, first.position)
+    return AuditFinding("bad-checkpoint", words, stood + 1, first.position)
 
 
 # ---- across a new generation of the store
 
 
-def _check_breaks(logs: Sequence[Sequence[Note]], found: Found, evidence: Evidence, report: Report) -> None:
+def _check_breaks(
+    logs: Sequence[Sequence[Note]], found: ExportRecords, evidence: AuditEvidence, report: AuditReport
+) -> None:
     """What was kept of a log that others follow."""
     steps = [next(n for n in notes if n.checkpoint.follows is not None).checkpoint for notes in logs[1:]]
     for step in steps:
@@ -539,13 +554,17 @@ def _check_breaks(logs: Sequence[Sequence[Note]], found: Found, evidence: Eviden
                 _check_break(note.checkpoint, steps[at:], found, evidence, report)
 
 
-def _followed(step: Checkpoint) -> Follows:
+def _followed(step: SignedCheckpoint) -> Follows:
     assert step.follows is not None
     return step.follows
 
 
 def _check_break(
-    kept: Checkpoint, steps: Sequence[Checkpoint], found: Found, evidence: Evidence, report: Report
+    kept: SignedCheckpoint,
+    steps: Sequence[SignedCheckpoint],
+    found: ExportRecords,
+    evidence: AuditEvidence,
+    report: AuditReport,
 ) -> None:
     """Lead to the kept root with what the export still has of the kept log and, behind that, with what was given up.
 
@@ -567,14 +586,14 @@ def _check_break(
     step, said = steps[-1], _followed(steps[0])
     if said.size == kept.size and said.root != kept.root:
         words = f"the log {steps[0].origin} says that it follows another log than the one that was kept"
-        report.find(Finding("rewritten", words, 1, kept.position))
+        report.find(AuditFinding("rewritten", words, 1, kept.position))
     proven = still if shown else 0
     report.proven = max(report.proven, proven)
     at = steps[0].at.isoformat()
     report.breaks.append(Break(kept, step.origin, at, shares, proven, len(given_up), listed and shown))
 
 
-def _as_believed(here: bytes, behind: bytes, positions: Sequence[int], believed: bytes, report: Report) -> bool:
+def _as_believed(here: bytes, behind: bytes, positions: Sequence[int], believed: bytes, report: AuditReport) -> bool:
     """Whether every record is what the leaf hashes say that lead to the kept root; names those that are not."""
     said = here + behind
     well = True
@@ -584,41 +603,41 @@ def _as_believed(here: bytes, behind: bytes, positions: Sequence[int], believed:
             continue
         well = False
         if index * HASH_BYTES >= len(here):
-            report.find(Finding("changed", "the list of what was given up has not what was signed", position))
+            report.find(AuditFinding("changed", "the list of what was given up has not what was signed", position))
         elif any(said[at]):  # what is missing is named by itself
-            report.find(Finding("changed", "is not what was signed before the new generation began", position))
+            report.find(AuditFinding("changed", "is not what was signed before the new generation began", position))
     return well
 
 
-def _not_shown(kept: Checkpoint, shares: int, *, listed: bool) -> Finding:
+def _not_shown(kept: SignedCheckpoint, shares: int, *, listed: bool) -> AuditFinding:
     if listed:
         words = "what is here of the log that was kept, with what was given up of it, is not what was signed"
-        return Finding("rewritten", words, 1, kept.position)
+        return AuditFinding("rewritten", words, 1, kept.position)
     words = (
         "signed events were given up by a new generation of the store; without their leaf hashes (--leaves) or the "
         "operator's list of them (--file) the kept checkpoint shows nothing"
     )
-    return Finding("break-unproven", words, shares + 1, kept.position)
+    return AuditFinding("break-unproven", words, shares + 1, kept.position)
 
 
-def _check_started(step: Checkpoint, found: Found, report: Report) -> None:
+def _check_started(step: SignedCheckpoint, found: ExportRecords, report: AuditReport) -> None:
     """The log itself must say, in an event, what its checkpoints say of it."""
     said = found.started.get(str(generation_of(step.origin)))
     if said is None:
         if found.report.withheld:
             report.notes.append(f"the event with which {step.origin} began may be among those withheld: not compared")
         else:
-            report.find(Finding("bad-checkpoint", f"no event tells that the generation of {step.origin} began"))
+            report.find(AuditFinding("bad-checkpoint", f"no event tells that the generation of {step.origin} began"))
         return
     if said.forked_behind != _followed(step).shares or not any(last == said.begins_behind for _, last in step.without):
         words = (
             f"{step.origin} began as its event tells behind position {said.forked_behind}, not as its checkpoints say"
         )
-        report.find(Finding("bad-checkpoint", words))
+        report.find(AuditFinding("bad-checkpoint", words))
     listed = any(said.forked_behind < position <= said.begins_behind for position in found.given_up)
     if listed and said.list_sha256 not in found.lists:
         words = f"the list of what was given up is not the one with the digest {said.list_sha256} that is on record"
-        report.find(Finding("changed", words))
+        report.find(AuditFinding("changed", words))
 
 
 def cases_of(files: Mapping[str, Iterable[bytes]], positions: Iterable[int]) -> dict[int, str]:
@@ -636,7 +655,7 @@ def cases_of(files: Mapping[str, Iterable[bytes]], positions: Iterable[int]) -> 
     return found
 
 
-def with_cases(report: Report, files: Mapping[str, Iterable[bytes]]) -> Report:
+def with_cases(report: AuditReport, files: Mapping[str, Iterable[bytes]]) -> AuditReport:
     """The report with the cases of what it names by position alone."""
     nameless = [
         f for f in report.findings if f.case is None and f.position is not None and f.last in (None, f.position)
@@ -646,10 +665,10 @@ def with_cases(report: Report, files: Mapping[str, Iterable[bytes]]) -> Report:
     return report
 
 
-def _with_case(finding: Finding, case: str | None) -> Finding:
+def _with_case(finding: AuditFinding, case: str | None) -> AuditFinding:
     if finding.case is not None or case is None:
         return finding
-    return Finding(finding.kind, finding.words, finding.position, finding.last, case)
+    return AuditFinding(finding.kind, finding.words, finding.position, finding.last, case)
 
 
 # ---- files
@@ -666,7 +685,7 @@ class Lines:
             yield from file
 
 
-def describe(report: Report) -> list[str]:
+def describe(report: AuditReport) -> list[str]:
     """The report as lines."""
     lines = [str(finding) for finding in report.findings]
     lines += [str(each) for each in report.breaks]
@@ -691,7 +710,7 @@ def describe(report: Report) -> list[str]:
     return lines
 
 
-def as_json(report: Report) -> str:
+def as_json(report: AuditReport) -> str:
     """The report for scripts."""
     told = {
         "verified": report.stands,

@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consumers.recount.count import Change, DayLimit, Pause, Verdict, after, closing, day_end, verdict
-from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.published_events import Said, first, in_time_order, named
+from consumers.recount.count import CountedPause, DayLimit, DueChange, RecountVerdict, after, closing, day_end, verdict
+from consumers.recount.policy import Policy, StandardDocument, close_of_business
+from consumers.recount.published_events import PublishedEvent, first, in_time_order, named
 
 BROKEN_PAPERS = "papers-commitment-broken"
 FOR_GOOD = ("ApplicationWithdrawn", "ApplicationRefused", "CaseEnded")
 
 
 @dataclass(slots=True)
-class Stop:
+class CaseStop:
     """The case stopped, and went on again at ``until`` (None: it did not)."""
 
-    event: Said
-    until: Said | None = None
+    event: PublishedEvent
+    until: PublishedEvent | None = None
 
     @property
     def reason(self) -> str:
@@ -34,10 +34,10 @@ class ConnectionCount:
     """One application, sorted into what its promises are counted from. Instructions count in the order in which they
     were given; what the promises are measured against is when it happened."""
 
-    def __init__(self, events: Sequence[Said], policy: Policy) -> None:
+    def __init__(self, events: Sequence[PublishedEvent], policy: Policy) -> None:
         self.events = events
         self.received = next(event for event in events if event.name == "ApplicationReceived")
-        self.standard: Standard = policy.in_force(self.received.at)
+        self.standard: StandardDocument = policy.in_force(self.received.at)
         self.close = close_of_business(self.standard)
         self.calendars = policy.calendars_of(self.standard)
         self.stops = _stops(events)
@@ -46,33 +46,33 @@ class ConnectionCount:
         self.promised = _last(named(events, "PapersPromised"))
         self.water_on = self._water_on_at_all_points()
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[RecountVerdict]:
         """Every promise of the application."""
         found = [self._notice(), self._water_on(), self._papers(), self._trips()]
         return [each for each in found if each is not None]
 
     # ---- water on
 
-    def _water_on_at_all_points(self) -> Said | None:
+    def _water_on_at_all_points(self) -> PublishedEvent | None:
         """When the last supply point got water; None while one waits. A point that is told again is corrected."""
         on = {event.data["point"]: event for event in named(self.events, "WaterTurnedOn")}
         if len(on) < self.received.data["supply_points"]:
             return None
         return in_time_order(on.values())[-1]
 
-    def _pauses(self) -> tuple[Pause, ...]:
+    def _pauses(self) -> tuple[CountedPause, ...]:
         """Approved and not revoked, in the order of their numbers."""
         caps = self.standard.get("pause_reasons", {})
-        found: dict[int, Pause] = {}
+        found: dict[int, CountedPause] = {}
         for number in sorted({event.data["pause"] for event in named(self.events, "PauseRequested")}):
             asked, later = self._pause_events(number)
             if "PauseApproved" in later and "PauseRevoked" not in later:
                 cap = caps.get(asked.data["reason"], {}).get("cap_working_days", 0)
                 ended = later.get("PauseEnded")
-                found[number] = Pause(asked.at, ended.at if ended else None, cap)
+                found[number] = CountedPause(asked.at, ended.at if ended else None, cap)
         return (*found.values(), *self._uncounted_stages())
 
-    def _uncounted_stages(self) -> list[Pause]:
+    def _uncounted_stages(self) -> list[CountedPause]:
         """The stretches of the stages for which the standard lets the clock stand, in the order of their names here."""
         surveys = named(self.events, "SurveyMade", "ApprovedOnSite")
         designs = named(self.events, "DesignApproved")
@@ -87,16 +87,16 @@ class ConnectionCount:
         }
         caps = self.standard.get("uncounted_stages", {})
         return [
-            Pause(since.at, until.at if until else None, caps[stage])
+            CountedPause(since.at, until.at if until else None, caps[stage])
             for stage, found in stretches.items()
             if stage in caps
             for since, until in found
             if since is not None and (until is None or until.at > since.at)
         ]
 
-    def _designed(self, designs: Sequence[Said]) -> Said | None:
+    def _designed(self, designs: Sequence[PublishedEvent]) -> PublishedEvent | None:
         """The first design; an approval at the door is one too, where none was told before it."""
-        known: Said | None = None
+        known: PublishedEvent | None = None
         for event in self.events:
             if event.name == "DesignApproved":
                 known = event if known is None or event.moment < known.moment else known
@@ -104,14 +104,14 @@ class ConnectionCount:
                 known = known or event
         return known
 
-    def _unpaid(self) -> list[tuple[Said | None, Said | None]]:
+    def _unpaid(self) -> list[tuple[PublishedEvent | None, PublishedEvent | None]]:
         """From a quote, or a reversal, to the payment after which nothing of the quote is left to pay. Who was refunded
         owes that again."""
         owed: dict[str, int] = {}
         is_quoted = False
         money: dict[tuple[str, str], dict[str, int]] = {}
-        found: list[tuple[Said | None, Said | None]] = []
-        waits_since: Said | None = None
+        found: list[tuple[PublishedEvent | None, PublishedEvent | None]] = []
+        waits_since: PublishedEvent | None = None
         for event in self.events:
             if event.name == "QuoteIssued":
                 owed, is_quoted = _lines(event), True
@@ -130,7 +130,7 @@ class ConnectionCount:
                 waits_since = None
         return [*found, (waits_since, None)]
 
-    def _pause_events(self, number: int) -> tuple[Said, dict[str, Said]]:
+    def _pause_events(self, number: int) -> tuple[PublishedEvent, dict[str, PublishedEvent]]:
         """The request of that number that was told last, and what was said of it since."""
         asked = _last([event for event in named(self.events, "PauseRequested") if event.data["pause"] == number])
         assert asked is not None
@@ -149,26 +149,26 @@ class ConnectionCount:
         days = self.standard.get("silence_working_days", 5)
         return day_end(DayLimit(self.received.at, days, self.close), self.calendars, None)
 
-    def _water_on(self) -> Verdict:
+    def _water_on(self) -> RecountVerdict:
         went_on = [stop.until for stop in self.stops if stop.until is not None]
         if self.admitted is None:
             due_at, tentative = self._silence()
-            changes = [Change(self.received.at, due_at, (self.received.id,), tentative=tentative)]
+            changes = [DueChange(self.received.at, due_at, (self.received.id,), tentative=tentative)]
         else:
             changes = []
             begun = self.admitted
             for start in [begun, *(each for each in went_on if each.moment > begun.moment)]:
                 due_at, tentative = self._five_days(start.at)
-                changes.append(Change(start.at, due_at, (start.id,), tentative=tentative))
-        changes += [Change(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops]
+                changes.append(DueChange(start.at, due_at, (start.id,), tentative=tentative))
+        changes += [DueChange(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops]
         if self.admitted is None and self.notice is not None:
-            changes.append(Change(self.notice.at, None, (self.notice.id,), "notice-given"))
+            changes.append(DueChange(self.notice.at, None, (self.notice.id,), "notice-given"))
         opened = in_time_order([self.admitted or self.received, *went_on])[-1]
         return verdict("connection.water_on", opened.at, _ordered(changes), self.water_on)
 
     # ---- notice
 
-    def _notice(self) -> Verdict | None:
+    def _notice(self) -> RecountVerdict | None:
         """What is missing is said at once at the counter and within a working day elsewhere; or it is admitted."""
         answers = [self.notice] if self.notice is not None else []
         if self.admitted is not None and self.admitted.data.get("basis") != "silence":
@@ -182,13 +182,15 @@ class ConnectionCount:
         else:
             limit = DayLimit(begun.at, self.standard.get("notice_working_days", 1), self.close)
             due_at, tentative = day_end(limit, self.calendars, met.at if met else None)
-        changes = [Change(begun.at, due_at, (begun.id,), tentative=tentative)]
-        changes += [Change(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops if stop.is_final]
+        changes = [DueChange(begun.at, due_at, (begun.id,), tentative=tentative)]
+        changes += [
+            DueChange(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops if stop.is_final
+        ]
         return verdict("connection.notice", begun.at, _ordered(changes), met)
 
     # ---- papers outstanding
 
-    def _papers(self) -> Verdict | None:
+    def _papers(self) -> RecountVerdict | None:
         """The applicant's own promise: every paper in by the close of its day. Kept is kept: a paper that is rejected
         after the day breaks nothing."""
         promised = self.promised
@@ -197,15 +199,15 @@ class ConnectionCount:
         due_at = closing(date.fromisoformat(promised.data["deadline"]), self.close)
         papers = promised.data["papers"]
         met = self._all_in(papers, due_at) or self._all_in(papers, None)
-        changes = [Change(promised.at, due_at, (promised.id,))]
+        changes = [DueChange(promised.at, due_at, (promised.id,))]
         changes += [
-            Change(stop.event.at, None, (stop.event.id,), stop.reason)
+            DueChange(stop.event.at, None, (stop.event.id,), stop.reason)
             for stop in self.stops
             if stop.until is None and stop.reason != BROKEN_PAPERS
         ]
         return verdict("connection.papers", promised.at, _ordered(changes), met)
 
-    def _all_in(self, papers: Sequence[str], by: datetime | None) -> Said | None:
+    def _all_in(self, papers: Sequence[str], by: datetime | None) -> PublishedEvent | None:
         """The paper that was the last to be in, as things stood at an instant; None: one was not in, or none is asked.
 
         A paper is in since it was first supplied after its last rejection; nobody rejects what is not there.
@@ -221,13 +223,13 @@ class ConnectionCount:
             last.append(since)
         return in_time_order(last)[-1] if last else None
 
-    def _documents(self, name: str, paper: str, by: datetime | None) -> list[Said]:
+    def _documents(self, name: str, paper: str, by: datetime | None) -> list[PublishedEvent]:
         found = [each for each in named(self.events, name) if each.data["document"] == paper]
         return [each for each in found if by is None or each.at <= by]
 
     # ---- trips
 
-    def _trips(self) -> Verdict | None:
+    def _trips(self) -> RecountVerdict | None:
         """No appearance in person where it was applied for from afar, else so many; who comes after water is on, or
         after the case was stopped for good, does not come for the connection."""
         promise = self.standard.get("promise")
@@ -240,7 +242,7 @@ class ConnectionCount:
         trips = in_time_order(named(self.events, "ApplicantAppeared"))
         too_many = [each for each in trips if end is None or each.at <= end.at][allowed:]
         is_met = self.water_on is not None and not too_many and final is None
-        return Verdict(
+        return RecountVerdict(
             "connection.trips",
             self.received.at,
             None,
@@ -251,32 +253,32 @@ class ConnectionCount:
         )
 
 
-def _stops(events: Sequence[Said]) -> list[Stop]:
+def _stops(events: Sequence[PublishedEvent]) -> list[CaseStop]:
     """Every stop of the case; going on ends all that stand."""
-    found: list[Stop] = []
+    found: list[CaseStop] = []
     for event in events:
         if event.name in (*FOR_GOOD, "CaseSuspended"):
-            found.append(Stop(event))
+            found.append(CaseStop(event))
         if event.name == "CaseResumed":
             for stop in found:
                 stop.until = stop.until or event
     return found
 
 
-def _ordered(changes: Sequence[Change]) -> list[Change]:
+def _ordered(changes: Sequence[DueChange]) -> list[DueChange]:
     """In order of time. Of two at one instant the one without an end comes last: who stops a case at the instant of its
     admission means to stop it."""
     return sorted(changes, key=lambda change: (change.at, change.due_at is None))
 
 
-def _lines(event: Said) -> dict[str, int]:
+def _lines(event: PublishedEvent) -> dict[str, int]:
     found: dict[str, int] = {}
     for line in event.data["lines"]:
         found[line["fee"]] = found.get(line["fee"], 0) + int(line["amount_fen"])
     return found
 
 
-def _money_key(event: Said) -> tuple[str, str]:
+def _money_key(event: PublishedEvent) -> tuple[str, str]:
     what = "payment" if "payment" in event.data else "refund"
     return what, str(event.data[what])
 
@@ -287,5 +289,5 @@ def _balance(owed: Mapping[str, int], money: Mapping[tuple[str, str], Mapping[st
     return owed.get(fee, 0) + moved
 
 
-def _last(told: Sequence[Said]) -> Said | None:
+def _last(told: Sequence[PublishedEvent]) -> PublishedEvent | None:
     return told[-1] if told else None

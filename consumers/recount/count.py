@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from consumers.recount.policy import Calendar
-from consumers.recount.published_events import Said
+from consumers.recount.policy import RecountCalendar
+from consumers.recount.published_events import PublishedEvent
 
 CHINA = ZoneInfo("Asia/Shanghai")
 MINUTE = timedelta(minutes=1)
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DueChange:
     """From ``at`` on the promise ends at ``due_at``; None: it has no end, for ``reason``."""
 
     at: datetime
@@ -31,7 +31,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RecountVerdict:
     """What is to be said of a promise. ``lapses``: every end at which it was broken, or will be if nothing more becomes
     known. ``by``: the events that it stands on."""
 
@@ -45,7 +45,9 @@ class Verdict:
     by: frozenset[UUID] = field(default=frozenset(), compare=False)
 
 
-def verdict(commitment: str, opened_at: datetime, changes: Sequence[Change], met: Said | None) -> Verdict:
+def verdict(
+    commitment: str, opened_at: datetime, changes: Sequence[DueChange], met: PublishedEvent | None
+) -> RecountVerdict:
     """Go through the time from change to change and from end to end, and look each time at the limit in force.
 
     It is broken where its end is reached and it was not met by then; met at the very end is in time. A limit that was
@@ -62,7 +64,7 @@ def verdict(commitment: str, opened_at: datetime, changes: Sequence[Change], met
         if met is None or met.at > due_at:
             broken.add(due_at)
     last = changes[-1]
-    return Verdict(
+    return RecountVerdict(
         commitment,
         opened_at,
         last.due_at,
@@ -89,7 +91,7 @@ def after(start: datetime, minutes: int) -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class CountedPause:
     """The clock stands from ``since``; at ``until`` it runs again (None: it still stands). At most ``cap`` of its
     working days are excused."""
 
@@ -106,7 +108,7 @@ def closing(day: date, close: time) -> datetime:
     return datetime.combine(day, close, CHINA).astimezone(UTC)
 
 
-def next_worked(day: date, calendar: Calendar) -> date:
+def next_worked(day: date, calendar: RecountCalendar) -> date:
     """The next working day after a day."""
     day += DAY
     while not calendar.is_worked(day):
@@ -115,7 +117,12 @@ def next_worked(day: date, calendar: Calendar) -> date:
 
 
 def last_day(
-    start: date, days: int, close: time, calendar: Calendar, pauses: Iterable[Pause] = (), all_caps: int = 0
+    start: date,
+    days: int,
+    close: time,
+    calendar: RecountCalendar,
+    pauses: Iterable[CountedPause] = (),
+    all_caps: int = 0,
 ) -> date:
     """The last of so many working days, day by day. The day of the start does not count (民法典 §201), nor does one at
     whose close of business the clock stood, as far as the caps go."""
@@ -144,14 +151,14 @@ class DayLimit:
     start: datetime
     days: int
     close: time
-    pauses: tuple[Pause, ...] = ()
+    pauses: tuple[CountedPause, ...] = ()
     all_caps: int = 0
     civil: bool = False
     until_same_time: bool = False
     hours: tuple[time, time] | None = None
     """When the office opens, and from when on what comes in waits for the next working day."""
 
-    def taken_in(self, calendar: Calendar) -> datetime:
+    def taken_in(self, calendar: RecountCalendar) -> datetime:
         """By the wall clock: when what came in counts as received."""
         wall = self.start.astimezone(calendar.zone).replace(tzinfo=None)
         if self.hours is None or self.civil:
@@ -163,7 +170,7 @@ class DayLimit:
             wall = datetime.combine(next_worked(wall.date(), calendar), opens)
         return wall
 
-    def counted(self, calendar: Calendar) -> tuple[date, datetime]:
+    def counted(self, calendar: RecountCalendar) -> tuple[date, datetime]:
         """The last day, and the instant of the end on it."""
         begun = self.taken_in(calendar)
         if self.civil:
@@ -173,7 +180,7 @@ class DayLimit:
         return day, calendar.closing(day, begun.time() if self.until_same_time else self.close)
 
 
-def day_end(limit: DayLimit, calendars: Sequence[Calendar], met_at: datetime | None) -> tuple[datetime, bool]:
+def day_end(limit: DayLimit, calendars: Sequence[RecountCalendar], met_at: datetime | None) -> tuple[datetime, bool]:
     """When a limit ends, and whether a notice that is not out may still move it (暂定).
 
     It is counted by the calendar that was out when it began, and again at every revision until it was met. A revision

@@ -14,9 +14,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from consumers.recount.count import CHINA, DAY
-from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.published_events import Said, instant, instant_or_none
-from consumers.recount.record import Disagreement, Look
+from consumers.recount.policy import Policy, StandardDocument, close_of_business
+from consumers.recount.published_events import PublishedEvent, instant, instant_or_none
+from consumers.recount.record import ComparisonTime, Disagreement
 
 MOOT = {
     "repair.arrival": ("RepairCompleted", "IncidentDismissed"),
@@ -25,23 +25,23 @@ MOOT = {
 }
 """Once this is told nobody need be called any more, though the promise stays unmet."""
 
-Step = Mapping[str, Any]
+LadderStep = Mapping[str, Any]
 
 
 @dataclass
-class Lapse:
+class LapseLadder:
     """One lapse and what went up its ladder. ``closed_at``: when it was on record that nobody need be called;
     ``in_hand``: because somebody has it in hand, or it was taken back, for good."""
 
-    event: Said
+    event: PublishedEvent
     due_at: datetime
     opened_at: datetime
     closed_at: datetime | None = None
     in_hand: bool = False
-    said: list[Said] = field(default_factory=list)
+    said: list[PublishedEvent] = field(default_factory=list)
 
 
-def ladders(events: Sequence[Said], policy: Policy, look: Look) -> list[Disagreement]:
+def ladders(events: Sequence[PublishedEvent], policy: Policy, look: ComparisonTime) -> list[Disagreement]:
     """What is wrong with the escalations in these events of one case, in the order of their versions."""
     found: list[Disagreement] = []
     commitments = {event.data["commitment"] for event in events if event.name.startswith("Window")}
@@ -54,10 +54,10 @@ def ladders(events: Sequence[Said], policy: Policy, look: Look) -> list[Disagree
     return found
 
 
-Wrong = tuple[str, Any, Any, tuple[Said, ...]]
+Wrong = tuple[str, Any, Any, tuple[PublishedEvent, ...]]
 
 
-def _lapses(events: Sequence[Said], commitment: str) -> tuple[list[Lapse], list[Wrong]]:
+def _lapses(events: Sequence[PublishedEvent], commitment: str) -> tuple[list[LapseLadder], list[Wrong]]:
     """Every lapse of the promise with its escalations, and escalations that go on from nothing."""
     window = _Window(commitment)
     for event in events:
@@ -74,14 +74,14 @@ class _Window:
     """The promise as far as its ladders depend on it. ``over``: met or cancelled; ``moot``: nobody need be called."""
 
     commitment: str
-    lapses: dict[int, Lapse] = field(default_factory=dict)
+    lapses: dict[int, LapseLadder] = field(default_factory=dict)
     wrong: list[Wrong] = field(default_factory=list)
     opened_at: datetime | None = None
     due_at: datetime | None = None
     over: bool = False
     moot: bool = False
 
-    def take(self, event: Said) -> None:
+    def take(self, event: PublishedEvent) -> None:
         data = event.data
         match event.name:
             case "WindowOpened":
@@ -93,7 +93,7 @@ class _Window:
                     self.close(event)
             case "WindowLapsed":
                 due_at = instant(data["due_at"])
-                self.lapses[data["lapse"]] = Lapse(event, due_at, self.opened_at or due_at)
+                self.lapses[data["lapse"]] = LapseLadder(event, due_at, self.opened_at or due_at)
                 if self.over or self.moot or self.due_at not in (None, due_at):
                     self.close(event)
             case "WindowMet" | "WindowCancelled":
@@ -108,7 +108,7 @@ class _Window:
             case "WindowEscalated":
                 self._escalated(event)
 
-    def close(self, event: Said) -> None:
+    def close(self, event: PublishedEvent) -> None:
         for lapse in self.lapses.values():
             lapse.closed_at = lapse.closed_at or event.recorded_at
 
@@ -118,7 +118,7 @@ class _Window:
             if lapse.due_at == self.due_at and not lapse.in_hand and not self.moot:
                 lapse.closed_at = None
 
-    def _escalated(self, event: Said) -> None:
+    def _escalated(self, event: PublishedEvent) -> None:
         known = self.lapses.get(event.data["lapse"])
         if known is None:
             self.wrong.append(("escalated", event.data["step"], "a lapse before it", (event,)))
@@ -129,7 +129,7 @@ class _Window:
             known.said.append(event)
 
 
-def _checked(lapse: Lapse, policy: Policy, look: Look) -> Iterator[Wrong]:
+def _checked(lapse: LapseLadder, policy: Policy, look: ComparisonTime) -> Iterator[Wrong]:
     standard = policy.version(lapse.event.data["basis"]["standard"])
     ladder = _ladder(standard, lapse.event.data["commitment"]) if standard is not None else ()
     calls = bool(lapse.event.data["notify"])
@@ -152,15 +152,17 @@ def _checked(lapse: Lapse, policy: Policy, look: Look) -> Iterator[Wrong]:
             yield "escalated", None, name, (lapse.event,)
 
 
-def _ladder(standard: Standard, commitment: str) -> Sequence[Step]:
-    ladders: Mapping[str, Sequence[Step]] = standard.get("escalations", {})
+def _ladder(standard: StandardDocument, commitment: str) -> Sequence[LadderStep]:
+    ladders: Mapping[str, Sequence[LadderStep]] = standard.get("escalations", {})
     for name in (commitment, commitment.partition(".")[0] + ".*", "*"):
         if name in ladders:
             return ladders[name]
     return ()
 
 
-def _instant(step: Step, lapse: Lapse, standard: Standard, policy: Policy, known_at: datetime) -> datetime:
+def _instant(
+    step: LadderStep, lapse: LapseLadder, standard: StandardDocument, policy: Policy, known_at: datetime
+) -> datetime:
     """When the step is reached, by the calendar as it was published by ``known_at``."""
     if step.get("minutes") is not None:
         minutes: int = step["minutes"]

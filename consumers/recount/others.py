@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from consumers.recount.count import Change, DayLimit, Verdict, after, closing, day_end, verdict
-from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.published_events import Said, first, in_time_order, instant, instant_or_none, named
+from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, closing, day_end, verdict
+from consumers.recount.policy import Policy, StandardDocument, close_of_business
+from consumers.recount.published_events import PublishedEvent, first, in_time_order, instant, instant_or_none, named
 
 # ---- the order of another body
 
 
-def order(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+def order(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
     """The reply: by the deadline that the order names, else within the source's working days; more time may be
     granted."""
     begun = next(event for event in events if event.name == "OrderReceived")
@@ -23,16 +23,16 @@ def order(events: Sequence[Said], policy: Policy) -> list[Verdict]:
         days = standard.get("order_sources", {}).get(begun.data["source"], {}).get("reply_working_days", 1)
         limit = DayLimit(begun.at, days, close_of_business(standard))
         due_at, tentative = day_end(limit, policy.calendars_of(standard), replied.at if replied else None)
-    changes = [Change(begun.at, due_at, (begun.id,), tentative=tentative)]
+    changes = [DueChange(begun.at, due_at, (begun.id,), tentative=tentative)]
     for granted in in_time_order(named(events, "OrderExtended")):
-        changes.append(Change(max(granted.at, begun.at), instant(granted.data["reply_by"]), (granted.id,)))
+        changes.append(DueChange(max(granted.at, begun.at), instant(granted.data["reply_by"]), (granted.id,)))
     return [verdict("order.reply", begun.at, changes, replied)]
 
 
 # ---- outages
 
 
-def outage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+def outage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
     """Users told, authority told, water back by the announced end."""
     planned = first(named(events, "OutagePlanned"))
     begun = planned or named(events, "EmergencyOutageBegan")[0]
@@ -43,30 +43,30 @@ def outage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
         restored = first(each for each in named(events, "OutageRestored") if each.at >= started.at)
     cancelled = first(named(events, "OutageCancelled")) if started is None else None
 
-    def owed(commitment: str, changes: list[Change], met: Said | None) -> Verdict:
+    def owed(commitment: str, changes: list[DueChange], met: PublishedEvent | None) -> RecountVerdict:
         if cancelled is not None and (met is None or met.at > cancelled.at):
             since = max(cancelled.at, changes[-1].at)
-            changes = [*changes, Change(since, None, (cancelled.id,), "outage-cancelled")]
+            changes = [*changes, DueChange(since, None, (cancelled.id,), "outage-cancelled")]
         return verdict(commitment, changes[0].at, changes, met)
 
     found = []
     if (due_at := _notice_due(begun, planned, standard.get("emergency_notice_minutes"), standard)) is not None:
         notice = first(named(events, "OutageNoticeSent"))
-        found.append(owed("outage.notice", [Change(begun.at, due_at, (begun.id,))], notice))
+        found.append(owed("outage.notice", [DueChange(begun.at, due_at, (begun.id,))], notice))
     report_minutes = standard.get("emergency_report_minutes")
     if planned is None and report_minutes is not None:
         due_at = after(begun.at, report_minutes)
         reported = first(named(events, "OutageReported"))
-        found.append(owed("outage.report", [Change(begun.at, due_at, (begun.id,))], reported))
+        found.append(owed("outage.report", [DueChange(begun.at, due_at, (begun.id,))], reported))
     ends = [*([planned] if planned else []), *named(events, "OutageExtended")]
     if ends:
-        changes = [Change(each.at, instant(each.data["end"]), (each.id,)) for each in in_time_order(ends)]
+        changes = [DueChange(each.at, instant(each.data["end"]), (each.id,)) for each in in_time_order(ends)]
         found.append(owed("outage.restore", changes, restored))
     return found
 
 
 def _notice_due(
-    begun: Said, planned: Said | None, emergency_minutes: int | None, standard: Standard
+    begun: PublishedEvent, planned: PublishedEvent | None, emergency_minutes: int | None, standard: StandardDocument
 ) -> datetime | None:
     """So many hours before a planned outage begins; so many minutes after an emergency began."""
     if planned is not None:
@@ -77,11 +77,11 @@ def _notice_due(
 # ---- reading rounds
 
 
-def book(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+def book(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
     """Every meter of the book read (or excepted) by the close of business of its day."""
     begun = next(event for event in events if event.name == "ReadingRoundOpened")
     close = close_of_business(policy.in_force(begun.at))
-    last: list[Said] = []
+    last: list[PublishedEvent] = []
     for meter in begun.data["meters"]:
         settled = [e for e in named(events, "ReadingAudited", "ReadingExcepted") if e.data["meter"] == meter]
         one = first(settled)
@@ -89,13 +89,13 @@ def book(events: Sequence[Said], policy: Policy) -> list[Verdict]:
             last.append(one)
     met = in_time_order(last)[-1] if last and len(last) == len(begun.data["meters"]) else None
     due_at = closing(date.fromisoformat(begun.data["due_on"]), close)
-    return [verdict("book.read", begun.at, [Change(begun.at, due_at, (begun.id,))], met)]
+    return [verdict("book.read", begun.at, [DueChange(begun.at, due_at, (begun.id,))], met)]
 
 
 # ---- abnormal use
 
 
-def usage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
+def usage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
     """Somebody looks at what stands out; and once it is confirmed the user is told."""
     begun = next(event for event in events if event.name == "UsageAnomalyFound")
     standard = policy.in_force(begun.at)
@@ -108,7 +108,7 @@ def usage(events: Sequence[Said], policy: Policy) -> list[Verdict]:
     return found
 
 
-def _turns(events: Sequence[Said]) -> list[tuple[Said, bool]]:
+def _turns(events: Sequence[PublishedEvent]) -> list[tuple[PublishedEvent, bool]]:
     """Where what stood out stands out no longer, or again: by the numbers of the revisions."""
     revisions = {event.data["revision"]: event for event in named(events, "AnomalyRevised", "AnomalyWithdrawn")}
     turns, stands = [], True
@@ -119,21 +119,21 @@ def _turns(events: Sequence[Said]) -> list[tuple[Said, bool]]:
     return turns
 
 
-def _audit(events: Sequence[Said], begun: Said, minutes: int) -> Verdict:
+def _audit(events: Sequence[PublishedEvent], begun: PublishedEvent, minutes: int) -> RecountVerdict:
     looked = first(named(events, "AnomalyConfirmed", "AnomalyDismissed"))
-    changes = [Change(begun.at, after(begun.at, minutes), (begun.id,))]
+    changes = [DueChange(begun.at, after(begun.at, minutes), (begun.id,))]
     for event, stands in _turns(events):
         if looked is None or event.moment < looked.moment:
             due_at = after(event.at, minutes) if stands else None
-            changes.append(Change(event.at, due_at, (event.id,), None if stands else "withdrawn"))
+            changes.append(DueChange(event.at, due_at, (event.id,), None if stands else "withdrawn"))
     return verdict("usage.audit", begun.at, changes, looked)
 
 
-def _told(events: Sequence[Said], minutes: int) -> Verdict | None:
+def _told(events: Sequence[PublishedEvent], minutes: int) -> RecountVerdict | None:
     """From the first look that confirmed it; dismissed or withdrawn before the user was told ends it, and another
     confirmation begins it anew."""
     confirmed = named(events, "AnomalyConfirmed")
-    steps: list[tuple[Said, str | None]] = [(event, None) for event in confirmed]
+    steps: list[tuple[PublishedEvent, str | None]] = [(event, None) for event in confirmed]
     steps += [(event, "dismissed") for event in named(events, "AnomalyDismissed")]
     for event, stands in _turns(events):
         if not stands:
@@ -141,13 +141,13 @@ def _told(events: Sequence[Said], minutes: int) -> Verdict | None:
         elif any(each.moment < event.moment for each in confirmed):
             steps.append((event, None))
     told = first(named(events, "UserNotified"))
-    changes: list[Change] = []
+    changes: list[DueChange] = []
     is_owed = False
     for event, ended in sorted(steps, key=lambda step: step[0].moment):
         if ended is None and not is_owed:
             is_owed = True
-            changes.append(Change(event.at, after(event.at, minutes), (event.id,)))
+            changes.append(DueChange(event.at, after(event.at, minutes), (event.id,)))
         elif ended is not None and is_owed and (told is None or event.moment < told.moment):
             is_owed = False
-            changes.append(Change(event.at, None, (event.id,), ended))
+            changes.append(DueChange(event.at, None, (event.id,), ended))
     return verdict("usage.notice", changes[0].at, changes, told) if changes else None

@@ -8,16 +8,16 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from consumers.recount.published_events import Said, instant
+from consumers.recount.published_events import PublishedEvent, instant
 
 CHINA = ZoneInfo("Asia/Shanghai")
 
-Standard = Mapping[str, Any]
+StandardDocument = Mapping[str, Any]
 """The published document. A number that it does not have promises nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class RecountCalendar:
     """The days of a chain of regions, as they stood from ``published_at`` on."""
 
     published_at: datetime
@@ -59,16 +59,16 @@ class NoPolicyError(Exception):
 class Policy:
     """Everything published so far."""
 
-    def __init__(self, events: Iterable[Said]) -> None:
+    def __init__(self, events: Iterable[PublishedEvent]) -> None:
         # Of two versions in one stream the later counts: the order of the log is the order of publication.
         published = sorted(events, key=lambda event: event.position)
         self._standards = [event for event in published if event.type == "water.public.StandardPublished.v1"]
         self._calendars = [event for event in published if event.type == "water.public.CalendarPublished.v1"]
-        self._chains: dict[tuple[str, ...], list[Calendar]] = {}
+        self._chains: dict[tuple[str, ...], list[RecountCalendar]] = {}
         self._until: dict[tuple[int, int], Policy] = {}
 
     @property
-    def newest(self) -> Said | None:
+    def newest(self) -> PublishedEvent | None:
         """The publication that came last."""
         return max((*self._standards, *self._calendars), key=lambda event: event.position, default=None)
 
@@ -86,12 +86,12 @@ class Policy:
             self._until[key] = Policy([*standards, *calendars])
         return self._until[key]
 
-    def in_force(self, at: datetime) -> Standard:
+    def in_force(self, at: datetime) -> StandardDocument:
         """The standard with the latest date that had come by ``at`` (of two with one date the one published last); the
         oldest one for anything earlier still. Raises NoPolicyError."""
         if not self._standards:
             raise NoPolicyError("standard")
-        chosen: Standard | None = None
+        chosen: StandardDocument | None = None
         for event in self._standards:
             begins = instant(event.data["effective_from"])
             if begins <= at and (chosen is None or begins >= instant(chosen["effective_from"])):
@@ -100,11 +100,11 @@ class Policy:
             chosen = min((event.data for event in self._standards), key=lambda data: instant(data["effective_from"]))
         return chosen
 
-    def version(self, name: str) -> Standard | None:
+    def version(self, name: str) -> StandardDocument | None:
         """The standard that was published under that version; None where none was."""
         return next((event.data for event in reversed(self._standards) if event.data["version"] == name), None)
 
-    def calendars_of(self, standard: Standard) -> list[Calendar]:
+    def calendars_of(self, standard: StandardDocument) -> list[RecountCalendar]:
         """The calendar that the standard counts by, in every version, oldest first. Raises NoPolicyError."""
         chain = tuple(standard["calendar_regions"])
         if chain not in self._chains:
@@ -112,9 +112,9 @@ class Policy:
         return self._chains[chain]
 
 
-def _versions(chain: Sequence[str], published: Iterable[Said]) -> list[Calendar]:
-    latest: dict[str, Said] = {}
-    found: list[Calendar] = []
+def _versions(chain: Sequence[str], published: Iterable[PublishedEvent]) -> list[RecountCalendar]:
+    latest: dict[str, PublishedEvent] = {}
+    found: list[RecountCalendar] = []
     for event in published:
         if event.data["region"] not in chain:
             continue
@@ -126,7 +126,7 @@ def _versions(chain: Sequence[str], published: Iterable[Said]) -> list[Calendar]
     return found
 
 
-def _merged(published_at: datetime, documents: Sequence[Mapping[str, Any]]) -> Calendar:
+def _merged(published_at: datetime, documents: Sequence[Mapping[str, Any]]) -> RecountCalendar:
     """The widest region first; a narrower region's day wins. How far notices reach is the widest region's to say."""
     moved: dict[date, bool] = {}
     statutory: set[date] = set()
@@ -136,9 +136,9 @@ def _merged(published_at: datetime, documents: Sequence[Mapping[str, Any]]) -> C
         statutory |= {date.fromisoformat(day) for day in document["statutory"]}
     widest = documents[0]
     zone = ZoneInfo(widest.get("time_zone", CHINA.key))
-    return Calendar(published_at, moved, frozenset(statutory), date.fromisoformat(widest["settled_until"]), zone)
+    return RecountCalendar(published_at, moved, frozenset(statutory), date.fromisoformat(widest["settled_until"]), zone)
 
 
-def close_of_business(standard: Standard) -> time:
+def close_of_business(standard: StandardDocument) -> time:
     """When a working day ends."""
     return time.fromisoformat(standard["close_of_business"])

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class PublishedEvent:
     """One published event. ``name`` is the fact's, without family and version; ``at``: when it happened as claimed."""
 
     position: int
@@ -52,9 +52,9 @@ class BadLineError(Exception):
         )
 
 
-def from_topic(event: Event) -> Said:
+def from_topic(event: Event) -> PublishedEvent:
     """An event that was read from a topic."""
-    return Said(
+    return PublishedEvent(
         event.position,
         event.id,
         event.type,
@@ -68,7 +68,7 @@ def from_topic(event: Event) -> Said:
     )
 
 
-def from_lines(lines: Iterable[bytes]) -> Iterator[Said]:
+def from_lines(lines: Iterable[bytes]) -> Iterator[PublishedEvent]:
     """The events of a file of JSON lines; empty lines are passed over. Raises BadLineError."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -78,10 +78,10 @@ def from_lines(lines: Iterable[bytes]) -> Iterator[Said]:
                 raise BadLineError(number) from error
 
 
-def from_line(line: bytes) -> Said:
+def from_line(line: bytes) -> PublishedEvent:
     """The event of one line."""
     found = json.loads(line)
-    said = Said(
+    said = PublishedEvent(
         int(found["position"]),
         UUID(found["id"]),
         found["type"],
@@ -96,7 +96,7 @@ def from_line(line: bytes) -> Said:
     return said if said.name and said.at.tzinfo and said.recorded_at.tzinfo else _no_event()
 
 
-def _no_event() -> Said:
+def _no_event() -> PublishedEvent:
     raise ValueError("not an event")
 
 
@@ -109,16 +109,16 @@ def instant_or_none(text: str | None) -> datetime | None:
     return None if text is None else instant(text)
 
 
-def first(said: Iterable[Said]) -> Said | None:
+def first(said: Iterable[PublishedEvent]) -> PublishedEvent | None:
     """The one that happened first; None where there is none."""
     return min(said, key=lambda each: each.moment, default=None)
 
 
-def named(events: Iterable[Said], *names: str) -> list[Said]:
+def named(events: Iterable[PublishedEvent], *names: str) -> list[PublishedEvent]:
     """The events of these names, in the order in which they were told."""
     return [event for event in events if event.name in names]
 
 
-def in_time_order(said: Iterable[Said]) -> list[Said]:
+def in_time_order(said: Iterable[PublishedEvent]) -> list[PublishedEvent]:
     """In the order in which they happened."""
     return sorted(said, key=lambda each: each.moment)

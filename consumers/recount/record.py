@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from consumers.recount.count import Verdict
-from consumers.recount.published_events import Said, instant, instant_or_none
+from consumers.recount.count import RecountVerdict
+from consumers.recount.published_events import PublishedEvent, instant, instant_or_none
 
 
 @dataclass(slots=True)
-class OnRecord:
+class RecordedWindow:
     """One window as its events have it: the last word of each. ``lapses``: those that stand, by their end."""
 
     commitment: str
@@ -24,15 +24,15 @@ class OnRecord:
     met_at: datetime | None = None
     on_time: bool | None = None
     cancelled: str | None = None
-    lapses: dict[datetime, Said] = field(default_factory=dict)
-    events: list[Said] = field(default_factory=list)
+    lapses: dict[datetime, PublishedEvent] = field(default_factory=dict)
+    events: list[PublishedEvent] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
         """Whether it still runs, lapsed or not."""
         return self.met_at is None and self.cancelled is None
 
-    def take(self, event: Said) -> None:
+    def take(self, event: PublishedEvent) -> None:
         """The next event of the window. One with a number that was there already changes nothing."""
         data = event.data
         self.events.append(event)
@@ -56,13 +56,13 @@ class OnRecord:
                 self.met_at, self.on_time, self.cancelled = None, None, data["reason"]
 
 
-def on_record(events: Iterable[Said]) -> dict[str, OnRecord]:
+def on_record(events: Iterable[PublishedEvent]) -> dict[str, RecordedWindow]:
     """Commitment → its window, from the events of one case in the order of their versions."""
-    found: dict[str, OnRecord] = {}
+    found: dict[str, RecordedWindow] = {}
     for event in events:
         if event.name.startswith("Window"):
             commitment = event.data["commitment"]
-            found.setdefault(commitment, OnRecord(commitment)).take(event)
+            found.setdefault(commitment, RecordedWindow(commitment)).take(event)
     return found
 
 
@@ -77,12 +77,12 @@ class Disagreement:
     what: str
     on_record: Any
     recounted: Any
-    events: tuple[Said, ...]
+    events: tuple[PublishedEvent, ...]
     after: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ComparisonTime:
     """As of when record and recount are compared. What ran out within ``grace`` before it need not be on record yet:
     whoever writes lapses down comes to it a moment later (our decision)."""
 
@@ -90,7 +90,9 @@ class Look:
     grace: timedelta = timedelta()
 
 
-def compare(events: Sequence[Said], verdicts: Iterable[Verdict], look: Look) -> list[Disagreement]:
+def compare(
+    events: Sequence[PublishedEvent], verdicts: Iterable[RecountVerdict], look: ComparisonTime
+) -> list[Disagreement]:
     """Every difference between the windows on record in these events of one case and the recounted ones."""
     record, counted = on_record(events), {each.commitment: each for each in verdicts}
     found = gaps(events)
@@ -102,17 +104,19 @@ def compare(events: Sequence[Said], verdicts: Iterable[Verdict], look: Look) -> 
     return found
 
 
-Difference = tuple[str, Any, Any]
+FieldDifference = tuple[str, Any, Any]
 
 
-def _between(window: OnRecord | None, recounted: Verdict | None, look: Look) -> list[Difference]:
+def _between(
+    window: RecordedWindow | None, recounted: RecountVerdict | None, look: ComparisonTime
+) -> list[FieldDifference]:
     if window is None:
         return [("window", None, "opened")]
     if recounted is None:
         # What was promised for a while and is not any more is cancelled, and was never broken.
-        gone: list[Difference] = [] if window.cancelled else [("window", "open", "owed no more")]
+        gone: list[FieldDifference] = [] if window.cancelled else [("window", "open", "owed no more")]
         return gone + [("lapse", due_at, None) for due_at in sorted(window.lapses)]
-    found: list[Difference] = []
+    found: list[FieldDifference] = []
     if window.cancelled != recounted.cancelled:
         found.append(("cancelled", window.cancelled, recounted.cancelled))
     elif window.cancelled is None:
@@ -127,15 +131,17 @@ def _between(window: OnRecord | None, recounted: Verdict | None, look: Look) -> 
     return found + _lapses(window.lapses, recounted, look)
 
 
-def _lapses(standing: Mapping[datetime, Said], recounted: Verdict, look: Look) -> list[Difference]:
+def _lapses(
+    standing: Mapping[datetime, PublishedEvent], recounted: RecountVerdict, look: ComparisonTime
+) -> list[FieldDifference]:
     missing = {due for due in recounted.lapses if due <= look.at - look.grace} - standing.keys()
     forged = standing.keys() - {due for due in recounted.lapses if due <= look.at}
     return [("lapse", None, due) for due in sorted(missing)] + [("lapse", due, None) for due in sorted(forged)]
 
 
-def _within(window: OnRecord | None) -> list[Difference]:
+def _within(window: RecordedWindow | None) -> list[FieldDifference]:
     """What an event says against itself, or against the one before it."""
-    found: list[Difference] = []
+    found: list[FieldDifference] = []
     for before, event in enumerate(window.events if window is not None else ()):
         number = event.data["number"]
         if number != before + 1:
@@ -151,7 +157,7 @@ def _within(window: OnRecord | None) -> list[Difference]:
     return found
 
 
-def gaps(events: Sequence[Said]) -> list[Disagreement]:
+def gaps(events: Sequence[PublishedEvent]) -> list[Disagreement]:
     """The versions of a case count up from one: where one is missing, an event is."""
     for wanted, event in enumerate(events, start=1):
         if event.version != wanted:
@@ -159,7 +165,9 @@ def gaps(events: Sequence[Said]) -> list[Disagreement]:
     return []
 
 
-def _concerned(events: Sequence[Said], window: OnRecord | None, recounted: Verdict | None) -> tuple[Said, ...]:
+def _concerned(
+    events: Sequence[PublishedEvent], window: RecordedWindow | None, recounted: RecountVerdict | None
+) -> tuple[PublishedEvent, ...]:
     ids = {event.id for event in window.events} if window is not None else set()
     ids |= recounted.by if recounted is not None else frozenset()
     return tuple(event for event in events if event.id in ids)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time
 
-from consumers.recount.count import Change, DayLimit, Verdict, after, day_end, verdict
-from consumers.recount.policy import Policy, Standard, close_of_business
-from consumers.recount.published_events import Said, first, in_time_order, named
+from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, day_end, verdict
+from consumers.recount.policy import Policy, StandardDocument, close_of_business
+from consumers.recount.published_events import PublishedEvent, first, in_time_order, named
 
 DONE = "RepairCompleted"
 DISMISSED = "IncidentDismissed"
@@ -16,7 +16,7 @@ DISMISSED = "IncidentDismissed"
 class RepairCount:
     """One incident, sorted into what its promises are counted from."""
 
-    def __init__(self, events: Sequence[Said], policy: Policy) -> None:
+    def __init__(self, events: Sequence[PublishedEvent], policy: Policy) -> None:
         taken_out = {event.data["report"] for event in named(events, "ReportUnlinked")}
         reports = named(events, "FaultReported", "ReportLinked")
         self.reports = [each for each in reports if _number(each) not in taken_out]
@@ -30,7 +30,7 @@ class RepairCount:
         corrected = [each.data["new"] for each in named(events, "DetailCorrected") if each.data["detail"] == "kind"]
         self.kind = ([opened.data["kind"]] + [each for each in corrected if each])[-1]
         self.policy = policy
-        self.standard: Standard = policy.in_force(self.first_report.at)
+        self.standard: StandardDocument = policy.in_force(self.first_report.at)
         # What was rejected did not happen so.
         rejected = {event.data["rejects"] for event in named(events, "EvidenceRejected")}
         stands = [event for event in events if str(event.id) not in rejected]
@@ -44,7 +44,7 @@ class RepairCount:
         # Imported history: nobody can say of it what nobody wrote down.
         self.is_history = self.first_report.channel in self.standard.get("history_channels", ())
 
-    def verdicts(self) -> list[Verdict]:
+    def verdicts(self) -> list[RecountVerdict]:
         """Every promise of the incident."""
         if self.is_merged:
             return []
@@ -53,17 +53,17 @@ class RepairCount:
 
     # ---- arrival
 
-    def _arrival(self) -> Verdict:
+    def _arrival(self) -> RecountVerdict:
         """Some minutes from the first report until the first crew is on site."""
         begun, arrived = self.first_report, first(self.arrivals)
         if _precision(begun) != "second" or (arrived is None and self.is_history):
             return _unknown("repair.arrival", begun)
         due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
-        return self._owed("repair.arrival", begun.at, [Change(begun.at, due_at, (begun.id,))], arrived)
+        return self._owed("repair.arrival", begun.at, [DueChange(begun.at, due_at, (begun.id,))], arrived)
 
     # ---- completion
 
-    def _completion(self) -> Verdict:
+    def _completion(self) -> RecountVerdict:
         """By the class: small until there is one. From the first report, or from arrival or assessment where the
         standard says so; a class given at some instant holds from then on."""
         begun, done = self.first_report, _exact_first(self.done)
@@ -73,12 +73,12 @@ class RepairCount:
             return _unknown("repair.completion", begun)
         return self._owed("repair.completion", begun.at, changes, done)
 
-    def _completion_changes(self) -> list[Change]:
+    def _completion_changes(self) -> list[DueChange]:
         begun, start = self.first_report, self._start_of_completion()
         severity = self.standard["unassessed_as"]
         changes = [self._completion_change(begun, begun, severity)]
         # At the start itself the class of before holds from then on, and a class that is the start changes it at once.
-        steps: list[tuple[Said, str | None]] = [(each, each.data["severity"]) for each in self.classes]
+        steps: list[tuple[PublishedEvent, str | None]] = [(each, each.data["severity"]) for each in self.classes]
         if start is not begun:
             steps.append((start, None))
         steps.sort(key=lambda step: (step[0].moment, step[1] is not None))
@@ -88,7 +88,7 @@ class RepairCount:
             changes.append(self._completion_change(from_where, event, severity))
         return changes
 
-    def _changes_in_days(self, promised: Standard, done: Said | None) -> list[Change]:
+    def _changes_in_days(self, promised: StandardDocument, done: PublishedEvent | None) -> list[DueChange]:
         """A kind of fault with a limit of its own, in days, whatever its class."""
         found = []
         for start in (self.first_report, self._start_of_completion())[: 1 + self._starts_later()]:
@@ -102,19 +102,19 @@ class RepairCount:
             )
             calendars = self.policy.calendars_of(self.standard)
             due_at, tentative = day_end(limit, calendars, done.at if done is not None else None)
-            found.append(Change(start.at, due_at, (start.id,), tentative=tentative))
+            found.append(DueChange(start.at, due_at, (start.id,), tentative=tentative))
         return found
 
     def _starts_later(self) -> bool:
         return self._start_of_completion() is not self.first_report
 
-    def _completion_change(self, start: Said, event: Said, severity: str) -> Change:
+    def _completion_change(self, start: PublishedEvent, event: PublishedEvent, severity: str) -> DueChange:
         minutes = self.standard["completion_minutes"][severity]
         due_at = None if minutes is None else after(start.at, minutes)
         # What was told for a time before the report holds from the report on.
-        return Change(max(event.at, start.at), due_at, (start.id, event.id), "no-end-limit")
+        return DueChange(max(event.at, start.at), due_at, (start.id, event.id), "no-end-limit")
 
-    def _start_of_completion(self) -> Said:
+    def _start_of_completion(self) -> PublishedEvent:
         choice = self.standard.get("completion_from", "report")
         begun = self.first_report
         chosen = {"report": None, "arrival": first(self.arrivals), "assessment": first(self.classes)}[choice]
@@ -122,43 +122,43 @@ class RepairCount:
 
     # ---- assessment
 
-    def _assessment(self) -> Verdict | None:
+    def _assessment(self) -> RecountVerdict | None:
         """Some minutes from the first arrival until the first class is given."""
         arrived, minutes = first(self.arrivals), self.standard.get("assessment_minutes")
         if arrived is None or minutes is None:
             return None
-        changes = [Change(arrived.at, after(arrived.at, minutes), (arrived.id,))]
+        changes = [DueChange(arrived.at, after(arrived.at, minutes), (arrived.id,))]
         return self._owed("repair.assessment", arrived.at, changes, first(self.classes))
 
     # ---- continuity
 
-    def _continuity(self) -> Verdict | None:
+    def _continuity(self) -> RecountVerdict | None:
         """While the class is major, each log of the work is to be followed by another; until water flows."""
         gap = self.standard.get("continuity_minutes")
         if not gap:
             return None
         water = self.restored
         logs = [log for log in self.logs if water is None or log.at < water.at]
-        changes: list[Change] = []
+        changes: list[DueChange] = []
         is_major = False
         for event in in_time_order([*self.classes, *logs]):
             severity = event.data.get("severity")
             if severity == "major" or (severity is None and is_major):
                 is_major = True
-                changes.append(Change(event.at, after(event.at, gap), (event.id,)))
+                changes.append(DueChange(event.at, after(event.at, gap), (event.id,)))
             elif severity is not None and is_major:
                 is_major = False
-                changes.append(Change(event.at, None, (event.id,), "no-longer-major"))
+                changes.append(DueChange(event.at, None, (event.id,), "no-longer-major"))
         return self._owed("repair.continuity", changes[0].at, changes, water) if changes else None
 
     # ---- answer
 
-    def _answer(self) -> Verdict | None:
+    def _answer(self) -> RecountVerdict | None:
         """From the end of the incident until everybody who reported it has been told, after it ended."""
         over, minutes = first([*self.done, *self.dismissals]), self.standard.get("answer_minutes")
         if over is None or minutes is None:
             return None
-        told: dict[int, Said] = {}
+        told: dict[int, PublishedEvent] = {}
         for answer in self.answers:
             report = answer.data["report"]
             if answer.at >= over.at and report not in told:
@@ -168,42 +168,44 @@ class RepairCount:
             all_told = in_time_order(told[report] for report in self.waiting)[-1]
         if self.is_history and (all_told is None or _precision(over) != "second"):
             return _unknown("repair.answer", over)
-        changes = [Change(over.at, after(over.at, minutes), (over.id,))]
+        changes = [DueChange(over.at, after(over.at, minutes), (over.id,))]
         return verdict("repair.answer", over.at, changes, all_told)
 
     # ---- what a dismissal takes away
 
-    def _owed(self, commitment: str, opened_at: datetime, changes: list[Change], met: Said | None) -> Verdict:
+    def _owed(
+        self, commitment: str, opened_at: datetime, changes: list[DueChange], met: PublishedEvent | None
+    ) -> RecountVerdict:
         """The verdict, with what a dismissal takes away: what was open when it was dismissed is owed no more."""
         dismissed = _exact_first(self.dismissals)
         if dismissed is None or (met is not None and met.at <= dismissed.at):
             return verdict(commitment, opened_at, changes, met)
         begun = changes[0].at
         if _precision(dismissed) != "second":
-            return verdict(commitment, opened_at, [Change(begun, None, (dismissed.id,), "unknown")], None)
+            return verdict(commitment, opened_at, [DueChange(begun, None, (dismissed.id,), "unknown")], None)
         kept = [each for each in changes if each.at < dismissed.at]
-        end = Change(max(dismissed.at, begun), None, (dismissed.id,), "dismissed")
+        end = DueChange(max(dismissed.at, begun), None, (dismissed.id,), "dismissed")
         return verdict(commitment, opened_at, [*kept, end], None)
 
 
-def _hours(intake: Standard | None) -> tuple[time, time] | None:
+def _hours(intake: StandardDocument | None) -> tuple[time, time] | None:
     return (time.fromisoformat(intake["opens"]), time.fromisoformat(intake["until"])) if intake else None
 
 
-def _number(report: Said) -> int:
+def _number(report: PublishedEvent) -> int:
     return 1 if report.name == "FaultReported" else int(report.data["report"])
 
 
-def _precision(event: Said) -> str:
+def _precision(event: PublishedEvent) -> str:
     return str(event.data.get("precision", "second"))
 
 
-def _exact_first(events: Sequence[Said]) -> Said | None:
+def _exact_first(events: Sequence[PublishedEvent]) -> PublishedEvent | None:
     """The first one known to the second; where none is, the first."""
     return first([each for each in events if _precision(each) == "second"]) or first(events)
 
 
-def _cannot_be_told(done: Said, due_at: datetime | None) -> bool:
+def _cannot_be_told(done: PublishedEvent, due_at: datetime | None) -> bool:
     """Of a day it is only known that it was late where the day began after the end; of "by then" only that it was in
     time where that is not after the end."""
     if due_at is None:
@@ -211,5 +213,5 @@ def _cannot_be_told(done: Said, due_at: datetime | None) -> bool:
     return {"second": False, "day": done.at <= due_at, "by": done.at > due_at}[_precision(done)]
 
 
-def _unknown(commitment: str, begun: Said) -> Verdict:
-    return verdict(commitment, begun.at, [Change(begun.at, None, (begun.id,), "unknown")], None)
+def _unknown(commitment: str, begun: PublishedEvent) -> RecountVerdict:
+    return verdict(commitment, begun.at, [DueChange(begun.at, None, (begun.id,), "unknown")], None)

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from consumers.coverage import Reading, Seen
+from consumers.coverage import Coverage, TopicReading
 from consumers.recount import others
 from consumers.recount.connections import ConnectionCount
 from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
-from consumers.recount.published_events import Said, from_topic
-from consumers.recount.record import Disagreement, Look, compare, gaps, on_record
+from consumers.recount.published_events import PublishedEvent, from_topic
+from consumers.recount.record import ComparisonTime, Disagreement, compare, gaps, on_record
 from consumers.recount.repairs import RepairCount
 from consumers.timeline import LOCAL, UnknownCaseError
 from infra.settings import Settings
@@ -24,7 +24,7 @@ from infra.settings import Settings
 GRACE = timedelta(minutes=1)
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-Counting = Callable[[Sequence[Said], Policy], list[Any]]
+Counting = Callable[[Sequence[PublishedEvent], Policy], list[Any]]
 COUNTED: dict[str, Counting] = {
     "water.repair.FaultReported.v1": lambda events, policy: RepairCount(events, policy).verdicts(),
     "water.connection.ApplicationReceived.v1": lambda events, policy: ConnectionCount(events, policy).verdicts(),
@@ -39,14 +39,14 @@ it was not recounted."""
 
 
 @dataclass
-class Report:
+class RecountReport:
     """What came of it. ``not_recounted``: first event → how many cases with windows begin with it."""
 
     cases: int = 0
     windows: int = 0
     disagreements: list[Disagreement] = field(default_factory=list)
     not_recounted: Counter[str] = field(default_factory=Counter)
-    seen: Seen | None = None
+    seen: Coverage | None = None
     """How much of the store was recounted; None: the events came from files, which are whatever they are."""
 
     @property
@@ -58,9 +58,9 @@ class Report:
 # ---- where events come from
 
 
-def from_topics(settings: Settings) -> tuple[list[Said], Seen]:
+def from_topics(settings: Settings) -> tuple[list[PublishedEvent], Coverage]:
     """Every event on the topics up to now, and how much of the store that is."""
-    reading = Reading(settings, settings.home_topics)
+    reading = TopicReading(settings, settings.home_topics)
     return [from_topic(event) for event in reading], reading.seen
 
 
@@ -68,21 +68,21 @@ def from_topics(settings: Settings) -> tuple[list[Said], Seen]:
 
 
 def verify(
-    events: Iterable[Said],
+    events: Iterable[PublishedEvent],
     *,
     case: str | None = None,
     at: datetime | None = None,
     grace: timedelta = GRACE,
     steps: bool = False,
-    seen: Seen | None = None,
-) -> Report:
+    seen: Coverage | None = None,
+) -> RecountReport:
     """Recount every case in these events, or the one with that id or number (raises UnknownCaseError).
 
     ``at``: as of when lapses must be on record; None: as of the newest event. ``steps``: also as it stood after each
     decision, by the policy of that moment; else what is on record last is compared. Raises NoPolicyError.
     """
-    once: dict[tuple[UUID, int], Said] = {}
-    report = Report(seen=seen)
+    once: dict[tuple[UUID, int], PublishedEvent] = {}
+    report = RecountReport(seen=seen)
     for event in events:
         first = once.setdefault((event.case, event.version), event)
         if (first.type, first.at, first.data) != (event.type, event.at, event.data):
@@ -91,7 +91,7 @@ def verify(
             )
     policy = Policy(event for event in once.values() if event.type.startswith("water.public."))
     newest = max((event.recorded_at for event in once.values()), default=NEVER)
-    look = Look(at or newest, grace)
+    look = ComparisonTime(at or newest, grace)
     for stream in _streams(once.values(), case):
         _check(stream, policy, look, report)
         if steps and stream[0].type in COUNTED:
@@ -99,9 +99,9 @@ def verify(
     return report
 
 
-def _streams(events: Iterable[Said], case: str | None) -> Iterator[list[Said]]:
+def _streams(events: Iterable[PublishedEvent], case: str | None) -> Iterator[list[PublishedEvent]]:
     """Each case's events by version; only the wanted one where one is."""
-    found: defaultdict[UUID, list[Said]] = defaultdict(list)
+    found: defaultdict[UUID, list[PublishedEvent]] = defaultdict(list)
     for event in events:
         found[event.case].append(event)
     streams = [sorted(stream, key=lambda event: event.version) for stream in found.values()]
@@ -114,11 +114,11 @@ def _streams(events: Iterable[Said], case: str | None) -> Iterator[list[Said]]:
     yield from wanted
 
 
-def _has_number(stream: Sequence[Said], number: str) -> bool:
+def _has_number(stream: Sequence[PublishedEvent], number: str) -> bool:
     return any(number in (event.data.get("case_number"), event.data.get("number")) for event in stream)
 
 
-def _check(stream: Sequence[Said], policy: Policy, look: Look, report: Report) -> None:
+def _check(stream: Sequence[PublishedEvent], policy: Policy, look: ComparisonTime, report: RecountReport) -> None:
     opened = stream[0].type
     counting = COUNTED.get(opened)
     record = on_record(stream)
@@ -135,7 +135,7 @@ def _check(stream: Sequence[Said], policy: Policy, look: Look, report: Report) -
 
 
 def _at_each_step(
-    stream: Sequence[Said], policy: Policy, grace: timedelta, known: Sequence[Disagreement]
+    stream: Sequence[PublishedEvent], policy: Policy, grace: timedelta, known: Sequence[Disagreement]
 ) -> list[Disagreement]:
     """What was wrong on record after a decision, whatever it became later; each difference at its first step.
 
@@ -149,7 +149,7 @@ def _at_each_step(
         if before.command == following.command:
             continue
         part = stream[:place]
-        look = Look(before.recorded_at, grace)
+        look = ComparisonTime(before.recorded_at, grace)
         for each in compare(part, counting(part, policy.until(before.position)), look):
             if _difference(each) not in seen:
                 seen.add(_difference(each))
@@ -161,7 +161,7 @@ def _difference(each: Disagreement) -> tuple[object, ...]:
     return each.case, each.commitment, each.what, each.on_record, each.recounted
 
 
-def _policy_of(stream: Sequence[Said], policy: Policy, look: Look, is_open: bool) -> Policy:
+def _policy_of(stream: Sequence[PublishedEvent], policy: Policy, look: ComparisonTime, is_open: bool) -> Policy:
     """The policy that the verdicts stand under. An open window moves with what is published; a case that owes nothing
     more keeps the verdict of the policy that it was last judged under."""
     newest = policy.newest
@@ -173,7 +173,7 @@ def _policy_of(stream: Sequence[Said], policy: Policy, look: Look, is_open: bool
 # ---- how it is told
 
 
-def describe(report: Report) -> Iterator[str]:
+def describe(report: RecountReport) -> Iterator[str]:
     """The report as lines; the last one has the counts."""
     for each in report.disagreements:
         where = f"case {each.case}" + (f" {each.commitment}" if each.commitment else "")
@@ -191,7 +191,7 @@ def describe(report: Report) -> Iterator[str]:
     )
 
 
-def as_json(report: Report) -> Iterator[str]:
+def as_json(report: RecountReport) -> Iterator[str]:
     """A disagreement a line, then the counts."""
     for each in report.disagreements:
         yield json.dumps(

@@ -33,7 +33,7 @@ from domain.connections.refusals import (
 from domain.connections.requirements import allowed, require_after
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_other_person
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import require_known
 
 CONFIRMED_IN = "the header X-Confirmed-By"
@@ -41,7 +41,7 @@ CONFIRMED_IN = "the header X-Confirmed-By"
 
 def change_class(
     case: Connection | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     point: int,
     usage_split: Mapping[str, int],
@@ -59,16 +59,16 @@ def change_class(
     (before water was on or the last change), ``reading-before-it-is-due`` (with a reading, of a day to come) and
     ``second-person-needed`` where it reaches back further than any fact may be told late by one person.
     """
-    known = allowed(case, told, "change-class")
+    known = allowed(case, ctx, "change-class")
     account = _account(known, point)
-    since = effective_at or told.at
-    require_known(UnknownClassChange, reason, told.standard.class_changes)
-    require_whole(SupplyPoint("", usage_split, household_size), told.standard)
-    _require_not_too_far_ahead(told, since)
+    since = effective_at or ctx.at
+    require_known(UnknownClassChange, reason, ctx.standard.class_changes)
+    require_whole(SupplyPoint("", usage_split, household_size), ctx.standard)
+    _require_not_too_far_ahead(ctx, since)
     require_after(since, account.classes[-1].since, "water was on, or the last change,")
-    _require_reach(told, since)
+    _require_reach(ctx, since)
     if reading_m3 is not None:
-        _require_readable(told, account, since)
+        _require_readable(ctx, account, since)
     before = account.class_at(since)
     if (dict(before.usage_split), before.household_size) == (dict(usage_split), household_size):
         raise ClassUnchanged(point, known, since)
@@ -78,7 +78,7 @@ def change_class(
         usage_split=dict(usage_split),
         household_size=household_size,
         old_split=dict(before.usage_split),
-        price_version=told.standard.price_version or None,
+        price_version=ctx.standard.price_version or None,
         effective_at=since,
         reading_m3=reading_m3,
         reason=reason,
@@ -89,7 +89,7 @@ def change_class(
 
 def change_customer(
     case: Connection | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     point: int,
     subject: Subject,
@@ -107,13 +107,13 @@ def change_customer(
     ``contract-unchanged``, ``reading-before-it-is-due``, ``dates-out-of-order`` (before water was on, the last change
     or the present meter) and ``second-person-needed`` as ``change_class`` does.
     """
-    known = allowed(case, told, "change-customer")
+    known = allowed(case, ctx, "change-customer")
     account = _account(known, point)
-    since = effective_at or told.at
-    require_known(UnknownCustomerChange, reason, told.standard.customer_changes)
-    _require_readable(told, account, since)
+    since = effective_at or ctx.at
+    require_known(UnknownCustomerChange, reason, ctx.standard.customer_changes)
+    _require_readable(ctx, account, since)
     require_after(since, account.customers[-1].since, "water was on, or the last change,")
-    _require_reach(told, since)
+    _require_reach(ctx, since)
     before = account.customer_at(since)
     if before.pseudonym == customer:
         raise CustomerUnchanged(point, known, since)
@@ -135,7 +135,7 @@ def change_customer(
 
 
 def rename_customer(
-    case: Connection | None, told: Told, *, point: int, subject: Subject, same_name: bool, document_digest: str
+    case: Connection | None, ctx: CommandContext, *, point: int, subject: Subject, same_name: bool, document_digest: str
 ) -> CustomerRenamed:
     """The customer of a supply point has another name from now on, at every supply point of the case that is theirs.
 
@@ -143,15 +143,15 @@ def rename_customer(
     name already. Refuses ``wrong-role``, ``no-such-case``, ``no-such-supply-point``, ``water-not-on``,
     ``name-unchanged`` and ``dates-out-of-order``.
     """
-    known = allowed(case, told, "rename-customer")
+    known = allowed(case, ctx, "rename-customer")
     _account(known, point)
     theirs = tuple(
         number
         for number, account in sorted(known.accounts.items())
-        if account.customer_at(told.happened_at).subject.id == subject.id
+        if account.customer_at(ctx.happened_at).subject.id == subject.id
     )
     for number in theirs:
-        require_after(told.happened_at, known.accounts[number].customers[-1].since, "the last change of the customer")
+        require_after(ctx.happened_at, known.accounts[number].customers[-1].since, "the last change of the customer")
     if same_name:
         raise NameUnchanged(point, known)
     return CustomerRenamed(known.changes + 1, theirs, subject, document_digest)
@@ -183,23 +183,23 @@ def _account(case: Connection, point: int) -> Account:
     return account
 
 
-def _require_not_too_far_ahead(told: Told, since: datetime) -> None:
-    latest = told.at + timedelta(days=told.standard.class_change_ahead_days)
+def _require_not_too_far_ahead(ctx: CommandContext, since: datetime) -> None:
+    latest = ctx.at + timedelta(days=ctx.standard.class_change_ahead_days)
     if since > latest:
-        raise TooFarAhead(since, latest, told)
+        raise TooFarAhead(since, latest, ctx)
 
 
-def _require_reach(told: Told, since: datetime) -> None:
+def _require_reach(ctx: CommandContext, since: datetime) -> None:
     """What was used and perhaps billed already is not changed on one person's word (our decision: four eyes)."""
-    alone = told.standard.settles_after
-    if alone is not None and since < told.at - alone:
-        require_other_person(told, told.confirmed_by, f"a change from {since.isoformat()} on", CONFIRMED_IN)
+    alone = ctx.standard.settles_after
+    if alone is not None and since < ctx.at - alone:
+        require_other_person(ctx, ctx.confirmed_by, f"a change from {since.isoformat()} on", CONFIRMED_IN)
 
 
-def _require_readable(told: Told, account: Account, since: datetime) -> None:
+def _require_readable(ctx: CommandContext, account: Account, since: datetime) -> None:
     """A dial can be read at that instant, and is the one that is in."""
-    if (since - told.at).total_seconds() > told.standard.future_tolerance_seconds:
-        raise ReadingBeforeItIsDue(since, told)
+    if (since - ctx.at).total_seconds() > ctx.standard.future_tolerance_seconds:
+        raise ReadingBeforeItIsDue(since, ctx)
     require_after(since, account.metered, "the present meter was in")
 
 

@@ -18,11 +18,11 @@ from domain.connections.facts import (
     PapersCommitmentUpheld,
 )
 from domain.connections.promises import PAPERS_BROKEN, papers_due_at, papers_in, papers_kept, silence_end, standard_of
-from domain.kernel.facts import Moment, Stated
+from domain.kernel.facts import EventToAppend, Moment
 from domain.standard.standards import Rules, Standard
 
 
-def consequences(case: Connection | None, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def consequences(case: Connection | None, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     """The facts that follow from the case at ``at`` and are not on record; none where nothing does."""
     if case is None:
         return ()
@@ -32,17 +32,19 @@ def consequences(case: Connection | None, rules: Rules, at: datetime) -> tuple[S
 # ---- admission
 
 
-def _admission(case: Connection, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def _admission(case: Connection, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     if case.admitted is not None or case.stopped is not None:
         return ()
     complete = admissible(case, standard_of(case, rules))
     if complete is not None:
         moment, outstanding = complete
         basis: AdmissionBasis = "papers-outstanding" if outstanding else "papers"
-        return (Stated(ApplicationAdmitted(basis, outstanding), moment.at),)
+        return (EventToAppend(ApplicationAdmitted(basis, outstanding), moment.at),)
     if case.notice is None and at >= silence_end(case, rules).due_at:
         # Admitted on the day of receipt: the five days ran from there, and their last one has just ended.
-        return (Stated(ApplicationAdmitted("silence", missing(case, standard_of(case, rules))), case.received.at),)
+        return (
+            EventToAppend(ApplicationAdmitted("silence", missing(case, standard_of(case, rules))), case.received.at),
+        )
     return ()
 
 
@@ -82,7 +84,7 @@ def missing(case: Connection, standard: Standard) -> tuple[str, ...]:
 # ---- a broken commitment
 
 
-def _broken(case: Connection, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def _broken(case: Connection, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     standard = standard_of(case, rules)
     known = case.commitment
     if known is None or known.broken is not None or case.stopped is not None:
@@ -93,26 +95,26 @@ def _broken(case: Connection, rules: Rules, at: datetime) -> tuple[Stated, ...]:
     papers = tuple(paper for paper in known.promise.papers if case.supplied_since(paper, due_at) is None)
     broken = PapersCommitmentBroken(papers, _months_later(due_at, standard.papers.bar_months))
     stop = CaseEnded(PAPERS_BROKEN) if known.promise.consequence == "end" else CaseSuspended(PAPERS_BROKEN)
-    return (Stated(broken, due_at), Stated(stop, due_at))
+    return (EventToAppend(broken, due_at), EventToAppend(stop, due_at))
 
 
-def _upheld(case: Connection, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def _upheld(case: Connection, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     """A paper that was in before the deadline came on record after it: the commitment was kept."""
     if case.commitment is None or case.commitment.broken is None:
         return ()
     if papers_kept(case, standard_of(case, rules)) is None:
         return ()
-    upheld = Stated(PapersCommitmentUpheld(), at)
-    return (upheld, Stated(CaseResumed("papers-upheld"), at)) if _stopped_by_papers(case) else (upheld,)
+    upheld = EventToAppend(PapersCommitmentUpheld(), at)
+    return (upheld, EventToAppend(CaseResumed("papers-upheld"), at)) if _stopped_by_papers(case) else (upheld,)
 
 
-def _resumed(case: Connection) -> tuple[Stated, ...]:
+def _resumed(case: Connection) -> tuple[EventToAppend, ...]:
     """A case that was suspended for want of papers goes on once they are in."""
     stop = case.stopped
     if stop is None or stop.final or not _stopped_by_papers(case):
         return ()
     since = papers_in(case)
-    return (Stated(CaseResumed("papers-in"), max(since.at, stop.since.at)),) if since is not None else ()
+    return (EventToAppend(CaseResumed("papers-in"), max(since.at, stop.since.at)),) if since is not None else ()
 
 
 def _stopped_by_papers(case: Connection) -> bool:

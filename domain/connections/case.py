@@ -62,7 +62,7 @@ from domain.connections.facts import (
     UsageClassChanged,
     WaterTurnedOn,
 )
-from domain.deadlines.windows import Ledger, WindowFact, record
+from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.kernel.subjects import Subject
@@ -90,7 +90,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class PapersPledge:
     """The applicant's written commitment to supply papers later."""
 
     made: Moment
@@ -233,7 +233,7 @@ class Connection:
     documents: Mapping[str, Document] = field(default_factory=dict)
     notice: tuple[Moment, tuple[NoticeItem, ...]] | None = None
     requests: tuple[Moment, ...] = ()
-    commitment: Commitment | None = None
+    commitment: PapersPledge | None = None
     admitted: Moment | None = None
     basis: str | None = None
     outstanding: tuple[str, ...] = ()
@@ -257,7 +257,7 @@ class Connection:
     sent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confirmed: frozenset[tuple[str, str]] = frozenset()
     pauses: Mapping[int, Pause] = field(default_factory=dict)
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
     @property
     def all_on(self) -> bool:
@@ -329,7 +329,7 @@ def _sum(money: Mapping[str, Payment], fee: str) -> int:
 
 # ---- the fold
 
-Step = Callable[[Connection, Any, Moment], Connection]
+CaseStep = Callable[[Connection, Any, Moment], Connection]
 
 
 def evolve(case: Connection | None, recorded: Recorded) -> Connection | None:
@@ -380,7 +380,7 @@ def _admitted(case: Connection, fact: ApplicationAdmitted, moment: Moment) -> Co
     return replace(case, admitted=moment, basis=fact.basis, outstanding=fact.outstanding)
 
 
-def _stop(kind: str, *, final: bool = True) -> Step:
+def _stop(kind: str, *, final: bool = True) -> CaseStep:
     def step(case: Connection, fact: Any, moment: Moment) -> Connection:
         stop = Interruption(moment, fact.reason, final, kind=kind)
         return replace(case, interruptions=(*case.interruptions, stop))
@@ -393,7 +393,7 @@ def _resumed(case: Connection, fact: CaseResumed, moment: Moment) -> Connection:
     return replace(case, interruptions=stops)
 
 
-def _commitment(**changes: Callable[[Any, Moment], Any]) -> Step:
+def _commitment(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
     def step(case: Connection, fact: Any, moment: Moment) -> Connection:
         if case.commitment is None:
             return case
@@ -403,7 +403,7 @@ def _commitment(**changes: Callable[[Any, Moment], Any]) -> Step:
     return step
 
 
-def _visit(**changes: Callable[[Any, Moment], Any]) -> Step:
+def _visit(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
     def step(case: Connection, fact: Any, moment: Moment) -> Connection:
         known = case.visits.get(fact.visit)
         if known is None:
@@ -419,7 +419,7 @@ def _booked(case: Connection, fact: HomeVisitBooked, moment: Moment) -> Connecti
     return replace(case, visits={**case.visits, fact.visit: visit})
 
 
-def _pause(**changes: Callable[[Any, Moment], Any]) -> Step:
+def _pause(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
     def step(case: Connection, fact: Any, moment: Moment) -> Connection:
         known = case.pauses.get(fact.pause)
         if known is None:
@@ -499,7 +499,7 @@ def _reversed(money: Mapping[str, Payment], number: str) -> Mapping[str, Payment
     return {**money, number: replace(money[number], reversed=True)} if number in money else money
 
 
-def _waiting(step: Step) -> Step:
+def _waiting(step: CaseStep) -> CaseStep:
     """The step, and whether something is left to pay since then."""
 
     def both(case: Connection, fact: Any, moment: Moment) -> Connection:
@@ -514,7 +514,7 @@ def _waiting(step: Step) -> Step:
     return both
 
 
-STEPS: Mapping[type, Step] = {
+STEPS: Mapping[type, CaseStep] = {
     CaseRouted: lambda case, fact, _: replace(case, desk=fact.desk, owner=fact.owner),
     OwnerReplaced: lambda case, fact, _: replace(case, owner=fact.owner),
     ApplicantAppeared: lambda case, _, moment: replace(case, appearances=(*case.appearances, moment)),
@@ -528,7 +528,7 @@ STEPS: Mapping[type, Step] = {
     OneTimeNoticeGiven: lambda case, fact, moment: replace(case, notice=case.notice or (moment, fact.items)),
     FurtherRequestMade: lambda case, _, moment: replace(case, requests=(*case.requests, moment)),
     # A promise is only ever taken from somebody who is not barred, or not any longer.
-    PapersPromised: lambda c, fact, moment: replace(c, commitment=Commitment(moment, fact), barred=False),
+    PapersPromised: lambda c, fact, moment: replace(c, commitment=PapersPledge(moment, fact), barred=False),
     OutstandingDeclined: lambda case, _fact, _moment: replace(case, declined_outstanding=True),
     PapersCommitmentBroken: _commitment(broken=lambda fact, _: fact),
     PapersCommitmentUpheld: _commitment(broken=lambda _fact, _moment: None),

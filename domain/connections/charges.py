@@ -59,28 +59,28 @@ from domain.connections.requirements import (
 from domain.deadlines.calendar import local_date
 from domain.kernel.refusals import FeeBanned, Refusal
 from domain.standard import fees
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.fees import CataloguePublished
 from domain.standard.refusals import FeeNotInCatalogue, FeeTwice
 
 # ---- quote
 
 
-def issue_quote(case: Connection | None, told: Told, *, lines: Sequence[tuple[str, Decimal]]) -> QuoteIssued:
+def issue_quote(case: Connection | None, ctx: CommandContext, *, lines: Sequence[tuple[str, Decimal]]) -> QuoteIssued:
     """Quote (fee, quantity) lines by the catalogue in force. It replaces an earlier quote and needs its own contract.
 
     Refuses ``no-catalogue``, ``not-feasible``, ``all-on``, ``quote-raised`` (money came in under the contract, and a
     line would grow) and what ``fees.priced`` refuses. A fee that may not be charged is refused with its own code, and
     the attempt recorded.
     """
-    known = under_way(case, told, "quote")
+    known = under_way(case, ctx, "quote")
     require_not_done(known)
     require_feasible(known)
-    catalogue = _catalogue(told)
-    payer_class = _payer_class(known, told)
-    on = local_date(told.at)
+    catalogue = _catalogue(ctx)
+    payer_class = _payer_class(known, ctx)
+    on = local_date(ctx.at)
     for fee, _ in lines:
-        _require_chargeable(catalogue, fee, payer_class, told)
+        _require_chargeable(catalogue, fee, payer_class, ctx)
     priced = fees.priced(catalogue, payer_class, lines, on)
     quoted = tuple(QuoteLine(line.fee, line.quantity, line.amount_fen) for line in priced)
     _require_not_raised(known, quoted)
@@ -88,23 +88,23 @@ def issue_quote(case: Connection | None, told: Told, *, lines: Sequence[tuple[st
     return QuoteIssued(number, catalogue.version, payer_class, quoted)
 
 
-def _catalogue(told: Told) -> CataloguePublished:
-    catalogue = told.rules.catalogue(told.at)
+def _catalogue(ctx: CommandContext) -> CataloguePublished:
+    catalogue = ctx.rules.catalogue(ctx.at)
     if catalogue is None:
         raise NoCatalogue()
     return catalogue
 
 
-def _payer_class(case: Connection, told: Told) -> str:
-    found = told.standard.payer_classes.get(case.category)
+def _payer_class(case: Connection, ctx: CommandContext) -> str:
+    found = ctx.standard.payer_classes.get(case.category)
     if found is None:
         raise NoPayerClass(case)
     return found
 
 
-def _require_chargeable(catalogue: CataloguePublished, fee: str, payer_class: str, told: Told) -> None:
+def _require_chargeable(catalogue: CataloguePublished, fee: str, payer_class: str, ctx: CommandContext) -> None:
     try:
-        fees.chargeable(catalogue, fee, payer_class, local_date(told.at))
+        fees.chargeable(catalogue, fee, payer_class, local_date(ctx.at))
     except Refusal as refusal:
         raise _attempt(refusal, catalogue, fee, banned=fees.banned_name(catalogue, fee)) from None
 
@@ -132,15 +132,15 @@ def _require_not_raised(case: Connection, quoted: Sequence[QuoteLine]) -> None:
 # ---- asking for a charge by name
 
 
-def ask_charge(case: Connection | None, told: Told, *, charge: str, name_zh: str, amount_fen: int) -> NoReturn:
+def ask_charge(case: Connection | None, ctx: CommandContext, *, charge: str, name_zh: str, amount_fen: int) -> NoReturn:
     """Look whether a charge may be asked for. It never may, unless it is a line of the quote already: then
     ``already-quoted``. Everything else is refused and the attempt recorded, under the code that says why:
     ``fee-banned``, ``fee-not-in-catalogue`` (also a fee under another name), ``fee-switched-off``, ``fee-not-valid``,
     ``fee-not-for-payer``, ``not-quoted``. ``name_zh`` is looked at and not kept."""
-    known = under_way(case, told, "quote")
-    catalogue = _catalogue(told)
+    known = under_way(case, ctx, "quote")
+    catalogue = _catalogue(ctx)
     _require_amount(amount_fen)
-    refusal, banned = _not_allowed(known, told, catalogue, charge, name_zh)
+    refusal, banned = _not_allowed(known, ctx, catalogue, charge, name_zh)
     if refusal is None and known.quoted_fen(charge) != amount_fen:
         refusal = _not_quoted(known, charge, amount_fen)
     if refusal is not None:
@@ -149,14 +149,14 @@ def ask_charge(case: Connection | None, told: Told, *, charge: str, name_zh: str
 
 
 def _not_allowed(
-    case: Connection, told: Told, catalogue: CataloguePublished, charge: str, name_zh: str
+    case: Connection, ctx: CommandContext, catalogue: CataloguePublished, charge: str, name_zh: str
 ) -> tuple[Refusal | None, str | None]:
     """Why the catalogue does not allow it, and the banned name that it is."""
     banned = fees.banned_name(catalogue, name_zh) or fees.banned_name(catalogue, charge)
     if banned is not None:
         return _banned(banned), banned
     try:
-        item = fees.chargeable(catalogue, charge, _payer_class(case, told), local_date(told.at))
+        item = fees.chargeable(catalogue, charge, _payer_class(case, ctx), local_date(ctx.at))
     except Refusal as refusal:
         return refusal, None
     if normalize("NFKC", item.name_zh) != normalize("NFKC", name_zh):
@@ -188,10 +188,10 @@ def _not_quoted(case: Connection, charge: str, amount_fen: int) -> Refusal:
 # ---- contract
 
 
-def sign_contract(case: Connection | None, told: Told, *, contract: str, digest: str) -> ContractSigned:
+def sign_contract(case: Connection | None, ctx: CommandContext, *, contract: str, digest: str) -> ContractSigned:
     """The contract for supply was signed, for the quote in force. Refuses ``no-quote``, ``contract-signed`` (for this
     quote: nothing to do)."""
-    known = under_way(case, told, "sign-contract")
+    known = under_way(case, ctx, "sign-contract")
     quote = _quote(known)
     if known.contract is not None and known.contract.quote == quote.quote:
         raise ContractIsSigned(known.contract)
@@ -221,20 +221,20 @@ def _quote(case: Connection) -> QuoteIssued:
 # ---- payments
 
 
-def pay(case: Connection | None, told: Told, *, payment: str, lines: Sequence[MoneyLine]) -> PaymentReceived:
+def pay(case: Connection | None, ctx: CommandContext, *, payment: str, lines: Sequence[MoneyLine]) -> PaymentReceived:
     """Money came in on lines of the quote. Refuses ``no-quote``, ``payment-number-used``, ``amount-out-of-range``,
     ``nothing-to-pay`` (no line), ``fee-twice``, ``overpaid``; money on a line that the quote does not have is refused
     as ``not-quoted``, and the attempt recorded. Money that was on its way when the case stopped is taken down, and can
     be refunded."""
-    known = allowed(case, told, "pay")
+    known = allowed(case, ctx, "pay")
     quote = _quote(known)
-    require_timely(known, told)
+    require_timely(known, ctx)
     _require_new(known.payments, payment, PaymentNumberUsed)
     _require_lines(lines)
     for line in lines:
         if line.fee not in {quoted.fee for quoted in quote.lines}:
             refusal = _not_quoted(known, line.fee, line.amount_fen)
-            raise _attempt(refusal, _catalogue(told), line.fee, amount_fen=line.amount_fen)
+            raise _attempt(refusal, _catalogue(ctx), line.fee, amount_fen=line.amount_fen)
     for line in lines:
         _require_not_overpaid(known, line)
     return PaymentReceived(payment, tuple(lines))
@@ -246,10 +246,10 @@ def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:
         raise Overpaid(line, balance)
 
 
-def reverse_payment(case: Connection | None, told: Told, *, payment: str, reason: str) -> PaymentReversed:
+def reverse_payment(case: Connection | None, ctx: CommandContext, *, payment: str, reason: str) -> PaymentReversed:
     """A payment was entered in error or bounced; in every state of the case. Refuses ``no-such-payment``,
     ``already-reversed``, ``refunded-already`` (a refund of it stands)."""
-    known = allowed(case, told, "reverse-payment")
+    known = allowed(case, ctx, "reverse-payment")
     found = _standing(known.payments, payment, NoSuchPayment)
     for fee in {line.fee for line in found.lines}:
         left = known.paid_fen(fee) - sum(line.amount_fen for line in found.lines if line.fee == fee)
@@ -261,13 +261,13 @@ def reverse_payment(case: Connection | None, told: Told, *, payment: str, reason
 # ---- refunds
 
 
-def refund(case: Connection | None, told: Told, *, refund: str, lines: Sequence[MoneyLine]) -> RefundMade:
+def refund(case: Connection | None, ctx: CommandContext, *, refund: str, lines: Sequence[MoneyLine]) -> RefundMade:
     """Money goes back: what the quote in force leaves over, or everything where the case stopped for good.
 
     Refuses ``refund-number-used``, ``amount-out-of-range``, ``nothing-to-pay`` (no line), ``fee-twice``,
     ``refund-too-large``.
     """
-    known = allowed(case, told, "refund")
+    known = allowed(case, ctx, "refund")
     _require_new(known.refunds, refund, RefundNumberUsed)
     _require_lines(lines)
     for line in lines:
@@ -284,9 +284,9 @@ def _refundable_fen(case: Connection, fee: str) -> int:
     return max(0, kept - owed)
 
 
-def reverse_refund(case: Connection | None, told: Told, *, refund: str, reason: str) -> RefundReversed:
+def reverse_refund(case: Connection | None, ctx: CommandContext, *, refund: str, reason: str) -> RefundReversed:
     """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed``."""
-    known = allowed(case, told, "refund")
+    known = allowed(case, ctx, "refund")
     _standing(known.refunds, refund, NoSuchRefund)
     return RefundReversed(refund, reason)
 

@@ -11,7 +11,7 @@ from domain.connections.refusals import UnknownTopic
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
 
 
@@ -45,10 +45,10 @@ def evolve(state: Consultation | None, recorded: Recorded) -> Consultation | Non
 
 
 def give(
-    state: Consultation | None, told: Told, *, number: str, topic: str, subject: Subject | None
+    state: Consultation | None, ctx: CommandContext, *, number: str, topic: str, subject: Subject | None
 ) -> ConsultationGiven:
     """Record a consultation. Refuses ``wrong-role``, ``case-exists``, ``unknown-topic``, ``future-time``."""
-    require_power(told, "consultation.record")
+    require_power(ctx, "consultation.record")
     if state is not None:
         raise CaseExists(
             found=f"consultation {state.number}",
@@ -56,6 +56,6 @@ def give(
             next_step="nothing is to be done",
             next_step_zh="该咨询已登记，无需操作",
         )
-    require_not_future(told.standard, told.happened_at, told.at)
-    require_known(UnknownTopic, topic, told.standard.consultation_topics)
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    require_known(UnknownTopic, topic, ctx.standard.consultation_topics)
     return ConsultationGiven(number, topic, subject)

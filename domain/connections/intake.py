@@ -42,7 +42,7 @@ from domain.connections.refusals import (
 from domain.connections.requirements import allowed, require_once, require_timely, stopped
 from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
-from domain.standard.context import Told, require_one_of, require_power
+from domain.standard.context import CommandContext, require_one_of, require_power
 from domain.standard.standards import DocumentRequirement, Standard, require_known, require_not_future
 
 IN_PERSON = "counter"
@@ -77,7 +77,7 @@ class Form:
 
 
 def receive(
-    case: Connection | None, told: Told, *, case_number: str, form: Form, barred: bool = False
+    case: Connection | None, ctx: CommandContext, *, case_number: str, form: Form, barred: bool = False
 ) -> tuple[ConnectionFact, ...]:
     """Take an application in: received, routed, in person where it came over the counter, with the documents of the
     form.
@@ -86,7 +86,7 @@ def receive(
     ``future-time``, ``unknown-applicant-category``, ``supply-points-out-of-range``, ``points-do-not-match``,
     ``unknown-price-class``, ``usage-split-not-whole`` and what handing a document in refuses.
     """
-    require_power(told, "connection.receive")
+    require_power(ctx, "connection.receive")
     if case is not None:
         raise CaseExists(
             found=f"case {case.number}",
@@ -95,16 +95,16 @@ def receive(
             next_step_zh="请按受理编号查询",
         )
     # The standard that the case will run under is the one in force when it came in.
-    standard = told.rules.in_force(told.happened_at)
-    require_not_future(standard, told.happened_at, told.at)
+    standard = ctx.rules.in_force(ctx.happened_at)
+    require_not_future(standard, ctx.happened_at, ctx.at)
     require_known(UnknownApplicantCategory, form.category, standard.applicant_categories)
     _require_points(form, standard)
     require_once(NamedTwice, (one.document for one in form.documents))
     return (
         _received(case_number, form, barred),
-        *_routed(case_number, form.category, told.standard),
-        *([ApplicantAppeared("counter", "application")] if told.channel == IN_PERSON else []),
-        *(handed_in(told, one, _owed(form.category, standard, one.document)) for one in form.documents),
+        *_routed(case_number, form.category, ctx.standard),
+        *([ApplicantAppeared("counter", "application")] if ctx.channel == IN_PERSON else []),
+        *(handed_in(ctx, one, _owed(form.category, standard, one.document)) for one in form.documents),
     )
 
 
@@ -156,62 +156,62 @@ def _owed(category: str, standard: Standard, document: str) -> DocumentRequireme
     return owed[document]
 
 
-def handed_in(told: Told, supplied: Supplied, requirement: DocumentRequirement) -> DocumentSupplied:
+def handed_in(ctx: CommandContext, supplied: Supplied, requirement: DocumentRequirement) -> DocumentSupplied:
     """The document is there. Refuses ``way-not-allowed``, ``digest-missing``, and ``wrong-role`` where somebody claims
     a way that is not theirs: only who may reject a document can say to have seen it, and nobody outside the utility
     but the construction-approval platform can say that it shared one."""
     require_known(WayNotAllowed, supplied.way, requirement.met_by)
-    if supplied.way == "seen" or (supplied.way == "shared" and told.channel != "platform"):
-        roles = told.standard.powers.get("connection.reject-document", ())
-        require_one_of(told.by, roles, f"a document {supplied.way}")
+    if supplied.way == "seen" or (supplied.way == "shared" and ctx.channel != "platform"):
+        roles = ctx.standard.powers.get("connection.reject-document", ())
+        require_one_of(ctx.by, roles, f"a document {supplied.way}")
     if supplied.way == "upload" and supplied.digest is None:
         raise DigestMissing(supplied)
     return DocumentSupplied(supplied.document, supplied.way, supplied.digest)
 
 
-def replace_owner(case: Connection | None, told: Told, *, owner: str) -> OwnerReplaced:
+def replace_owner(case: Connection | None, ctx: CommandContext, *, owner: str) -> OwnerReplaced:
     """Somebody else answers for the case. Refuses ``unknown-owner`` and ``owner-unchanged``."""
-    known = allowed(case, told, "route")
+    known = allowed(case, ctx, "route")
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)
-    require_known(UnknownOwner, owner, (one for desk in told.standard.desks.values() for one in desk.owners))
+    require_known(UnknownOwner, owner, (one for desk in ctx.standard.desks.values() for one in desk.owners))
     if owner == known.owner:
         raise OwnerUnchanged(owner, known)
     return OwnerReplaced(owner)
 
 
-def appear(case: Connection | None, told: Told, *, place: str, purpose: str) -> ApplicantAppeared:
+def appear(case: Connection | None, ctx: CommandContext, *, place: str, purpose: str) -> ApplicantAppeared:
     """The applicant had to come in person. A fact of the field: taken in every state of the case.
 
     Refuses ``unknown-place``, ``unknown-purpose``, ``future-time`` and ``dates-out-of-order``.
     """
-    known = allowed(case, told, "appear")
+    known = allowed(case, ctx, "appear")
     require_known(UnknownPlace, place, PLACES)
     require_known(UnknownPurpose, purpose, PURPOSES)
-    require_timely(known, told)
+    require_timely(known, ctx)
     return ApplicantAppeared(place, purpose)
 
 
-def withdraw(case: Connection | None, told: Told, *, reason: str) -> ApplicationWithdrawn:
+def withdraw(case: Connection | None, ctx: CommandContext, *, reason: str) -> ApplicationWithdrawn:
     """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
-    known = _stoppable(case, told, "withdraw")
-    require_known(UnknownReason, reason, told.standard.withdrawal_reasons)
-    require_timely(known, told)
+    known = _stoppable(case, ctx, "withdraw")
+    require_known(UnknownReason, reason, ctx.standard.withdrawal_reasons)
+    require_timely(known, ctx)
     return ApplicationWithdrawn(reason)
 
 
-def refuse(case: Connection | None, told: Told, *, reason: str, document_digest: str) -> ApplicationRefused:
+def refuse(case: Connection | None, ctx: CommandContext, *, reason: str, document_digest: str) -> ApplicationRefused:
     """The utility refuses, with a reason of the standard's list. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
-    known = _stoppable(case, told, "refuse")
-    require_known(UnknownReason, reason, told.standard.refusal_reasons)
-    require_timely(known, told)
+    known = _stoppable(case, ctx, "refuse")
+    require_known(UnknownReason, reason, ctx.standard.refusal_reasons)
+    require_timely(known, ctx)
     return ApplicationRefused(reason, document_digest)
 
 
-def _stoppable(case: Connection | None, told: Told, power: str) -> Connection:
-    known = allowed(case, told, power)
+def _stoppable(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
+    known = allowed(case, ctx, power)
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)
     if known.on:

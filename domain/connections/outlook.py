@@ -15,7 +15,7 @@ from domain.connections.case import Connection
 from domain.connections.promises import papers_due_at, standard_of, water_on_end, water_on_limit
 from domain.connections.requirements import requirements
 from domain.deadlines.calendar import local_date
-from domain.deadlines.limits import Stop, count, stood_for
+from domain.deadlines.limits import ClockStop, count, stood_for
 from domain.kernel.facts import Moment
 from domain.standard.standards import Rules, Standard
 
@@ -148,10 +148,11 @@ def times(case: Connection, rules: Rules, at: datetime) -> Times:
     return Times(gross, net, sum(day <= last for day in days.counted), sum(day <= last for day in days.stood))
 
 
-def _interrupted(case: Connection) -> list[Stop]:
+def _interrupted(case: Connection) -> list[ClockStop]:
     """A suspended case owes nothing, so its net time stands too."""
     return [
-        Stop(stop.since.at, stop.until.at if stop.until else None, 0, (stop.since.by,)) for stop in case.interruptions
+        ClockStop(stop.since.at, stop.until.at if stop.until else None, 0, (stop.since.by,))
+        for stop in case.interruptions
     ]
 
 

@@ -65,7 +65,7 @@ from domain.connections.requirements import (
 from domain.deadlines.calendar import closing_time, local_date
 from domain.kernel.facts import Moment
 from domain.kernel.refusals import Refusal
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
 MISSING = "missing"
@@ -74,38 +74,38 @@ MISSING = "missing"
 # ---- documents
 
 
-def supply_document(case: Connection | None, told: Told, *, supplied: Supplied) -> DocumentSupplied:
+def supply_document(case: Connection | None, ctx: CommandContext, *, supplied: Supplied) -> DocumentSupplied:
     """A required document is there. Also for a case that a broken commitment stopped: that is how it is made good.
 
     Refuses ``unknown-document``, ``way-not-allowed``, ``digest-missing``, ``wrong-role``, ``document-in`` (it was in
     then already), ``case-stopped``, ``future-time`` and ``dates-out-of-order``.
     """
-    known = allowed(case, told, "supply-document")
+    known = allowed(case, ctx, "supply-document")
     if known.stopped is not None and known.stopped.reason != PAPERS_BROKEN:
         raise stopped(known)
-    owed = requirement(known, told.rules, supplied.document)
-    require_timely(known, told)
+    owed = requirement(known, ctx.rules, supplied.document)
+    require_timely(known, ctx)
     since = known.supplied_since(supplied.document)
-    if since is not None and since.at <= told.happened_at:
+    if since is not None and since.at <= ctx.happened_at:
         raise _document_in(known, supplied.document)
-    return handed_in(told, supplied, owed)
+    return handed_in(ctx, supplied, owed)
 
 
-def reject_document(case: Connection | None, told: Told, *, document: str, defect: str) -> DocumentRejected:
+def reject_document(case: Connection | None, ctx: CommandContext, *, document: str, defect: str) -> DocumentRejected:
     """A document that is in does not do.
 
     After the notice or the admission it binds like them: a defect that could have been seen then is refused as
     ``already-visible`` and the attempt recorded. Refuses ``unknown-document``, ``unknown-defect``,
     ``document-not-in``, ``all-on``, ``case-stopped`` and ``wrong-role``.
     """
-    known = under_way(case, told, "reject-document")
+    known = under_way(case, ctx, "reject-document")
     require_not_done(known)
-    requirement(known, told.rules, document)
-    require_codes(UnknownDefect, [defect], _defects(told.standard) - {MISSING})
+    requirement(known, ctx.rules, document)
+    require_codes(UnknownDefect, [defect], _defects(ctx.standard) - {MISSING})
     if not known.has(document):
         raise DocumentNotIn(document, known)
     item = NoticeItem(document, defect)
-    if _was_visible(known, item, told.standard):
+    if _was_visible(known, item, ctx.standard):
         raise _already_visible(known, (item,))
     return DocumentRejected(document, defect)
 
@@ -121,28 +121,32 @@ def _defects(standard: Standard) -> set[str]:
 # ---- the one-time notice, and what may come after it
 
 
-def give_notice(case: Connection | None, told: Told, *, items: Sequence[NoticeItem]) -> tuple[ConnectionFact, ...]:
+def give_notice(
+    case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]
+) -> tuple[ConnectionFact, ...]:
     """Tell the applicant at once everything that is missing. A document that is in and named with a defect is rejected
     with it.
 
     Refuses ``already-admitted``, ``notice-given``, ``notice-incomplete`` (names what is left out), ``nothing-missing``,
     ``document-in`` (named as missing), ``unknown-document``, ``unknown-defect``, ``named-twice``.
     """
-    known = under_way(case, told, "give-notice")
+    known = under_way(case, ctx, "give-notice")
     require_not_admitted(known)
     if known.notice is not None:
         raise NoticeGiven(known, known.notice[0])
-    lacking = missing(known, standard_of(known, told.rules))
+    lacking = missing(known, standard_of(known, ctx.rules))
     if not lacking and not items:
         raise _nothing_missing(known)
-    rejected = _named(known, told, items)
+    rejected = _named(known, ctx, items)
     left_out = [document for document in lacking if document not in {item.document for item in items}]
     if left_out:
         raise NoticeIncomplete(left_out)
     return (*rejected, OneTimeNoticeGiven(tuple(items)))
 
 
-def request_further(case: Connection | None, told: Told, *, items: Sequence[NoticeItem]) -> tuple[ConnectionFact, ...]:
+def request_further(
+    case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]
+) -> tuple[ConnectionFact, ...]:
     """Ask for something after the notice or the admission: only for what could not be seen then.
 
     That is a document that came in afterwards, or a hidden defect of the standard's list. Anything else is refused as
@@ -150,26 +154,26 @@ def request_further(case: Connection | None, told: Told, *, items: Sequence[Noti
     the notice named and nobody supplied since, ``nothing-missing`` for an empty list, ``unknown-document``,
     ``unknown-defect``, ``named-twice``, ``document-in``, ``all-on``.
     """
-    known = under_way(case, told, "request-further")
+    known = under_way(case, ctx, "request-further")
     require_not_done(known)
     if not _looks(known):
         raise NothingLookedAt(known)
     if not items:
         raise _nothing_missing(known)
-    rejected = _named(known, told, items)
+    rejected = _named(known, ctx, items)
     _require_not_asked(known, items)
-    visible = tuple(item for item in items if _was_visible(known, item, told.standard))
+    visible = tuple(item for item in items if _was_visible(known, item, ctx.standard))
     if visible:
         raise _already_visible(known, visible)
     return (*rejected, FurtherRequestMade(tuple(items)))
 
 
-def _named(case: Connection, told: Told, items: Sequence[NoticeItem]) -> tuple[DocumentRejected, ...]:
+def _named(case: Connection, ctx: CommandContext, items: Sequence[NoticeItem]) -> tuple[DocumentRejected, ...]:
     """What a list of items rejects of the documents that are in."""
     require_once(NamedTwice, (item.document for item in items))
     for item in items:
-        requirement(case, told.rules, item.document)
-        require_known(UnknownDefect, item.defect, _defects(told.standard))
+        requirement(case, ctx.rules, item.document)
+        require_known(UnknownDefect, item.defect, _defects(ctx.standard))
         if item.defect == MISSING and case.has(item.document):
             raise _document_in(case, item.document)
     return tuple(DocumentRejected(item.document, item.defect) for item in items if case.has(item.document))
@@ -222,7 +226,7 @@ def _already_visible(case: Connection, items: tuple[NoticeItem, ...]) -> Refusal
 
 def promise_papers(
     case: Connection | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     papers: Sequence[str],
     deadline: date,
@@ -235,21 +239,21 @@ def promise_papers(
     ``unknown-document``, ``not-deferrable``, ``document-in``, ``named-twice``, ``deadline-past``, ``deadline-too-late``
     (later than the standard allows, or than the case's own due day).
     """
-    known = under_way(case, told, "promise-papers")
+    known = under_way(case, ctx, "promise-papers")
     require_not_done(known)
-    _require_may_promise(known, told, barred)
+    _require_may_promise(known, ctx, barred)
     if not papers:
         raise _nothing_missing(known)
     require_once(NamedTwice, papers)
     for paper in papers:
-        _require_deferrable(known, told, paper)
-    _require_deadline(known, told, deadline)
-    consequence = standard_of(known, told.rules).papers.when_broken
+        _require_deferrable(known, ctx, paper)
+    _require_deadline(known, ctx, deadline)
+    consequence = standard_of(known, ctx.rules).papers.when_broken
     return PapersPromised(tuple(papers), deadline, consequence, commitment_digest)
 
 
-def _require_may_promise(case: Connection, told: Told, barred: bool) -> None:
-    if barred or (case.commitment is not None and case.commitment.bars(told.at)):
+def _require_may_promise(case: Connection, ctx: CommandContext, barred: bool) -> None:
+    if barred or (case.commitment is not None and case.commitment.bars(ctx.at)):
         raise _barred(case)
     if case.declined_outstanding:
         raise _declined(case)
@@ -269,29 +273,29 @@ def _declined(case: Connection) -> Refusal:
     return OutstandingIsDeclined(case)
 
 
-def _require_deferrable(case: Connection, told: Told, paper: str) -> None:
-    if requirement(case, told.rules, paper).main:
-        deferrable = [one.code for one in requirements(case, told.rules) if not one.main]
+def _require_deferrable(case: Connection, ctx: CommandContext, paper: str) -> None:
+    if requirement(case, ctx.rules, paper).main:
+        deferrable = [one.code for one in requirements(case, ctx.rules) if not one.main]
         raise NotDeferrable(paper, deferrable)
     if case.has(paper):
         raise _document_in(case, paper)
 
 
-def _require_deadline(case: Connection, told: Told, deadline: date) -> None:
-    standard = standard_of(case, told.rules)
-    if closing_time(deadline, standard.close_of_business) <= told.at:
-        raise DeadlinePast(deadline, told)
-    calendar = told.rules.calendars_of(standard)[-1].calendar
-    by_policy = calendar.add_working_days(local_date(told.at), standard.papers.longest_working_days)
-    latest = min(by_policy, local_date(water_on_end(case, told.rules).due_at))
+def _require_deadline(case: Connection, ctx: CommandContext, deadline: date) -> None:
+    standard = standard_of(case, ctx.rules)
+    if closing_time(deadline, standard.close_of_business) <= ctx.at:
+        raise DeadlinePast(deadline, ctx)
+    calendar = ctx.rules.calendars_of(standard)[-1].calendar
+    by_policy = calendar.add_working_days(local_date(ctx.at), standard.papers.longest_working_days)
+    latest = min(by_policy, local_date(water_on_end(case, ctx.rules).due_at))
     if deadline > latest:
         raise DeadlineTooLate(deadline, latest, standard)
 
 
-def decline_outstanding(case: Connection | None, told: Told) -> OutstandingDeclined:
+def decline_outstanding(case: Connection | None, ctx: CommandContext) -> OutstandingDeclined:
     """The applicant does not want to be admitted with papers outstanding. Refuses ``already-admitted``,
     ``commitment-running`` and ``outstanding-declined`` (nothing to do)."""
-    known = under_way(case, told, "decline-outstanding")
+    known = under_way(case, ctx, "decline-outstanding")
     require_not_admitted(known)
     if known.declined_outstanding:
         raise _declined(known)
@@ -304,12 +308,14 @@ def decline_outstanding(case: Connection | None, told: Told) -> OutstandingDecli
     return OutstandingDeclined()
 
 
-def repair_commitment(case: Connection | None, told: Told, *, evidence_digest: str) -> PapersCommitmentRepaired:
+def repair_commitment(
+    case: Connection | None, ctx: CommandContext, *, evidence_digest: str
+) -> PapersCommitmentRepaired:
     """The broken commitment was made good; the bar is lifted at once. Also for a case that it ended.
 
     Refuses ``commitment-not-broken``, ``commitment-repaired`` (nothing to do), ``papers-missing``.
     """
-    known = allowed(case, told, "repair-commitment")
+    known = allowed(case, ctx, "repair-commitment")
     commitment = known.commitment
     if commitment is None or commitment.broken is None:
         raise CommitmentNotBroken(known)
@@ -327,19 +333,19 @@ def _require_promised_in(case: Connection) -> None:
 # ---- admission, and going on
 
 
-def admit(case: Connection | None, told: Told) -> ApplicationAdmitted:
+def admit(case: Connection | None, ctx: CommandContext) -> ApplicationAdmitted:
     """The office admits (受理) where the system would wait for a commitment: the main papers are in, the others may
     follow by the office's own decision (the utility *may* admit).
 
     Refuses ``already-admitted``, ``papers-missing`` (main ones; or any, for who is barred: ``barred``, or declined:
     ``outstanding-declined``).
     """
-    known = under_way(case, told, "admit")
+    known = under_way(case, ctx, "admit")
     require_not_admitted(known)
-    main = [one.code for one in requirements(known, told.rules) if one.main and not known.has(one.code)]
+    main = [one.code for one in requirements(known, ctx.rules) if one.main and not known.has(one.code)]
     if main:
         raise papers_missing(known, main)
-    outstanding = missing(known, standard_of(known, told.rules))
+    outstanding = missing(known, standard_of(known, ctx.rules))
     if outstanding and known.barred:
         raise _barred(known)
     if outstanding and known.declined_outstanding:
@@ -347,10 +353,10 @@ def admit(case: Connection | None, told: Told) -> ApplicationAdmitted:
     return ApplicationAdmitted("office", outstanding)
 
 
-def resume(case: Connection | None, told: Told, *, reason: str) -> CaseResumed:
+def resume(case: Connection | None, ctx: CommandContext, *, reason: str) -> CaseResumed:
     """A case that a broken commitment suspended or ended goes on, once the promised papers are in; its working days
     run anew. Refuses ``not-stopped``, ``case-stopped`` (for good), ``papers-missing``."""
-    known = allowed(case, told, "resume")
+    known = allowed(case, ctx, "resume")
     stop = known.stopped
     if stop is None:
         raise NotStopped(known)

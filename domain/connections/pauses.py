@@ -18,23 +18,23 @@ from domain.connections.refusals import (
     UnknownPauseReason,
 )
 from domain.connections.requirements import allowed, require_admitted, require_not_done, require_timely, under_way
-from domain.standard.context import Told, require_second_person
+from domain.standard.context import CommandContext, require_second_person
 from domain.standard.standards import require_known
 
 
-def request(case: Connection | None, told: Told, *, reason: str, evidence_digest: str) -> PauseRequested:
+def request(case: Connection | None, ctx: CommandContext, *, reason: str, evidence_digest: str) -> PauseRequested:
     """Ask that the clock stand from ``told.happened_at`` on.
 
     Refuses ``not-admitted``, ``all-on``, ``unknown-pause-reason``, ``pause-too-late`` (later than the channel's allowed
     lateness), ``pause-open`` (one for the same reason), ``future-time``, ``dates-out-of-order``.
     """
-    known = under_way(case, told, "request-pause")
+    known = under_way(case, ctx, "request-pause")
     admitted = require_admitted(known)
     require_not_done(known)
-    require_known(UnknownPauseReason, reason, told.standard.pause_reasons)
-    require_timely(known, told, (admitted, "the admission"))
-    if told.is_late:
-        raise PauseTooLate(told)
+    require_known(UnknownPauseReason, reason, ctx.standard.pause_reasons)
+    require_timely(known, ctx, (admitted, "the admission"))
+    if ctx.is_late:
+        raise PauseTooLate(ctx)
     for number, pause in known.pauses.items():
         _require_over(pause, number, reason)
     return PauseRequested(max(known.pauses, default=0) + 1, reason, evidence_digest)
@@ -46,44 +46,44 @@ def _require_over(pause: Pause, number: int, reason: str) -> None:
         raise PauseOpen(number, reason, pause)
 
 
-def approve(case: Connection | None, told: Told, *, pause: int) -> PauseApproved:
+def approve(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseApproved:
     """A second person approves; also late, which may retract a lapse. Refuses ``no-such-pause``, ``pause-decided``,
     ``same-person``."""
-    require_second_person(told, _pending(case, told, pause).requested_by, f"pause {pause}")
+    require_second_person(ctx, _pending(case, ctx, pause).requested_by, f"pause {pause}")
     return PauseApproved(pause)
 
 
-def decline(case: Connection | None, told: Told, *, pause: int) -> PauseDeclined:
+def decline(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseDeclined:
     """A second person declines. Refuses ``no-such-pause``, ``pause-decided``, ``same-person``."""
-    require_second_person(told, _pending(case, told, pause).requested_by, f"pause {pause}")
+    require_second_person(ctx, _pending(case, ctx, pause).requested_by, f"pause {pause}")
     return PauseDeclined(pause)
 
 
-def _pending(case: Connection | None, told: Told, number: int) -> Pause:
-    pause = _the_pause(allowed(case, told, "approve-pause"), number)
+def _pending(case: Connection | None, ctx: CommandContext, number: int) -> Pause:
+    pause = _the_pause(allowed(case, ctx, "approve-pause"), number)
     if not pause.is_pending:
         raise PauseDecided(number, pause)
     return pause
 
 
-def end(case: Connection | None, told: Told, *, pause: int) -> PauseEnded:
+def end(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseEnded:
     """The reason fell away; also before the approval. Refuses ``no-such-pause``, ``pause-not-open``, ``future-time``,
     ``dates-out-of-order``."""
-    known = allowed(case, told, "end-pause")
+    known = allowed(case, ctx, "end-pause")
     found = _the_pause(known, pause)
     if found.ended is not None or not (found.is_pending or found.counts):
         raise PauseNotOpen(pause)
-    require_timely(known, told, (found.since, "the pause's beginning"))
+    require_timely(known, ctx, (found.since, "the pause's beginning"))
     return PauseEnded(pause)
 
 
-def revoke(case: Connection | None, told: Told, *, pause: int, reason: str) -> PauseRevoked:
+def revoke(case: Connection | None, ctx: CommandContext, *, pause: int, reason: str) -> PauseRevoked:
     """An approved pause should never have been one: the clock ran all the time. Refuses ``no-such-pause``,
     ``pause-not-approved``, ``same-person`` (who asked for it)."""
-    found = _the_pause(allowed(case, told, "revoke-pause"), pause)
+    found = _the_pause(allowed(case, ctx, "revoke-pause"), pause)
     if not found.counts:
         raise PauseNotApproved(pause)
-    require_second_person(told, found.requested_by, f"pause {pause}")
+    require_second_person(ctx, found.requested_by, f"pause {pause}")
     return PauseRevoked(pause, reason)
 
 

@@ -12,7 +12,7 @@ from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeli
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
 
 PAYER_CLASS = "company"
@@ -63,14 +63,14 @@ def evolve(state: PreService | None, recorded: Recorded) -> PreService | None:
 
 
 def request(
-    state: PreService | None, told: Told, *, number: str, service: str, category: str, subject: Subject
+    state: PreService | None, ctx: CommandContext, *, number: str, service: str, category: str, subject: Subject
 ) -> PreServiceRequested:
     """Take a request in.
 
     Refuses ``wrong-role``, ``case-exists``, ``future-time``, ``unknown-preservice``, ``unknown-applicant-category``,
     ``companies-only``.
     """
-    require_power(told, "preservice.request")
+    require_power(ctx, "preservice.request")
     if state is not None:
         raise CaseExists(
             found=f"request {state.number}",
@@ -78,8 +78,8 @@ def request(
             next_step="nothing is to be done",
             next_step_zh="该服务申请已登记，无需操作",
         )
-    standard = told.standard
-    require_not_future(standard, told.happened_at, told.at)
+    standard = ctx.standard
+    require_not_future(standard, ctx.happened_at, ctx.at)
     require_known(UnknownPreservice, service, standard.preservices)
     require_known(UnknownApplicantCategory, category, standard.applicant_categories)
     if standard.payer_classes.get(category) != PAYER_CLASS:
@@ -88,13 +88,13 @@ def request(
     return PreServiceRequested(number, service, category, subject)
 
 
-def give(state: PreService | None, told: Told, *, deliverable: str, digest: str) -> PreServiceGiven:
+def give(state: PreService | None, ctx: CommandContext, *, deliverable: str, digest: str) -> PreServiceGiven:
     """Hand something over.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``dates-out-of-order`` (given before it was asked for),
     ``unknown-deliverable``, ``already-given``.
     """
-    require_power(told, "preservice.give")
+    require_power(ctx, "preservice.give")
     if state is None:
         raise NoSuchCase(
             found="no request with this id",
@@ -102,15 +102,15 @@ def give(state: PreService | None, told: Told, *, deliverable: str, digest: str)
             next_step="take the request in first",
             next_step_zh="没有该服务申请，请先登记",
         )
-    require_not_future(told.standard, told.happened_at, told.at)
-    if told.happened_at < state.requested_at:
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    if ctx.happened_at < state.requested_at:
         raise DatesOutOfOrder(
-            found=f"given at {told.happened_at.isoformat()}",
+            found=f"given at {ctx.happened_at.isoformat()}",
             needed=f"not before it was asked for, {state.requested_at.isoformat()}",
             next_step="correct the time",
             next_step_zh="提供时间早于申请时间，请更正",
         )
-    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
     if (deliverable, digest) in state.given:
         raise AlreadyGiven(deliverable)
     return PreServiceGiven(deliverable, digest)

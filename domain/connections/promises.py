@@ -13,8 +13,8 @@ from uuid import UUID
 from domain.connections.case import Connection, Interruption
 from domain.connections.stages import stage_stops
 from domain.deadlines.calendar import CalendarVersion, closing_time
-from domain.deadlines.limits import End, Stop, WorkingDays, count, end
-from domain.deadlines.windows import Obligation, RungAt, Tally, Term
+from domain.deadlines.limits import ClockStop, End, WorkingDays, count, end
+from domain.deadlines.windows import CountPromise, Obligation, RungAt, Term
 from domain.kernel.facts import Moment
 from domain.standard.standards import Rules, Standard
 
@@ -32,7 +32,7 @@ def standard_of(case: Connection, rules: Rules) -> Standard:
     return rules.in_force(case.received.at)
 
 
-def obligations(case: Connection | None, rules: Rules) -> tuple[Obligation | Tally, ...]:
+def obligations(case: Connection | None, rules: Rules) -> tuple[Obligation | CountPromise, ...]:
     """Notice or admission in time, water on in 5 working days, promised papers by their day, and no needless trip."""
     if case is None:
         return ()
@@ -52,7 +52,7 @@ def obligations(case: Connection | None, rules: Rules) -> tuple[Obligation | Tal
 def water_on_limit(case: Connection, standard: Standard, start: datetime) -> WorkingDays:
     """The working days until water is on, from an instant on, with the pauses that count and the stages that do not."""
     pauses = tuple(
-        Stop(
+        ClockStop(
             pause.since.at,
             pause.ended.at if pause.ended else None,
             standard.pause_reasons[pause.reason].cap_working_days if pause.reason in standard.pause_reasons else 0,
@@ -259,7 +259,7 @@ def _papers(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
 # ---- zero trips
 
 
-def _trips(case: Connection, standard: Standard) -> Tally | None:
+def _trips(case: Connection, standard: Standard) -> CountPromise | None:
     """No trip where applied for online or at home, at most one otherwise."""
     allowed = standard.allowed_trips(case.channel)
     if allowed is None:
@@ -268,7 +268,7 @@ def _trips(case: Connection, standard: Standard) -> Tally | None:
     stop: Interruption | None = case.stopped
     # Who comes after water is on, or for a refund after the case stopped, does not come for the connection.
     until = met or (stop.since if stop is not None and stop.final else None)
-    return Tally(
+    return CountPromise(
         commitment=TRIPS,
         opened_at=case.received.at,
         allowed=allowed,

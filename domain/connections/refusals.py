@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain.connections.intake import Form, Supplied
     from domain.kernel.facts import Moment
     from domain.metering.meters import MeterDetails
-    from domain.standard.context import Told
+    from domain.standard.context import CommandContext
     from domain.standard.standards import StandardPublished
 
 
@@ -587,10 +587,10 @@ class TooFarAhead(NotAcceptable):
     next_step = "tell it nearer to its day"
     next_step_zh = "生效时间超出可提前办理的期限，请届时办理"
 
-    def __init__(self, since: datetime, latest: datetime, told: Told) -> None:
+    def __init__(self, since: datetime, latest: datetime, ctx: CommandContext) -> None:
         super().__init__(
             found=f"effective at {since.isoformat()}",
-            needed=f"not later than {latest.isoformat()}, {told.standard.class_change_ahead_days} days ahead",
+            needed=f"not later than {latest.isoformat()}, {ctx.standard.class_change_ahead_days} days ahead",
         )
 
 
@@ -601,10 +601,10 @@ class ReadingBeforeItIsDue(NotAcceptable):
     next_step = "read the dial on its day; a change of class can be told without"
     next_step_zh = "读数时间尚未到来，请届时抄表；用水性质变更可不填读数"
 
-    def __init__(self, since: datetime, told: Told) -> None:
+    def __init__(self, since: datetime, ctx: CommandContext) -> None:
         super().__init__(
             found=f"a reading at {since.isoformat()}",
-            needed=f"one of an instant that has come, not later than {told.at.isoformat()}",
+            needed=f"one of an instant that has come, not later than {ctx.at.isoformat()}",
         )
 
 
@@ -994,8 +994,8 @@ class DeadlinePast(NotAcceptable):
     next_step = "choose a later day, or supply the papers"
     next_step_zh = "承诺期限须晚于当前时间"
 
-    def __init__(self, deadline: date, told: Told) -> None:
-        super().__init__(found=f"a deadline of {deadline}, at whose close {told.at.isoformat()} lies")
+    def __init__(self, deadline: date, ctx: CommandContext) -> None:
+        super().__init__(found=f"a deadline of {deadline}, at whose close {ctx.at.isoformat()} lies")
 
 
 class DeadlineTooLate(NotAcceptable):
@@ -1062,10 +1062,10 @@ class PauseTooLate(NotAcceptable):
     next_step = "ask for it from now on"
     next_step_zh = "已超出允许迟报时间，请自当前时间起申请中止"
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, ctx: CommandContext) -> None:
         super().__init__(
-            found=f"a pause from {told.happened_at.isoformat()} on, asked for at {told.at.isoformat()}",
-            needed=f"within {told.standard.allowed_lateness_minutes.get(told.channel)} minutes",
+            found=f"a pause from {ctx.happened_at.isoformat()} on, asked for at {ctx.at.isoformat()}",
+            needed=f"within {ctx.standard.allowed_lateness_minutes.get(ctx.channel)} minutes",
         )
 
 

@@ -20,7 +20,7 @@ from domain.connections.refusals import (
 )
 from domain.kernel.facts import Moment
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchCase, Refusal, Repeated, UnknownCode
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import DocumentRequirement, Rules, require_known, require_not_future
 
 
@@ -36,15 +36,15 @@ def existing(case: Connection | None) -> Connection:
     return case
 
 
-def allowed(case: Connection | None, told: Told, power: str) -> Connection:
+def allowed(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
     """The case, for somebody who has that power of connections. Refuses ``wrong-role`` and ``no-such-case``."""
-    require_power(told, f"connection.{power}")
+    require_power(ctx, f"connection.{power}")
     return existing(case)
 
 
-def under_way(case: Connection | None, told: Told, power: str) -> Connection:
+def under_way(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
     """The case, which is not stopped. Refuses ``case-stopped`` beside what ``allowed`` refuses."""
-    known = allowed(case, told, power)
+    known = allowed(case, ctx, power)
     if known.stopped is not None:
         raise stopped(known)
     return known
@@ -57,12 +57,12 @@ def stopped(case: Connection) -> Refusal:
     return CaseStopped(case, stop)
 
 
-def require_timely(case: Connection, told: Told, *later_than: tuple[Moment | datetime | None, str]) -> None:
+def require_timely(case: Connection, ctx: CommandContext, *later_than: tuple[Moment | datetime | None, str]) -> None:
     """Refuse what lies in the future or before the receipt, or before one of ``later_than`` (instant and its name)."""
-    require_not_future(told.standard, told.happened_at, told.at)
-    require_after(told.happened_at, case.received, "the receipt")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    require_after(ctx.happened_at, case.received, "the receipt")
     for earlier, what in later_than:
-        require_after(told.happened_at, earlier, what)
+        require_after(ctx.happened_at, earlier, what)
 
 
 def require_after(happened_at: datetime, earlier: Moment | datetime | None, what: str) -> None:

@@ -67,68 +67,68 @@ from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Moment
 from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
 # ---- survey and design
 
 
-def survey(case: Connection | None, told: Told, *, feasible: bool, findings: Sequence[str]) -> SurveyMade:
+def survey(case: Connection | None, ctx: CommandContext, *, feasible: bool, findings: Sequence[str]) -> SurveyMade:
     """A surveyor saw the site; also before admission. Refuses ``unknown-finding``, ``findings-missing`` (not feasible
     and no reason), ``named-twice``, ``all-on`` and what every fact of the field may be refused for."""
-    known = under_way(case, told, "survey")
+    known = under_way(case, ctx, "survey")
     require_not_done(known)
-    require_timely(known, told)
-    require_codes(UnknownFinding, findings, told.standard.survey_findings)
+    require_timely(known, ctx)
+    require_codes(UnknownFinding, findings, ctx.standard.survey_findings)
     require_once(NamedTwice, findings)
     if not feasible and not findings:
         raise FindingsMissing()
     return SurveyMade(feasible, tuple(findings))
 
 
-def design(case: Connection | None, told: Told, *, drawing_digest: str) -> DesignApproved:
+def design(case: Connection | None, ctx: CommandContext, *, drawing_digest: str) -> DesignApproved:
     """The design is done and approved. Refuses ``not-surveyed``, ``not-feasible``, ``construction-completed``."""
-    known = under_way(case, told, "design")
+    known = under_way(case, ctx, "design")
     if known.construction_completed is not None:
         raise _construction_completed(known)
     if not known.surveys:
         raise NotSurveyed(known)
     require_feasible(known)
-    require_timely(known, told, (min(moment for moment, _ in known.surveys), "the survey"))
+    require_timely(known, ctx, (min(moment for moment, _ in known.surveys), "the survey"))
     return DesignApproved(drawing_digest)
 
 
 def approve_on_site(
-    case: Connection | None, told: Told, *, visit: UUID, squad: str, drawing_digest: str
+    case: Connection | None, ctx: CommandContext, *, visit: UUID, squad: str, drawing_digest: str
 ) -> tuple[ConnectionFact, ...]:
     """The squad surveyed, designed and approved at the door, and construction starts at once.
 
     Refuses ``not-admitted``, ``no-such-visit``, ``visit-over`` (cancelled, or made before it), ``other-squad``,
     ``not-feasible``, ``construction-started`` and what every fact of the field may be refused for.
     """
-    known = under_way(case, told, "approve-on-site")
+    known = under_way(case, ctx, "approve-on-site")
     admitted = require_admitted(known)
     booked = the_visit(known, visit)
     if booked.squad != squad:
         raise OtherSquad(squad, booked)
-    if booked.cancelled or (booked.made is not None and booked.made.at < told.happened_at):
+    if booked.cancelled or (booked.made is not None and booked.made.at < ctx.happened_at):
         raise VisitOver(
             found=f"visit {visit}, which was {('cancelled' if booked.cancelled else 'made before')}",
             needed="a visit that is under way",
         )
     require_feasible(known)
     _require_not_started(known)
-    require_timely(known, told, (admitted, "the admission"), (booked.begin, "the visit's beginning"))
+    require_timely(known, ctx, (admitted, "the admission"), (booked.begin, "the visit's beginning"))
     return ApprovedOnSite(visit, squad, drawing_digest), ConstructionStarted(squad)
 
 
 # ---- construction and final inspection
 
 
-def start_construction(case: Connection | None, told: Told, *, crew: str) -> ConstructionStarted:
+def start_construction(case: Connection | None, ctx: CommandContext, *, crew: str) -> ConstructionStarted:
     """Work begins on site. Refuses ``not-admitted``, ``not-feasible``, ``not-designed``, ``not-contracted``,
     ``not-paid``, ``construction-started``."""
-    known = under_way(case, told, "construct")
+    known = under_way(case, ctx, "construct")
     admitted = require_admitted(known)
     _require_not_started(known)
     require_feasible(known)
@@ -136,33 +136,35 @@ def start_construction(case: Connection | None, told: Told, *, crew: str) -> Con
         raise NotDesigned(known)
     require_contract(known)
     require_paid(known)
-    require_timely(known, told, (admitted, "the admission"), (known.design, "the design"))
+    require_timely(known, ctx, (admitted, "the admission"), (known.design, "the design"))
     return ConstructionStarted(crew)
 
 
-def complete_construction(case: Connection | None, told: Told) -> ConstructionCompleted:
+def complete_construction(case: Connection | None, ctx: CommandContext) -> ConstructionCompleted:
     """The pipe is laid; again after a failed inspection. Refuses ``construction-not-started``,
     ``construction-completed``."""
-    known = under_way(case, told, "construct")
+    known = under_way(case, ctx, "construct")
     if known.construction_started is None:
         raise ConstructionNotStarted(known)
     failed = bool(known.inspections) and not known.inspected
     if known.construction_completed is not None and not failed:
         raise _construction_completed(known)
-    require_timely(known, told, (known.construction_started, "the start of construction"))
+    require_timely(known, ctx, (known.construction_started, "the start of construction"))
     return ConstructionCompleted()
 
 
-def inspect(case: Connection | None, told: Told, *, passed: bool, defects: Sequence[str]) -> FinalInspectionMade:
+def inspect(
+    case: Connection | None, ctx: CommandContext, *, passed: bool, defects: Sequence[str]
+) -> FinalInspectionMade:
     """Final inspection (验收). Refuses ``construction-not-completed``, ``already-inspected``, ``unknown-defect``,
     ``defects-do-not-match`` (failed without a defect, passed with one), ``named-twice``."""
-    known = under_way(case, told, "inspect")
+    known = under_way(case, ctx, "inspect")
     if known.construction_completed is None:
         raise ConstructionNotCompleted(known)
     if known.inspected:
         raise AlreadyInspected(known)
-    require_timely(known, told, (known.construction_completed, "the end of construction"))
-    require_codes(UnknownDefect, defects, told.standard.inspection_defects)
+    require_timely(known, ctx, (known.construction_completed, "the end of construction"))
+    require_codes(UnknownDefect, defects, ctx.standard.inspection_defects)
     require_once(NamedTwice, defects)
     if passed == bool(defects):
         raise DefectsDoNotMatch(passed, defects)
@@ -172,22 +174,22 @@ def inspect(case: Connection | None, told: Told, *, passed: bool, defects: Seque
 # ---- meters, and water
 
 
-def install_meter(case: Connection | None, told: Told, *, point: int, meter: MeterDetails) -> MeterInstalled:
+def install_meter(case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails) -> MeterInstalled:
     """A verified meter is in, free of charge. Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``,
     ``meter-already-installed``, ``meter-not-verified``."""
-    known = under_way(case, told, "install-meter")
+    known = under_way(case, ctx, "install-meter")
     admitted = require_admitted(known)
     require_point(known, point)
     if point in known.meters:
         raise _meter_already_installed(known, point)
-    require_timely(known, told, (admitted, "the admission"))
-    _require_verified(meter, told)
+    require_timely(known, ctx, (admitted, "the admission"))
+    _require_verified(meter, ctx)
     return MeterInstalled(point, meter)
 
 
 def replace_meter(
     case: Connection | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     point: int,
     final_reading_m3: Decimal,
@@ -200,22 +202,22 @@ def replace_meter(
     (a dial starts anew). Refuses ``no-such-supply-point``, ``meter-missing``, ``meter-already-installed`` (the same),
     ``meter-not-verified``, ``unknown-replacement-reason`` and dates before the receipt.
     """
-    known = under_way(case, told, "replace-meter")
+    known = under_way(case, ctx, "replace-meter")
     old = known.meters.get(point)
     if old is None:
         require_point(known, point)
         raise _meter_missing(known, point)
     if old.number == meter.number:
         raise _meter_already_installed(known, point)
-    require_timely(known, told, (known.admitted, "the admission"))
-    require_known(UnknownReplacementReason, reason, told.standard.meter_replacements)
-    _require_verified(meter, told)
+    require_timely(known, ctx, (known.admitted, "the admission"))
+    require_known(UnknownReplacementReason, reason, ctx.standard.meter_replacements)
+    _require_verified(meter, ctx)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
     return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
 
 
 def turn_water_on(
-    case: Connection | None, told: Told, *, point: int, meter: MeterDetails | None
+    case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails | None
 ) -> tuple[ConnectionFact, ...]:
     """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
     DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
@@ -224,20 +226,20 @@ def turn_water_on(
     be in), ``not-contracted``, ``not-paid``, ``not-inspected``, ``meter-missing``, ``meter-already-installed`` (another
     one), ``meter-not-verified``, and dates before the admission, the inspection or the last document.
     """
-    known = under_way(case, told, "turn-water-on")
+    known = under_way(case, ctx, "turn-water-on")
     admitted = require_admitted(known)
     require_point(known, point)
-    lacking = missing(known, standard_of(known, told.rules))
+    lacking = missing(known, standard_of(known, ctx.rules))
     if lacking:
         raise papers_missing(known, lacking)
     require_contract(known)
     require_paid(known)
-    require_timely(known, told, (admitted, "the admission"), (_inspected_at(known), "the final inspection"))
-    for owed in requirements(known, told.rules):
-        require_timely(known, told, (known.supplied_since(owed.code), f"the document {owed.code}"))
+    require_timely(known, ctx, (admitted, "the admission"), (_inspected_at(known), "the final inspection"))
+    for owed in requirements(known, ctx.rules):
+        require_timely(known, ctx, (known.supplied_since(owed.code), f"the document {owed.code}"))
     measuring = _measuring(known, point, meter)
-    _require_verified(measuring, told)
-    on = _on(known, point, measuring, told.standard)
+    _require_verified(measuring, ctx)
+    on = _on(known, point, measuring, ctx.standard)
     return (on,) if point in known.meters else (MeterInstalled(point, measuring), on)
 
 
@@ -281,9 +283,9 @@ def _meter_already_installed(case: Connection, point: int) -> Refusal:
     return MeterAlreadyInstalled(point, case)
 
 
-def _require_verified(meter: MeterDetails, told: Told) -> None:
-    day = local_date(told.happened_at)
-    years = next(years for dn_mm, years in told.standard.meter_verification_years if meter.dn_mm <= dn_mm)
+def _require_verified(meter: MeterDetails, ctx: CommandContext) -> None:
+    day = local_date(ctx.happened_at)
+    years = next(years for dn_mm, years in ctx.standard.meter_verification_years if meter.dn_mm <= dn_mm)
     latest = _years_later(meter, years)
     if not (meter.verified_on <= day <= min(meter.expires_on, latest)):
         raise MeterNotVerified(meter, day, years)

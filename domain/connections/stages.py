@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from domain.connections.case import Connection
-from domain.deadlines.limits import Stop
+from domain.deadlines.limits import ClockStop
 from domain.kernel.facts import Moment
 from domain.standard.standards import Standard
 
@@ -25,10 +25,10 @@ STAGES = {
 is built; from completion to the passed final inspection."""
 
 
-def stage_stops(case: Connection, standard: Standard) -> tuple[Stop, ...]:
+def stage_stops(case: Connection, standard: Standard) -> tuple[ClockStop, ...]:
     """The stretches of the case's uncounted stages, in order of the stages' table."""
     return tuple(
-        Stop(since.at, until.at if until else None, standard.uncounted_stages[stage], _by(since, until), stage)
+        ClockStop(since.at, until.at if until else None, standard.uncounted_stages[stage], _by(since, until), stage)
         for stage in STAGES
         if stage in standard.uncounted_stages
         for since, until in _stretches(case, stage)

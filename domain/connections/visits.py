@@ -41,59 +41,66 @@ from domain.connections.requirements import (
 )
 from domain.crews.squads import require_squad
 from domain.kernel.refusals import NoSuchVisit, UnknownWay, VisitAlreadyBooked
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import require_known
 
 
 def book(
-    case: Connection | None, told: Told, *, visit: UUID, squad: str, purpose: str, begin: datetime, end: datetime
+    case: Connection | None,
+    ctx: CommandContext,
+    *,
+    visit: UUID,
+    squad: str,
+    purpose: str,
+    begin: datetime,
+    end: datetime,
 ) -> HomeVisitBooked:
     """A squad comes between these instants; whether it is free is its day's to say.
 
     Refuses ``unknown-squad``, ``unknown-purpose``, ``visit-already-booked`` (that id), ``all-on``.
     """
-    known = under_way(case, told, "book-visit")
+    known = under_way(case, ctx, "book-visit")
     require_not_done(known)
-    require_squad(told.standard, squad)
-    require_known(UnknownPurpose, purpose, told.standard.visit_purposes)
+    require_squad(ctx.standard, squad)
+    require_known(UnknownPurpose, purpose, ctx.standard.visit_purposes)
     if visit in known.visits:
         raise VisitAlreadyBooked(found=f"visit {visit}, booked already")
     return HomeVisitBooked(visit, squad, purpose, begin, end)
 
 
 def reassign(
-    case: Connection | None, told: Told, *, visit: UUID, squad: str, begin: datetime, end: datetime
+    case: Connection | None, ctx: CommandContext, *, visit: UUID, squad: str, begin: datetime, end: datetime
 ) -> HomeVisitReassigned:
     """Another squad, or another time. Refuses ``no-such-visit``, ``visit-over``, ``unknown-squad``,
     ``visit-unchanged``."""
-    known = under_way(case, told, "reassign-visit")
+    known = under_way(case, ctx, "reassign-visit")
     booked = _open(known, visit)
-    require_squad(told.standard, squad)
+    require_squad(ctx.standard, squad)
     if (booked.squad, booked.begin, booked.end) == (squad, begin, end):
         raise VisitUnchanged(visit, squad)
     return HomeVisitReassigned(visit, squad, begin, end)
 
 
 def make(
-    case: Connection | None, told: Told, *, visit: UUID, papers_collected: Sequence[str]
+    case: Connection | None, ctx: CommandContext, *, visit: UUID, papers_collected: Sequence[str]
 ) -> tuple[ConnectionFact, ...]:
     """The squad was there; the papers that it saw or took along, and that were not in, are in now.
 
     Refuses ``no-such-visit``, ``visit-over``, ``unknown-document``, ``way-not-allowed``, ``named-twice``, and a time
     before the visit's beginning.
     """
-    known = under_way(case, told, "make-visit")
+    known = under_way(case, ctx, "make-visit")
     booked = _open(known, visit)
-    require_timely(known, told, (booked.begin, "the visit's beginning"))
+    require_timely(known, ctx, (booked.begin, "the visit's beginning"))
     require_once(NamedTwice, papers_collected)
-    owed = [requirement(known, told.rules, paper) for paper in papers_collected]
-    collected = [handed_in(told, Supplied(one.code, "seen"), one) for one in owed if not known.has(one.code)]
+    owed = [requirement(known, ctx.rules, paper) for paper in papers_collected]
+    collected = [handed_in(ctx, Supplied(one.code, "seen"), one) for one in owed if not known.has(one.code)]
     return (HomeVisitMade(visit, booked.squad, tuple(papers_collected)), *collected)
 
 
-def cancel(case: Connection | None, told: Told, *, visit: UUID, reason: str) -> HomeVisitCancelled:
+def cancel(case: Connection | None, ctx: CommandContext, *, visit: UUID, reason: str) -> HomeVisitCancelled:
     """Nobody comes after all; whoever may book may cancel. Refuses ``no-such-visit``, ``visit-over``."""
-    known = allowed(case, told, "book-visit")
+    known = allowed(case, ctx, "book-visit")
     _open(known, visit)
     return HomeVisitCancelled(visit, reason)
 
@@ -118,21 +125,25 @@ def _open(case: Connection, visit: UUID) -> Visit:
 # ---- what is handed over
 
 
-def deliver(case: Connection | None, told: Told, *, deliverable: str, way: str, digest: str) -> DeliverableSent:
+def deliver(
+    case: Connection | None, ctx: CommandContext, *, deliverable: str, way: str, digest: str
+) -> DeliverableSent:
     """A plan, budget, drawing, contract or invoice went out; in every state of the case. Refuses
     ``unknown-deliverable``, ``unknown-way`` and what every fact of the field may be refused for."""
-    known = allowed(case, told, "deliver")
-    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
-    require_known(UnknownWay, way, told.standard.delivery_ways)
-    require_timely(known, told)
+    known = allowed(case, ctx, "deliver")
+    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
+    require_known(UnknownWay, way, ctx.standard.delivery_ways)
+    require_timely(known, ctx)
     return DeliverableSent(deliverable, way, digest)
 
 
-def confirm_delivery(case: Connection | None, told: Told, *, deliverable: str, digest: str) -> DeliverableReceived:
+def confirm_delivery(
+    case: Connection | None, ctx: CommandContext, *, deliverable: str, digest: str
+) -> DeliverableReceived:
     """It arrived. Refuses ``unknown-deliverable``, ``not-sent``, ``already-confirmed``."""
-    known = allowed(case, told, "confirm-delivery")
-    require_known(UnknownDeliverable, deliverable, told.standard.deliverables)
-    require_timely(known, told)
+    known = allowed(case, ctx, "confirm-delivery")
+    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
+    require_timely(known, ctx)
     if digest not in known.sent.get(deliverable, ()):
         raise NotSent(deliverable)
     if (deliverable, digest) in known.confirmed:

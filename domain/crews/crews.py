@@ -15,7 +15,7 @@ from uuid import UUID
 
 from domain.crews.refusals import CrewBusy, CrewNotFormed, CrewUnchanged, NoShiftRunning, ShiftRunning, UnknownSkill
 from domain.kernel.facts import Recorded
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Standard, district, require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_said
 
@@ -154,14 +154,16 @@ def _free(state: Crew | None) -> Crew | None:
 # ---- decisions: the crew itself
 
 
-def form(state: Crew | None, told: Told, *, crew: str, name_zh: str, skills: Sequence[str], lead: str) -> CrewFormed:
+def form(
+    state: Crew | None, ctx: CommandContext, *, crew: str, name_zh: str, skills: Sequence[str], lead: str
+) -> CrewFormed:
     """Put a crew together, or change it.
 
     Refuses ``wrong-role``, ``unknown-skill``, ``code-twice``, ``bad-text``, ``crew-unchanged``.
     """
-    require_power(told, "crew.form")
+    require_power(ctx, "crew.form")
     for skill in skills:
-        require_known(UnknownSkill, skill, told.standard.crew_skills)
+        require_known(UnknownSkill, skill, ctx.standard.crew_skills)
     require_codes("the skills", skills)
     fact = CrewFormed(crew, name_zh, tuple(skills), lead)
     require_clean(fact)
@@ -171,36 +173,36 @@ def form(state: Crew | None, told: Told, *, crew: str, name_zh: str, skills: Seq
     return fact
 
 
-def start_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftStarted:
+def start_shift(state: Crew | None, ctx: CommandContext, *, crew: str) -> ShiftStarted:
     """The crew begins work. Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``shift-running``."""
-    if _for_shift(state, told, crew).on_shift:
+    if _for_shift(state, ctx, crew).on_shift:
         raise ShiftRunning(crew)
     return ShiftStarted(crew)
 
 
-def end_shift(state: Crew | None, told: Told, *, crew: str) -> ShiftEnded:
+def end_shift(state: Crew | None, ctx: CommandContext, *, crew: str) -> ShiftEnded:
     """The crew goes home; what it is on stays its own until somebody else is sent.
 
     Refuses ``wrong-role``, ``crew-not-formed``, ``future-time``, ``no-shift-running``.
     """
-    if not _for_shift(state, told, crew).on_shift:
+    if not _for_shift(state, ctx, crew).on_shift:
         raise NoShiftRunning(crew)
     return ShiftEnded(crew)
 
 
-def _for_shift(state: Crew | None, told: Told, crew: str) -> Crew:
-    require_power(told, "crew.shift")
-    require_not_future(told.standard, told.happened_at, told.at)
+def _for_shift(state: Crew | None, ctx: CommandContext, crew: str) -> Crew:
+    require_power(ctx, "crew.shift")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if state is None or not state.formed:
         raise CrewNotFormed(crew)
     return state
 
 
-def locate(state: Crew | None, told: Told, *, crew: str, district_code: str) -> CrewLocated:
+def locate(state: Crew | None, ctx: CommandContext, *, crew: str, district_code: str) -> CrewLocated:
     """Where the crew's phone had its last fix. Refuses ``wrong-role``, ``future-time``, ``unknown-district``."""
-    require_power(told, "crew.locate")
-    require_not_future(told.standard, told.happened_at, told.at)
-    district(told.standard, district_code)
+    require_power(ctx, "crew.locate")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    district(ctx.standard, district_code)
     return CrewLocated(crew, district_code)
 
 

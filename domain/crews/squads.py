@@ -27,7 +27,7 @@ from domain.crews.refusals import (
 from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchVisit, VisitAlreadyBooked
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard, require_known
 
@@ -130,7 +130,7 @@ def without(day: SquadDay | None, visit: UUID) -> SquadDay:
 
 
 def form(
-    state: Squad | None, told: Told, *, squad: str, members: Iterable[str], others: Iterable[Squad]
+    state: Squad | None, ctx: CommandContext, *, squad: str, members: Iterable[str], others: Iterable[Squad]
 ) -> SquadFormed:
     """Put a squad together, or change who is in it. ``others``: the other squads as they are now; two rosters that are
     formed in the same instant are not held against each other.
@@ -138,11 +138,11 @@ def form(
     Refuses ``wrong-role``, ``unknown-squad``, ``no-members``, ``member-twice``, ``member-elsewhere``,
     ``roster-unchanged``.
     """
-    require_power(told, "squad.form")
-    require_squad(told.standard, squad)
+    require_power(ctx, "squad.form")
+    require_squad(ctx.standard, squad)
     roster = tuple(members)
     _require_roster(roster, others)
-    name_zh = told.standard.squads[squad]
+    name_zh = ctx.standard.squads[squad]
     if state == Squad(squad, name_zh, roster):
         raise RosterUnchanged(squad)
     return SquadFormed(squad, name_zh, roster)

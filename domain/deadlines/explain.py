@@ -19,16 +19,16 @@ from uuid import UUID
 
 from domain.deadlines import windows
 from domain.deadlines.calendar import SATURDAY, Calendar
-from domain.deadlines.limits import End, Stop, received
+from domain.deadlines.limits import ClockStop, End, received
 from domain.deadlines.windows import (
     NO_LONGER_OWED,
-    Ledger,
+    CountPromise,
     Obligation,
     OnRecord,
-    Tally,
     Term,
     Window,
     WindowFact,
+    WindowLedger,
     judge,
 )
 from domain.kernel.facts import Recorded
@@ -52,8 +52,8 @@ have excused as many days as they may. ``civil``: every day counts. ``grace``: a
 the day is left as grace. ``intake``: what came in outside the office's hours counts as received on that day."""
 SpanRule = Literal["not-begun", "carried", "running"]
 """Of time around the clock: before the limit's start; counted, though another term held then; counted."""
-Outcome = Literal["no-end", "replaced", "lapsed", "met", "running"]
-State = Literal["running", "met", "lapsed", "cancelled", "unknown"]
+TermOutcome = Literal["no-end", "replaced", "lapsed", "met", "running"]
+WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class TermExplained:
     due_at: datetime | None
     tentative: bool
     reason: str | None
-    outcome: Outcome
+    outcome: TermOutcome
     by: tuple[UUID, ...]
     working_days: int | None = None
     limit: timedelta | None = None
@@ -184,7 +184,7 @@ class WindowExplained:
 
     commitment: str
     as_of: datetime
-    state: State
+    state: WindowState
     opened_at: datetime
     due_at: datetime | None
     tentative: bool
@@ -206,8 +206,8 @@ class WindowExplained:
 
 def explain_commitment(
     commitment: str,
-    owed: Iterable[Obligation | Tally],
-    ledger: Ledger,
+    owed: Iterable[Obligation | CountPromise],
+    ledger: WindowLedger,
     events: Sequence[Known],
     as_of: datetime,
 ) -> WindowExplained:
@@ -223,7 +223,7 @@ def explain_commitment(
     )
 
 
-def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: datetime) -> WindowExplained:
+def explain(obligation: Obligation | CountPromise, events: Sequence[Known], as_of: datetime) -> WindowExplained:
     """The window of ``obligation`` as ``judge`` has it at ``as_of``, with its parts. ``events``: the case's, as known
     then."""
     window = judge(obligation, as_of)
@@ -232,7 +232,7 @@ def explain(obligation: Obligation | Tally, events: Sequence[Known], as_of: date
     occurrences: tuple[OccurrenceCounted, ...] = ()
     allowed: int | None = None
     met_by: tuple[UUID, ...]
-    if isinstance(obligation, Tally):
+    if isinstance(obligation, CountPromise):
         allowed, occurrences = obligation.allowed, tuple(_occurrences(obligation, as_of))
         met_by = obligation.closed[1:] if obligation.closed is not None else ()
     else:
@@ -296,7 +296,7 @@ def _settles_at(window: Window) -> datetime | None:
     return window.settles_at(decided_at) if decided_at is not None and window.cancelled is None else None
 
 
-def _state(window: Window) -> State:
+def _state(window: Window) -> WindowState:
     if window.cancelled is not None:
         return "unknown" if window.cancelled == "unknown" else "cancelled"
     if window.met_at is not None:
@@ -336,7 +336,7 @@ def _overrun(obligation: Obligation, term: Term, following: Term | None, as_of: 
     return min((end for end in ends if end is not None and term.due_at is not None and end > term.due_at), default=None)
 
 
-def _outcome(obligation: Obligation, term: Term, following: Term | None, window: Window) -> Outcome:
+def _outcome(obligation: Obligation, term: Term, following: Term | None, window: Window) -> TermOutcome:
     if term.due_at is None:
         return "no-end"
     met_at = obligation.met_at
@@ -384,7 +384,7 @@ def _worked(day: date, number: int, calendar: Calendar, counted: End) -> DayCoun
     return DayCounted(day, "worked", number)
 
 
-def _standing(counted: End, day: date, calendar: Calendar) -> Stop | None:
+def _standing(counted: End, day: date, calendar: Calendar) -> ClockStop | None:
     closing = calendar.instant(day, counted.limit.close_of_business)
     return next((stop for stop in counted.limit.stops if stop.covers(closing)), None)
 
@@ -427,7 +427,7 @@ def _spans(obligation: Obligation, term: Term) -> Iterator[SpanCounted]:
 # ---- counts
 
 
-def _occurrences(tally: Tally, as_of: datetime) -> Iterator[OccurrenceCounted]:
+def _occurrences(tally: CountPromise, as_of: datetime) -> Iterator[OccurrenceCounted]:
     for number, (at, by) in enumerate(tally.counted, start=1):
         if at <= as_of:
             yield OccurrenceCounted(at, by, number, number <= tally.allowed)

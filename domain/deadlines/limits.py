@@ -5,8 +5,8 @@ business); our decisions: a day does not count where the clock stood at its clos
 runs out; a deadline that a revised calendar moves earlier leaves at least one working day from the publication.
 
 A standard may also promise a limit by another office's custom: one that ends at the time of day at which it began, in
-working or in civil days, and begins only once the office that takes reports in is open (``Intake``). Days and times of
-day are those of the calendar's own wall clock.
+working or in civil days, and begins only once the office that takes reports in is open (``Intake``). Days and
+times of day are those of the calendar's own wall clock.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from domain.deadlines.calendar import Calendar, CalendarVersion
 
 
 @dataclass(frozen=True, slots=True)
-class Stop:
+class ClockStop:
     """The clock stands from ``since`` until ``until`` (None: still), for at most ``cap_working_days`` of its days.
 
     ``until`` itself is running time again. ``by``: the ids of the events that decided it; ``reason``: its code.
@@ -63,7 +63,7 @@ class WorkingDays:
     start: datetime
     days: int
     close_of_business: time
-    stops: tuple[Stop, ...] = ()
+    stops: tuple[ClockStop, ...] = ()
     stops_cap_working_days: int = 0
     unit: DayUnit = "working"
     ends: DayEnd = "close"
@@ -81,11 +81,11 @@ class Count:
     stood: tuple[date, ...]
     due_at: datetime
     tentative: bool
-    excuses: tuple[Stop, ...] = ()
+    excuses: tuple[ClockStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CalendarTerm:
     """What one version of the calendar made of a limit: how it is counted by it, and what is judged by from then on."""
 
     version: CalendarVersion
@@ -100,7 +100,7 @@ class End:
     calendar that held at the start to the newest that applies."""
 
     limit: WorkingDays
-    steps: tuple[Step, ...]
+    steps: tuple[CalendarTerm, ...]
 
     @property
     def due_at(self) -> datetime:
@@ -132,7 +132,7 @@ def count(limit: WorkingDays, calendar: Calendar) -> Count:
     """Count the limit by one calendar."""
     counted: list[date] = []
     stood: list[date] = []
-    excuses: list[Stop] = []
+    excuses: list[ClockStop] = []
     left = {stop: stop.cap_working_days for stop in limit.stops}
     day, at = received(limit, calendar)
     ends_at = limit.close_of_business if limit.ends == "close" else at
@@ -149,7 +149,7 @@ def count(limit: WorkingDays, calendar: Calendar) -> Count:
     return Count(tuple(counted), tuple(stood), calendar.instant(day, ends_at), tentative, tuple(excuses))
 
 
-def _excuse(limit: WorkingDays, left: Mapping[Stop, int], closing: datetime) -> Stop | None:
+def _excuse(limit: WorkingDays, left: Mapping[ClockStop, int], closing: datetime) -> ClockStop | None:
     """The stop that excuses the day that ends then; None where the clock ran, or no stop has a day left."""
     return next((stop for stop in limit.stops if left[stop] and stop.covers(closing)), None)
 
@@ -163,12 +163,12 @@ def end(limit: WorkingDays, calendars: Sequence[CalendarVersion], met_at: dateti
     applied = [version for version in calendars if met_at is None or version.published_at <= met_at] or [calendars[0]]
     begun = [version for version in applied if version.published_at <= limit.start] or applied[:1]
     nominal = count(limit, begun[-1].calendar)
-    steps = [Step(begun[-1], nominal, nominal.due_at)]
+    steps = [CalendarTerm(begun[-1], nominal, nominal.due_at)]
     for revision in applied[applied.index(begun[-1]) + 1 :]:
         moved = count(limit, revision.calendar)
         before = steps[-1]
         judged = _revised(before.count.due_at, moved.due_at, before.judged, revision, limit.close_of_business)
-        steps.append(Step(revision, moved, judged))
+        steps.append(CalendarTerm(revision, moved, judged))
     return End(limit, tuple(steps))
 
 
@@ -190,7 +190,7 @@ def _one_working_day_after(revision: CalendarVersion, close_of_business: time) -
     return calendar.instant(day, close_of_business)
 
 
-def stood_for(stops: Iterable[Stop], start: datetime, until: datetime) -> timedelta:
+def stood_for(stops: Iterable[ClockStop], start: datetime, until: datetime) -> timedelta:
     """How long the clock stood between two instants; overlapping stops count once. Caps are not looked at here."""
     total, reached = timedelta(), start
     for stop in sorted(stops, key=lambda stop: stop.since):

@@ -77,7 +77,7 @@ class Obligation:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class CountPromise:
     """A commitment that is a count, not a time: at most ``allowed`` of what is ``counted`` (instant and event, in
     order) until it is ``closed``. Each one too many is a lapse at its own instant. ``cancelled``: why it is owed no
     more."""
@@ -123,14 +123,14 @@ class Window:
         return decided_at + self.settles_after if self.settles_after is not None else None
 
 
-def judge(obligation: Obligation | Tally, at: datetime) -> Window:
+def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
     """The window as it stands at ``at``.
 
     A term's end is a lapse when it was reached while the term held and nothing had met the commitment by then; meeting
     it at the very instant is in time. A term that a later one replaced before its end does not lapse; one replaced
     after its end stays lapsed, so no reassessment saves a broken promise.
     """
-    if isinstance(obligation, Tally):
+    if isinstance(obligation, CountPromise):
         return _tallied(obligation, at)
     last = obligation.terms[-1]
     met_at = obligation.met_at
@@ -161,7 +161,7 @@ def judge(obligation: Obligation | Tally, at: datetime) -> Window:
     )
 
 
-def _tallied(tally: Tally, at: datetime) -> Window:
+def _tallied(tally: CountPromise, at: datetime) -> Window:
     excess = [(when, by) for when, by in tally.counted[tally.allowed :] if when <= at]
     closed = tally.closed if not excess and tally.cancelled is None else None
     decided_by = tally.decided_by + tuple(by for _, by in excess) + ((closed[1],) if closed else ())
@@ -201,7 +201,7 @@ def is_replaced_in_time(term: Term, following: Term | None) -> bool:
 
 # ---- the facts
 
-Number = Annotated[
+FactNumber = Annotated[
     int,
     "Counts the facts about this window, that is about this commitment of this case: 1 for WindowOpened, then one more "
     "with each further Window… fact of whatever kind, without a gap; the fact with the highest number is the newest. "
@@ -229,7 +229,7 @@ class WindowOpened:
     """A limit of the case began to run: the utility now owes ``commitment`` by ``due_at`` (None: without end limit)."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     opened_at: datetime
     due_at: datetime | None
     tentative: bool
@@ -241,7 +241,7 @@ class WindowMoved:
     """The end of a running or lapsed limit is another one now; ``cause`` names why."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     opened_at: datetime
     old_due_at: datetime | None
     due_at: datetime | None
@@ -256,7 +256,7 @@ class WindowMet:
     a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     due_at: datetime | None
     met_at: datetime
     on_time: bool
@@ -269,7 +269,7 @@ class WindowNearing:
     """A rung of the ladder before the end was reached; ``notify`` are the roles who must act."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     due_at: datetime
     rung: str
     notify: tuple[str, ...]
@@ -283,7 +283,7 @@ class WindowLapsed:
     back; ``overturns``: a settled verdict, that the promise was met, falls with it."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     lapse: NewLapse
     due_at: datetime
     notify: tuple[str, ...]
@@ -298,7 +298,7 @@ class WindowRetracted:
     it was settled already."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     lapse: Annotated[int, LAPSE]
     due_at: datetime
     reason: str
@@ -312,7 +312,7 @@ class WindowReopened:
     settled already."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     due_at: datetime | None
     basis: Basis
     overturns: bool = False
@@ -323,7 +323,7 @@ class WindowCancelled:
     """The limit has no end any longer (a major repair), or the case owes it no more."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     due_at: datetime | None
     reason: str
     basis: Basis
@@ -335,7 +335,7 @@ class WindowEscalated:
     act now. ``lapse`` and ``due_at`` are the lapse's."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     lapse: Annotated[int, LAPSE]
     due_at: datetime
     step: str
@@ -349,7 +349,7 @@ class WindowAcknowledged:
     that lapse and takes no lapse back. Exactly one of ``lapse`` and ``rung`` says of what."""
 
     commitment: str
-    number: Number
+    number: FactNumber
     lapse: Annotated[int | None, LAPSE + " Null where a rung is taken in hand."]
     rung: str | None
     due_at: datetime
@@ -427,11 +427,11 @@ def decided(met_at: datetime | None, due_at: datetime | None, lapses: Iterable[d
     return met_at or max((lapse for lapse in lapses if due_at in (None, lapse)), default=None)
 
 
-Ledger = Mapping[str, OnRecord]
+WindowLedger = Mapping[str, OnRecord]
 """Commitment → its window on record."""
 
 
-def record(ledger: Ledger, fact: WindowFact) -> Ledger:
+def record(ledger: WindowLedger, fact: WindowFact) -> WindowLedger:
     """The ledger after a window fact. Never refuses: the highest number counts, an older one changes nothing."""
     known = ledger.get(fact.commitment)
     if known is not None and fact.number <= known.number:
@@ -506,7 +506,7 @@ def _settling(known: OnRecord, decided_at: datetime, settles_at: datetime | None
     return known.settles if settles_at is None else {**known.settles, decided_at: settles_at}
 
 
-def differences(ledger: Ledger, windows: Iterable[Window], at: datetime | None = None) -> tuple[WindowFact, ...]:
+def differences(ledger: WindowLedger, windows: Iterable[Window], at: datetime | None = None) -> tuple[WindowFact, ...]:
     """The facts that bring the verdicts on record to ``windows``; none where they agree already. By ``at`` it is told
     which of those verdicts are settled (None: none is)."""
     facts: list[WindowFact] = []

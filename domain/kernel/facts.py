@@ -22,7 +22,7 @@ Fact = Any
 
 
 @dataclass(frozen=True, slots=True)
-class Stated:
+class EventToAppend:
     """A fact that a decision returns, with the time it claims.
 
     ``happened_at`` is when it happened as claimed, ``reported_at`` when a device or operator took it down, if known.

@@ -18,21 +18,21 @@ _CELL = re.compile(r"(-?[0-9]{1,6}):(-?[0-9]{1,6})")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GeoPoint:
     """A point on the earth."""
 
     latitude: float
     longitude: float
 
 
-def distance_m(one: Place, other: Place) -> float:
+def distance_m(one: GeoPoint, other: GeoPoint) -> float:
     """The length of the great circle between two points."""
     north, east = radians(other.latitude - one.latitude), radians(other.longitude - one.longitude)
     chord = sin(north / 2) ** 2 + cos(radians(one.latitude)) * cos(radians(other.latitude)) * sin(east / 2) ** 2
     return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(chord)))
 
 
-def cell_of(place: Place) -> str:
+def cell_of(place: GeoPoint) -> str:
     """The square that the point lies in, as ``<row>:<column>``."""
     return f"{floor(place.latitude / SQUARE_DEGREES)}:{floor(place.longitude / SQUARE_DEGREES)}"
 

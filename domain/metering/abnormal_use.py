@@ -16,9 +16,9 @@ from typing import Literal
 from uuid import UUID
 
 from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
-from domain.kernel.facts import Moment, Recorded, Stated
+from domain.kernel.facts import EventToAppend, Moment, Recorded
 from domain.kernel.refusals import NoSuchCase, UnknownWay
 from domain.metering.meters import Meter
 from domain.metering.refusals import (
@@ -30,7 +30,7 @@ from domain.metering.refusals import (
     UserNotTold,
 )
 from domain.repairs.checks import late, require_credible
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import obligation, rungs
 from domain.standard.standards import Rules, Standard, require_known
 
@@ -220,7 +220,7 @@ class Usage:
     outcome: str | None = None
     holds: int = 0
     held: bool = False
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
     @property
     def revision(self) -> int:
@@ -305,14 +305,14 @@ def _happened(case: Usage, fact: object, moment: Moment) -> Usage:
 # ---- what follows by rule
 
 
-def consequences(state: Usage | None, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def consequences(state: Usage | None, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     """Billing holds the reading as long as the case is open, and no longer."""
     if state is None or state.held == (state.over is None):
         return ()
     line = (state.meter, state.read_at, state.litres, state.connection, state.point)
     if state.over is None:
-        return (Stated(ReadingHeld(state.holds + 1, *line), at),)
-    return (Stated(ReadingReleased(state.holds, *line, cause=state.over), at),)
+        return (EventToAppend(ReadingHeld(state.holds + 1, *line), at),)
+    return (EventToAppend(ReadingReleased(state.holds, *line, cause=state.over), at),)
 
 
 # ---- promises
@@ -399,7 +399,7 @@ def _obligation(commitment: str, standard: Standard, terms: tuple[Term, ...], me
 
 def find(
     state: Usage | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     number: str,
     meter: str,
@@ -414,7 +414,7 @@ def find(
 
     Refuses ``wrong-role``.
     """
-    require_power(told, "usage.find")
+    require_power(ctx, "usage.find")
     if state is None:
         # A meter that is out by now was in there when it was read.
         connection, point = (in_service.case_id, in_service.point) if in_service is not None else (None, None)
@@ -424,9 +424,9 @@ def find(
     return (AnomalyRevised(revision, used_litres, signs),) if revision > state.revision else ()
 
 
-def withdraw(state: Usage | None, told: Told, *, revision: int) -> tuple[SaidInCase, ...]:
+def withdraw(state: Usage | None, ctx: CommandContext, *, revision: int) -> tuple[SaidInCase, ...]:
     """The reading does not stand out, as of that revision; nothing where no case was opened. Refuses ``wrong-role``."""
-    require_power(told, "usage.find")
+    require_power(ctx, "usage.find")
     return (AnomalyWithdrawn(revision),) if state is not None and revision > state.revision else ()
 
 
@@ -434,62 +434,64 @@ def withdraw(state: Usage | None, told: Told, *, revision: int) -> tuple[SaidInC
 
 
 def confirm(
-    state: Usage | None, told: Told, *, by: ConfirmedBy, evidence_digest: str | None = None
+    state: Usage | None, ctx: CommandContext, *, by: ConfirmedBy, evidence_digest: str | None = None
 ) -> AnomalyConfirmed:
     """Somebody looked again, and it is so. Only an audit of the round needs no evidence of its own.
 
     Refuses ``wrong-role``, ``no-such-case``, ``evidence-missing`` and what a fact from the field may be refused for.
     """
-    case = _from_the_field(state, told, "usage.audit")
+    case = _from_the_field(state, ctx, "usage.audit")
     if by != "audit" and evidence_digest is None:
         raise EvidenceMissing(by)
-    return AnomalyConfirmed(by, evidence_digest, _flags(case, told, case.confirmed), _second(told))
+    return AnomalyConfirmed(by, evidence_digest, _flags(case, ctx, case.confirmed), _second(ctx))
 
 
-def dismiss(state: Usage | None, told: Told, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
+def dismiss(
+    state: Usage | None, ctx: CommandContext, *, reason: str, evidence_digest: str | None = None
+) -> AnomalyDismissed:
     """It is nothing. Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-dismissal``."""
-    _open(state, told, "usage.dismiss")
-    require_known(UnknownDismissal, reason, told.standard.usage_dismissals)
+    _open(state, ctx, "usage.dismiss")
+    require_known(UnknownDismissal, reason, ctx.standard.usage_dismissals)
     return AnomalyDismissed(reason, evidence_digest)
 
 
-def notify(state: Usage | None, told: Told, *, way: str, proof_digest: str) -> UserNotified:
+def notify(state: Usage | None, ctx: CommandContext, *, way: str, proof_digest: str) -> UserNotified:
     """The user was told. Refuses ``wrong-role``, ``no-such-case``, ``unknown-way`` and what a fact from the field may
     be refused for."""
-    case = _from_the_field(state, told, "usage.notify")
-    require_known(UnknownWay, way, told.standard.usage_ways)
-    return UserNotified(way, proof_digest, _flags(case, told, case.notified), _second(told))
+    case = _from_the_field(state, ctx, "usage.notify")
+    require_known(UnknownWay, way, ctx.standard.usage_ways)
+    return UserNotified(way, proof_digest, _flags(case, ctx, case.notified), _second(ctx))
 
 
-def offer_help(state: Usage | None, told: Told, *, accepted: bool) -> LeakHelpOffered:
+def offer_help(state: Usage | None, ctx: CommandContext, *, accepted: bool) -> LeakHelpOffered:
     """The user was offered help. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
-    case = _from_the_field(state, told, "usage.help")
-    return LeakHelpOffered(accepted, _flags(case, told, case.offered), _second(told))
+    case = _from_the_field(state, ctx, "usage.help")
+    return LeakHelpOffered(accepted, _flags(case, ctx, case.offered), _second(ctx))
 
 
-def start_help(state: Usage | None, told: Told, *, crew: str) -> LeakHelpStarted:
+def start_help(state: Usage | None, ctx: CommandContext, *, crew: str) -> LeakHelpStarted:
     """A crew looks for the leak. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
-    case = _from_the_field(state, told, "usage.help")
-    flags = _flags(case, told, case.helping) + (() if case.offered else ("not-offered",))
-    return LeakHelpStarted(crew, flags, _second(told))
+    case = _from_the_field(state, ctx, "usage.help")
+    flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",))
+    return LeakHelpStarted(crew, flags, _second(ctx))
 
 
-def finish_help(state: Usage | None, told: Told, *, finding: str) -> LeakHelpFinished:
+def finish_help(state: Usage | None, ctx: CommandContext, *, finding: str) -> LeakHelpFinished:
     """The search is over. Refuses ``wrong-role``, ``no-such-case``, ``unknown-leak-finding`` and what a fact from the
     field may be refused for."""
-    case = _from_the_field(state, told, "usage.help")
-    require_known(UnknownLeakFinding, finding, told.standard.leak_findings)
-    flags = _flags(case, told, case.helped) + (() if case.helping else ("not-started",))
-    return LeakHelpFinished(finding, flags, _second(told))
+    case = _from_the_field(state, ctx, "usage.help")
+    require_known(UnknownLeakFinding, finding, ctx.standard.leak_findings)
+    flags = _flags(case, ctx, case.helped) + (() if case.helping else ("not-started",))
+    return LeakHelpFinished(finding, flags, _second(ctx))
 
 
-def conclude(state: Usage | None, told: Told, *, outcome: str) -> UsageOutcomeRecorded:
+def conclude(state: Usage | None, ctx: CommandContext, *, outcome: str) -> UsageOutcomeRecorded:
     """What came of it; billing goes on. The user must have been told first (our decision): no outcome in silence.
 
     Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
     """
-    case = _open(state, told, "usage.conclude")
-    require_known(UnknownUsageOutcome, outcome, told.standard.usage_outcomes)
+    case = _open(state, ctx, "usage.conclude")
+    require_known(UnknownUsageOutcome, outcome, ctx.standard.usage_outcomes)
     if not case.notified:
         raise UserNotTold(case)
     return UsageOutcomeRecorded(outcome)
@@ -498,8 +500,8 @@ def conclude(state: Usage | None, told: Told, *, outcome: str) -> UsageOutcomeRe
 # ---- helpers
 
 
-def _known(state: Usage | None, told: Told, power: str) -> Usage:
-    require_power(told, power)
+def _known(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
+    require_power(ctx, power)
     if state is None:
         raise NoSuchCase(
             found="no case of abnormal use with this id",
@@ -510,27 +512,27 @@ def _known(state: Usage | None, told: Told, power: str) -> Usage:
     return state
 
 
-def _from_the_field(state: Usage | None, told: Told, power: str) -> Usage:
+def _from_the_field(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
     """Refuses ``future-time``, and ``second-person-needed`` for what is told later than the channel allows."""
-    case = _known(state, told, power)
-    require_credible(told)
+    case = _known(state, ctx, power)
+    require_credible(ctx)
     return case
 
 
-def _open(state: Usage | None, told: Told, power: str) -> Usage:
-    case = _known(state, told, power)
+def _open(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
+    case = _known(state, ctx, power)
     if case.over is not None:
         raise UsageClosed(case)
     return case
 
 
-def _flags(case: Usage, told: Told, before: tuple[Moment, ...]) -> tuple[str, ...]:
+def _flags(case: Usage, ctx: CommandContext, before: tuple[Moment, ...]) -> tuple[str, ...]:
     """What is odd about a fact from the field."""
-    flags = late(told) + (("after-close",) if case.over is not None else ())
-    if told.happened_at < case.read_at:
+    flags = late(ctx) + (("after-close",) if case.over is not None else ())
+    if ctx.happened_at < case.read_at:
         flags += ("before-the-reading",)
     return flags + (("repeated",) if before else ())
 
 
-def _second(told: Told) -> str | None:
-    return told.confirmed_by if told.is_late else None
+def _second(ctx: CommandContext) -> str | None:
+    return ctx.confirmed_by if ctx.is_late else None

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from domain.deadlines.calendar import closing_time, local_date
-from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
-from domain.kernel.facts import Moment, Recorded, Stated
+from domain.kernel.facts import EventToAppend, Moment, Recorded
 from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
 from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
 from domain.repairs.checks import late, require_credible
-from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
 from domain.standard.ladders import obligation, rungs
 from domain.standard.standards import Rules, require_known
@@ -86,7 +86,7 @@ ROUND_FACTS: tuple[type, ...] = (ReadingRoundOpened, ReadingAudited, ReadingExce
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class ReadingRound:
     """The book in its month. ``settled``: meter → when it was first audited or excepted, by what is on record."""
 
     number: str
@@ -100,7 +100,7 @@ class Book:
     audited: frozenset[tuple[str, datetime]] = frozenset()
     excepted: dict[str, str] = field(default_factory=dict)
     completed: bool = False
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -113,13 +113,13 @@ class Book:
         return frozenset(meter for meter, _ in self.audited)
 
 
-def evolve(state: Book | None, recorded: Recorded) -> Book | None:
+def evolve(state: ReadingRound | None, recorded: Recorded) -> ReadingRound | None:
     """The book after a fact of its stream; never refuses."""
     fact = recorded.fact
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, ReadingRoundOpened):
         number, book = fact.case_number, fact.book
-        return state or Book(number, book, fact.month, fact.due_on, fact.reader, fact.meters, moment)
+        return state or ReadingRound(number, book, fact.month, fact.due_on, fact.reader, fact.meters, moment)
     if state is None:
         return None
     if isinstance(fact, WindowFact):
@@ -137,20 +137,20 @@ def evolve(state: Book | None, recorded: Recorded) -> Book | None:
             return state
 
 
-def _settled(state: Book, meter: str, moment: Moment) -> Book:
+def _settled(state: ReadingRound, meter: str, moment: Moment) -> ReadingRound:
     first = min(moment, state.settled.get(meter, moment))
     return replace(state, settled={**state.settled, meter: first})
 
 
-def consequences(state: Book | None, rules: Rules, at: datetime) -> tuple[Stated, ...]:
+def consequences(state: ReadingRound | None, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
     """The round is complete with its last meter."""
     if state is None or state.completed or state.unread:
         return ()
     audited = len(state.read)
-    return (Stated(ReadingRoundCompleted(audited, len(state.meters) - audited), at),)
+    return (EventToAppend(ReadingRoundCompleted(audited, len(state.meters) - audited), at),)
 
 
-def obligations(state: Book | None, rules: Rules) -> tuple[Obligation, ...]:
+def obligations(state: ReadingRound | None, rules: Rules) -> tuple[Obligation, ...]:
     """Read by the close of business of its day; met with the last meter."""
     if state is None:
         return ()
@@ -167,8 +167,8 @@ def obligations(state: Book | None, rules: Rules) -> tuple[Obligation, ...]:
 
 
 def open_round(
-    state: Book | None,
-    told: Told,
+    state: ReadingRound | None,
+    ctx: CommandContext,
     *,
     number: str,
     book: str,
@@ -179,7 +179,7 @@ def open_round(
 ) -> ReadingRoundOpened:
     """Open a book's round. Refuses ``wrong-role``, ``case-exists``, ``bad-month``, ``dates-out-of-order`` (a day that
     is over, or more than a year ahead), ``out-of-range`` (no meter, or more than an event holds), ``code-twice``."""
-    require_power(told, "book.open")
+    require_power(ctx, "book.open")
     if state is not None:
         raise CaseExists(
             found=f"round {state.number} of book {state.book} in {state.month}",
@@ -189,7 +189,7 @@ def open_round(
         )
     if not _MONTH.fullmatch(month):
         raise BadMonth(month)
-    today = local_date(told.at)
+    today = local_date(ctx.at)
     if not today <= due_on <= today + timedelta(days=MOST_DAYS_AHEAD):
         raise DatesOutOfOrder(
             found=f"due on {due_on}",
@@ -207,13 +207,15 @@ def open_round(
     return ReadingRoundOpened(number, book, month, due_on, reader, tuple(meters))
 
 
-def audit(state: Book | None, told: Told, rows: Sequence[ReadingAudited]) -> tuple[ReadingAudited, ...]:
+def audit(
+    state: ReadingRound | None, ctx: CommandContext, rows: Sequence[ReadingAudited]
+) -> tuple[ReadingAudited, ...]:
     """A second person checked these readings; those that were checked before say nothing again.
 
     Refuses ``wrong-role``, ``no-such-case``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``.
     """
-    book = _known(state, told, "book.audit")
-    require_second_person(told, book.reader, f"the readings of book {book.book}")
+    book = _known(state, ctx, "book.audit")
+    require_second_person(ctx, book.reader, f"the readings of book {book.book}")
     require_range("rows of an audit", len(rows), 1, MOST_ROWS)
     for row in rows:
         _require_in(book, row.meter)
@@ -221,19 +223,19 @@ def audit(state: Book | None, told: Told, rows: Sequence[ReadingAudited]) -> tup
     return tuple(fresh.values())
 
 
-def exempt(state: Book | None, told: Told, *, meter: str, reason: str) -> ReadingExcepted:
+def exempt(state: ReadingRound | None, ctx: CommandContext, *, meter: str, reason: str) -> ReadingExcepted:
     """The meter could not be read. Refuses ``wrong-role``, ``no-such-case``, ``meter-not-in-book``,
     ``unknown-reading-exception`` and what a fact from the field may be refused for."""
-    book = _known(state, told, "book.except")
-    require_credible(told)
+    book = _known(state, ctx, "book.except")
+    require_credible(ctx)
     _require_in(book, meter)
-    require_known(UnknownReadingException, reason, told.standard.reading_exceptions)
-    flags = late(told) + (("repeated",) if meter in book.settled else ())
-    return ReadingExcepted(meter, reason, flags, told.confirmed_by if told.is_late else None)
+    require_known(UnknownReadingException, reason, ctx.standard.reading_exceptions)
+    flags = late(ctx) + (("repeated",) if meter in book.settled else ())
+    return ReadingExcepted(meter, reason, flags, ctx.confirmed_by if ctx.is_late else None)
 
 
-def _known(state: Book | None, told: Told, power: str) -> Book:
-    require_power(told, power)
+def _known(state: ReadingRound | None, ctx: CommandContext, power: str) -> ReadingRound:
+    require_power(ctx, power)
     if state is None:
         raise NoSuchCase(
             found="no reading round with this id",
@@ -244,6 +246,6 @@ def _known(state: Book | None, told: Told, power: str) -> Book:
     return state
 
 
-def _require_in(book: Book, meter: str) -> None:
+def _require_in(book: ReadingRound, meter: str) -> None:
     if meter not in book.meters:
         raise MeterNotInBook(meter, book)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import ReadingPolicy, require_not_future
 
 LITRES_IN_M3 = 1000
@@ -46,7 +46,7 @@ class Dial:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Reading:
+class DialReading:
     """What the dial showed at that time."""
 
     read_at: datetime
@@ -54,7 +54,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedReading:
     """The consumption since the reading before (None: it cannot be told), and what is out of the ordinary about it."""
 
     litres: int | None
@@ -69,34 +69,34 @@ class History:
     still.
     """
 
-    last: Reading
+    last: DialReading
     recent: tuple[int, ...] = ()
     flowing_since: datetime | None = None
 
 
-def require_sender(told: Told) -> None:
+def require_sender(ctx: CommandContext) -> None:
     """Refuse ``wrong-role`` where the role may not send readings."""
-    require_power(told, "readings.send")
+    require_power(ctx, "readings.send")
 
 
-def require_looker(told: Told) -> None:
+def require_looker(ctx: CommandContext) -> None:
     """Refuse ``wrong-role`` where the role may not see what was used: it tells how somebody lives."""
-    require_power(told, "readings.read")
+    require_power(ctx, "readings.read")
 
 
-def require_read(told: Told, read_at: datetime) -> None:
+def require_read(ctx: CommandContext, read_at: datetime) -> None:
     """Refuse ``future-time``: no dial was read later than now."""
-    require_not_future(told.standard, read_at, told.at)
+    require_not_future(ctx.standard, read_at, ctx.at)
 
 
-def judge_reading(history: History | None, reading: Reading, dial: Dial, policy: ReadingPolicy) -> Judged:
+def judge_reading(history: History | None, reading: DialReading, dial: Dial, policy: ReadingPolicy) -> JudgedReading:
     """The consumption that a reading shows, and its flags. ``reading`` comes after all that ``history`` knows.
 
     The first reading of a meter counts from the one it was put in with: a meter swap begins a history of its own.
     """
     used, over = _used(history.last.litres if history else dial.initial_litres, reading.litres, dial, policy)
     if used is None:
-        return Judged(None, ("falling",))
+        return JudgedReading(None, ("falling",))
     flags: list[Flag] = ["dial-over"] if over else []
     if used == 0 and _is_long(history, reading, policy):
         flags.append("zero")
@@ -104,10 +104,10 @@ def judge_reading(history: History | None, reading: Reading, dial: Dial, policy:
         flags.append("high")
     if _has_never_stood_still(history, reading, used, policy):
         flags.append("never-still")
-    return Judged(used, tuple(flags))
+    return JudgedReading(used, tuple(flags))
 
 
-def after(history: History | None, reading: Reading, judged: Judged, policy: ReadingPolicy) -> History:
+def after(history: History | None, reading: DialReading, judged: JudgedReading, policy: ReadingPolicy) -> History:
     """The history with that reading. A falling reading shows no consumption; the next one counts from it."""
     recent = history.recent if history else ()
     if judged.litres is not None:
@@ -116,11 +116,11 @@ def after(history: History | None, reading: Reading, judged: Judged, policy: Rea
 
 
 def judge_all(
-    readings: Iterable[Reading], dial: Dial, policy: ReadingPolicy
-) -> tuple[list[tuple[Reading, Judged]], History | None]:
+    readings: Iterable[DialReading], dial: Dial, policy: ReadingPolicy
+) -> tuple[list[tuple[DialReading, JudgedReading]], History | None]:
     """Every reading of a meter judged in the order of their times; one that is there twice counts once."""
     history: History | None = None
-    found: list[tuple[Reading, Judged]] = []
+    found: list[tuple[DialReading, JudgedReading]] = []
     for reading in sorted(set(readings)):
         judged = judge_reading(history, reading, dial, policy)
         found.append((reading, judged))
@@ -139,7 +139,7 @@ def _used(before: int, now: int, dial: Dial, policy: ReadingPolicy) -> tuple[int
     return None, False
 
 
-def _is_long(history: History | None, reading: Reading, policy: ReadingPolicy) -> bool:
+def _is_long(history: History | None, reading: DialReading, policy: ReadingPolicy) -> bool:
     """Whether nobody using water since the reading before is odd: in a night it is not."""
     return history is None or reading.read_at - history.last.read_at >= timedelta(hours=policy.zero_hours)
 
@@ -159,7 +159,7 @@ def _twice_the_median(values: tuple[int, ...]) -> int:
 
 
 def _flowing_since(
-    history: History | None, reading: Reading, used: int | None, policy: ReadingPolicy
+    history: History | None, reading: DialReading, used: int | None, policy: ReadingPolicy
 ) -> datetime | None:
     """From when on each of an unbroken row of close readings showed some use."""
     if history is None or not used:
@@ -170,7 +170,7 @@ def _flowing_since(
     return history.flowing_since or before
 
 
-def _has_never_stood_still(history: History | None, reading: Reading, used: int, policy: ReadingPolicy) -> bool:
+def _has_never_stood_still(history: History | None, reading: DialReading, used: int, policy: ReadingPolicy) -> bool:
     """Said once of an unbroken stretch, by the reading that completes the hours: it is one anomaly, not one an hour."""
     since = _flowing_since(history, reading, used, policy)
     if since is None or history is None:

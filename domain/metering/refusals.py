@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from domain.metering.abnormal_use import Usage
     from domain.metering.meters import Meter
-    from domain.metering.reading_rounds import Book
+    from domain.metering.reading_rounds import ReadingRound
 
 
 class MeterAlreadyInService(Conflict):
@@ -47,7 +47,7 @@ class MeterNotInBook(Conflict):
     next_step = "check the number, or the book"
     next_step_zh = "该表册没有此水表，请核对"
 
-    def __init__(self, meter: str, case: Book) -> None:
+    def __init__(self, meter: str, case: ReadingRound) -> None:
         super().__init__(found=f"meter {meter}, which is not in book {case.book}")
 
 

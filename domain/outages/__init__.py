@@ -6,7 +6,7 @@ incident, that an announced end is a promise, and the index, are our decision.
 """
 
 from domain.outages.begun import MOST_LITRES, begin_emergency, cancel, extend, plan, provide_water, restore, start
-from domain.outages.case import Order, Outage, evolve
+from domain.outages.case import NoticeOrder, Outage, evolve
 from domain.outages.checks import MOST_USERS
 from domain.outages.facts import (
     FACTS,
@@ -27,7 +27,7 @@ from domain.outages.facts import (
 from domain.outages.index import Spell, index_minutes, lost_minutes
 from domain.outages.notices import (
     KIND,
-    Ordered,
+    OrderedNotice,
     deliver_notice,
     fail_notice,
     notice_text,
@@ -50,8 +50,8 @@ __all__ = [
     "RESTORE",
     "EmergencyOutageBegan",
     "EmergencyWaterProvided",
-    "Order",
-    "Ordered",
+    "NoticeOrder",
+    "OrderedNotice",
     "Outage",
     "OutageCancelled",
     "OutageExtended",

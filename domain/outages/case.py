@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain.deadlines.windows import Ledger, WindowFact, record
+from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.outages.facts import (
@@ -26,7 +26,7 @@ from domain.outages.facts import (
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NoticeOrder:
     """A notice that was ordered, by the event that says so."""
 
     by: UUID
@@ -49,7 +49,7 @@ class Outage:
     announced: Moment
     begin: datetime | None = None
     ends: tuple[tuple[Moment, datetime], ...] = ()
-    ordered: tuple[Order, ...] = ()
+    ordered: tuple[NoticeOrder, ...] = ()
     failed: frozenset[UUID] = frozenset()
     notices: tuple[Moment, ...] = ()
     delivered: frozenset[UUID] = frozenset()
@@ -59,7 +59,7 @@ class Outage:
     starts: tuple[Moment, ...] = ()
     restorations: tuple[Moment, ...] = ()
     water_litres: int = 0
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
     @property
     def is_planned(self) -> bool:
@@ -107,7 +107,7 @@ def evolve(state: Outage | None, recorded: Recorded) -> Outage | None:
 def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
     match recorded.fact:
         case OutageNoticeOrdered(way, _, digest):
-            return replace(outage, ordered=(*outage.ordered, Order(recorded.event_id, way, digest)))
+            return replace(outage, ordered=(*outage.ordered, NoticeOrder(recorded.event_id, way, digest)))
         case OutageNoticeSent(_, _, order):
             delivered = outage.delivered if order is None else outage.delivered | {order}
             return replace(outage, notices=(*outage.notices, moment), delivered=delivered)

@@ -10,20 +10,20 @@ from domain.outages.case import Outage
 from domain.outages.refusals import NoticeTooShort, OutageHasStarted, OutageIsCancelled, OutageIsRestored
 from domain.repairs.checks import late, require_credible
 from domain.repairs.mass import Register
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import district
 from domain.standard.values import require_codes, require_range
 
 MOST_USERS = 10_000_000
 
 
-def known_to(state: Outage | None, told: Told, power: str = "outage.report") -> Outage:
+def known_to(state: Outage | None, ctx: CommandContext, power: str = "outage.report") -> Outage:
     """The outage that something is told of.
 
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-case``.
     """
-    require_power(told, power)
-    require_credible(told)
+    require_power(ctx, power)
+    require_credible(ctx)
     if state is None:
         raise NoSuchCase(
             found="no outage with this id",
@@ -34,9 +34,9 @@ def known_to(state: Outage | None, told: Told, power: str = "outage.report") -> 
     return state
 
 
-def lasting(state: Outage | None, told: Told) -> Outage:
+def lasting(state: Outage | None, ctx: CommandContext) -> Outage:
     """An outage that is not over. Refuses what ``known_to`` does, ``outage-restored``, ``outage-cancelled``."""
-    outage = known_to(state, told)
+    outage = known_to(state, ctx)
     if outage.restored is not None:
         raise OutageIsRestored(outage, outage.restored)
     require_not_cancelled(outage)
@@ -55,14 +55,14 @@ def require_not_started(outage: Outage) -> None:
         raise OutageHasStarted(outage, outage.started)
 
 
-def flags(told: Told) -> tuple[str, ...]:
+def flags(ctx: CommandContext) -> tuple[str, ...]:
     """What is odd about a fact: that it comes later than its channel allows, or was sent later than taken down."""
-    return late(told)
+    return late(ctx)
 
 
-def confirmed_by(told: Told) -> str | None:
+def confirmed_by(ctx: CommandContext) -> str | None:
     """Who confirmed a fact that came late; nobody needs to confirm another."""
-    return told.confirmed_by if told.is_late else None
+    return ctx.confirmed_by if ctx.is_late else None
 
 
 def require_new(state: Outage | None) -> None:
@@ -75,10 +75,10 @@ def require_new(state: Outage | None) -> None:
         )
 
 
-def require_extent(told: Told, districts: Sequence[str], affected_users: int) -> None:
+def require_extent(ctx: CommandContext, districts: Sequence[str], affected_users: int) -> None:
     require_codes("the districts", districts)
     for code in districts:
-        district(told.standard, code)
+        district(ctx.standard, code)
     require_range("affected users", affected_users, 1, MOST_USERS)
 
 
@@ -92,8 +92,8 @@ def require_later(later: datetime, earlier: datetime, what: str, needed: str) ->
         )
 
 
-def require_notice(told: Told, begin: datetime, noticed_at: datetime | None) -> None:
-    hours = told.standard.outage_notice_hours
+def require_notice(ctx: CommandContext, begin: datetime, noticed_at: datetime | None) -> None:
+    hours = ctx.standard.outage_notice_hours
     if noticed_at is None or begin - noticed_at < timedelta(hours=hours):
         raise NoticeTooShort(noticed_at, hours, begin)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.deadlines.calendar import LOCAL
 from domain.kernel.messages import Message, filled
 from domain.kernel.refusals import Refusal, UnknownWay
-from domain.outages.case import Order, Outage
+from domain.outages.case import NoticeOrder, Outage
 from domain.outages.checks import confirmed_by, flags, known_to
 from domain.outages.facts import (
     OutageNoticeFailed,
@@ -22,7 +22,7 @@ from domain.outages.facts import (
     OutageReported,
 )
 from domain.outages.refusals import NoNoticeText, NoSuchNotice, NoticeOrdered
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import OUTAGE_WORDS, Standard, require_known
 from domain.standard.values import require_clean, require_said
 
@@ -31,30 +31,30 @@ KIND = "outage-notice"
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class OrderedNotice:
     """An order, and the message that it puts into the outbox."""
 
     fact: OutageNoticeOrdered
     message: Message
 
 
-def order_notice(state: Outage | None, told: Told, *, way: str) -> Ordered:
+def order_notice(state: Outage | None, ctx: CommandContext, *, way: str) -> OrderedNotice:
     """Have the program tell the users how the outage stands, by the standard's text.
 
     Refuses ``wrong-role``, ``no-such-case``, ``unknown-way``, ``no-notice-text``, and ``notice-ordered`` where the same
     words are on their way already, or arrived.
     """
-    outage = known_to(state, told, "outage.notify")
-    require_known(UnknownWay, way, told.standard.notice_ways)
+    outage = known_to(state, ctx, "outage.notify")
+    require_known(UnknownWay, way, ctx.standard.notice_ways)
     about = stands_as(outage)
-    text = notice_text(outage, told.standard)
+    text = notice_text(outage, ctx.standard)
     if text is None:
-        raise NoNoticeText(about, told)
+        raise NoNoticeText(about, ctx)
     message = Message(KIND, way, f"停水通知 {outage.number}", text, outage.districts)
     for order in outage.ordered:
         if (order.way, order.digest) == (way, message.digest) and order.by not in outage.failed:
             raise NoticeOrdered(way, outage)
-    return Ordered(OutageNoticeOrdered(way, about, message.digest), message)
+    return OrderedNotice(OutageNoticeOrdered(way, about, message.digest), message)
 
 
 def stands_as(outage: Outage) -> str:
@@ -89,13 +89,13 @@ def _zh(at: datetime | None) -> str:
 
 
 def deliver_notice(
-    state: Outage | None, told: Told, *, order: UUID, receipt: str, status: str, digest: str
+    state: Outage | None, ctx: CommandContext, *, order: UUID, receipt: str, status: str, digest: str
 ) -> tuple[OutageNoticeSent, OutageNoticeProven] | None:
     """An ordered notice was taken, and here is the proof. None where that is on record already.
 
     Refuses ``wrong-role``, ``no-such-case``, ``no-such-notice`` for one that was never ordered.
     """
-    outage = known_to(state, told, "outage.deliver")
+    outage = known_to(state, ctx, "outage.deliver")
     ordered = _ordered(outage, order)
     if order in outage.delivered:
         return None
@@ -104,47 +104,47 @@ def deliver_notice(
     return OutageNoticeSent(ordered.way, ordered.digest, order), proof
 
 
-def fail_notice(state: Outage | None, told: Told, *, order: UUID, reason: str) -> OutageNoticeFailed | None:
+def fail_notice(state: Outage | None, ctx: CommandContext, *, order: UUID, reason: str) -> OutageNoticeFailed | None:
     """An ordered notice could not be delivered. None where it was; refuses as ``deliver_notice`` does."""
-    outage = known_to(state, told, "outage.deliver")
+    outage = known_to(state, ctx, "outage.deliver")
     _ordered(outage, order)
     return OutageNoticeFailed(order, reason) if order not in outage.delivered else None
 
 
-def send_notice(state: Outage | None, told: Told, *, way: str, digest: str) -> OutageNoticeSent:
+def send_notice(state: Outage | None, ctx: CommandContext, *, way: str, digest: str) -> OutageNoticeSent:
     """Somebody told the users by hand.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-way``.
     """
-    known_to(state, told)
-    require_known(UnknownWay, way, {**told.standard.delivery_ways, **told.standard.notice_ways})
-    return OutageNoticeSent(way, digest, None, flags(told), confirmed_by(told))
+    known_to(state, ctx)
+    require_known(UnknownWay, way, {**ctx.standard.delivery_ways, **ctx.standard.notice_ways})
+    return OutageNoticeSent(way, digest, None, flags(ctx), confirmed_by(ctx))
 
 
-def prove_notice(state: Outage | None, told: Told, *, notice: int, digest: str) -> OutageNoticeProven:
+def prove_notice(state: Outage | None, ctx: CommandContext, *, notice: int, digest: str) -> OutageNoticeProven:
     """A notice arrived.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-notice``.
     """
-    outage = known_to(state, told)
+    outage = known_to(state, ctx)
     if not 1 <= notice <= len(outage.notices):
         raise _no_such_notice(f"notice {notice} of {len(outage.notices)}", "a notice that was sent")
     return OutageNoticeProven(notice, digest)
 
 
-def report(state: Outage | None, told: Told, *, document: str) -> OutageReported:
+def report(state: Outage | None, ctx: CommandContext, *, document: str) -> OutageReported:
     """The authority was told.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
     """
-    known_to(state, told)
-    fact = OutageReported(document, flags(told), confirmed_by(told))
+    known_to(state, ctx)
+    fact = OutageReported(document, flags(ctx), confirmed_by(ctx))
     require_clean(fact)
     require_said("the report", document)
     return fact
 
 
-def _ordered(outage: Outage, order: UUID) -> Order:
+def _ordered(outage: Outage, order: UUID) -> NoticeOrder:
     found = next((each for each in outage.ordered if each.by == order), None)
     if found is None:
         raise _no_such_notice(f"order {order}", "a notice that was ordered")

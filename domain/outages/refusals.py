@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from domain.kernel.facts import Moment
     from domain.outages.case import Outage
-    from domain.standard.context import Told
+    from domain.standard.context import CommandContext
 
 
 class OutageNotApproved(Conflict):
@@ -102,8 +102,8 @@ class NoNoticeText(Conflict):
     next_step = "tell the users by hand, and publish a standard with the text"
     next_step_zh = "标准缺少该情形的通知文本，请人工通知并登记"
 
-    def __init__(self, about: str, told: Told) -> None:
-        super().__init__(found=f"no text for {about} in standard {told.standard.version}")
+    def __init__(self, about: str, ctx: CommandContext) -> None:
+        super().__init__(found=f"no text for {about} in standard {ctx.standard.version}")
 
 
 class OutageIsRestored(Conflict):

@@ -27,7 +27,7 @@ from domain.publication.refusals import (
     UnknownTimeZone,
     YearSkipped,
 )
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard
 from domain.standard.values import require_clean, require_range, require_said
@@ -41,7 +41,7 @@ MOST_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class HolidayNotice:
     """One year's notice: the civil days that it moves. ``time_zone``: whose wall clock they are read by; None: the
     region's as before, China's where there was none. An overlay has that of what it lies over."""
 
@@ -51,7 +51,7 @@ class Notice:
 
 
 def publish(
-    state: Calendars | None, told: Told, *, document: CalendarPublished, regions: Collection[str]
+    state: Calendars | None, ctx: CommandContext, *, document: CalendarPublished, regions: Collection[str]
 ) -> CalendarPublished:
     """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar.
 
@@ -59,7 +59,7 @@ def publish(
     ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``,
     ``unknown-time-zone``.
     """
-    require_power(told, "calendar.publish")
+    require_power(ctx, "calendar.publish")
     published = [each for _, each in (state or Calendars()).published]
     _require_region(document.region, regions)
     require_new_version(document.version, [each.version for each in published])
@@ -74,7 +74,7 @@ def publish(
 
 def notice_merged(
     latest: CalendarPublished | None,
-    notice: Notice,
+    notice: HolidayNotice,
     *,
     region: str,
     source: str,
@@ -105,7 +105,7 @@ def notice_merged(
     )
 
 
-def _owns(notice: Notice, day: date) -> bool:
+def _owns(notice: HolidayNotice, day: date) -> bool:
     return date(notice.year - 1, 12, 29) <= day <= date(notice.year, 12, 28)
 
 
@@ -119,7 +119,7 @@ def _is_overlay(region: str) -> bool:
     return "-" in region
 
 
-def _require_notice_days(notice: Notice) -> None:
+def _require_notice_days(notice: HolidayNotice) -> None:
     require_range("days of the notice", len(notice.days), 1, MOST_DAYS)
     _require_each_once(day.date for day in notice.days)
     first, last = date(notice.year - 1, 12, 1), date(notice.year, 12, 31)
@@ -128,7 +128,7 @@ def _require_notice_days(notice: Notice) -> None:
             raise _outside(day.date, first, last)
 
 
-def _require_no_gap(latest: CalendarPublished | None, notice: Notice, region: str) -> None:
+def _require_no_gap(latest: CalendarPublished | None, notice: HolidayNotice, region: str) -> None:
     # An overlay names what is off in its region; a year without such a day is no gap.
     if latest is None or not latest.days or _is_overlay(region):
         return

@@ -26,7 +26,7 @@ from domain.publication.refusals import (
     UnknownOutcome,
     UnknownPayerClass,
 )
-from domain.standard.context import Told, require_one_of, require_power, require_second_person
+from domain.standard.context import CommandContext, require_one_of, require_power, require_second_person
 from domain.standard.fees import (
     Authority,
     BannedName,
@@ -35,7 +35,7 @@ from domain.standard.fees import (
     CataloguePublished,
     CatalogueReviewed,
     FeeItem,
-    Outcome,
+    ReviewOutcome,
     banned_name,
     plain,
 )
@@ -43,7 +43,7 @@ from domain.standard.standards import Promise, Rules, require_known
 from domain.standard.values import require_clean, require_codes, require_range, require_said
 
 AUTHORITIES: tuple[Authority, ...] = ("price-authority", "market-regulator")
-OUTCOMES: tuple[Outcome, ...] = ("agreed", "objected")
+OUTCOMES: tuple[ReviewOutcome, ...] = ("agreed", "objected")
 HIGHEST_RATE = Decimal(1_000_000_000)
 SMALLEST_STEP = Decimal("0.000001")
 HIGHEST_CAP_FEN = 10**12
@@ -51,53 +51,55 @@ MOST_ITEMS = 50
 MOST_BANNED = 200
 
 
-def draft(state: Catalogues | None, told: Told, *, catalogue: Catalogue) -> CatalogueDrafted:
+def draft(state: Catalogues | None, ctx: CommandContext, *, catalogue: Catalogue) -> CatalogueDrafted:
     """Draft a new version; nothing can be charged by it.
 
     Refuses ``wrong-role``, ``version-used``, ``bad-version`` and what ``_require_sound`` refuses.
     """
-    require_power(told, "fees.draft")
+    require_power(ctx, "fees.draft")
     known = state or Catalogues()
     require_new_version(catalogue.version, {*known.drafts, *(each.version for each in known.published)})
-    _require_sound(known, told, catalogue)
+    _require_sound(known, ctx, catalogue)
     return CatalogueDrafted(catalogue)
 
 
-def review(state: Catalogues | None, told: Told, *, version: str, outcome: str, document: str) -> CatalogueReviewed:
+def review(
+    state: Catalogues | None, ctx: CommandContext, *, version: str, outcome: str, document: str
+) -> CatalogueReviewed:
     """An authority's opinion of a draft; which authority, the role says. It may come to another opinion later.
 
     Refuses ``wrong-role``, ``no-such-draft``, ``same-person`` (who drafted it, or reviewed it for the other authority),
     ``unknown-outcome``, ``review-unchanged``.
     """
-    require_power(told, "fees.review")
-    require_one_of(told.by, AUTHORITIES, "fees.review")
-    authority = cast(Authority, told.by.role)
+    require_power(ctx, "fees.review")
+    require_one_of(ctx.by, AUTHORITIES, "fees.review")
+    authority = cast(Authority, ctx.by.role)
     waiting = _drafted(state, version)
     require_known(UnknownOutcome, outcome, OUTCOMES)
-    require_second_person(told, waiting.drafted_by, f"catalogue {version}")
+    require_second_person(ctx, waiting.drafted_by, f"catalogue {version}")
     for other, opinion in waiting.reviews.items():
         if other != authority:
-            require_second_person(told, opinion.reviewer, f"the review of catalogue {version} for {other}")
-    opinion = Review(outcome == "agreed", document, told.by.actor)
+            require_second_person(ctx, opinion.reviewer, f"the review of catalogue {version} for {other}")
+    opinion = Review(outcome == "agreed", document, ctx.by.actor)
     require_clean(opinion)
     require_said("the number of the opinion", document)
     if waiting.reviews.get(authority) == opinion:
         raise ReviewUnchanged(authority)
-    return CatalogueReviewed(version, authority, cast(Outcome, outcome), document)
+    return CatalogueReviewed(version, authority, cast(ReviewOutcome, outcome), document)
 
 
-def publish(state: Catalogues | None, told: Told, *, version: str) -> CataloguePublished:
+def publish(state: Catalogues | None, ctx: CommandContext, *, version: str) -> CataloguePublished:
     """Publish a draft that both authorities agreed to. Quotes bind to it from its date on.
 
     Refuses ``wrong-role``, ``no-such-draft``, ``same-person``, ``review-objected``, ``review-missing`` and what
     ``_require_sound`` refuses.
     """
-    require_power(told, "fees.publish")
+    require_power(ctx, "fees.publish")
     waiting = _drafted(state, version)
-    require_second_person(told, waiting.drafted_by, f"catalogue {version}")
+    require_second_person(ctx, waiting.drafted_by, f"catalogue {version}")
     _require_agreed(waiting)
     catalogue = waiting.catalogue
-    _require_sound(state or Catalogues(), told, catalogue)
+    _require_sound(state or Catalogues(), ctx, catalogue)
     return CataloguePublished(catalogue.version, catalogue.effective_from, catalogue.items, catalogue.banned)
 
 
@@ -121,22 +123,22 @@ def _require_agreed(waiting: CatalogueDraft) -> None:
 # ---- what a catalogue may hold
 
 
-def _require_sound(known: Catalogues, told: Told, catalogue: Catalogue) -> None:
+def _require_sound(known: Catalogues, ctx: CommandContext, catalogue: Catalogue) -> None:
     """Refuses ``effective-in-the-past``, ``bad-text``, ``bad-code``, ``code-twice``, ``out-of-range``,
     ``fee-banned``, ``bad-ban``, ``fee-without-basis``, ``fee-of-unknown-line``, ``dates-out-of-order``,
     ``unknown-payer-class``, ``beyond-the-promise``."""
-    require_to_come(catalogue.effective_from, told.at)
+    require_to_come(catalogue.effective_from, ctx.at)
     require_clean(catalogue)
     require_range("number of fees", len(catalogue.items), 0, MOST_ITEMS)
     require_range("number of forbidden names", len(catalogue.banned), 0, MOST_BANNED)
     require_codes("the catalogue", [item.code for item in catalogue.items])
     _require_bans_readable(catalogue.banned)
     _require_no_forbidden_name(known, catalogue)
-    payers = set(told.rules.in_force(catalogue.effective_from).payer_classes.values())
+    payers = set(ctx.rules.in_force(catalogue.effective_from).payer_classes.values())
     for item in catalogue.items:
         _require_item(item, payers)
         _require_base(item, catalogue.items)
-    _require_within_the_promise(told, catalogue)
+    _require_within_the_promise(ctx, catalogue)
 
 
 def _require_bans_readable(banned: Iterable[BannedName]) -> None:
@@ -199,9 +201,9 @@ def _require_base(item: FeeItem, items: Iterable[FeeItem]) -> None:
         raise FeeOfUnknownLine(item, formula)
 
 
-def _require_within_the_promise(told: Told, catalogue: Catalogue) -> None:
+def _require_within_the_promise(ctx: CommandContext, catalogue: Catalogue) -> None:
     charged = [item.code for item in catalogue.items if item.active]
-    for promise in _promised(told.rules, catalogue):
+    for promise in _promised(ctx.rules, catalogue):
         if len(charged) > promise.fees:
             raise BeyondThePromise(
                 found=f"{len(charged)} fees: {', '.join(charged)}",

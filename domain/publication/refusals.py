@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from domain.deadlines.calendar import CalendarPublished
     from domain.deadlines.limits import Intake
-    from domain.publication.calendars import Notice
+    from domain.publication.calendars import HolidayNotice
     from domain.publication.works import Work
     from domain.standard.fees import BannedName, FeeItem, Formula
     from domain.standard.standards import DocumentRequirement, Promise, StandardPublished
@@ -238,7 +238,7 @@ class YearSkipped(NotAcceptable):
     title_zh = "年份不连续"
     next_step_zh = "年份不连续，请先载入中间年份的放假安排"
 
-    def __init__(self, notice: Notice, last: int, first: int) -> None:
+    def __init__(self, notice: HolidayNotice, last: int, first: int) -> None:
         super().__init__(
             found=f"the notice of {notice.year}",
             needed=f"a year from {first - 1} to {last}: the calendar has notices of {first} to {last - 1}",

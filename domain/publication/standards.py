@@ -51,7 +51,7 @@ from domain.publication.refusals import (
     UnknownZone,
 )
 from domain.repairs import orders
-from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import CataloguePublished, plain
 from domain.standard.standards import (
     ALERT_CHANGES,
@@ -94,53 +94,57 @@ MOST_MINUTES = 366 * 24 * 60
 MOST_KIND_DAYS = 1000
 
 
-def draft(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> StandardDrafted:
+def draft(
+    state: Standards | None, ctx: CommandContext, *, document: Standard, regions: Collection[str]
+) -> StandardDrafted:
     """Draft a new standard; nothing runs under it. ``regions``: those with a published calendar.
 
     Refuses ``wrong-role``, ``bad-version``, ``version-used`` and what ``_require_sound`` refuses.
     """
-    require_power(told, "standard.draft")
+    require_power(ctx, "standard.draft")
     known = state or Standards()
     require_new_version(document.version, {*known.drafts, *(each.version for each in known.published)})
-    _require_sound(known, told, document, regions)
+    _require_sound(known, ctx, document, regions)
     return StandardDrafted(document)
 
 
-def approve(state: Standards | None, told: Told, *, version: str, regions: Collection[str]) -> StandardPublished:
+def approve(
+    state: Standards | None, ctx: CommandContext, *, version: str, regions: Collection[str]
+) -> StandardPublished:
     """Approve a draft as a second person: it is published, and in force from its date on.
 
     Refuses ``wrong-role``, ``no-such-draft``, ``same-person`` and what ``_require_sound`` refuses.
     """
-    require_power(told, "standard.approve")
+    require_power(ctx, "standard.approve")
     waiting = state.drafts.get(version) if state is not None else None
     if state is None or waiting is None:
         raise no_such_draft(version)
-    require_second_person(told, waiting.drafted_by, f"standard {version}")
-    _require_sound(state, told, waiting.document, regions)
+    require_second_person(ctx, waiting.drafted_by, f"standard {version}")
+    _require_sound(state, ctx, waiting.document, regions)
     return waiting.document
 
 
-def try_out(state: Standards | None, told: Told, *, document: Standard, regions: Collection[str]) -> Standard:
+def try_out(state: Standards | None, ctx: CommandContext, *, document: Standard, regions: Collection[str]) -> Standard:
     """Look at a standard as its draft would be looked at, for a trial that publishes nothing: nobody's power is needed,
     and neither when it would be in force nor whether its version is given already matters.
 
     Refuses ``bad-version`` and what ``draft`` refuses of a document itself.
     """
     require_new_version(document.version, ())
-    _require_worked_by(state or Standards(), told, document, regions)
+    _require_worked_by(state or Standards(), ctx, document, regions)
     return document
 
 
-def _require_sound(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
-    require_to_come(document.effective_from, told.at)
-    _require_worked_by(known, told, document, regions)
+def _require_sound(known: Standards, ctx: CommandContext, document: Standard, regions: Collection[str]) -> None:
+    require_to_come(document.effective_from, ctx.at)
+    _require_worked_by(known, ctx, document, regions)
 
 
-def _require_worked_by(known: Standards, told: Told, document: Standard, regions: Collection[str]) -> None:
+def _require_worked_by(known: Standards, ctx: CommandContext, document: Standard, regions: Collection[str]) -> None:
     require_clean(document)
     _require_calendar(document, regions)
-    _require_promise(known, told, document)
-    _require_within_the_promise(told, document)
+    _require_promise(known, ctx, document)
+    _require_within_the_promise(ctx, document)
     _require_tables(document)
     _require_categories(document)
     _require_numbers(document)
@@ -151,7 +155,7 @@ def _require_worked_by(known: Standards, told: Told, document: Standard, regions
 # ---- the promise
 
 
-def _require_promise(known: Standards, told: Told, document: Standard) -> None:
+def _require_promise(known: Standards, ctx: CommandContext, document: Standard) -> None:
     """A promise is kept as it is, or a new one is published under a new name. Refuses ``promise-missing``,
     ``promise-changed-in-silence``, ``out-of-range``."""
     promise = document.promise
@@ -161,7 +165,7 @@ def _require_promise(known: Standards, told: Told, document: Standard) -> None:
     for name in ("steps", "documents", "fees", "trips_remote", "trips_otherwise"):
         require_range(f"promise: {name}", getattr(promise, name), 0, 100)
     require_range("promise: working_days", promise.working_days, 1, MOST_DAYS)
-    kept = {told.standard.promise, told.rules.in_force(document.effective_from).promise}
+    kept = {ctx.standard.promise, ctx.rules.in_force(document.effective_from).promise}
     if promise not in kept and _was_given(known, promise.version):
         raise PromiseChangedInSilence(promise)
 
@@ -170,10 +174,10 @@ def _was_given(known: Standards, version: str) -> bool:
     return any(each.promise is not None and each.promise.version == version for each in known.published)
 
 
-def _require_within_the_promise(told: Told, document: Standard) -> None:
+def _require_within_the_promise(ctx: CommandContext, document: Standard) -> None:
     """Refuses ``beyond-the-promise``: more steps, documents, days or fees than the standard's own promise allows."""
     assert document.promise is not None, "looked at before"
-    for what, found, most in _measured(told, document, document.promise):
+    for what, found, most in _measured(ctx, document, document.promise):
         if found > most:
             raise BeyondThePromise(
                 found=f"{found} {what}",
@@ -183,12 +187,12 @@ def _require_within_the_promise(told: Told, document: Standard) -> None:
             )
 
 
-def _measured(told: Told, document: Standard, promise: Promise) -> Iterator[tuple[str, int, int]]:
+def _measured(ctx: CommandContext, document: Standard, promise: Promise) -> Iterator[tuple[str, int, int]]:
     yield "steps", len(document.steps), promise.steps
     yield "working days", document.connection_working_days, promise.working_days
     for category, required in document.documents.items():
         yield f"documents for {category}", len(required), promise.documents
-    for catalogue in _charged_by(told.rules, document):
+    for catalogue in _charged_by(ctx.rules, document):
         charged = sum(item.active for item in catalogue.items)
         yield f"fees in catalogue {catalogue.version}", charged, promise.fees
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase
 from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_range, require_said
 
@@ -69,12 +69,14 @@ def evolve(state: Work | None, recorded: Recorded) -> Work | None:
             return state
 
 
-def register(state: Work | None, told: Told, *, number: str, kind: str, community: str, name_zh: str) -> WorkRegistered:
+def register(
+    state: Work | None, ctx: CommandContext, *, number: str, kind: str, community: str, name_zh: str
+) -> WorkRegistered:
     """Enter a work.
 
     Refuses ``wrong-role``, ``case-exists``, ``future-time``, ``unknown-works-kind``, ``bad-code``, ``bad-text``.
     """
-    require_power(told, "works.register")
+    require_power(ctx, "works.register")
     if state is not None:
         raise CaseExists(
             found=f"work {state.number}",
@@ -82,8 +84,8 @@ def register(state: Work | None, told: Told, *, number: str, kind: str, communit
             next_step="nothing is to be done",
             next_step_zh="该工程已登记，无需操作",
         )
-    require_not_future(told.standard, told.happened_at, told.at)
-    require_known(UnknownWorksKind, kind, told.standard.works_kinds)
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    require_known(UnknownWorksKind, kind, ctx.standard.works_kinds)
     require_codes("the communities", [community])
     fact = WorkRegistered(number, kind, community, name_zh)
     require_clean(fact)
@@ -91,26 +93,26 @@ def register(state: Work | None, told: Told, *, number: str, kind: str, communit
     return fact
 
 
-def start(state: Work | None, told: Told) -> WorkStarted:
+def start(state: Work | None, ctx: CommandContext) -> WorkStarted:
     """Work began. Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-started``."""
-    require_power(told, "works.report")
+    require_power(ctx, "works.report")
     work = _known(state)
-    require_not_future(told.standard, told.happened_at, told.at)
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if work.started_at is not None:
         raise WorkHasStarted(work, work.started_at)
     return WorkStarted()
 
 
-def complete(state: Work | None, told: Told, *, households_served: int) -> WorkCompleted:
+def complete(state: Work | None, ctx: CommandContext, *, households_served: int) -> WorkCompleted:
     """The work is done.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-not-started``, ``work-completed``,
     ``dates-out-of-order``, ``out-of-range``.
     """
-    require_power(told, "works.report")
+    require_power(ctx, "works.report")
     work = _known(state)
-    require_not_future(told.standard, told.happened_at, told.at)
-    _require_under_way(work, told.happened_at)
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    _require_under_way(work, ctx.happened_at)
     require_range("households served", households_served, 0, MOST_HOUSEHOLDS)
     return WorkCompleted(households_served)
 

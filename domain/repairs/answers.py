@@ -17,29 +17,31 @@ from domain.repairs.checks import existing, from_the_field, known_to, late
 from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
 from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport
 from domain.repairs.reports import known_report
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import ANSWER_WORDS, Standard, require_known
 
 KIND = "reporter-answer"
 """Of its messages."""
 
 
-def answer_reporter(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ReporterAnswered:
+def answer_reporter(
+    case: Repair | None, ctx: CommandContext, *, report: int, way: str, digest: str | None
+) -> ReporterAnswered:
     """Whoever made a report was told what became of it. An answer before the incident is over counts for nothing and
     is flagged.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
-    known = known_to(case, told, "repair.answer")
+    known = known_to(case, ctx, "repair.answer")
     known_report(known, report)
-    require_known(UnknownWay, way, told.standard.answer_ways)
-    return from_the_field(known, told, ReporterAnswered(report, way, digest, late(told) + _flags(known, told, report)))
+    require_known(UnknownWay, way, ctx.standard.answer_ways)
+    return from_the_field(known, ctx, ReporterAnswered(report, way, digest, late(ctx) + _flags(known, ctx, report)))
 
 
-def _flags(case: Repair, told: Told, report: int) -> tuple[str, ...]:
+def _flags(case: Repair, ctx: CommandContext, report: int) -> tuple[str, ...]:
     before = any(number == report for number, _ in case.answered)
-    over = case.over is not None and case.over.at <= told.happened_at
+    over = case.over is not None and case.over.at <= ctx.happened_at
     return (("repeated",) if before else ()) + (() if over else ("before-completion",))
 
 
@@ -47,54 +49,54 @@ def _flags(case: Repair, told: Told, report: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ordered:
+class OrderedAnswer:
     """An order, and the message that it puts into the outbox."""
 
     fact: AnswerOrdered
     message: Message
 
 
-def order_answer(case: Repair | None, told: Told, *, report: int, way: str) -> Ordered:
+def order_answer(case: Repair | None, ctx: CommandContext, *, report: int, way: str) -> OrderedAnswer:
     """Have the program tell whoever made a report what became of it.
 
     Refuses ``wrong-role``, ``no-such-case``, ``no-such-report``, ``unknown-way``, ``incident-not-over``,
     ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already, or arrived.
     """
-    known = known_to(case, told, "repair.answer")
+    known = known_to(case, ctx, "repair.answer")
     found = known_report(known, report)
-    require_known(UnknownWay, way, {*told.standard.answer_ways} & {*told.standard.notice_ways})
-    text = _text(known, told.standard)
+    require_known(UnknownWay, way, {*ctx.standard.answer_ways} & {*ctx.standard.notice_ways})
+    text = _text(known, ctx.standard)
     message = to_subject(KIND, way, f"抢修回访 {known.number}", text, found.subject)
     for order in known.ordered_answers:
         same = (order.report, order.way, order.digest) == (report, way, message.digest)
         if same and order.by not in known.failed_answers:
             raise AnswerIsOrdered(report, way, known)
-    return Ordered(AnswerOrdered(report, way, message.digest), message)
+    return OrderedAnswer(AnswerOrdered(report, way, message.digest), message)
 
 
-def deliver_answer(case: Repair | None, told: Told, *, order: UUID, receipt: str) -> ReporterAnswered | None:
+def deliver_answer(case: Repair | None, ctx: CommandContext, *, order: UUID, receipt: str) -> ReporterAnswered | None:
     """An ordered answer was taken by its way. None where that is on record already.
 
     Refuses ``wrong-role``, ``no-such-case``, ``no-such-report`` for an order that was never made.
     """
-    known = _known_to_sender(case, told)
+    known = _known_to_sender(case, ctx)
     ordered = _ordered(known, order)
     if order in known.delivered_answers:
         return None
-    flags = _flags(known, told, ordered.report)
+    flags = _flags(known, ctx, ordered.report)
     return ReporterAnswered(ordered.report, ordered.way, ordered.digest, flags, None, order, receipt)
 
 
-def fail_answer(case: Repair | None, told: Told, *, order: UUID, reason: str) -> AnswerFailed | None:
+def fail_answer(case: Repair | None, ctx: CommandContext, *, order: UUID, reason: str) -> AnswerFailed | None:
     """An ordered answer could not be delivered. None where it was; refuses as ``deliver_answer`` does."""
-    known = _known_to_sender(case, told)
+    known = _known_to_sender(case, ctx)
     ordered = _ordered(known, order)
     return AnswerFailed(ordered.report, order, reason) if order not in known.delivered_answers else None
 
 
-def _known_to_sender(case: Repair | None, told: Told) -> Repair:
+def _known_to_sender(case: Repair | None, ctx: CommandContext) -> Repair:
     """Also one that was merged since: what was sent is on record where it was ordered."""
-    require_power(told, "repair.deliver")
+    require_power(ctx, "repair.deliver")
     return existing(case)
 
 

@@ -12,23 +12,23 @@ from domain.repairs.checks import from_the_field, known_to, late
 from domain.repairs.facts import ApologyMade
 from domain.repairs.promises import standard_of
 from domain.repairs.reports import known_report
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
 
-def apologise(case: Repair | None, told: Told, *, report: int, way: str, digest: str | None) -> ApologyMade:
+def apologise(case: Repair | None, ctx: CommandContext, *, report: int, way: str, digest: str | None) -> ApologyMade:
     """Whoever made a report was told that we are sorry. One where nothing had lapsed is taken and flagged.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
-    known = known_to(case, told, "repair.answer")
+    known = known_to(case, ctx, "repair.answer")
     known_report(known, report)
-    require_known(UnknownWay, way, told.standard.answer_ways)
+    require_known(UnknownWay, way, ctx.standard.answer_ways)
     before = any(number == report for number, _ in known.apologised)
-    flags = late(told) + (("repeated",) if before else ())
-    flags += () if _has_lapsed(known, standard_of(known, told.rules)) else ("nothing-lapsed",)
-    return from_the_field(known, told, ApologyMade(report, way, digest, flags))
+    flags = late(ctx) + (("repeated",) if before else ())
+    flags += () if _has_lapsed(known, standard_of(known, ctx.rules)) else ("nothing-lapsed",)
+    return from_the_field(known, ctx, ApologyMade(report, way, digest, flags))
 
 
 def sorry_for(case: Repair, standard: Standard) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from domain.deadlines.windows import Ledger, WindowFact, record
+from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.kernel.subjects import Subject
@@ -111,7 +111,7 @@ class Repair:
     details: Mapping[str, str | None] = field(default_factory=dict)
     mass: str | None = None
     merged_into: UUID | None = None
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
     @property
     def reports(self) -> tuple[Moment, ...]:

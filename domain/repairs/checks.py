@@ -14,7 +14,7 @@ from domain.repairs.case import Repair, evolve
 from domain.repairs.facts import FieldFact
 from domain.repairs.promises import obligations
 from domain.repairs.refusals import CaseIsClosed, IncidentIsMerged, SecondPersonNeeded
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Rules, require_not_future
 
 F = TypeVar("F", bound=FieldFact)
@@ -49,43 +49,43 @@ TELL = "repair.tell"
 """The power to tell facts from the field."""
 
 
-def known_to(case: Repair | None, told: Told, power: str = TELL) -> Repair:
+def known_to(case: Repair | None, ctx: CommandContext, power: str = TELL) -> Repair:
     """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
     ``second-person-needed``, and ``incident-merged``: not for its order, but since it would count for nothing here."""
-    require_power(told, power)
+    require_power(ctx, power)
     known = require_unmerged(existing(case))
-    require_credible(told)
+    require_credible(ctx)
     return known
 
 
-def require_credible(told: Told) -> None:
+def require_credible(ctx: CommandContext) -> None:
     """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
     ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
     Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
-    if told.channel in told.standard.history_channels:
-        require_power(told, "history.import")
-    require_not_future(told.standard, told.happened_at, told.at)
-    if told.reported_at is not None:
-        _require_taken_down(told, told.reported_at)
-    if told.is_late:
-        require_other_person(told, told.confirmed_by, "a fact told later than its channel allows", "confirmed_by")
+    if ctx.channel in ctx.standard.history_channels:
+        require_power(ctx, "history.import")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    if ctx.reported_at is not None:
+        _require_taken_down(ctx, ctx.reported_at)
+    if ctx.is_late:
+        require_other_person(ctx, ctx.confirmed_by, "a fact told later than its channel allows", "confirmed_by")
 
 
-def _require_taken_down(told: Told, reported_at: datetime) -> None:
-    require_not_future(told.standard, reported_at, told.at)
-    if reported_at < told.happened_at:
+def _require_taken_down(ctx: CommandContext, reported_at: datetime) -> None:
+    require_not_future(ctx.standard, reported_at, ctx.at)
+    if reported_at < ctx.happened_at:
         raise DatesOutOfOrder(
             found=f"taken down at {reported_at.isoformat()}",
-            needed=f"not before it happened, {told.happened_at.isoformat()}",
+            needed=f"not before it happened, {ctx.happened_at.isoformat()}",
             next_step="correct the times, or leave out when it was taken down",
             next_step_zh="记录时间早于发生时间，请更正",
         )
 
 
-def require_other_person(told: Told, other: str | None, what: str, named_in: str) -> None:
+def require_other_person(ctx: CommandContext, other: str | None, what: str, named_in: str) -> None:
     """Refuse ``second-person-needed`` where nobody, or the same person, stands behind it (our decision: four eyes)."""
-    if other is None or other == told.by.actor:
-        raise SecondPersonNeeded(what, told, named_in)
+    if other is None or other == ctx.by.actor:
+        raise SecondPersonNeeded(what, ctx, named_in)
 
 
 def require_open(case: Repair) -> None:
@@ -98,32 +98,32 @@ def require_open(case: Repair) -> None:
 # ---- flags
 
 
-def late(told: Told) -> tuple[str, ...]:
+def late(ctx: CommandContext) -> tuple[str, ...]:
     """What is odd about when it is told: later than the channel allows; by a device that was without a net."""
-    return ((BACKDATED,) if told.is_late else ()) + ((UPLOADED_LATE,) if told.was_uploaded_late else ())
+    return ((BACKDATED,) if ctx.is_late else ()) + ((UPLOADED_LATE,) if ctx.was_uploaded_late else ())
 
 
-def field_flags(case: Repair, told: Told, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
+def field_flags(case: Repair, ctx: CommandContext, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
     """What is odd about a fact; ``before``: the facts of its sort that are on record."""
-    flags = late(told) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())
+    flags = late(ctx) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())
     if crew is not None and crew != case.crew:
         flags += ("not-the-dispatched-crew",)
-    if told.happened_at < min(case.reports).at:
+    if ctx.happened_at < min(case.reports).at:
         flags += ("before-first-report",)
     if before:
         flags += ("repeated",)
     return flags
 
 
-def from_the_field(case: Repair, told: Told, fact: F) -> F:
+def from_the_field(case: Repair, ctx: CommandContext, fact: F) -> F:
     """The fact with who confirmed it, and flagged where it is backdated and takes a lapse off: auditors look there."""
-    if not told.is_late:
+    if not ctx.is_late:
         return fact
     flags = fact.flags
-    after = evolve(case, Recorded(fact, _UNRECORDED, 0, told.happened_at))
-    if _lapses(case, told.rules, told.at) - _lapses(after, told.rules, told.at):
+    after = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))
+    if _lapses(case, ctx.rules, ctx.at) - _lapses(after, ctx.rules, ctx.at):
         flags += (BACKDATED_AFTER_LAPSE,)
-    return replace(fact, flags=flags, confirmed_by=told.confirmed_by)
+    return replace(fact, flags=flags, confirmed_by=ctx.confirmed_by)
 
 
 # Sorts last among events of one instant; it never gets into a stream.

@@ -13,7 +13,7 @@ from domain.repairs.case import KIND, Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to
 from domain.repairs.facts import DetailCorrected, PipeIdentified
 from domain.repairs.refusals import BadDetail, NothingToCorrect, PipeUnnamed, UnknownDetail, UnknownPipeMaterial
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
 YOUNGER = "younger-than-the-fault"
@@ -28,7 +28,7 @@ _NUMBERS = {"dn-mm": range(1, 10_001), "laid-in": range(1800, 2200)}
 
 def identify_pipe(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     asset: str | None = None,
     material: str | None = None,
@@ -40,37 +40,39 @@ def identify_pipe(
     Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``pipe-unnamed``, ``unknown-pipe-material``,
     ``bad-detail``.
     """
-    known = known_to(case, told)
+    known = known_to(case, ctx)
     said = {"asset": asset, "material": material, "dn-mm": dn_mm, "laid-in": laid_in}
     if all(value is None for value in said.values()):
         raise PipeUnnamed()
     for name, value in said.items():
         if value is not None:
-            _require_value(told.standard, name, str(value))
-    flags = field_flags(known, told, crew=None, before=())
+            _require_value(ctx.standard, name, str(value))
+    flags = field_flags(known, ctx, crew=None, before=())
     if laid_in is not None and laid_in > known.first_report.moment.at.year:
         flags += (YOUNGER,)
-    return from_the_field(known, told, PipeIdentified(asset, material, dn_mm, laid_in, flags))
+    return from_the_field(known, ctx, PipeIdentified(asset, material, dn_mm, laid_in, flags))
 
 
-def correct(case: Repair | None, told: Told, *, detail: str, old: str | None, new: str | None) -> DetailCorrected:
+def correct(
+    case: Repair | None, ctx: CommandContext, *, detail: str, old: str | None, new: str | None
+) -> DetailCorrected:
     """Correct a detail; ``old`` None fills in what was not known. Flagged where ``old`` is not what was known.
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
     """
-    known = known_to(case, told, "repair.correct")
-    require_known(UnknownDetail, detail, (KIND, "asset", "material", *_NUMBERS, *told.standard.incident_details))
+    known = known_to(case, ctx, "repair.correct")
+    require_known(UnknownDetail, detail, (KIND, "asset", "material", *_NUMBERS, *ctx.standard.incident_details))
     if new == known.detail(detail):
         raise NothingToCorrect(detail, new, known)
     if new is not None:
-        _require_value(told.standard, detail, new)
+        _require_value(ctx.standard, detail, new)
     elif detail == KIND:
         raise _bad(detail, "nothing", "a kind of fault: every incident has one")
-    flags = field_flags(known, told, crew=None, before=())
+    flags = field_flags(known, ctx, crew=None, before=())
     if old != known.detail(detail):
         flags += (NOT_WHAT_WAS_KNOWN,)
-    return from_the_field(known, told, DetailCorrected(detail, old, new, flags))
+    return from_the_field(known, ctx, DetailCorrected(detail, old, new, flags))
 
 
 def _require_value(standard: Standard, detail: str, value: str) -> None:

@@ -11,13 +11,13 @@ from domain.repairs.checks import field_flags, from_the_field, known_to, require
 from domain.repairs.facts import IncidentDismissed
 from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import AlreadyDismissed, RepairIsCompleted, UnknownDismissalReason
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Precision, require_known
 
 
 def dismiss(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     reason: str,
     evidence_digest: str | None = None,
@@ -28,8 +28,8 @@ def dismiss(
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``case-closed``,
     ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``, ``bad-precision``.
     """
-    known = known_to(case, told, "repair.dismiss")
-    require_import_fields(told, precision)
+    known = known_to(case, ctx, "repair.dismiss")
+    require_import_fields(ctx, precision)
     require_open(known)
     if known.completed:
         raise RepairIsCompleted(
@@ -39,9 +39,9 @@ def dismiss(
             next_step_zh="抢修已完成，请直接关单",
         )
     require_undismissed(known)
-    require_known(UnknownDismissalReason, reason, told.standard.dismissal_reasons)
-    flags = field_flags(known, told, crew=None, before=())
-    return from_the_field(known, told, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
+    require_known(UnknownDismissalReason, reason, ctx.standard.dismissal_reasons)
+    flags = field_flags(known, ctx, crew=None, before=())
+    return from_the_field(known, ctx, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
 
 
 def require_undismissed(case: Repair) -> None:

@@ -7,16 +7,16 @@ from domain.repairs.checks import existing, field_flags, from_the_field, known_t
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.repairs.refusals import AlreadyDispatched, CrewElsewhere, RepairIsCompleted, UnknownDeclineReason
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known
 
 
-def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
+def dispatch(case: Repair | None, ctx: CommandContext, *, crew: str) -> CrewDispatched:
     """Send a crew; another one than before takes the job over.
 
     Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-completed``, ``already-dispatched``.
     """
-    require_power(told, "repair.dispatch")
+    require_power(ctx, "repair.dispatch")
     known = existing(case)
     require_open(known)
     if known.completed:
@@ -32,27 +32,27 @@ def dispatch(case: Repair | None, told: Told, *, crew: str) -> CrewDispatched:
     return CrewDispatched(crew)
 
 
-def acknowledge(case: Repair | None, told: Told, *, crew: str) -> DispatchAcknowledged:
+def acknowledge(case: Repair | None, ctx: CommandContext, *, crew: str) -> DispatchAcknowledged:
     """The crew confirms the job."""
-    known = known_to(case, told)
-    flags = field_flags(known, told, crew=crew, before=known.acknowledged)
-    return from_the_field(known, told, DispatchAcknowledged(crew, flags))
+    known = known_to(case, ctx)
+    flags = field_flags(known, ctx, crew=crew, before=known.acknowledged)
+    return from_the_field(known, ctx, DispatchAcknowledged(crew, flags))
 
 
-def decline(case: Repair | None, told: Told, *, crew: str, reason: str) -> DispatchDeclined:
+def decline(case: Repair | None, ctx: CommandContext, *, crew: str, reason: str) -> DispatchDeclined:
     """The crew says that it cannot come; from a crew that was not sent it changes nothing and is flagged.
 
     Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-decline-reason``.
     """
-    known = known_to(case, told)
-    require_known(UnknownDeclineReason, reason, told.standard.decline_reasons)
-    flags = field_flags(known, told, crew=crew, before=())
-    return from_the_field(known, told, DispatchDeclined(crew, reason, flags))
+    known = known_to(case, ctx)
+    require_known(UnknownDeclineReason, reason, ctx.standard.decline_reasons)
+    flags = field_flags(known, ctx, crew=crew, before=())
+    return from_the_field(known, ctx, DispatchDeclined(crew, reason, flags))
 
 
-def withdraw(case: Repair | None, told: Told, *, crew: str) -> CrewWithdrawn:
+def withdraw(case: Repair | None, ctx: CommandContext, *, crew: str) -> CrewWithdrawn:
     """Take a crew off the incident, for another one. Refuses ``wrong-role``, ``no-such-case``, ``crew-elsewhere``."""
-    require_power(told, "repair.dispatch")
+    require_power(ctx, "repair.dispatch")
     known = existing(case)
     if known.crew != crew:
         raise CrewElsewhere(crew, known)

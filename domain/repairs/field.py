@@ -15,30 +15,30 @@ from domain.repairs.facts import (
 )
 from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import RepairNotCompleted, SameCrew, UnknownWorkNote, WaterNotRestored
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Precision, require_known
 
 
-def arrive(case: Repair | None, told: Told, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
+def arrive(case: Repair | None, ctx: CommandContext, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
     """The crew is on site; without evidence, from outside the geofence, or where nobody knows where the site is, it
     counts and is flagged."""
-    known = known_to(case, told)
-    flags = field_flags(known, told, crew=crew, before=known.arrived)
+    known = known_to(case, ctx)
+    flags = field_flags(known, ctx, crew=crew, before=known.arrived)
     if evidence is None:
         flags += ("no-evidence",)
     elif evidence.inside_geofence is None:
         flags += ("site-unknown",)
     elif not evidence.inside_geofence:
         flags += ("outside-geofence",)
-    return from_the_field(known, told, CrewArrived(crew, evidence, flags))
+    return from_the_field(known, ctx, CrewArrived(crew, evidence, flags))
 
 
-def log_work(case: Repair | None, told: Told, *, note: str, crew: str) -> WorkLogged:
+def log_work(case: Repair | None, ctx: CommandContext, *, note: str, crew: str) -> WorkLogged:
     """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
-    known = known_to(case, told)
-    require_known(UnknownWorkNote, note, told.standard.work_notes)
-    flags = field_flags(known, told, crew=crew, before=()) + _not_needed(known)
-    return from_the_field(known, told, WorkLogged(note, crew, flags))
+    known = known_to(case, ctx)
+    require_known(UnknownWorkNote, note, ctx.standard.work_notes)
+    flags = field_flags(known, ctx, crew=crew, before=()) + _not_needed(known)
+    return from_the_field(known, ctx, WorkLogged(note, crew, flags))
 
 
 def takes_over(case: Repair | None, from_crew: str) -> bool:
@@ -47,47 +47,47 @@ def takes_over(case: Repair | None, from_crew: str) -> bool:
 
 
 def hand_over(
-    case: Repair | None, told: Told, *, from_crew: str, to_crew: str, elsewhere: bool = False
+    case: Repair | None, ctx: CommandContext, *, from_crew: str, to_crew: str, elsewhere: bool = False
 ) -> ShiftHandedOver:
     """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``.
 
     ``elsewhere``: the crew that takes over is on another incident, and nobody is on two.
     """
-    known = known_to(case, told)
+    known = known_to(case, ctx)
     if from_crew == to_crew:
         raise SameCrew(from_crew)
-    flags = field_flags(known, told, crew=from_crew, before=()) + _not_needed(known)
+    flags = field_flags(known, ctx, crew=from_crew, before=()) + _not_needed(known)
     flags += (CREW_ELSEWHERE,) if elsewhere else ()
-    return from_the_field(known, told, ShiftHandedOver(from_crew, to_crew, flags))
+    return from_the_field(known, ctx, ShiftHandedOver(from_crew, to_crew, flags))
 
 
 def _not_needed(case: Repair) -> tuple[str, ...]:
     return () if case.severity == "major" else ("not-major",)
 
 
-def complete(case: Repair | None, told: Told, *, precision: Precision = "second") -> RepairCompleted:
+def complete(case: Repair | None, ctx: CommandContext, *, precision: Precision = "second") -> RepairCompleted:
     """The repair is done. Refuses ``bad-precision``."""
-    known = known_to(case, told)
-    require_import_fields(told, precision)
-    flags = field_flags(known, told, crew=None, before=known.completed)
+    known = known_to(case, ctx)
+    require_import_fields(ctx, precision)
+    flags = field_flags(known, ctx, crew=None, before=known.completed)
     if not known.arrived:
         flags += ("before-arrival",)
-    return from_the_field(known, told, RepairCompleted(flags, precision=precision))
+    return from_the_field(known, ctx, RepairCompleted(flags, precision=precision))
 
 
-def restore_water(case: Repair | None, told: Told) -> WaterRestored:
+def restore_water(case: Repair | None, ctx: CommandContext) -> WaterRestored:
     """Water flows again."""
-    known = known_to(case, told)
-    return from_the_field(known, told, WaterRestored(field_flags(known, told, crew=None, before=known.restored)))
+    known = known_to(case, ctx)
+    return from_the_field(known, ctx, WaterRestored(field_flags(known, ctx, crew=None, before=known.restored)))
 
 
-def close(case: Repair | None, told: Told) -> CaseClosed:
+def close(case: Repair | None, ctx: CommandContext) -> CaseClosed:
     """Close the file; an incident that was dismissed needs neither a completion nor water.
 
     Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-not-completed`` and, for a major repair,
     ``water-not-restored``.
     """
-    require_power(told, "repair.close")
+    require_power(ctx, "repair.close")
     known = existing(case)
     require_open(known)
     if known.dismissed:

@@ -10,25 +10,25 @@ may be; how the source was told is another thing, and both are counted.
 from __future__ import annotations
 
 from domain.repairs.refusals import BadPrecision, ReporterMissing, UnknownOrigin
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.standards import Precision, require_known
 
 
-def is_history(told: Told) -> bool:
+def is_history(ctx: CommandContext) -> bool:
     """Whether it is told over a channel of imported history."""
-    return told.channel in told.standard.history_channels
+    return ctx.channel in ctx.standard.history_channels
 
 
-def require_import_fields(told: Told, precision: Precision, origin: str | None = None) -> None:
+def require_import_fields(ctx: CommandContext, precision: Precision, origin: str | None = None) -> None:
     """Refuses ``bad-precision`` for a time that is not known to the second outside imported history (our decision:
     whoever tells now knows it), and ``unknown-origin``."""
-    if precision != "second" and not is_history(told):
-        raise BadPrecision(precision, told)
+    if precision != "second" and not is_history(ctx):
+        raise BadPrecision(precision, ctx)
     if origin is not None:
-        require_known(UnknownOrigin, origin, told.standard.origins if is_history(told) else ())
+        require_known(UnknownOrigin, origin, ctx.standard.origins if is_history(ctx) else ())
 
 
-def require_reporter(told: Told, is_named: bool) -> None:
+def require_reporter(ctx: CommandContext, is_named: bool) -> None:
     """Refuses ``reporter-missing``: every reporter of today is answered. Imported history may have none."""
-    if not is_named and not is_history(told):
+    if not is_named and not is_history(ctx):
         raise ReporterMissing()

@@ -13,7 +13,7 @@ from datetime import datetime
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import DatesOutOfOrder, MassRunning
 from domain.repairs.refusals import MassIsDeclared, NoSuchMassIncident, UnknownMassCause
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import district, require_known, require_not_future
 from domain.standard.values import require_codes
 
@@ -84,35 +84,37 @@ def evolve(state: Register | None, recorded: Recorded) -> Register:
             return register
 
 
-def declare(state: Register | None, told: Told, *, mass: str, cause: str, districts: Sequence[str]) -> MassDeclared:
+def declare(
+    state: Register | None, ctx: CommandContext, *, mass: str, cause: str, districts: Sequence[str]
+) -> MassDeclared:
     """Declare a mass incident.
 
     Refuses ``wrong-role``, ``future-time``, ``unknown-mass-cause``, ``unknown-district``, ``code-twice``,
     ``bad-code``, ``mass-declared`` for a code that was used, ``mass-running`` where one holds in a district.
     """
-    require_power(told, "mass.declare")
-    require_not_future(told.standard, told.happened_at, told.at)
-    require_known(UnknownMassCause, cause, told.standard.mass_causes)
+    require_power(ctx, "mass.declare")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    require_known(UnknownMassCause, cause, ctx.standard.mass_causes)
     require_codes("the districts", districts)
     for code in districts:
-        district(told.standard, code)
+        district(ctx.standard, code)
     register = state or Register()
     _require_new(register, mass)
     _require_none_running(register, districts)
     return MassDeclared(mass, cause, tuple(districts))
 
 
-def end(state: Register | None, told: Told, *, mass: str) -> MassEnded:
+def end(state: Register | None, ctx: CommandContext, *, mass: str) -> MassEnded:
     """It is over. Refuses ``wrong-role``, ``future-time``, ``no-such-mass-incident``, ``dates-out-of-order``."""
-    require_power(told, "mass.end")
-    require_not_future(told.standard, told.happened_at, told.at)
+    require_power(ctx, "mass.end")
+    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     declared = (state or Register()).declared
     running = next((known for known in declared if known.mass == mass and known.until is None), None)
     if running is None:
         raise NoSuchMassIncident(mass)
-    if told.happened_at < running.since:
+    if ctx.happened_at < running.since:
         raise DatesOutOfOrder(
-            found=f"over at {told.happened_at.isoformat()}",
+            found=f"over at {ctx.happened_at.isoformat()}",
             needed=f"not before it began, {running.since.isoformat()}",
             next_step="correct the time",
             next_step_zh="结束时间早于开始时间，请更正",

@@ -13,14 +13,14 @@ from uuid import UUID
 
 from domain.deadlines.limits import WorkingDays, end
 from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import Ledger, Obligation, Term, WindowFact, record
+from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import late, require_credible
 from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import NoSuchOrder, OrderIsReplied, OrderKnown, UnknownOrderSource
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import rungs
 from domain.standard.standards import OrderSource, Rules, Standard, require_known
 from domain.standard.values import require_clean, require_said
@@ -77,7 +77,7 @@ OrderFact = OrderReceived | OrderMoved | OrderExtended | OrderReplied | WindowFa
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class OutsideOrder:
     """An order as it stands. ``case_id`` and ``report``: the incident that it belongs to now."""
 
     source: str
@@ -88,15 +88,15 @@ class Order:
     reply_by: datetime | None
     extended: tuple[tuple[Moment, datetime], ...] = ()
     replied: tuple[Moment, ...] = ()
-    ledger: Ledger = field(default_factory=dict)
+    ledger: WindowLedger = field(default_factory=dict)
 
 
-def evolve(state: Order | None, recorded: Recorded) -> Order | None:
+def evolve(state: OutsideOrder | None, recorded: Recorded) -> OutsideOrder | None:
     """The order after a fact of its stream; never refuses."""
     fact = recorded.fact
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, OrderReceived):
-        return Order(fact.source, fact.number, moment, fact.case_id, fact.report, fact.reply_by)
+        return OutsideOrder(fact.source, fact.number, moment, fact.case_id, fact.report, fact.reply_by)
     if state is None:
         return None
     if isinstance(fact, WindowFact):
@@ -115,7 +115,7 @@ def evolve(state: Order | None, recorded: Recorded) -> Order | None:
 # ---- the promise
 
 
-def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
+def obligations(state: OutsideOrder | None, rules: Rules) -> tuple[Obligation, ...]:
     """The reply, once by its deadline. Whatever the number, it is the standard's that was in force at receipt."""
     if state is None:
         return ()
@@ -144,7 +144,7 @@ def obligations(state: Order | None, rules: Rules) -> tuple[Obligation, ...]:
     )
 
 
-def _first_term(state: Order, standard: Standard, rules: Rules, met: Moment | None) -> tuple[Term, str | None]:
+def _first_term(state: OutsideOrder, standard: Standard, rules: Rules, met: Moment | None) -> tuple[Term, str | None]:
     begun = state.received
     if state.reply_by is not None:
         return Term(begun.at, state.reply_by, (begun.by,)), None
@@ -158,61 +158,67 @@ def _first_term(state: Order, standard: Standard, rules: Rules, met: Moment | No
 
 
 def receive(
-    state: Order | None, told: Told, *, order: OrderReference, case_id: UUID, report: int, reply_by: datetime | None
+    state: OutsideOrder | None,
+    ctx: CommandContext,
+    *,
+    order: OrderReference,
+    case_id: UUID,
+    report: int,
+    reply_by: datetime | None,
 ) -> OrderReceived:
     """Take an order in, with the report that it came with.
 
     Refuses ``unknown-order-source``, ``order-known`` for one that was taken in before, ``dates-out-of-order`` for a
     deadline before it came in.
     """
-    require_known(UnknownOrderSource, order.source, told.standard.order_sources)
+    require_known(UnknownOrderSource, order.source, ctx.standard.order_sources)
     if state is not None:
         raise OrderKnown(order, state)
     if reply_by is not None:
-        _require_after(reply_by, told.happened_at, "it came in")
+        _require_after(reply_by, ctx.happened_at, "it came in")
     return OrderReceived(order.source, order.number, case_id, report, reply_by)
 
 
-def extend(state: Order | None, told: Told, *, reply_by: datetime, document: str) -> OrderExtended:
+def extend(state: OutsideOrder | None, ctx: CommandContext, *, reply_by: datetime, document: str) -> OrderExtended:
     """The source grants more time. It saves no lapse that ran out before.
 
     Refuses ``wrong-role``, ``no-such-order``, ``order-replied``, ``bad-text``, ``dates-out-of-order`` for a deadline
     that is no later than the one before.
     """
-    require_power(told, "order.extend")
+    require_power(ctx, "order.extend")
     known = existing(state)
     if known.replied:
         raise OrderIsReplied(known)
     fact = OrderExtended(reply_by, document)
     require_clean(fact)
     require_said("the document", document)
-    (owed,) = obligations(known, told.rules)
+    (owed,) = obligations(known, ctx.rules)
     before = owed.terms[-1].due_at
     assert before is not None
     _require_after(reply_by, before, "it was due")
     return fact
 
 
-def reply(state: Order | None, told: Told, *, digest: str) -> OrderReplied:
+def reply(state: OutsideOrder | None, ctx: CommandContext, *, digest: str) -> OrderReplied:
     """The source was told. A second reply is taken and flagged.
 
     Refuses ``wrong-role``, ``no-such-order``, ``future-time``, and ``second-person-needed`` where it is told later than
     the channel allows.
     """
-    require_power(told, "order.reply")
+    require_power(ctx, "order.reply")
     known = existing(state)
-    require_credible(told)
-    flags = (("repeated",) if known.replied else ()) + late(told)
-    return OrderReplied(digest, flags, told.confirmed_by if told.is_late else None)
+    require_credible(ctx)
+    flags = (("repeated",) if known.replied else ()) + late(ctx)
+    return OrderReplied(digest, flags, ctx.confirmed_by if ctx.is_late else None)
 
 
-def move(state: Order | None, *, case_id: UUID, report: int) -> OrderMoved:
+def move(state: OutsideOrder | None, *, case_id: UUID, report: int) -> OrderMoved:
     """The order goes with its report to another incident. Refuses ``no-such-order``."""
     existing(state)
     return OrderMoved(case_id, report)
 
 
-def existing(state: Order | None) -> Order:
+def existing(state: OutsideOrder | None) -> OutsideOrder:
     """The order. Refuses ``no-such-order``."""
     if state is None:
         raise NoSuchOrder()

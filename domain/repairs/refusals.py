@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from domain.repairs.case import Repair
     from domain.repairs.facts import OrderReference
-    from domain.repairs.orders import Order
-    from domain.standard.context import Told
+    from domain.repairs.orders import OutsideOrder
+    from domain.standard.context import CommandContext
     from domain.standard.standards import StandardPublished
 
 
@@ -142,8 +142,8 @@ class BadPrecision(NotAcceptable):
     next_step = "give the time at which it happened"
     next_step_zh = "请填写具体时刻；仅历史导入可不精确到秒"
 
-    def __init__(self, precision: str, told: Told) -> None:
-        super().__init__(found=f"precision {precision} over channel {told.channel}")
+    def __init__(self, precision: str, ctx: CommandContext) -> None:
+        super().__init__(found=f"precision {precision} over channel {ctx.channel}")
 
 
 class UnknownOrigin(UnknownCode):
@@ -308,7 +308,7 @@ class OrderKnown(Conflict):
     next_step = "look at that case, or link the report without the order"
     next_step_zh = "该热线工单已受理，请在原工单办理"
 
-    def __init__(self, order: OrderReference, state: Order) -> None:
+    def __init__(self, order: OrderReference, state: OutsideOrder) -> None:
         super().__init__(
             found=f"order {order.source} {order.number}, which is report {state.report} of case {state.case_id}"
         )
@@ -323,7 +323,7 @@ class OrderIsReplied(Conflict):
     next_step = "nothing is to be done"
     next_step_zh = "该热线工单已回复，无需延期"
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: OutsideOrder) -> None:
         super().__init__(found=f"order {order.number}, which was replied to")
 
 
@@ -372,9 +372,9 @@ class SecondPersonNeeded(Conflict):
     title_zh = "须由第二人核实"
     next_step_zh = "须由第二人核实，并在请求中注明其工号"
 
-    def __init__(self, what: str, told: Told, named_in: str) -> None:
+    def __init__(self, what: str, ctx: CommandContext, named_in: str) -> None:
         super().__init__(
-            found=f"{what}, by {told.by.actor} alone",
+            found=f"{what}, by {ctx.by.actor} alone",
             needed=f"another person in {named_in}",
             next_step=f"have somebody else look at it and name them in {named_in}",
         )

@@ -14,27 +14,27 @@ from domain.repairs.case import Repair, without
 from domain.repairs.checks import existing
 from domain.repairs.facts import EvidenceOf, EvidenceRejected
 from domain.repairs.refusals import AlreadyRejected, NoSuchEvidence, UnknownRejectionReason
-from domain.standard.context import Told, require_power, require_second_person
+from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.standards import require_known
 
 
 def reject_evidence(
-    case: Repair | None, told: Told, *, event: UUID, reason: str, evidence_digest: str | None = None
+    case: Repair | None, ctx: CommandContext, *, event: UUID, reason: str, evidence_digest: str | None = None
 ) -> EvidenceRejected:
     """Reject the arrival, the completion or the restoration of that event.
 
     Refuses ``wrong-role``, ``no-such-case``, ``no-such-evidence``, ``already-rejected``, ``same-person`` (who told it)
     and ``unknown-rejection-reason``.
     """
-    require_power(told, "repair.reject")
+    require_power(ctx, "repair.reject")
     known = existing(case)
     of = _what(known, event)
-    require_second_person(told, known.told_by.get(event, ""), f"the {of}")
-    require_known(UnknownRejectionReason, reason, told.standard.rejection_reasons)
+    require_second_person(ctx, known.told_by.get(event, ""), f"the {of}")
+    require_known(UnknownRejectionReason, reason, ctx.standard.rejection_reasons)
     after = without(known, event)
     left = tuple(sort for sort, moments in _sorts(after) if moments)
     reopens = known.closed and not after.closed
-    return EvidenceRejected(event, of, reason, left, reopens, evidence_digest, told.confirmed_by)
+    return EvidenceRejected(event, of, reason, left, reopens, evidence_digest, ctx.confirmed_by)
 
 
 def _sorts(case: Repair) -> tuple[tuple[EvidenceOf, tuple[Moment, ...]], ...]:

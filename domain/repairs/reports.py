@@ -22,13 +22,13 @@ from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
 from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import FirstReport, NoSuchReport, SameIncident, WorkBegun
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Precision, Standard, district, require_known
 
 
 def report_fault(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     case_number: str,
     kind: str,
@@ -45,8 +45,8 @@ def report_fault(
     Refuses ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-fault-kind``, ``unknown-district``,
     ``bad-precision``, ``unknown-origin``.
     """
-    require_credible(told)
-    require_import_fields(told, precision, origin)
+    require_credible(ctx)
+    require_import_fields(ctx, precision, origin)
     if case is not None:
         raise CaseExists(
             found=f"case {case.number}",
@@ -54,16 +54,16 @@ def report_fault(
             next_step="link the report to the incident instead",
             next_step_zh="请将该报修并入已有工单",
         )
-    require_known(UnknownFaultKind, kind, told.standard.fault_kinds)
-    zone = district(told.standard, district_code).zone
-    confirmed_by = told.confirmed_by if told.is_late else None
+    require_known(UnknownFaultKind, kind, ctx.standard.fault_kinds)
+    zone = district(ctx.standard, district_code).zone
+    confirmed_by = ctx.confirmed_by if ctx.is_late else None
     return FaultReported(
         case_number,
         kind,
         district_code,
         zone,
         subject,
-        late(told),
+        late(ctx),
         confirmed_by,
         mass,
         order=order,
@@ -75,7 +75,7 @@ def report_fault(
 
 def link_report(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     subject: Subject,
     order: OrderReference | None = None,
@@ -84,11 +84,11 @@ def link_report(
 ) -> ReportLinked:
     """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision`` and
     ``unknown-origin``."""
-    known = known_to(case, told, "repair.link")
-    require_import_fields(told, precision, origin)
-    flags = late(told) + (("after-close",) if known.closed else ())
+    known = known_to(case, ctx, "repair.link")
+    require_import_fields(ctx, precision, origin)
+    flags = late(ctx) + (("after-close",) if known.closed else ())
     linked = ReportLinked(_next_report(known), subject, flags, order=order, precision=precision, origin=origin)
-    return from_the_field(known, told, linked)
+    return from_the_field(known, ctx, linked)
 
 
 def _next_report(case: Repair) -> int:
@@ -112,7 +112,7 @@ class Merged:
     reports: tuple[Moved, ...]
 
 
-def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUID, into: UUID) -> Merged:
+def merge(case: Repair | None, other: Repair | None, ctx: CommandContext, *, case_id: UUID, into: UUID) -> Merged:
     """Two incidents turn out to be one burst: the reports of ``case`` go on in the ``other`` one, each at its own time,
     and ``case`` owes nothing more. A wrong one is undone there, report by report.
 
@@ -121,7 +121,7 @@ def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUI
     Refuses ``wrong-role``, ``no-such-case``, ``same-incident``, ``incident-merged``, ``case-closed``,
     ``already-dismissed`` and ``work-begun``.
     """
-    require_power(told, "repair.unlink")
+    require_power(ctx, "repair.unlink")
     known, target = require_unmerged(existing(case)), require_unmerged(existing(other))
     if case_id == into:
         raise SameIncident(known)
@@ -136,7 +136,7 @@ def merge(case: Repair | None, other: Repair | None, told: Told, *, case_id: UUI
         Moved(ReportLinked(number, each.subject, flags, None, each.order, each.precision, each.origin), each.moment.at)
         for number, each in enumerate(own, _next_report(target))
     )
-    return Merged(IncidentMerged(into, told.confirmed_by), moved)
+    return Merged(IncidentMerged(into, ctx.confirmed_by), moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ class Unlinked:
 
 def unlink_report(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     report: int,
     new_case: UUID,
@@ -164,12 +164,12 @@ def unlink_report(
     ``no-such-case``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
     ``unknown-district``.
     """
-    require_power(told, "repair.unlink")
+    require_power(ctx, "repair.unlink")
     known = require_unmerged(existing(case))
     found = _linked(known, report)
-    require_known(UnknownFaultKind, kind or known.kind, told.standard.fault_kinds)
+    require_known(UnknownFaultKind, kind or known.kind, ctx.standard.fault_kinds)
     code = district_code or known.district
-    zone = district(told.standard, code).zone
+    zone = district(ctx.standard, code).zone
     opened = FaultReported(
         case_number,
         kind or known.kind,

@@ -10,28 +10,28 @@ from domain.repairs.checks import field_flags, from_the_field, known_to, require
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
 from domain.repairs.promises import standard_of, start_of_completion
 from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Severity
 
 
-def assess(case: Repair | None, told: Told, *, severity: Severity, reason: str) -> SeverityAssessed:
+def assess(case: Repair | None, ctx: CommandContext, *, severity: Severity, reason: str) -> SeverityAssessed:
     """Class the repair. The same class again, or an earlier look told later, is taken and flagged.
 
     Refuses ``already-assessed`` for another class after the first one: that is a reassessment.
     """
-    known = known_to(case, told)
+    known = known_to(case, ctx)
     seen = tuple(moment for moment, _ in known.assessed)
-    if seen and severity != known.severity and told.happened_at >= min(seen).at:
+    if seen and severity != known.severity and ctx.happened_at >= min(seen).at:
         raise AlreadyAssessed(known)
-    flags = field_flags(known, told, crew=None, before=seen)
+    flags = field_flags(known, ctx, crew=None, before=seen)
     if not known.arrived:
         flags += ("before-arrival",)
-    return from_the_field(known, told, SeverityAssessed(severity, reason, flags))
+    return from_the_field(known, ctx, SeverityAssessed(severity, reason, flags))
 
 
 def reassess(
     case: Repair | None,
-    told: Told,
+    ctx: CommandContext,
     *,
     severity: Severity,
     reason: str,
@@ -43,23 +43,23 @@ def reassess(
     Refuses ``wrong-role``, ``case-closed``, ``not-assessed``, ``not-on-site``, ``repair-completed``,
     ``same-severity`` and ``second-person-needed``.
     """
-    require_power(told, "repair.reassess")
-    known = known_to(case, told)
+    require_power(ctx, "repair.reassess")
+    known = known_to(case, ctx)
     require_open(known)
-    _require_reassessable(known, told, severity)
-    if _has_mostly_run(known, told):
-        require_other_person(told, approved_by, "a reassessment late in the window", "approved_by")
-    flags = field_flags(known, told, crew=None, before=())
-    return from_the_field(known, told, SeverityReassessed(severity, reason, evidence_digest, approved_by, flags))
+    _require_reassessable(known, ctx, severity)
+    if _has_mostly_run(known, ctx):
+        require_other_person(ctx, approved_by, "a reassessment late in the window", "approved_by")
+    flags = field_flags(known, ctx, crew=None, before=())
+    return from_the_field(known, ctx, SeverityReassessed(severity, reason, evidence_digest, approved_by, flags))
 
 
-def _require_reassessable(case: Repair, told: Told, severity: Severity) -> None:
+def _require_reassessable(case: Repair, ctx: CommandContext, severity: Severity) -> None:
     first = min((moment.at for moment, _ in case.assessed), default=None)
-    if first is None or told.happened_at < first:
+    if first is None or ctx.happened_at < first:
         raise NotAssessed(case)
-    if not any(arrival.at <= told.happened_at for arrival in case.arrived):
+    if not any(arrival.at <= ctx.happened_at for arrival in case.arrived):
         raise NotOnSite(case)
-    if any(done.at <= told.happened_at for done in case.completed):
+    if any(done.at <= ctx.happened_at for done in case.completed):
         raise RepairIsCompleted(
             found=class_of(case),
             needed="a repair under way",
@@ -70,18 +70,18 @@ def _require_reassessable(case: Repair, told: Told, severity: Severity) -> None:
         raise SameSeverity(case)
 
 
-def _has_mostly_run(case: Repair, told: Told) -> bool:
+def _has_mostly_run(case: Repair, ctx: CommandContext) -> bool:
     """Whether so much of the completion window has run that a second person must approve. Never for a major repair,
     whose window has no end."""
-    standard = standard_of(case, told.rules)
+    standard = standard_of(case, ctx.rules)
     minutes = standard.completion_minutes[case.severity or standard.unassessed_as]
     if minutes is None:
         return False
-    run = _looked_at(told) - start_of_completion(case, standard).at
+    run = _looked_at(ctx) - start_of_completion(case, standard).at
     return run.total_seconds() / 60 >= minutes * standard.reassessment_second_person_percent / 100
 
 
-def _looked_at(told: Told) -> datetime:
+def _looked_at(ctx: CommandContext) -> datetime:
     """When it is taken down: a class claimed for earlier on is what four eyes are for. An import tells old history."""
-    limited = told.standard.allowed_lateness_minutes.get(told.channel) is not None
-    return told.at if limited else told.happened_at
+    limited = ctx.standard.allowed_lateness_minutes.get(ctx.channel) is not None
+    return ctx.at if limited else ctx.happened_at

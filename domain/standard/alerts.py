@@ -29,7 +29,7 @@ from domain.deadlines.windows import (
     WindowRetracted,
 )
 from domain.kernel.messages import filled
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
 from domain.standard.standards import AlertPolicy, Rules, Standard
 
@@ -38,7 +38,7 @@ KIND = "window.alert"
 GROUP_KIND = "window.alerts"
 """Of messages to staff about several cases: the message itself is the record."""
 
-Change = Literal["nearing", "lapsed", "escalated", "retracted", "met", "cancelled"]
+WindowChange = Literal["nearing", "lapsed", "escalated", "retracted", "met", "cancelled"]
 RANKS: Mapping[str, int] = {"moved": 1, "lapsed": 1, "acknowledged": 1, "met": 2, "cancelled": 2, "retracted": 3}
 """Why an alert closes, and what outweighs what: one that was acknowledged and is then retracted is a retracted one."""
 CORRECTED_FROM = 2
@@ -93,9 +93,11 @@ class AlertWithdrawn:
 FACTS: tuple[type, ...] = (AlertTold, AlertFailed, AlertWithdrawn)
 
 
-def tell(told: Told, fact: AlertTold | AlertFailed | AlertWithdrawn) -> AlertTold | AlertFailed | AlertWithdrawn:
+def tell(
+    ctx: CommandContext, fact: AlertTold | AlertFailed | AlertWithdrawn
+) -> AlertTold | AlertFailed | AlertWithdrawn:
     """What became of a message to staff, brought into the case. Refuses ``wrong-role``."""
-    require_power(told, "alerts.tell")
+    require_power(ctx, "alerts.tell")
     return fact
 
 
@@ -106,7 +108,7 @@ def tell(told: Told, fact: AlertTold | AlertFailed | AlertWithdrawn) -> AlertTol
 class Alert:
     """What roles are to hear because of a window fact. ``step``: the rung, or the step after a lapse."""
 
-    change: Change
+    change: WindowChange
     commitment: str
     lapse: int | None
     step: str | None
@@ -123,7 +125,7 @@ class Closing:
 
     commitment: str
     cause: str
-    only: Change | None = None
+    only: WindowChange | None = None
     lapse: int | None = None
     step: str | None = None
     due_at: datetime | None = None
@@ -138,7 +140,7 @@ def raised(fact: Any, rules: Rules) -> Alert | None:
     if standard is None or not fact.notify:
         return None
     lapse, step, urgent = None, None, _is_urgent(standard, fact.commitment)
-    change: Change
+    change: WindowChange
     match fact:
         case WindowNearing():
             change, step = "nearing", fact.rung
@@ -167,7 +169,7 @@ def closed(fact: Any) -> Closing | None:
         case WindowRetracted():
             return Closing(fact.commitment, "retracted", lapse=fact.lapse)
         case WindowAcknowledged():
-            only: Change | None = "nearing" if fact.rung is not None else None
+            only: WindowChange | None = "nearing" if fact.rung is not None else None
             return Closing(fact.commitment, "acknowledged", only, fact.lapse, fact.rung, fact.due_at, fact.by)
         case WindowLapsed():
             return Closing(fact.commitment, "lapsed", "nearing", due_at=fact.due_at)
@@ -180,7 +182,7 @@ def closed(fact: Any) -> Closing | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingAlert:
     """A role is to be told something by a way. ``alert``: the event that raised it; ``version``: its place in its
     case."""
 
@@ -205,7 +207,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class SentMessage:
     """A message that was made for a role and a way before. ``group``: "digest", "corrections", a mass incident's code,
     or None where it was of one case."""
 
@@ -216,18 +218,18 @@ class Made:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AlertMessage:
     """One message to one role by one way, and everything that it tells; of one case where ``group`` is None."""
 
     role: str
     way: str
     title: str
     text: str
-    tells: tuple[Waiting, ...]
+    tells: tuple[WaitingAlert, ...]
     group: str | None = None
 
     @property
-    def newest(self) -> Waiting:
+    def newest(self) -> WaitingAlert:
         """What the message says; of a case the newest news."""
         return max(self.tells, key=lambda each: (each.version, each.corrects))
 
@@ -236,21 +238,21 @@ class Letter:
 class Plan:
     """What is sent now, and until when each of the rest waits."""
 
-    letters: tuple[Letter, ...]
-    held: tuple[tuple[Waiting, datetime], ...]
+    letters: tuple[AlertMessage, ...]
+    held: tuple[tuple[WaitingAlert, datetime], ...]
 
 
-def plan(waiting: Iterable[Waiting], made: Sequence[Made], standard: Standard, at: datetime) -> Plan:
+def plan(waiting: Iterable[WaitingAlert], made: Sequence[SentMessage], standard: Standard, at: datetime) -> Plan:
     """Who is told what at ``at``. ``made``: the messages of the last hour at least."""
-    found: defaultdict[tuple[str, str], list[Waiting]] = defaultdict(list)
-    held: list[tuple[Waiting, datetime]] = []
+    found: defaultdict[tuple[str, str], list[WaitingAlert]] = defaultdict(list)
+    held: list[tuple[WaitingAlert, datetime]] = []
     quiet_until = quiet_end(standard.alerts, at)
     for each in sorted(waiting, key=lambda one: (one.raised_at, one.version, one.alert, one.change)):
         if quiet_until is not None and not each.urgent and each.way in standard.alerts.quiet_ways:
             held.append((each, quiet_until))
         else:
             found[each.role, each.way].append(each)
-    letters: list[Letter] = []
+    letters: list[AlertMessage] = []
     for (role, way), tells in found.items():
         before = [each for each in made if (each.role, each.way) == (role, way)]
         planned = _planned(role, way, tells, before, standard, at)
@@ -275,15 +277,15 @@ def quiet_end(policy: AlertPolicy, at: datetime) -> datetime | None:
 
 
 def _planned(
-    role: str, way: str, tells: Sequence[Waiting], made: Sequence[Made], standard: Standard, at: datetime
+    role: str, way: str, tells: Sequence[WaitingAlert], made: Sequence[SentMessage], standard: Standard, at: datetime
 ) -> Plan:
     """For one role and one way: a mass incident's together, one message a case while the hour has room, then a
     digest."""
     policy = standard.alerts
-    letters: list[Letter] = []
-    held: list[tuple[Waiting, datetime]] = []
-    groups: defaultdict[str, list[Waiting]] = defaultdict(list)
-    cases: defaultdict[UUID, list[Waiting]] = defaultdict(list)
+    letters: list[AlertMessage] = []
+    held: list[tuple[WaitingAlert, datetime]] = []
+    groups: defaultdict[str, list[WaitingAlert]] = defaultdict(list)
+    cases: defaultdict[UUID, list[WaitingAlert]] = defaultdict(list)
     for each in tells:
         if each.mass is not None and not each.corrects:
             groups[each.mass].append(each)
@@ -309,8 +311,8 @@ def _planned(
 # ---- texts
 
 
-def _letter_on_a_case(role: str, way: str, news: Sequence[Waiting], standard: Standard) -> Letter:
-    letter = Letter(role, way, "", "", tuple(news))
+def _letter_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standard: Standard) -> AlertMessage:
+    letter = AlertMessage(role, way, "", "", tuple(news))
     said = letter.newest
     words = {
         "number": said.case_number,
@@ -319,10 +321,12 @@ def _letter_on_a_case(role: str, way: str, news: Sequence[Waiting], standard: St
         "step": said.step or "",
     }
     text = filled(_text(standard, said.change), words)
-    return Letter(role, way, f"通水 {said.case_number}", text, tuple(news))
+    return AlertMessage(role, way, f"通水 {said.case_number}", text, tuple(news))
 
 
-def _letter_on_several(role: str, way: str, group: str, news: Sequence[Waiting], standard: Standard) -> Letter:
+def _letter_on_several(
+    role: str, way: str, group: str, news: Sequence[WaitingAlert], standard: Standard
+) -> AlertMessage:
     numbers = list(dict.fromkeys(each.case_number for each in news))
     more = f" 等{len(numbers)}件" if len(numbers) > CASES_NAMED else ""
     words = {
@@ -331,7 +335,7 @@ def _letter_on_several(role: str, way: str, group: str, news: Sequence[Waiting],
         "mass": standard.mass_causes.get(group, group),
     }
     kind = group if group in ("digest", "corrections") else "mass"
-    return Letter(role, way, "通水 告警汇总", filled(_text(standard, kind), words), tuple(news), group)
+    return AlertMessage(role, way, "通水 告警汇总", filled(_text(standard, kind), words), tuple(news), group)
 
 
 def _text(standard: Standard, kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.standard.refusals import SamePerson, WrongRole
 from domain.standard.standards import Rules, Standard, is_backdated
 
@@ -23,7 +23,7 @@ NOBODY = Person("", "")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CommandContext:
     """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
 
     ``confirmed_by``: the second person, where something is told later than the channel allows. ``reported_at``: when a
@@ -54,14 +54,14 @@ class Told:
         waited = self.at - self.reported_at if self.reported_at is not None else timedelta()
         return waited > timedelta(minutes=self.standard.late_upload_minutes)
 
-    def stated(self, fact: Fact) -> Stated:
+    def event(self, fact: Fact) -> EventToAppend:
         """The fact with the times that are claimed for it."""
-        return Stated(fact, self.happened_at, self.reported_at)
+        return EventToAppend(fact, self.happened_at, self.reported_at)
 
 
-def require_power(told: Told, power: str) -> None:
+def require_power(ctx: CommandContext, power: str) -> None:
     """Refuse ``wrong-role`` where the standard does not give the role ``power``: what is not given is not allowed."""
-    require_one_of(told.by, told.standard.powers.get(power, ()), power)
+    require_one_of(ctx.by, ctx.standard.powers.get(power, ()), power)
 
 
 def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
@@ -70,7 +70,7 @@ def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
         raise WrongRole(power, by, roles)
 
 
-def require_second_person(told: Told, first: str, what: str) -> None:
+def require_second_person(ctx: CommandContext, first: str, what: str) -> None:
     """Refuse ``same-person`` where whoever did the first half would do the second one too (our decision: four eyes)."""
-    if told.by.actor == first:
+    if ctx.by.actor == first:
         raise SamePerson(what, first)

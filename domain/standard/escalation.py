@@ -13,10 +13,19 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from domain.deadlines.calendar import closing_time, local_date
-from domain.deadlines.windows import Basis, Ledger, Obligation, OnRecord, StepAt, Tally, Window, WindowAcknowledged
+from domain.deadlines.windows import (
+    Basis,
+    CountPromise,
+    Obligation,
+    OnRecord,
+    StepAt,
+    Window,
+    WindowAcknowledged,
+    WindowLedger,
+)
 from domain.kernel.copies import changed
 from domain.kernel.refusals import NoSuchWindow
-from domain.standard.context import Told, require_power
+from domain.standard.context import CommandContext, require_power
 from domain.standard.refusals import AlreadyAcknowledged, NothingToAcknowledge, PersonNeeded
 from domain.standard.standards import EscalationStep, Rules, Standard
 
@@ -30,7 +39,9 @@ def ladder_after(standard: Standard, commitment: str) -> tuple[EscalationStep, .
     return ()
 
 
-def climbed(window: Window, owed: Obligation | Tally, known: OnRecord | None, rules: Rules, at: datetime) -> Window:
+def climbed(
+    window: Window, owed: Obligation | CountPromise, known: OnRecord | None, rules: Rules, at: datetime
+) -> Window:
     """The window with the steps that were reached by ``at``, and the next one in ``next_ask_at``. ``known``: what is on
     record of it, which says what was acknowledged."""
     if not window.lapses or not owed.notify_on_lapse or not _climbing(window, owed, at):
@@ -51,7 +62,7 @@ def climbed(window: Window, owed: Obligation | Tally, known: OnRecord | None, ru
     return changed(window, steps=tuple(step for step in steps if step.at <= at), next_ask_at=min(asks, default=None))
 
 
-def _climbing(window: Window, owed: Obligation | Tally, at: datetime) -> bool:
+def _climbing(window: Window, owed: Obligation | CountPromise, at: datetime) -> bool:
     ends = (window.met_at, owed.moot_from if isinstance(owed, Obligation) else None)
     return window.cancelled is None and not any(end is not None and end <= at for end in ends)
 
@@ -79,7 +90,7 @@ def _instants(
 
 
 def acknowledge(
-    ledger: Ledger, told: Told, *, commitment: str, lapse: int | None = None, rung: str | None = None
+    ledger: WindowLedger, ctx: CommandContext, *, commitment: str, lapse: int | None = None, rung: str | None = None
 ) -> WindowAcknowledged | None:
     """A named person takes a lapse, or the rung of a nearing, in hand; with neither named, the newest lapse that
     stands. None: the same person has said so already.
@@ -88,8 +99,8 @@ def acknowledge(
     is so whoever knows. Refuses ``wrong-role``, ``person-needed``, ``no-such-window``, ``nothing-to-acknowledge`` and
     ``already-acknowledged``.
     """
-    require_power(told, "window.acknowledge")
-    _require_name(told)
+    require_power(ctx, "window.acknowledge")
+    _require_name(ctx)
     known = ledger.get(commitment)
     if known is None:
         raise NoSuchWindow(
@@ -98,7 +109,7 @@ def acknowledge(
         )
     what, due_at = _target(known, commitment, lapse, rung)
     by = known.acknowledged.get((what, due_at))
-    if by == told.by.actor:
+    if by == ctx.by.actor:
         return None
     if by is not None:
         raise AlreadyAcknowledged(commitment, what, by)
@@ -108,7 +119,7 @@ def acknowledge(
         lapse=what if isinstance(what, int) else None,
         rung=what if isinstance(what, str) else None,
         due_at=due_at,
-        by=told.by.actor,
+        by=ctx.by.actor,
         basis=Basis(known.standard, known.calendar, ()),
     )
 
@@ -130,6 +141,6 @@ def _target(known: OnRecord, commitment: str, lapse: int | None, rung: str | Non
     return wanted, found
 
 
-def _require_name(told: Told) -> None:
-    if told.by.actor in ("", "anonymous"):
+def _require_name(ctx: CommandContext) -> None:
+    if ctx.by.actor in ("", "anonymous"):
         raise PersonNeeded()

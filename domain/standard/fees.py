@@ -28,7 +28,7 @@ from domain.standard.refusals import (
 )
 
 Authority = Literal["price-authority", "market-regulator"]
-Outcome = Literal["agreed", "objected"]
+ReviewOutcome = Literal["agreed", "objected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class CatalogueReviewed:
 
     version: str
     authority: Authority
-    outcome: Outcome
+    outcome: ReviewOutcome
     document: str
 
 

@@ -33,7 +33,7 @@ def silent(line: str) -> None:
 
 
 @dataclass(frozen=True)
-class Account:
+class ChildUser:
     """A user of the system that a child runs as."""
 
     name: str
@@ -45,7 +45,7 @@ def spawn(
     argv: Sequence[str],
     *,
     death_signal: signal.Signals = signal.SIGKILL,
-    account: Account | None = None,
+    account: ChildUser | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     output: int | IO[bytes] = subprocess.DEVNULL,

@@ -27,7 +27,7 @@ from infra.embedded.errors import EmbeddedError
 from infra.embedded.files import write_whole
 from infra.embedded.jars import verified_jars
 from infra.embedded.ports import LOOPBACK, answers, free_port, is_free
-from infra.embedded.waiting import Patience
+from infra.embedded.waiting import StartPatience
 from infra.kafka_clients import opened
 
 _READY_PATIENCE_S = 60.0
@@ -112,7 +112,7 @@ class EmbeddedKafka:
         self._asked_port = port
         self._ports: dict[str, int] = {}
         self._say = say
-        self._patience = Patience(_READY_PATIENCE_S)
+        self._patience = StartPatience(_READY_PATIENCE_S)
 
     def start(self) -> None:
         """Start the broker and wait until it accepts connections and answers; does nothing while it runs.

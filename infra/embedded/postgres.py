@@ -33,8 +33,8 @@ from infra.embedded.children import (
     writing,
 )
 from infra.embedded.errors import EmbeddedError, unwritable
-from infra.embedded.postgres_place import MAJOR, Place
-from infra.embedded.waiting import Patience
+from infra.embedded.postgres_place import MAJOR, PostgresFolder
+from infra.embedded.waiting import StartPatience
 
 PORT = 5432
 """Only part of the socket's name; no TCP port is opened."""
@@ -92,8 +92,8 @@ class EmbeddedPostgres:
         self.process: Child | None = None
         self._settings = {**_SETTINGS, **settings}
         self._say = say
-        self._place: Place | None = None
-        self._patience = Patience(_READY_PATIENCE_S)
+        self._place: PostgresFolder | None = None
+        self._patience = StartPatience(_READY_PATIENCE_S)
 
     def start(self) -> None:
         """Start the server and wait until it answers; does nothing while it runs.
@@ -150,14 +150,14 @@ class EmbeddedPostgres:
     ) -> None:
         self.stop()
 
-    def _settled(self) -> Place:
+    def _settled(self) -> PostgresFolder:
         """Where it lives; looked up once, before the first use."""
         if self._place is None:
             _found_version(self.home / "data")  # before anything is made or touched
             self._place = postgres_place.settle(self.home, self._say)
         return self._place
 
-    def _initialise(self, place: Place) -> None:
+    def _initialise(self, place: PostgresFolder) -> None:
         """Make the cluster beside its place and move it there, so that half a cluster is never taken for one."""
         _refuse_unless_empty(place.data)
         part = place.data.with_name("data.part")
@@ -167,7 +167,7 @@ class EmbeddedPostgres:
         self._initdb(place, part)
         part.rename(place.data)
 
-    def _initdb(self, place: Place, directory: Path) -> None:
+    def _initdb(self, place: PostgresFolder, directory: Path) -> None:
         with append_to(self.log) as output:
             begun = output.tell()
             command = [str(place.programs / "initdb"), "--pgdata", str(directory), *_INITDB]
@@ -188,7 +188,7 @@ class EmbeddedPostgres:
                 may_pass=may_pass,
             )
 
-    def _launch(self, place: Place) -> None:
+    def _launch(self, place: PostgresFolder) -> None:
         deadline = time.monotonic() + _LINGERING_PATIENCE_S
         while True:
             failure = self._launch_once(place)
@@ -199,7 +199,7 @@ class EmbeddedPostgres:
                 raise failure
             time.sleep(0.1)
 
-    def _launch_once(self, place: Place) -> EmbeddedError | None:
+    def _launch_once(self, place: PostgresFolder) -> EmbeddedError | None:
         """Start the server; None when it answers, else how it ended and what it said before."""
         with writing(), append_to(self.log) as output:
             begun = output.tell()
@@ -248,7 +248,7 @@ class EmbeddedPostgres:
             time.sleep(_POLL_S)
         return error
 
-    def _arguments(self, place: Place) -> list[str]:
+    def _arguments(self, place: PostgresFolder) -> list[str]:
         quoted = str(place.socket).replace('"', '""')
         settings = {**self._settings, "unix_socket_directories": f'"{quoted}"'}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from infra.embedded.children import Account, Say, writing
+from infra.embedded.children import ChildUser, Say, writing
 from infra.embedded.errors import EmbeddedError
 
 MAJOR = "18"
@@ -37,16 +37,16 @@ _SOCKET_DIRECTORY_LIMIT_BYTES = 90
 
 
 @dataclass(frozen=True)
-class Place:
+class PostgresFolder:
     """``account`` is None where the server runs as the user of this program."""
 
-    account: Account | None
+    account: ChildUser | None
     programs: Path
     data: Path
     socket: Path
 
 
-def settle(home: Path, say: Say) -> Place:
+def settle(home: Path, say: Say) -> PostgresFolder:
     """Decide the place of the cluster that belongs to ``home`` and make its directories, not yet the data directory.
 
     Raises EmbeddedError: ``data-directory-unwritable``, ``postgres-account-missing``, ``postgres-data-unreachable``.
@@ -59,10 +59,10 @@ def settle(home: Path, say: Say) -> Place:
             raise PermissionError(13, "Permission denied", str(base))
         programs = _programs(account, say)
         socket = _socket_directory(base, account)
-    return Place(account, programs, base / "data", socket)
+    return PostgresFolder(account, programs, base / "data", socket)
 
 
-def give(directory: Path, account: Account | None) -> None:
+def give(directory: Path, account: ChildUser | None) -> None:
     """Make the directory, closed to others, for the server's user."""
     directory.mkdir(mode=0o700, exist_ok=True)
     if account:
@@ -80,9 +80,9 @@ def remove(home: Path) -> None:
     shutil.rmtree(_short_socket_directory(home), ignore_errors=True)
 
 
-def _account() -> Account:
+def _account() -> ChildUser:
     entry = _known_user() or _made_user()
-    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    return ChildUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
 def _known_user() -> pwd.struct_passwd | None:
@@ -109,7 +109,7 @@ def _made_user() -> pwd.struct_passwd:
     return entry
 
 
-def _base(home: Path, account: Account, say: Say) -> Path:
+def _base(home: Path, account: ChildUser, say: Say) -> Path:
     reachable = _reaches(account, "enter", home)
     if (home / "data" / "PG_VERSION").exists():
         if not reachable:
@@ -135,7 +135,7 @@ def _pointed(home: Path) -> Path | None:
         return None
 
 
-def _moved(home: Path, account: Account, say: Say) -> Path:
+def _moved(home: Path, account: ChildUser, say: Say) -> Path:
     base = ELSEWHERE / hashlib.sha256(os.fsencode(home)).hexdigest()[:12]
     _make_elsewhere()
     if base.exists():
@@ -157,7 +157,7 @@ def _make_elsewhere() -> None:
     ELSEWHERE.chmod(0o755)
 
 
-def _programs(account: Account | None, say: Say) -> Path:
+def _programs(account: ChildUser | None, say: Say) -> Path:
     """The directory with ``postgres`` and ``initdb``: the wheel's, or where the server's user cannot read it a copy."""
     site = installation()
     if account is None or all(_reaches(account, "read", site / tree) for tree in _trees(site)):
@@ -213,7 +213,7 @@ def _open_to_readers(tree: Path) -> None:
         path.chmod(mode | 0o444 | (0o111 if path.is_dir() or mode & stat.S_IXUSR else 0))
 
 
-def _socket_directory(base: Path, account: Account | None) -> Path:
+def _socket_directory(base: Path, account: ChildUser | None) -> Path:
     """A directory only the server's user (and root) may enter: whoever reaches the socket is its superuser."""
     directory = base / "socket"
     # libpq reads a comma in the directory's name as a list of hosts.
@@ -238,7 +238,7 @@ def _short_socket_directory(base: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"tongshui-{os.geteuid()}-{digest}"
 
 
-def _reaches(account: Account, question: str, path: Path) -> bool:
+def _reaches(account: ChildUser, question: str, path: Path) -> bool:
     command = [sys.executable, "-I", "-S", str(_REACH), str(account.uid), str(account.gid), question, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.stderr:

@@ -5,7 +5,7 @@ from __future__ import annotations
 MOST_TIMES = 16
 
 
-class Patience:
+class StartPatience:
     """Seconds that a start may take: twice as many after each one that was ended too early, up to sixteen times.
 
     A limit that stayed the same would end a slow start again and again at the same point, and it would never come up.

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.messages import Message
 from domain.kinds import Kind, State
 from domain.standard.alerts import Alert, Closing
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from domain.standard.standards import Rules, Standard
 
 
@@ -81,7 +81,7 @@ class NewAlert:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Snapshot:
     """What a decision sees: the instant, the rules, and the streams it named."""
 
     at: datetime
@@ -93,24 +93,24 @@ class Sight:
         """The standard in force now."""
         return self.rules.in_force(self.at)
 
-    def told(
+    def context(
         self,
         stamp: Stamp,
         happened_at: datetime | None = None,
         confirmed_by: str | None = None,
         reported_at: datetime | None = None,
-    ) -> Told:
+    ) -> CommandContext:
         """What somebody says happened then (None: now, as with every instruction), under these rules."""
         by = Person(stamp.actor, stamp.role)
         second = confirmed_by or stamp.confirmed_by
-        return Told(happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at)
+        return CommandContext(happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at)
 
     def of(self, stream: Stream) -> Any:
         """The state of a stream named by the command; None before its first fact."""
         return self.states[stream.id]
 
 
-Said = tuple[Stream, Stated]
+StreamEvent = tuple[Stream, EventToAppend]
 """A fact and the stream it belongs to."""
 
 
@@ -125,7 +125,7 @@ class Command:
 
     case: Stream
     stamp: Stamp
-    decide: Callable[[Sight], Sequence[Said]]
+    decide: Callable[[Snapshot], Sequence[StreamEvent]]
     others: tuple[Stream, ...] = ()
     key: IdempotencyKey | None = None
     subject: NewSubject | None = None
@@ -135,7 +135,7 @@ def asking(case: Stream, asker: str) -> Command:
     """A command that says nothing: what the rulebook concludes by now is appended. ``asker``: the part that asks."""
     command_id = str(uuid4())
     stamp = Stamp(asker, "system", "system", command_id, correlation_id=command_id)
-    return Command(case, stamp, decide=lambda sight: ())
+    return Command(case, stamp, decide=lambda snapshot: ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.deadlines.calendar import Day
-from domain.publication.calendars import Notice
+from domain.publication.calendars import HolidayNotice
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
 from infra.decoders import converter
@@ -72,7 +72,7 @@ def catalogue_of(raw: bytes) -> Catalogue:
     return _strict(_object(raw), Catalogue, _CATALOGUE)
 
 
-def notice_of(raw: bytes) -> Notice:
+def notice_of(raw: bytes) -> HolidayNotice:
     """A year's notice in the form of the holiday-cn data set. Raises DocumentError."""
     parsed = _object(raw)
     found = {name: value for name, value in parsed.items() if name not in _ABOUT_THE_FILE}
@@ -100,10 +100,10 @@ _CATALOGUE = converter(Catalogue)
 _HOLIDAYS = converter(HolidayFile)
 
 
-def notice_from(file: HolidayFile) -> Notice:
+def notice_from(file: HolidayFile) -> HolidayNotice:
     """The notice that a file of the data set is of."""
     days = tuple(Day(day.date, day.isOffDay, day.name) for day in file.days)
-    return Notice(file.year, days, file.time_zone)
+    return HolidayNotice(file.year, days, file.time_zone)
 
 
 def _object(raw: bytes) -> dict[str, Any]:

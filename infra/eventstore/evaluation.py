@@ -25,8 +25,8 @@ from infra.clock import Clock
 from infra.eventstore.application import StoreApplication
 from infra.eventstore.commands import IdempotencyKey, Receipt, Stream, asking
 from infra.eventstore.envelope import recorded_of
-from infra.eventstore.recorder import Appended, RulesChanged, Taken
-from infra.eventstore.writer import Decided, Decision, Waiting, beside, parts
+from infra.eventstore.recorder import AlreadyAppended, Appended, RulesChanged
+from infra.eventstore.writer import Decided, Decision, PendingWrite, beside, parts
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Questions:
             log.exception("an event of stream %s cannot be read by this program", case.id)
             return None
         command = asking(case, self._asker)
-        waiting = Waiting(command, NOBODY, KEYLESS)
+        waiting = PendingWrite(command, NOBODY, KEYLESS)
         try:
             loaded = kinds.folded(case.kind, facts), facts[-1].version
             return Decision(waiting, {case.id: loaded}, rules, self._clock, self._store).made()
@@ -121,7 +121,7 @@ class Questions:
             except RulesChanged:
                 rest = [_case_of(one) for each in (part, *waiting) for one in each]
                 return again + rest, self._refreshed()
-            except Taken as taken:
+            except AlreadyAppended as taken:
                 changed = {case_id for case_id, _ in taken.versions}
                 again += [_case_of(one) for one in part if _case_of(one) in changed]
                 if rest_of_it := [one for one in part if _case_of(one) not in changed]:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.deadlines.calendar import CalendarPublished
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.publication import calendars, catalogues, standards
-from domain.publication.calendars import Notice
+from domain.publication.calendars import HolidayNotice
 from domain.publication.publishing import Calendars, Catalogues, Standards
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from domain.standard.fees import Catalogue
 from domain.standard.standards import Standard
-from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, IdempotencyKey, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import (
     FEES,
@@ -30,20 +30,20 @@ from infra.eventstore.shipped_rules import (
 )
 
 
-def told_now(sight: Sight, stamp: Stamp) -> Told:
+def context_now(snapshot: Snapshot, stamp: Stamp) -> CommandContext:
     """An instruction: it happens when it is taken down."""
-    return sight.told(stamp)
+    return snapshot.context(stamp)
 
 
 def _publication(
     stream: Stream,
     stamp: Stamp,
     key: IdempotencyKey | None,
-    say: Callable[[Any, Told, Sight], Fact],
+    say: Callable[[Any, CommandContext, Snapshot], Fact],
     others: tuple[Stream, ...] = (),
 ) -> Command:
-    def decide(sight: Sight) -> Sequence[Said]:
-        return [(stream, Stated(say(sight.of(stream), told_now(sight, stamp), sight), sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        return [(stream, EventToAppend(say(snapshot.of(stream), context_now(snapshot, stamp), snapshot), snapshot.at))]
 
     return Command(stream, stamp, decide, others, key)
 
@@ -55,8 +55,8 @@ def draft_standard(stamp: Stamp, document: Standard, key: IdempotencyKey | None 
     """Draft a standard."""
     others = _calendars(document.calendar_regions)
 
-    def say(state: Standards | None, told: Told, sight: Sight) -> Fact:
-        return standards.draft(state, told, document=document, regions=_regions(sight, others))
+    def say(state: Standards | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return standards.draft(state, ctx, document=document, regions=_regions(snapshot, others))
 
     return _publication(STANDARDS, stamp, key, say, others)
 
@@ -65,8 +65,8 @@ def approve_standard(stamp: Stamp, version: str, regions: Iterable[str], key: Id
     """Approve a draft. ``regions``: those that the draft counts by (``regions_of_draft``)."""
     others = _calendars(regions)
 
-    def say(state: Standards | None, told: Told, sight: Sight) -> Fact:
-        return standards.approve(state, told, version=version, regions=_regions(sight, others))
+    def say(state: Standards | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return standards.approve(state, ctx, version=version, regions=_regions(snapshot, others))
 
     return _publication(STANDARDS, stamp, key, say, others)
 
@@ -84,8 +84,8 @@ def regions_of_draft(service: Service, version: str) -> tuple[str, ...]:
 def draft_catalogue(stamp: Stamp, catalogue: Catalogue, key: IdempotencyKey | None = None) -> Command:
     """Draft a fee catalogue."""
 
-    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
-        return catalogues.draft(state, told, catalogue=catalogue)
+    def say(state: Catalogues | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return catalogues.draft(state, ctx, catalogue=catalogue)
 
     return _publication(FEES, stamp, key, say)
 
@@ -95,8 +95,8 @@ def review_catalogue(
 ) -> Command:
     """Review a draft; the authority is the stamp's role."""
 
-    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
-        return catalogues.review(state, told, version=version, outcome=outcome, document=document)
+    def say(state: Catalogues | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return catalogues.review(state, ctx, version=version, outcome=outcome, document=document)
 
     return _publication(FEES, stamp, key, say)
 
@@ -104,8 +104,8 @@ def review_catalogue(
 def publish_catalogue(stamp: Stamp, version: str, key: IdempotencyKey | None = None) -> Command:
     """Publish a draft that both authorities agreed to."""
 
-    def say(state: Catalogues | None, told: Told, sight: Sight) -> Fact:
-        return catalogues.publish(state, told, version=version)
+    def say(state: Catalogues | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return catalogues.publish(state, ctx, version=version)
 
     return _publication(FEES, stamp, key, say)
 
@@ -118,7 +118,7 @@ class CalendarWanted:
     """A notice to be merged into a region's calendar. ``version`` None: counted up."""
 
     region: str
-    notice: Notice
+    notice: HolidayNotice
     source: str
     version: str | None = None
 
@@ -128,8 +128,8 @@ def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey |
     stream = calendar_stream(wanted.region)
     others = _calendars({wanted.region.rpartition("-")[0]} - {""})
 
-    def say(state: Calendars | None, told: Told, sight: Sight) -> Fact:
-        return calendars.publish(state, told, document=merged(state, wanted), regions=_regions(sight, others))
+    def say(state: Calendars | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return calendars.publish(state, ctx, document=merged(state, wanted), regions=_regions(snapshot, others))
 
     return _publication(stream, stamp, key, say, others)
 
@@ -169,5 +169,5 @@ def _calendars(regions: Iterable[str]) -> tuple[Stream, ...]:
     return tuple(calendar_stream(region) for region in sorted(set(regions)))
 
 
-def _regions(sight: Sight, streams: Iterable[Stream]) -> Collection[str]:
-    return calendars.known_regions(sight.of(stream) for stream in streams)
+def _regions(snapshot: Snapshot, streams: Iterable[Stream]) -> Collection[str]:
+    return calendars.known_regions(snapshot.of(stream) for stream in streams)

@@ -57,7 +57,7 @@ class KeyRow:
     """Of a refused command whose attempt is on record: the refusal's words."""
 
 
-class Taken(IntegrityError):
+class AlreadyAppended(IntegrityError):
     """Nothing was written: some (case, version) pairs or command keys of the batch exist already."""
 
     def __init__(self, versions: frozenset[tuple[UUID, int]], keys: Mapping[tuple[str, str], DictRow]) -> None:
@@ -225,7 +225,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         versions = frozenset((row["originator_id"], row["originator_version"]) for row in cursor)
         used = self._keys(cursor, [row.key for row in keys]) if keys else {}
         if versions or used:
-            raise Taken(versions, used)
+            raise AlreadyAppended(versions, used)
 
     def _insert(
         self,

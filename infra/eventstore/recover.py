@@ -58,7 +58,7 @@ from infra.relay.relay import LOCK
 from infra.settings import Settings
 from infra.sql import sql
 
-Connection = psycopg.Connection[DictRow]
+Database = psycopg.Connection[DictRow]
 
 STREAM = uuid5(NAMESPACE, "generations")
 STARTED = kinds.REGISTRY.names["public", GenerationStarted]
@@ -86,7 +86,7 @@ class Fork:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class KafkaSurplus:
     """What Kafka has that the store has not."""
 
     head: int
@@ -163,10 +163,10 @@ def begin_generation(
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[Connection]:
+def _alone(settings: Settings) -> Iterator[Database]:
     """A connection that nobody shares the database with, that holds the relay's lock, so that none begins."""
     with connect(settings) as plain:
-        db: Connection = plain  # type: ignore[assignment]
+        db: Database = plain  # type: ignore[assignment]
         db.row_factory = dict_row
         locked = db.execute(sql("try_relay_lock"), {"lock": LOCK}).fetchone()
         others = _others(db)
@@ -181,7 +181,7 @@ def _alone(settings: Settings) -> Iterator[Connection]:
         yield db
 
 
-def _others(db: Connection) -> list[DictRow]:
+def _others(db: Database) -> list[DictRow]:
     deadline = time.monotonic() + ALONE_S
     while others := db.execute(sql("other_sessions")).fetchall():
         if time.monotonic() > deadline:
@@ -190,7 +190,7 @@ def _others(db: Connection) -> list[DictRow]:
     return others
 
 
-def _refuse_unfinished(db: Connection) -> None:
+def _refuse_unfinished(db: Database) -> None:
     if db.execute(sql("generation_unfinished")).fetchone() is not None:
         raise RecoverRefusal(
             "generation-unfinished",
@@ -206,12 +206,12 @@ def _refuse_unfinished(db: Connection) -> None:
 class _Look:
     """Reads every chained topic once; what the store has byte for byte is forgotten, the rest staged in a table."""
 
-    def __init__(self, settings: Settings, db: Connection) -> None:
+    def __init__(self, settings: Settings, db: Database) -> None:
         self.settings = settings
         self.db = db
         self.confirmed = bytearray()
 
-    def find(self) -> Found:
+    def find(self) -> KafkaSurplus:
         head = self.db.execute(sql("lock_head")).fetchone()
         if head is None:
             raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
@@ -224,7 +224,7 @@ class _Look:
         generations = self.generations()
         newest = self.newest_generation(head)
         generation = generations[-1].generation if generations else newest
-        return Found(
+        return KafkaSurplus(
             head=head["position"],
             events=seen["events"],
             first=seen["first"],
@@ -375,7 +375,7 @@ def _where(row: Mapping[str, Any]) -> str:
 # ---- appending back
 
 
-def _refuse_forked(found: Found) -> None:
+def _refuse_forked(found: KafkaSurplus) -> None:
     if found.fork is not None:
         raise RecoverRefusal(
             "histories-forked",
@@ -395,7 +395,7 @@ def _refuse_forked(found: Found) -> None:
         )
 
 
-def _append_back(db: Connection, found: Found) -> list[str]:
+def _append_back(db: Database, found: KafkaSurplus) -> list[str]:
     db.execute(sql("recover_append"))
     rules = {"last": found.last, "generation": found.generation, "rule_types": list(RULE_TYPES)}
     db.execute(sql("recover_head"), rules)
@@ -413,7 +413,7 @@ def _append_back(db: Connection, found: Found) -> list[str]:
     ]
 
 
-def _lost(db: Connection) -> list[str]:
+def _lost(db: Database) -> list[str]:
     """What events do not carry, as lines."""
     subjects = db.execute(sql("recover_lost_subjects")).fetchone()
     counts = db.execute(sql("recover_counts"), {"telling": list(TELLING)}).fetchone()
@@ -437,7 +437,7 @@ def _lost(db: Connection) -> list[str]:
 class _GivingUp:
     """The store's side of a new generation, in the caller's transaction."""
 
-    def __init__(self, settings: Settings, db: Connection, found: Found, actor: str, keep: Path) -> None:
+    def __init__(self, settings: Settings, db: Database, found: KafkaSurplus, actor: str, keep: Path) -> None:
         self.settings = settings
         self.db = db
         self.found = found
@@ -580,7 +580,7 @@ class _GivingUp:
         )
 
 
-def _nothing_to_give_up(found: Found) -> RecoverRefusal:
+def _nothing_to_give_up(found: KafkaSurplus) -> RecoverRefusal:
     return RecoverRefusal(
         "nothing-to-give-up",
         found=f"nothing on Kafka that the store, which ends at position {found.head}, has not",

@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, Day
-from domain.kernel.facts import Recorded, Stated
+from domain.kernel.facts import EventToAppend, Recorded
 from domain.publication.publishing import Calendars, Catalogues, Standards
 from domain.standard.fees import CataloguePublished
 from domain.standard.standards import Rules, StandardPublished, make_rules
@@ -138,16 +138,16 @@ def calendar_of(region: str, notices: Iterable[Mapping[str, Any]], statutory: It
     )
 
 
-def first_publication(at: datetime) -> list[tuple[Stream, Stated]]:
+def first_publication(at: datetime) -> list[tuple[Stream, EventToAppend]]:
     """What a new installation publishes before anything else."""
     return [
-        (STANDARDS, Stated(shipped_standard(), at)),
-        (calendar_stream(SHIPPED_REGION), Stated(shipped_calendar(), at)),
-        (FEES, Stated(shipped_catalogue(), at)),
+        (STANDARDS, EventToAppend(shipped_standard(), at)),
+        (calendar_stream(SHIPPED_REGION), EventToAppend(shipped_calendar(), at)),
+        (FEES, EventToAppend(shipped_catalogue(), at)),
     ]
 
 
-def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple[Stream, Stated, Stamp]]:
+def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple[Stream, EventToAppend, Stamp]]:
     """What the program ships and the store has not yet, by the folded streams.
 
     A standard that the utility published itself is never replaced: only one that an older program shipped is.
@@ -156,7 +156,7 @@ def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple
     standards: Standards | None = states.get(STANDARDS.id)
     if standards is not None and standards.published[-1].version in SHIPPED_BEFORE:
         upgraded = replace(shipped_standard(), effective_from=at)
-        missing.append((STANDARDS, Stated(upgraded, at), UPGRADE))
+        missing.append((STANDARDS, EventToAppend(upgraded, at), UPGRADE))
     return missing
 
 

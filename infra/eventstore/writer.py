@@ -22,7 +22,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 
 from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import WindowFact, overturned
-from domain.kernel.facts import Recorded, Stated, event_id
+from domain.kernel.facts import EventToAppend, Recorded, event_id
 from domain.kernel.refusals import Refusal, restored
 from domain.kinds import State, asks, concluded, follows, windows
 from domain.settling import require_second_person_to_overturn
@@ -38,15 +38,15 @@ from infra.eventstore.commands import (
     NewAlert,
     NewMessage,
     Receipt,
-    Said,
-    Sight,
+    Snapshot,
     Stamp,
     StoreUnavailableError,
     Stream,
+    StreamEvent,
     UnreadableStreamError,
 )
 from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read
-from infra.eventstore.recorder import RULE_TYPES, Appended, KeyRow, RulesChanged, Taken
+from infra.eventstore.recorder import RULE_TYPES, AlreadyAppended, Appended, KeyRow, RulesChanged
 from infra.refusals import EventTooLarge
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ PATIENCE_SECONDS = 8.0
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingWrite:
     """A command on its way, with the future its sender holds."""
 
     command: Command
@@ -79,7 +79,7 @@ class Waiting:
 class Decided:
     """A command's events, ready for the append."""
 
-    waiting: Waiting
+    waiting: PendingWrite
     envelopes: list[Envelope]
     stored: list[StoredEvent]
     first_version: int
@@ -107,8 +107,8 @@ class Writer:
         self._looked_at = time.monotonic()
         self._store = store
         self._clock = clock
-        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        self._held: list[Waiting] = []
+        self._queue: queue.SimpleQueue[PendingWrite | None] = queue.SimpleQueue()
+        self._held: list[PendingWrite] = []
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -118,7 +118,7 @@ class Writer:
         StoreUnavailableError (then nothing is known to be written: send the command again with the same key)."""
         # A command without a client's key gets its own: a commit lost on the wire is found by it and not made twice.
         key = command.key or IdempotencyKey("command", command.stamp.command_id, b"")
-        waiting = Waiting(command, Future(), key)
+        waiting = PendingWrite(command, Future(), key)
         if self._closed.is_set():
             waiting.future.set_exception(StoreUnavailableError("the writer is closed"))
         else:
@@ -141,7 +141,7 @@ class Writer:
             elif self._closed.is_set() and not self._held:
                 return
 
-    def _next_batch(self) -> list[Waiting]:
+    def _next_batch(self) -> list[PendingWrite]:
         arrived, self._held = self._held, []
         if not arrived:
             first = self._queue.get()
@@ -156,8 +156,8 @@ class Writer:
                 arrived.append(more)
         return self._one_for_each_stream(arrived)
 
-    def _one_for_each_stream(self, arrived: Iterable[Waiting]) -> list[Waiting]:
-        batch: list[Waiting] = []
+    def _one_for_each_stream(self, arrived: Iterable[PendingWrite]) -> list[PendingWrite]:
+        batch: list[PendingWrite] = []
         touched: set[UUID] = set()
         keys: set[tuple[str, str]] = set()
         for waiting in arrived:
@@ -171,7 +171,7 @@ class Writer:
             keys.add(key)
         return batch
 
-    def _serve(self, batch: list[Waiting]) -> None:
+    def _serve(self, batch: list[PendingWrite]) -> None:
         while batch:
             try:
                 batch = self._serve_once(batch)
@@ -183,7 +183,7 @@ class Writer:
                     _fail(waiting, error)
                 return
 
-    def _serve_once(self, batch: list[Waiting]) -> list[Waiting]:
+    def _serve_once(self, batch: list[PendingWrite]) -> list[PendingWrite]:
         """Decide and append once. Returns the commands that must be decided again."""
         batch = self._answer_known(batch)
         if not batch:
@@ -195,7 +195,7 @@ class Writer:
                 _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}"))
         batch = [waiting for waiting in batch if not unreadable & waiting.streams]
         decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
-        again: list[Waiting] = []
+        again: list[PendingWrite] = []
         for part in parts(decided):
             again += self._append(part, rules.position)
         return again
@@ -217,7 +217,7 @@ class Writer:
             log.info("rules of position %d: calendar %s", self.rules.position, self.rules.calendar.version)
         self._looked_at = time.monotonic()
 
-    def _answer_known(self, batch: list[Waiting]) -> list[Waiting]:
+    def _answer_known(self, batch: list[PendingWrite]) -> list[PendingWrite]:
         used = self._store.log.select_keys([waiting.key for waiting in batch])
         new = []
         for waiting in batch:
@@ -232,7 +232,7 @@ class Writer:
                 _answer(waiting, _replayed(row))
         return new
 
-    def _load(self, batch: Sequence[Waiting]) -> tuple[dict[UUID, tuple[State, int]], set[UUID]]:
+    def _load(self, batch: Sequence[PendingWrite]) -> tuple[dict[UUID, tuple[State, int]], set[UUID]]:
         """The streams' states and versions, and which streams hold something that this program cannot read."""
         kinds = {stream.id: stream for waiting in batch for stream in (waiting.command.case, *waiting.command.others)}
         states: dict[UUID, tuple[State, int]] = dict.fromkeys(kinds, (None, 0))
@@ -248,7 +248,7 @@ class Writer:
             states[id_] = (kinds[id_].kind.evolve(state, recorded), recorded.version)
         return states, unreadable
 
-    def _decide(self, waiting: Waiting, states: dict[UUID, tuple[State, int]]) -> Decided | None:
+    def _decide(self, waiting: PendingWrite, states: dict[UUID, tuple[State, int]]) -> Decided | None:
         try:
             return Decision(waiting, states, self.rules, self._clock, self._store).made()
         except Refusal as refusal:
@@ -258,7 +258,7 @@ class Writer:
             _fail(waiting, error)
         return None
 
-    def _append(self, part: Sequence[Decided], rules_position: int) -> list[Waiting]:
+    def _append(self, part: Sequence[Decided], rules_position: int) -> list[PendingWrite]:
         silent = [decided for decided in part if not decided.stored]
         for decided in silent:
             _answer(decided.waiting, _receipt(decided, 0, None))
@@ -278,7 +278,7 @@ class Writer:
         except RulesChanged:
             self._refresh_rules()
             return [decided.waiting for decided in speaking]
-        except Taken as taken:
+        except AlreadyAppended as taken:
             return self._after_conflict(speaking, taken, rules_position)
         if any(decided.publishes_rules for decided in speaking):
             self._refresh_rules()  # before the answer: who published is served by the new rules from here on
@@ -291,9 +291,11 @@ class Writer:
                 _answer(decided.waiting, _receipt(decided, position, appended))
         return []
 
-    def _after_conflict(self, part: Sequence[Decided], taken: Taken, rules_position: int) -> list[Waiting]:
+    def _after_conflict(
+        self, part: Sequence[Decided], taken: AlreadyAppended, rules_position: int
+    ) -> list[PendingWrite]:
         """The commands that met something taken are decided again; the rest goes at once."""
-        again: list[Waiting] = []
+        again: list[PendingWrite] = []
         rest: list[Decided] = []
         for decided in part:
             waiting = decided.waiting
@@ -310,7 +312,7 @@ class Writer:
                 again.append(waiting)
         return again + self._append(rest, rules_position)
 
-    def _wait_for_store(self, batch: list[Waiting], error: PersistenceError) -> list[Waiting]:
+    def _wait_for_store(self, batch: list[PendingWrite], error: PersistenceError) -> list[PendingWrite]:
         log.warning("the store does not answer, %d commands wait: %s", len(batch), str(error).splitlines()[0])
         still = []
         for waiting in batch:
@@ -331,7 +333,7 @@ class Decision:
 
     def __init__(
         self,
-        waiting: Waiting,
+        waiting: PendingWrite,
         states: dict[UUID, tuple[State, int]],
         rules: Rules,
         clock: Clock,
@@ -362,24 +364,24 @@ class Decision:
         staff = tuple(self._alerts)
         return Decided(self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages, staff)
 
-    def _decided(self) -> tuple[Sequence[Said], Refusal | None]:
+    def _decided(self) -> tuple[Sequence[StreamEvent], Refusal | None]:
         try:
-            return self._command.decide(Sight(self._at, self._rules, dict(self._states))), None
+            return self._command.decide(Snapshot(self._at, self._rules, dict(self._states))), None
         except Refusal as refused:
             if refused.attempt is None:
                 raise
-            return [(self._command.case, Stated(refused.attempt, self._at))], refused
+            return [(self._command.case, EventToAppend(refused.attempt, self._at))], refused
 
-    def _conclude(self, stream: Stream, said: Sequence[Said]) -> dict[str, datetime]:
+    def _conclude(self, stream: Stream, said: Sequence[StreamEvent]) -> dict[str, datetime]:
         """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""
         self._follow(stream)
         found = windows(stream.kind, self._states[stream.id], self._rules, self._at)
         facts = concluded(stream.kind, self._states[stream.id], found, self._at)
         if overturned(facts):
-            told = Sight(self._at, self._rules, {}).told(self._command.stamp)
-            require_second_person_to_overturn(told, [stated.fact for _, stated in said], facts)
+            ctx = Snapshot(self._at, self._rules, {}).context(self._command.stamp)
+            require_second_person_to_overturn(ctx, [stated.fact for _, stated in said], facts)
         for fact in facts:
-            self._say(stream, Stated(fact, self._at), self._command.stamp)
+            self._say(stream, EventToAppend(fact, self._at), self._command.stamp)
         return asks(found)
 
     def _follow(self, stream: Stream) -> None:
@@ -392,7 +394,7 @@ class Decision:
                 self._say(stream, stated, _by_rule(self._command.stamp))
         raise RuntimeError(f"what follows by rule in a {stream.kind.name} does not come to an end")
 
-    def _say(self, stream: Stream, stated: Stated, stamp: Stamp) -> None:
+    def _say(self, stream: Stream, stated: EventToAppend, stamp: Stamp) -> None:
         version = self._versions[stream.id] + 1
         self._envelopes.append(
             Envelope(stream.id, version, stream.kind.family, stated.fact, stated.happened_at, stated.reported_at, stamp)
@@ -509,11 +511,11 @@ def _replayed(row: dict[str, Any]) -> Receipt:
     )
 
 
-def _answer(waiting: Waiting, receipt: Receipt) -> None:
+def _answer(waiting: PendingWrite, receipt: Receipt) -> None:
     if not waiting.future.cancelled():
         waiting.future.set_result(receipt)
 
 
-def _fail(waiting: Waiting, error: BaseException) -> None:
+def _fail(waiting: PendingWrite, error: BaseException) -> None:
     if not waiting.future.done():
         waiting.future.set_exception(error)

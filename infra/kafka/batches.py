@@ -234,13 +234,13 @@ class _LostRecord:
 # ---- decompressing
 
 
-class TooLarge(ValueError):
+class BatchTooLarge(ValueError):
     """A batch decompresses to more than ``DECODED_AT_MOST`` bytes."""
 
 
 def _within(size: int) -> None:
     if size > DECODED_AT_MOST:
-        raise TooLarge(f"more than {DECODED_AT_MOST} bytes")
+        raise BatchTooLarge(f"more than {DECODED_AT_MOST} bytes")
 
 
 def _stepwise(new: Callable[[], Any]) -> Callable[[Any], bytes]:

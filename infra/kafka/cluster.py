@@ -244,7 +244,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Log:
+class PartitionLog:
     """One partition's log: whose it is, its first offset, and the offset the next record will get."""
 
     topic_id: UUID
@@ -331,14 +331,14 @@ def make_anew(settings: Settings, names: Iterable[str]) -> None:
     ensure_topics(settings)
 
 
-def logs(client: Any, cluster: Cluster, partitions: Iterable[Partition]) -> dict[Partition, Log]:
+def logs(client: Any, cluster: Cluster, partitions: Iterable[Partition]) -> dict[Partition, PartitionLog]:
     """First and end offsets of partitions, by a kafka-python consumer. Raises KafkaTimeoutError."""
     wanted = [TopicPartition(*partition) for partition in partitions]
     if not wanted:
         return {}
     first = client.beginning_offsets(wanted, timeout_ms=REPLY_MS)
     end = client.end_offsets(wanted, timeout_ms=REPLY_MS)
-    return {Partition(*tp): Log(cluster.topics[tp.topic].id, first[tp], end[tp]) for tp in wanted}
+    return {Partition(*tp): PartitionLog(cluster.topics[tp.topic].id, first[tp], end[tp]) for tp in wanted}
 
 
 def read_ranges(

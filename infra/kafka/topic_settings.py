@@ -34,7 +34,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class TopicFinding:
     """Something about a topic that is not as it must be. ``partition`` None: of the whole topic."""
 
     topic: str
@@ -116,28 +116,30 @@ def partitions_needed(settings: Settings, topic: str) -> int | None:
     return 1 if topic in (settings.checkpoint_topic, settings.canary_topic) else settings.partitions
 
 
-def findings(admin: Any, settings: Settings) -> list[Finding]:
+def findings(admin: Any, settings: Settings) -> list[TopicFinding]:
     """What is wrong with the topics, by a kafka-python admin client. Raises KafkaError."""
     names = every_topic(settings)
     there = {topic["name"]: topic for topic in admin.describe_topics(list(names)) if not topic.get("error_code")}
-    found = [Finding(name, "topic-missing", "topic", "nothing", "the topic") for name in names if name not in there]
+    found = [
+        TopicFinding(name, "topic-missing", "topic", "nothing", "the topic") for name in names if name not in there
+    ]
     for name, topic in there.items():
         found += _of_partitions(settings, name, topic["partitions"])
     for name, values in _configs(admin, settings, there).items():
         if not values:
             right = "the right to see them (DescribeConfigs)"
-            found.append(Finding(name, "topic-settings-hidden", "settings", "nothing", right))
+            found.append(TopicFinding(name, "topic-settings-hidden", "settings", "nothing", right))
         found += [
-            Finding(name, "topic-setting", setting, values[setting], need.words)
+            TopicFinding(name, "topic-setting", setting, values[setting], need.words)
             for setting, need in needed(settings, name).items()
             if setting in values and not need.fits(values[setting])
         ]
     return found
 
 
-def put_right(admin: Any, settings: Settings, wrong: Iterable[Finding]) -> tuple[list[Finding], str | None]:
+def put_right(admin: Any, settings: Settings, wrong: Iterable[TopicFinding]) -> tuple[list[TopicFinding], str | None]:
     """Set the wrong settings to what they must be. Returns those that were set, and why the others were not."""
-    changed: list[Finding] = []
+    changed: list[TopicFinding] = []
     reason = None
     for finding in wrong:
         value = needed(settings, finding.topic)[finding.name].value
@@ -155,14 +157,16 @@ def put_right(admin: Any, settings: Settings, wrong: Iterable[Finding]) -> tuple
     return changed, reason
 
 
-def _of_partitions(settings: Settings, name: str, partitions: list[Mapping[str, Any]]) -> list[Finding]:
+def _of_partitions(settings: Settings, name: str, partitions: list[Mapping[str, Any]]) -> list[TopicFinding]:
     found = []
     wanted = partitions_needed(settings, name)
     if wanted is not None and len(partitions) != wanted:
-        found.append(Finding(name, "partition-count", "partitions", str(len(partitions)), str(wanted)))
+        found.append(TopicFinding(name, "partition-count", "partitions", str(len(partitions)), str(wanted)))
     replicas = min((len(partition["replica_nodes"]) for partition in partitions), default=0)
     if replicas < settings.replication:
-        found.append(Finding(name, "topic-replication", "replicas", str(replicas), f"at least {settings.replication}"))
+        found.append(
+            TopicFinding(name, "topic-replication", "replicas", str(replicas), f"at least {settings.replication}")
+        )
     return found
 
 

@@ -22,16 +22,16 @@ from domain.kernel.messages import digest_of
 from domain.kernel.refusals import Refusal
 from domain.kernel.roles import ADDRESSEES
 from domain.standard import alerts
-from domain.standard.alerts import CORRECTED_FROM, AlertWithdrawn, Letter, Made, Plan, Waiting
+from domain.standard.alerts import CORRECTED_FROM, AlertMessage, AlertWithdrawn, Plan, SentMessage, WaitingAlert
 from infra.eventstore.commands import (
     BusyError,
     Command,
     IdempotencyKey,
-    Said,
-    Sight,
+    Snapshot,
     Stamp,
     StoreUnavailableError,
     Stream,
+    StreamEvent,
 )
 from infra.eventstore.service import Service
 from infra.settings import Settings
@@ -61,7 +61,7 @@ def reachable(settings: Settings) -> list[str]:
     return sorted(found)
 
 
-class Teller:
+class AlertPlanner:
     """One sender's part in it."""
 
     def __init__(self, service: Service) -> None:
@@ -100,8 +100,8 @@ class Teller:
         standard = self._service.rules.in_force(now)
         looked_back = max(60, standard.alerts.digest_minutes, standard.alerts.mass_minutes)
         since = now - timedelta(minutes=looked_back)
-        made = [Made(**row) for row in connection.execute(sql("alerts_made"), {"since": since})]
-        planned = alerts.plan([Waiting(**row) for row in rows], made, standard, now)
+        made = [SentMessage(**row) for row in connection.execute(sql("alerts_made"), {"since": since})]
+        planned = alerts.plan([WaitingAlert(**row) for row in rows], made, standard, now)
         self._store(connection, planned, now)
         return len(planned.letters)
 
@@ -138,16 +138,16 @@ class Teller:
         return recorded
 
 
-def _telling(each: Waiting, **more: str) -> dict[str, str]:
+def _telling(each: WaitingAlert, **more: str) -> dict[str, str]:
     return {"alert": str(each.alert), "role": each.role, "way": each.way, "change": each.change, **more}
 
 
-def _id_of(letter: Letter) -> UUID:
+def _id_of(letter: AlertMessage) -> UUID:
     said = letter.newest
     return uuid5(said.alert, f"{letter.role} {letter.way} {said.change} {letter.group or ''}")
 
 
-def _message(id_: UUID, letter: Letter, now: datetime) -> dict[str, Any]:
+def _message(id_: UUID, letter: AlertMessage, now: datetime) -> dict[str, Any]:
     said = letter.newest
     alone = letter.group is None
     about = {"alert": str(said.alert), "commitment": said.commitment, "change": said.change, "role": letter.role}
@@ -174,9 +174,9 @@ def _withdrawal(row: Mapping[str, Any]) -> Command:
         row["alert"], row["commitment"], row["change"], row["cause"], tuple(row["roles"]), tuple(row["ways"])
     )
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(stamp)
-        return [(case, told.stated(alerts.tell(told, fact)))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(stamp)
+        return [(case, ctx.event(alerts.tell(ctx, fact)))]
 
     return Command(case, stamp, decide, key=IdempotencyKey("alerts", f"{id_}:{row['change']}:withdrawn", b""))
 

@@ -23,12 +23,12 @@ from domain.kernel.refusals import Refusal
 from domain.standard import alerts
 from infra.eventstore.commands import BusyError, StoreUnavailableError
 from infra.eventstore.service import Service
-from infra.outbox.alerts import Teller
+from infra.outbox.alerts import AlertPlanner
 from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, Way, pause_s
 from infra.outbox.gateway import Gateway, Webhook
 from infra.outbox.mail import Mail
 from infra.outbox.page import Page
-from infra.outbox.told import Ended, command_of
+from infra.outbox.results import Ended, command_of
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 RECORD_AGAIN_S = 5.0
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
-Row = dict[str, Any]
+MessageRow = dict[str, Any]
 
 
 def ways_of(settings: Settings) -> dict[str, Way]:
@@ -56,7 +56,7 @@ class Sender:
         self._ways = ways
         self._rng = rng or random.Random()
         self._settings = service.settings
-        self.teller = Teller(service)
+        self.teller = AlertPlanner(service)
 
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set; while PostgreSQL is away, wait."""
@@ -73,13 +73,13 @@ class Sender:
         """Take what is due, at most a handful, and see each through. How many were taken."""
         with self._service.connection() as connection:
             lease = {"most": AT_ONCE, "lease_s": self._settings.outbox_lease_s}
-            rows: list[Row] = connection.execute(sql("outbox_take"), lease).fetchall()
+            rows: list[MessageRow] = connection.execute(sql("outbox_take"), lease).fetchall()
         if rows:
             with ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="sender") as pool:
                 list(pool.map(self._see_through, rows))
         return len(rows)
 
-    def _see_through(self, row: Row) -> None:
+    def _see_through(self, row: MessageRow) -> None:
         if row["state"] != "waiting":
             self._tell_the_case(row)
             return
@@ -95,7 +95,7 @@ class Sender:
         else:
             self._taken(row, found)
 
-    def _attempt(self, row: Row) -> Delivery:
+    def _attempt(self, row: MessageRow) -> Delivery:
         way = self._ways.get(row["way"])
         if way is None:
             raise DeliveryError("unknown-way", permanent=True)
@@ -124,7 +124,7 @@ class Sender:
             raise DeliveryError("no-address", permanent=True)
         return address
 
-    def _contact(self, row: Row) -> dict[str, str] | None:
+    def _contact(self, row: MessageRow) -> dict[str, str] | None:
         """Where the role is told that a message to staff is for; None: the way itself knows who is in it."""
         if row["kind"] not in (alerts.KIND, alerts.GROUP_KIND) or row["way"] not in ("email", "webhook"):
             return None
@@ -134,7 +134,7 @@ class Sender:
             raise DeliveryError("no-contact", permanent=True)
         return {row["way"]: address}
 
-    def _taken(self, row: Row, found: Delivery) -> None:
+    def _taken(self, row: MessageRow, found: Delivery) -> None:
         self.sent += 1
         answered_at = self._service.clock.now()
         proof = {
@@ -146,7 +146,7 @@ class Sender:
         if self._write("outbox_sent", row, proof):
             self._tell_the_case(row | proof | {"state": "sent"})
 
-    def _not_taken(self, row: Row, error: DeliveryError) -> None:
+    def _not_taken(self, row: MessageRow, error: DeliveryError) -> None:
         self.failed += 1
         settings = self._settings
         dead = error.permanent or row["attempts"] >= settings.outbox_tries
@@ -166,7 +166,7 @@ class Sender:
             "outbox_failed", row, {"dead": dead, "error": error.code, "pause_s": pause, "answered_at": answered_at}
         )
 
-    def _tell_the_case(self, row: Row) -> None:
+    def _tell_the_case(self, row: MessageRow) -> None:
         """The end of a message, as a fact; tried until the case has it."""
         command = command_of(_ended(row))
         try:
@@ -179,14 +179,14 @@ class Sender:
             return
         self._write("outbox_recorded", row, {})
 
-    def _write(self, query: str, row: Row, changed: Mapping[str, Any]) -> bool:
+    def _write(self, query: str, row: MessageRow, changed: Mapping[str, Any]) -> bool:
         """Write how it went. False where the lease is somebody else's by now: what they write counts."""
         with self._service.connection() as connection:
             done = connection.execute(sql(query), {"id": row["id"], "lease": row["lease"], **changed})
         return done.rowcount == 1
 
 
-def _ended(row: Row) -> Ended:
+def _ended(row: MessageRow) -> Ended:
     taken = row["state"] == "sent"
     return Ended(
         id=row["id"],

@@ -34,14 +34,14 @@ from infra.kafka.cluster import (
 )
 from infra.readers.places import lock_places
 from infra.readers.record import Event, Unreadable, parse
-from infra.readers.rule import START, DeadLetter, Place
+from infra.readers.rule import START, DeadLetter, ReadPosition
 from infra.settings import Settings
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
 
 STATES = ("open", "again", "repaired", "resolved")
-Letter = Mapping[str, Any]
+DeadLetterRow = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +67,14 @@ def letters(
     reader: str | None = None,
     states: Sequence[str] | None = ("open", "again"),
     most: int = 50,
-) -> list[Letter]:
+) -> list[DeadLetterRow]:
     """The newest ones first; ``states`` None: all."""
     wanted = {"id": number, "reader": reader, "states": list(states) if states is not None else None, "most": most}
     with connection.cursor(row_factory=dict_row) as cursor:
         return list(cursor.execute(sql("dead_letters"), wanted).fetchall())
 
 
-def letter(connection: psycopg.Connection[Any], number: int) -> Letter:
+def letter(connection: psycopg.Connection[Any], number: int) -> DeadLetterRow:
     """Raises BusRefusal "no-such-letter"."""
     found = letters(connection, number=number, states=None)
     if not found:
@@ -87,7 +87,7 @@ def letter(connection: psycopg.Connection[Any], number: int) -> Letter:
     return found[0]
 
 
-def lines(found: Sequence[Letter]) -> Iterator[str]:
+def lines(found: Sequence[DeadLetterRow]) -> Iterator[str]:
     """One line each: number, state, reader, where, why, when."""
     if not found:
         yield "no dead letters 无死信"
@@ -100,7 +100,7 @@ def lines(found: Sequence[Letter]) -> Iterator[str]:
         )
 
 
-def details(row: Letter) -> Iterator[str]:
+def details(row: DeadLetterRow) -> Iterator[str]:
     """A letter, a line for each thing known."""
     for name in (
         "id",
@@ -124,7 +124,7 @@ def details(row: Letter) -> Iterator[str]:
         yield f"{name:<14}{value if value is not None else '–'}"
 
 
-def raw(settings: Settings, row: Letter) -> Record:
+def raw(settings: Settings, row: DeadLetterRow) -> Record:
     """The record itself, from Kafka. It may hold personal data: for a person's eyes, never for a log.
 
     Raises BusRefusal "record-gone" where the topic was made anew or the log begins behind it, and KafkaError.
@@ -186,13 +186,13 @@ def release(connection: psycopg.Connection[Any], reader: str, *, by: str, reason
         )
 
 
-def _settle(connection: psycopg.Connection[Any], row: Letter, state: str, by: str, note: str) -> None:
+def _settle(connection: psycopg.Connection[Any], row: DeadLetterRow, state: str, by: str, note: str) -> None:
     values = {"id": row["id"], "state": state, "by": by, "note": note}
     if connection.execute(sql("settle_dead_letter"), values).fetchone() is None:
         raise _settled_already(row)
 
 
-def _settled_already(row: Letter) -> BusRefusal:
+def _settled_already(row: DeadLetterRow) -> BusRefusal:
     return BusRefusal(
         "settled-already",
         found=f"dead letter {row['id']}, {row['state']} by {row['settled_by']}",
@@ -201,7 +201,7 @@ def _settled_already(row: Letter) -> BusRefusal:
     )
 
 
-def _require_position(row: Letter) -> int:
+def _require_position(row: DeadLetterRow) -> int:
     if row["position"] is None:
         raise BusRefusal(
             "not-of-the-store",
@@ -213,7 +213,7 @@ def _require_position(row: Letter) -> int:
     return int(row["position"])
 
 
-def _send_again(settings: Settings, row: Letter) -> int:
+def _send_again(settings: Settings, row: DeadLetterRow) -> int:
     if row["state"] not in ("open", "again"):
         raise _settled_already(row)
     record = raw(settings, row)
@@ -297,7 +297,9 @@ def repair_marked(
     return done
 
 
-def _case_so_far(cursor: Cursor[Any], settings: Settings, row: Letter, position: int, place: Place) -> list[Event]:
+def _case_so_far(
+    cursor: Cursor[Any], settings: Settings, row: DeadLetterRow, position: int, place: ReadPosition
+) -> list[Event]:
     """The events of the letter's case in its topic, up to the reader's place."""
     at = cursor.execute(sql("event_at"), {"position": position}).fetchone()
     if at is None or row["topic"] not in {topic for topic, _ in _routes(settings, str(at[1]), at[0])}:
@@ -332,7 +334,7 @@ def _routes(settings: Settings, type_name: str, case_id: UUID) -> tuple[Partitio
     return route(type_name, case_id, settings.partitions, settings.topic_prefix)
 
 
-def _still_unreadable(row: Letter, code: str, reason: str) -> BusRefusal:
+def _still_unreadable(row: DeadLetterRow, code: str, reason: str) -> BusRefusal:
     return BusRefusal(
         "still-unreadable",
         found=f"dead letter {row['id']}, {code}: {reason}",

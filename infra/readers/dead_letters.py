@@ -13,7 +13,7 @@ from infra.kafka.cluster import (
     BusRefusal,
     Partition,
 )
-from infra.readers.rule import START, DeadLetter, Place
+from infra.readers.rule import START, DeadLetter, ReadPosition
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -108,7 +108,7 @@ class LetterLimit:
         self._stops: dict[str, _Stop | None] = {}
 
     def check(
-        self, cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter], places: Mapping[Partition, Place]
+        self, cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter], places: Mapping[Partition, ReadPosition]
     ) -> None:
         """To be asked in the batch's transaction, after its dead letters were saved. Raises ReaderStopped."""
         linked = [letter for letter in letters if letter.position is not None]

@@ -74,7 +74,7 @@ class StreamModel(Protocol):
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]: ...
 
 
-class Source(Protocol):
+class FaustSource(Protocol):
     """What a Faust app of ours reads, where from, and what becomes of it. Everything but ``topics`` may block."""
 
     @property
@@ -101,7 +101,7 @@ class Source(Protocol):
         """Partitions to read again, each from that offset; and what the process has to show for itself."""
 
 
-class Stream:
+class ModelStream:
     """One process's models over the topics they read; applies batches to PostgreSQL.
 
     ``poisoned`` is told, in the same transaction, which records could not be read. ``again`` is called every few
@@ -325,7 +325,7 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
 
     async def _starts(self) -> Mapping[Partition, int]:
         app, loop = self.transport.app, asyncio.get_running_loop()
-        source: Source = app.source
+        source: FaustSource = app.source
         while not app.should_stop:
             assigned = {Partition(tp.topic, tp.partition) for tp in self._thread.assignment()}
             try:
@@ -341,13 +341,13 @@ class PlacedTransport(driver.Transport):  # type: ignore[misc]
 
 
 class _App(faust.App):  # type: ignore[misc]
-    source: Source
+    source: FaustSource
 
     def _new_transport(self) -> Any:
         return PlacedTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
-def build_app(source: Source, name: str, beat: Beat | None = None) -> faust.App:
+def build_app(source: FaustSource, name: str, beat: Beat | None = None) -> faust.App:
     """The Faust app of one kind of process; all its workers run the same agent over the same topics."""
     settings = source.settings
     tolerate_in_faust()
@@ -397,7 +397,7 @@ def _folder(settings: Settings) -> Path:
     return folder
 
 
-async def _drain(app: faust.App, source: Source, queue: asyncio.Queue[Chunk]) -> None:
+async def _drain(app: faust.App, source: FaustSource, queue: asyncio.Queue[Chunk]) -> None:
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(1, thread_name_prefix="apply") as one:
         while not app.should_stop:
@@ -418,13 +418,13 @@ async def _drain(app: faust.App, source: Source, queue: asyncio.Queue[Chunk]) ->
                 os._exit(UNNAMED_FAILURE)
 
 
-def _store(app: faust.App, source: Source, batch: Sequence[Chunk]) -> None:
+def _store(app: faust.App, source: FaustSource, batch: Sequence[Chunk]) -> None:
     records = [record_of(message) for chunk in batch for message in chunk]
     for start in range(0, len(records), source.batch):
         source.until_stored(records[start : start + source.batch], lambda: bool(app.should_stop))
 
 
-async def _mind(app: faust.App, source: Source, beat: Beat | None) -> None:
+async def _mind(app: faust.App, source: FaustSource, beat: Beat | None) -> None:
     """Every few seconds: look for partitions that stand still, and tell that the process lives."""
     loop = asyncio.get_running_loop()
     try:

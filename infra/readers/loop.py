@@ -41,7 +41,7 @@ LOOK_S = 30.0
 """How often the plain shell asks whether topics were made anew."""
 
 
-Step = Callable[[Cursor[Any], list[Event]], Sequence[DeadLetter] | None]
+BatchStep = Callable[[Cursor[Any], list[Event]], Sequence[DeadLetter] | None]
 """Applies events within the cursor's transaction. It may be called again with the same events if that rolled back.
 Gives the dead letters of those whose content it cannot take."""
 
@@ -54,7 +54,7 @@ def store_batch(
     reader: str,
     build: int,
     topic_ids: Mapping[str, UUID],
-    step: Step,
+    step: BatchStep,
     limit: LetterLimit,
 ) -> Applied:
     """Apply a batch in one transaction: what the step writes, dead letters, places. Raises ReaderStopped."""
@@ -78,7 +78,7 @@ def run_reader(
     reader_name: str,
     schema: str,
     topics: Sequence[str],
-    step: Step,
+    step: BatchStep,
     stop: threading.Event,
     build: int = 1,
     on_batch: Callable[[Applied], None] | None = None,
@@ -107,7 +107,7 @@ class _Shell:
         reader: str,
         schema: str,
         topics: Sequence[str],
-        step: Step,
+        step: BatchStep,
         stop: threading.Event,
         build: int,
         on_batch: Callable[[Applied], None] | None,

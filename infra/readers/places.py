@@ -10,12 +10,12 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Composed, Identifier
 
 from infra.kafka.cluster import (
-    Log,
     Partition,
+    PartitionLog,
     read_ranges,
 )
 from infra.readers.record import link_of
-from infra.readers.rule import Place, start_offset
+from infra.readers.rule import ReadPosition, start_offset
 from infra.sql import sql
 
 PositionsAt = Callable[[Mapping[Partition, int]], Mapping[Partition, int | None]]
@@ -26,7 +26,7 @@ def start_offsets(
     connection: psycopg.Connection[Any],
     table: str,
     readers: Iterable[tuple[str, int]],
-    assigned: Mapping[Partition, Log],
+    assigned: Mapping[Partition, PartitionLog],
     positions_at: PositionsAt | None = None,
 ) -> dict[Partition, int]:
     """Where to read each assigned partition from, by the stored places of (reader, build) pairs: the smallest counts.
@@ -36,7 +36,7 @@ def start_offsets(
     """
     wanted = list(readers)
     places = load_places(connection, table, wanted)
-    found: dict[Partition, tuple[int, Place | None]] = {}
+    found: dict[Partition, tuple[int, ReadPosition | None]] = {}
     for partition, where in assigned.items():
         starts = [
             (start_offset(place, where), place) for place in (places.get((*reader, partition)) for reader in wanted)
@@ -68,7 +68,7 @@ def _on(name: str, table: str) -> Composed:
 
 def lock_places(
     cursor: Cursor[Any], table: str, reader: str, build: int, partitions: Iterable[Partition]
-) -> dict[Partition, Place]:
+) -> dict[Partition, ReadPosition]:
     """The reader's places of these partitions, locked in key order until the transaction ends; missing ones made.
 
     ``table`` is "views.places", "watch.places" or "billing.places". Whoever holds the lock is the only one who applies
@@ -85,10 +85,12 @@ def lock_places(
     if len(rows) < len(wanted):
         cursor.execute(_on("insert_places", table), keys)
         rows = cursor.execute(_on("lock_places", table), keys).fetchall()
-    return {Partition(row[0], row[1]): Place(row[3], row[4], row[2]) for row in rows}
+    return {Partition(row[0], row[1]): ReadPosition(row[3], row[4], row[2]) for row in rows}
 
 
-def save_places(cursor: Cursor[Any], table: str, reader: str, build: int, places: Mapping[Partition, Place]) -> None:
+def save_places(
+    cursor: Cursor[Any], table: str, reader: str, build: int, places: Mapping[Partition, ReadPosition]
+) -> None:
     """Store places that ``lock_places`` locked in this transaction. None: nothing is done."""
     if not places:
         return
@@ -108,13 +110,13 @@ def save_places(cursor: Cursor[Any], table: str, reader: str, build: int, places
 
 def load_places(
     connection: psycopg.Connection[Any], table: str, readers: Iterable[tuple[str, int]]
-) -> dict[tuple[str, int, Partition], Place]:
+) -> dict[tuple[str, int, Partition], ReadPosition]:
     """(reader, build, partition) → place, of the given (reader, build) pairs; nothing is locked."""
     wanted = list(readers)
     keys = {"readers": [name for name, _ in wanted], "builds": [build for _, build in wanted]}
     with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
         rows = cursor.execute(_on("places_of", table), keys).fetchall()
-    return {(row[0], row[1], Partition(row[2], row[3])): Place(row[5], row[6], row[4]) for row in rows}
+    return {(row[0], row[1], Partition(row[2], row[3])): ReadPosition(row[5], row[6], row[4]) for row in rows}
 
 
 def relayed_positions(connection: psycopg.Connection[Any], topics: Iterable[str]) -> dict[Partition, int]:

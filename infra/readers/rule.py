@@ -17,8 +17,8 @@ from uuid import UUID
 import msgspec
 
 from infra.kafka.cluster import (
-    Log,
     Partition,
+    PartitionLog,
     Record,
 )
 from infra.readers.record import Event, Unreadable, parse
@@ -27,7 +27,7 @@ _NO_TOPIC_IDS: Mapping[str, UUID] = {}
 _UNKNOWN_TOPIC = UUID(int=0)
 
 
-class Place(msgspec.Struct, frozen=True, gc=False):
+class ReadPosition(msgspec.Struct, frozen=True, gc=False):
     """How far a reader is in one partition: the last position applied, and the offset and topic it was seen at."""
 
     position: int = 0
@@ -35,7 +35,7 @@ class Place(msgspec.Struct, frozen=True, gc=False):
     topic_id: UUID | None = None
 
 
-START = Place()
+START = ReadPosition()
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +83,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[Event]
     """To be applied, in the order of the batch: by position within a partition."""
-    places: dict[Partition, Place]
+    places: dict[Partition, ReadPosition]
     """The places that changed; to be stored in the transaction that applies the events."""
     moved: frozenset[Partition]
     """Partitions whose position grew."""
@@ -96,7 +96,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 def apply(
     records: Iterable[Record],
-    places: Mapping[Partition, Place],
+    places: Mapping[Partition, ReadPosition],
     topic_ids: Mapping[str, UUID] = _NO_TOPIC_IDS,
 ) -> Applied:
     """Judge records, in order of offset within each partition, against places, by the reader's rule. Pure.
@@ -109,11 +109,11 @@ def apply(
 
 
 class _Batch:
-    def __init__(self, places: Mapping[Partition, Place], topic_ids: Mapping[str, UUID]) -> None:
+    def __init__(self, places: Mapping[Partition, ReadPosition], topic_ids: Mapping[str, UUID]) -> None:
         self.places = places
         self.topic_ids = topic_ids
         self.events: list[Event] = []
-        self.now: dict[Partition, Place] = {}
+        self.now: dict[Partition, ReadPosition] = {}
         self.moved: set[Partition] = set()
         self.dead: list[DeadLetter] = []
         self.held: dict[Partition, Held] = {}
@@ -152,12 +152,12 @@ class _Batch:
             self.moved.add(at)
             self.held.pop(at, None)
 
-    def set_place(self, at: Partition, record: Record, position: int, old: Place) -> None:
-        place = Place(position, record.offset, self.topic_ids.get(at.topic, old.topic_id))
+    def set_place(self, at: Partition, record: Record, position: int, old: ReadPosition) -> None:
+        place = ReadPosition(position, record.offset, self.topic_ids.get(at.topic, old.topic_id))
         if place != old:
             self.now[at] = place
 
-    def dead_letter(self, record: Record, why: Unreadable, place: Place) -> DeadLetter:
+    def dead_letter(self, record: Record, why: Unreadable, place: ReadPosition) -> DeadLetter:
         value = record.value or b""
         return DeadLetter(
             topic=record.topic,
@@ -191,7 +191,7 @@ class HoldAlarm:
         self._held.update(applied.held)
         self._start(applied.held, now)
 
-    def compare(self, out: Mapping[Partition, int], places: Mapping[Partition, Place], now: float) -> None:
+    def compare(self, out: Mapping[Partition, int], places: Mapping[Partition, ReadPosition], now: float) -> None:
         """Take in how far the relay is (``relayed_positions``), and the places; to be asked every few seconds.
 
         The chain tells of a missing record only when a later one comes. Where a log was cut and has grown again just
@@ -228,7 +228,7 @@ class HoldAlarm:
             self._next.setdefault(partition, now + self.after_s)
 
 
-def start_offset(place: Place | None, where: Log) -> int:
+def start_offset(place: ReadPosition | None, where: PartitionLog) -> int:
     """The offset to read from: behind the place, or the first where the place is not of this log."""
     if place is None or place.offset < 0 or place.topic_id != where.topic_id:
         return where.first

@@ -17,7 +17,7 @@ from infra.kafka.cluster import Partition, Record, case_key, route
 from infra.readers.record import Link, link_of
 
 
-class Checkpoint(msgspec.Struct, frozen=True, gc=False):
+class ChainPosition(msgspec.Struct, frozen=True, gc=False):
     """Up to where a partition's chain was acknowledged: the record at ``offset`` carries this position and epoch.
 
     Position 0, offset -1: the partition was known and nothing had been written to it.
@@ -28,7 +28,7 @@ class Checkpoint(msgspec.Struct, frozen=True, gc=False):
     epoch: int
 
 
-NOTHING = Checkpoint(0, -1, 0)
+NOTHING = ChainPosition(0, -1, 0)
 
 
 class Walk:
@@ -38,7 +38,7 @@ class Walk:
     checkpoint means. Without one the walk begins at the log's first record.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, checkpoint: ChainPosition | None = None) -> None:
         self.linked = NOTHING
         """The last record of the unbroken chain: behind it everything is to be appended again."""
         self.head: int | None = None
@@ -61,20 +61,20 @@ class Walk:
         if self._to_verify is not None:
             self._verify(self._to_verify, record, link)
         elif link is not None and link.previous == self.linked.position:
-            self.linked = Checkpoint(link.position, record.offset, link.epoch)
+            self.linked = ChainPosition(link.position, record.offset, link.epoch)
             if link.previous == 0:
                 self.head = record.offset
         return link
 
-    def _verify(self, checkpoint: Checkpoint, record: Record, link: Link | None) -> None:
+    def _verify(self, checkpoint: ChainPosition, record: Record, link: Link | None) -> None:
         self._to_verify = None
-        found = Checkpoint(link.position, record.offset, link.epoch) if link is not None else None
+        found = ChainPosition(link.position, record.offset, link.epoch) if link is not None else None
         self.stands = found == checkpoint
         if self.stands:
             self.linked = checkpoint
 
 
-def last_linked(records: Iterable[Record], checkpoint: Checkpoint | None = None) -> Walk:
+def last_linked(records: Iterable[Record], checkpoint: ChainPosition | None = None) -> Walk:
     """Walk a whole log. With a checkpoint the records begin at its offset; see ``Walk.stands`` and ``Walk.linked``."""
     walk = Walk(checkpoint)
     for record in records:
@@ -82,7 +82,7 @@ def last_linked(records: Iterable[Record], checkpoint: Checkpoint | None = None)
     return walk
 
 
-def first_walk(checkpoint: Checkpoint | None, first: int, end: int, head: int | None = None) -> tuple[Walk, int]:
+def first_walk(checkpoint: ChainPosition | None, first: int, end: int, head: int | None = None) -> tuple[Walk, int]:
     """How to walk a log from offset ``first`` up to ``end``: the walk, and the offset to begin at.
 
     ``head``: the offset at which the chain begins, as far as it is known. Where the log begins behind it, its history
@@ -115,7 +115,7 @@ class Tail(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
-class Row(NamedTuple):
+class OutgoingEvent(NamedTuple):
     """An event as the relay reads it from the store."""
 
     position: int
@@ -178,9 +178,9 @@ class Outbox:
         self._chain = {partition: tail.position for partition, tail in tails.items()}
         self._ends = {partition: tail.end for partition, tail in tails.items()}
         self._pending: dict[Partition, deque[_Pending]] = {}
-        self._acknowledged: dict[Partition, Checkpoint] = {}
+        self._acknowledged: dict[Partition, ChainPosition] = {}
 
-    def take(self, row: Row) -> list[Send]:
+    def take(self, row: OutgoingEvent) -> list[Send]:
         """The records to append for the store's next event; those that are on Kafka already are left out."""
         key = case_key(row.case_id)
         sends = []
@@ -206,7 +206,7 @@ class Outbox:
         if not queue:
             del self._pending[partition]
         self._ends[partition] = offset + 1
-        self._acknowledged[partition] = Checkpoint(done.position, offset, self.epoch)
+        self._acknowledged[partition] = ChainPosition(done.position, offset, self.epoch)
         if done.begins:
             self.heads[partition] = offset
         self.pending -= 1
@@ -223,7 +223,7 @@ class Outbox:
         """Every event up to this position is on Kafka, wherever it is routed to."""
         return min((queue[0].position for queue in self._pending.values()), default=self.read_to + 1) - 1
 
-    def take_checkpoints(self) -> dict[Partition, Checkpoint]:
+    def take_checkpoints(self) -> dict[Partition, ChainPosition]:
         """Checkpoints that grew since last asked; to be stored together with ``all_out``, replacing what is stored."""
         grown, self._acknowledged = self._acknowledged, {}
         return grown

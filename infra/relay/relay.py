@@ -30,8 +30,8 @@ from infra.kafka.cluster import (
     CONTENT_TYPE,
     BusRefusal,
     Cluster,
-    Log,
     Partition,
+    PartitionLog,
     Record,
     admin_client,
     chained_topics,
@@ -46,7 +46,17 @@ from infra.kafka.cluster import (
 )
 from infra.postgres.connections import connect
 from infra.readers.record import link_of
-from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
+from infra.relay.chain import (
+    ChainPosition,
+    Outbox,
+    OutgoingEvent,
+    OutOfStep,
+    Send,
+    Tail,
+    Walk,
+    begin_behind,
+    first_walk,
+)
 from infra.relay.topic_guard import TopicGuard
 from infra.settings import Settings
 from infra.sql import sql
@@ -64,7 +74,7 @@ LAST_ACKS_S = 5.0
 """How long an orderly stop waits for what is under way."""
 LONGEST_PAUSE_S = 2.0
 
-Connection = psycopg.Connection[Any]
+Database = psycopg.Connection[Any]
 
 
 class RelayRefusal(BusRefusal):
@@ -99,7 +109,7 @@ class Relay:
                 stop.wait(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
-    def _sessions(self, db: Connection, stop: threading.Event) -> None:
+    def _sessions(self, db: Database, stop: threading.Event) -> None:
         """One session after the other while this connection, and with it the lock, lasts."""
         pause_s = 0.0
         already_lost: set[Partition] = set()
@@ -127,7 +137,7 @@ class Relay:
             stop.wait(pause_s)
 
 
-def _lead(db: Connection, stop: threading.Event, hang_ms: int) -> bool:
+def _lead(db: Database, stop: threading.Event, hang_ms: int) -> bool:
     """Wait to be the active relay. False: stopped meanwhile.
 
     A stopped process keeps its connection, and the lock with it, for the kernel answers for it. One that works asks the
@@ -149,11 +159,11 @@ def _lead(db: Connection, stop: threading.Event, hang_ms: int) -> bool:
     return False
 
 
-def _listen(db: Connection) -> None:
+def _listen(db: Database) -> None:
     db.execute("LISTEN tongshui_log")
 
 
-def _note(db: Connection, error: str, *, tails_lost: int = 0) -> None:
+def _note(db: Database, error: str, *, tails_lost: int = 0) -> None:
     db.execute(sql("note_relay_error"), {"error": error, "tails_lost": tails_lost})
 
 
@@ -173,7 +183,7 @@ class _Findings:
 class _Session:
     """From one take-over to the next: one cluster, one epoch, one producer."""
 
-    def __init__(self, settings: Settings, db: Connection, stop: threading.Event, already_lost: set[Partition]) -> None:
+    def __init__(self, settings: Settings, db: Database, stop: threading.Event, already_lost: set[Partition]) -> None:
         self.settings = settings
         self.db = db
         self.stop = stop
@@ -204,7 +214,7 @@ class _Session:
 
     # ---- taking over
 
-    def begin(self) -> tuple[dict[Partition, Checkpoint], int]:
+    def begin(self) -> tuple[dict[Partition, ChainPosition], int]:
         """Count the session, say what is new about the cluster; the checkpoints of its topics, and ``all_out``."""
         who = {"cluster_id": self.cluster.id}
         stored = self.db.execute(sql("checkpoints"), who).fetchall()
@@ -223,7 +233,7 @@ class _Session:
         self.db.execute(sql("forget_topics"), {**who, "topic_ids": list(ids.values())})
         mine = {Partition(row[0], row[2]): row for row in stored if ids.get(row[0]) == row[1]}
         self.heads = {partition: row[6] for partition, row in mine.items() if row[6] is not None}
-        return {partition: Checkpoint(row[3], row[4], row[5]) for partition, row in mine.items()}, all_out
+        return {partition: ChainPosition(row[3], row[4], row[5]) for partition, row in mine.items()}, all_out
 
     def say_new_cluster(self) -> int:
         other = self.db.execute(sql("other_cluster"), {"cluster_id": self.cluster.id}).fetchone()
@@ -244,7 +254,7 @@ class _Session:
             log.warning("relay: topics made anew are refilled from the store: %s", ", ".join(anew))
         return int(bool(anew))
 
-    def take_over(self, looker: Any, checkpoints: Mapping[Partition, Checkpoint], all_out: int) -> Outbox:
+    def take_over(self, looker: Any, checkpoints: Mapping[Partition, ChainPosition], all_out: int) -> Outbox:
         """Read what Kafka really has, and go on behind it."""
         where = logs(looker, self.cluster, self.chained_partitions())
         doubted = self.doubted(looker, where, checkpoints)
@@ -273,7 +283,7 @@ class _Session:
         )
 
     def doubted(
-        self, looker: Any, where: Mapping[Partition, Log], checkpoints: Mapping[Partition, Checkpoint]
+        self, looker: Any, where: Mapping[Partition, PartitionLog], checkpoints: Mapping[Partition, ChainPosition]
     ) -> set[Partition]:
         """The partitions whose history may not be whole: to be walked from their first record, whatever was
         acknowledged."""
@@ -286,7 +296,7 @@ class _Session:
         headless = {p for p in unknown if p not in self.heads and self.guard.may_refill(p)}
         return headless | self.guard.lost(where, self.heads) | (self.guard.wanted() & where.keys())
 
-    def find_head(self, looker: Any, partition: Partition, where: Log) -> int | None:
+    def find_head(self, looker: Any, partition: Partition, where: PartitionLog) -> int | None:
         """The offset of the log's first link of a chain, where nothing was before it; None where something was."""
         for _, records in read_ranges(looker, {partition: (where.first, where.end)}):
             for record in records:
@@ -296,7 +306,7 @@ class _Session:
         return None
 
     def walk_all(
-        self, looker: Any, where: Mapping[Partition, Log], checkpoints: Mapping[Partition, Checkpoint]
+        self, looker: Any, where: Mapping[Partition, PartitionLog], checkpoints: Mapping[Partition, ChainPosition]
     ) -> dict[Partition, Walk]:
         """Every partition's walk: from its checkpoint where that stands, else from its first record."""
         self.records_read = 0
@@ -344,8 +354,8 @@ class _Session:
     def count(
         self,
         walks: Mapping[Partition, Walk],
-        where: Mapping[Partition, Log],
-        checkpoints: Mapping[Partition, Checkpoint],
+        where: Mapping[Partition, PartitionLog],
+        checkpoints: Mapping[Partition, ChainPosition],
         doubted: Collection[Partition],
     ) -> None:
         """Say what was lost and what was stepped over."""
@@ -375,7 +385,7 @@ class _Session:
                 ", ".join(map(str, foreign)),
             )
 
-    def count_history(self, partition: Partition, walk: Walk, where: Log, checkpoint: Checkpoint) -> None:
+    def count_history(self, partition: Partition, walk: Walk, where: PartitionLog, checkpoint: ChainPosition) -> None:
         """Say whether a log that was walked from its first record has its history."""
         if walk.linked.position >= checkpoint.position:
             log.info("relay: %s was read from its first record: its history is whole", partition)
@@ -390,7 +400,9 @@ class _Session:
             checkpoint.position,
         )
 
-    def save(self, checkpoints: Mapping[Partition, Checkpoint], all_out: int, heads: Mapping[Partition, int]) -> None:
+    def save(
+        self, checkpoints: Mapping[Partition, ChainPosition], all_out: int, heads: Mapping[Partition, int]
+    ) -> None:
         """Checkpoints and ``all_out`` in one transaction: each is only true together with the other.
 
         ``heads``: where chains begin, of some of these partitions.
@@ -448,10 +460,10 @@ class _Session:
     def has_room(self) -> bool:
         return self.outbox.pending < PENDING_RECORDS and self.outbox.pending_bytes < PENDING_BYTES
 
-    def fetch(self) -> list[Row]:
+    def fetch(self) -> list[OutgoingEvent]:
         cursor = self.db.cursor(binary=True)
         cursor.execute(sql("outgoing"), {"position": self.outbox.read_to, "limit": ROWS}, prepare=True)
-        return [Row(position, case_id, name, bytes(state)) for position, case_id, name, state in cursor]
+        return [OutgoingEvent(position, case_id, name, bytes(state)) for position, case_id, name, state in cursor]
 
     def send(self, producer: Any, send: Send) -> None:
         headers = [("previousposition", str(send.previous).encode()), *self.headers]
@@ -511,7 +523,7 @@ class _Session:
             self.guard.check(self.cluster)
             self.doubt(logs(looker, self.cluster, self.chained_partitions()))
 
-    def doubt(self, where: Mapping[Partition, Log]) -> None:
+    def doubt(self, where: Mapping[Partition, PartitionLog]) -> None:
         """Raise SessionLost where a history may not be whole: taking over reads it from its first record."""
         doubted = self.guard.lost(where, self.heads) | (self.guard.wanted() & where.keys())
         if doubted:
@@ -542,7 +554,7 @@ class _Session:
 class _DeadLetters:
     """Publishes the rows that readers wrote, at least once each."""
 
-    def __init__(self, db: Connection, producer: Any, settings: Settings) -> None:
+    def __init__(self, db: Database, producer: Any, settings: Settings) -> None:
         self.db = db
         self.producer = producer
         self.settings = settings
@@ -598,7 +610,7 @@ def _difference(before: Cluster, now: Cluster) -> str:
     return f"missing, made anew or led anew: {', '.join(changed)}"
 
 
-def _one(db: Connection, name: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
+def _one(db: Database, name: str, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
     row: tuple[Any, ...] | None = db.execute(sql(name), parameters).fetchone()
     if row is None:
         raise psycopg.OperationalError(f"the query {name} gave no row; run `tongshui migrate`")

@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
-from infra.kafka.cluster import Cluster, Log, Partition, chained_topics
-from infra.kafka.topic_settings import Finding, findings, put_right
+from infra.kafka.cluster import Cluster, Partition, PartitionLog, chained_topics
+from infra.kafka.topic_settings import TopicFinding, findings, put_right
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -37,7 +37,7 @@ class TopicGuard:
         self._admin = admin
         self._checked_at = time.monotonic()
         self._deleting: frozenset[str] = frozenset()
-        self._lost: tuple[Finding, ...] = ()
+        self._lost: tuple[TopicFinding, ...] = ()
 
     @property
     def is_due(self) -> bool:
@@ -51,7 +51,7 @@ class TopicGuard:
         self._checked_at = time.monotonic()
         found = findings(self._admin, self.settings)
         wrong = [finding for finding in found if finding.code == "topic-setting"]
-        changed: list[Finding] = []
+        changed: list[TopicFinding] = []
         if wrong and self.settings.relay_puts_topics_right:
             changed, reason = put_right(self._admin, self.settings, wrong)
             for finding in changed:
@@ -86,11 +86,11 @@ class TopicGuard:
             topics, numbers = zip(*partitions, strict=True)
             self._db.execute(sql("walks_done"), {"topics": list(topics), "partitions": list(numbers)})
 
-    def lost(self, where: Mapping[Partition, Log], heads: Mapping[Partition, int]) -> set[Partition]:
+    def lost(self, where: Mapping[Partition, PartitionLog], heads: Mapping[Partition, int]) -> set[Partition]:
         """The partitions whose log begins behind its chain's first record. Those that cannot be refilled are noted."""
         gone = {p for p, its in where.items() if (head := heads.get(p)) is not None and head < its.first}
         stays = tuple(
-            Finding(
+            TopicFinding(
                 p.topic,
                 "history-lost",
                 f"partition {p.partition}",
@@ -105,13 +105,13 @@ class TopicGuard:
             self._save(stays, ["history-lost"])
         return {p for p in gone if self.may_refill(p)}
 
-    def _note(self, left: Collection[Finding], changed: Collection[Finding], cluster: Cluster) -> None:
+    def _note(self, left: Collection[TopicFinding], changed: Collection[TopicFinding], cluster: Cluster) -> None:
         codes = ["topic-missing", "topic-setting", "topic-settings-hidden", "topic-replication", "partition-count"]
         self._save(left, codes)
         if changed:
             self._db.execute(sql("settings_put_right"), {"cluster_id": cluster.id, **_columns(changed)})
 
-    def _save(self, found: Collection[Finding], codes: list[str]) -> None:
+    def _save(self, found: Collection[TopicFinding], codes: list[str]) -> None:
         """What is found of these codes now; what was found before and is not any more is forgotten."""
         with self._db.transaction():
             columns = _columns(found)
@@ -136,7 +136,7 @@ def ask_for_walks(
         )
 
 
-def _columns(found: Iterable[Finding]) -> dict[str, list[str]]:
+def _columns(found: Iterable[TopicFinding]) -> dict[str, list[str]]:
     rows = list(found)
     return {
         "finding_topics": [row.topic for row in rows],

@@ -44,7 +44,7 @@ class UsageRow:
     position: int
 
 
-Step = Callable[[UsageRow, dict[str, Any], datetime], UsageRow]
+RowStep = Callable[[UsageRow, dict[str, Any], datetime], UsageRow]
 
 
 def _first(known: datetime | None, at: datetime) -> datetime:
@@ -67,7 +67,7 @@ def _notified(row: UsageRow, data: dict[str, Any], at: datetime) -> UsageRow:
     return replace(row, notified_at=_first(row.notified_at, at), notified_by=data["way"] if first else row.notified_by)
 
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, RowStep] = {
     "AnomalyRevised": _revised,
     "AnomalyWithdrawn": _withdrawn,
     "AnomalyConfirmed": lambda row, _, at: replace(row, confirmed_at=_first(row.confirmed_at, at)),

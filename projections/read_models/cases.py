@@ -14,7 +14,7 @@ from projections.read_models.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class CaseRow:
     """``family``: the kind of case. ``stage``: one of ``STAGES``, or why the case stands still (suspended) or is over
     (ended, withdrawn, refused).
 
@@ -91,53 +91,53 @@ STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained",
 """What a case is at instead of a stage while it stands still, or once it is over."""
 
 
-Step = Callable[["Case", dict[str, Any]], "Case"]
+RowStep = Callable[["CaseRow", dict[str, Any]], "CaseRow"]
 """The row after a fact, by the fact's data alone."""
 
 
-def _forward(row: Case, stage: str) -> Case:
+def _forward(row: CaseRow, stage: str) -> CaseRow:
     """Field facts come in any order: a late arrival does not take a completed repair back to `on_site`."""
     if STAGES.index(stage) <= STAGES.index(row.reached):
         return row
     return replace(row, reached=stage, stage=row.stage if row.stage in STOPS else stage)
 
 
-def _dispatched(row: Case, data: dict[str, Any]) -> Case:
+def _dispatched(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(_forward(row, "dispatched"), crew=data["crew"])
 
 
-def _without_crew(row: Case, data: dict[str, Any]) -> Case:
+def _without_crew(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, crew=None) if row.crew == data["crew"] else row
 
 
-def _handed_over(row: Case, data: dict[str, Any]) -> Case:
+def _handed_over(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     if row.crew != data["from_crew"]:
         return row
     return replace(row, crew=None if CREW_ELSEWHERE in data["flags"] else data["to_crew"])
 
 
-def _linked(row: Case, data: dict[str, Any]) -> Case:
+def _linked(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, reports=row.reports + 1)
 
 
-def _unlinked(row: Case, data: dict[str, Any]) -> Case:
+def _unlinked(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, reports=row.reports - 1)
 
 
-def _merged(row: Case, data: dict[str, Any]) -> Case:
+def _merged(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """Its reports are counted where they are now."""
     return replace(row, stage="merged", open=False, crew=None, reports=0)
 
 
-def _apologised(row: Case, data: dict[str, Any]) -> Case:
+def _apologised(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return row if "repeated" in data["flags"] else replace(row, apologies=row.apologies + 1)
 
 
-def _corrected(row: Case, data: dict[str, Any]) -> Case:
+def _corrected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
-def _rejected(row: Case, data: dict[str, Any]) -> Case:
+def _rejected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """As far as the incident has come by what still counts."""
     if row.stage == "merged" or row.reached == "dismissed" or (row.reached == "closed" and not data["reopens"]):
         return row
@@ -152,33 +152,33 @@ def _rejected(row: Case, data: dict[str, Any]) -> Case:
     return replace(row, reached=stage, stage=stage, open=True)
 
 
-def _replied(row: Case, data: dict[str, Any]) -> Case:
+def _replied(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(_forward(row, "replied"), open=False)
 
 
-def _closed(row: Case, data: dict[str, Any]) -> Case:
+def _closed(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(_forward(row, "closed"), open=False)
 
 
-def _on(row: Case, data: dict[str, Any]) -> Case:
+def _on(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     row = replace(row, points_on=row.points_on + 1)
     done = row.points_on >= row.supply_points
     return replace(_forward(row, "water_on" if done else "partly_on"), open=row.open and not done)
 
 
-def _stopped(stop: str) -> Step:
+def _stopped(stop: str) -> RowStep:
     return lambda row, data: replace(row, stage=stop, open=stop == "suspended")
 
 
-def _resumed(row: Case, data: dict[str, Any]) -> Case:
+def _resumed(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, stage=row.reached, open=row.reached != "water_on")
 
 
-def _quoted(row: Case, data: dict[str, Any]) -> Case:
+def _quoted(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return _forward(replace(row, quoted_fen=_sum(data)), "quoted")
 
 
-def _paid(row: Case, data: dict[str, Any]) -> Case:
+def _paid(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     row = replace(row, paid_fen=row.paid_fen + _sum(data))
     return _forward(row, "paid") if row.paid_fen >= row.quoted_fen > 0 else row
 
@@ -187,21 +187,21 @@ def _sum(data: dict[str, Any]) -> int:
     return sum(line["amount_fen"] for line in data["lines"])
 
 
-def _inspected(row: Case, data: dict[str, Any]) -> Case:
+def _inspected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return _forward(row, "inspected") if data["passed"] else row
 
 
-def _released(row: Case, data: dict[str, Any]) -> Case:
+def _released(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """Over: with its outcome, or because it was no anomaly after all."""
     stops = {"dismissed": "explained", "withdrawn": "withdrawn"}
     return replace(row, stage=stops.get(data["cause"], row.stage), open=False)
 
 
-def _step(stage: str) -> Step:
+def _step(stage: str) -> RowStep:
     return lambda row, data: _forward(row, stage)
 
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, RowStep] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
     "IncidentMerged": _merged,
@@ -269,7 +269,7 @@ OPENED = {
 KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}
 
 
-def fold(row: Case | None, event: Event) -> Case | None:
+def fold(row: CaseRow | None, event: Event) -> CaseRow | None:
     """The case's row after the event."""
     name = fact_name(event)
     if name in OPENED:
@@ -284,7 +284,7 @@ def fold(row: Case | None, event: Event) -> Case | None:
     return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
 
 
-def _assessed(row: Case, event: Event) -> Case:
+def _assessed(row: CaseRow, event: Event) -> CaseRow:
     """Assessments come in any order: the first and the last are so by when the class was seen; of two at one instant
     the one told first is the first."""
     row, at, severity = _forward(row, "assessed"), event.happened_at, event.data["severity"]
@@ -295,9 +295,9 @@ def _assessed(row: Case, event: Event) -> Case:
     return row
 
 
-def _opened(event: Event, kind_of_case: str, first: str) -> Case:
+def _opened(event: Event, kind_of_case: str, first: str) -> CaseRow:
     data = event.data
-    return Case(
+    return CaseRow(
         case_id=event.case_id,
         family=kind_of_case,
         case_number=data["case_number"] if "case_number" in data else data["number"],
@@ -327,7 +327,7 @@ def _opened(event: Event, kind_of_case: str, first: str) -> Case:
 CASES = Model(
     name="cases",
     table="views.cases",
-    row=Case,
+    row=CaseRow,
     key=("case_id",),
     families=("repair", "connection", "usage"),
     key_of=lambda event: (event.case_id,),

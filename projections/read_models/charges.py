@@ -18,7 +18,7 @@ KINDS = ("quoted", "paid", "payment-reversed", "refunded", "refund-reversed", "r
 
 
 @dataclass(frozen=True, slots=True)
-class Charge:
+class ChargeRow:
     """``kind`` is one of ``KINDS``. ``number``: of the quote, payment or refund. ``fee``: the catalogue's code, or what
     was asked for where it was refused; ``banned`` the forbidden name that it is, ``why`` the refusal's code. Amounts
     are fen; None where none was named."""
@@ -42,14 +42,14 @@ class Charge:
     position: int
 
 
-def rows_of(event: Event) -> Sequence[Charge]:
+def rows_of(event: Event) -> Sequence[ChargeRow]:
     """The event's lines; none where it is not about money."""
     made = KIND_OF.get(fact_name(event))
     return made(_plain(event), event.data) if made is not None else ()
 
 
-def _plain(event: Event) -> Charge:
-    return Charge(
+def _plain(event: Event) -> ChargeRow:
+    return ChargeRow(
         case_id=event.case_id,
         version=event.version,
         line=1,
@@ -70,35 +70,35 @@ def _plain(event: Event) -> Charge:
     )
 
 
-Made = Callable[[Charge, dict[str, Any]], Sequence[Charge]]
+ChargesOf = Callable[[ChargeRow, dict[str, Any]], Sequence[ChargeRow]]
 
 
-def _lines(charge: Charge, lines: Sequence[dict[str, Any]]) -> Sequence[Charge]:
+def _lines(charge: ChargeRow, lines: Sequence[dict[str, Any]]) -> Sequence[ChargeRow]:
     return [
         replace(charge, line=number, fee=line["fee"], quantity=line.get("quantity"), amount_fen=line["amount_fen"])
         for number, line in enumerate(lines, start=1)
     ]
 
 
-def _quoted(charge: Charge, data: dict[str, Any]) -> Sequence[Charge]:
+def _quoted(charge: ChargeRow, data: dict[str, Any]) -> Sequence[ChargeRow]:
     quote = replace(charge, kind="quoted", number=str(data["quote"]), catalogue=data["catalogue"])
     return _lines(quote, data["lines"])
 
 
-def _moved(kind: str, number: str) -> Made:
+def _moved(kind: str, number: str) -> ChargesOf:
     return lambda charge, data: _lines(replace(charge, kind=kind, number=data[number]), data["lines"])
 
 
-def _reversed(kind: str, number: str) -> Made:
+def _reversed(kind: str, number: str) -> ChargesOf:
     return lambda charge, data: [replace(charge, kind=kind, number=data[number], reason=data["reason"])]
 
 
-def _refused(charge: Charge, data: dict[str, Any]) -> Sequence[Charge]:
+def _refused(charge: ChargeRow, data: dict[str, Any]) -> Sequence[ChargeRow]:
     refused = replace(charge, kind="refused", fee=data["charge"], banned=data["banned"], why=data["why"])
     return [replace(refused, amount_fen=data["amount_fen"], catalogue=data["catalogue"])]
 
 
-KIND_OF: dict[str, Made] = {
+KIND_OF: dict[str, ChargesOf] = {
     "QuoteIssued": _quoted,
     "PaymentReceived": _moved("paid", "payment"),
     "PaymentReversed": _reversed("payment-reversed", "payment"),
@@ -111,7 +111,7 @@ KIND_OF: dict[str, Made] = {
 CHARGES = Journal(
     name="charges",
     table="views.charges",
-    row=Charge,
+    row=ChargeRow,
     key=("case_id", "version", "line"),
     families=("connection",),
     rows_of=rows_of,

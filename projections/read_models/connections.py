@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.connections.promises import PAPERS, WATER_ON
-from domain.deadlines.limits import Stop, stood_for
+from domain.deadlines.limits import ClockStop, stood_for
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time, time
@@ -146,18 +146,18 @@ def _measured(row: ConnectionRow) -> ConnectionRow:
     )
 
 
-def _pauses(row: ConnectionRow) -> list[Stop]:
+def _pauses(row: ConnectionRow) -> list[ClockStop]:
     counting = [pause for pause in row.pauses.values() if pause["approved"] and not pause["revoked"]]
     return [_stop(pause["since"], pause["ended"]) for pause in counting]
 
 
-def _stop(since: str, until: str | None) -> Stop:
-    return Stop(required_time(since), time(until), 0, ())
+def _stop(since: str, until: str | None) -> ClockStop:
+    return ClockStop(required_time(since), time(until), 0, ())
 
 
 # ---- steps
 
-Step = Callable[[ConnectionRow, Event], ConnectionRow]
+RowStep = Callable[[ConnectionRow, Event], ConnectionRow]
 
 AT = object()
 """Stands for the instant at which the fact happened."""
@@ -174,7 +174,7 @@ def _admitted(row: ConnectionRow, event: Event) -> ConnectionRow:
     return replace(row, admitted_at=event.happened_at, basis=data.get("basis", "office"), outstanding=outstanding)
 
 
-def _pause(**changes: Any) -> Step:
+def _pause(**changes: Any) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         number = str(event.data["pause"])
         known = row.pauses.get(number)
@@ -198,7 +198,7 @@ def _pause_requested(row: ConnectionRow, event: Event) -> ConnectionRow:
     return replace(row, pauses={**row.pauses, str(event.data["pause"]): pause})
 
 
-def _money(kind: str, number: str, column: str) -> Step:
+def _money(kind: str, number: str, column: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         amount = sum(line["amount_fen"] for line in event.data["lines"])
         moved = {**row.moved, f"{kind} {event.data[number]}": amount}
@@ -207,7 +207,7 @@ def _money(kind: str, number: str, column: str) -> Step:
     return step
 
 
-def _reversed(kind: str, number: str, column: str) -> Step:
+def _reversed(kind: str, number: str, column: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         moved = dict(row.moved)
         amount = moved.pop(f"{kind} {event.data[number]}", 0)
@@ -216,15 +216,15 @@ def _reversed(kind: str, number: str, column: str) -> Step:
     return step
 
 
-def _count(column: str) -> Step:
+def _count(column: str) -> RowStep:
     return lambda row, event: replace(row, **{column: getattr(row, column) + 1})
 
 
-def _set(**values: Any) -> Step:
+def _set(**values: Any) -> RowStep:
     return lambda row, event: replace(row, **values)
 
 
-def _stopped(stop: str) -> Step:
+def _stopped(stop: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         return replace(row, stopped=stop, halts={**row.halts, event.happened_at.isoformat(): None})
 
@@ -269,7 +269,7 @@ def _upheld(row: ConnectionRow, event: Event) -> ConnectionRow:
     return replace(row, promise="kept")
 
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, RowStep] = {
     "CaseRouted": lambda row, event: replace(row, desk=event.data["desk"], owner=event.data["owner"]),
     "OwnerReplaced": lambda row, event: replace(row, owner=event.data["owner"]),
     "ApplicantAppeared": _count("appearances"),

@@ -50,9 +50,9 @@ def _restored(row: OutageRow, event: Event) -> OutageRow:
     return replace(row, restored_at=_earlier(row.restored_at, event))
 
 
-Step = Callable[[OutageRow, Event], OutageRow]
+RowStep = Callable[[OutageRow, Event], OutageRow]
 
-STEPS: dict[str, Step] = {
+STEPS: dict[str, RowStep] = {
     "OutageNoticeSent": lambda row, event: replace(
         row, notices=row.notices + 1, first_notice_at=_earlier(row.first_notice_at, event)
     ),

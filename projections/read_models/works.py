@@ -11,7 +11,7 @@ from projections.read_models.model import Model, fact_name
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class WorkRow:
     """One work. ``community`` is a code of the register; ``households_served`` is told when it is completed."""
 
     case_id: UUID
@@ -26,7 +26,7 @@ class Work:
     position: int
 
 
-def fold(row: Work | None, event: Event) -> Work | None:
+def fold(row: WorkRow | None, event: Event) -> WorkRow | None:
     """The work's row after the event; other public streams have none."""
     name = fact_name(event)
     if name == "WorkRegistered":
@@ -41,9 +41,9 @@ def fold(row: Work | None, event: Event) -> Work | None:
     return row
 
 
-def _registered(event: Event) -> Work:
+def _registered(event: Event) -> WorkRow:
     data = event.data
-    return Work(
+    return WorkRow(
         case_id=event.case_id,
         number=data["number"],
         kind=data["kind"],
@@ -60,7 +60,7 @@ def _registered(event: Event) -> Work:
 WORKS = Model(
     name="works",
     table="views.works",
-    row=Work,
+    row=WorkRow,
     key=("case_id",),
     families=("public",),
     key_of=lambda event: (event.case_id,),

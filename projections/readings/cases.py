@@ -17,17 +17,17 @@ from uuid import uuid4
 
 import psycopg
 
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.metering import abnormal_use as abnormal
 from infra.eventstore.commands import (
     BusyError,
     Command,
     Receipt,
-    Said,
-    Sight,
+    Snapshot,
     Stamp,
     StoreUnavailableError,
+    StreamEvent,
     UnreadableStreamError,
 )
 from infra.eventstore.shipped_rules import meter_stream, usage_stream
@@ -44,7 +44,7 @@ LOOK_S = 1.0
 ACTOR = "readings"
 
 
-class Writer(Protocol):
+class CommandWriter(Protocol):
     """What a case is told through."""
 
     def submit(self, command: Command) -> Future[Receipt]: ...
@@ -53,7 +53,7 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ReadingFinding:
     """What was found out about a reading, and how much of it its case was told."""
 
     meter: str
@@ -66,11 +66,11 @@ class Finding:
     told: int
 
 
-class Teller:
-    """Tells the cases; one process at a time does, the others stand by. ``told`` counts what was."""
+class UsageCaseWriter:
+    """Tells the cases; one process at a time does, the others stand by. ``cases_informed`` counts them."""
 
-    def __init__(self, settings: Settings, writer: Writer) -> None:
-        self.told = 0
+    def __init__(self, settings: Settings, writer: CommandWriter) -> None:
+        self.cases_informed = 0
         self._settings = settings
         self._writer = writer
         self._wake = threading.Event()
@@ -115,10 +115,10 @@ class Teller:
                 "revisions": [finding.revision for finding in taken],
             }
             connection.execute(sql("readings_told"), columns)
-        self.told += len(taken)
+        self.cases_informed += len(taken)
         return len(taken)
 
-    def _submitted(self, finding: Finding) -> Future[Receipt]:
+    def _submitted(self, finding: ReadingFinding) -> Future[Receipt]:
         # A number for what may open a case; where it does not after all, the number is a gap.
         number = self._writer.next_number(USAGE_NUMBERS) if finding.standing else ""
         return self._writer.submit(command_for(finding, number))
@@ -133,8 +133,8 @@ def _finding(
     standing: bool,
     revision: int,
     told: int,
-) -> Finding:
-    return Finding(meter, read_at, litres, used_litres, tuple(flags), standing, revision, told)
+) -> ReadingFinding:
+    return ReadingFinding(meter, read_at, litres, used_litres, tuple(flags), standing, revision, told)
 
 
 def _failure(future: Future[Receipt]) -> Exception | None:
@@ -146,30 +146,30 @@ def _failure(future: Future[Receipt]) -> Exception | None:
     return None
 
 
-def command_for(finding: Finding, number: str) -> Command:
+def command_for(finding: ReadingFinding, number: str) -> Command:
     """What a case is told: that its reading stands out, or does not any more. ``number``: of a case that it opens."""
     case, meter = usage_stream(finding.meter, finding.read_at), meter_stream(finding.meter)
     command_id = str(uuid4())
     stamp = Stamp(ACTOR, "system", "system", command_id, correlation_id=command_id)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(stamp)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(stamp)
         if not finding.standing:
-            said = abnormal.withdraw(sight.of(case), told, revision=finding.revision)
+            said = abnormal.withdraw(snapshot.of(case), ctx, revision=finding.revision)
         else:
             said = abnormal.find(
-                sight.of(case),
-                told,
+                snapshot.of(case),
+                ctx,
                 number=number,
                 meter=finding.meter,
-                in_service=sight.of(meter),
+                in_service=snapshot.of(meter),
                 read_at=finding.read_at,
                 litres=finding.litres,
                 used_litres=finding.used_litres,
                 signs=finding.signs,
                 revision=finding.revision,
             )
-        return [(case, Stated(fact, sight.at)) for fact in said]
+        return [(case, EventToAppend(fact, snapshot.at)) for fact in said]
 
     return Command(case, stamp, decide, others=(meter,))
 

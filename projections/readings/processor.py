@@ -22,11 +22,20 @@ from psycopg import Cursor
 from psycopg.sql import SQL, Identifier, Literal
 
 from domain.kernel.refusals import Refusal
-from domain.metering.readings import LITRES_IN_M3, Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.metering.readings import (
+    LITRES_IN_M3,
+    Dial,
+    DialReading,
+    History,
+    JudgedReading,
+    after,
+    judge_all,
+    judge_reading,
+)
 from domain.standard.standards import ReadingPolicy, Rules, require_not_future
 from infra.clock import Clock
 from infra.decoders import converter
-from infra.kafka.cluster import Log, Partition, Record
+from infra.kafka.cluster import Partition, PartitionLog, Record
 from infra.kafka.meter_readings import BadRowError, MeterReading, from_json
 from infra.readers.dead_letters import save_dead_letters
 from infra.readers.record import UNDECODABLE, Event
@@ -112,7 +121,7 @@ class Processor:
         connection: psycopg.Connection[Any],
         assigned: Sequence[Partition],
         topic_id: UUID,
-        look: Callable[[], Mapping[Partition, Log]],
+        look: Callable[[], Mapping[Partition, PartitionLog]],
     ) -> dict[Partition, int]:
         """Where to read from: behind what is stored, as far as the log still has it. ``look``: the logs as they are.
 
@@ -132,7 +141,7 @@ class Processor:
             save_dead_letters(cursor, READER, [each.letter for each in gone if each.letter is not None])
         return starts
 
-    def see(self, connection: psycopg.Connection[Any], where: Mapping[Partition, Log]) -> None:
+    def see(self, connection: psycopg.Connection[Any], where: Mapping[Partition, PartitionLog]) -> None:
         """Note where the logs end, for whoever looks how far behind the reading is."""
         with connection.transaction(), connection.cursor() as cursor:
             self._save_seen(cursor, where, {})
@@ -184,7 +193,9 @@ class Processor:
             for partition, known, offset, end in cursor.fetchall()
         }
 
-    def _save_seen(self, cursor: Cursor[Any], where: Mapping[Partition, Log], lost: Mapping[Partition, int]) -> None:
+    def _save_seen(
+        self, cursor: Cursor[Any], where: Mapping[Partition, PartitionLog], lost: Mapping[Partition, int]
+    ) -> None:
         cursor.execute(
             sql("readings_offsets_seen"),
             {
@@ -251,14 +262,14 @@ class Processor:
     ) -> None:
         now = self._clock.now()
         policy = self._rules().in_force(now).readings
-        of_meter: dict[str, list[Reading]] = {}
+        of_meter: dict[str, list[DialReading]] = {}
         for reading in fresh:
-            of_meter.setdefault(reading.meter, []).append(Reading(reading.read_at, reading.litres))
+            of_meter.setdefault(reading.meter, []).append(DialReading(reading.read_at, reading.litres))
         late = [m for m, new in of_meter.items() if _is_late(meters[m].history, new)]
         late += [meter for meter in anew if meter in meters and meter not in late]
         whole = _all_of(cursor, late)
         histories: dict[str, History] = {}
-        anomalies: list[tuple[str, Reading, Judged]] = []
+        anomalies: list[tuple[str, DialReading, JudgedReading]] = []
         for meter in dict.fromkeys((*of_meter, *late)):
             new, (dial, history, _) = of_meter.get(meter, []), meters[meter]
             found, ended = (
@@ -325,11 +336,11 @@ def _last_of(event: Event) -> MeterReading:
     return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
 
 
-def _start(place: _Place, log_: Log) -> int:
+def _start(place: _Place, log_: PartitionLog) -> int:
     return max(place.next_offset, log_.first) if place.next_offset <= log_.end else log_.first
 
 
-def _gone(partition: Partition, place: _Place, log_: Log) -> _Gone:
+def _gone(partition: Partition, place: _Place, log_: PartitionLog) -> _Gone:
     """The readings that are not in the log any more and were not read."""
     # Where the log ends before the place it lost its tail; what was read of it is stored.
     cut = max(0, log_.first - place.next_offset) if place.next_offset <= log_.end else 0
@@ -368,13 +379,13 @@ def _letter_at(
     )
 
 
-def _is_late(history: History | None, new: Sequence[Reading]) -> bool:
+def _is_late(history: History | None, new: Sequence[DialReading]) -> bool:
     return history is not None and min(new).read_at <= history.last.read_at
 
 
 def _onward(
-    history: History | None, new: Sequence[Reading], dial: Dial, policy: ReadingPolicy
-) -> tuple[list[tuple[Reading, Judged]], History | None]:
+    history: History | None, new: Sequence[DialReading], dial: Dial, policy: ReadingPolicy
+) -> tuple[list[tuple[DialReading, JudgedReading]], History | None]:
     """As ``judge_all``, from a history on."""
     found = []
     for reading in sorted(new):
@@ -391,7 +402,7 @@ def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, _Known]:
     cursor.execute(sql("readings_known"), {"meters": list(meters)})
     found: dict[str, _Known] = {}
     for meter, initial, dial_max, read_at, litres, recent, flowing, out_at in cursor.fetchall():
-        history = None if read_at is None else History(Reading(read_at, litres), tuple(recent), flowing)
+        history = None if read_at is None else History(DialReading(read_at, litres), tuple(recent), flowing)
         found[meter] = _Known(Dial(initial, dial_max), history, out_at)
     return found
 
@@ -435,12 +446,12 @@ def _set_aside(cursor: Cursor[Any], readings: Sequence[MeterReading], reason: st
         cursor.execute(sql("readings_set_aside"), _columns(readings) | {"reasons": [reason] * len(readings)})
 
 
-def _all_of(cursor: Cursor[Any], meters: Sequence[str]) -> dict[str, list[Reading]]:
-    found: dict[str, list[Reading]] = {}
+def _all_of(cursor: Cursor[Any], meters: Sequence[str]) -> dict[str, list[DialReading]]:
+    found: dict[str, list[DialReading]] = {}
     if meters:
         cursor.execute(sql("readings_all_of"), {"meters": list(meters)})
         for meter, at, litres in cursor.fetchall():
-            found.setdefault(meter, []).append(Reading(at, litres))
+            found.setdefault(meter, []).append(DialReading(at, litres))
     return found
 
 
@@ -459,7 +470,7 @@ def _save_histories(cursor: Cursor[Any], histories: Mapping[str, History]) -> No
 
 
 def _save_anomalies(
-    cursor: Cursor[Any], anew: Sequence[str], anomalies: Sequence[tuple[str, Reading, Judged]], now: datetime
+    cursor: Cursor[Any], anew: Sequence[str], anomalies: Sequence[tuple[str, DialReading, JudgedReading]], now: datetime
 ) -> None:
     """Write what stands out; of the meters judged ``anew``, forget what does not stand out any more."""
     meters = [meter for meter, _, _ in anomalies]

@@ -82,7 +82,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class PeriodFigures:
     """All figures of a period; days in China, both included, None: no bound.
 
     ``on_time_percent`` is of the applications with water on everywhere. ``gross`` is from receipt to water on, ``net``
@@ -143,7 +143,7 @@ def figures(
     *,
     at: datetime | None = None,
     customers: int | None = None,
-) -> Figures:
+) -> PeriodFigures:
     """Count the period. The queries run one after the other: inside a repeatable-read transaction they agree.
 
     ``at``: until when an outage that lasts counts (None: it does not count yet); ``customers`` of the outage index.
@@ -156,7 +156,7 @@ def figures(
     applications = rows("figures_applications")
     by_channel = _sums(applications, "channel")
     (service,), (visits,), (ahead,) = rows("figures_service"), rows("figures_visits"), rows("figures_ahead")
-    return Figures(
+    return PeriodFigures(
         first=first,
         last=last,
         applications=sum(row["applications"] for row in applications),

@@ -7,7 +7,7 @@ from unicodedata import east_asian_width
 
 import msgspec
 
-from projections.reports.figures import ChannelFigures, Figures, OutageFigures, Spread, WorksFigures
+from projections.reports.figures import ChannelFigures, OutageFigures, PeriodFigures, Spread, WorksFigures
 from projections.reports.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
 from projections.reports.published import beside as published_beside
 from projections.reports.published import contradictions
@@ -16,20 +16,20 @@ from projections.reports.repair_figures import RepairFigures, Verdicts
 WIDTH = 42
 
 
-def as_text(figures: Figures, *, beside: bool, as_json: bool) -> str:
+def as_text(figures: PeriodFigures, *, beside: bool, as_json: bool) -> str:
     """The figures for a terminal or, as one JSON object, for a script; with the published ones where ``beside``."""
     if as_json:
         return msgspec.json.encode(as_object(figures, beside=beside)).decode()
     return "\n".join([*lines(figures), *(["", *published_lines(figures)] if beside else [])])
 
 
-def as_object(figures: Figures, *, beside: bool) -> dict[str, object]:
+def as_object(figures: PeriodFigures, *, beside: bool) -> dict[str, object]:
     """The figures as one object for JSON."""
     ours: dict[str, object] = {"figures": figures}
     return ours | ({"published": published_beside(figures), "contradictions": contradictions()} if beside else {})
 
 
-def lines(figures: Figures) -> Iterator[str]:
+def lines(figures: PeriodFigures) -> Iterator[str]:
     """All figures of a period."""
     yield f"报装统计 figures, {_period(figures)}"
     yield _line("报装申请 applications", figures.applications)
@@ -95,7 +95,7 @@ def _minutes(median: int | None, p90: int | None) -> str:
     return " / ".join("–" if value is None else f"{value} min" for value in (median, p90))
 
 
-def published_lines(figures: Figures) -> Iterator[str]:
+def published_lines(figures: PeriodFigures) -> Iterator[str]:
     """Ours beside the published ones, and what of those cannot both be right."""
     yield f"{'ours 本系统':>12} {'published 公布':>14}"
     for line in published_beside(figures):
@@ -151,7 +151,7 @@ def _days(minutes: int | None) -> str:
     return "–" if minutes is None else f"{minutes / 1440:.1f} d"
 
 
-def _period(figures: Figures) -> str:
+def _period(figures: PeriodFigures) -> str:
     first, last = figures.first, figures.last
     if first is None and last is None:
         return "all there is 全部"

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from projections.reports.figures import Figures
+from projections.reports.figures import PeriodFigures
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class PublishedNumber:
     """One published number, and our codes that it stands for. ``published`` None: not in the report."""
 
     code: str
@@ -26,16 +26,16 @@ class Group:
 
 REPORTED_TOTAL = 238
 CATEGORIES = (
-    Group("business", "business", "商企", ("business",), 37),
-    Group("institution", "institution", "单位", ("institution",), 14),
-    Group("prefecture-platform", "prefecture platform", "州工改系统", ("prefecture-platform",), 2),
-    Group("private", "private", "私人", ("private",), 187),
+    PublishedNumber("business", "business", "商企", ("business",), 37),
+    PublishedNumber("institution", "institution", "单位", ("institution",), 14),
+    PublishedNumber("prefecture-platform", "prefecture platform", "州工改系统", ("prefecture-platform",), 2),
+    PublishedNumber("private", "private", "私人", ("private",), 187),
 )
 CHANNELS = (
-    Group("online", "online", "线上", ("website", "wechat"), 20),
-    Group("hotline", "hotline", "热线", ("hotline",), 10),
-    Group("platform", "platform", "平台", ("platform",), 2),
-    Group("counter", "counter", "窗口", ("counter",), 208),
+    PublishedNumber("online", "online", "线上", ("website", "wechat"), 20),
+    PublishedNumber("hotline", "hotline", "热线", ("hotline",), 10),
+    PublishedNumber("platform", "platform", "平台", ("platform",), 2),
+    PublishedNumber("counter", "counter", "窗口", ("counter",), 208),
 )
 OTHERS = ("other", "other", "其他")
 HOME_VISITS = "30+"
@@ -72,7 +72,7 @@ class Contradiction:
     text_zh: str
 
 
-def beside(figures: Figures) -> tuple[Beside, ...]:
+def beside(figures: PeriodFigures) -> tuple[Beside, ...]:
     """Our counts beside the published ones."""
     return (
         Beside("applications", "applications", "报装申请", figures.applications, str(REPORTED_TOTAL)),
@@ -98,7 +98,7 @@ def beside(figures: Figures) -> tuple[Beside, ...]:
     )
 
 
-def _grouped(what: str, groups: tuple[Group, ...], counts: Mapping[str, int]) -> Iterator[Beside]:
+def _grouped(what: str, groups: tuple[PublishedNumber, ...], counts: Mapping[str, int]) -> Iterator[Beside]:
     for group in groups:
         ours = sum(counts.get(member, 0) for member in group.members)
         yield Beside(f"{what}:{group.code}", group.name, group.name_zh, ours, str(group.published))
@@ -109,7 +109,7 @@ def _grouped(what: str, groups: tuple[Group, ...], counts: Mapping[str, int]) ->
         yield Beside(f"{what}:{code}", name, name_zh, others, None)
 
 
-def _pump_rooms(figures: Figures) -> tuple[Beside, ...]:
+def _pump_rooms(figures: PeriodFigures) -> tuple[Beside, ...]:
     built = [works for works in figures.works if works.kind == "pump-room"]
     rooms, communities = sum(w.completed for w in built), sum(w.communities for w in built)
     return (

@@ -68,7 +68,7 @@ class RepairFigures:
     orders_replied: Verdicts
 
 
-Row = Mapping[str, Any]
+FigureRow = Mapping[str, Any]
 
 
 def repair_figures(connection: psycopg.Connection[DictRow], period: Mapping[str, datetime | None]) -> RepairFigures:
@@ -95,7 +95,7 @@ def repair_figures(connection: psycopg.Connection[DictRow], period: Mapping[str,
     )
 
 
-def verdicts(rows: Iterable[Row], column: str) -> Verdicts:
+def verdicts(rows: Iterable[FigureRow], column: str) -> Verdicts:
     """The verdicts in a column of grouped rows."""
     found: Counter[str] = Counter()
     for row in rows:
@@ -111,7 +111,7 @@ def verdicts(rows: Iterable[Row], column: str) -> Verdicts:
     )
 
 
-def _class(severity: str, rows: list[DictRow], span: Row | None) -> ClassFigures:
+def _class(severity: str, rows: list[DictRow], span: FigureRow | None) -> ClassFigures:
     def of(column: str) -> list[DictRow]:
         return [row for row in rows if row[column] == severity]
 
@@ -126,14 +126,14 @@ def _class(severity: str, rows: list[DictRow], span: Row | None) -> ClassFigures
     )
 
 
-def _by(rows: Iterable[Row], column: str) -> dict[str, int]:
+def _by(rows: Iterable[FigureRow], column: str) -> dict[str, int]:
     found: Counter[str] = Counter()
     for row in rows:
         found[row[column]] += row["cases"]
     return dict(sorted(found.items()))
 
 
-def _count(rows: Iterable[Row]) -> int:
+def _count(rows: Iterable[FigureRow]) -> int:
     return sum(row["cases"] for row in rows)
 
 

@@ -17,14 +17,14 @@ from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
 from infra.readers.record import Event
 from infra.sql import sql
-from projections.read_models.cases import CASES, Case
+from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.model import fact_name
 from projections.read_models.windows import WINDOWS, WindowRow
 from projections.reports.names import COMMITMENTS, STAGES, WINDOW_STATES, name
 
 
 @dataclass(frozen=True, slots=True)
-class After:
+class ReplayStep:
     """A case after one of its events: how far it had come, and every window as it stood on record."""
 
     version: int
@@ -39,15 +39,15 @@ class After:
     windows: tuple[WindowRow, ...]
 
 
-def replay(events: Iterable[Event]) -> Iterator[After]:
+def replay(events: Iterable[Event]) -> Iterator[ReplayStep]:
     """The case after each of its events, in order; by the read models' own folds."""
-    cases: dict[tuple[Any, ...], Case | None] = {}
+    cases: dict[tuple[Any, ...], CaseRow | None] = {}
     windows: dict[tuple[Any, ...], WindowRow | None] = {}
     for event in events:
         CASES.take(cases, event)
         WINDOWS.take(windows, event)
         case = cases.get((event.case_id,))
-        yield After(
+        yield ReplayStep(
             version=event.version,
             position=event.position,
             happened_at=event.happened_at,
@@ -67,7 +67,7 @@ class Replay:
     nothing."""
 
     case_id: UUID
-    steps: tuple[After, ...]
+    steps: tuple[ReplayStep, ...]
     to_come: tuple[WindowFact, ...]
 
 
@@ -115,7 +115,7 @@ def to_come(found: Replay) -> Iterator[str]:
         yield f"! the rulebook would append 规则将追加 {type(fact).__name__} {name(COMMITMENTS, fact.commitment)}"
 
 
-def lines(steps: Iterable[After]) -> Iterator[str]:
+def lines(steps: Iterable[ReplayStep]) -> Iterator[str]:
     """The replay for a terminal, times in China."""
     for step in steps:
         late = f"  recorded 登记 {_at(step.recorded_at)}" if step.recorded_at != step.happened_at else ""

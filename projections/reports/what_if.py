@@ -27,9 +27,9 @@ from domain.kernel.refusals import DatesOutOfOrder, Refusal
 from domain.kinds import Kind, State
 from domain.publication import calendars, standards
 from domain.publication.publishing import Calendars, Standards
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from domain.standard.standards import Rules, Standard, make_rules
-from domain.what_if import DIMENSIONS, Compared, Judged, always, compare, placed, unrecorded
+from domain.what_if import DIMENSIONS, PromiseComparison, PromiseVerdict, always, compare, placed, unrecorded
 from infra.clock import REAL, ScaledClock
 from infra.eventstore import shipped_rules as published
 from infra.eventstore.commands import Stream
@@ -66,8 +66,8 @@ class Changed:
     kind: str
     commitment: str
     where: Mapping[str, str]
-    before: Judged
-    after: Judged
+    before: PromiseVerdict
+    after: PromiseVerdict
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ class Both:
     moved: int = 0
     """Due at another time, and otherwise the same."""
 
-    def take(self, found: Compared) -> None:
+    def take(self, found: PromiseComparison) -> None:
         """Count one promise."""
         self.before[found.before.outcome] += 1
         self.after[found.after.outcome] += 1
@@ -107,7 +107,7 @@ class Sums:
     unrecorded: int = 0
     seconds: float = 0.0
 
-    def take(self, found: Sequence[Compared], where: Mapping[str, str]) -> None:
+    def take(self, found: Sequence[PromiseComparison], where: Mapping[str, str]) -> None:
         """Count one case."""
         self.cases += 1
         self.changed_cases += any(each.is_changed for each in found)
@@ -203,10 +203,10 @@ def _given(
     # Of two with one version the later counts; the standards are in order of their publication.
     known = {standard.version: standard for standard in rules.standards}
     document = trial_standard_of(raw, known, rules.in_force(at).version)
-    told = Told(at, at, "office", rules, Person("what-if", "operator"))
+    ctx = CommandContext(at, at, "office", rules, Person("what-if", "operator"))
     state: Standards | None = states.get(published.STANDARDS.id)
     regions = calendars.known_regions(_calendars(connection, document.calendar_regions))
-    return standards.try_out(state, told, document=document, regions=regions)
+    return standards.try_out(state, ctx, document=document, regions=regions)
 
 
 def _calendars(connection: psycopg.Connection[DictRow], regions: Sequence[str]) -> list[Calendars]:

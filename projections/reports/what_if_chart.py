@@ -23,7 +23,7 @@ MOST_VALUES = 12
 FONT = "font-family='system-ui, sans-serif'"
 
 
-class Row(NamedTuple):
+class ChartRow(NamedTuple):
     """A label and two numbers of lapsed promises."""
 
     label: str
@@ -31,10 +31,10 @@ class Row(NamedTuple):
     after: int
 
 
-def parts(trial: Trial, by: Sequence[str] = DIMENSIONS) -> Iterator[tuple[str, list[Row]]]:
+def parts(trial: Trial, by: Sequence[str] = DIMENSIONS) -> Iterator[tuple[str, list[ChartRow]]]:
     """The chart's parts: title and rows. Values beyond the twelve that differ most are left out, and counted."""
     commitments = [
-        Row(name(COMMITMENTS, commitment), both.before["lapsed"], both.after["lapsed"])
+        ChartRow(name(COMMITMENTS, commitment), both.before["lapsed"], both.after["lapsed"])
         for commitment, both in sorted(trial.sums.by_commitment.items())
         if both.before["lapsed"] or both.after["lapsed"]
     ]
@@ -43,7 +43,7 @@ def parts(trial: Trial, by: Sequence[str] = DIMENSIONS) -> Iterator[tuple[str, l
         rows = [row for row in lapsed_by(trial.sums, dimension) if row[1] or row[2]]
         left = len(rows) - MOST_VALUES
         more = f" (… {left} more 其余 {left} 项未列)" if left > 0 else ""
-        shown = [Row(name(VALUE_NAMES, value), before, after) for value, before, after, _ in rows[:MOST_VALUES]]
+        shown = [ChartRow(name(VALUE_NAMES, value), before, after) for value, before, after, _ in rows[:MOST_VALUES]]
         yield f"{DIMENSION_NAMES[dimension]} by {dimension}{more}", shown
 
 
@@ -89,7 +89,7 @@ def page(trial: Trial, lines: Sequence[str], by: Sequence[str] = DIMENSIONS) -> 
     )
 
 
-def _part(heading: str, rows: Sequence[Row], y: int) -> Iterator[str]:
+def _part(heading: str, rows: Sequence[ChartRow], y: int) -> Iterator[str]:
     yield _text(20, y + 24, heading, size=14, weight=600)
     yield f"<line x1='20' y1='{y + 30}' x2='{WIDTH - 20}' y2='{y + 30}' stroke='#dddddd'/>"
     if not rows:

@@ -31,7 +31,7 @@ time, and taken so they cost a quarter of the watches' work."""
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class DueRow:
     """One window in the index; ``next_ask_at`` None: time alone changes nothing about it."""
 
     case_id: UUID
@@ -43,13 +43,13 @@ class Due:
     case_version: int
 
 
-def fold(row: Due | None, event: Event) -> Due | None:
+def fold(row: DueRow | None, event: Event) -> DueRow | None:
     """The window's row after the event. Raises BAD_CONTENT on content that its type does not promise."""
     if fact_name(event) not in WINDOW_FACTS or (row is not None and event.version <= row.case_version):
         return row
     data = event.data
     ended = fact_name(event) in ENDS
-    return Due(
+    return DueRow(
         case_id=event.case_id,
         commitment=data["commitment"],
         family=family(event),
@@ -105,12 +105,12 @@ class DueIndex:
             cursor.execute(sql("watch_ask_now"), {"ids": [letter.case_id for letter in known], "families": families})
             cursor.execute(sql("announce_due"))
 
-    def _load(self, cursor: Cursor[Any], ids: set[UUID]) -> dict[tuple[UUID, str], Due]:
+    def _load(self, cursor: Cursor[Any], ids: set[UUID]) -> dict[tuple[UUID, str], DueRow]:
         with cursor.connection.cursor(row_factory=dict_row) as reading:
             reading.execute(sql("watch_rows"), {"ids": list(ids)})
-            return {(row["case_id"], row["commitment"]): Due(**row) for row in reading}
+            return {(row["case_id"], row["commitment"]): DueRow(**row) for row in reading}
 
-    def _store(self, cursor: Cursor[Any], rows: Sequence[Due]) -> None:
+    def _store(self, cursor: Cursor[Any], rows: Sequence[DueRow]) -> None:
         if rows:
             encoded = msgspec.to_builtins([asdict(row) for row in rows])
             cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})

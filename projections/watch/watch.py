@@ -60,7 +60,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Evaluated:
     """The domain's answer at a case version: commitment → when to ask again; a commitment not named: never."""
 
     question: Question
@@ -68,7 +68,7 @@ class Answer:
     next_ask_at: Mapping[str, datetime]
 
 
-Ask = Callable[[Sequence[Question]], Sequence[Answer]]
+Ask = Callable[[Sequence[Question]], Sequence[Evaluated]]
 """Asks the domain, and stores what it says. A question without an answer stays due and is asked again."""
 
 
@@ -281,7 +281,7 @@ class Watch:
         return questions, {row["case_id"]: row["asked_for_at"] for row in asked}, reached
 
     def write(
-        self, connection: psycopg.Connection[Any], answers: Sequence[Answer], asked_for: Mapping[UUID, datetime]
+        self, connection: psycopg.Connection[Any], answers: Sequence[Evaluated], asked_for: Mapping[UUID, datetime]
     ) -> None:
         """Write answers into the index, and forget the questions of ``asked_for`` that they answer."""
         # In one order for all, so that no two watches wait for each other.
@@ -349,7 +349,7 @@ def _position_at(connection: psycopg.Connection[Any], at: datetime) -> int:
     return first
 
 
-def _differs(answer: Answer, index: Mapping[tuple[UUID, str], datetime | None]) -> bool:
+def _differs(answer: Evaluated, index: Mapping[tuple[UUID, str], datetime | None]) -> bool:
     """The index would ask too late or never. Asking too early is no harm: the answer puts it right."""
     for commitment, at in answer.next_ask_at.items():
         indexed = index.get((answer.question.case_id, commitment))

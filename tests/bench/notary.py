@@ -15,8 +15,8 @@ from uuid import UUID
 
 from consumers.notary.export import LEAVES, TOPICS, gather
 from consumers.notary.merkle import HASH_BYTES, Frontier, Tree, leaf_hash
-from consumers.notary.note import Checkpoint, read_note, signed
-from consumers.notary.verify import Evidence, verify
+from consumers.notary.note import SignedCheckpoint, read_note, signed
+from consumers.notary.verify import AuditEvidence, verify
 from tests.audited import AT, ORIGIN, SIGNER, event
 
 EVENTS = int(os.environ.get("BENCH_EVENTS", "1000000"))
@@ -64,11 +64,11 @@ def main() -> None:
         folder = Path(home) / "export"
         leaves = write(folder)
         count = len(leaves) // HASH_BYTES
-        note = read_note(signed(Checkpoint(ORIGIN, count, Tree(leaves).root(count), count, AT), [SIGNER]))
+        note = read_note(signed(SignedCheckpoint(ORIGIN, count, Tree(leaves).root(count), count, AT), [SIGNER]))
         hashing, size = bare(folder)
         found = gather([folder])
         begun = time.process_time()
-        report = verify(found.files, Evidence([note], keys=[SIGNER.public], leaves=found.leaves))
+        report = verify(found.files, AuditEvidence([note], keys=[SIGNER.public], leaves=found.leaves))
         verifying = time.process_time() - begun
         assert report.stands, report.findings[:3]
         begun = time.process_time()

@@ -94,7 +94,7 @@ def main() -> None:
         took = time.perf_counter() - begun
         while untold(connection) and time.perf_counter() - begun < 300:
             time.sleep(0.05)
-        telling = time.perf_counter() - begun
+        runner = time.perf_counter() - begun
         reading = bare(settings)
         counting = bare_faust(settings)
         stored = connection.execute("SELECT count(*) FROM readings.readings").fetchone()
@@ -104,9 +104,7 @@ def main() -> None:
     print(f"{total} readings of {METERS} meters, everything running on this machine")
     print(f"  produced and acknowledged         {total / producing:8.0f} /s")
     print(f"  judged and stored, from the first {total / took:8.0f} /s   {flagged[0]} stand out")
-    print(
-        f"  every one of those has its case   {telling:8.1f} s after the first reading, {took:.1f} s for the readings"
-    )
+    print(f"  every one of those has its case   {runner:8.1f} s after the first reading, {took:.1f} s for the readings")
     print(f"  bare Faust, an agent that counts  {total / counting:8.0f} /s   ratio {counting / took:.2f}")
     print(f"  bare consumer on the same topic   {total / reading:8.0f} /s   ratio {reading / took:.2f}")
 

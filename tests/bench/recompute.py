@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, DocumentSupplied, SupplyPoint
 from domain.deadlines.calendar import Day
-from domain.kernel.facts import Fact, Recorded, Stated, event_id
+from domain.kernel.facts import EventToAppend, Fact, Recorded, event_id
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore import recompute
@@ -112,8 +112,8 @@ def publish(service: Service) -> None:
     moved = {day.date: day for day in (*shipped.days, Day(date(2026, 9, 21), True, "revised"))}
     document = replace(shipped, version="2026-2", days=tuple(moved[day] for day in sorted(moved)))
     stream = rules.calendar_stream("CN")
-    said = [(stream, Stated(document, service.clock.now()))]
-    service.run(Command(stream, replace(STAMP, command_id=str(uuid4())), lambda sight: said))
+    said = [(stream, EventToAppend(document, service.clock.now()))]
+    service.run(Command(stream, replace(STAMP, command_id=str(uuid4())), lambda snapshot: said))
 
 
 def bare_append(service: Service, count: int) -> float:

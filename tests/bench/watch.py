@@ -38,7 +38,7 @@ from app.up import prepare
 from domain import kinds
 from domain import repairs as repair
 from domain.kernel.facts import Recorded, event_id
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.commands import Stamp
@@ -203,8 +203,8 @@ def case(service: Service, case_id: UUID, due_at: datetime) -> tuple[list[Envelo
             state, Recorded(fact, event_id(case_id, version), version, at, "bench", "hotline", "hotline")
         )
 
-    told = Told(reported_at, reported_at, "hotline", service.rules, Person("bench", "hotline"))
-    fault = repair.report_fault(None, told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
+    ctx = CommandContext(reported_at, reported_at, "hotline", service.rules, Person("bench", "hotline"))
+    fault = repair.report_fault(None, ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
     state = say(state, fault, reported_at)
     for step in STEPS:
         for fact in kinds.conclusion(kinds.REPAIR, state, service.rules, reported_at + step):

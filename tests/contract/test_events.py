@@ -217,7 +217,8 @@ def test_what_is_written_and_read_is_what_those_schemas_take() -> None:
     assert key == b"JS-1"
     checkpoint = BESIDES["water.checkpoint.Checkpoint.v1"]
     signed = note.signed(
-        note.Checkpoint("tongshui/x", 2, b"r" * 32, 5, reading.read_at, ((2, 4),), "next+key"), [note.Signer.new("t")]
+        note.SignedCheckpoint("tongshui/x", 2, b"r" * 32, 5, reading.read_at, ((2, 4),), "next+key"),
+        [note.Signer.new("t")],
     )
     jsonschema.validate(signed, checkpoint)
     assert note.read_note(signed).checkpoint.position == 5

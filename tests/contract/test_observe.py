@@ -16,7 +16,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.http.metrics import Figures
+from api.http.metrics import ProcessMetrics
 from tests.statuses import whole_status
 
 FOLDER = Path(__file__).parents[2] / "infra" / "observe"
@@ -35,7 +35,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 @pytest.fixture(scope="module")
 def given() -> dict[str, set[str]]:
     """Name of a sample → its labels, as /metrics gives them in an installation that has everything."""
-    figures = Figures(whole_status)
+    figures = ProcessMetrics(whole_status)
     figures.request("/api/v1/repairs", "POST", 201, "ok", 0.01)
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(generate_latest(figures.registry).decode()):

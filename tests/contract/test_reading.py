@@ -18,9 +18,9 @@ import pytest
 import infra.readers.places
 from api.contract import published, rule
 from api.contract.additive import vector_breaks
-from infra.kafka.cluster import Log, Partition, Record, case_key, partition_of
+from infra.kafka.cluster import Partition, PartitionLog, Record, case_key, partition_of
 from infra.readers.places import start_offsets
-from infra.readers.rule import HoldAlarm, Place, apply
+from infra.readers.rule import HoldAlarm, ReadPosition, apply
 from tests.api_world import Client, FakeService, app_over
 from tests.samples.case_digests import link
 
@@ -46,7 +46,7 @@ def all_placed(records: Sequence[Any]) -> list[Record]:
 
 @named("vectors")
 def test_our_own_reader_keeps_the_rule(vector: Any) -> None:
-    stored = Place(vector["stored"], 0)
+    stored = ReadPosition(vector["stored"], 0)
     applied = apply(all_placed(vector["records"]), {HERE: stored})
     assert [event.position for event in applied.events] == vector["applied"]
     assert applied.places.get(HERE, stored).position == vector["stored_after"]
@@ -70,7 +70,7 @@ def whole(record: Any, offset: int) -> Record:
 @named("record_vectors")
 def test_our_own_reader_steps_over_what_is_not_ours_and_counts_it(vector: Any) -> None:
     records = [whole(record, offset) for offset, record in enumerate(vector["records"])]
-    stored = Place(vector["stored"], 0)
+    stored = ReadPosition(vector["stored"], 0)
     applied = apply(records, {HERE: stored})
     assert [event.position for event in applied.events] == vector["applied"]
     assert [each.position for each in applied.dead_letters if each.position is not None] == vector["set_aside"]
@@ -107,10 +107,10 @@ def test_what_is_to_be_applied_is_an_event_by_its_schema(vector: Any) -> None:
 @named("start_vectors")
 def test_our_own_reader_starts_where_the_vectors_say(vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stored, log = vector["stored"], vector["log"]
-    place = Place(stored["position"], stored["offset"], UUID(stored["topic_id"])) if stored else None
+    place = ReadPosition(stored["position"], stored["offset"], UUID(stored["topic_id"])) if stored else None
     places = {("reader", 1, HERE): place} if place is not None else {}
     monkeypatch.setattr(infra.readers.places, "load_places", lambda *_: places)
-    where = Log(UUID(log["topic_id"]), log["first"], log["end"])
+    where = PartitionLog(UUID(log["topic_id"]), log["first"], log["end"])
     at = log["position_at_stored_offset"]
     found = start_offsets(
         None,  # type: ignore[arg-type]  # places are given, so no table is asked
@@ -124,7 +124,7 @@ def test_our_own_reader_starts_where_the_vectors_say(vector: Any, monkeypatch: p
 
 @named("hold_vectors")
 def test_our_own_reader_alarms_and_reads_again_when_the_vectors_say(vector: Any) -> None:
-    alarm, places = HoldAlarm(10), {HERE: Place(vector["stored"], 0)}
+    alarm, places = HoldAlarm(10), {HERE: ReadPosition(vector["stored"], 0)}
     for batch in vector["batches"]:
         applied = apply(all_placed(batch["records"]), places)
         places |= applied.places

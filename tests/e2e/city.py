@@ -44,7 +44,7 @@ class City:
     def ask(self, case_id: str, kind: Kind = kinds.REPAIR) -> None:
         """What the window watch does when a limit comes due."""
         stamp = Stamp("watch", "system", "system", str(uuid4()), "watch")
-        self.service.run(Command(Stream(kind, UUID(case_id)), stamp, lambda sight: []))
+        self.service.run(Command(Stream(kind, UUID(case_id)), stamp, lambda snapshot: []))
 
     def show(self) -> None:
         """Fold what is new in the store into the read models."""

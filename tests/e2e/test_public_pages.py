@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from domain import kinds
-from domain.kernel.facts import Stated
-from infra.eventstore.commands import Command, Said, Sight, Stamp, Stream
+from domain.kernel.facts import EventToAppend
+from infra.eventstore.commands import Command, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.shipped_rules import FEES, shipped_catalogue
 from tests.api_world import DIGEST, PAPERS, application
 from tests.e2e.city import City
@@ -70,8 +70,8 @@ def test_a_fee_that_was_switched_off_is_shown_as_such(page: Page, city: City) ->
     items = tuple(replace(item, active=item.code != "water-loss") for item in shipped.items)
     published = replace(shipped, version="2026-1", items=items)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        return [(FEES, Stated(published, sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        return [(FEES, EventToAppend(published, snapshot.at))]
 
     city.service.run(Command(FEES, Stamp("manager-1", "manager", "office", str(uuid4()), "test"), decide))
     at(page, city, "/disclosure")

@@ -23,7 +23,7 @@ from infra.kafka.cluster import Record
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from projections.watch import watch as watching
-from projections.watch.watch import Answer, Ask, Question, Watch
+from projections.watch.watch import Ask, Evaluated, Question, Watch
 from tests.api_world import Client, app_of, staff
 from tests.commands import Application, Incident
 from tests.faults.installation import new_home, wait_until
@@ -88,7 +88,7 @@ def test_two_watches_that_ask_about_the_same_case_at_the_same_time_fire_one_laps
     taken: list[set[UUID]] = []
 
     def asks(by: Service) -> None:
-        def noted(questions: Sequence[Question]) -> Sequence[Answer]:
+        def noted(questions: Sequence[Question]) -> Sequence[Evaluated]:
             taken.append({question.case_id for question in questions})
             meeting.wait()
             return asker(by)(questions)
@@ -113,7 +113,7 @@ def after(wait: Callable[[], object], ask: Ask) -> Ask:
     """Ask, but the first time only after waiting."""
     waited = threading.Event()
 
-    def asked(questions: Sequence[Question]) -> Sequence[Answer]:
+    def asked(questions: Sequence[Question]) -> Sequence[Evaluated]:
         if not waited.is_set():
             waited.set()
             wait()
@@ -148,7 +148,7 @@ def test_a_watch_that_was_stopped_over_due_instants_catches_up_in_due_order(
     begun: list[datetime] = []
     order = next_asks(connection)
 
-    def noted(questions: Sequence[Question]) -> Sequence[Answer]:
+    def noted(questions: Sequence[Question]) -> Sequence[Evaluated]:
         begun.extend(order[question.case_id] for question in questions if question.case_id in order)
         return asker(service)(questions)
 
@@ -429,7 +429,7 @@ def test_a_sweep_without_postgresql_does_not_end_the_watch(
 def _interrupted(looked: threading.Event, server: EmbeddedPostgres, look: Ask) -> Ask:
     """Look, but the first time with PostgreSQL killed in that moment."""
 
-    def looking(questions: Sequence[Question]) -> Sequence[Answer]:
+    def looking(questions: Sequence[Question]) -> Sequence[Evaluated]:
         if not looked.is_set():
             server.kill()
             try:

@@ -22,10 +22,10 @@ from infra.eventstore.envelope import read
 from infra.eventstore.service import Service, open_service
 from infra.kafka.cluster import ensure_canary_topic, ensure_topics
 from infra.settings import Settings
-from infra.status import Canary, Watching, collect
+from infra.status import CanaryStatus, Watching, collect
 from projections.watch import watch as watching
 from projections.watch.canary import Canaries
-from projections.watch.watch import Answer, Question, Watch
+from projections.watch.watch import Evaluated, Question, Watch
 from tests.commands import Incident
 from tests.contracted import records_on, require_promised
 from tests.faults.installation import wait_until
@@ -89,7 +89,7 @@ def test_a_backlog_calls_the_others_who_take_it_in_bounded_batches(
     meeting = threading.Barrier(2, timeout=60)
     met = threading.local()
 
-    def slowly(questions: Sequence[Question]) -> Sequence[Answer]:
+    def slowly(questions: Sequence[Question]) -> Sequence[Evaluated]:
         sizes.append(len(questions))
         if clock.now() >= began + HALF_AN_HOUR and not hasattr(met, "once"):
             met.once = True
@@ -123,7 +123,7 @@ def test_where_asking_is_slow_a_watch_takes_less_at_a_time_so_that_its_leases_ho
     clock.move(HALF_AN_HOUR)
     sizes: list[int] = []
 
-    def noted(questions: Sequence[Question]) -> Sequence[Answer]:
+    def noted(questions: Sequence[Question]) -> Sequence[Evaluated]:
         sizes.append(len(questions))
         return asker(service)(questions)
 
@@ -396,28 +396,32 @@ def test_a_canary_is_sung_each_minute_and_heard_on_its_own_topic_and_nowhere_els
         service.close()
 
 
-def _canary(connection: psycopg.Connection[Any], settings: Settings) -> Canary:
+def _canary(connection: psycopg.Connection[Any], settings: Settings) -> CanaryStatus:
     found = collect(connection, settings).watching
     assert found is not None
-    return found.canaries[0] if found.canaries else Canary(0, 0, 0, None, 0.0, up=False)
+    return found.canaries[0] if found.canaries else CanaryStatus(0, 0, 0, None, 0.0, up=False)
 
 
 @pytest.mark.parametrize(
     ("canaries", "silent"),
     [
         pytest.param((), False, id="no watch has ever run here"),
-        pytest.param((Canary(1, 3, 3, 20.0, 50.0, up=True),), False, id="heard within the minute"),
-        pytest.param((Canary(1, 9, 3, 20.0, 400.0, up=True),), True, id="it runs and is not heard"),
-        pytest.param((Canary(1, 3, 3, 20.0, 400.0, up=False),), True, id="no watch runs any more"),
+        pytest.param((CanaryStatus(1, 3, 3, 20.0, 50.0, up=True),), False, id="heard within the minute"),
+        pytest.param((CanaryStatus(1, 9, 3, 20.0, 400.0, up=True),), True, id="it runs and is not heard"),
+        pytest.param((CanaryStatus(1, 3, 3, 20.0, 400.0, up=False),), True, id="no watch runs any more"),
         pytest.param(
-            (Canary(1, 3, 3, 20.0, 400.0, up=False), Canary(2, 1, 1, 20.0, 5.0, up=True)), False, id="started anew"
+            (CanaryStatus(1, 3, 3, 20.0, 400.0, up=False), CanaryStatus(2, 1, 1, 20.0, 5.0, up=True)),
+            False,
+            id="started anew",
         ),
         pytest.param(
-            (Canary(1, 9, 3, 20.0, 400.0, up=True), Canary(2, 1, 1, 20.0, 5.0, up=True)), True, id="one of two"
+            (CanaryStatus(1, 9, 3, 20.0, 400.0, up=True), CanaryStatus(2, 1, 1, 20.0, 5.0, up=True)),
+            True,
+            id="one of two",
         ),
     ],
 )
-def test_silence_of_some_minutes_is_an_alarm(canaries: tuple[Canary, ...], silent: bool) -> None:
+def test_silence_of_some_minutes_is_an_alarm(canaries: tuple[CanaryStatus, ...], silent: bool) -> None:
     found = Watching(0, 0, ((math.inf, 0),), 0.0, {}, canaries)
     assert found.is_silent is silent
     assert any("SILENT" in line for line in watch_lines(found)) is silent

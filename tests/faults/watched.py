@@ -18,7 +18,7 @@ from infra.eventstore.envelope import read
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
 from infra.postgres.connections import connect
-from infra.readers.faust_app import Stream
+from infra.readers.faust_app import ModelStream
 from infra.settings import Settings
 from projections.watch.due import DueIndex
 from projections.watch.watch import Ask, Watch
@@ -28,7 +28,7 @@ Lapse = tuple[UUID, str, datetime]
 HALF_AN_HOUR = timedelta(minutes=30)
 
 
-class Index(Stream):
+class Index(ModelStream):
     """The watch's stream without Kafka: fed with what the relay would publish."""
 
     def __init__(self, settings: Settings) -> None:

@@ -15,7 +15,7 @@ from consumers.billing.consumer import TABLE, topics
 from domain.connections import accounts, charges, intake
 from domain.connections.facts import MoneyLine
 from domain.kernel.subjects import Subject
-from domain.standard.context import Told
+from domain.standard.context import CommandContext
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
 from infra.readers.dead_letters import LetterLimit
@@ -30,24 +30,24 @@ from tests.unit.cases import SUBJECT
 def paid_twice_and_refunded(service: Service) -> Application:
     """Quoted, paid, the payment bounced, paid again, quoted lower, the difference refunded twice, once in error."""
     case = Application(service).ready()
-    case.say("cashier", lambda c, told: charges.reverse_payment(c, told, payment="PAY-1", reason="bounced"))
+    case.say("cashier", lambda c, ctx: charges.reverse_payment(c, ctx, payment="PAY-1", reason="bounced"))
     money = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
-    case.say("cashier", lambda c, told: charges.pay(c, told, payment="PAY-2", lines=money))
+    case.say("cashier", lambda c, ctx: charges.pay(c, ctx, payment="PAY-2", lines=money))
     lower = (("water-loss", Decimal(1)), ("installation", Decimal(9)))
-    case.say("squad", lambda c, told: charges.issue_quote(c, told, lines=lower))
+    case.say("squad", lambda c, ctx: charges.issue_quote(c, ctx, lines=lower))
     back = (MoneyLine("installation", 1_000),)
     for number in ("REF-1", "REF-2"):
         case.say("cashier", partial(charges.refund, refund=number, lines=back))
-    case.say("cashier", lambda c, told: charges.reverse_refund(c, told, refund="REF-2", reason="twice"))
+    case.say("cashier", lambda c, ctx: charges.reverse_refund(c, ctx, refund="REF-2", reason="twice"))
     return case
 
 
 def withdrawn_after_payment(service: Service) -> Application:
     """Paid, then the applicant withdrew and got everything back."""
     case = Application(service).ready()
-    case.say("counter", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    case.say("counter", lambda c, ctx: intake.withdraw(c, ctx, reason="no-longer-needed"))
     money = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
-    case.say("cashier", lambda c, told: charges.refund(c, told, refund="REF-1", lines=money))
+    case.say("cashier", lambda c, ctx: charges.refund(c, ctx, refund="REF-1", lines=money))
     return case
 
 
@@ -61,13 +61,13 @@ def other_hands(case: Application) -> None:
     case.say("counter", partial(renamed, document_digest=DIGEST))
 
 
-def _classed(case: Any, told: Told, **said: Any) -> Any:
-    return accounts.change_class(case, told, point=2, **said)
+def _classed(case: Any, ctx: CommandContext, **said: Any) -> Any:
+    return accounts.change_class(case, ctx, point=2, **said)
 
 
-def _handed_over(case: Any, told: Told, **said: Any) -> Any:
+def _handed_over(case: Any, ctx: CommandContext, **said: Any) -> Any:
     newcomer: dict[str, Any] = {"subject": Subject(uuid4(), 1), "customer": uuid4(), "reading_m3": Decimal("7.5")}
-    return accounts.change_customer(case, told, point=2, contract="HT-2", **newcomer, **said)
+    return accounts.change_customer(case, ctx, point=2, contract="HT-2", **newcomer, **said)
 
 
 def history(service: Service) -> list[Application]:

@@ -59,7 +59,7 @@ def stored(service: Service) -> list[dict[str, Any]]:
 def ask(service: Service, case_id: str) -> None:
     """What the window watch does when a limit comes due."""
     stamp = Stamp("watch", "system", "system", str(uuid4()), "watch")
-    service.run(Command(Stream(kinds.REPAIR, UUID(case_id)), stamp, lambda sight: []))
+    service.run(Command(Stream(kinds.REPAIR, UUID(case_id)), stamp, lambda snapshot: []))
 
 
 def posted(client: Client, path: str, body: Any = None, **options: Any) -> dict[str, Any]:

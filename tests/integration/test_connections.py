@@ -13,7 +13,7 @@ import pytest
 
 from domain import kinds
 from domain.crews.squads import SquadFormed
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from infra.clock import ManualClock
 from infra.eventstore.commands import Command, Stamp, Stream
 from infra.eventstore.pseudonyms import pseudonym_key
@@ -86,7 +86,7 @@ def test_ten_bookings_of_one_squad_at_once_are_one_visit(client: Client, service
     squad = squad_stream("squad-1")
     stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")
     formed = SquadFormed("squad-1", "上门服务一专班", ("squad-1-a",))
-    service.run(Command(squad, stamp, lambda sight: [(squad, Stated(formed, sight.at))]))
+    service.run(Command(squad, stamp, lambda snapshot: [(squad, EventToAppend(formed, snapshot.at))]))
     cases = [received(client) for _ in range(10)]
     with ThreadPoolExecutor(10) as senders:
         answers = list(
@@ -124,7 +124,7 @@ def test_a_broken_commitment_bars_the_next_application(client: Client, service: 
     assert step(client, first, "papers-commitment", PROMISE, "applicant").status_code == 200
     clock.move(timedelta(days=2))
     stamp = Stamp("watch", "system", "system", str(uuid4()), "test")
-    service.run(Command(Stream(kinds.CONNECTION, UUID(first)), stamp, lambda sight: ()))
+    service.run(Command(Stream(kinds.CONNECTION, UUID(first)), stamp, lambda snapshot: ()))
     second = received(client, PAPERS[0])
     shown = client.get(f"/api/v1/connections/{second}").json()
     assert (shown["barred"], shown["admitted_at"]) == (True, None)

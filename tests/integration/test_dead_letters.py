@@ -41,7 +41,7 @@ from infra.kafka.cluster import (
 )
 from infra.readers.dead_letter_desk import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
 from infra.readers.dead_letters import ReaderStopped, note_stop
-from infra.readers.faust_app import Stream
+from infra.readers.faust_app import ModelStream
 from infra.readers.record import parse
 from infra.settings import Settings
 from infra.status import collect
@@ -161,7 +161,7 @@ def test_what_billing_could_not_read_is_read_again_by_a_newer_program(
     assert "PAY-1" not in caplog.text, "content is nobody's but the books'"
 
 
-class _Stream(Stream):
+class _Stream(ModelStream):
     """The stream shell without Kafka: topic ids are made up."""
 
     def feed(self, batch: list[Record]) -> None:

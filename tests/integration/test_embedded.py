@@ -25,7 +25,7 @@ from kafka.admin import KafkaAdminClient, NewTopic
 
 from infra.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres, free_port, postgres_place
 from infra.embedded.jars import LOCK, read_lock, verify
-from infra.embedded.waiting import Patience
+from infra.embedded.waiting import StartPatience
 
 ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
@@ -210,7 +210,7 @@ def test_a_postgres_that_says_that_it_recovers_is_waited_for(
     said: list[str] = []
     monkeypatch.setattr(postgres, "_say", said.append)
     monkeypatch.setattr("infra.embedded.postgres._TELL_EVERY_S", 0.1)
-    postgres._patience = Patience(1)
+    postgres._patience = StartPatience(1)
     ready_at, connect = time.monotonic() + 1.5, psycopg.connect
 
     def answer(*arguments: Any, **options: Any) -> Any:

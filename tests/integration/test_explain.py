@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 
 from app.cli import main
 from domain.deadlines.calendar import CalendarPublished
-from domain.kernel.facts import Stated
-from infra.eventstore.commands import Command, Said, Sight, Stamp
+from domain.kernel.facts import EventToAppend
+from infra.eventstore.commands import Command, Snapshot, Stamp, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import calendar_stream
 from tests import explained
@@ -24,8 +24,8 @@ def case(service: Service, monkeypatch: pytest.MonkeyPatch) -> str:
     def publish(revision: CalendarPublished) -> None:
         stream = calendar_stream(revision.region)
 
-        def decide(sight: Sight) -> Sequence[Said]:
-            return [(stream, Stated(revision, sight.at))]
+        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            return [(stream, EventToAppend(revision, snapshot.at))]
 
         service.run(Command(stream, Stamp("operator", "operator", "office", "revision", "revision"), decide))
 

@@ -16,18 +16,18 @@ from infra.clock import ManualClock
 from infra.eventstore.consistency_check import actual_rows, disagreements
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
-from infra.readers.faust_app import Stream
+from infra.readers.faust_app import ModelStream
 from infra.sql import sql
 from projections.read_models.charges import CHARGES
 from projections.read_models.connections import CONNECTIONS
 from projections.read_models.views import VIEWS
 from projections.reports import published
-from projections.reports.figures import Figures, bounds, figures
+from projections.reports.figures import PeriodFigures, bounds, figures
 from tests.connection_history import Told, tell_all
 from tests.published import records, topic_ids
 
 
-class _Stream(Stream):
+class _Stream(ModelStream):
     """The stream shell without Kafka: topic ids are made up."""
 
     def feed(self, batch: Sequence[Record]) -> None:
@@ -203,7 +203,7 @@ def test_a_period_takes_the_days_in_china_both_included(shown: psycopg.Connectio
     assert figures(shown, date(2027, 1, 1), None) == _nothing(figures(shown, date(2027, 1, 1), None))
 
 
-def _nothing(found: Figures) -> Figures:
+def _nothing(found: PeriodFigures) -> PeriodFigures:
     assert (found.applications, found.home_visits, found.paid_fen, found.gross.median) == (0, 0, 0, None)
     return found
 

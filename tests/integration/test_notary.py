@@ -18,8 +18,8 @@ from consumers.notary.export import KEEP, export, gather
 from consumers.notary.keys import Keys, NotaryRefusal
 from consumers.notary.notary import Notary
 from consumers.notary.note import Note, Signer, read_note
-from consumers.notary.published import Log, Trust, read_logs
-from consumers.notary.verify import Evidence, Report, verify, with_cases
+from consumers.notary.published import PublishedLog, Trust, read_logs
+from consumers.notary.verify import AuditEvidence, AuditReport, verify, with_cases
 from infra.kafka.cluster import admin_client, ensure_topics
 from infra.settings import Settings
 from infra.status import collect
@@ -44,7 +44,7 @@ def signed_up_to(settings: Settings, position: int) -> Callable[[], bool]:
     return lambda: any(log.newest.checkpoint.position >= position for log in read_logs(settings))
 
 
-def on_topic(settings: Settings) -> Log:
+def on_topic(settings: Settings) -> PublishedLog:
     return read_logs(settings)[-1]
 
 
@@ -74,13 +74,13 @@ def sign(settings: Settings, number: int) -> int:
     return last
 
 
-def audit(settings: Settings, folder: Path, kept: Note, *, key: Signer | None = None) -> Report:
+def audit(settings: Settings, folder: Path, kept: Note, *, key: Signer | None = None) -> AuditReport:
     """Export and verify, as an auditor who kept a checkpoint and a key; left out: the one in use."""
     export(settings, folder)
     found = gather([folder])
     key = key or Keys(settings).current()
     assert key is not None
-    return with_cases(verify(found.files, Evidence([kept], found.notes, found.leaves, [key.public])), found.files)
+    return with_cases(verify(found.files, AuditEvidence([kept], found.notes, found.leaves, [key.public])), found.files)
 
 
 # ---- signing and publishing
@@ -154,7 +154,7 @@ def test_an_export_waits_for_what_is_signed_and_not_yet_published(quick: Setting
     last = store_events(quick, 20)
     with signing(quick):
         wait_until(signed_up_to(quick, last), what="the checkpoint")
-    audits: list[Report] = []
+    audits: list[AuditReport] = []
     exporting = Running(lambda stop: audits.append(audit(quick, tmp_path / "export", on_topic(quick).newest)))
     wait_until((tmp_path / "export" / "topics").exists, what="the export's begin")
     with relaying(quick):

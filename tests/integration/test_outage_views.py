@@ -19,7 +19,7 @@ from infra.clock import ManualClock
 from infra.eventstore.consistency_check import actual_rows, disagreements
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
-from infra.readers.faust_app import Stream
+from infra.readers.faust_app import ModelStream
 from infra.settings import Settings
 from projections.read_models.outages import OUTAGES
 from projections.read_models.views import VIEWS
@@ -32,7 +32,7 @@ from tests.published import records, topic_ids
 HOUR = timedelta(hours=1)
 
 
-class _Stream(Stream):
+class _Stream(ModelStream):
     """The stream shell without Kafka: topic ids are made up."""
 
     def feed(self, batch: Sequence[Record]) -> None:

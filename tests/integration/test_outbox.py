@@ -20,11 +20,11 @@ import psycopg
 import pytest
 
 from domain import kinds, outages
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.messages import digest_of, to_subject
 from domain.kernel.subjects import Subject
 from infra.clock import ManualClock
-from infra.eventstore.commands import Command, NewSubject, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, NewSubject, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service, open_service
 from infra.outbox import desk
 from infra.outbox.delivery import Delivery, Outgoing
@@ -424,10 +424,10 @@ def answer(service: Service, way: str, particulars: dict[str, str]) -> UUID:
     case, subject = Stream(kinds.OUTAGE, uuid4()), Subject(uuid4(), 1)
     stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")
 
-    def decide(sight: Sight) -> list[Said]:
+    def decide(snapshot: Snapshot) -> list[StreamEvent]:
         fact = outages.EmergencyOutageBegan("TS-1", uuid4(), ("zhenxi",), 300)
         message = to_subject("personal-note", way, "报修进度", "您的报修已修复。", subject)
-        return [(case, Stated(fact, sight.at, tells=message))]
+        return [(case, EventToAppend(fact, snapshot.at, tells=message))]
 
     service.run(Command(case, stamp, decide, subject=NewSubject(subject.id, 1, particulars)))
     return subject.id

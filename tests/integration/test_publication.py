@@ -21,7 +21,7 @@ from app.cli import main
 from app.status_report import calendar_lines, store_status
 from domain import kinds
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
 from domain.publication.publishing import Standards
@@ -74,8 +74,8 @@ def open_case(service: Service, number: str = "BZ-1") -> Stream:
     stream = Stream(kinds.CONNECTION, uuid4())
     facts = (ApplicationReceived(number, "private", 1, SUBJECT), ApplicationAdmitted())
 
-    def decide(sight: Any) -> list[tuple[Stream, Stated]]:
-        return [(stream, Stated(fact, sight.at)) for fact in facts]
+    def decide(snapshot: Any) -> list[tuple[Stream, EventToAppend]]:
+        return [(stream, EventToAppend(fact, snapshot.at)) for fact in facts]
 
     service.run(Command(stream, stamp("staff-1", "manager"), decide))
     return stream

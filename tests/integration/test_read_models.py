@@ -17,7 +17,7 @@ from infra.clock import ManualClock
 from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Partition, Record
-from infra.readers.faust_app import Stream
+from infra.readers.faust_app import ModelStream
 from infra.readers.places import lock_places, save_places
 from infra.readers.record import parse
 from infra.readers.rule import apply
@@ -51,7 +51,7 @@ def history(service: Service, clock: ManualClock) -> Service:
     return service
 
 
-class _Stream(Stream):
+class _Stream(ModelStream):
     """The stream shell without Kafka: topic ids are made up."""
 
     def feed(self, batch: Sequence[Record]) -> None:

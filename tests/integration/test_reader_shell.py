@@ -13,12 +13,12 @@ import pytest
 from psycopg import Cursor
 
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
-from infra.kafka.cluster import Log, Partition
+from infra.kafka.cluster import Partition, PartitionLog
 from infra.postgres.migrate import migrate
 from infra.readers.dead_letters import save_dead_letters
 from infra.readers.places import PositionsAt, load_places, lock_places, relayed_positions, save_places, start_offsets
 from infra.readers.record import Event
-from infra.readers.rule import Applied, DeadLetter, Place
+from infra.readers.rule import Applied, DeadLetter, ReadPosition
 from infra.settings import Settings
 from tests.integration.relaying import (
     QUICK,
@@ -71,19 +71,22 @@ def letter(offset: int = 3) -> DeadLetter:
 
 def test_places_begin_at_nothing_and_are_kept_by_reader_and_build(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        assert lock_places(cursor, TABLE, "cases", 1, [THERE, HERE, HERE]) == {HERE: Place(), THERE: Place()}
-        save_places(cursor, TABLE, "cases", 1, {HERE: Place(5, 4, TOPIC_ID)})
+        assert lock_places(cursor, TABLE, "cases", 1, [THERE, HERE, HERE]) == {
+            HERE: ReadPosition(),
+            THERE: ReadPosition(),
+        }
+        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
     with connection.transaction(), connection.cursor() as cursor:
-        assert lock_places(cursor, TABLE, "cases", 1, [HERE]) == {HERE: Place(5, 4, TOPIC_ID)}
-        assert lock_places(cursor, TABLE, "cases", 2, [HERE]) == {HERE: Place()}
-        assert lock_places(cursor, "watch.places", "cases", 1, [HERE]) == {HERE: Place()}
-    assert load_places(connection, TABLE, [("cases", 1)])[("cases", 1, HERE)] == Place(5, 4, TOPIC_ID)
+        assert lock_places(cursor, TABLE, "cases", 1, [HERE]) == {HERE: ReadPosition(5, 4, TOPIC_ID)}
+        assert lock_places(cursor, TABLE, "cases", 2, [HERE]) == {HERE: ReadPosition()}
+        assert lock_places(cursor, "watch.places", "cases", 1, [HERE]) == {HERE: ReadPosition()}
+    assert load_places(connection, TABLE, [("cases", 1)])[("cases", 1, HERE)] == ReadPosition(5, 4, TOPIC_ID)
 
 
 def test_places_of_a_transaction_that_fails_are_as_before(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
         lock_places(cursor, TABLE, "cases", 1, [HERE])
-        save_places(cursor, TABLE, "cases", 1, {HERE: Place(5, 4, TOPIC_ID)})
+        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
     assert load_places(connection, TABLE, [("cases", 1)]) == {}
 
 
@@ -98,7 +101,7 @@ def test_a_place_is_locked_until_the_transaction_ends(
         with pytest.raises(psycopg.errors.LockNotAvailable):
             lock_places(other.cursor(), TABLE, "cases", 1, [HERE])
         other.rollback()
-        assert lock_places(other.cursor(), TABLE, "cases", 1, [THERE]) == {THERE: Place()}
+        assert lock_places(other.cursor(), TABLE, "cases", 1, [THERE]) == {THERE: ReadPosition()}
 
 
 def test_a_dead_letter_read_again_is_one_row(connection: psycopg.Connection[Any]) -> None:
@@ -110,9 +113,9 @@ def test_a_dead_letter_read_again_is_one_row(connection: psycopg.Connection[Any]
 
 
 def test_reading_starts_at_the_smallest_place_of_a_process(connection: psycopg.Connection[Any]) -> None:
-    where = {HERE: Log(TOPIC_ID, 0, 50), THERE: Log(TOPIC_ID, 2, 50)}
+    where = {HERE: PartitionLog(TOPIC_ID, 0, 50), THERE: PartitionLog(TOPIC_ID, 2, 50)}
     with connection.transaction(), connection.cursor() as cursor:
-        for reader, place in (("cases", Place(9, 20, TOPIC_ID)), ("windows", Place(7, 10, TOPIC_ID))):
+        for reader, place in (("cases", ReadPosition(9, 20, TOPIC_ID)), ("windows", ReadPosition(7, 10, TOPIC_ID))):
             lock_places(cursor, TABLE, reader, 1, [HERE])
             save_places(cursor, TABLE, reader, 1, {HERE: place})
     both = [("cases", 1), ("windows", 1)]
@@ -122,10 +125,10 @@ def test_reading_starts_at_the_smallest_place_of_a_process(connection: psycopg.C
 
 
 def test_reading_starts_anew_where_another_record_lies_at_the_place(connection: psycopg.Connection[Any]) -> None:
-    where = {HERE: Log(TOPIC_ID, 0, 50)}
+    where = {HERE: PartitionLog(TOPIC_ID, 0, 50)}
     with connection.transaction(), connection.cursor() as cursor:
         lock_places(cursor, TABLE, "cases", 1, [HERE])
-        save_places(cursor, TABLE, "cases", 1, {HERE: Place(9, 20, TOPIC_ID)})
+        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(9, 20, TOPIC_ID)})
 
     def lies(position: int | None) -> PositionsAt:
         """The looker who finds this position at offset 20."""

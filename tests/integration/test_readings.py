@@ -14,15 +14,15 @@ import pytest
 from kafka.structs import TopicPartition
 from psycopg.rows import dict_row
 
-from api.metering.readings import Intake
+from api.metering.readings import ReadingsProducer
 from domain import kinds
 from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.eventstore.commands import Stream
 from infra.kafka.batches import Damage
 from infra.kafka.cluster import (
-    Log,
     Partition,
+    PartitionLog,
     Record,
     admin_client,
     consumer,
@@ -53,8 +53,8 @@ def installed(settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def intake(installed: Settings) -> Iterator[Intake]:
-    door = Intake(lambda: installed)
+def intake(installed: Settings) -> Iterator[ReadingsProducer]:
+    door = ReadingsProducer(lambda: installed)
     yield door
     door.close()
 
@@ -138,7 +138,7 @@ def test_the_topic_forgets_after_some_days(installed: Settings) -> None:
 
 
 def test_what_was_sent_is_stored_and_what_stands_out_is_written_down(
-    intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+    intake: ReadingsProducer, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, *METERS)
     for meter in METERS:
@@ -279,7 +279,7 @@ def test_a_meter_that_is_out_measures_no_more_and_the_one_in_its_place_does(
 
 
 def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
-    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+    installed: Settings, intake: ReadingsProducer, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1")
     intake.send(months("JS-1", 1))
@@ -296,7 +296,7 @@ def test_a_record_that_is_no_reading_becomes_a_dead_letter_and_the_others_go_on(
 
 
 def test_a_batch_that_fails_half_way_is_read_again_from_where_it_began(
-    intake: Intake,
+    intake: ReadingsProducer,
     installed: Settings,
     processor: Processor,
     connection: psycopg.Connection[Any],
@@ -321,7 +321,7 @@ def _dies(*_: object) -> None:
 
 
 def test_records_that_come_again_are_dropped_by_their_place(
-    intake: Intake, installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
+    intake: ReadingsProducer, installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1")
     topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
@@ -360,7 +360,7 @@ def test_a_batch_from_before_a_rebalance_waits_for_what_comes_before_it(
 
 
 def test_a_hole_that_stays_is_looked_up_in_the_log(
-    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+    installed: Settings, intake: ReadingsProducer, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1")
     intake.send(months("JS-1", 1))
@@ -387,8 +387,8 @@ def test_a_log_that_lost_its_tail_is_read_from_its_first_record(
     topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
     here = Partition(installed.readings_topic, 0)
     processor.store(connection, records_of(installed, months("JS-1", 1, 2, 3)), topic_id)
-    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 3)}) == {here: 3}
-    assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 0, 1)}) == {here: 0}
+    assert processor.begin(connection, [here], topic_id, lambda: {here: PartitionLog(topic_id, 0, 3)}) == {here: 3}
+    assert processor.begin(connection, [here], topic_id, lambda: {here: PartitionLog(topic_id, 0, 1)}) == {here: 0}
     processor.store(connection, records_of(installed, months("JS-1", 1, 9, 30, 40)[::3]), topic_id)
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)], "what is stored stays one row"
 
@@ -404,7 +404,7 @@ def test_readings_that_retention_deleted_before_they_were_read_are_counted_and_t
     topic_id = look_up_cluster(installed, [installed.readings_topic]).topics[installed.readings_topic].id
     here = Partition(installed.readings_topic, 0)
     for _ in range(2):  # a second start finds nothing more to tell
-        assert processor.begin(connection, [here], topic_id, lambda: {here: Log(topic_id, 7, 9)}) == {here: 7}
+        assert processor.begin(connection, [here], topic_id, lambda: {here: PartitionLog(topic_id, 7, 9)}) == {here: 7}
     assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(7, 7, 9)]
     ((offset, code, reason),) = letters(connection)
     assert (offset, code) == (0, "readings-gone")
@@ -415,14 +415,14 @@ def test_readings_on_a_topic_that_was_made_anew_before_they_were_read_are_counte
     installed: Settings, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     here, old, new = Partition(installed.readings_topic, 0), UUID(int=1), UUID(int=2)
-    processor.begin(connection, [here], old, lambda: {here: Log(old, 0, 12)})
-    assert processor.begin(connection, [here], new, lambda: {here: Log(new, 0, 3)}) == {here: 0}
+    processor.begin(connection, [here], old, lambda: {here: PartitionLog(old, 0, 12)})
+    assert processor.begin(connection, [here], new, lambda: {here: PartitionLog(new, 0, 3)}) == {here: 0}
     assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(12, 0, 3)]
     assert [(offset, code) for offset, code, _ in letters(connection)] == [(0, "readings-gone")]
 
 
 def test_what_retention_deletes_while_the_worker_runs_is_passed_over_and_told(
-    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+    installed: Settings, intake: ReadingsProducer, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     """The worker asks for an offset that is not there any more; nobody starts it again."""
     know(connection, "JS-1")
@@ -453,7 +453,7 @@ def test_what_retention_deletes_while_the_worker_runs_is_passed_over_and_told(
 
 
 def test_how_far_behind_the_readings_are_is_seen(
-    installed: Settings, intake: Intake, processor: Processor, connection: psycopg.Connection[Any]
+    installed: Settings, intake: ReadingsProducer, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1")
     source = Readings(processor)

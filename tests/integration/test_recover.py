@@ -19,7 +19,7 @@ from app.processes import begin_generation, recover_store
 from consumers.notary.export import gather
 from consumers.notary.keys import Keys
 from consumers.notary.note import Note
-from consumers.notary.verify import Evidence, Report, verify
+from consumers.notary.verify import AuditEvidence, AuditReport, verify
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore import recover
 from infra.eventstore.recover import RecoverRefusal
@@ -401,9 +401,9 @@ def test_after_a_new_generation_an_auditor_sees_a_break_that_is_signed_and_named
     assert sign(place, 5).checkpoint.follows == follows
 
 
-def audited(settings: Settings, paths: list[Path], kept: Note) -> Report:
+def audited(settings: Settings, paths: list[Path], kept: Note) -> AuditReport:
     """As ``audit``, of files that are there, and without the leaf hashes of any log."""
     found = gather(paths)
     key = Keys(settings).current()
     assert key is not None
-    return verify(found.files, Evidence([kept], found.notes, (), [key.public]))
+    return verify(found.files, AuditEvidence([kept], found.notes, (), [key.public]))

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from app.cli import main
 from app.demo import city
-from app.demo.replay import Replayed, replay_published, report
+from app.demo.replay import ReplayResult, replay_published, report
 from domain import kinds
 from domain.connections import outlook
 from domain.kernel.refusals import Refusal
@@ -44,18 +44,18 @@ def replaying(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def replayed(replaying: Settings) -> Replayed:
+def replayed(replaying: Settings) -> ReplayResult:
     return replay_published(replaying, SEED, replaying.database_url)
 
 
 @pytest.fixture
-def connection(replaying: Settings, replayed: Replayed) -> Iterator[psycopg.Connection[Any]]:
+def connection(replaying: Settings, replayed: ReplayResult) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(replaying.database_url, autocommit=True, row_factory=dict_row) as opened:
         yield opened
 
 
 @pytest.mark.slow
-def test_our_counts_are_the_mix_that_was_played(replayed: Replayed) -> None:
+def test_our_counts_are_the_mix_that_was_played(replayed: ReplayResult) -> None:
     assert replayed.figures.by_category == dict(sorted(city.PUBLISHED_CATEGORIES.items()))
     assert replayed.figures.by_channel == dict(sorted(city.PUBLISHED_CHANNELS.items()))
     assert replayed.figures.applications == replayed.applications == 240
@@ -63,21 +63,21 @@ def test_our_counts_are_the_mix_that_was_played(replayed: Replayed) -> None:
 
 
 @pytest.mark.slow
-def test_every_application_is_accounted_for(replayed: Replayed) -> None:
+def test_every_application_is_accounted_for(replayed: ReplayResult) -> None:
     assert replayed.is_accounted_for
     assert "open" not in replayed.figures.by_outcome
     assert replayed.figures.by_outcome == {"ended": 2, "water_on": 235, "withdrawn": 3}
 
 
 @pytest.mark.slow
-def test_nothing_was_refused_but_what_was_meant_to_be(replayed: Replayed) -> None:
+def test_nothing_was_refused_but_what_was_meant_to_be(replayed: ReplayResult) -> None:
     assert replayed.astray == {}
     assert replayed.refused == {"fee-banned": 4, "already-visible": 2}
     assert (replayed.figures.charges_refused, replayed.figures.further_requests_refused) == (4, 2)
 
 
 @pytest.mark.slow
-def test_the_figures_that_were_published_are_met_in_kind(replayed: Replayed) -> None:
+def test_the_figures_that_were_published_are_met_in_kind(replayed: ReplayResult) -> None:
     found = replayed.figures
     assert found.home_visits > 30
     assert found.papers_outstanding == 27
@@ -87,7 +87,7 @@ def test_the_figures_that_were_published_are_met_in_kind(replayed: Replayed) -> 
 
 
 @pytest.mark.slow
-def test_promises_that_were_broken_are_seen(replayed: Replayed) -> None:
+def test_promises_that_were_broken_are_seen(replayed: ReplayResult) -> None:
     """Eight are late by plan; two commitments were not kept, one of them was repaired; five made a trip too many."""
     found = replayed.figures
     assert (found.water_on - found.on_time, found.lapsed) == (8, 8)
@@ -99,7 +99,7 @@ def test_promises_that_were_broken_are_seen(replayed: Replayed) -> None:
 
 
 @pytest.mark.slow
-def test_238_is_said_not_to_be_the_sum_and_60_percent_not_to_be_right(replayed: Replayed) -> None:
+def test_238_is_said_not_to_be_the_sum_and_60_percent_not_to_be_right(replayed: ReplayResult) -> None:
     text = report(replayed, as_json=False)
     assert "the report's total of 238 is not the sum of its parts" in text
     assert "66.7 %" in text
@@ -112,14 +112,14 @@ def test_238_is_said_not_to_be_the_sum_and_60_percent_not_to_be_right(replayed: 
 
 @pytest.mark.slow
 def test_the_read_models_are_what_the_store_says(
-    connection: psycopg.Connection[Any], replaying: Settings, replayed: Replayed
+    connection: psycopg.Connection[Any], replaying: Settings, replayed: ReplayResult
 ) -> None:
     assert disagreements(replaying, connection, VIEWS) == []
 
 
 @pytest.mark.slow
 def test_the_listed_stage_is_the_one_that_the_case_itself_says(
-    connection: psycopg.Connection[Any], replaying: Settings, replayed: Replayed
+    connection: psycopg.Connection[Any], replaying: Settings, replayed: ReplayResult
 ) -> None:
     rows = connection.execute("SELECT case_id, stage FROM views.cases WHERE family = 'connection'").fetchall()
     service = open_service(replaying, clock=ManualClock(city.START))
@@ -141,14 +141,14 @@ def test_no_squad_is_in_two_places_at_once(connection: psycopg.Connection[Any]) 
 
 
 @pytest.mark.slow
-def test_a_database_that_holds_something_is_left_alone(replaying: Settings, replayed: Replayed) -> None:
+def test_a_database_that_holds_something_is_left_alone(replaying: Settings, replayed: ReplayResult) -> None:
     with pytest.raises(EmbeddedError, match="database-not-empty"):
         replay_published(replaying, SEED, replaying.database_url)
 
 
 @pytest.mark.slow
 def test_figures_are_told_at_the_terminal(
-    replaying: Settings, replayed: Replayed, monkeypatch: pytest.MonkeyPatch
+    replaying: Settings, replayed: ReplayResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TONGSHUI_DATABASE_URL", replaying.database_url)
     monkeypatch.setenv("TONGSHUI_KAFKA_BOOTSTRAP", "127.0.0.1:1")

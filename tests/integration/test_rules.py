@@ -17,13 +17,13 @@ from domain import kinds
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived, ChargeRefused
 from domain.connections.promises import WATER_ON
 from domain.deadlines.calendar import CalendarPublished, Day
-from domain.kernel.facts import Fact, Stated
+from domain.kernel.facts import EventToAppend, Fact
 from domain.kernel.refusals import FeeBanned, Refusal
 from domain.repairs.orders import REPLY, OrderReceived
 from infra.clock import ManualClock
 from infra.eventstore import recompute
 from infra.eventstore import shipped_rules as rules
-from infra.eventstore.commands import Command, IdempotencyKey, Receipt, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, IdempotencyKey, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.envelope import Envelope
 from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
@@ -39,8 +39,8 @@ def stamp() -> Stamp:
 
 
 def run(service: Service, stream: Stream, *facts: Fact, key: IdempotencyKey | None = None) -> Receipt:
-    def decide(sight: Sight) -> Sequence[Said]:
-        return [(stream, Stated(fact, sight.at)) for fact in facts]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        return [(stream, EventToAppend(fact, snapshot.at)) for fact in facts]
 
     return service.run(Command(stream, stamp(), decide, key=key))
 
@@ -195,7 +195,7 @@ def test_a_lapse_falls_away_when_the_day_turns_out_not_to_have_been_worked(
 def charge(stream: Stream) -> Any:
     attempt = ChargeRefused("account-opening", "开户费", "fee-banned", 5000, "2021-1")
 
-    def decide(sight: Sight) -> Sequence[Said]:
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         raise FeeBanned(found="开户费", needed="a fee of the catalogue", next_step="none", next_step_zh="无").on_record(
             attempt
         )

@@ -19,10 +19,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from domain import kinds
 from domain import repairs as repair
-from domain.kernel.facts import Stated, event_id
+from domain.kernel.facts import EventToAppend, event_id
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from infra.clock import ManualClock
 from infra.eventstore.commands import (
     Command,
@@ -30,13 +30,13 @@ from infra.eventstore.commands import (
     KeyReusedError,
     NewSubject,
     Receipt,
-    Said,
-    Sight,
+    Snapshot,
     Stamp,
     Stream,
+    StreamEvent,
     UnreadableStreamError,
 )
-from infra.eventstore.recorder import LogHeadRecorder, Taken
+from infra.eventstore.recorder import AlreadyAppended, LogHeadRecorder
 from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
 
@@ -52,20 +52,20 @@ def case() -> Stream:
 
 
 def report(stream: Stream, **options: Any) -> Command:
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(sight.at, sight.at, "hotline", sight.rules)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules)
         fact = repair.report_fault(
-            sight.of(stream), told, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
+            snapshot.of(stream), ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
         )
-        return [(stream, Stated(fact, sight.at))]
+        return [(stream, EventToAppend(fact, snapshot.at))]
 
     return Command(stream, options.pop("stamp", stamp()), decide, **options)
 
 
 def dispatch(stream: Stream, crew: str, **options: Any) -> Command:
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(sight.at, sight.at, "office", sight.rules, Person("dispatcher-1", "dispatcher"))
-        return [(stream, Stated(repair.dispatch(sight.of(stream), told, crew=crew), sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = CommandContext(snapshot.at, snapshot.at, "office", snapshot.rules, Person("dispatcher-1", "dispatcher"))
+        return [(stream, EventToAppend(repair.dispatch(snapshot.of(stream), ctx, crew=crew), snapshot.at))]
 
     return Command(stream, stamp(), decide, **options)
 
@@ -182,10 +182,10 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
     stream = case()
     service.run(report(stream))
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = Told(sight.at, sight.at, "hotline", sight.rules, Person("crew-1", "crew"))
-        fact = repair.assess(sight.of(stream), told, severity="small", reason="x" * 70_000)
-        return [(stream, Stated(fact, sight.at))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules, Person("crew-1", "crew"))
+        fact = repair.assess(snapshot.of(stream), ctx, severity="small", reason="x" * 70_000)
+        return [(stream, EventToAppend(fact, snapshot.at))]
 
     with pytest.raises(Refusal, match="event-too-large"):
         service.run(Command(stream, stamp(), decide))
@@ -221,7 +221,7 @@ def test_a_taken_version_is_told_and_nothing_is_written(service: Service) -> Non
     before = positions(service)
     fresh = StoredEvent(uuid4(), 1, "water.repair.Rubbish.v1", b"{}")
     taken = StoredEvent(stream.id, 1, "water.repair.Rubbish.v1", b"{}")
-    with pytest.raises(Taken) as caught:
+    with pytest.raises(AlreadyAppended) as caught:
         service.store.log.insert_events([fresh, taken])
     assert caught.value.versions == {(stream.id, 1)}
     assert positions(service) == before

@@ -22,8 +22,8 @@ from psycopg.rows import dict_row
 
 from app.cli import main
 from app.demo.tickets import boston, kitchener, report
-from app.demo.tickets.rows import Book
-from app.demo.tickets.run import Replayed, replay
+from app.demo.tickets.rows import TicketBook
+from app.demo.tickets.run import TicketReplay, replay
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import disagreements
@@ -96,7 +96,7 @@ def head(url: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
+def book(tmp_path_factory: pytest.TempPathFactory) -> TicketBook:
     return boston.read_book(some_rows(tmp_path_factory.mktemp("tickets")))
 
 
@@ -112,11 +112,11 @@ def url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def replayed(base: Settings, url: str, book: Book) -> Replayed:
+def replayed(base: Settings, url: str, book: TicketBook) -> TicketReplay:
     return replay(base, book, url)
 
 
-def test_every_row_is_opened_linked_or_refused_with_a_reason(replayed: Replayed, book: Book) -> None:
+def test_every_row_is_opened_linked_or_refused_with_a_reason(replayed: TicketReplay, book: TicketBook) -> None:
     assert replayed.unaccounted == ()
     assert sum(replayed.rows.values()) == len(book.tickets)
     assert set(replayed.rows) == {"opened", "linked", "id-twice", "no-report-time"}
@@ -124,17 +124,17 @@ def test_every_row_is_opened_linked_or_refused_with_a_reason(replayed: Replayed,
     assert replayed.parts_refused == {}
 
 
-def test_reports_are_counted_by_the_channel_of_their_source(replayed: Replayed, book: Book) -> None:
+def test_reports_are_counted_by_the_channel_of_their_source(replayed: TicketReplay, book: TicketBook) -> None:
     assert sum(replayed.origins.values()) == replayed.rows["opened"] + replayed.rows["linked"]
     told = Counter(ticket.channel for ticket in book.tickets if ticket.refused is None)
     assert replayed.origins["constituent-call"] == told["Constituent Call"]
 
 
-def test_no_arrival_is_on_record_so_every_arrival_promise_is_unknown(replayed: Replayed) -> None:
+def test_no_arrival_is_on_record_so_every_arrival_promise_is_unknown(replayed: TicketReplay) -> None:
     assert replayed.windows["repair.arrival"] == {"unknown": replayed.incidents}
 
 
-def test_what_was_dismissed_owes_nothing_more_and_what_is_open_has_lapsed(replayed: Replayed) -> None:
+def test_what_was_dismissed_owes_nothing_more_and_what_is_open_has_lapsed(replayed: TicketReplay) -> None:
     completion = replayed.windows["repair.completion"]
     assert sum(completion.values()) == replayed.incidents
     assert replayed.stages["reported"] >= 5
@@ -143,7 +143,7 @@ def test_what_was_dismissed_owes_nothing_more_and_what_is_open_has_lapsed(replay
     assert completion["lapsed"] > completion["cancelled"] > 0
 
 
-def test_each_is_recorded_at_its_own_date(url: str, replayed: Replayed) -> None:
+def test_each_is_recorded_at_its_own_date(url: str, replayed: TicketReplay) -> None:
     with psycopg.connect(url) as connection:
         years = connection.execute(
             "SELECT DISTINCT extract(year FROM opened_at)::int, extract(year FROM updated_at)::int"
@@ -152,14 +152,14 @@ def test_each_is_recorded_at_its_own_date(url: str, replayed: Replayed) -> None:
     assert years == [(2011, 2011)]
 
 
-def test_the_read_models_say_what_the_store_says(url: str, base: Settings, replayed: Replayed) -> None:
+def test_the_read_models_say_what_the_store_says(url: str, base: Settings, replayed: TicketReplay) -> None:
     with psycopg.connect(url, autocommit=True, row_factory=dict_row) as connection:
         replaying = base.model_copy(update={"database_url": url})
         assert disagreements(replaying, connection, VIEWS) == []
 
 
 def test_a_replayed_case_agrees_with_the_rulebook_and_shows_what_is_unknown(
-    url: str, base: Settings, replayed: Replayed
+    url: str, base: Settings, replayed: TicketReplay
 ) -> None:
     with psycopg.connect(url) as connection:
         row = connection.execute("SELECT case_number FROM views.cases WHERE reports > 1 LIMIT 1").fetchone()
@@ -173,7 +173,7 @@ def test_a_replayed_case_agrees_with_the_rulebook_and_shows_what_is_unknown(
     assert list(to_come(found)) == ["the rulebook agrees with what is on record 与规则一致"]
 
 
-def test_a_second_run_changes_nothing(url: str, base: Settings, book: Book, replayed: Replayed) -> None:
+def test_a_second_run_changes_nothing(url: str, base: Settings, book: TicketBook, replayed: TicketReplay) -> None:
     before, verdicts = head(url), windows(url)
     again = replay(base, book, url)
     assert head(url) == before
@@ -182,7 +182,7 @@ def test_a_second_run_changes_nothing(url: str, base: Settings, book: Book, repl
 
 
 def test_asking_at_every_instant_and_telling_all_at_once_end_in_the_same_windows(
-    url: str, postgres: EmbeddedPostgres, base: Settings, book: Book, replayed: Replayed
+    url: str, postgres: EmbeddedPostgres, base: Settings, book: TicketBook, replayed: TicketReplay
 ) -> None:
     with a_database(postgres, "tickets_watched") as watched:
         found = replay(base, book, watched, watched=True)
@@ -191,7 +191,7 @@ def test_asking_at_every_instant_and_telling_all_at_once_end_in_the_same_windows
         assert found.unaccounted == ()
 
 
-def test_another_books_database_is_refused(url: str, base: Settings, replayed: Replayed) -> None:
+def test_another_books_database_is_refused(url: str, base: Settings, replayed: TicketReplay) -> None:
     with pytest.raises(EmbeddedError, match=r"^database-not-empty"):
         replay(base, kitchener.read_book(KITCHENER, limit=3), url)
 
@@ -211,7 +211,7 @@ def test_breaks_known_by_their_day_are_not_judged_and_changes_are_corrections(
     assert found.windows["repair.completion"]["unknown"] > 0
 
 
-def found_first(book: Book) -> int:
+def found_first(book: TicketBook) -> int:
     """How many details were filled in at the report."""
     return sum(
         request.path == "/corrections" and request.body["old"] is None and request.at == script.requests[0].at
@@ -220,7 +220,7 @@ def found_first(book: Book) -> int:
     )
 
 
-def test_the_command_says_what_came_of_it_and_exits_well(book: Book, tmp_path: Path) -> None:
+def test_the_command_says_what_came_of_it_and_exits_well(book: TicketBook, tmp_path: Path) -> None:
     answer = CliRunner().invoke(
         main, ["replay", "tickets", "--source", "boston", str(BOSTON), "--limit", "3", "--json"]
     )

@@ -19,7 +19,7 @@ from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import usage_stream
 from infra.kafka.cluster import ensure_readings_topic, ensure_topics
 from infra.settings import Settings
-from projections.readings.cases import Teller
+from projections.readings.cases import UsageCaseWriter
 from projections.readings.processor import Processor
 from tests.api_read_models import project
 from tests.api_world import (
@@ -78,7 +78,7 @@ def test_from_a_batch_to_a_released_reading(
     assert (answer.status_code, answer.json()["accepted"]) == (202, 5)
     assert [row["row"] for row in answer.json()["refused"]] == [6]
     pump(processor, connection, 5)
-    teller = Teller(whole.settings, whole)
+    teller = UsageCaseWriter(whole.settings, whole)
     assert teller.turn(connection) == 1
     assert untold(connection) == 0
     case = usage_stream("JS-1", MORNING)
@@ -118,7 +118,7 @@ def test_what_was_submitted_and_not_noted_down_is_no_second_case(
     """What a kill leaves between the store's commit and the note of it."""
     know(connection, "JS-1")
     take(processor, connection, months("JS-1", 10, 20, 30, 40, 70))
-    teller = Teller(whole.settings, whole)
+    teller = UsageCaseWriter(whole.settings, whole)
     assert teller.turn(connection) == 1
     connection.execute("UPDATE readings.anomalies SET told = 0")
     assert teller.turn(connection) == 1
@@ -133,7 +133,7 @@ def test_a_late_reading_that_explains_it_withdraws_the_case(
     know(connection, "JS-1")
     first, second, third, fourth, missing, last = months("JS-1", 10, 20, 30, 40, 55, 65)
     take(processor, connection, [first, second, third, fourth, last])
-    teller = Teller(whole.settings, whole)
+    teller = UsageCaseWriter(whole.settings, whole)
     teller.turn(connection)
     take(processor, connection, [missing])
     assert untold(connection) == 1
@@ -146,7 +146,7 @@ def test_one_of_two_processes_tells_and_the_other_takes_over(
     whole: Service, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1", "JS-2")
-    tellers = [Teller(whole.settings, whole), Teller(whole.settings, whole)]
+    tellers = [UsageCaseWriter(whole.settings, whole), UsageCaseWriter(whole.settings, whole)]
     stops = [threading.Event(), threading.Event()]
     threads = [threading.Thread(target=t.run, args=(s,)) for t, s in zip(tellers, stops, strict=True)]
     threads[0].start()
@@ -161,7 +161,7 @@ def test_one_of_two_processes_tells_and_the_other_takes_over(
     stops[1].set()
     tellers[1].wake()
     threads[1].join(timeout=20)
-    assert [teller.told for teller in tellers] == [1, 1]
+    assert [teller.cases_informed for teller in tellers] == [1, 1]
 
 
 def test_the_watch_knows_the_kind_of_such_a_case(
@@ -169,7 +169,7 @@ def test_the_watch_knows_the_kind_of_such_a_case(
 ) -> None:
     know(connection, "JS-1")
     take(processor, connection, months("JS-1", 10, 20, 30, 40, 70))
-    Teller(whole.settings, whole).turn(connection)
+    UsageCaseWriter(whole.settings, whole).turn(connection)
     (found,) = connection.execute("SELECT meter, read_at FROM readings.anomalies").fetchall()
     case: UUID = usage_stream(*found).id
     assert whole.kinds_of([case]) == {case: kinds.USAGE}
@@ -189,7 +189,7 @@ def test_an_audit_takes_what_is_stored_and_starts_the_hour_of_what_stands_out(
     rows = [{"meter": reading.meter, "read_at": reading.read_at.isoformat()} for reading in (high[-1], plain[-1])]
     refused = client.post(path, {"rows": rows}, headers=staff("meter-reader"))
     assert refused.json()["code"] == "anomaly-pending"
-    Teller(whole.settings, whole).turn(connection)
+    UsageCaseWriter(whole.settings, whole).turn(connection)
     assert client.post(path, {"rows": rows}, headers=staff("meter-reader")).status_code == 200
     state, events = whole.load(Stream(kinds.BOOK, UUID(opened.json()["case_id"])))
     used = [event["data"]["used_litres"] for event in events if "Audited" in event["type"]]

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.demo.tickets.verdicts import Compared, compare
+from app.demo.tickets.verdicts import TicketComparison, compare
 from consumers.recount.published_events import from_line
 from consumers.recount.verify import verify
 from infra.embedded import EmbeddedPostgres
@@ -57,12 +57,12 @@ def url(postgres: EmbeddedPostgres) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def found(url: str, tmp_path_factory: pytest.TempPathFactory) -> Compared:
+def found(url: str, tmp_path_factory: pytest.TempPathFactory) -> TicketComparison:
     folder = tmp_path_factory.mktemp("verdicts")
     return compare(Settings(data_dir=folder), sample(folder), database_url=url)
 
 
-def test_every_ticket_is_judged_and_every_difference_has_its_class(found: Compared) -> None:
+def test_every_ticket_is_judged_and_every_difference_has_its_class(found: TicketComparison) -> None:
     assert found.not_told == 0
     assert found.is_explained
     assert {
@@ -80,12 +80,14 @@ def test_every_ticket_is_judged_and_every_difference_has_its_class(found: Compar
     } <= set(found.due)
 
 
-def test_where_the_due_times_agree_the_verdicts_do(found: Compared) -> None:
+def test_where_the_due_times_agree_the_verdicts_do(found: TicketComparison) -> None:
     assert not set(found.apart) & {"exact", "within-a-minute", "no-target"}
     assert found.verdicts["none given"] == {"OVERDUE": 3}, "closed late, and the city said nothing"
 
 
-def test_the_independent_recount_agrees_with_every_verdict_under_the_citys_rule(url: str, found: Compared) -> None:
+def test_the_independent_recount_agrees_with_every_verdict_under_the_citys_rule(
+    url: str, found: TicketComparison
+) -> None:
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT state FROM store.stored_events ORDER BY notification_id").fetchall()
     report = verify([from_line(bytes(state)) for (state,) in rows])
@@ -93,7 +95,7 @@ def test_the_independent_recount_agrees_with_every_verdict_under_the_citys_rule(
     assert report.cases >= found.tickets
 
 
-def test_the_command_prints_the_comparison(tmp_path: Path, url: str, found: Compared) -> None:
+def test_the_command_prints_the_comparison(tmp_path: Path, url: str, found: TicketComparison) -> None:
     told = CliRunner().invoke(main, ["compare-verdicts", str(BOSTON), "--derive"])
     assert told.exit_code == 0
     assert "Traffic Signal Repair" in told.output

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from kafka.structs import TopicPartition
 
-from consumers.coverage import Reading, needed
+from consumers.coverage import TopicReading, needed
 from consumers.notary.keys import Keys
 from consumers.notary.notary import Notary
-from consumers.recount.verify import Report, describe, from_topics
+from consumers.recount.verify import RecountReport, describe, from_topics
 from consumers.timeline import UnknownCaseError, timeline_and_seen
 from infra.kafka.cluster import Partition, admin_client, ensure_topics
 from infra.settings import Settings
@@ -62,7 +62,7 @@ def test_a_recount_of_less_than_the_store_does_not_agree(published: Settings) ->
     delete(published, gone, 1)
     events, seen = from_topics(published)
     assert len(events) == 120 - len(expected(published)[gone])
-    report = Report(seen=seen)
+    report = RecountReport(seen=seen)
     assert not report.agrees
     told = "\n".join(describe(report))
     assert f"not seen: {gone} lacks records at its beginning" in told
@@ -89,7 +89,7 @@ def test_a_topic_that_was_made_anew_and_not_filled_is_missed_by_the_count_alone(
 
 
 def from_topics_quickly(settings: Settings) -> tuple[str, ...]:
-    reading = Reading(settings, settings.home_topics)
+    reading = TopicReading(settings, settings.home_topics)
     for _ in reading._read_on():
         pass
     return reading.seen.gaps

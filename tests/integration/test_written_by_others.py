@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from consumers.coverage import Reading
+from consumers.coverage import TopicReading
 from infra.kafka.cluster import (
     Partition,
     Record,
@@ -90,7 +90,7 @@ def test_what_others_write_to_a_topic_of_ours_changes_nothing_for_who_reads_it(s
     assert applied.held == {}
     offsets = [record.offset for record in records]
     assert offsets[-1] + 1 > len(offsets), "the markers of transactions leave no hole"
-    reading = Reading(settings, [partition.topic], number=partition.partition)
+    reading = TopicReading(settings, [partition.topic], number=partition.partition)
     assert [event.raw for event in reading] == [raw for _, raw in wanted[partition]]
     assert reading.seen.gaps == ()
     assert read_as_faust(settings, partition, len(records)) == records

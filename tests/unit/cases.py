@@ -17,7 +17,7 @@ from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
 from domain.metering.meters import MeterDetails
-from domain.standard.context import NOBODY, Person, Told
+from domain.standard.context import NOBODY, CommandContext, Person
 from domain.standard.standards import Rules
 
 NINE = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
@@ -110,7 +110,7 @@ def meter(number: str = "M-1", **changes: Any) -> MeterDetails:
     return MeterDetails(**(values | changes))
 
 
-def told(
+def context(
     rules: Rules,
     happened_at: datetime,
     at: datetime | None = None,
@@ -118,6 +118,8 @@ def told(
     role: str = "crew",
     actor: str = "",
     confirmed_by: str | None = None,
-) -> Told:
+) -> CommandContext:
     """Somebody in that role says that it happened then; taken down ``at`` (default: when it happened)."""
-    return Told(happened_at, at or happened_at, channel, rules, Person(actor or f"{role}-1", role), confirmed_by)
+    return CommandContext(
+        happened_at, at or happened_at, channel, rules, Person(actor or f"{role}-1", role), confirmed_by
+    )

@@ -16,7 +16,7 @@ from domain.connections.case import Connection
 from domain.connections.facts import MoneyLine, NoticeItem, SupplyPoint
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
@@ -36,7 +36,7 @@ MONEY = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
 FIFTH_CLOSE = NINE.replace(day=22, hour=9, minute=30)
 """The close of the fifth working day after NINE: Tuesday 2026-09-22, 17:30 in China (the 20th is worked)."""
 
-Decision = Callable[[Connection | None, Told], Any]
+Decision = Callable[[Connection | None, CommandContext], Any]
 
 
 def refused(code: str) -> pytest.RaisesExc[Refusal]:
@@ -66,9 +66,9 @@ class Case:
         assert isinstance(self.play.state, Connection)
         return self.play.state
 
-    def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> Told:
+    def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> CommandContext:
         by = Person(actor or f"{role}-1", role)
-        return Told(happened_at or self.at, self.at, self.channel, self.play.rules, by)
+        return CommandContext(happened_at or self.at, self.at, self.channel, self.play.rules, by)
 
     def tell(
         self,
@@ -81,22 +81,22 @@ class Case:
     ) -> list[Fact]:
         """``at``: the clock moves there first. Returns the decision's facts."""
         self.at = at or self.at
-        told = self.told(role, happened_at, actor)
+        ctx = self.told(role, happened_at, actor)
         try:
-            said = decision(self.play.state, told)
+            said = decision(self.play.state, ctx)
         except Refusal as refusal:
             if refusal.attempt is not None:
-                self._record((refusal.attempt,), self.at, told)
+                self._record((refusal.attempt,), self.at, ctx)
             raise
         facts = list(said) if isinstance(said, tuple) else [said]
-        self._record(facts, told.happened_at, told)
+        self._record(facts, ctx.happened_at, ctx)
         return facts
 
-    def _record(self, facts: Iterable[Fact], happened_at: datetime, told: Told) -> None:
+    def _record(self, facts: Iterable[Fact], happened_at: datetime, ctx: CommandContext) -> None:
         listed = tuple(facts)
         self.facts.extend(listed)
         self.told_facts.extend((fact, happened_at) for fact in listed)
-        self.play.say(listed, happened_at, self.at, by=told.by, channel=told.channel)
+        self.play.say(listed, happened_at, self.at, by=ctx.by, channel=ctx.channel)
 
     def wait(self, until: datetime) -> list[Fact]:
         """The clock moves on, and the watch asks. Returns what came on record."""
@@ -108,18 +108,18 @@ class Case:
     # ---- steps in short
 
     def supply(self, supplied: intake.Supplied, role: str = "counter", **when: Any) -> list[Fact]:
-        return self.tell(role, lambda case, told: papers.supply_document(case, told, supplied=supplied), **when)
+        return self.tell(role, lambda case, ctx: papers.supply_document(case, ctx, supplied=supplied), **when)
 
     def notice(self, *items: tuple[str, str], **when: Any) -> list[Fact]:
         named = [NoticeItem(*item) for item in items]
-        return self.tell("counter", lambda case, told: papers.give_notice(case, told, items=named), **when)
+        return self.tell("counter", lambda case, ctx: papers.give_notice(case, ctx, items=named), **when)
 
     def promise(self, deadline: datetime, *documents: str, barred: bool = False, **when: Any) -> list[Fact]:
         return self.tell(
             "applicant",
-            lambda case, told: papers.promise_papers(
+            lambda case, ctx: papers.promise_papers(
                 case,
-                told,
+                ctx,
                 papers=documents or ("property-right",),
                 deadline=(deadline + 8 * HOUR).date(),
                 commitment_digest=DIGEST,
@@ -129,42 +129,40 @@ class Case:
         )
 
     def quote(self, *lines: tuple[str, Decimal], role: str = "squad", **when: Any) -> list[Fact]:
-        return self.tell(role, lambda case, told: charges.issue_quote(case, told, lines=lines or LINES), **when)
+        return self.tell(role, lambda case, ctx: charges.issue_quote(case, ctx, lines=lines or LINES), **when)
 
     def sign(self, contract: str = "HT-1", **when: Any) -> list[Fact]:
         sign = charges.sign_contract
-        return self.tell("applicant", lambda case, told: sign(case, told, contract=contract, digest=DIGEST), **when)
+        return self.tell("applicant", lambda case, ctx: sign(case, ctx, contract=contract, digest=DIGEST), **when)
 
     def pay(self, *lines: MoneyLine, payment: str = "PAY-1", **when: Any) -> list[Fact]:
         return self.tell(
-            "cashier", lambda case, told: charges.pay(case, told, payment=payment, lines=lines or MONEY), **when
+            "cashier", lambda case, ctx: charges.pay(case, ctx, payment=payment, lines=lines or MONEY), **when
         )
 
     def survey(self, *findings: str, feasible: bool = True, **when: Any) -> list[Fact]:
         survey = site.survey
-        return self.tell("squad", lambda case, told: survey(case, told, feasible=feasible, findings=findings), **when)
+        return self.tell("squad", lambda case, ctx: survey(case, ctx, feasible=feasible, findings=findings), **when)
 
     def design(self, **when: Any) -> list[Fact]:
-        return self.tell("squad", lambda case, told: site.design(case, told, drawing_digest=DIGEST), **when)
+        return self.tell("squad", lambda case, ctx: site.design(case, ctx, drawing_digest=DIGEST), **when)
 
     def start(self, **when: Any) -> list[Fact]:
-        return self.tell("crew", lambda case, told: site.start_construction(case, told, crew="crew-1"), **when)
+        return self.tell("crew", lambda case, ctx: site.start_construction(case, ctx, crew="crew-1"), **when)
 
     def complete(self, **when: Any) -> list[Fact]:
         return self.tell("crew", site.complete_construction, **when)
 
     def inspect(self, *defects: str, **when: Any) -> list[Fact]:
         inspect = site.inspect
-        return self.tell(
-            "inspector", lambda case, told: inspect(case, told, passed=not defects, defects=defects), **when
-        )
+        return self.tell("inspector", lambda case, ctx: inspect(case, ctx, passed=not defects, defects=defects), **when)
 
     def turn_on(
         self, point: int = 1, number: str | None = "M-1", *, meter_changes: Any = None, **when: Any
     ) -> list[Fact]:
         details = meter(number, **(meter_changes or {})) if number is not None else None
         on = site.turn_water_on
-        return self.tell("crew", lambda case, told: on(case, told, point=point, meter=details), **when)
+        return self.tell("crew", lambda case, ctx: on(case, ctx, point=point, meter=details), **when)
 
     def ready(self) -> Case:
         """All that lies between admission and the meters, at once."""
@@ -196,7 +194,7 @@ def received(
     filled = intake.Form("private", points, SUBJECT, places, documents, **form)
     case.tell(
         role,
-        lambda known, told: intake.receive(known, told, case_number="BZ-2026-000001", form=filled, barred=barred),
+        lambda known, ctx: intake.receive(known, ctx, case_number="BZ-2026-000001", form=filled, barred=barred),
         at=at,
     )
     return case

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.kernel.facts import Recorded, event_id
-from domain.standard.context import Person, Told
+from domain.standard.context import CommandContext, Person
 from domain.standard.fees import BannedName, Catalogue, FeeItem, Formula
 from domain.standard.standards import Rules, Standard
 from infra.eventstore.shipped_rules import shipped_catalogue, shipped_standard
@@ -22,9 +22,9 @@ LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)
 
 def by(
     rules: Rules, role: str, actor: str | None = None, *, at: datetime = NINE, happened_at: datetime | None = None
-) -> Told:
+) -> CommandContext:
     """Somebody in a role says it at nine."""
-    return Told(happened_at or at, at, "office", rules, Person(actor or f"{role}-1", role))
+    return CommandContext(happened_at or at, at, "office", rules, Person(actor or f"{role}-1", role))
 
 
 def after(evolve: Callable[[Any, Recorded], Any], state: Any, fact: Any, actor: str = "", at: datetime = NINE) -> Any:

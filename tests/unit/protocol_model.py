@@ -16,10 +16,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID, uuid5
 
-from infra.kafka.cluster import Log, Partition, Record, route
+from infra.kafka.cluster import Partition, PartitionLog, Record, route
 from infra.readers.record import Event, link_of, parse
-from infra.readers.rule import Applied, HoldAlarm, Place, apply, start_offset
-from infra.relay.chain import Checkpoint, Outbox, OutOfStep, Row, Send, Tail, Walk, begin_behind, first_walk
+from infra.readers.rule import Applied, HoldAlarm, ReadPosition, apply, start_offset
+from infra.relay.chain import (
+    ChainPosition,
+    Outbox,
+    OutgoingEvent,
+    OutOfStep,
+    Send,
+    Tail,
+    Walk,
+    begin_behind,
+    first_walk,
+)
 
 PREFIX = "m."
 PARTITIONS = 2
@@ -72,8 +82,8 @@ class Crashed(Exception):
 class Store:
     """The log of events and the relay's rows, as one database that can be restored from a backup."""
 
-    rows: list[Row] = field(default_factory=list)
-    checkpoints: dict[tuple[int, Partition], Checkpoint] = field(default_factory=dict)
+    rows: list[OutgoingEvent] = field(default_factory=list)
+    checkpoints: dict[tuple[int, Partition], ChainPosition] = field(default_factory=dict)
     all_out: dict[int, int] = field(default_factory=dict)
     heads: dict[tuple[int, Partition], int] = field(default_factory=dict)
     """Where chains begin, by cluster and partition."""
@@ -92,14 +102,14 @@ class Store:
             f'"time":"2026-02-13T01:02:03Z","caseversion":{position},"data":{{"life":{self.life}}},'
             f'"position":{position},"recordedat":"2026-02-13T01:02:03Z"}}'
         )
-        self.rows.append(Row(position, case, name, state.encode()))
+        self.rows.append(OutgoingEvent(position, case, name, state.encode()))
 
-    def behind(self, position: int, limit: int) -> list[Row]:
+    def behind(self, position: int, limit: int) -> list[OutgoingEvent]:
         """In order; positions have holes where a generation began."""
         first = bisect_right(self.rows, position, key=lambda row: row.position)
         return self.rows[first : first + limit]
 
-    def at(self, position: int) -> Row | None:
+    def at(self, position: int) -> OutgoingEvent | None:
         found = self.behind(position - 1, 1)
         return found[0] if found and found[0].position == position else None
 
@@ -132,8 +142,8 @@ class Broker:
         self.firsts = dict.fromkeys(ALL, 0)
         self.ends = dict.fromkeys(ALL, 0)
 
-    def log(self, partition: Partition) -> Log:
-        return Log(self.topic_id(partition.topic), self.firsts[partition], self.ends[partition])
+    def log(self, partition: Partition) -> PartitionLog:
+        return PartitionLog(self.topic_id(partition.topic), self.firsts[partition], self.ends[partition])
 
     def records(self, partition: Partition, offset: int, limit: int | None = None) -> list[Record]:
         """From an offset on. Offsets have holes where records were compacted away."""
@@ -238,7 +248,7 @@ class Session:
         store.cluster = self.cluster
         self.producer = Producer(broker, store.epoch)
         self.tickets: dict[Partition, deque[Ticket]] = {partition: deque() for partition in ALL}
-        self.sent: dict[Partition, Checkpoint] = {}
+        self.sent: dict[Partition, ChainPosition] = {}
         walks = {partition: self.walk(partition) for partition in ALL}
         begin = self.begin(walks.values())
         self.outbox = Outbox(
@@ -290,7 +300,7 @@ class Session:
             for send in self.outbox.take(row):
                 self.tickets[send.partition].append(self.producer.send(send))
                 ahead = len(self.tickets[send.partition]) - 1
-                self.sent[send.partition] = Checkpoint(
+                self.sent[send.partition] = ChainPosition(
                     send.position, self.outbox._ends[send.partition] + ahead, self.producer.epoch
                 )
 
@@ -333,7 +343,7 @@ class Session:
         else:
             self.save(self.outbox.take_checkpoints(), self.outbox.all_out, self.outbox.heads)
 
-    def save(self, checkpoints: dict[Partition, Checkpoint], all_out: int, heads: dict[Partition, int]) -> None:
+    def save(self, checkpoints: dict[Partition, ChainPosition], all_out: int, heads: dict[Partition, int]) -> None:
         self.store.heads |= {(self.cluster, partition): head for partition, head in heads.items()}
         self.store.checkpoints |= {(self.cluster, partition): its for partition, its in checkpoints.items()}
         kept = self.store.all_out.get(self.cluster, 0) if "relay-never-lowers-all-out" in self.flaws else 0
@@ -347,11 +357,11 @@ class Reader:
         self.name = name
         self.broker = broker
         self.flaws = flaws
-        self.places: dict[Partition, Place] = {}
+        self.places: dict[Partition, ReadPosition] = {}
         self.applied: dict[Partition, list[int]] = {partition: [] for partition in ALL}
         if built is not None:
             self.applied = built.expected()
-            self.places = dict.fromkeys(ALL, Place(built.head))
+            self.places = dict.fromkeys(ALL, ReadPosition(built.head))
         self.restart(verify=True)
 
     def restart(self, *, verify: bool) -> None:
@@ -414,7 +424,7 @@ class Reader:
     def write(self, partition: Partition, applied: Applied) -> None:
         self.applied[partition].extend(event.position for event in applied.events)
 
-    def forgetful(self) -> dict[Partition, Place]:
+    def forgetful(self) -> dict[Partition, ReadPosition]:
         """Places; with the flaw, as if whatever follows in the log were new."""
         if "reader-drops-nothing" not in self.flaws:
             return self.places
@@ -434,8 +444,8 @@ class Reader:
         return epoch == self.newest_epoch[partition]
 
 
-def replace_position(place: Place, position: int) -> Place:
-    return Place(position, place.offset, place.topic_id)
+def replace_position(place: ReadPosition, position: int) -> ReadPosition:
+    return ReadPosition(position, place.offset, place.topic_id)
 
 
 def without_chain(record: Record) -> Record:
@@ -754,9 +764,9 @@ class World:
             reader.restart(verify=True)
 
 
-def row_of(position: int, record: Record) -> Row:
+def row_of(position: int, record: Record) -> OutgoingEvent:
     """What the store had, from what was published."""
     event = parse(record)
     assert isinstance(event, Event)
     assert event.position == position
-    return Row(position, event.case_id, event.type, event.raw)
+    return OutgoingEvent(position, event.case_id, event.type, event.raw)

@@ -13,8 +13,8 @@ import msgspec
 from eventsourcing.persistence import JSONTranscoder
 
 from consumers.recount.policy import Policy
-from consumers.recount.published_events import Said, from_line
-from consumers.recount.record import Disagreement, Look, compare
+from consumers.recount.published_events import PublishedEvent, from_line
+from consumers.recount.record import ComparisonTime, Disagreement, compare
 from consumers.recount.verify import COUNTED
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact
@@ -32,7 +32,7 @@ LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)
 class Published(Play):
     """A play that keeps what would be on the topics."""
 
-    events: list[Said] = field(default_factory=list)
+    events: list[PublishedEvent] = field(default_factory=list)
 
     def append(self, fact: Fact, happened_at: datetime, by: Person = NOBODY, channel: str = "") -> None:
         super().append(fact, happened_at, by, channel)
@@ -42,21 +42,23 @@ class Published(Play):
         self.events.append(from_line(seal(stored.state, 100 + self.version, happened_at)))
 
 
-def publication(name: str, document: object, published_at: datetime, position: int) -> Said:
+def publication(name: str, document: object, published_at: datetime, position: int) -> PublishedEvent:
     """A standard or a calendar as an event of the public topic."""
     data = json.loads(msgspec.json.encode(document))
     case = UUID(int=1000 + position)
-    return Said(position, case, f"water.public.{name}.v1", case, 1, published_at, published_at, "system", data)
+    return PublishedEvent(
+        position, case, f"water.public.{name}.v1", case, 1, published_at, published_at, "system", data
+    )
 
 
-def published(standard: Any, position: int = 1) -> Said:
+def published(standard: Any, position: int = 1) -> PublishedEvent:
     return publication("StandardPublished", standard, LONG_AGO, position)
 
 
 def policy_events(
     standards: Iterable[StandardPublished] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
-) -> list[Said]:
+) -> list[PublishedEvent]:
     """The publications that the rules of a play are made of; by default the shipped ones."""
     documents = list(standards or [shipped_standard()])
     days = list(calendars or [(LONG_AGO, shipped_calendar())])
@@ -72,7 +74,7 @@ def policy_of(
     return Policy(policy_events(standards, calendars))
 
 
-def as_line(event: Said) -> str:
+def as_line(event: PublishedEvent) -> str:
     """The event as a line of JSON."""
     return json.dumps(
         {
@@ -90,9 +92,9 @@ def as_line(event: Said) -> str:
     )
 
 
-def disagreements(events: list[Said], policy: Policy, at: datetime = NINE) -> list[Disagreement]:
+def disagreements(events: list[PublishedEvent], policy: Policy, at: datetime = NINE) -> list[Disagreement]:
     """Where the record in these events of one case and the recount differ at an instant."""
-    return compare(events, COUNTED[events[0].type](events, policy), Look(at))
+    return compare(events, COUNTED[events[0].type](events, policy), ComparisonTime(at))
 
 
 def told_apart(found: list[Disagreement]) -> list[tuple[str, str, object, object]]:

@@ -41,8 +41,8 @@ def test_a_consultation_is_recorded(rules: Rules) -> None:
 
 
 def test_who_asked_is_a_reference_or_nobody(rules: Rules) -> None:
-    told = by(rules, "counter")
-    fact = consultations.give(None, told, number="ZX-2026-000001", topic="fees", subject=SUBJECT)
+    ctx = by(rules, "counter")
+    fact = consultations.give(None, ctx, number="ZX-2026-000001", topic="fees", subject=SUBJECT)
     assert fact == ConsultationGiven("ZX-2026-000001", "fees", SUBJECT)
 
 
@@ -141,9 +141,9 @@ def test_something_handed_over_is_no_request() -> None:
 
 
 def register(rules: Rules, *, state: Work | None = None, **changes: Any) -> Work:
-    told = by(rules, changes.pop("role", "manager"), happened_at=changes.pop("happened_at", None))
+    ctx = by(rules, changes.pop("role", "manager"), happened_at=changes.pop("happened_at", None))
     values = {"number": "GC-1", "kind": "pump-room", "community": "hongqimen", "name_zh": "某某小区加压泵房"}
-    fact = works.register(state, told, **(values | changes))
+    fact = works.register(state, ctx, **(values | changes))
     known: Work = after(works.evolve, state, fact)
     return known
 

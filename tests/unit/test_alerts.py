@@ -16,12 +16,12 @@ from domain import repairs as repair
 from domain.deadlines.windows import WindowLapsed, WindowMoved, WindowNearing
 from domain.kernel.refusals import Refusal
 from domain.standard import alerts
-from domain.standard.alerts import AlertTold, Closing, Made, Plan, Waiting, plan, quiet_end
+from domain.standard.alerts import AlertTold, Closing, Plan, SentMessage, WaitingAlert, plan, quiet_end
 from domain.standard.standards import AlertPolicy
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.alerts import reachable
 from infra.settings import Settings, StaffContact
-from tests.unit.cases import Play, minutes, repairing, told
+from tests.unit.cases import Play, context, minutes, repairing
 
 RULES = shipped_rules()
 STANDARD = RULES.newest
@@ -32,7 +32,7 @@ MORNING = datetime(2026, 9, 16, 23, 0, tzinfo=UTC)
 """The 17th, 07:00 in China."""
 
 
-def waiting(number: int = 1, **changes: Any) -> Waiting:
+def waiting(number: int = 1, **changes: Any) -> WaitingAlert:
     values: dict[str, Any] = {
         "alert": UUID(int=number),
         "role": "manager",
@@ -48,10 +48,10 @@ def waiting(number: int = 1, **changes: Any) -> Waiting:
         "version": 3,
         "raised_at": NOON + timedelta(seconds=number),
     }
-    return Waiting(**(values | changes))
+    return WaitingAlert(**(values | changes))
 
 
-def planned(tells: Sequence[Waiting], made: Sequence[Made] = (), at: datetime = NOON) -> Plan:
+def planned(tells: Sequence[WaitingAlert], made: Sequence[SentMessage] = (), at: datetime = NOON) -> Plan:
     return plan(tells, made, STANDARD, at)
 
 
@@ -110,9 +110,9 @@ def test_a_window_that_is_stamped_with_a_new_calendar_closes_nothing() -> None:
 
 def test_only_the_program_brings_in_what_became_of_a_message() -> None:
     fact = AlertTold(UUID(int=1), repair.ARRIVAL, "lapsed", "manager", "email", "r", "accepted", "sha256:0")
-    assert alerts.tell(told(RULES, NOON, role="system"), fact) is fact
+    assert alerts.tell(context(RULES, NOON, role="system"), fact) is fact
     with pytest.raises(Refusal, match=r"^wrong-role:"):
-        alerts.tell(told(RULES, NOON, role="manager"), fact)
+        alerts.tell(context(RULES, NOON, role="manager"), fact)
 
 
 # ---- one case, one message
@@ -194,7 +194,7 @@ def test_a_mass_incident_is_told_once_and_not_case_by_case() -> None:
 
 
 def test_what_the_mass_incident_brings_next_waits_half_an_hour() -> None:
-    last = Made("manager", "email", NOON - timedelta(minutes=10), "frost-a")
+    last = SentMessage("manager", "email", NOON - timedelta(minutes=10), "frost-a")
     found = planned([waiting(mass="frost-a"), waiting(2)], [last])
     assert found.held == ((waiting(mass="frost-a"), NOON + timedelta(minutes=20)),)
     assert counts(found) == [(None, 1)]
@@ -211,20 +211,20 @@ def test_beyond_twelve_an_hour_the_rest_is_one_digest() -> None:
 
 
 def test_the_next_digest_waits_a_quarter_of_an_hour_and_messages_of_an_hour_ago_are_forgotten() -> None:
-    singles = [Made("manager", "email", NOON - timedelta(minutes=50), None) for _ in range(12)]
-    digest = Made("manager", "email", NOON - timedelta(minutes=5), "digest")
+    singles = [SentMessage("manager", "email", NOON - timedelta(minutes=50), None) for _ in range(12)]
+    digest = SentMessage("manager", "email", NOON - timedelta(minutes=5), "digest")
     found = planned([waiting()], [*singles, digest])
     assert found.held == ((waiting(), NOON + timedelta(minutes=10)),)
     assert counts(planned([waiting()], [*singles, digest], NOON + timedelta(minutes=10))) == [(None, 1)]
 
 
 def test_another_roles_messages_do_not_count() -> None:
-    others = [Made("duty-manager", "email", NOON, None) for _ in range(12)]
+    others = [SentMessage("duty-manager", "email", NOON, None) for _ in range(12)]
     assert counts(planned([waiting()], others)) == [(None, 1)]
 
 
 def test_corrections_in_a_rush_are_told_as_corrections() -> None:
-    singles = [Made("manager", "email", NOON, None) for _ in range(12)]
+    singles = [SentMessage("manager", "email", NOON, None) for _ in range(12)]
     found = planned([waiting(1, change="retracted"), waiting(2, change="met"), waiting(3)], singles)
     assert sorted((letter.group or "", len(letter.tells)) for letter in found.letters) == [
         ("corrections", 2),
@@ -260,7 +260,7 @@ def test_everything_that_waits_is_told_once_or_held_once_and_no_hour_has_too_man
         waiting(number, role=role, way=way, mass=mass, change=change, urgent=urgent, case_id=UUID(int=case))
         for number, (role, way, mass, change, urgent, case) in enumerate(tells, start=1)
     ]
-    made = [Made("manager", "email", at - timedelta(minutes=ago), group) for ago, group in before]
+    made = [SentMessage("manager", "email", at - timedelta(minutes=ago), group) for ago, group in before]
     found = planned(wanted, made, at)
     seen = [each for letter in found.letters for each in letter.tells] + [each for each, _ in found.held]
     assert sorted(seen, key=lambda each: each.alert.int) == wanted

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from domain import kinds
 from domain.connections.applicants import CommitmentEntered
 from domain.crews.squads import SquadFormed
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from infra.eventstore.commands import Command, Stamp, Stream
 from infra.eventstore.shipped_rules import shipped_rules, squad_stream
 from tests.api_world import (
@@ -61,7 +61,7 @@ def service(app: FastAPI) -> FakeService:
 
 def say(service: FakeService, stream: Stream, fact: Any) -> None:
     stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")
-    service.run(Command(stream, stamp, lambda sight: [(stream, Stated(fact, sight.at))]))
+    service.run(Command(stream, stamp, lambda snapshot: [(stream, EventToAppend(fact, snapshot.at))]))
 
 
 @pytest.fixture
@@ -634,8 +634,8 @@ def test_an_applicant_whose_commitments_never_stand_still_is_told_to_try_again(
         if grown in command.others:
             looks += 1
             stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")
-            entered = Stated(CommitmentEntered(UUID(int=100 + looks)), MORNING)
-            run(Command(grown, stamp, lambda sight: [(grown, entered)]))
+            entered = EventToAppend(CommitmentEntered(UUID(int=100 + looks)), MORNING)
+            run(Command(grown, stamp, lambda snapshot: [(grown, entered)]))
         return run(command)
 
     service.run = overtaken  # type: ignore[method-assign]

@@ -53,7 +53,7 @@ def test_a_broken_commitment_bars_until_it_is_repaired_or_expires() -> None:
     assert applicants.is_barred([None, case.state], case.at)
     assert not applicants.is_barred([case.state], NINE + 366 * DAY + 9 * HOUR), "after the standard's twelve months"
     case.supply(PROPERTY)
-    case.tell("manager", lambda c, told: papers.repair_commitment(c, told, evidence_digest=DIGEST))
+    case.tell("manager", lambda c, ctx: papers.repair_commitment(c, ctx, evidence_digest=DIGEST))
     assert not applicants.is_barred([case.state], case.at)
 
 

@@ -21,9 +21,9 @@ from consumers.notary.bundle import FORMAT, README, README_OF_THE_FIRST_FORM, _w
 from consumers.notary.bundle_verify import BundleReport, verify_bundle
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree, leaf_hash
-from consumers.notary.note import Checkpoint, Note, NoteError, Signer, VerifyKey, read_note, signed
+from consumers.notary.note import Note, NoteError, SignedCheckpoint, Signer, VerifyKey, read_note, signed
 from consumers.notary.page import page
-from consumers.notary.published import Log
+from consumers.notary.published import PublishedLog
 from consumers.verdict_history import standings
 from infra.kafka.cluster import BusRefusal
 from tests.audited import AT, CASES, ORIGIN, SIGNER, WORDING, event
@@ -51,11 +51,11 @@ class World:
     """A log in which one case's events lie among others."""
 
     lines: list[bytes]
-    log: Log
+    log: PublishedLog
     leaves: bytes
 
     def note(self, size: int, signer: Signer = SIGNER) -> Note:
-        return read_note(signed(Checkpoint(ORIGIN, size, Tree(self.leaves).root(size), size, AT), [signer]))
+        return read_note(signed(SignedCheckpoint(ORIGIN, size, Tree(self.leaves).root(size), size, AT), [signer]))
 
     def files(self, since: Note | None = None) -> Files:
         return contents(self.lines, self.log, wording=WORDING, since=since)
@@ -77,8 +77,8 @@ def world() -> World:
     mine = {position_of(line): line for line in lines}
     log = [mine.get(at) or event(at, CASES[0], at) for at in range(1, max(mine) + 8)]
     leaves = b"".join(leaf_hash(line) for line in log)
-    made = World(lines, Log(ORIGIN), leaves)
-    made.log = Log(ORIGIN, [made.note(len(log))], bytearray(leaves))
+    made = World(lines, PublishedLog(ORIGIN), leaves)
+    made.log = PublishedLog(ORIGIN, [made.note(len(log))], bytearray(leaves))
     return made
 
 
@@ -169,8 +169,8 @@ def test_a_log_rewritten_before_the_kept_checkpoint_is_found_though_the_stolen_k
     kept = world.note(4)
     rewritten = bytearray(world.leaves)
     rewritten[:32] = leaf_hash(b"another first event")
-    forged = World(world.lines, Log(ORIGIN), bytes(rewritten))
-    forged.log = Log(ORIGIN, [forged.note(world.log.newest.checkpoint.size)], rewritten)
+    forged = World(world.lines, PublishedLog(ORIGIN), bytes(rewritten))
+    forged.log = PublishedLog(ORIGIN, [forged.note(world.log.newest.checkpoint.size)], rewritten)
     report = verified(forged.made(tmp_path / "b", since=forged.note(4)), kept)
     assert report.exit_code == 1
     assert "not shown that the log continues the kept one" in text_of(report)
@@ -346,7 +346,7 @@ def test_a_bundle_that_passes_for_an_older_one_has_still_to_have_its_words(world
 def test_the_page_and_the_readme_of_this_form_are_as_they_were() -> None:
     """They are out in the world. Another page or README is another FORMAT, and this one must still be made."""
     lines = history("repair-late-and-retracted")
-    note = read_note(signed(Checkpoint(ORIGIN, 20, b"r" * 32, 20, AT), [SIGNER]))
+    note = read_note(signed(SignedCheckpoint(ORIGIN, 20, b"r" * 32, 20, AT), [SIGNER]))
     made = page(lines, note, WORDING.words_of(lines, wording.FIRST)).encode()
     assert FORMAT == 2
     assert sha256(made).hexdigest() == "c8352ad8e07a2a0d42ad026f672ebba88c86ec860ffa921dbf176f3e5a1d24eb"

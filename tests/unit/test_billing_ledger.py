@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from consumers.billing import ledger, statement
 from consumers.billing.desk import yuan
-from consumers.billing.ledger import Case, Posting, take
+from consumers.billing.ledger import BillingCase, Posting, take
 from consumers.billing.messages import (
     TAKES,
     CaseResumed,
@@ -30,7 +30,7 @@ from consumers.billing.messages import (
     natural_key,
     read,
 )
-from consumers.billing.statement import Item
+from consumers.billing.statement import StatementItem
 from infra.readers.record import Event
 
 CASE = UUID(int=5)
@@ -38,8 +38,8 @@ QUOTE = QuoteIssued(1, "2021-1", "person", (Line("water-loss", 6_000), Line("ins
 PAID = PaymentReceived("P-1", (Line("water-loss", 6_000), Line("installation", 100_000)))
 
 
-def told(*said: Any) -> tuple[Case, list[Posting]]:
-    case = Case()
+def told(*said: Any) -> tuple[BillingCase, list[Posting]]:
+    case = BillingCase()
     posted: list[Posting] = []
     for each in said:
         taken = take(case, each)
@@ -162,9 +162,9 @@ def event(fact: str, version: int, said: dict[str, Any]) -> Event:
     )
 
 
-def booked(events: Sequence[Event]) -> tuple[Case, list[tuple[Event, list[Posting]]]]:
+def booked(events: Sequence[Event]) -> tuple[BillingCase, list[tuple[Event, list[Posting]]]]:
     """As the inbox does it: each natural key once, and what is odd not at all."""
-    case, keys, found = Case(), set(), []
+    case, keys, found = BillingCase(), set(), []
     for each in events:
         said = read(each)
         key = natural_key(each, said)
@@ -198,15 +198,17 @@ def test_the_statement_by_the_store_is_what_the_ledger_books(history: list[tuple
     case, found = booked(events)
     kept = [each for each, _ in found]
     by_store = Counter(statement.items_of((each.type, str(CASE), {"data": each.data}) for each in kept))
-    by_books: Counter[Item] = Counter()
+    by_books: Counter[StatementItem] = Counter()
     for _, postings in found:
         for posting in postings:
             if posting.movement in statement.MONEY and posting.ledger != "receivable":
-                item = Item(posting.movement, posting.fee, f"{CASE}/{posting.reference}", abs(posting.amount_fen), "")
+                item = StatementItem(
+                    posting.movement, posting.fee, f"{CASE}/{posting.reference}", abs(posting.amount_fen), ""
+                )
                 by_books[item] += 1
     for fee, fen in case.claim.items():
         if fen:
-            by_books[Item("claim", fee, str(CASE), fen, "")] += 1
+            by_books[StatementItem("claim", fee, str(CASE), fen, "")] += 1
     assert by_store == by_books
 
 
@@ -242,9 +244,9 @@ def test_what_is_said_of_classes_and_customers_is_the_same_twice_and_in_any_offs
     )
     since = told[0].happened_at.isoformat()
     assert list(items) == [
-        Item("class", "", f"{CASE}/2/1", 0, "a:60,b:40 - 2026-09-30T16:00:00+00:00 7.500"),
-        Item("customer", "", f"{CASE}/1/2", 0, f"s/2 - {since} -"),
-        Item("customer", "", f"{CASE}/2/2", 0, f"s/2 - {since} -"),
+        StatementItem("class", "", f"{CASE}/2/1", 0, "a:60,b:40 - 2026-09-30T16:00:00+00:00 7.500"),
+        StatementItem("customer", "", f"{CASE}/1/2", 0, f"s/2 - {since} -"),
+        StatementItem("customer", "", f"{CASE}/2/2", 0, f"s/2 - {since} -"),
     ]
 
 

@@ -19,7 +19,7 @@ from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
 from infra.eventstore.commands import Stream, asking
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
-from projections.readings.cases import Finding, command_for
+from projections.readings.cases import ReadingFinding, command_for
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
 
 PATH = "/api/v1/reading-books"
@@ -111,7 +111,7 @@ def test_an_audited_reading_that_stands_out_starts_the_hour_of_its_case(
 ) -> None:
     audited(client, book, "JS-002", code="anomaly-pending")
     assert facts(service, book)[-1] == "WindowOpened", "nothing was audited"
-    finding = Finding("JS-002", READ_AT, 5_000, 700, ("high",), standing=True, revision=1, told=0)
+    finding = ReadingFinding("JS-002", READ_AT, 5_000, 700, ("high",), standing=True, revision=1, told=0)
     service.run(command_for(finding, service.next_number("YC")))
     audited(client, book, "JS-002")
     usage = usage_stream("JS-002", READ_AT).id

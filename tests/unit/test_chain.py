@@ -9,10 +9,10 @@ import pytest
 from infra.kafka.cluster import Partition, Record, route
 from infra.relay.chain import (
     NOTHING,
-    Checkpoint,
+    ChainPosition,
     Outbox,
+    OutgoingEvent,
     OutOfStep,
-    Row,
     Tail,
     Walk,
     begin_behind,
@@ -34,8 +34,8 @@ def rubbish(offset: int) -> Record:
     return Record(*HOME, offset, None, b"?", {})
 
 
-def row(position: int, name: str = "water.repair.WindowLapsed.v1") -> Row:
-    return Row(position, CASE, name, b"{}")
+def row(position: int, name: str = "water.repair.WindowLapsed.v1") -> OutgoingEvent:
+    return OutgoingEvent(position, CASE, name, b"{}")
 
 
 def outbox(tails: dict[Partition, Tail] | None = None, *, begin: int = 0) -> Outbox:
@@ -47,13 +47,13 @@ def outbox(tails: dict[Partition, Tail] | None = None, *, begin: int = 0) -> Out
 
 def test_a_walk_ends_at_the_last_record_of_the_unbroken_chain() -> None:
     log = [record(3, 0, offset=0), record(5, 3, offset=1), record(9, 7, offset=2), record(12, 9, offset=3)]
-    assert last_linked(log).linked == Checkpoint(5, 1, 1)
+    assert last_linked(log).linked == ChainPosition(5, 1, 1)
 
 
 def test_a_walk_steps_over_repetitions_and_rubbish() -> None:
     log = [record(3, 0, offset=0), rubbish(1), record(3, 0, offset=2), record(5, 3, offset=3, epoch=2)]
     walk = last_linked(log)
-    assert (walk.linked, walk.foreign) == (Checkpoint(5, 3, 2), 1)
+    assert (walk.linked, walk.foreign) == (ChainPosition(5, 3, 2), 1)
 
 
 def test_a_walk_over_nothing_has_come_to_nothing() -> None:
@@ -61,7 +61,7 @@ def test_a_walk_over_nothing_has_come_to_nothing() -> None:
 
 
 def test_a_checkpoint_stands_where_its_record_lies() -> None:
-    walk = last_linked([record(5, 3, offset=1), record(9, 5, offset=2)], Checkpoint(5, 1, 1))
+    walk = last_linked([record(5, 3, offset=1), record(9, 5, offset=2)], ChainPosition(5, 1, 1))
     assert (walk.stands, walk.disproved, walk.linked.position) == (True, False, 9)
 
 
@@ -69,13 +69,13 @@ def test_a_checkpoint_stands_where_its_record_lies() -> None:
     "found", [record(5, 3, offset=1, epoch=2), record(4, 3, offset=1), rubbish(1)], ids=["epoch", "position", "rubbish"]
 )
 def test_a_checkpoint_falls_where_another_record_lies(found: Record) -> None:
-    walk = last_linked([found], Checkpoint(5, 1, 1))
+    walk = last_linked([found], ChainPosition(5, 1, 1))
     assert (walk.stands, walk.disproved) == (False, True)
 
 
 def test_a_checkpoint_falls_where_no_record_comes() -> None:
     """Compacted away, and the log's tail cut behind it: nothing may be left out by what was acknowledged once."""
-    walk = last_linked([], Checkpoint(5, 1, 1))
+    walk = last_linked([], ChainPosition(5, 1, 1))
     assert (walk.stands, walk.disproved, walk.linked) == (False, True, NOTHING)
 
 
@@ -84,16 +84,16 @@ def test_a_checkpoint_falls_where_no_record_comes() -> None:
     [
         (None, None, 2, False),
         (NOTHING, None, 2, False),
-        (Checkpoint(5, 4, 1), None, 4, True),
-        (Checkpoint(5, 4, 1), 2, 4, True),
-        (Checkpoint(5, 4, 1), 1, 2, False),
-        (Checkpoint(5, 8, 1), None, 2, False),
-        (Checkpoint(5, 1, 1), None, 2, False),
+        (ChainPosition(5, 4, 1), None, 4, True),
+        (ChainPosition(5, 4, 1), 2, 4, True),
+        (ChainPosition(5, 4, 1), 1, 2, False),
+        (ChainPosition(5, 8, 1), None, 2, False),
+        (ChainPosition(5, 1, 1), None, 2, False),
     ],
     ids=["none", "nothing was written", "within the log", "all is there", "the head is gone", "cut", "all is gone"],
 )
 def test_a_walk_begins_at_the_checkpoint_where_the_log_has_it(
-    checkpoint: Checkpoint | None, head: int | None, start: int, verifies: bool
+    checkpoint: ChainPosition | None, head: int | None, start: int, verifies: bool
 ) -> None:
     walk, at = first_walk(checkpoint, 2, 8, head)
     assert (at, walk.stands, walk.disproved) == (start, checkpoint == NOTHING, verifies)
@@ -156,7 +156,7 @@ def test_checkpoints_tell_what_was_acknowledged_since_last_asked() -> None:
     box = outbox({HOME: Tail(0, 40), COPY: Tail(0, 0)})
     box.take(row(1))
     box.acknowledged(HOME, 40)
-    assert box.take_checkpoints() == {HOME: Checkpoint(1, 40, 7)}
+    assert box.take_checkpoints() == {HOME: ChainPosition(1, 40, 7)}
     assert box.take_checkpoints() == {}
 
 

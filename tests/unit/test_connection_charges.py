@@ -141,7 +141,7 @@ def test_who_may_quote_is_the_standards_to_say() -> None:
 def ask(case: Case, charge: str = "account-opening", name_zh: str = "开户费", amount_fen: int = 10_000) -> Any:
     return case.tell(
         "counter",
-        lambda c, told: charges.ask_charge(c, told, charge=charge, name_zh=name_zh, amount_fen=amount_fen),
+        lambda c, ctx: charges.ask_charge(c, ctx, charge=charge, name_zh=name_zh, amount_fen=amount_fen),
     )
 
 
@@ -236,7 +236,7 @@ def test_money_is_a_whole_number_of_fen(amount_fen: Any) -> None:
 def test_a_payment_has_lines_once_each_and_a_number_of_its_own() -> None:
     case = quoted()
     with refused("nothing-to-pay"):
-        case.tell("cashier", lambda c, told: charges.pay(c, told, payment="PAY-1", lines=()))
+        case.tell("cashier", lambda c, ctx: charges.pay(c, ctx, payment="PAY-1", lines=()))
     with refused("fee-twice"):
         case.pay(MoneyLine("water-loss", 1), MoneyLine("water-loss", 1))
     case.pay(WATER_LOSS)
@@ -250,7 +250,7 @@ def test_no_payment_without_a_quote() -> None:
 
 
 def reverse(case: Case, payment: str = "PAY-1") -> list[Any]:
-    return case.tell("cashier", lambda c, told: charges.reverse_payment(c, told, payment=payment, reason="bounced"))
+    return case.tell("cashier", lambda c, ctx: charges.reverse_payment(c, ctx, payment=payment, reason="bounced"))
 
 
 def test_a_payment_that_bounced_is_owed_again() -> None:
@@ -274,11 +274,11 @@ def test_only_a_payment_on_record_is_reversed() -> None:
 
 
 def refund(case: Case, *lines: MoneyLine, number: str = "TK-1") -> list[Any]:
-    return case.tell("cashier", lambda c, told: charges.refund(c, told, refund=number, lines=lines))
+    return case.tell("cashier", lambda c, ctx: charges.refund(c, ctx, refund=number, lines=lines))
 
 
 def reverse_refund(case: Case, number: str = "TK-1") -> list[Any]:
-    return case.tell("cashier", lambda c, told: charges.reverse_refund(c, told, refund=number, reason="bounced"))
+    return case.tell("cashier", lambda c, ctx: charges.reverse_refund(c, ctx, refund=number, reason="bounced"))
 
 
 def test_what_a_lower_quote_leaves_over_goes_back_and_no_more() -> None:
@@ -295,7 +295,7 @@ def test_what_a_lower_quote_leaves_over_goes_back_and_no_more() -> None:
 
 
 def withdrawn(case: Case) -> Case:
-    case.tell("applicant", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    case.tell("applicant", lambda c, ctx: intake.withdraw(c, ctx, reason="no-longer-needed"))
     return case
 
 
@@ -345,10 +345,10 @@ def test_nothing_is_refunded_on_a_line_that_nobody_paid() -> None:
 def test_money_is_the_cashiers() -> None:
     case = paid()
     decisions: tuple[Any, ...] = (
-        lambda c, told: charges.pay(c, told, payment="PAY-2", lines=MONEY),
-        lambda c, told: charges.reverse_payment(c, told, payment="PAY-1", reason="bounced"),
-        lambda c, told: charges.refund(c, told, refund="TK-1", lines=MONEY),
-        lambda c, told: charges.reverse_refund(c, told, refund="TK-1", reason="bounced"),
+        lambda c, ctx: charges.pay(c, ctx, payment="PAY-2", lines=MONEY),
+        lambda c, ctx: charges.reverse_payment(c, ctx, payment="PAY-1", reason="bounced"),
+        lambda c, ctx: charges.refund(c, ctx, refund="TK-1", lines=MONEY),
+        lambda c, ctx: charges.reverse_refund(c, ctx, refund="TK-1", reason="bounced"),
     )
     for decision in decisions:
         with refused("wrong-role"):

@@ -43,7 +43,7 @@ def form(**changes: Any) -> intake.Form:
 def receive(
     case: Case, filled: intake.Form, role: str = "counter", number: str = "BZ-2026-000001", **when: Any
 ) -> list[Any]:
-    return case.tell(role, lambda known, told: intake.receive(known, told, case_number=number, form=filled), **when)
+    return case.tell(role, lambda known, ctx: intake.receive(known, ctx, case_number=number, form=filled), **when)
 
 
 # ---- receive
@@ -138,7 +138,7 @@ def test_the_construction_approval_platform_shares_documents() -> None:
 
 def test_another_person_may_answer_for_the_case() -> None:
     case = received()
-    said = case.tell("manager", lambda known, told: intake.replace_owner(known, told, owner="owner-1"))
+    said = case.tell("manager", lambda known, ctx: intake.replace_owner(known, ctx, owner="owner-1"))
     assert said == [OwnerReplaced("owner-1")]
     assert case.state.owner == "owner-1"
 
@@ -146,17 +146,17 @@ def test_another_person_may_answer_for_the_case() -> None:
 @pytest.mark.parametrize(("owner", "code"), [("nobody", "unknown-owner"), ("owner-2", "owner-unchanged")])
 def test_an_owner_is_somebody_else_of_a_desk(owner: str, code: str) -> None:
     with refused(code):
-        received().tell("manager", lambda known, told: intake.replace_owner(known, told, owner=owner))
+        received().tell("manager", lambda known, ctx: intake.replace_owner(known, ctx, owner=owner))
 
 
 def test_only_a_manager_replaces_the_owner() -> None:
     with refused("wrong-role"):
-        received().tell("counter", lambda known, told: intake.replace_owner(known, told, owner="owner-1"))
+        received().tell("counter", lambda known, ctx: intake.replace_owner(known, ctx, owner="owner-1"))
 
 
 def test_an_appearance_is_taken_down_in_every_state() -> None:
     case = withdrawn()
-    case.tell("counter", lambda known, told: intake.appear(known, told, place="counter", purpose="payment"))
+    case.tell("counter", lambda known, ctx: intake.appear(known, ctx, place="counter", purpose="payment"))
     assert len(case.state.appearances) == 1
 
 
@@ -175,7 +175,7 @@ def test_an_appearance_has_a_known_place_and_purpose_and_a_possible_time(
     with refused(code):
         received().tell(
             "counter",
-            lambda known, told: intake.appear(known, told, place=place, purpose=purpose),
+            lambda known, ctx: intake.appear(known, ctx, place=place, purpose=purpose),
             happened_at=NINE + hours * HOUR,
         )
 
@@ -185,12 +185,12 @@ def test_an_appearance_has_a_known_place_and_purpose_and_a_possible_time(
 
 def withdrawn(case: Case | None = None, reason: str = "no-longer-needed") -> Case:
     case = case or received()
-    case.tell("applicant", lambda known, told: intake.withdraw(known, told, reason=reason))
+    case.tell("applicant", lambda known, ctx: intake.withdraw(known, ctx, reason=reason))
     return case
 
 
 def turned_away(case: Case, reason: str = "arrears") -> list[Any]:
-    return case.tell("manager", lambda known, told: intake.refuse(known, told, reason=reason, document_digest=DIGEST))
+    return case.tell("manager", lambda known, ctx: intake.refuse(known, ctx, reason=reason, document_digest=DIGEST))
 
 
 def test_a_withdrawn_application_owes_nothing_any_more() -> None:
@@ -237,7 +237,7 @@ def test_once_water_is_on_anywhere_nothing_is_withdrawn_or_refused() -> None:
 
 def test_only_a_manager_refuses_an_application() -> None:
     with refused("wrong-role"):
-        admitted().tell("counter", lambda c, told: intake.refuse(c, told, reason="arrears", document_digest=DIGEST))
+        admitted().tell("counter", lambda c, ctx: intake.refuse(c, ctx, reason="arrears", document_digest=DIGEST))
 
 
 def test_every_decision_says_when_there_is_no_such_case() -> None:

@@ -97,9 +97,7 @@ def test_a_role_without_the_power_hands_nothing_in() -> None:
 
 
 def reject(case: Case, document: str = "property-right", defect: str = "illegible", **when: Any) -> list[Any]:
-    return case.tell(
-        "counter", lambda c, told: papers.reject_document(c, told, document=document, defect=defect), **when
-    )
+    return case.tell("counter", lambda c, ctx: papers.reject_document(c, ctx, document=document, defect=defect), **when)
 
 
 def test_a_document_that_does_not_do_is_out_again_until_it_comes_anew() -> None:
@@ -207,7 +205,7 @@ def test_a_notice_names_each_document_once_with_a_known_defect(items: Any, code:
 
 def further(case: Case, *items: tuple[str, str], **when: Any) -> list[Any]:
     named = [NoticeItem(*item) for item in items]
-    return case.tell("counter", lambda c, told: papers.request_further(c, told, items=named), **when)
+    return case.tell("counter", lambda c, ctx: papers.request_further(c, ctx, items=named), **when)
 
 
 def test_what_could_have_been_seen_the_first_time_is_not_asked_for_later() -> None:
@@ -323,8 +321,8 @@ def test_nothing_is_promised_in_no_paper() -> None:
     with refused("nothing-missing"):
         received(IDENTITY).tell(
             "applicant",
-            lambda c, told: papers.promise_papers(
-                c, told, papers=(), deadline=date(2026, 9, 17), commitment_digest=DIGEST
+            lambda c, ctx: papers.promise_papers(
+                c, ctx, papers=(), deadline=date(2026, 9, 17), commitment_digest=DIGEST
             ),
         )
 
@@ -393,11 +391,11 @@ def broken(rules: Rules = RULES) -> Case:
 
 
 def repair(case: Case) -> list[Any]:
-    return case.tell("case-owner", lambda c, told: papers.repair_commitment(c, told, evidence_digest=DIGEST))
+    return case.tell("case-owner", lambda c, ctx: papers.repair_commitment(c, ctx, evidence_digest=DIGEST))
 
 
 def resume(case: Case, role: str = "manager") -> list[Any]:
-    return case.tell(role, lambda c, told: papers.resume(c, told, reason="papers-in"))
+    return case.tell(role, lambda c, ctx: papers.resume(c, ctx, reason="papers-in"))
 
 
 def test_a_broken_commitment_ends_the_case_and_bars_for_the_standards_term() -> None:
@@ -489,7 +487,7 @@ def test_a_paper_that_had_been_in_before_the_deadline_upholds_the_commitment() -
 
 def test_a_suspended_case_that_is_withdrawn_stays_so_when_the_papers_come() -> None:
     case = broken(with_policy(when_broken="suspend"))
-    case.tell("applicant", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    case.tell("applicant", lambda c, ctx: intake.withdraw(c, ctx, reason="no-longer-needed"))
     with refused("case-stopped"):
         case.supply(PROPERTY)
     with refused("case-stopped"):

@@ -16,25 +16,23 @@ PERMIT = "government-permit"
 
 
 def request(case: Case, reason: str = PERMIT, **when: Any) -> list[Any]:
-    return case.tell(
-        "case-owner", lambda c, told: pauses.request(c, told, reason=reason, evidence_digest=DIGEST), **when
-    )
+    return case.tell("case-owner", lambda c, ctx: pauses.request(c, ctx, reason=reason, evidence_digest=DIGEST), **when)
 
 
 def approve(case: Case, number: int = 1, **when: Any) -> list[Any]:
-    return case.tell("manager", lambda c, told: pauses.approve(c, told, pause=number), **when)
+    return case.tell("manager", lambda c, ctx: pauses.approve(c, ctx, pause=number), **when)
 
 
 def decline(case: Case, number: int = 1, **when: Any) -> list[Any]:
-    return case.tell("manager", lambda c, told: pauses.decline(c, told, pause=number), **when)
+    return case.tell("manager", lambda c, ctx: pauses.decline(c, ctx, pause=number), **when)
 
 
 def end(case: Case, number: int = 1, **when: Any) -> list[Any]:
-    return case.tell("case-owner", lambda c, told: pauses.end(c, told, pause=number), **when)
+    return case.tell("case-owner", lambda c, ctx: pauses.end(c, ctx, pause=number), **when)
 
 
 def revoke(case: Case, number: int = 1, **when: Any) -> list[Any]:
-    return case.tell("manager", lambda c, told: pauses.revoke(c, told, pause=number, reason="no-permit-needed"), **when)
+    return case.tell("manager", lambda c, ctx: pauses.revoke(c, ctx, pause=number, reason="no-permit-needed"), **when)
 
 
 def paused() -> Case:
@@ -56,7 +54,7 @@ def test_who_asked_for_a_pause_decides_nothing_about_it(decide: Any) -> None:
     case = admitted()
     case.tell(
         "case-owner",
-        lambda c, told: pauses.request(c, told, reason=PERMIT, evidence_digest=DIGEST),
+        lambda c, ctx: pauses.request(c, ctx, reason=PERMIT, evidence_digest=DIGEST),
         actor="manager-1",
     )
     if decide is revoke:
@@ -169,11 +167,11 @@ def test_a_pause_that_is_not_there_is_not_decided(decide: Any) -> None:
 def test_pauses_need_their_roles() -> None:
     case = paused()
     decisions: tuple[Any, ...] = (
-        lambda c, told: pauses.request(c, told, reason=PERMIT, evidence_digest=DIGEST),
-        lambda c, told: pauses.approve(c, told, pause=1),
-        lambda c, told: pauses.decline(c, told, pause=1),
-        lambda c, told: pauses.end(c, told, pause=1),
-        lambda c, told: pauses.revoke(c, told, pause=1, reason="x"),
+        lambda c, ctx: pauses.request(c, ctx, reason=PERMIT, evidence_digest=DIGEST),
+        lambda c, ctx: pauses.approve(c, ctx, pause=1),
+        lambda c, ctx: pauses.decline(c, ctx, pause=1),
+        lambda c, ctx: pauses.end(c, ctx, pause=1),
+        lambda c, ctx: pauses.revoke(c, ctx, pause=1, reason="x"),
     )
     for decision in decisions:
         with refused("wrong-role"):

@@ -56,15 +56,15 @@ def due(case: Case) -> datetime | None:
 
 
 def pause(case: Case, reason: str = PERMIT, **when: Any) -> None:
-    case.tell("case-owner", lambda c, told: pauses.request(c, told, reason=reason, evidence_digest=DIGEST), **when)
+    case.tell("case-owner", lambda c, ctx: pauses.request(c, ctx, reason=reason, evidence_digest=DIGEST), **when)
 
 
 def approve(case: Case, number: int = 1, **when: Any) -> None:
-    case.tell("manager", lambda c, told: pauses.approve(c, told, pause=number), **when)
+    case.tell("manager", lambda c, ctx: pauses.approve(c, ctx, pause=number), **when)
 
 
 def end(case: Case, number: int = 1, **when: Any) -> None:
-    case.tell("case-owner", lambda c, told: pauses.end(c, told, pause=number), **when)
+    case.tell("case-owner", lambda c, ctx: pauses.end(c, ctx, pause=number), **when)
 
 
 # ---- water on
@@ -152,7 +152,7 @@ def test_water_that_was_told_late_retracts_the_lapse() -> None:
 
 def test_withdrawal_cancels_every_window() -> None:
     case = received()
-    case.tell("applicant", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    case.tell("applicant", lambda c, ctx: intake.withdraw(c, ctx, reason="no-longer-needed"))
     cancelled = {fact.commitment for fact in case.play.concluded if isinstance(fact, WindowCancelled)}
     assert cancelled == {WATER_ON, NOTICE, TRIPS}
     assert case.wait(NINE + 60 * DAY) == []
@@ -260,7 +260,7 @@ def test_a_repair_leaves_the_lapse_on_record() -> None:
     case = promised()
     case.wait(CLOSE)
     case.supply(PROPERTY, at=CLOSE + HOUR)
-    case.tell("manager", lambda c, told: papers.repair_commitment(c, told, evidence_digest=DIGEST))
+    case.tell("manager", lambda c, ctx: papers.repair_commitment(c, ctx, evidence_digest=DIGEST))
     assert of(case, PAPERS, WindowRetracted) == []
     assert [met.on_time for met in of(case, PAPERS, WindowMet)] == [False]
 
@@ -269,7 +269,7 @@ def test_a_repair_leaves_the_lapse_on_record() -> None:
 
 
 def appear(case: Case, **when: Any) -> None:
-    case.tell("counter", lambda c, told: intake.appear(c, told, place="counter", purpose="papers"), **when)
+    case.tell("counter", lambda c, ctx: intake.appear(c, ctx, place="counter", purpose="papers"), **when)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_the_count_of_trips_closes_when_the_water_is_on() -> None:
 
 def test_who_comes_after_withdrawing_does_not_come_for_the_connection() -> None:
     case = received()
-    case.tell("applicant", lambda c, told: intake.withdraw(c, told, reason="no-longer-needed"))
+    case.tell("applicant", lambda c, ctx: intake.withdraw(c, ctx, reason="no-longer-needed"))
     appear(case, at=NINE + DAY)
     assert of(case, TRIPS, WindowLapsed) == []
 
@@ -343,7 +343,7 @@ def test_a_pause_that_is_approved_late_takes_the_lapse_back_and_its_revocation_b
     approve(case, at=FIFTH_CLOSE + HOUR)
     assert len(of(case, WATER_ON, WindowRetracted)) == 1
     case.tell(
-        "manager", lambda c, told: pauses.revoke(c, told, pause=1, reason="no-permit-needed"), at=FIFTH_CLOSE + 2 * HOUR
+        "manager", lambda c, ctx: pauses.revoke(c, ctx, pause=1, reason="no-permit-needed"), at=FIFTH_CLOSE + 2 * HOUR
     )
     assert [lapse.lapse for lapse in of(case, WATER_ON, WindowLapsed)] == [1, 2]
     assert due(case) == FIFTH_CLOSE
@@ -352,7 +352,7 @@ def test_a_pause_that_is_approved_late_takes_the_lapse_back_and_its_revocation_b
 def test_a_declined_pause_changes_nothing() -> None:
     case = admitted()
     pause(case)
-    case.tell("manager", lambda c, told: pauses.decline(c, told, pause=1), at=NINE + HOUR)
+    case.tell("manager", lambda c, ctx: pauses.decline(c, ctx, pause=1), at=NINE + HOUR)
     case.wait(FIFTH_CLOSE)
     assert len(of(case, WATER_ON, WindowLapsed)) == 1
 

@@ -85,7 +85,7 @@ class Commands(RuleBasedStateMachine):
     @initialize(barred=st.booleans(), declined=st.booleans(), in_hand=st.sets(st.sampled_from(PAPERS)))
     def receive(self, barred: bool, declined: bool, in_hand: set[intake.Supplied]) -> None:
         form = intake.Form("private", 2, SUBJECT, documents=tuple(in_hand), declined_outstanding=declined)
-        self.tell("counter", lambda c, told: intake.receive(c, told, case_number="BZ-1", form=form, barred=barred))
+        self.tell("counter", lambda c, ctx: intake.receive(c, ctx, case_number="BZ-1", form=form, barred=barred))
 
     @rule(hours=st.integers(0, 40))
     def time_passes(self, hours: int) -> None:
@@ -95,24 +95,24 @@ class Commands(RuleBasedStateMachine):
     def supply(self, document: str, way: Any, hours: int) -> None:
         supplied = intake.Supplied(document, way, DIGEST)
         when = {"happened_at": self.case.at - hours * HOUR}
-        self.tell("counter", lambda c, told: papers.supply_document(c, told, supplied=supplied), **when)
+        self.tell("counter", lambda c, ctx: papers.supply_document(c, ctx, supplied=supplied), **when)
 
     @rule(document=documents, defect=defects)
     def reject(self, document: str, defect: str) -> None:
-        self.tell("counter", lambda c, told: papers.reject_document(c, told, document=document, defect=defect))
+        self.tell("counter", lambda c, ctx: papers.reject_document(c, ctx, document=document, defect=defect))
 
     @rule(items=st.lists(st.builds(NoticeItem, documents, defects), max_size=3), again=st.booleans())
     def ask_for_papers(self, items: list[NoticeItem], again: bool) -> None:
         ask = papers.request_further if again else papers.give_notice
-        self.tell("counter", lambda c, told: ask(c, told, items=items))
+        self.tell("counter", lambda c, ctx: ask(c, ctx, items=items))
 
     @rule(days=st.integers(-1, 8), barred=st.booleans())
     def promise(self, days: int, barred: bool) -> None:
         deadline = (self.case.at + timedelta(days=days)).date()
         self.tell(
             "applicant",
-            lambda c, told: papers.promise_papers(
-                c, told, papers=("property-right",), deadline=deadline, commitment_digest=DIGEST, barred=barred
+            lambda c, ctx: papers.promise_papers(
+                c, ctx, papers=("property-right",), deadline=deadline, commitment_digest=DIGEST, barred=barred
             ),
         )
 
@@ -121,21 +121,21 @@ class Commands(RuleBasedStateMachine):
         decisions: dict[str, tuple[str, Decision]] = {
             "decline": ("applicant", papers.decline_outstanding),
             "admit": ("manager", papers.admit),
-            "repair": ("manager", lambda c, told: papers.repair_commitment(c, told, evidence_digest=DIGEST)),
-            "resume": ("manager", lambda c, told: papers.resume(c, told, reason="papers-in")),
+            "repair": ("manager", lambda c, ctx: papers.repair_commitment(c, ctx, evidence_digest=DIGEST)),
+            "resume": ("manager", lambda c, ctx: papers.resume(c, ctx, reason="papers-in")),
         }
         self.tell(*decisions[which])
 
     @rule(which=st.sampled_from(["survey", "infeasible", "design", "start", "complete", "pass", "fail"]))
     def work(self, which: str) -> None:
         decisions: dict[str, tuple[str, Decision]] = {
-            "survey": ("squad", lambda c, told: site.survey(c, told, feasible=True, findings=())),
-            "infeasible": ("squad", lambda c, told: site.survey(c, told, feasible=False, findings=("no-main",))),
-            "design": ("squad", lambda c, told: site.design(c, told, drawing_digest=DIGEST)),
-            "start": ("crew", lambda c, told: site.start_construction(c, told, crew="crew-1")),
+            "survey": ("squad", lambda c, ctx: site.survey(c, ctx, feasible=True, findings=())),
+            "infeasible": ("squad", lambda c, ctx: site.survey(c, ctx, feasible=False, findings=("no-main",))),
+            "design": ("squad", lambda c, ctx: site.design(c, ctx, drawing_digest=DIGEST)),
+            "start": ("crew", lambda c, ctx: site.start_construction(c, ctx, crew="crew-1")),
             "complete": ("crew", site.complete_construction),
-            "pass": ("inspector", lambda c, told: site.inspect(c, told, passed=True, defects=())),
-            "fail": ("inspector", lambda c, told: site.inspect(c, told, passed=False, defects=("leak",))),
+            "pass": ("inspector", lambda c, ctx: site.inspect(c, ctx, passed=True, defects=())),
+            "fail": ("inspector", lambda c, ctx: site.inspect(c, ctx, passed=False, defects=("leak",))),
         }
         self.tell(*decisions[which])
 
@@ -145,29 +145,29 @@ class Commands(RuleBasedStateMachine):
         decisions: dict[str, tuple[str, Decision]] = {
             "book": (
                 "hotline",
-                lambda c, told: visits.book(
-                    c, told, visit=VISIT, squad="squad-1", purpose="approval", begin=begin, end=end
+                lambda c, ctx: visits.book(
+                    c, ctx, visit=VISIT, squad="squad-1", purpose="approval", begin=begin, end=end
                 ),
             ),
-            "make": ("squad", lambda c, told: visits.make(c, told, visit=VISIT, papers_collected=sorted(papers_seen))),
+            "make": ("squad", lambda c, ctx: visits.make(c, ctx, visit=VISIT, papers_collected=sorted(papers_seen))),
             "approve": (
                 "squad",
-                lambda c, told: site.approve_on_site(c, told, visit=VISIT, squad="squad-1", drawing_digest=DIGEST),
+                lambda c, ctx: site.approve_on_site(c, ctx, visit=VISIT, squad="squad-1", drawing_digest=DIGEST),
             ),
-            "cancel": ("hotline", lambda c, told: visits.cancel(c, told, visit=VISIT, reason="other")),
+            "cancel": ("hotline", lambda c, ctx: visits.cancel(c, ctx, visit=VISIT, reason="other")),
         }
         self.tell(*decisions[which])
 
     @rule(point=points, number=st.sampled_from(["M-1", "M-2"]), verified=st.booleans())
     def install(self, point: int, number: str, verified: bool) -> None:
         details = self.meter(number, verified)
-        self.tell("crew", lambda c, told: site.install_meter(c, told, point=point, meter=details))
+        self.tell("crew", lambda c, ctx: site.install_meter(c, ctx, point=point, meter=details))
 
     @rule(point=points, given=st.booleans(), verified=st.booleans(), hours=hours)
     def turn_on(self, point: int, given: bool, verified: bool, hours: int) -> None:
         details = self.meter(f"M-{point}", verified) if given else None
         when = {"happened_at": self.case.at - hours * HOUR}
-        self.tell("crew", lambda c, told: site.turn_water_on(c, told, point=point, meter=details), **when)
+        self.tell("crew", lambda c, ctx: site.turn_water_on(c, ctx, point=point, meter=details), **when)
 
     @staticmethod
     def meter(number: str, verified: bool) -> Any:
@@ -175,11 +175,11 @@ class Commands(RuleBasedStateMachine):
 
     @rule(lines=quotes)
     def quote(self, lines: list[tuple[str, Decimal]]) -> None:
-        self.tell("squad", lambda c, told: charges.issue_quote(c, told, lines=lines))
+        self.tell("squad", lambda c, ctx: charges.issue_quote(c, ctx, lines=lines))
 
     @rule(number=numbers)
     def sign(self, number: str) -> None:
-        self.tell("applicant", lambda c, told: charges.sign_contract(c, told, contract=number, digest=DIGEST))
+        self.tell("applicant", lambda c, ctx: charges.sign_contract(c, ctx, contract=number, digest=DIGEST))
 
     @rule(
         number=numbers,
@@ -191,33 +191,33 @@ class Commands(RuleBasedStateMachine):
             state = self.case.state
             lines = [MoneyLine(fee, state.balance_fen(fee)) for fee in state.fees if state.balance_fen(fee) > 0]
         decisions: dict[str, Decision] = {
-            "pay": lambda c, told: charges.pay(c, told, payment=number, lines=lines),
-            "pay-all": lambda c, told: charges.pay(c, told, payment=number, lines=lines),
-            "refund": lambda c, told: charges.refund(c, told, refund=number, lines=lines),
+            "pay": lambda c, ctx: charges.pay(c, ctx, payment=number, lines=lines),
+            "pay-all": lambda c, ctx: charges.pay(c, ctx, payment=number, lines=lines),
+            "refund": lambda c, ctx: charges.refund(c, ctx, refund=number, lines=lines),
         }
         self.tell("cashier", decisions[which])
 
     @rule(number=numbers, which=st.sampled_from(REVERSALS))
     def reverse(self, number: str, which: Callable[..., Any]) -> None:
         name = "payment" if which is charges.reverse_payment else "refund"
-        self.tell("cashier", lambda c, told: which(c, told, **{name: number}, reason="bounced"))
+        self.tell("cashier", lambda c, ctx: which(c, ctx, **{name: number}, reason="bounced"))
 
     @rule(charge=fees, name=st.sampled_from(["工程安装费", "开户费", "茶水费"]), amount=amounts)
     def charge(self, charge: str, name: str, amount: int) -> None:
         ask = charges.ask_charge
-        self.tell("counter", lambda c, told: ask(c, told, charge=charge, name_zh=name, amount_fen=amount))
+        self.tell("counter", lambda c, ctx: ask(c, ctx, charge=charge, name_zh=name, amount_fen=amount))
 
     @rule(which=st.sampled_from(["request", "approve", "decline", "end", "revoke"]), number=st.integers(1, 3))
     def pause(self, which: str, number: int) -> None:
         decisions: dict[str, tuple[str, Decision]] = {
             "request": (
                 "case-owner",
-                lambda c, told: pauses.request(c, told, reason="government-permit", evidence_digest=DIGEST),
+                lambda c, ctx: pauses.request(c, ctx, reason="government-permit", evidence_digest=DIGEST),
             ),
-            "approve": ("manager", lambda c, told: pauses.approve(c, told, pause=number)),
-            "decline": ("manager", lambda c, told: pauses.decline(c, told, pause=number)),
-            "end": ("manager", lambda c, told: pauses.end(c, told, pause=number)),
-            "revoke": ("manager", lambda c, told: pauses.revoke(c, told, pause=number, reason="wrong")),
+            "approve": ("manager", lambda c, ctx: pauses.approve(c, ctx, pause=number)),
+            "decline": ("manager", lambda c, ctx: pauses.decline(c, ctx, pause=number)),
+            "end": ("manager", lambda c, ctx: pauses.end(c, ctx, pause=number)),
+            "revoke": ("manager", lambda c, ctx: pauses.revoke(c, ctx, pause=number, reason="wrong")),
         }
         self.tell(*decisions[which])
 
@@ -226,8 +226,8 @@ class Commands(RuleBasedStateMachine):
         if really:
             return  # now and then: else few cases would get far
         decisions: dict[str, tuple[str, Decision]] = {
-            "withdraw": ("applicant", lambda c, told: intake.withdraw(c, told, reason="other")),
-            "refuse": ("manager", lambda c, told: intake.refuse(c, told, reason="arrears", document_digest=DIGEST)),
+            "withdraw": ("applicant", lambda c, ctx: intake.withdraw(c, ctx, reason="other")),
+            "refuse": ("manager", lambda c, ctx: intake.refuse(c, ctx, reason="arrears", document_digest=DIGEST)),
         }
         self.tell(*decisions[which])
 
@@ -333,7 +333,7 @@ def near_water(machine: Commands, lacking: frozenset[str], *, on_site: bool) -> 
     """A case that took every step before its meters but those ``lacking``, as far as it was let."""
     case = machine.case = Case(channel="import")
     form = intake.Form("private", 2, SUBJECT, documents=PAPERS[:1] if "paper" in lacking else PAPERS)
-    machine.tell("counter", lambda c, told: intake.receive(c, told, case_number="BZ-1", form=form))
+    machine.tell("counter", lambda c, ctx: intake.receive(c, ctx, case_number="BZ-1", form=form))
     if on_site:
         machine.visit("book", set())
         machine.visit("approve", set())
@@ -375,15 +375,13 @@ def field_facts() -> list[tuple[Fact, Any, UUID]]:
     """The facts of a case that got its water late, was paused, and whose applicant came in person."""
     case = Case()
     form = intake.Form("private", 1, SUBJECT, documents=PAPERS[:1])
-    case.tell("counter", lambda c, told: intake.receive(c, told, case_number="BZ-1", form=form))
+    case.tell("counter", lambda c, ctx: intake.receive(c, ctx, case_number="BZ-1", form=form))
     case.supply(PAPERS[1], at=minutes(30))
-    case.tell("counter", lambda c, told: intake.appear(c, told, place="counter", purpose="papers"), at=minutes(40))
+    case.tell("counter", lambda c, ctx: intake.appear(c, ctx, place="counter", purpose="papers"), at=minutes(40))
     ask = pauses.request
-    case.tell(
-        "case-owner", lambda c, told: ask(c, told, reason="force-majeure", evidence_digest=DIGEST), at=minutes(50)
-    )
-    case.tell("manager", lambda c, told: pauses.approve(c, told, pause=1), at=minutes(60))
-    case.tell("manager", lambda c, told: pauses.end(c, told, pause=1), at=minutes(3_000))
+    case.tell("case-owner", lambda c, ctx: ask(c, ctx, reason="force-majeure", evidence_digest=DIGEST), at=minutes(50))
+    case.tell("manager", lambda c, ctx: pauses.approve(c, ctx, pause=1), at=minutes(60))
+    case.tell("manager", lambda c, ctx: pauses.end(c, ctx, pause=1), at=minutes(3_000))
     case.ready()
     case.turn_on(at=minutes(15_000))
     return [(fact, at, UUID(int=number)) for number, (fact, at) in enumerate(case.told_facts)]

@@ -90,12 +90,12 @@ def test_nothing_is_designed_any_more_once_the_pipe_is_laid() -> None:
 def test_works_need_their_roles(step: str) -> None:
     case = admitted().ready()
     decisions: dict[str, Any] = {
-        "survey": lambda c, told: site.survey(c, told, feasible=True, findings=()),
-        "design": lambda c, told: site.design(c, told, drawing_digest=DIGEST),
-        "start": lambda c, told: site.start_construction(c, told, crew="crew-1"),
+        "survey": lambda c, ctx: site.survey(c, ctx, feasible=True, findings=()),
+        "design": lambda c, ctx: site.design(c, ctx, drawing_digest=DIGEST),
+        "start": lambda c, ctx: site.start_construction(c, ctx, crew="crew-1"),
         "complete": site.complete_construction,
-        "inspect": lambda c, told: site.inspect(c, told, passed=True, defects=()),
-        "turn_on": lambda c, told: site.turn_water_on(c, told, point=1, meter=meter()),
+        "inspect": lambda c, ctx: site.inspect(c, ctx, passed=True, defects=()),
+        "turn_on": lambda c, ctx: site.turn_water_on(c, ctx, point=1, meter=meter()),
     }
     with refused("wrong-role"):
         case.tell("applicant", decisions[step])
@@ -108,8 +108,8 @@ def visited(case: Case | None = None, squad: str = "squad-1") -> Case:
     case = case or admitted()
     case.tell(
         "case-owner",
-        lambda c, told: visits.book(
-            c, told, visit=VISIT, squad=squad, purpose="approval", begin=NINE + HOUR, end=NINE + 3 * HOUR
+        lambda c, ctx: visits.book(
+            c, ctx, visit=VISIT, squad=squad, purpose="approval", begin=NINE + HOUR, end=NINE + 3 * HOUR
         ),
     )
     return case
@@ -118,13 +118,13 @@ def visited(case: Case | None = None, squad: str = "squad-1") -> Case:
 def approve(case: Case, squad: str = "squad-1", visit: UUID = VISIT, **when: Any) -> list[Any]:
     return case.tell(
         "squad",
-        lambda c, told: site.approve_on_site(c, told, visit=visit, squad=squad, drawing_digest=DIGEST),
+        lambda c, ctx: site.approve_on_site(c, ctx, visit=visit, squad=squad, drawing_digest=DIGEST),
         **({"at": NINE + 2 * HOUR} | when),
     )
 
 
 def make(case: Case, **when: Any) -> list[Any]:
-    return case.tell("squad", lambda c, told: visits.make(c, told, visit=VISIT, papers_collected=()), **when)
+    return case.tell("squad", lambda c, ctx: visits.make(c, ctx, visit=VISIT, papers_collected=()), **when)
 
 
 def test_approval_at_the_door_starts_construction_at_once() -> None:
@@ -154,7 +154,7 @@ def test_approval_needs_an_admitted_case_and_that_squads_visit_under_way() -> No
     with refused("visit-over"):
         approve(case, at=NINE + 3 * HOUR)
     cancelled = visited()
-    cancelled.tell("counter", lambda c, told: visits.cancel(c, told, visit=VISIT, reason="other"))
+    cancelled.tell("counter", lambda c, ctx: visits.cancel(c, ctx, visit=VISIT, reason="other"))
     with refused("visit-over"):
         approve(cancelled)
 
@@ -236,7 +236,7 @@ def test_an_inspections_outcome_and_defects_match(passed: bool, defects: tuple[s
     for step in (case.survey, case.design, case.quote, case.sign, case.pay, case.start, case.complete):
         step()
     with refused(code):
-        case.tell("inspector", lambda c, told: site.inspect(c, told, passed=passed, defects=defects))
+        case.tell("inspector", lambda c, ctx: site.inspect(c, ctx, passed=passed, defects=defects))
 
 
 def test_works_happen_one_after_the_other() -> None:
@@ -258,7 +258,7 @@ def test_works_happen_one_after_the_other() -> None:
 
 
 def install(case: Case, point: int = 1, **changes: Any) -> list[Any]:
-    return case.tell("crew", lambda c, told: site.install_meter(c, told, point=point, meter=meter(**changes)))
+    return case.tell("crew", lambda c, ctx: site.install_meter(c, ctx, point=point, meter=meter(**changes)))
 
 
 def test_a_meter_goes_in_before_water_is_on() -> None:
@@ -293,7 +293,7 @@ def test_a_meter_needs_an_admitted_case_and_a_supply_point_of_it() -> None:
     with refused("dates-out-of-order"):
         case = received()
         case.supply(IDENTITY, at=NINE + HOUR)
-        case.tell("crew", lambda c, told: site.install_meter(c, told, point=1, meter=meter()), happened_at=NINE)
+        case.tell("crew", lambda c, ctx: site.install_meter(c, ctx, point=1, meter=meter()), happened_at=NINE)
 
 
 UNVERIFIED: list[dict[str, Any]] = [

@@ -16,7 +16,7 @@ from domain.deadlines.windows import Basis, WindowCancelled, WindowMet, WindowRe
 from domain.kernel.facts import Fact
 from domain.kinds import REGISTRY
 from infra.readers.record import Event
-from projections.read_models.cases import CASES, Case
+from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.charges import CHARGES
 from projections.read_models.connections import CONNECTIONS, ConnectionRow
 from projections.read_models.pre_applications import AHEAD
@@ -68,8 +68,8 @@ def connection(*told: tuple[float, Fact]) -> ConnectionRow:
     return row
 
 
-def case(*told: tuple[float, Fact]) -> Case:
-    row: Case = folded(CASES, [(0, RECEIVED), *told])
+def case(*told: tuple[float, Fact]) -> CaseRow:
+    row: CaseRow = folded(CASES, [(0, RECEIVED), *told])
     return row
 
 

@@ -28,7 +28,7 @@ TEN, NOON = NINE + HOUR, NINE + 3 * HOUR
 def book(case: Case, visit: UUID = VISIT, squad: str = "squad-1", purpose: str = "papers", **when: Any) -> list[Any]:
     return case.tell(
         "hotline",
-        lambda c, told: visits.book(c, told, visit=visit, squad=squad, purpose=purpose, begin=TEN, end=NOON),
+        lambda c, ctx: visits.book(c, ctx, visit=visit, squad=squad, purpose=purpose, begin=TEN, end=NOON),
         **when,
     )
 
@@ -40,17 +40,15 @@ def booked() -> Case:
 
 
 def make(case: Case, *papers: str, role: str = "squad", **when: Any) -> list[Any]:
-    return case.tell(role, lambda c, told: visits.make(c, told, visit=VISIT, papers_collected=papers), **when)
+    return case.tell(role, lambda c, ctx: visits.make(c, ctx, visit=VISIT, papers_collected=papers), **when)
 
 
 def reassign(case: Case, squad: str = "squad-2", begin: Any = TEN, visit: UUID = VISIT) -> list[Any]:
-    return case.tell(
-        "manager", lambda c, told: visits.reassign(c, told, visit=visit, squad=squad, begin=begin, end=NOON)
-    )
+    return case.tell("manager", lambda c, ctx: visits.reassign(c, ctx, visit=visit, squad=squad, begin=begin, end=NOON))
 
 
 def cancel(case: Case, visit: UUID = VISIT) -> list[Any]:
-    return case.tell("counter", lambda c, told: visits.cancel(c, told, visit=visit, reason="nobody-home"))
+    return case.tell("counter", lambda c, ctx: visits.cancel(c, ctx, visit=visit, reason="nobody-home"))
 
 
 def test_a_visit_is_booked_before_admission_too() -> None:
@@ -143,12 +141,12 @@ def test_only_a_squad_makes_visits_and_only_a_manager_moves_them() -> None:
         make(booked(), role="counter", at=NOON)
     with refused("wrong-role"):
         booked().tell(
-            "squad", lambda c, told: visits.reassign(c, told, visit=VISIT, squad="squad-2", begin=TEN, end=NOON)
+            "squad", lambda c, ctx: visits.reassign(c, ctx, visit=VISIT, squad="squad-2", begin=TEN, end=NOON)
         )
     with refused("wrong-role"):
         received().tell(
             "crew",
-            lambda c, told: visits.book(c, told, visit=VISIT, squad="squad-1", purpose="papers", begin=TEN, end=NOON),
+            lambda c, ctx: visits.book(c, ctx, visit=VISIT, squad="squad-1", purpose="papers", begin=TEN, end=NOON),
         )
 
 
@@ -157,12 +155,12 @@ def test_only_a_squad_makes_visits_and_only_a_manager_moves_them() -> None:
 
 def deliver(case: Case, deliverable: str = "plan", way: str = "wechat", digest: str = DIGEST, **when: Any) -> list[Any]:
     return case.tell(
-        "squad", lambda c, told: visits.deliver(c, told, deliverable=deliverable, way=way, digest=digest), **when
+        "squad", lambda c, ctx: visits.deliver(c, ctx, deliverable=deliverable, way=way, digest=digest), **when
     )
 
 
 def confirm(case: Case, deliverable: str = "plan", digest: str = DIGEST, role: str = "applicant") -> list[Any]:
-    return case.tell(role, lambda c, told: visits.confirm_delivery(c, told, deliverable=deliverable, digest=digest))
+    return case.tell(role, lambda c, ctx: visits.confirm_delivery(c, ctx, deliverable=deliverable, digest=digest))
 
 
 def test_what_was_sent_is_confirmed_once() -> None:
@@ -198,6 +196,6 @@ def test_a_deliverable_and_its_way_are_on_the_lists_and_its_time_is_possible() -
 def test_what_is_handed_over_needs_its_roles() -> None:
     case = received()
     with refused("wrong-role"):
-        case.tell("public", lambda c, told: visits.deliver(c, told, deliverable="plan", way="wechat", digest=DIGEST))
+        case.tell("public", lambda c, ctx: visits.deliver(c, ctx, deliverable="plan", way="wechat", digest=DIGEST))
     with refused("wrong-role"):
         confirm(case, role="crew")

@@ -18,10 +18,10 @@ from domain.crews.crews import Assignment, Crew, Free
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import crew_stream, shipped_rules, shipped_standard
-from tests.unit.cases import CASE, minutes, repairing, told
+from tests.unit.cases import CASE, context, minutes, repairing
 from tests.unit.office import after, by
 
-DISPATCHER = told(shipped_rules(), minutes(0), role="dispatcher", channel="office")
+DISPATCHER = context(shipped_rules(), minutes(0), role="dispatcher", channel="office")
 
 OTHER = UUID(int=2)
 BUSY = Crew("crew-1", assignment=Assignment(CASE, "BX-1"))
@@ -85,21 +85,21 @@ def test_a_crew_that_nobody_formed_has_no_shift(rules: Rules) -> None:
 def test_no_shift_begins_in_the_future_and_none_by_a_stranger(rules: Rules) -> None:
     crew = form(rules)
     with refused("future-time"):
-        crews.start_shift(crew, told(rules, minutes(10), minutes(0)), crew="crew-1")
+        crews.start_shift(crew, context(rules, minutes(10), minutes(0)), crew="crew-1")
     with refused("wrong-role"):
         crews.end_shift(crew, by(rules, "public"), crew="crew-1")
 
 
 def test_of_where_a_crew_is_the_newest_fix_counts_in_whatever_order_they_come(rules: Rules) -> None:
-    early = crews.locate(None, told(rules, minutes(0)), crew="crew-1", district_code="zhenxi")
-    late = crews.locate(None, told(rules, minutes(5)), crew="crew-1", district_code="hexi")
+    early = crews.locate(None, context(rules, minutes(0)), crew="crew-1", district_code="zhenxi")
+    late = crews.locate(None, context(rules, minutes(5)), crew="crew-1", district_code="hexi")
     state: Crew | None = None
     for fact, at in ((late, minutes(5)), (early, minutes(0))):
         state = after(crews.evolve, state, fact, at=at)
     assert state is not None
     assert (state.district, state.located_at) == ("hexi", minutes(5))
     with refused("unknown-district"):
-        crews.locate(state, told(rules, minutes(5)), crew="crew-1", district_code="atlantis")
+        crews.locate(state, context(rules, minutes(5)), crew="crew-1", district_code="atlantis")
 
 
 # ---- one incident at a time
@@ -157,7 +157,7 @@ def test_writing_a_crews_code_large_does_not_make_another_crew() -> None:
 def test_a_crew_that_says_no_is_off_the_incident(rules: Rules) -> None:
     play = repairing(rules)
     play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    fact = repair.decline(play.state, told(rules, minutes(2)), crew="crew-1", reason="vehicle")
+    fact = repair.decline(play.state, context(rules, minutes(2)), crew="crew-1", reason="vehicle")
     assert fact.flags == ()
     play.say(fact, minutes(2))
     assert play.state.crew is None
@@ -168,7 +168,7 @@ def test_a_crew_that_says_no_is_off_the_incident(rules: Rules) -> None:
 def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules: Rules) -> None:
     play = repairing(rules)
     play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    fact = repair.decline(play.state, told(rules, minutes(-1), minutes(2)), crew="crew-2", reason="unsafe")
+    fact = repair.decline(play.state, context(rules, minutes(-1), minutes(2)), crew="crew-2", reason="unsafe")
     assert fact.flags == ("not-the-dispatched-crew", "before-first-report")
     play.say(fact, minutes(-1), minutes(2))
     assert play.state.crew == "crew-1"
@@ -177,11 +177,11 @@ def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules
 def test_a_no_needs_an_incident_a_reason_and_a_time_that_has_come(rules: Rules) -> None:
     play = repairing(rules)
     with refused("no-such-case"):
-        repair.decline(None, told(rules, minutes(1)), crew="crew-1", reason="vehicle")
+        repair.decline(None, context(rules, minutes(1)), crew="crew-1", reason="vehicle")
     with refused("unknown-decline-reason"):
-        repair.decline(play.state, told(rules, minutes(1)), crew="crew-1", reason="tired-of-it")
+        repair.decline(play.state, context(rules, minutes(1)), crew="crew-1", reason="tired-of-it")
     with refused("future-time"):
-        repair.decline(play.state, told(rules, minutes(30), minutes(1)), crew="crew-1", reason="vehicle")
+        repair.decline(play.state, context(rules, minutes(30), minutes(1)), crew="crew-1", reason="vehicle")
 
 
 def test_a_crew_is_taken_away_only_from_where_it_is(rules: Rules) -> None:

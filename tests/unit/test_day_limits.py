@@ -18,7 +18,7 @@ from domain import repairs as repair
 from domain.connections.stages import STAGES
 from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, Day, from_published
 from domain.deadlines.explain import WindowExplained, explain
-from domain.deadlines.limits import DayUnit, Intake, Stop, WorkingDays, count, end, received
+from domain.deadlines.limits import ClockStop, DayUnit, Intake, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
 from domain.standard.standards import KindLimit, Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
@@ -268,7 +268,7 @@ def test_civil_days_are_told_as_such() -> None:
 
 
 def test_an_uncounted_stage_is_told_by_its_name() -> None:
-    stop = Stop(NINE, NINE + timedelta(days=2), 5, (UUID(int=2),), "payment")
+    stop = ClockStop(NINE, NINE + timedelta(days=2), 5, (UUID(int=2),), "payment")
     text = told_in_words(WorkingDays(NINE - timedelta(hours=1), 5, CLOSE, (stop,), 40), CHINA)
     assert "stood: pause, not counted 中止不计 (待缴费 payment)" in text
     assert "= 5 of 5 working days counted 共计 5 个工作日" in text

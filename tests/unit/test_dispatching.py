@@ -17,7 +17,7 @@ from domain.repairs.apologies import sorry_for
 from infra.eventstore.shipped_rules import shipped_rules
 from projections.read_models.cases import REPAIR_STAGES
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
-from tests.unit.cases import SUBJECT, Play, minutes, repairing, told
+from tests.unit.cases import SUBJECT, Play, context, minutes, repairing
 
 RULES = shipped_rules()
 STANDARD = RULES.newest
@@ -112,7 +112,7 @@ def test_whoever_reported_is_owed_an_apology_while_the_arrivals_lapse_stands() -
     assert nexts(play) == [("dispatch", "dispatcher")]
     play.conclude(minutes(30))
     assert nexts(play) == [("dispatch", "dispatcher"), ("apologise", "hotline")]
-    said = told(RULES, minutes(40), role="hotline", channel="hotline")
+    said = context(RULES, minutes(40), role="hotline", channel="hotline")
     first = repair.apologise(play.state, said, report=1, way="phone", digest=None)
     assert first == repair.ApologyMade(1, "phone", None)
     play.say(first, minutes(40))
@@ -127,7 +127,7 @@ def test_a_lapse_that_is_taken_back_takes_the_apology_with_it() -> None:
     play.conclude(minutes(30))
     play.say(repair.CrewArrived("crew-1", None), minutes(20), at=minutes(50))
     assert nexts(play) == [("dispatch", "dispatcher")]
-    said = told(RULES, minutes(55), role="hotline", channel="hotline")
+    said = context(RULES, minutes(55), role="hotline", channel="hotline")
     assert repair.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("nothing-lapsed",)
 
 
@@ -148,11 +148,11 @@ def test_of_imported_history_nobody_is_owed_an_apology() -> None:
 
 
 def test_an_apology_to_nobody_by_no_way_or_by_nobody_who_may_is_refused() -> None:
-    play, said = repairing(RULES), told(RULES, minutes(40), role="hotline", channel="hotline")
+    play, said = repairing(RULES), context(RULES, minutes(40), role="hotline", channel="hotline")
     for code, who, values in (
         ("no-such-report", said, {"report": 2, "way": "phone"}),
         ("unknown-way", said, {"report": 1, "way": "pigeon"}),
-        ("wrong-role", told(RULES, minutes(40), role="public"), {"report": 1, "way": "phone"}),
+        ("wrong-role", context(RULES, minutes(40), role="public"), {"report": 1, "way": "phone"}),
     ):
         with pytest.raises(Refusal, match=f"^{code}:"):
             repair.apologise(play.state, who, **values, digest=None)  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from domain.kernel.refusals import Refusal
 from domain.standard.escalation import acknowledge, ladder_after
 from domain.standard.standards import EscalationStep, Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, connecting, minutes, names, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, connecting, context, minutes, names, repairing
 
 RULES = shipped_rules()
 ARRIVAL = repair.ARRIVAL
@@ -39,7 +39,7 @@ def steps(play: Play, commitment: str = ARRIVAL) -> list[tuple[int, str]]:
 
 def taken_in_hand(play: Play, at: datetime, actor: str = "manager-1", **what: Any) -> list[str]:
     """Somebody acknowledges; the names of what follows."""
-    by = told(RULES, at, role="manager", channel="office", actor=actor)
+    by = context(RULES, at, role="manager", channel="office", actor=actor)
     fact = acknowledge(play.state.ledger, by, commitment=ARRIVAL, **what)
     return names(play.say(fact, at, by=by.by)) if fact is not None else ["nothing new"]
 
@@ -216,12 +216,12 @@ def test_nobody_has_nothing_in_hand() -> None:
 def test_a_role_without_the_power_is_refused() -> None:
     play = lapsed()
     with refused("wrong-role"):
-        acknowledge(play.state.ledger, told(RULES, minutes(35), role="public"), commitment=ARRIVAL)
+        acknowledge(play.state.ledger, context(RULES, minutes(35), role="public"), commitment=ARRIVAL)
 
 
 def test_a_window_that_is_not_there_is_named() -> None:
     with refused("no-such-window"):
-        acknowledge(lapsed().state.ledger, told(RULES, minutes(35), role="manager"), commitment="order.reply")
+        acknowledge(lapsed().state.ledger, context(RULES, minutes(35), role="manager"), commitment="order.reply")
 
 
 def test_the_ledger_ignores_an_acknowledgement_with_an_old_number() -> None:

@@ -18,8 +18,8 @@ from domain.connections import facts as said
 from domain.connections.promises import NOTICE, PAPERS, TRIPS, WATER_ON
 from domain.deadlines.calendar import CalendarPublished, CalendarVersion, Day, closing_time, from_published, local_date
 from domain.deadlines.explain import Known, TermExplained, WindowExplained, explain, explain_commitment
-from domain.deadlines.limits import Stop, WorkingDays, end
-from domain.deadlines.windows import Obligation, Tally, Term, judge
+from domain.deadlines.limits import ClockStop, WorkingDays, end
+from domain.deadlines.windows import CountPromise, Obligation, Term, judge
 from domain.kernel.facts import Fact
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.commands import Command, Receipt
@@ -41,12 +41,12 @@ DAY = timedelta(days=1)
 # ---- the parts add up to what is judged
 
 
-def adds_up(obligation: Obligation | Tally, at: datetime) -> WindowExplained:
+def adds_up(obligation: Obligation | CountPromise, at: datetime) -> WindowExplained:
     """Explain it, and check every part against the verdict."""
     window, found = judge(obligation, at), explain(obligation, (), at)
     assert (found.due_at, found.met_at, found.lapses) == (window.due_at, window.met_at, window.lapses)
     assert (found.standard, found.calendar) == (window.basis.standard, window.basis.calendar)
-    if isinstance(obligation, Tally):
+    if isinstance(obligation, CountPromise):
         too_many = sorted({each.at for each in found.occurrences if not each.allowed})
         assert too_many == list(window.lapses)
         return found
@@ -92,7 +92,7 @@ def _spans_add_up(obligation: Obligation, term: Term, shown: TermExplained) -> N
     assert all(span.by for span in shown.spans)
 
 
-def owed(kind: kinds.Kind, state: Any, rules: Rules) -> Sequence[Obligation | Tally]:
+def owed(kind: kinds.Kind, state: Any, rules: Rules) -> Sequence[Obligation | CountPromise]:
     assert kind.obligations is not None
     return kind.obligations(state, rules)
 
@@ -157,7 +157,7 @@ def test_every_window_of_every_stored_history_is_explained_as_of_each_of_its_eve
             assert text[0].startswith("BZ-1 ")
 
 
-def counted(start: datetime, *stops: Stop, revised_at: datetime | None = None, worked: Sequence[date] = ()) -> Any:
+def counted(start: datetime, *stops: ClockStop, revised_at: datetime | None = None, worked: Sequence[date] = ()) -> Any:
     """Five working days from ``start``; a revision makes the days of ``worked`` working days. The days as explained."""
     shipped = shipped_calendar()
     versions = [CalendarVersion(datetime(2021, 1, 1, tzinfo=UTC), from_published([shipped]))]
@@ -179,7 +179,7 @@ def test_an_end_that_a_revision_moves_earlier_is_told_with_its_grace() -> None:
 
 
 def test_days_that_count_because_a_pause_is_used_up_are_told_as_such() -> None:
-    pause = Stop(NINE, None, 1, (UUID(int=2), UUID(int=3)), "government-permit")
+    pause = ClockStop(NINE, None, 1, (UUID(int=2), UUID(int=3)), "government-permit")
     rules = [rule for _, rule in counted(NINE, pause)]
     assert rules.count("paused") == 1
     assert rules.count("pause-used-up") == 5
@@ -205,7 +205,7 @@ def test_a_gap_in_continuous_work_is_told_with_its_length() -> None:
     assert completion.state == "cancelled"
 
 
-def _of(obligations: Sequence[Obligation | Tally], commitment: str, at: datetime) -> WindowExplained:
+def _of(obligations: Sequence[Obligation | CountPromise], commitment: str, at: datetime) -> WindowExplained:
     return adds_up(next(each for each in obligations if each.commitment == commitment), at)
 
 

@@ -219,9 +219,9 @@ def drafted(rules: Rules, catalogue: Catalogue, state: Catalogues | None = None)
 def reviewed(
     rules: Rules, state: Catalogues, role: str, outcome: str = "agreed", version: str = "2026-2"
 ) -> Catalogues:
-    told = by(rules, role)
-    fact = catalogues.review(state, told, version=version, outcome=outcome, document="示例文号〔2026〕7号")
-    known: Catalogues = after(evolve_catalogues, state, fact, told.by.actor)
+    ctx = by(rules, role)
+    fact = catalogues.review(state, ctx, version=version, outcome=outcome, document="示例文号〔2026〕7号")
+    known: Catalogues = after(evolve_catalogues, state, fact, ctx.by.actor)
     return known
 
 

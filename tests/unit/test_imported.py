@@ -16,7 +16,7 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.repairs import outlook
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, context, minutes, names, repairing
 
 RULES = shipped_rules()
 LATER = minutes(60 * 24 * 30)
@@ -145,7 +145,7 @@ def test_a_completion_to_the_second_counts_before_one_known_by_its_day() -> None
 
 def report(channel: str, **changes: Any) -> repair.FaultReported:
     values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou", "subject": SUBJECT}
-    return repair.report_fault(None, told(RULES, NINE, channel=channel, role="operator"), **(values | changes))
+    return repair.report_fault(None, context(RULES, NINE, channel=channel, role="operator"), **(values | changes))
 
 
 def test_only_history_is_precise_to_the_day_and_has_an_origin() -> None:
@@ -158,13 +158,13 @@ def test_only_history_is_precise_to_the_day_and_has_an_origin() -> None:
     with refused("unknown-origin"):
         report("import", origin="pigeon")
     with refused("bad-precision"):
-        repair.complete(repairing(RULES).state, told(RULES, minutes(9)), precision="day")
+        repair.complete(repairing(RULES).state, context(RULES, minutes(9)), precision="day")
 
 
 def test_whoever_reports_today_is_named() -> None:
-    repair.require_reporter(told(RULES, NINE, channel="import"), is_named=False)
+    repair.require_reporter(context(RULES, NINE, channel="import"), is_named=False)
     with refused("reporter-missing"):
-        repair.require_reporter(told(RULES, NINE, channel="hotline"), is_named=False)
+        repair.require_reporter(context(RULES, NINE, channel="hotline"), is_named=False)
 
 
 def test_a_wrong_link_undone_keeps_how_closely_its_time_is_known() -> None:
@@ -172,7 +172,7 @@ def test_a_wrong_link_undone_keeps_how_closely_its_time_is_known() -> None:
     play.say(repair.ReportLinked(2, SUBJECT, precision="day", origin="website"), minutes(5), channel="import")
     undone = repair.unlink_report(
         play.state,
-        told(RULES, LATER, channel="office", role="dispatcher"),
+        context(RULES, LATER, channel="office", role="dispatcher"),
         report=2,
         new_case=play.case_id,
         case_number="BX-2",
@@ -187,7 +187,7 @@ def test_a_wrong_link_undone_keeps_how_closely_its_time_is_known() -> None:
 
 def dismissal(play: Play, minute: float, **changes: Any) -> repair.IncidentDismissed:
     who = {"role": "dispatcher", "channel": "office"} | changes
-    return repair.dismiss(play.state, told(RULES, minutes(minute), **who), reason="false-alarm")
+    return repair.dismiss(play.state, context(RULES, minutes(minute), **who), reason="false-alarm")
 
 
 def test_a_dismissed_incident_owes_an_answer_and_nothing_more_and_is_closed() -> None:
@@ -197,7 +197,7 @@ def test_a_dismissed_incident_owes_an_answer_and_nothing_more_and_is_closed() ->
     play.conclude(LATER)
     assert states(play) == {repair.ARRIVAL: "dismissed", repair.COMPLETION: "dismissed", repair.ANSWER: None}
     assert not any(known.lapse_count for known in play.state.ledger.values())
-    assert repair.close(play.state, told(RULES, minutes(20), role="dispatcher")) == repair.CaseClosed()
+    assert repair.close(play.state, context(RULES, minutes(20), role="dispatcher")) == repair.CaseClosed()
 
 
 def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_answer_and_to_close_it() -> None:
@@ -241,9 +241,9 @@ def test_who_may_not_dismiss_and_what_cannot_be_dismissed_is_refused() -> None:
     with refused("wrong-role"):
         dismissal(play, 10, role="crew")
     with refused("unknown-dismissal-reason"):
-        repair.dismiss(play.state, told(RULES, minutes(9), role="dispatcher"), reason="boredom")
+        repair.dismiss(play.state, context(RULES, minutes(9), role="dispatcher"), reason="boredom")
     with refused("no-such-case"):
-        repair.dismiss(None, told(RULES, minutes(9), role="dispatcher"), reason="false-alarm")
+        repair.dismiss(None, context(RULES, minutes(9), role="dispatcher"), reason="false-alarm")
     play.say(repair.RepairCompleted(), minutes(20))
     with refused("repair-completed"):
         dismissal(play, 30)
@@ -255,13 +255,13 @@ def test_nobody_is_sent_to_a_dismissed_incident_and_it_is_dismissed_once() -> No
     with refused("already-dismissed"):
         dismissal(play, 11)
     with refused("already-dismissed"):
-        repair.dispatch(play.state, told(RULES, minutes(12), role="dispatcher"), crew="crew-1")
+        repair.dispatch(play.state, context(RULES, minutes(12), role="dispatcher"), crew="crew-1")
 
 
 def test_what_the_field_tells_of_a_dismissed_incident_is_taken_and_flagged() -> None:
     play = repairing(RULES)
     play.say(dismissal(play, 10), minutes(10))
-    fact = repair.complete(play.state, told(RULES, minutes(30)))
+    fact = repair.complete(play.state, context(RULES, minutes(30)))
     play.say(fact, minutes(30))
     assert "after-dismissal" in fact.flags
     assert states(play)[repair.COMPLETION] == "dismissed"
@@ -272,7 +272,7 @@ def test_what_the_field_tells_of_a_dismissed_incident_is_taken_and_flagged() -> 
 
 def test_a_pipe_is_named_by_codes_and_one_younger_than_the_fault_is_flagged() -> None:
     fact = repair.identify_pipe(
-        repairing(RULES).state, told(RULES, minutes(9)), asset="97716", material="pvc", dn_mm=200, laid_in=2030
+        repairing(RULES).state, context(RULES, minutes(9)), asset="97716", material="pvc", dn_mm=200, laid_in=2030
     )
     assert fact == repair.PipeIdentified("97716", "pvc", 200, 2030, ("younger-than-the-fault",))
 
@@ -289,11 +289,11 @@ def test_a_pipe_is_named_by_codes_and_one_younger_than_the_fault_is_flagged() ->
 )
 def test_a_pipe_that_cannot_be_is_refused(said: dict[str, Any], code: str) -> None:
     with refused(code):
-        repair.identify_pipe(repairing(RULES).state, told(RULES, minutes(9)), **said)
+        repair.identify_pipe(repairing(RULES).state, context(RULES, minutes(9)), **said)
 
 
 def correction(play: Play, detail: str, old: str | None, new: str | None, role: str = "counter") -> Fact:
-    return repair.correct(play.state, told(RULES, minutes(60), role=role), detail=detail, old=old, new=new)
+    return repair.correct(play.state, context(RULES, minutes(60), role=role), detail=detail, old=old, new=new)
 
 
 def test_a_correction_keeps_what_stood_there_and_changes_no_verdict() -> None:

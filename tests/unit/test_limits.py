@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.deadlines.calendar import CalendarVersion, Day, closing_time, from_published, local_date
-from domain.deadlines.limits import Stop, WorkingDays, count, end, stood_for
+from domain.deadlines.limits import ClockStop, WorkingDays, count, end, stood_for
 from infra.eventstore.shipped_rules import shipped_calendar
 
 CLOSE = time(17, 30)
@@ -23,11 +23,11 @@ DUE = datetime(2026, 9, 16, 9, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def stop(since: datetime, until: datetime | None, cap: int = 20) -> Stop:
-    return Stop(since, until, cap, (UUID(int=3),))
+def stop(since: datetime, until: datetime | None, cap: int = 20) -> ClockStop:
+    return ClockStop(since, until, cap, (UUID(int=3),))
 
 
-def limit(*stops: Stop, start: datetime = WEDNESDAY, days: int = 5, cap: int = 40) -> WorkingDays:
+def limit(*stops: ClockStop, start: datetime = WEDNESDAY, days: int = 5, cap: int = 40) -> WorkingDays:
     return WorkingDays(start, days, CLOSE, stops, cap)
 
 
@@ -87,7 +87,7 @@ stops = st.lists(
 
 
 @given(stops, st.integers(1, 8), st.integers(0, 10), hours)
-def test_counting_agrees_with_walking_day_by_day(found: list[Stop], days: int, cap: int, start: datetime) -> None:
+def test_counting_agrees_with_walking_day_by_day(found: list[ClockStop], days: int, cap: int, start: datetime) -> None:
     counted, stood = count(limit(*found, start=start, days=days, cap=cap), CN), []
     left, budget, day, ran = {s: s.cap_working_days for s in found}, cap, local_date(start), 0
     while ran < days:
@@ -107,20 +107,20 @@ def test_counting_agrees_with_walking_day_by_day(found: list[Stop], days: int, c
 
 
 @given(stops, hours)
-def test_a_limit_never_runs_out_while_its_clock_stands(found: list[Stop], start: datetime) -> None:
+def test_a_limit_never_runs_out_while_its_clock_stands(found: list[ClockStop], start: datetime) -> None:
     uncapped = [replace(s, cap_working_days=10_000, until=s.until or s.since + 300 * HOUR) for s in found]
     due_at = count(limit(*uncapped, start=start, cap=10_000), CN).due_at
     assert not any(s.covers(due_at) for s in uncapped)
 
 
 @given(stops, hours)
-def test_a_pause_never_moves_a_deadline_earlier(found: list[Stop], start: datetime) -> None:
+def test_a_pause_never_moves_a_deadline_earlier(found: list[ClockStop], start: datetime) -> None:
     assert count(limit(*found, start=start), CN).due_at >= count(limit(start=start), CN).due_at
 
 
 @given(stops, hours, st.integers(0, 1000))
 def test_standing_time_is_counted_once_and_never_longer_than_the_time_itself(
-    found: list[Stop], start: datetime, length: int
+    found: list[ClockStop], start: datetime, length: int
 ) -> None:
     until = start + length * HOUR
     instants = [start + n * HOUR for n in range(length)]

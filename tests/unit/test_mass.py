@@ -28,9 +28,9 @@ def refused(code: str) -> Any:
 
 
 def declare(rules: Rules, state: Register | None = None, at: Any = NINE, **changes: Any) -> Register:
-    told = by(rules, changes.pop("role", "manager"), at=max(at, NINE), happened_at=at)
+    ctx = by(rules, changes.pop("role", "manager"), at=max(at, NINE), happened_at=at)
     values: dict[str, Any] = {"mass": "frost-a", "cause": "frost", "districts": ("zhenxi",), **changes}
-    known: Register = after(mass.evolve, state, mass.declare(state, told, **values), at=at)
+    known: Register = after(mass.evolve, state, mass.declare(state, ctx, **values), at=at)
     return known
 
 

@@ -18,9 +18,9 @@ from consumers.notary.bundle_verify import verify_bundle
 from consumers.notary.export import LEAVES, gather, write_checkpoints
 from consumers.notary.keys import NotaryRefusal
 from consumers.notary.merkle import Tree, leaf_hash
-from consumers.notary.note import Checkpoint, Follows, Note, NoteError, Signer, read_note, signed
-from consumers.notary.published import Log
-from consumers.notary.verify import STARTED, Evidence, Report, as_json, describe, verify
+from consumers.notary.note import Follows, Note, NoteError, SignedCheckpoint, Signer, read_note, signed
+from consumers.notary.published import PublishedLog
+from consumers.notary.verify import STARTED, AuditEvidence, AuditReport, as_json, describe, verify
 from tests.audited import AT, ORIGIN, SIGNER, WORDING, event, events, note_over, write_topics
 
 GENERATION = "5a0c7a4e-0000-4000-8000-000000000002"
@@ -79,18 +79,18 @@ class Broken:
         root = Tree(leaves_of(log)).root(len(log))
         end = END + len(log) - FORK
         without = ((FORK + 1, END),)
-        checkpoint = Checkpoint(AFTER, len(log), root, end, AT, without, None, self.follows)
+        checkpoint = SignedCheckpoint(AFTER, len(log), root, end, AT, without, None, self.follows)
         return read_note(signed(checkpoint, [self.signer]))
 
     def write(self) -> None:
         write_topics(self.folder, self.log)
         logs = [
-            Log(ORIGIN, self.old_notes, bytearray(leaves_of(OLD))),
-            Log(AFTER, [self.note(self.log)], bytearray(leaves_of(self.log))),
+            PublishedLog(ORIGIN, self.old_notes, bytearray(leaves_of(OLD))),
+            PublishedLog(AFTER, [self.note(self.log)], bytearray(leaves_of(self.log))),
         ]
         write_checkpoints(self.folder, logs)
 
-    def verify(self, *, given_up: bytes | None = None, leaves: bool = True) -> Report:
+    def verify(self, *, given_up: bytes | None = None, leaves: bool = True) -> AuditReport:
         """As ``tongshui audit verify`` does it, with or without the list and the leaf hashes of the earlier log."""
         self.write()
         paths = [self.folder]
@@ -98,7 +98,7 @@ class Broken:
             (self.folder / "given-up.jsonl").write_bytes(given_up)
             paths.append(self.folder / "given-up.jsonl")
         found = gather(paths)
-        evidence = Evidence(
+        evidence = AuditEvidence(
             self.kept, found.notes, found.leaves if leaves else (), [signer.public for signer in self.keys]
         )
         return verify(found.files, evidence)
@@ -114,7 +114,7 @@ def broken(tmp_path: Path) -> Broken:
     return Broken(tmp_path / "export")
 
 
-def kinds(report: Report) -> set[str]:
+def kinds(report: AuditReport) -> set[str]:
     return {finding.kind for finding in report.findings}
 
 
@@ -219,7 +219,7 @@ def test_a_record_removed_before_the_fork_is_named(broken: Broken) -> None:
         lines = path.read_bytes().splitlines(keepends=True)
         path.write_bytes(b"".join(line for line in lines if b'"position":9,' not in line))
     found = gather([broken.folder])
-    report = verify(found.files, Evidence(broken.kept, found.notes, found.leaves, [SIGNER.public]))
+    report = verify(found.files, AuditEvidence(broken.kept, found.notes, found.leaves, [SIGNER.public]))
     assert ("removed", 9) in [(f.kind, f.position) for f in report.findings]
     assert report.proven == 0
 
@@ -245,7 +245,7 @@ def test_without_a_key_nobody_stands_for_a_break(broken: Broken) -> None:
 def test_a_key_that_the_earlier_log_handed_over_cannot_begin_another_one(broken: Broken) -> None:
     next_key = str(THIEF.public.named(ORIGIN))
     said = note_over(OLD).checkpoint
-    hand_over = Checkpoint(ORIGIN, END, said.root, END, AT, (), next_key)
+    hand_over = SignedCheckpoint(ORIGIN, END, said.root, END, AT, (), next_key)
     broken.old_notes = [read_note(signed(hand_over, [SIGNER, THIEF]))]
     assert broken.verify().breaks == [], "signed with the old key"
     broken.signer = THIEF
@@ -260,7 +260,7 @@ def test_two_logs_that_both_follow_the_kept_one_are_told(broken: Broken) -> None
         + SIGNER.sign(AFTER.replace("0002", "0003"), broken.note(broken.log).text.replace("0002", "0003"))
     )
     found = gather([broken.folder])
-    report = verify(found.files, Evidence(broken.kept, [*found.notes, other], found.leaves, [SIGNER.public]))
+    report = verify(found.files, AuditEvidence(broken.kept, [*found.notes, other], found.leaves, [SIGNER.public]))
     assert any(f.kind == "bad-checkpoint" and "two logs" in f.words for f in report.findings)
 
 
@@ -310,7 +310,7 @@ def test_an_export_has_the_leaf_hashes_of_every_log(broken: Broken) -> None:
 
 
 def test_no_bundle_says_that_a_log_behind_a_break_continues_the_one_that_was_kept(broken: Broken) -> None:
-    log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
+    log = PublishedLog(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
     with pytest.raises(NotaryRefusal) as refused:
         contents(went_on(), log, wording=WORDING, since=note_over(OLD))
     assert refused.value.code == "generation-between"
@@ -319,10 +319,10 @@ def test_no_bundle_says_that_a_log_behind_a_break_continues_the_one_that_was_kep
 def test_a_bundle_leads_from_a_key_of_the_earlier_log_to_the_one_that_signs_now(broken: Broken, tmp_path: Path) -> None:
     said = note_over(OLD).checkpoint
     next_key = str(THIEF.public.named(ORIGIN))
-    hand_over = read_note(signed(Checkpoint(ORIGIN, END, said.root, END, AT, (), next_key), [SIGNER, THIEF]))
+    hand_over = read_note(signed(SignedCheckpoint(ORIGIN, END, said.root, END, AT, (), next_key), [SIGNER, THIEF]))
     broken.signer = THIEF
-    log = Log(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
-    earlier = [Log(ORIGIN, [hand_over], bytearray(leaves_of(OLD)))]
+    log = PublishedLog(AFTER, [broken.note(broken.log)], bytearray(leaves_of(broken.log)))
+    earlier = [PublishedLog(ORIGIN, [hand_over], bytearray(leaves_of(OLD)))]
     (tmp_path / "schemas").mkdir()
     for name, content in contents(went_on(), log, wording=WORDING, earlier=earlier).items():
         (tmp_path / name).write_bytes(content)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumers.notary.keys import Keys, NotaryRefusal
-from consumers.notary.note import Checkpoint, Note, NoteError, Signer, VerifyKey, read_note, signed, verify_key
+from consumers.notary.note import Note, NoteError, SignedCheckpoint, Signer, VerifyKey, read_note, signed, verify_key
 from consumers.notary.published import Trust
 from infra.settings import Settings
 
@@ -22,8 +22,8 @@ ORIGIN = "tongshui/5a0c7a4e-0000-4000-8000-000000000001"
 FIRST, SECOND, THIRD = (Signer("tongshui", bytes([number]) * 32) for number in (1, 2, 3))
 
 
-def checkpoint(size: int = 5, *, next_key: VerifyKey | None = None) -> Checkpoint:
-    return Checkpoint(ORIGIN, size, bytes(32), size, AT, next_key=str(next_key) if next_key else None)
+def checkpoint(size: int = 5, *, next_key: VerifyKey | None = None) -> SignedCheckpoint:
+    return SignedCheckpoint(ORIGIN, size, bytes(32), size, AT, next_key=str(next_key) if next_key else None)
 
 
 def test_a_note_has_the_published_form() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from consumers.notary.export import LEAVES, TOPICS
 from consumers.notary.merkle import leaf_hash
 from consumers.notary.note import Signer
-from consumers.notary.verify import Finding, Report, describe
+from consumers.notary.verify import AuditFinding, AuditReport, describe
 from tests.audited import CASES, Audited, event, events, note_over
 
 THIEF = Signer("tongshui", b"\7" * 32)
@@ -31,7 +31,7 @@ def edit(path: Path, change: Callable[[list[bytes]], object]) -> None:
     path.write_bytes(b"\n".join([*lines, b""]))
 
 
-def found(report: Report) -> set[tuple[str, int | None, str | None]]:
+def found(report: AuditReport) -> set[tuple[str, int | None, str | None]]:
     return {(each.kind, each.position, each.case) for each in report.findings}
 
 
@@ -276,8 +276,8 @@ def test_without_a_key_the_kept_checkpoint_is_taken_as_it_is_and_that_is_said(au
 
 
 def test_of_a_flood_of_findings_a_thousand_are_named_and_the_rest_is_counted() -> None:
-    report = Report()
+    report = AuditReport()
     for position in range(1_500):
-        report.find(Finding("changed", "…", position))
+        report.find(AuditFinding("changed", "…", position))
     assert (len(report.findings), report.unnamed) == (1_000, 500)
     assert "and 500 findings more" in "\n".join(describe(report))

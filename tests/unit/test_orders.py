@@ -15,7 +15,7 @@ from domain.kernel.refusals import Refusal
 from domain.repairs import OrderReference, orders
 from domain.repairs.orders import OrderExtended, OrderReceived, OrderReplied
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, Play, minutes, names, told
+from tests.unit.cases import NINE, Play, context, minutes, names
 
 RULES = shipped_rules()
 CASE = UUID(int=9)
@@ -34,8 +34,10 @@ def received(reply_by: Any = None) -> Play:
     return play
 
 
-def take_in(state: orders.Order | None, reply_by: Any = None, reference: OrderReference = REFERENCE) -> OrderReceived:
-    return orders.receive(state, told(RULES, NINE), order=reference, case_id=CASE, report=1, reply_by=reply_by)
+def take_in(
+    state: orders.OutsideOrder | None, reply_by: Any = None, reference: OrderReference = REFERENCE
+) -> OrderReceived:
+    return orders.receive(state, context(RULES, NINE), order=reference, case_id=CASE, report=1, reply_by=reply_by)
 
 
 def test_an_order_with_a_deadline_of_its_own_is_due_then() -> None:
@@ -68,17 +70,17 @@ def test_a_deadline_before_the_order_is_refused() -> None:
 
 def test_a_reply_in_time_meets_it_and_a_late_one_comes_after_its_lapse() -> None:
     in_time = received(minutes(600))
-    in_time.say(orders.reply(in_time.state, told(RULES, minutes(500), **HOTLINE), digest=DIGEST), minutes(500))
+    in_time.say(orders.reply(in_time.state, context(RULES, minutes(500), **HOTLINE), digest=DIGEST), minutes(500))
     assert names(in_time.concluded)[-1] == "WindowMet"
     late = received(minutes(600))
-    late.say(orders.reply(late.state, told(RULES, minutes(700), **HOTLINE), digest=DIGEST), minutes(700))
+    late.say(orders.reply(late.state, context(RULES, minutes(700), **HOTLINE), digest=DIGEST), minutes(700))
     assert names(late.concluded)[-2:] == ["WindowLapsed", "WindowMet"]
 
 
 def test_more_time_moves_the_end_and_saves_no_lapse() -> None:
     play = received(minutes(600))
     given = orders.extend(
-        play.state, told(RULES, minutes(100), **HOTLINE), reply_by=minutes(900), document="延期〔2026〕1号"
+        play.state, context(RULES, minutes(100), **HOTLINE), reply_by=minutes(900), document="延期〔2026〕1号"
     )
     (moved,) = play.say(given, minutes(100))
     assert (type(moved).__name__, moved.cause, moved.due_at) == ("WindowMoved", "extended", minutes(900))  # type: ignore[union-attr]
@@ -97,37 +99,37 @@ def test_more_time_moves_the_end_and_saves_no_lapse() -> None:
 )
 def test_more_time_must_be_more_and_have_its_document(by: Any, document: str, code: str) -> None:
     with refused(code):
-        orders.extend(received(minutes(600)).state, told(RULES, NINE, **HOTLINE), reply_by=by, document=document)
+        orders.extend(received(minutes(600)).state, context(RULES, NINE, **HOTLINE), reply_by=by, document=document)
 
 
 def test_an_order_that_was_replied_to_needs_no_more_time() -> None:
     play = received(minutes(600))
     play.say(OrderReplied(DIGEST), minutes(10))
     with refused("order-replied"):
-        orders.extend(play.state, told(RULES, minutes(20), **HOTLINE), reply_by=minutes(900), document="延期1号")
+        orders.extend(play.state, context(RULES, minutes(20), **HOTLINE), reply_by=minutes(900), document="延期1号")
 
 
 def test_a_second_reply_is_taken_and_flagged() -> None:
     play = received()
     play.say(OrderReplied(DIGEST), minutes(10))
-    again = orders.reply(play.state, told(RULES, minutes(20), **HOTLINE), digest=DIGEST)
+    again = orders.reply(play.state, context(RULES, minutes(20), **HOTLINE), digest=DIGEST)
     assert again.flags == ("repeated",)
 
 
 def test_a_reply_told_too_late_for_its_channel_needs_another_person() -> None:
     play, late = received(), dict(HOTLINE, at=minutes(100))
     with refused("second-person-needed"):
-        orders.reply(play.state, told(RULES, minutes(10), **late), digest=DIGEST)
-    confirmed = orders.reply(play.state, told(RULES, minutes(10), confirmed_by="manager-1", **late), digest=DIGEST)
+        orders.reply(play.state, context(RULES, minutes(10), **late), digest=DIGEST)
+    confirmed = orders.reply(play.state, context(RULES, minutes(10), confirmed_by="manager-1", **late), digest=DIGEST)
     assert (confirmed.flags, confirmed.confirmed_by) == (("backdated",), "manager-1")
 
 
 def test_nobody_else_replies_and_nothing_is_replied_to_that_is_not_there() -> None:
     with refused("wrong-role"):
-        orders.reply(received().state, told(RULES, minutes(10), role="public"), digest=DIGEST)
+        orders.reply(received().state, context(RULES, minutes(10), role="public"), digest=DIGEST)
     for ask in (
-        lambda: orders.reply(None, told(RULES, minutes(10), **HOTLINE), digest=DIGEST),
-        lambda: orders.extend(None, told(RULES, NINE, **HOTLINE), reply_by=minutes(9), document="x"),
+        lambda: orders.reply(None, context(RULES, minutes(10), **HOTLINE), digest=DIGEST),
+        lambda: orders.extend(None, context(RULES, NINE, **HOTLINE), reply_by=minutes(9), document="x"),
         lambda: orders.move(None, case_id=CASE, report=1),
     ):
         with refused("no-such-order"):

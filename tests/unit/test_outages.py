@@ -17,7 +17,7 @@ from domain import outages
 from domain.kernel.refusals import Refusal
 from domain.outages import Spell
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.outbox.told import Ended, command_of
+from infra.outbox.results import Ended, command_of
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
 
 PLANNED = {

@@ -227,7 +227,7 @@ def test_no_read_model_is_ended_by_a_field_that_is_missing_or_odd(model: Any) ->
 def test_the_watchs_index_is_ended_by_none_either() -> None:
     tried = 0
     for history in histories():
-        row: due.Due | None = None
+        row: due.DueRow | None = None
         for one in history:
             for odd in oddities(one):
                 tried += 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.deadlines.calendar import CalendarPublished, Day, from_published
 from domain.kernel.refusals import Refusal
 from domain.publication import calendars
-from domain.publication.calendars import Notice, calendar_warnings, notice_merged
+from domain.publication.calendars import HolidayNotice, calendar_warnings, notice_merged
 from domain.publication.publishing import Calendars, evolve_calendar
 from domain.standard.standards import Rules
 from infra.eventstore.documents import notice_of
@@ -30,15 +30,15 @@ def refused(code: str) -> Any:
     return pytest.raises(Refusal, match=f"^{code}: ")
 
 
-def notice(year: int, *days: tuple[str, bool]) -> Notice:
-    return Notice(year, tuple(Day(date.fromisoformat(day), off, "春节") for day, off in days))
+def notice(year: int, *days: tuple[str, bool]) -> HolidayNotice:
+    return HolidayNotice(year, tuple(Day(date.fromisoformat(day), off, "春节") for day, off in days))
 
 
-def merged(latest: CalendarPublished | None, given_notice: Notice, **options: Any) -> CalendarPublished:
+def merged(latest: CalendarPublished | None, given_notice: HolidayNotice, **options: Any) -> CalendarPublished:
     return notice_merged(latest, given_notice, **({"region": "CN", "source": "示例通知"} | options))
 
 
-def shipped_notice(year: int) -> Notice:
+def shipped_notice(year: int) -> HolidayNotice:
     return notice_of((resources.files("infra") / "data" / "holiday-cn" / f"{year}.json").read_bytes())
 
 
@@ -108,7 +108,7 @@ def test_the_merged_calendar_counts_the_new_year() -> None:
         (notice(2200, ("2200-01-01", OFF)), "out-of-range"),
     ],
 )
-def test_a_notice_that_would_leave_the_calendar_wrong_is_refused(given_notice: Notice, refusal: str) -> None:
+def test_a_notice_that_would_leave_the_calendar_wrong_is_refused(given_notice: HolidayNotice, refusal: str) -> None:
     with refused(refusal):
         merged(SHIPPED, given_notice)
 
@@ -129,7 +129,7 @@ def test_however_often_a_year_is_revised_the_last_notice_stands_and_other_years_
     calendar = SHIPPED
     for moved in revisions:
         days = tuple(Day(day, off, "节") for day, off in moved.items())
-        calendar = merged(calendar, Notice(2027, days))
+        calendar = merged(calendar, HolidayNotice(2027, days))
     assert calendar.version == f"2027-{len(revisions)}"
     assert [day for day in calendar.days if day.date <= SHIPPED.settled_until] == list(SHIPPED.days)
     assert {day.date: day.off for day in calendar.days if day.date > SHIPPED.settled_until} == revisions[-1]

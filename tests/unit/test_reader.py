@@ -11,9 +11,9 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from infra.kafka.cluster import Log, Partition, Record, record_of
+from infra.kafka.cluster import Partition, PartitionLog, Record, record_of
 from infra.readers.record import Event, Unreadable, link_of, parse
-from infra.readers.rule import START, HoldAlarm, Place, apply, start_offset
+from infra.readers.rule import START, HoldAlarm, ReadPosition, apply, start_offset
 
 CASE = UUID("0f1e2d3c-4b5a-4789-8abc-0123456789ab")
 TOPIC = "water.repair.v1"
@@ -167,19 +167,19 @@ def test_every_client_s_record_becomes_the_same() -> None:
 # ---- the rule
 
 
-def positions(records: list[Record], place: Place = START) -> list[int]:
+def positions(records: list[Record], place: ReadPosition = START) -> list[int]:
     return [event.position for event in apply(records, {HERE: place}).events]
 
 
 def test_the_first_record_of_a_partition_is_applied() -> None:
     applied = apply([record(3, 0, offset=0)], {}, {TOPIC: NEW})
     assert [event.position for event in applied.events] == [3]
-    assert applied.places == {HERE: Place(3, 0, NEW)}
+    assert applied.places == {HERE: ReadPosition(3, 0, NEW)}
     assert applied.moved == {HERE}
 
 
 def test_what_was_applied_is_dropped() -> None:
-    applied = apply([record(3, 0), record(5, 3)], {HERE: Place(5, 9, OLD)}, {TOPIC: OLD})
+    applied = apply([record(3, 0), record(5, 3)], {HERE: ReadPosition(5, 9, OLD)}, {TOPIC: OLD})
     assert (applied.events, applied.dropped, applied.held) == ([], 2, {})
 
 
@@ -200,7 +200,7 @@ def test_a_gap_holds_the_partition() -> None:
 
 
 def test_a_held_partition_goes_on_when_the_chain_reconnects() -> None:
-    applied = apply([record(9, 5), record(5, 3), record(9, 5), record(11, 9)], {HERE: Place(3)})
+    applied = apply([record(9, 5), record(5, 3), record(9, 5), record(11, 9)], {HERE: ReadPosition(3)})
     assert [event.position for event in applied.events] == [5, 9, 11]
     assert applied.held == {}
 
@@ -215,18 +215,18 @@ def test_one_partition_held_does_not_hold_another() -> None:
 
 def test_a_model_built_from_the_store_begins_at_the_position_it_was_built_to() -> None:
     # The chain's previous positions lie below the store position: q <= s, not q == s.
-    assert positions([record(3, 0), record(90, 3), record(120, 90)], Place(100)) == [120]
+    assert positions([record(3, 0), record(90, 3), record(120, 90)], ReadPosition(100)) == [120]
 
 
 def test_a_topic_made_anew_is_dropped_by_position_and_read_on_from() -> None:
-    applied = apply([record(3, 0, offset=0), record(5, 3, offset=1)], {HERE: Place(5, 70, OLD)}, {TOPIC: NEW})
+    applied = apply([record(3, 0, offset=0), record(5, 3, offset=1)], {HERE: ReadPosition(5, 70, OLD)}, {TOPIC: NEW})
     assert applied.events == []
-    assert applied.places == {HERE: Place(5, 1, NEW)}
+    assert applied.places == {HERE: ReadPosition(5, 1, NEW)}
     assert applied.moved == frozenset()
 
 
 def test_older_records_seen_again_do_not_move_the_place_back() -> None:
-    assert apply([record(3, 0, offset=50)], {HERE: Place(5, 9, OLD)}, {TOPIC: OLD}).places == {}
+    assert apply([record(3, 0, offset=50)], {HERE: ReadPosition(5, 9, OLD)}, {TOPIC: OLD}).places == {}
 
 
 # ---- dead letters
@@ -249,8 +249,8 @@ def test_a_link_whose_content_cannot_be_read_does_not_stop_the_partition() -> No
 
 
 def test_an_unreadable_link_is_judged_by_the_rule_as_well() -> None:
-    assert apply([record(5, 3, time="x")], {HERE: Place(5)}).dead_letters == []
-    held = apply([record(9, 5, time="x")], {HERE: Place(3)})
+    assert apply([record(5, 3, time="x")], {HERE: ReadPosition(5)}).dead_letters == []
+    held = apply([record(9, 5, time="x")], {HERE: ReadPosition(3)})
     assert held.dead_letters == []
     assert set(held.held) == {HERE}
 
@@ -264,7 +264,7 @@ def test_rubbish_at_the_end_leaves_the_place_at_the_last_event() -> None:
 
 
 def held_at(previous: int) -> Any:
-    return apply([record(previous + 1, previous)], {HERE: Place(1)})
+    return apply([record(previous + 1, previous)], {HERE: ReadPosition(1)})
 
 
 def test_a_hold_is_an_alarm_when_it_lasts() -> None:
@@ -285,22 +285,22 @@ def test_an_alarm_is_repeated_at_growing_intervals() -> None:
 def test_a_partition_that_moves_is_no_alarm() -> None:
     alarm = HoldAlarm(10)
     alarm.update(held_at(5), 0.0)
-    alarm.update(apply([record(2, 1)], {HERE: Place(1)}), 5.0)
+    alarm.update(apply([record(2, 1)], {HERE: ReadPosition(1)}), 5.0)
     assert alarm.due(100.0) == []
 
 
 def test_being_behind_the_relay_and_standing_still_is_an_alarm_too() -> None:
     alarm = HoldAlarm(10)
-    alarm.compare({HERE: 7}, {HERE: Place(3)}, 0.0)
+    alarm.compare({HERE: 7}, {HERE: ReadPosition(3)}, 0.0)
     assert alarm.due(10.0) == [HERE]
-    alarm.compare({HERE: 7}, {HERE: Place(7)}, 11.0)
+    alarm.compare({HERE: 7}, {HERE: ReadPosition(7)}, 11.0)
     assert alarm.due(100.0) == []
 
 
 def test_not_being_behind_does_not_end_a_hold() -> None:
     alarm = HoldAlarm(10)
     alarm.update(held_at(5), 0.0)
-    alarm.compare({HERE: 1}, {HERE: Place(1)}, 1.0)
+    alarm.compare({HERE: 1}, {HERE: ReadPosition(1)}, 1.0)
     assert alarm.due(10.0) == [HERE]
 
 
@@ -310,14 +310,14 @@ def test_not_being_behind_does_not_end_a_hold() -> None:
 @pytest.mark.parametrize(
     ("place", "where", "offset"),
     [
-        (None, Log(OLD, 0, 9), 0),
-        (START, Log(OLD, 0, 9), 0),
-        (Place(100, -1, None), Log(OLD, 4, 9), 4),
-        (Place(5, 3, OLD), Log(OLD, 0, 9), 4),
-        (Place(5, 8, OLD), Log(OLD, 0, 9), 9),
-        (Place(5, 9, OLD), Log(OLD, 0, 9), 0),
-        (Place(5, 3, NEW), Log(OLD, 0, 9), 0),
-        (Place(5, 3, OLD), Log(OLD, 6, 9), 6),
+        (None, PartitionLog(OLD, 0, 9), 0),
+        (START, PartitionLog(OLD, 0, 9), 0),
+        (ReadPosition(100, -1, None), PartitionLog(OLD, 4, 9), 4),
+        (ReadPosition(5, 3, OLD), PartitionLog(OLD, 0, 9), 4),
+        (ReadPosition(5, 8, OLD), PartitionLog(OLD, 0, 9), 9),
+        (ReadPosition(5, 9, OLD), PartitionLog(OLD, 0, 9), 0),
+        (ReadPosition(5, 3, NEW), PartitionLog(OLD, 0, 9), 0),
+        (ReadPosition(5, 3, OLD), PartitionLog(OLD, 6, 9), 6),
     ],
     ids=[
         "no place",
@@ -330,5 +330,7 @@ def test_not_being_behind_does_not_end_a_hold() -> None:
         "the head was deleted",
     ],
 )
-def test_reading_goes_on_behind_the_place_where_it_is_of_this_log(place: Place | None, where: Log, offset: int) -> None:
+def test_reading_goes_on_behind_the_place_where_it_is_of_this_log(
+    place: ReadPosition | None, where: PartitionLog, offset: int
+) -> None:
     assert start_offset(place, where) == offset

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.metering.readings import FLAGS_ZH, Dial, History, Judged, Reading, after, judge_all, judge_reading
+from domain.metering.readings import (
+    FLAGS_ZH,
+    Dial,
+    DialReading,
+    History,
+    JudgedReading,
+    after,
+    judge_all,
+    judge_reading,
+)
 from domain.standard.standards import ReadingPolicy
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -17,24 +26,24 @@ POLICY = ReadingPolicy(zero_hours=24)
 TURN = 100_000_000
 
 
-def monthly(*litres: int) -> list[Reading]:
-    return [Reading(BEGIN + timedelta(days=30 * month), value) for month, value in enumerate(litres)]
+def monthly(*litres: int) -> list[DialReading]:
+    return [DialReading(BEGIN + timedelta(days=30 * month), value) for month, value in enumerate(litres)]
 
 
-def last(*litres: int, dial: Dial = DIAL) -> Judged:
+def last(*litres: int, dial: Dial = DIAL) -> JudgedReading:
     return judge_all(monthly(*litres), dial, POLICY)[0][-1][1]
 
 
 def test_the_first_reading_counts_from_the_one_the_meter_was_put_in_with() -> None:
-    assert last(1_700, dial=Dial(200, 99_999)) == Judged(1_500, ())
+    assert last(1_700, dial=Dial(200, 99_999)) == JudgedReading(1_500, ())
 
 
 def test_ordinary_use_has_no_flag() -> None:
-    assert last(10_000, 20_000, 30_000, 40_000, 51_000) == Judged(11_000, ())
+    assert last(10_000, 20_000, 30_000, 40_000, 51_000) == JudgedReading(11_000, ())
 
 
 def test_twice_the_median_and_five_cubic_metres_more_is_high() -> None:
-    assert last(10_000, 20_000, 30_000, 40_000, 60_000) == Judged(20_000, ("high",))
+    assert last(10_000, 20_000, 30_000, 40_000, 60_000) == JudgedReading(20_000, ("high",))
 
 
 @pytest.mark.parametrize("used", [19_999, 15_000])
@@ -43,8 +52,8 @@ def test_less_than_twice_the_median_is_not_high(used: int) -> None:
 
 
 def test_twice_a_small_median_is_not_high_without_five_cubic_metres_more() -> None:
-    assert last(1_000, 2_000, 3_000, 4_000, 9_999) == Judged(5_999, ())
-    assert last(1_000, 2_000, 3_000, 4_000, 10_000) == Judged(6_000, ("high",))
+    assert last(1_000, 2_000, 3_000, 4_000, 9_999) == JudgedReading(5_999, ())
+    assert last(1_000, 2_000, 3_000, 4_000, 10_000) == JudgedReading(6_000, ("high",))
 
 
 def test_the_median_is_of_the_last_six_alone() -> None:
@@ -58,30 +67,30 @@ def test_two_consumptions_are_too_few_to_compare_with() -> None:
 
 
 def test_no_use_is_flagged() -> None:
-    assert last(10_000, 10_000) == Judged(0, ("zero",))
+    assert last(10_000, 10_000) == JudgedReading(0, ("zero",))
 
 
 def test_a_dial_that_starts_anew_is_counted_through() -> None:
-    assert last(TURN - 4_000, 6_000, dial=Dial(TURN - 10_000, 99_999)) == Judged(10_000, ("dial-over",))
+    assert last(TURN - 4_000, 6_000, dial=Dial(TURN - 10_000, 99_999)) == JudgedReading(10_000, ("dial-over",))
 
 
 def test_a_dial_that_falls_otherwise_shows_no_consumption() -> None:
-    assert last(50_000, 49_999) == Judged(None, ("falling",))
+    assert last(50_000, 49_999) == JudgedReading(None, ("falling",))
 
 
 def test_after_a_falling_reading_use_counts_from_there() -> None:
-    assert last(50_000, 40_000, 47_000) == Judged(7_000, ())
+    assert last(50_000, 40_000, 47_000) == JudgedReading(7_000, ())
 
 
-def hourly(uses: list[int]) -> list[Reading]:
-    total, found = 0, [Reading(BEGIN, 0)]
+def hourly(uses: list[int]) -> list[DialReading]:
+    total, found = 0, [DialReading(BEGIN, 0)]
     for hour, used in enumerate(uses, start=1):
         total += used
-        found.append(Reading(BEGIN + timedelta(hours=hour), total))
+        found.append(DialReading(BEGIN + timedelta(hours=hour), total))
     return found
 
 
-def flags(readings: list[Reading]) -> list[tuple[str, ...]]:
+def flags(readings: list[DialReading]) -> list[tuple[str, ...]]:
     return [judged.flags for _, judged in judge_all(readings, DIAL, POLICY)[0]]
 
 
@@ -110,25 +119,27 @@ def test_readings_that_lie_far_apart_cannot_show_that_water_never_stood_still() 
 
 
 @st.composite
-def some_readings(draw: st.DrawFn) -> list[Reading]:
+def some_readings(draw: st.DrawFn) -> list[DialReading]:
     """Different times; values that rise, stand, fall and start anew."""
     steps = draw(st.lists(st.integers(-20_000, 60_000), min_size=1, max_size=25))
     gaps = draw(st.lists(st.sampled_from([30, 60, 61, 43_200]), min_size=len(steps), max_size=len(steps)))
     at, value, found = BEGIN, draw(st.sampled_from([0, 50_000, TURN - 30_000])), []
     for step, gap in zip(steps, gaps, strict=True):
         at, value = at + timedelta(minutes=gap), (value + step) % TURN
-        found.append(Reading(at, value))
+        found.append(DialReading(at, value))
     return found
 
 
 @given(some_readings(), st.data())
-def test_any_order_and_repetition_of_readings_is_judged_the_same(readings: list[Reading], data: st.DataObject) -> None:
+def test_any_order_and_repetition_of_readings_is_judged_the_same(
+    readings: list[DialReading], data: st.DataObject
+) -> None:
     told = data.draw(st.permutations(readings + data.draw(st.lists(st.sampled_from(readings)))))
     assert judge_all(told, DIAL, POLICY) == judge_all(readings, DIAL, POLICY)
 
 
 @given(some_readings())
-def test_reading_by_reading_is_the_same_as_all_at_once(readings: list[Reading]) -> None:
+def test_reading_by_reading_is_the_same_as_all_at_once(readings: list[DialReading]) -> None:
     history: History | None = None
     found = []
     for reading in readings:
@@ -139,7 +150,7 @@ def test_reading_by_reading_is_the_same_as_all_at_once(readings: list[Reading]) 
 
 
 @given(some_readings())
-def test_what_was_used_is_never_below_zero_and_every_flag_has_a_name(readings: list[Reading]) -> None:
+def test_what_was_used_is_never_below_zero_and_every_flag_has_a_name(readings: list[DialReading]) -> None:
     for _, judged in judge_all(readings, DIAL, POLICY)[0]:
         assert judged.litres is None or judged.litres >= 0
         assert set(judged.flags) <= FLAGS_ZH.keys()

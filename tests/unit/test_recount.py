@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from app.cli import main
 from consumers.recount.count import last_day
 from consumers.recount.policy import NoPolicyError, Policy
-from consumers.recount.published_events import Said, from_lines
+from consumers.recount.published_events import PublishedEvent, from_lines
 from consumers.recount.verify import COUNTED, describe, verify
 from consumers.timeline import UnknownCaseError
 from domain import kinds
@@ -261,7 +261,7 @@ TOLD_BEFORE: dict[str, set[str]] = {
 }
 
 
-def history(name: str) -> list[Said]:
+def history(name: str) -> list[PublishedEvent]:
     return list(from_lines((HISTORIES / f"{name}.jsonl").read_bytes().splitlines()))
 
 
@@ -288,7 +288,7 @@ def test_every_kind_with_promises_is_recounted() -> None:
 
 # ---- what was tampered with is found
 
-Change = Callable[[Said], Said | None]
+Change = Callable[[PublishedEvent], PublishedEvent | None]
 
 
 def changed(name: str, change: Change) -> list[tuple[str, str]]:
@@ -313,7 +313,7 @@ def without(name: str, commitment: str) -> Change:
 
 
 def with_data(name: str, commitment: str, **data: object) -> Change:
-    def change(event: Said) -> Said:
+    def change(event: PublishedEvent) -> PublishedEvent:
         is_it = event.name == name and event.data["commitment"] == commitment
         return replace(event, data=event.data | data) if is_it else event
 
@@ -380,7 +380,7 @@ def test_two_events_under_one_version_are_found() -> None:
 # ---- verify
 
 
-def as_published(*names: str) -> list[Said]:
+def as_published(*names: str) -> list[PublishedEvent]:
     """The policy and these histories, as on the topics."""
     return [*policy_events(), *(event for name in names for event in history(name))]
 

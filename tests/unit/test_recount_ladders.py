@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from consumers.recount.ladder import ladders
 from consumers.recount.policy import Policy
-from consumers.recount.published_events import Said
-from consumers.recount.record import Look
+from consumers.recount.published_events import PublishedEvent
+from consumers.recount.record import ComparisonTime
 from domain import kinds
 from domain import repairs as repair
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
 from domain.standard.escalation import acknowledge
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, minutes, told
+from tests.unit.cases import NINE, SUBJECT, context, minutes
 from tests.unit.recounting import Published, policy_events
 
 RULES = shipped_rules()
@@ -33,12 +33,12 @@ def incident() -> Published:
     return play
 
 
-def wrong(events: Sequence[Said], until: float) -> list[tuple[str, Any, Any]]:
-    found = ladders(events, POLICY, Look(minutes(until), GRACE))
+def wrong(events: Sequence[PublishedEvent], until: float) -> list[tuple[str, Any, Any]]:
+    found = ladders(events, POLICY, ComparisonTime(minutes(until), GRACE))
     return [(each.what, each.on_record, each.recounted) for each in found if each.commitment == repair.ARRIVAL]
 
 
-def escalated() -> list[Said]:
+def escalated() -> list[PublishedEvent]:
     play = incident()
     for at in (30, 40, 60):
         play.conclude(minutes(at))
@@ -74,7 +74,7 @@ def test_a_step_twice_one_without_its_lapse_and_one_that_the_standard_does_not_h
 def test_a_step_after_somebody_had_it_in_hand_is_seen() -> None:
     play = incident()
     play.conclude(minutes(30))
-    by = told(RULES, minutes(35), role="manager")
+    by = context(RULES, minutes(35), role="manager")
     fact = acknowledge(play.state.ledger, by, commitment=repair.ARRIVAL)
     assert fact is not None
     play.say(fact, minutes(35), by=by.by)
@@ -91,7 +91,7 @@ def test_steps_in_working_days_agree() -> None:
     for day in range(1, 14):
         play.conclude(NINE + timedelta(days=day, hours=8, minutes=30))
     assert sum(event.name == "WindowEscalated" for event in play.events) == 2
-    assert ladders(play.events, POLICY, Look(minutes(20 * 1440), GRACE)) == []
+    assert ladders(play.events, POLICY, ComparisonTime(minutes(20 * 1440), GRACE)) == []
 
 
 @given(
@@ -121,11 +121,11 @@ def test_whatever_happens_the_recount_finds_nothing_wrong(looks: list[int], fact
             case "in-hand":
                 known = play.state.ledger[repair.ARRIVAL]
                 if known.lapses and known.met_at is None and not known.acknowledged:
-                    by = told(RULES, minutes(at), role="manager")
+                    by = context(RULES, minutes(at), role="manager")
                     fact = acknowledge(play.state.ledger, by, commitment=repair.ARRIVAL)
                     play.say(fact, minutes(at), by=by.by)
         play.conclude(minutes(at))
     play.conclude(minutes(3_000))
     # What is published of a concluded fact has the instant of the decision.
-    found = ladders(play.events, POLICY, Look(minutes(3_000), GRACE))
+    found = ladders(play.events, POLICY, ComparisonTime(minutes(3_000), GRACE))
     assert found == []

@@ -18,10 +18,10 @@ from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.repairs import outlook
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import CASE, NINE, SUBJECT, Play, minutes, repairing, told
+from tests.unit.cases import CASE, NINE, SUBJECT, Play, context, minutes, repairing
 
 RULES = shipped_rules()
-DISPATCHER = told(RULES, NINE, role="dispatcher", channel="office")
+DISPATCHER = context(RULES, NINE, role="dispatcher", channel="office")
 
 OTHER = Subject(UUID(int=8), 1)
 ORDER = repair.OrderReference("hotline-12345", "JS-1")
@@ -33,7 +33,7 @@ def refused(code: str) -> pytest.RaisesExc[Refusal]:
 
 def test_a_report_opens_an_incident_with_its_zone() -> None:
     fact = repair.report_fault(
-        None, told(RULES, NINE), case_number="BX-1", kind="leak", district_code="aizhai", subject=SUBJECT
+        None, context(RULES, NINE), case_number="BX-1", kind="leak", district_code="aizhai", subject=SUBJECT
     )
     assert (fact.zone, fact.flags) == ("other", ())
 
@@ -45,14 +45,14 @@ def test_a_report_opens_an_incident_with_its_zone() -> None:
 def test_a_report_with_an_unknown_code_is_refused(changes: dict[str, str], code: str) -> None:
     values: Any = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou"} | changes
     with refused(code):
-        repair.report_fault(None, told(RULES, NINE), subject=SUBJECT, **values)
+        repair.report_fault(None, context(RULES, NINE), subject=SUBJECT, **values)
 
 
 def test_a_report_from_the_future_is_refused() -> None:
     with refused("future-time"):
         repair.report_fault(
             None,
-            told(RULES, minutes(3), at=NINE),
+            context(RULES, minutes(3), at=NINE),
             case_number="BX-1",
             kind="leak",
             district_code="qianzhou",
@@ -62,12 +62,12 @@ def test_a_report_from_the_future_is_refused() -> None:
 
 def test_a_device_clock_a_minute_ahead_is_tolerated() -> None:
     play = repairing(RULES)
-    assert repair.arrive(play.state, told(RULES, minutes(11), at=minutes(10)), crew="c", evidence=None)
+    assert repair.arrive(play.state, context(RULES, minutes(11), at=minutes(10)), crew="c", evidence=None)
 
 
 def test_a_second_report_of_the_incident_is_number_two() -> None:
     play = repairing(RULES)
-    assert repair.link_report(play.state, told(RULES, minutes(5)), subject=SUBJECT).report == 2
+    assert repair.link_report(play.state, context(RULES, minutes(5)), subject=SUBJECT).report == 2
 
 
 def test_a_crew_is_dispatched_and_another_one_takes_over() -> None:
@@ -95,7 +95,7 @@ def test_an_unknown_case_is_refused_whatever_is_asked() -> None:
     with refused("no-such-case"):
         repair.dispatch(None, DISPATCHER, crew="crew-1")
     with refused("no-such-case"):
-        repair.arrive(None, told(RULES, NINE), crew="crew-1", evidence=None)
+        repair.arrive(None, context(RULES, NINE), crew="crew-1", evidence=None)
 
 
 def test_a_repair_is_closed_after_its_completion_only() -> None:
@@ -120,7 +120,7 @@ def test_a_major_repair_is_closed_after_water_is_back_only() -> None:
 
 def test_an_arrival_nobody_was_dispatched_for_counts_and_is_flagged() -> None:
     play = repairing(RULES)
-    fact = repair.arrive(play.state, told(RULES, minutes(10)), crew="crew-9", evidence=None)
+    fact = repair.arrive(play.state, context(RULES, minutes(10)), crew="crew-9", evidence=None)
     assert fact.flags == ("not-the-dispatched-crew", "no-evidence")
 
 
@@ -128,7 +128,7 @@ def test_an_arrival_outside_the_geofence_is_flagged() -> None:
     play = repairing(RULES)
     play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     evidence = repair.ArrivalEvidence(inside_geofence=False, distance_m=300, accuracy_m=10, photo_digest=None)
-    fact = repair.arrive(play.state, told(RULES, minutes(10)), crew="crew-1", evidence=evidence)
+    fact = repair.arrive(play.state, context(RULES, minutes(10)), crew="crew-1", evidence=evidence)
     assert fact.flags == ("outside-geofence",)
 
 
@@ -139,9 +139,9 @@ def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagg
     for nobody_else in (None, "crew-1"):
         with refused("second-person-needed"):
             repair.acknowledge(
-                play.state, told(RULES, minutes(10), at=at, actor="crew-1", confirmed_by=nobody_else), crew="crew-1"
+                play.state, context(RULES, minutes(10), at=at, actor="crew-1", confirmed_by=nobody_else), crew="crew-1"
             )
-    confirmed = told(RULES, minutes(10), at=at, actor="crew-1", confirmed_by="dispatcher-2")
+    confirmed = context(RULES, minutes(10), at=at, actor="crew-1", confirmed_by="dispatcher-2")
     fact = repair.acknowledge(play.state, confirmed, crew="crew-1")
     assert (fact.flags, fact.confirmed_by) == (("backdated",), "dispatcher-2")
 
@@ -149,7 +149,7 @@ def test_a_fact_later_than_its_channel_allows_needs_a_second_person_and_is_flagg
 def test_an_import_is_never_backdated() -> None:
     play = repairing(RULES)
     play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    imported = told(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import", role="operator")
+    imported = context(RULES, minutes(10), at=minutes(10) + timedelta(days=400), channel="import", role="operator")
     fact = repair.acknowledge(play.state, imported, crew="crew-1")
     assert (fact.flags, fact.confirmed_by) == ((), None)
 
@@ -161,7 +161,7 @@ def test_a_backdated_arrival_that_takes_a_lapse_off_is_flagged_for_auditors() ->
     play.conclude(minutes(40))
 
     def flags(minute: int) -> tuple[str, ...]:
-        confirmed = told(RULES, minutes(minute), at=minutes(minute) + late, confirmed_by="dispatcher-2")
+        confirmed = context(RULES, minutes(minute), at=minutes(minute) + late, confirmed_by="dispatcher-2")
         return repair.arrive(play.state, confirmed, crew="crew-1", evidence=None).flags
 
     assert flags(20) == ("backdated", "no-evidence", "backdated-after-lapse")
@@ -172,8 +172,8 @@ def test_a_report_that_comes_too_late_needs_a_second_person_too() -> None:
     at = minutes(31)
     values: dict[str, Any] = {"case_number": "BX-1", "kind": "leak", "district_code": "qianzhou", "subject": SUBJECT}
     with refused("second-person-needed"):
-        repair.report_fault(None, told(RULES, NINE, at=at, channel="hotline"), **values)
-    confirmed = told(RULES, NINE, at=at, channel="hotline", confirmed_by="dispatcher-2")
+        repair.report_fault(None, context(RULES, NINE, at=at, channel="hotline"), **values)
+    confirmed = context(RULES, NINE, at=at, channel="hotline", confirmed_by="dispatcher-2")
     fact = repair.report_fault(None, confirmed, **values)
     assert (fact.flags, fact.confirmed_by) == (("backdated",), "dispatcher-2")
 
@@ -182,20 +182,20 @@ def test_a_fact_after_the_close_is_taken_and_flagged() -> None:
     play = repairing(RULES)
     play.say(repair.RepairCompleted(), minutes(60))
     play.say(repair.CaseClosed(), minutes(61))
-    assert "after-close" in repair.arrive(play.state, told(RULES, minutes(70)), crew="c", evidence=None).flags
+    assert "after-close" in repair.arrive(play.state, context(RULES, minutes(70)), crew="c", evidence=None).flags
 
 
 def linked() -> Play:
     """Reported at nine, and again five and ten minutes later."""
     play = repairing(RULES)
     for minute in (5, 10):
-        play.say(repair.link_report(play.state, told(RULES, minutes(minute)), subject=OTHER), minutes(minute))
+        play.say(repair.link_report(play.state, context(RULES, minutes(minute)), subject=OTHER), minutes(minute))
     return play
 
 
 def unlink(play: Play, report: int, *, role: str = "dispatcher", **changes: Any) -> repair.Unlinked:
     values: dict[str, Any] = {"new_case": UUID(int=2), "case_number": "BX-2", "kind": None, "district_code": None}
-    return repair.unlink_report(play.state, told(RULES, minutes(60), role=role), report=report, **(values | changes))
+    return repair.unlink_report(play.state, context(RULES, minutes(60), role=role), report=report, **(values | changes))
 
 
 def test_a_wrong_link_becomes_a_case_of_its_own_from_its_own_time() -> None:
@@ -236,7 +236,7 @@ def second(minute: int = 10) -> Play:
 
 def merging(case: Play, other: Play, minute: int = 40, **changes: Any) -> repair.Merged:
     values: dict[str, Any] = {"case_id": case.case_id, "into": other.case_id} | changes
-    told_by = told(RULES, minutes(minute), role=values.pop("role", "dispatcher"))
+    told_by = context(RULES, minutes(minute), role=values.pop("role", "dispatcher"))
     return repair.merge(case.state, other.state, told_by, **values)
 
 
@@ -306,7 +306,7 @@ def test_nothing_is_merged_with_itself_with_nothing_or_by_a_stranger() -> None:
     with refused("same-incident"):
         merging(play, play)
     with refused("no-such-case"):
-        repair.merge(play.state, None, told(RULES, minutes(40), role="dispatcher"), case_id=CASE, into=UUID(int=2))
+        repair.merge(play.state, None, context(RULES, minutes(40), role="dispatcher"), case_id=CASE, into=UUID(int=2))
     with refused("wrong-role"):
         merging(other, play, role="public")
     other.say(repair.IncidentMerged(UUID(int=9)), minutes(20))
@@ -318,8 +318,8 @@ def test_what_is_told_of_a_merged_incident_is_sent_to_where_it_goes_on() -> None
     """Not for its order: here it would count for nothing, and the crew's arrival would be missed where it counts."""
     other = second()
     other.say(repair.IncidentMerged(CASE), minutes(20))
-    steps: list[Callable[[], Any]] = [partial(say, other.state, told(RULES, minutes(30))) for say in FIELD.values()]
-    dispatcher = told(RULES, minutes(30), role="dispatcher")
+    steps: list[Callable[[], Any]] = [partial(say, other.state, context(RULES, minutes(30))) for say in FIELD.values()]
+    dispatcher = context(RULES, minutes(30), role="dispatcher")
     steps += [
         partial(unlink, other, 1),
         partial(repair.dispatch, other.state, dispatcher, crew="crew-2"),
@@ -335,7 +335,7 @@ def test_what_is_told_of_a_merged_incident_is_sent_to_where_it_goes_on() -> None
 def test_a_number_of_a_report_is_never_given_twice_nor_unlinked_twice() -> None:
     play = linked()
     play.say(unlink(play, 3).unlinked, minutes(60))
-    assert repair.link_report(play.state, told(RULES, minutes(61)), subject=SUBJECT).report == 4
+    assert repair.link_report(play.state, context(RULES, minutes(61)), subject=SUBJECT).report == 4
     with refused("no-such-report"):
         unlink(play, 3)
     with refused("no-such-report"):
@@ -369,7 +369,7 @@ def test_a_field_fact_is_never_refused_for_its_order(facts: list[tuple[str, int]
     for place, (name, minute) in enumerate(facts):
         if place == close_at:
             play.say(repair.CaseClosed(), minutes(900))
-        fact = FIELD[name](play.state, told(RULES, minutes(minute), at=minutes(900)))
+        fact = FIELD[name](play.state, context(RULES, minutes(minute), at=minutes(900)))
         play.say(fact, minutes(minute), at=minutes(900 + place))
     assert play.state.number == "BX-1"
 
@@ -393,7 +393,7 @@ def test_until_assessed_a_repair_is_held_to_the_small_window() -> None:
 def answered(play: Play, report: int, minute: float) -> None:
     fact = repair.answer_reporter(
         play.state,
-        told(RULES, minutes(minute), role="hotline", channel="hotline"),
+        context(RULES, minutes(minute), role="hotline", channel="hotline"),
         report=report,
         way="phone",
         digest=None,
@@ -425,7 +425,7 @@ def test_the_last_answer_meets_it_and_a_report_linked_later_opens_it_again() -> 
 def test_an_answer_before_the_work_is_done_is_flagged_and_meets_nothing() -> None:
     play = repairing(RULES)
     early = repair.answer_reporter(
-        play.state, told(RULES, minutes(5), role="hotline", channel="hotline"), report=1, way="phone", digest=None
+        play.state, context(RULES, minutes(5), role="hotline", channel="hotline"), report=1, way="phone", digest=None
     )
     assert early.flags == ("before-completion",)
     play.say(early, minutes(5))
@@ -434,7 +434,7 @@ def test_an_answer_before_the_work_is_done_is_flagged_and_meets_nothing() -> Non
 
 
 def test_nobody_answers_a_report_that_is_not_there_or_in_a_way_nobody_knows() -> None:
-    play, by = linked(), told(RULES, minutes(5), role="hotline", channel="hotline")
+    play, by = linked(), context(RULES, minutes(5), role="hotline", channel="hotline")
     play.say(unlink(play, 2).unlinked, minutes(5))
     for report in (2, 9):
         with refused("no-such-report"):
@@ -442,7 +442,9 @@ def test_nobody_answers_a_report_that_is_not_there_or_in_a_way_nobody_knows() ->
     with refused("unknown-way"):
         repair.answer_reporter(play.state, by, report=1, way="pigeon", digest=None)
     with refused("wrong-role"):
-        repair.answer_reporter(play.state, told(RULES, minutes(5), role="public"), report=1, way="phone", digest=None)
+        repair.answer_reporter(
+            play.state, context(RULES, minutes(5), role="public"), report=1, way="phone", digest=None
+        )
 
 
 def over(by: repair.RepairFact) -> Play:
@@ -453,8 +455,8 @@ def over(by: repair.RepairFact) -> Play:
     return play
 
 
-HOTLINE = told(RULES, minutes(70), role="hotline", channel="hotline")
-SENDER = told(RULES, minutes(71), role="system", channel="system", actor="sender")
+HOTLINE = context(RULES, minutes(70), role="hotline", channel="hotline")
+SENDER = context(RULES, minutes(71), role="system", channel="system", actor="sender")
 
 
 def test_the_program_answers_in_the_standards_words_and_names_nobody() -> None:
@@ -502,7 +504,7 @@ def test_nothing_is_sent_before_the_end_by_no_way_or_by_nobody() -> None:
     with refused("no-such-report"):
         repair.order_answer(done.state, HOTLINE, report=9, way="sms")
     with refused("wrong-role"):
-        repair.order_answer(done.state, told(RULES, minutes(70)), report=1, way="sms")
+        repair.order_answer(done.state, context(RULES, minutes(70)), report=1, way="sms")
     with refused("wrong-role"):
         repair.deliver_answer(done.state, HOTLINE, order=UUID(int=5), receipt="r")
     with refused("no-such-report"):

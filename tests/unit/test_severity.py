@@ -18,7 +18,7 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, context, minutes, names, repairing
 
 RULES = shipped_rules()
 PROOF = "sha256:" + "0" * 64
@@ -103,7 +103,7 @@ def test_before_a_later_start_the_completion_runs_from_the_report_and_its_lapse_
 
 def reassess(play: Play, minute: float, *, at: float | None = None, **changes: Any) -> repair.SeverityReassessed:
     values = {"severity": "medium", "reason": "road", "evidence_digest": PROOF, "approved_by": None} | changes
-    teller = told(RULES, minutes(minute), at=minutes(at or minute), actor="crew-1")
+    teller = context(RULES, minutes(minute), at=minutes(at or minute), actor="crew-1")
     return repair.reassess(play.state, teller, **values)
 
 
@@ -165,7 +165,7 @@ def test_only_who_the_standard_names_reassesses() -> None:
     with refused("wrong-role"):
         repair.reassess(
             play.state,
-            told(RULES, minutes(30), role="public"),
+            context(RULES, minutes(30), role="public"),
             severity="medium",
             reason="road",
             evidence_digest=PROOF,
@@ -176,10 +176,10 @@ def test_only_who_the_standard_names_reassesses() -> None:
 def test_another_class_does_not_come_in_as_a_second_first_assessment() -> None:
     play = small()
     with refused("already-assessed"):
-        repair.assess(play.state, told(RULES, minutes(30)), severity="medium", reason="road")
-    again = repair.assess(play.state, told(RULES, minutes(30)), severity="small", reason="valve")
+        repair.assess(play.state, context(RULES, minutes(30)), severity="medium", reason="road")
+    again = repair.assess(play.state, context(RULES, minutes(30)), severity="small", reason="valve")
     assert "repeated" in again.flags
-    earlier = repair.assess(play.state, told(RULES, minutes(15), at=minutes(30)), severity="medium", reason="road")
+    earlier = repair.assess(play.state, context(RULES, minutes(15), at=minutes(30)), severity="medium", reason="road")
     assert "repeated" in earlier.flags, "an offline phone tells an earlier look later"
 
 
@@ -251,13 +251,13 @@ def test_a_repair_that_is_major_no_longer_owes_no_logs_but_keeps_its_gaps() -> N
 def test_only_known_work_is_logged_and_two_crews_hand_over() -> None:
     play = major()
     with refused("unknown-work-note"):
-        repair.log_work(play.state, told(RULES, minutes(60)), note="tea", crew="crew-1")
+        repair.log_work(play.state, context(RULES, minutes(60)), note="tea", crew="crew-1")
     with refused("same-crew"):
-        repair.hand_over(play.state, told(RULES, minutes(60)), from_crew="crew-1", to_crew="crew-1")
+        repair.hand_over(play.state, context(RULES, minutes(60)), from_crew="crew-1", to_crew="crew-1")
 
 
 def test_a_log_of_a_repair_that_is_not_major_is_taken_and_flagged() -> None:
-    fact = repair.log_work(small().state, told(RULES, minutes(60)), note="welding", crew="crew-1")
+    fact = repair.log_work(small().state, context(RULES, minutes(60)), note="welding", crew="crew-1")
     assert "not-major" in fact.flags
 
 

@@ -50,8 +50,8 @@ def book(
 
 
 def form(rules: Rules, *members: str, squad: str = "squad-1", state: Squad | None = None, **others: Any) -> Squad:
-    told = by(rules, others.pop("role", "manager"))
-    fact = squads.form(state, told, squad=squad, members=members, others=others.pop("elsewhere", ()))
+    ctx = by(rules, others.pop("role", "manager"))
+    fact = squads.form(state, ctx, squad=squad, members=members, others=others.pop("elsewhere", ()))
     known: Squad = after(squads.evolve, state, fact)
     return known
 

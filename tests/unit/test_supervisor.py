@@ -27,10 +27,10 @@ from app.supervisor import (
     Addresses,
     Backoff,
     Part,
-    Patience,
     ServicePart,
-    Step,
+    StartStep,
     Supervisor,
+    SupervisorTimes,
     running_state,
     take_lock,
 )
@@ -42,8 +42,8 @@ from infra.kafka.diagnose import KafkaShut
 from infra.postgres.migrate import MigrationError
 
 ROOT = Path(__file__).parents[2]
-Parts = list[Part | ServicePart | Step]
-QUICK = Patience(first_pause_s=0.01, longest_pause_s=0.05, ready_s=20, second_wish_s=0)
+Parts = list[Part | ServicePart | StartStep]
+QUICK = SupervisorTimes(first_pause_s=0.01, longest_pause_s=0.05, ready_s=20, second_wish_s=0)
 
 RUN_ON = "import signal; print('here', flush=True); signal.pause()"
 STUBBORN = """
@@ -174,7 +174,7 @@ def test_a_part_that_is_too_slow_is_tried_again_with_more_patience_each_time(tmp
     """It needs half a second; the first start has a tenth, the second two, the third four, the fourth eight."""
     ready, said = tmp_path / "ready", Said()
     slow = "import pathlib, signal, sys, time; time.sleep(0.5); pathlib.Path(sys.argv[1]).touch(); signal.pause()"
-    patience = Patience(ready_s=0.1, first_pause_s=0.01, longest_pause_s=0.01)
+    patience = SupervisorTimes(ready_s=0.1, first_pause_s=0.01, longest_pause_s=0.01)
     with Supervisor([Part("slow", python(slow, ready), ready=ready.exists)], said, state_file, patience=patience):
         assert state(state_file)["parts"]["slow"]["up"]
     tries = [line for line in said if "part-not-ready: found slow: not ready after" in line]
@@ -189,11 +189,11 @@ def test_a_part_that_shall_not_restart_and_never_gets_ready_ends_the_start_and_w
     pids: list[int | None] = []
     parts: Parts = [
         Part("good", python(RUN_ON)),
-        Step("look", lambda: pids.append(pid_of(state_file, "good"))),
+        StartStep("look", lambda: pids.append(pid_of(state_file, "good"))),
         Part("never", python(RUN_ON), ready=lambda: False, restart=False),
     ]
     with pytest.raises(EmbeddedError, match="part-not-ready") as failure:
-        Supervisor(parts, Said(), state_file, patience=Patience(ready_s=0.2)).start()
+        Supervisor(parts, Said(), state_file, patience=SupervisorTimes(ready_s=0.2)).start()
     assert "never.log" in failure.value.next_step
     assert pids[0] is not None
     assert not runs(pids[0])
@@ -220,7 +220,11 @@ def test_a_step_is_done_in_its_place_and_its_failure_ends_the_start(state_file: 
         done.append(str(state(state_file)["parts"]["before"]["up"]))
         raise ValueError("no such table")
 
-    parts: Parts = [Part("before", python(RUN_ON)), Step("migrate", fail), Step("never", lambda: done.append("never"))]
+    parts: Parts = [
+        Part("before", python(RUN_ON)),
+        StartStep("migrate", fail),
+        StartStep("never", lambda: done.append("never")),
+    ]
     with pytest.raises(ValueError, match="no such table"):
         Supervisor(parts, Said(), state_file, patience=QUICK).start()
     assert done == ["True"]
@@ -238,7 +242,7 @@ def test_a_step_that_meets_a_part_that_is_away_is_tried_again_and_each_try_is_on
             raise failures.pop(0)
         done.append("migrated")
 
-    with Supervisor([Step("migrate", migrate), Part("next", python(RUN_ON))], said, state_file, patience=QUICK):
+    with Supervisor([StartStep("migrate", migrate), Part("next", python(RUN_ON))], said, state_file, patience=QUICK):
         assert done == ["migrated"]
         assert state(state_file)["parts"]["next"]["up"]
     assert said.has("migrate: failed after ", "(postgres-unreachable: connection failed", "it is tried again in 0.0 s")
@@ -270,7 +274,7 @@ def test_what_a_person_must_put_right_ends_the_start_at_once(state_file: Path, h
         raise hopeless
 
     with pytest.raises(type(hopeless)) as failure:
-        Supervisor([Step("migrate", fail)], said, state_file, patience=QUICK).start()
+        Supervisor([StartStep("migrate", fail)], said, state_file, patience=QUICK).start()
     assert failure.value is hopeless
     assert (len(tries), said) == (1, [])
 
@@ -307,10 +311,10 @@ def test_a_wish_to_stop_ends_a_step_that_is_tried_again_and_again(state_file: Pa
         raise AWAY
 
     supervisor = Supervisor(
-        [Step("migrate", migrate), Part("not", python(RUN_ON))],
+        [StartStep("migrate", migrate), Part("not", python(RUN_ON))],
         Said(),
         state_file,
-        patience=Patience(first_pause_s=60, longest_pause_s=60),
+        patience=SupervisorTimes(first_pause_s=60, longest_pause_s=60),
     )
 
     def wish() -> None:
@@ -343,7 +347,7 @@ def test_parts_stop_in_the_reverse_order(tmp_path: Path, state_file: Path) -> No
 def test_a_part_that_does_not_obey_is_killed_in_bounded_time(tmp_path: Path, state_file: Path) -> None:
     said, ready = Said(), tmp_path / "ready"
     stubborn = Part("stubborn", python(STUBBORN, ready), ready=ready.exists)
-    with Supervisor([stubborn], said, state_file, patience=Patience(stop_s=0.1)):
+    with Supervisor([stubborn], said, state_file, patience=SupervisorTimes(stop_s=0.1)):
         pid = pid_of(state_file, "stubborn")
     assert said.has("stubborn: did not stop in time")
     assert pid is not None
@@ -356,7 +360,7 @@ def test_a_second_wish_to_stop_kills_at_once(tmp_path: Path, state_file: Path) -
         [Part("stubborn", python(STUBBORN, ready), ready=ready.exists)],
         Said(),
         state_file,
-        patience=Patience(stop_s=1000, stop_all_s=1000, second_wish_s=0),
+        patience=SupervisorTimes(stop_s=1000, stop_all_s=1000, second_wish_s=0),
     )
     supervisor.start()
     supervisor.ask_to_stop()
@@ -369,7 +373,7 @@ def test_a_second_wish_to_stop_kills_at_once(tmp_path: Path, state_file: Path) -
 def test_the_state_file_tells_addresses_and_parts_and_goes_at_the_end(state_file: Path) -> None:
     addresses = Addresses(database_url="host=/run/数据 dbname=tongshui", kafka="127.0.0.1:1", http="http://127.0.0.1:2")
     seen: list[dict[str, Any]] = []
-    parts: Parts = [Step("early", lambda: seen.append(state(state_file))), Part("relay", python(RUN_ON))]
+    parts: Parts = [StartStep("early", lambda: seen.append(state(state_file))), Part("relay", python(RUN_ON))]
     with Supervisor(parts, Said(), state_file, addresses=addresses, patience=QUICK):
         content = state(state_file)
         assert running_state(state_file) == content
@@ -485,7 +489,11 @@ def test_a_wish_to_stop_during_the_start_ends_it(state_file: Path) -> None:
         asked.set()
         return False
 
-    parts: Parts = [Part("good", python(RUN_ON)), Part("never", python(RUN_ON), ready=ready), Step("not", asked.clear)]
+    parts: Parts = [
+        Part("good", python(RUN_ON)),
+        Part("never", python(RUN_ON), ready=ready),
+        StartStep("not", asked.clear),
+    ]
     supervisor = Supervisor(parts, Said(), state_file, patience=QUICK)
 
     def wish() -> None:
@@ -514,7 +522,7 @@ def test_a_say_that_cannot_write_any_more_ends_nothing(state_file: Path) -> None
 
 
 def test_the_pause_doubles_to_its_limit_and_is_forgotten_after_a_healthy_life() -> None:
-    backoff = Backoff(Patience())
+    backoff = Backoff(SupervisorTimes())
     assert [backoff.pause_s(1) for _ in range(6)] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
     assert [backoff.pause_s(30), backoff.pause_s(1)] == [0.2, 0.4]
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.demo.script import Request
 from app.demo.tickets import boston, city, kitchener
-from app.demo.tickets.rows import Book, code, local
+from app.demo.tickets.rows import TicketBook, code, local
 from infra.embedded.errors import EmbeddedError
 
 BOSTON_ROW = dict.fromkeys(boston.COLUMNS, "") | {
@@ -55,18 +55,18 @@ def in_boston(tmp_path: Path) -> Any:
 
 @pytest.fixture
 def in_kitchener(tmp_path: Path) -> Any:
-    def read(*rows: dict[str, str], changes: tuple[dict[str, str], ...] = ()) -> Book:
+    def read(*rows: dict[str, str], changes: tuple[dict[str, str], ...] = ()) -> TicketBook:
         changed = write(tmp_path / "c.csv", [CHANGE | change for change in changes]) if changes else None
         return kitchener.read_book(write(tmp_path / "k.csv", [KITCHENER_ROW | row for row in rows]), changed)
 
     return read
 
 
-def told(book: Book, script: int = 0) -> list[str]:
+def told(book: TicketBook, script: int = 0) -> list[str]:
     return [request.path for request in book.scripts[script].requests]
 
 
-def request(book: Book, path: str) -> Request:
+def request(book: TicketBook, path: str) -> Request:
     (found,) = (each for each in book.scripts[0].requests if each.path == path)
     return found
 

@@ -27,11 +27,11 @@ from domain.metering.abnormal_use import (
     UserNotified,
 )
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
-from projections.readings.cases import Finding, command_for
+from projections.readings.cases import ReadingFinding, command_for
 from tests.api_world import DIGEST, METER, MORNING, Client, FakeService, app_over, ready_for_water, staff, turned_on
 
 READ_AT = datetime(2026, 9, 16, 0, 30, tzinfo=UTC)
-HIGH = Finding("JS-2026-0001", READ_AT, 130_000, 90_000, ("high",), standing=True, revision=1, told=0)
+HIGH = ReadingFinding("JS-2026-0001", READ_AT, 130_000, 90_000, ("high",), standing=True, revision=1, told=0)
 PATH = "/api/v1/usage"
 
 
@@ -45,7 +45,7 @@ def client(service: FakeService) -> Client:
     return Client(app_over(service))
 
 
-def tell(service: FakeService, finding: Finding) -> UUID:
+def tell(service: FakeService, finding: ReadingFinding) -> UUID:
     service.run(command_for(finding, service.next_number("YC")))
     return usage_stream(finding.meter, finding.read_at).id
 

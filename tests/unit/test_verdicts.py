@@ -22,7 +22,7 @@ from domain.kinds import Kind
 from domain.settling import require_second_person_to_overturn
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, meter, minutes, names, repairing, told
+from tests.unit.cases import NINE, SUBJECT, Play, context, meter, minutes, names, repairing
 
 RULES = shipped_rules()
 PROOF = "sha256:" + "0" * 64
@@ -222,7 +222,7 @@ def test_the_record_follows_each_flip_and_says_so_once(name: str) -> None:
     flip = FLIPS[name]
     play = Play(flip.kind, flip.rules)
     play.append(*flip.opening)
-    for fact, at in sorted((*flip.facts,), key=lambda told: told[1]):
+    for fact, at in sorted((*flip.facts,), key=lambda context: context[1]):
         play.conclude(at - timedelta(seconds=1))
         play.append(fact, at)
         play.conclude(at)
@@ -320,14 +320,14 @@ def test_a_settled_verdict_falls_before_two_pairs_of_eyes(
     said: Fact, changes: dict[str, Any], channel: str, role: str
 ) -> None:
     _, facts = settled_lapse_falls()
-    who = told(RULES, NINE + 3 * DAY, channel=channel, role=role, **changes)
+    who = context(RULES, NINE + 3 * DAY, channel=channel, role=role, **changes)
     require_second_person_to_overturn(who, [said], facts)
 
 
 @pytest.mark.parametrize("second", [None, "crew-1"])
 def test_one_person_alone_overturns_no_settled_verdict(second: str | None) -> None:
     _, facts = settled_lapse_falls()
-    who = told(RULES, NINE + 3 * DAY, confirmed_by=second)
+    who = context(RULES, NINE + 3 * DAY, confirmed_by=second)
     with pytest.raises(Refusal, match=r"^verdict-settled: found the settled verdict on repair.arrival"):
         require_second_person_to_overturn(who, [repair.CrewArrived("crew-1", None)], facts)
 
@@ -338,7 +338,7 @@ def test_an_open_verdict_falls_on_one_persons_word() -> None:
     play.append(repair.CrewArrived("crew-1", None), minutes(20))
     facts = play.conclude(minutes(50))
     assert "WindowRetracted" in names(facts)
-    require_second_person_to_overturn(told(RULES, minutes(50)), [], facts)
+    require_second_person_to_overturn(context(RULES, minutes(50)), [], facts)
 
 
 def test_an_end_that_moves_to_the_other_side_of_the_meeting_is_told_as_another_verdict() -> None:
@@ -364,7 +364,7 @@ def rules() -> Rules:
 
 def mended(rules: Rules) -> Play:
     play = repairing(rules)
-    crew = told(rules, NINE).by
+    crew = context(rules, NINE).by
     for fact, minute in (
         (repair.CrewArrived("crew-1", None), 20),
         (repair.SeverityAssessed("small", "valve"), 30),
@@ -376,7 +376,7 @@ def mended(rules: Rules) -> Play:
 
 
 def reject(play: Play, event: UUID, *, reason: str = "not-done", **changes: Any) -> repair.EvidenceRejected:
-    who = told(play.rules, minutes(300), **({"role": "dispatcher", "channel": "office"} | changes))
+    who = context(play.rules, minutes(300), **({"role": "dispatcher", "channel": "office"} | changes))
     return repair.reject_evidence(play.state, who, event=event, reason=reason)
 
 
@@ -434,7 +434,7 @@ def test_what_is_no_evidence_or_rejected_already_is_not_rejected(rules: Rules) -
     with pytest.raises(Refusal, match=r"^already-rejected:"):
         reject(play, completion)
     with pytest.raises(Refusal, match=r"^no-such-case:"):
-        repair.reject_evidence(None, told(rules, NINE, role="dispatcher"), event=completion, reason="not-done")
+        repair.reject_evidence(None, context(rules, NINE, role="dispatcher"), event=completion, reason="not-done")
 
 
 def test_a_settled_verdict_is_the_same_judgement_an_instant_later() -> None:

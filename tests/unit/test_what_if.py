@@ -24,7 +24,7 @@ from domain.publication import standards
 from domain.publication.publishing import Standards, evolve_standards
 from domain.repairs import orders
 from domain.standard.standards import Rules, Standard, make_rules
-from domain.what_if import Compared, always, compare, placed, unrecorded
+from domain.what_if import PromiseComparison, always, compare, placed, unrecorded
 from infra.eventstore.documents import DocumentError, trial_standard_of
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard, shipped_trials
 from projections.reports.what_if import Period, Trial
@@ -44,7 +44,7 @@ def under(**changes: Any) -> Standard:
     return replace(SHIPPED, version="tried", **changes)
 
 
-def compared(play: Play, standard: Standard, at: datetime) -> dict[str, Compared]:
+def compared(play: Play, standard: Standard, at: datetime) -> dict[str, PromiseComparison]:
     """Every promise that would have become something else."""
     before = kinds.windows(play.kind, play.state, play.rules, at)
     found = kinds.windows(play.kind, play.state, always(play.rules, standard), at)

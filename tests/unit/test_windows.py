@@ -13,15 +13,15 @@ from domain import kinds
 from domain import repairs as repair
 from domain.deadlines.windows import (
     Basis,
-    Ledger,
+    CountPromise,
     Obligation,
     OnRecord,
-    Tally,
     Term,
     Window,
     WindowCancelled,
     WindowFact,
     WindowLapsed,
+    WindowLedger,
     WindowMet,
     WindowMoved,
     WindowNearing,
@@ -237,7 +237,7 @@ def test_a_commitment_no_longer_owed_is_cancelled() -> None:
 
 def test_what_was_never_owed_after_all_takes_its_lapse_back_once() -> None:
     opened = differences({}, [judge(obligation((0, 60)), minutes(70))])
-    ledger: Ledger = {}
+    ledger: WindowLedger = {}
     for fact in opened:
         ledger = record(ledger, fact)
     gone = differences(ledger, [])
@@ -399,7 +399,7 @@ verdicts_of_one_window = st.none() | st.builds(
 @given(st.lists(verdicts_of_one_window, max_size=12))
 def test_number_counts_the_facts_about_a_window_and_lapse_its_lapses(verdicts: list[Window | None]) -> None:
     """Whatever follows on what, also where it is owed no more and owed again: what the event contract says of them."""
-    ledger: Ledger = {}
+    ledger: WindowLedger = {}
     facts: list[WindowFact] = []
     for verdict in verdicts:
         for fact in differences(ledger, [verdict] if verdict is not None else []):
@@ -414,8 +414,8 @@ def test_number_counts_the_facts_about_a_window_and_lapse_its_lapses(verdicts: l
 # ---- commitments that are counts
 
 
-def tally(*counted: float, allowed: int = 1, closed: float | None = None, cancelled: str | None = None) -> Tally:
-    return Tally(
+def tally(*counted: float, allowed: int = 1, closed: float | None = None, cancelled: str | None = None) -> CountPromise:
+    return CountPromise(
         commitment="c",
         opened_at=NINE,
         allowed=allowed,
@@ -428,7 +428,7 @@ def tally(*counted: float, allowed: int = 1, closed: float | None = None, cancel
     )
 
 
-def concluded(ledger: dict[str, OnRecord], found: Tally, at: float) -> list[Fact]:
+def concluded(ledger: dict[str, OnRecord], found: CountPromise, at: float) -> list[Fact]:
     return list(differences(ledger, [judge(found, minutes(at))]))
 
 

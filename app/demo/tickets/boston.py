@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from app.demo.tickets.rows import Book, Codes, Row, Story, Ticket, each_once, known, local, read_rows
+from app.demo.tickets.rows import CityCodes, SourceRow, Story, Ticket, TicketBook, each_once, known, local, read_rows
 
 ZONE = ZoneInfo("America/New_York")
 COLUMNS = ("id", "reason", "type", "channel", "reported", "closed", "status", "closure_code", "duplicate_of", "area")
@@ -28,11 +28,11 @@ NOT_GIVEN = "unknown"
 """The district of a ticket without an area."""
 
 
-def read_book(path: Path, limit: int | None = None, *, alone: bool = False) -> Book:
+def read_book(path: Path, limit: int | None = None, *, alone: bool = False) -> TicketBook:
     """The order book in our words. ``alone``: every ticket is an incident of its own, as the city judged it. Raises
     EmbeddedError ``not-this-form``."""
-    codes = Codes()
-    rows: dict[int, Row] = {}
+    codes = CityCodes()
+    rows: dict[int, SourceRow] = {}
     tickets = []
     for line, row in read_rows(path, COLUMNS)[:limit]:
         ticket = Ticket(line, refused="bad-row") if row is None else _ticket(line, row)
@@ -46,10 +46,10 @@ def read_book(path: Path, limit: int | None = None, *, alone: bool = False) -> B
             if ticket.kind != opener.kind:
                 ticket.flags.append("other-kind-than-its-incident")
         scripts.append(_story(group, _worked_on(group, rows), rows, codes).script())
-    return Book("boston", ZONE, codes, tuple(tickets), (), tuple(scripts))
+    return TicketBook("boston", ZONE, codes, tuple(tickets), (), tuple(scripts))
 
 
-def _ticket(line: int, row: Row) -> Ticket:
+def _ticket(line: int, row: SourceRow) -> Ticket:
     ticket = Ticket(line, row["id"], row["channel"], row["reason"], row["type"])
     reported = local(row["reported"], ZONE)
     if reported is None:
@@ -65,7 +65,7 @@ def _ticket(line: int, row: Row) -> Ticket:
     return ticket
 
 
-def _oddities(ticket: Ticket, row: Row) -> Iterator[str]:
+def _oddities(ticket: Ticket, row: SourceRow) -> Iterator[str]:
     if row["status"] not in ("Open", "Closed"):
         yield "unknown-status"
     if row["status"] == "Closed" and ticket.closed is None:
@@ -83,7 +83,7 @@ def _oddities(ticket: Ticket, row: Row) -> Iterator[str]:
 # ---- which tickets are one incident
 
 
-def _incidents(tickets: Sequence[Ticket], rows: Mapping[int, Row]) -> Iterator[list[Ticket]]:
+def _incidents(tickets: Sequence[Ticket], rows: Mapping[int, SourceRow]) -> Iterator[list[Ticket]]:
     """The tickets of each incident, by their reports; incidents by their first report."""
     of = {ticket.id: ticket for ticket in tickets}
     heads = {ticket.id: ticket.id for ticket in tickets}
@@ -111,7 +111,7 @@ def _by_report(ticket: Ticket) -> tuple[float, int]:
     return ticket.reported.timestamp(), ticket.line
 
 
-def _worked_on(group: Sequence[Ticket], rows: Mapping[int, Row]) -> Ticket:
+def _worked_on(group: Sequence[Ticket], rows: Mapping[int, SourceRow]) -> Ticket:
     """The ticket that names no other of the incident; where they name each other in a ring, the last of them."""
     ids = {ticket.id for ticket in group}
     return next((ticket for ticket in group if rows[ticket.line]["duplicate_of"] not in ids), group[-1])
@@ -120,7 +120,7 @@ def _worked_on(group: Sequence[Ticket], rows: Mapping[int, Row]) -> Ticket:
 # ---- what is told
 
 
-def _story(group: Sequence[Ticket], worked_on: Ticket, rows: Mapping[int, Row], codes: Codes) -> Story:
+def _story(group: Sequence[Ticket], worked_on: Ticket, rows: Mapping[int, SourceRow], codes: CityCodes) -> Story:
     opener = group[0]
     story = Story(f"boston {opener.id}")
     for ticket in group:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from app.demo.tickets.rows import IMPORTER, Book
+from app.demo.tickets.rows import IMPORTER, TicketBook
 from domain.standard.standards import District, Standard
 from infra.eventstore.shipped_rules import shipped_standard
 
@@ -26,12 +26,12 @@ BEFORE = timedelta(days=2)
 """So long before the first report the installation starts."""
 
 
-def starts_at(book: Book) -> datetime:
+def starts_at(book: TicketBook) -> datetime:
     """When the installation starts. Raises ValueError where the book has nothing to tell."""
     return min(script.requests[0].at for script in book.scripts) - BEFORE
 
 
-def standard_of(book: Book, version: str, effective_from: datetime) -> Standard:
+def standard_of(book: TicketBook, version: str, effective_from: datetime) -> Standard:
     """The city's standard."""
     codes, shipped = book.codes, shipped_standard()
     return replace(
@@ -57,7 +57,9 @@ def _words(words: str) -> str:
     return " ".join(words.split())[:80]
 
 
-def publication(book: Book, make: Callable[[Book, str, datetime], Standard] = standard_of) -> Iterator[Publication]:
+def publication(
+    book: TicketBook, make: Callable[[TicketBook, str, datetime], Standard] = standard_of
+) -> Iterator[Publication]:
     """The requests that publish it: path, body, who. Drafted by one person, approved by a second. ``make``: the
     standard from book, version and date.
 

@@ -26,7 +26,18 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.demo.tickets.rows import Book, Change, Codes, Row, Story, Ticket, each_once, known, local, read_rows
+from app.demo.tickets.rows import (
+    CityCodes,
+    SourceChange,
+    SourceRow,
+    Story,
+    Ticket,
+    TicketBook,
+    each_once,
+    known,
+    local,
+    read_rows,
+)
 
 ZONE = ZoneInfo("America/Toronto")
 UTC_ZONE = ZoneInfo("UTC")
@@ -65,7 +76,7 @@ DN_MM = range(1, 10_001)
 LARGEST_NUMBER = 2**31 - 1
 
 
-def read_book(path: Path, changes: Path | None = None, limit: int | None = None) -> Book:
+def read_book(path: Path, changes: Path | None = None, limit: int | None = None) -> TicketBook:
     """The order book in our words. Raises EmbeddedError ``not-this-form``."""
     read = read_rows(path, COLUMNS)[:limit]
     rows = {line: row or {} for line, row in read}
@@ -76,7 +87,7 @@ def read_book(path: Path, changes: Path | None = None, limit: int | None = None)
     latest = max(
         (seen for row in rows.values() if (seen := _snapshot(row.get("first_seen_snapshot", "")))), default=None
     )
-    codes, of = Codes(), defaultdict(list)
+    codes, of = CityCodes(), defaultdict(list)
     for each in changed:
         of[each.row["id"]].append(each)
     scripts = []
@@ -85,13 +96,13 @@ def read_book(path: Path, changes: Path | None = None, limit: int | None = None)
         teller = _Teller(ticket, rows[ticket.line], of[ticket.id], codes, seen)
         scripts.append(teller.told().script())
     known(codes.districts, DISTRICT)
-    return Book("kitchener", ZONE, codes, tuple(tickets), tuple(each.change for each in changed), tuple(scripts))
+    return TicketBook("kitchener", ZONE, codes, tuple(tickets), tuple(each.change for each in changed), tuple(scripts))
 
 
 # ---- rows
 
 
-def _ticket(line: int, row: Row) -> Ticket:
+def _ticket(line: int, row: SourceRow) -> Ticket:
     ticket = Ticket(line, row["id"], "", row["category"], row["break_type"])
     reported = local(row["reported"], ZONE)
     if row["reported_precision"] == "bulk_load" or not row["reported"]:
@@ -113,7 +124,7 @@ def _ticket(line: int, row: Row) -> Ticket:
     return ticket
 
 
-def _oddities(ticket: Ticket, row: Row) -> Iterator[str]:
+def _oddities(ticket: Ticket, row: SourceRow) -> Iterator[str]:
     if row["reported_precision"] == "day":
         yield "day-only"
     if ticket.closed is not None and ticket.closed == ticket.reported:
@@ -135,7 +146,7 @@ def _oddities(ticket: Ticket, row: Row) -> Iterator[str]:
         yield "free-text"
 
 
-def _flag_what_repeats(pairs: Sequence[tuple[Ticket, Row]]) -> None:
+def _flag_what_repeats(pairs: Sequence[tuple[Ticket, SourceRow]]) -> None:
     """Rows at one time and place, and work orders on more than one break: each stays an incident of its own."""
     places = Counter((row["reported"], row["lat"], row["lon"]) for _, row in pairs)
     orders = Counter(row["work_order"] for _, row in pairs if row["work_order"])
@@ -163,12 +174,12 @@ def _word(value: str) -> str:
     return value.partition(" - ")[0].partition(": ")[0]
 
 
-def _status_time(row: Row) -> datetime | None:
+def _status_time(row: SourceRow) -> datetime | None:
     changed = local(row["status_changed"], ZONE)
     return changed.at if changed is not None else None
 
 
-def _normal(row: Row) -> datetime | None:
+def _normal(row: SourceRow) -> datetime | None:
     normal = local(row["return_to_normal_utc"], UTC_ZONE)
     return normal.at if normal is not None else None
 
@@ -191,8 +202,8 @@ def _snapshot(name: str) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class _Changed:
-    change: Change
-    row: Row
+    change: SourceChange
+    row: SourceRow
     at: datetime
 
 
@@ -200,7 +211,7 @@ def _read_changes(path: Path, usable: Mapping[str, Ticket], every: set[str]) -> 
     """The changed lines in order of their snapshots; those that cannot be told are refused here."""
     found = []
     for line, row in read_rows(path, CHANGE_COLUMNS):
-        change = Change(line, row["column"] if row is not None else "")
+        change = SourceChange(line, row["column"] if row is not None else "")
         at = _snapshot(row["snapshot_to"]) if row is not None else None
         if row is None:
             change.refused = "bad-row"
@@ -241,7 +252,7 @@ class _Teller:
     """Tells one row, as it was at first and as it changed."""
 
     def __init__(
-        self, ticket: Ticket, row: Row, changes: Sequence[_Changed], codes: Codes, seen: datetime | None
+        self, ticket: Ticket, row: SourceRow, changes: Sequence[_Changed], codes: CityCodes, seen: datetime | None
     ) -> None:
         assert ticket.reported is not None
         self._ticket = ticket
@@ -327,7 +338,7 @@ class _Teller:
                 change.refused = "cannot-be-untold"
         self._end(new, at, facts)
 
-    def _end(self, endings: Iterable[_Ending], at: datetime | None, carried: Sequence[Change] = ()) -> None:
+    def _end(self, endings: Iterable[_Ending], at: datetime | None, carried: Sequence[SourceChange] = ()) -> None:
         for ending in endings:
             told_at = ending.happened_at if at is None else max(at, ending.happened_at)
             self._story.tell(ending.path, ending.body(), ending.happened_at, told_at, carries=carried)

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from app.demo.tickets.run import Counted, Replayed
+from app.demo.tickets.run import Counted, TicketReplay
 
 MOST_LINES = 30
 
 
-def as_json(found: Replayed) -> str:
+def as_json(found: TicketReplay) -> str:
     """One JSON object."""
     return msgspec.json.encode({**msgspec.to_builtins(found), "accounted_for": found.is_accounted_for}).decode()
 
 
-def as_text(found: Replayed) -> str:
+def as_text(found: TicketReplay) -> str:
     """For people."""
     return "\n".join(_lines(found))
 
 
-def _lines(found: Replayed) -> Iterator[str]:
+def _lines(found: TicketReplay) -> Iterator[str]:
     total = sum(found.rows.values())
     yield (
         f"{found.source}: {total} rows, {found.requests} requests, {found.asked} questions of the watch, "

@@ -17,13 +17,13 @@ from zoneinfo import ZoneInfo
 from app.demo.script import Request, Script
 from infra.embedded.errors import EmbeddedError
 
-Row = dict[str, str]
+SourceRow = dict[str, str]
 IMPORTER = ("importer-1", "operator", "import")
 """Who tells an order book, over which channel."""
 LONGEST_CODE = 64
 
 
-def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, Row | None]]:
+def read_rows(path: Path, columns: Sequence[str]) -> list[tuple[int, SourceRow | None]]:
     """Every row of a .csv, .csv.gz or .csv.xz with its line number; None where it has not the header's columns.
 
     Raises EmbeddedError ``not-this-form`` where the header misses one of ``columns``, or the file is no such text.
@@ -55,7 +55,7 @@ def _xzipped(path: Path) -> IO[bytes]:
 _OPENING = {".gz": _gzipped, ".xz": _xzipped}
 
 
-def _whole(row: dict[Any, Any]) -> Row | None:
+def _whole(row: dict[Any, Any]) -> SourceRow | None:
     if None in row or None in row.values():
         return None
     return {name: value.strip() for name, value in row.items()}
@@ -128,7 +128,7 @@ class Ticket:
 
 
 @dataclass(slots=True)
-class Change:
+class SourceChange:
     """One line of what the source changed afterwards: told as a correction, or as a further ``fact`` of the field."""
 
     line: int
@@ -139,7 +139,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Codes:
+class CityCodes:
     """A city's own codes with the words that they were made of; they become its standard."""
 
     districts: dict[str, str] = field(default_factory=dict)
@@ -157,14 +157,14 @@ def known(table: dict[str, str], words: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class TicketBook:
     """An order book in our words: every row, and what is told of its incidents."""
 
     source: str
     zone: ZoneInfo
-    codes: Codes
+    codes: CityCodes
     tickets: tuple[Ticket, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[SourceChange, ...]
     scripts: tuple[Script, ...]
 
 
@@ -173,7 +173,7 @@ class Story:
     """One incident being written: what is told of it and when, with the rows and changes that each telling carries."""
 
     name: str
-    _told: list[tuple[datetime, int, Request, Sequence[Ticket | Change]]] = field(default_factory=list)
+    _told: list[tuple[datetime, int, Request, Sequence[Ticket | SourceChange]]] = field(default_factory=list)
 
     def tell(
         self,
@@ -181,7 +181,7 @@ class Story:
         body: dict[str, Any],
         happened_at: datetime | None,
         at: datetime | None = None,
-        carries: Sequence[Ticket | Change] = (),
+        carries: Sequence[Ticket | SourceChange] = (),
     ) -> None:
         """Something that happened then, told ``at`` (left out: when it happened; never before the incident opened)."""
         told_at = at or happened_at

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app import admin as office
 from app.demo.tickets import boston, city
-from app.demo.tickets.rows import Book, Row, code, local, read_rows
+from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows
 from domain.deadlines.calendar import Calendar, CalendarPublished, from_published
 from domain.deadlines.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
@@ -45,7 +45,7 @@ _RULE = decoder(CityRule)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DerivedLimit:
     """What the due times of one kind say. ``limit`` None: no number leads to half of its tickets' due times."""
 
     kind: str
@@ -76,7 +76,7 @@ def calendar() -> Calendar:
     return from_published([latest])
 
 
-def standard_of(book: Book, version: str, effective_from: datetime) -> Standard:
+def standard_of(book: TicketBook, version: str, effective_from: datetime) -> Standard:
     """The city's rule as a standard: what has no target of the city's has no end, whatever its class."""
     rule = city_rule()
     limits = {code(kind): limit for kind, limit in rule.limits.items()}
@@ -96,9 +96,9 @@ def _data(name: str) -> bytes:
 # ---- how the limits are found
 
 
-def limits_from(path: Path) -> list[Found]:
+def limits_from(path: Path) -> list[DerivedLimit]:
     """What the due times in an order book say of each kind, the most frequent kind first."""
-    by_kind: dict[str, list[Row]] = defaultdict(list)
+    by_kind: dict[str, list[SourceRow]] = defaultdict(list)
     for _, row in read_rows(path, (*boston.COLUMNS, "due")):
         if row is not None:
             by_kind[row["type"]].append(row)
@@ -106,7 +106,7 @@ def limits_from(path: Path) -> list[Found]:
     return sorted(found, key=lambda each: (-each.tickets, each.kind))
 
 
-def _found(kind: str, rows: list[Row]) -> Found:
+def _found(kind: str, rows: list[SourceRow]) -> DerivedLimit:
     days, intake = calendar(), city_rule().intake
     named: Counter[tuple[int, DayUnit]] = Counter()
     for row in rows:
@@ -115,10 +115,10 @@ def _found(kind: str, rows: list[Row]) -> Found:
     best, fit = max(named.items(), key=lambda each: (each[1], each[0][1] == "working"), default=((0, "working"), 0))
     is_rule = fit * 2 >= len(rows)
     limit = KindLimit(best[0], best[1], "same-time") if is_rule else None
-    return Found(kind, len(rows), sum(bool(row["due"]) for row in rows), fit, limit)
+    return DerivedLimit(kind, len(rows), sum(bool(row["due"]) for row in rows), fit, limit)
 
 
-def _named(row: Row, days: Calendar, intake: Intake) -> Iterator[tuple[int, DayUnit]]:
+def _named(row: SourceRow, days: Calendar, intake: Intake) -> Iterator[tuple[int, DayUnit]]:
     reported, due = local(row["reported"], boston.ZONE), local(row["due"], boston.ZONE)
     if reported is None or due is None or due.at <= reported.at:
         return

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row
 
 from app.demo.stage import ACCEPTED, NOT_OPENED, Stage, database, fill
 from app.demo.tickets import city
-from app.demo.tickets.rows import Book, Change, Ticket, code
+from app.demo.tickets.rows import SourceChange, Ticket, TicketBook, code
 from domain import kinds
 from domain.kernel.refusals import restored
 from infra.clock import ManualClock
@@ -50,7 +50,7 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class TicketReplay:
     """What came of an order book.
 
     ``rows`` by outcome: opened, linked, or the code of the refusal; ``changes`` likewise: corrected, told, or a code.
@@ -89,7 +89,9 @@ class Replayed:
         return sum(self.classes.values())
 
 
-def replay(settings: Settings, book: Book, database_url: str | None = None, *, watched: bool = False) -> Replayed:
+def replay(
+    settings: Settings, book: TicketBook, database_url: str | None = None, *, watched: bool = False
+) -> TicketReplay:
     """Play the book on an empty database, on one that it was played on before (then nothing changes), or, without
     one, on a fresh embedded one that is gone afterwards.
 
@@ -126,7 +128,7 @@ def require_ours(url: str, source: str) -> None:
         )
 
 
-def _played(settings: Settings, book: Book, *, watched: bool) -> Stage | None:
+def _played(settings: Settings, book: TicketBook, *, watched: bool) -> Stage | None:
     if not book.scripts:
         return None
     clock = ManualClock(city.starts_at(book))
@@ -178,14 +180,14 @@ class _Found:
         self.completed: dict[str, int] = connection.execute(sql("ticket_completions")).fetchone() or {}
 
 
-def _counted(book: Book, stage: Stage | None, found: _Found, events: int, begun: float) -> Replayed:
+def _counted(book: TicketBook, stage: Stage | None, found: _Found, events: int, begun: float) -> TicketReplay:
     outcomes = stage.outcomes if stage is not None else {}
     rows = {ticket.line: _outcome(ticket, outcomes) for ticket in book.tickets}
     changes = Counter(_change_outcome(change, outcomes) for change in book.changes)
     everything = Counted()
     for ticket in book.tickets:
         everything.take(ticket, rows[ticket.line])
-    return Replayed(
+    return TicketReplay(
         source=book.source,
         rows=_sorted(Counter(rows.values())),
         flags=_sorted(Counter(flag for ticket in book.tickets for flag in ticket.flags)),
@@ -218,7 +220,7 @@ def _outcome(ticket: Ticket, outcomes: Mapping[tuple[str, int], str]) -> str:
     return "opened" if ticket.request[1] == 0 else "linked"
 
 
-def _change_outcome(change: Change, outcomes: Mapping[tuple[str, int], str]) -> str:
+def _change_outcome(change: SourceChange, outcomes: Mapping[tuple[str, int], str]) -> str:
     if change.refused is not None:
         return change.refused
     assert change.request is not None
@@ -228,7 +230,7 @@ def _change_outcome(change: Change, outcomes: Mapping[tuple[str, int], str]) -> 
     return "told" if change.is_fact else "corrected"
 
 
-def _parts_refused(book: Book, outcomes: Mapping[tuple[str, int], str]) -> Counter[str]:
+def _parts_refused(book: TicketBook, outcomes: Mapping[tuple[str, int], str]) -> Counter[str]:
     """What was refused of an incident that did open, and is no row and no change of its own."""
     counted = {ticket.request for ticket in book.tickets} | {change.request for change in book.changes}
     steps = {
@@ -255,7 +257,7 @@ def _sorted(counter: Counter[str]) -> dict[str, int]:
 # ---- whether it adds up
 
 
-def _unaccounted(book: Book, rows: Mapping[int, str], changes: Mapping[str, int], found: _Found) -> Iterable[str]:
+def _unaccounted(book: TicketBook, rows: Mapping[int, str], changes: Mapping[str, int], found: _Found) -> Iterable[str]:
     """Every sum that does not add up, as what was found against what was needed."""
     opened, linked = _number_of(rows, "opened"), _number_of(rows, "linked")
     incidents = sum(found.classes.values())

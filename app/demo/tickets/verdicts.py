@@ -29,12 +29,12 @@ from uuid import UUID
 
 from app.demo.stage import Stage, database
 from app.demo.tickets import boston, city, rule
-from app.demo.tickets.rows import Book, Row, Ticket, local, read_rows
+from app.demo.tickets.rows import SourceRow, Ticket, TicketBook, local, read_rows
 from app.demo.tickets.run import publish, require_ours
 from domain import kinds
 from domain.deadlines.calendar import Calendar
 from domain.deadlines.limits import Intake, WorkingDays, count
-from domain.deadlines.windows import Ledger, OnRecord
+from domain.deadlines.windows import OnRecord, WindowLedger
 from domain.repairs.promises import COMPLETION
 from domain.standard.standards import KindLimit, Standard
 from infra.clock import ManualClock
@@ -67,12 +67,12 @@ DueClass = Literal[
     "unexplained",
 ]
 AGREED: tuple[DueClass, ...] = ("exact", "within-a-minute", "no-target")
-Verdict = Literal["ONTIME", "OVERDUE"]
+CityVerdict = Literal["ONTIME", "OVERDUE"]
 EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TicketLine:
     """One ticket: the city's due time and verdict ("" for none given), and ours."""
 
     id: str
@@ -82,7 +82,7 @@ class Line:
     our_due: datetime | None
     due_class: DueClass
     city_verdict: str
-    our_verdict: Verdict
+    our_verdict: CityVerdict
 
     @property
     def verdict_agrees(self) -> bool:
@@ -90,7 +90,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class TicketComparison:
     """What came of it. ``due``: tickets by class of their due time; ``verdicts``: the city's → ours → tickets;
     ``apart``: tickets whose verdicts differ, by the class of their due time; ``examples``: of each class some."""
 
@@ -101,7 +101,7 @@ class Compared:
     due: Mapping[str, int]
     verdicts: Mapping[str, Mapping[str, int]]
     apart: Mapping[str, int]
-    examples: Mapping[str, Sequence[Line]]
+    examples: Mapping[str, Sequence[TicketLine]]
     kinds: Mapping[str, Mapping[str, int]]
     seconds: float
 
@@ -111,7 +111,9 @@ class Compared:
         return not self.not_told and not self.due.get("unexplained") and set(self.apart) <= set(self.due) - set(AGREED)
 
 
-def compare(settings: Settings, path: Path, limit: int | None = None, database_url: str | None = None) -> Compared:
+def compare(
+    settings: Settings, path: Path, limit: int | None = None, database_url: str | None = None
+) -> TicketComparison:
     """Replay the tickets under the city's rule, on an empty database or one for the run, and compare.
 
     Raises EmbeddedError ``not-this-form``, ``database-not-empty``; Refusal where standard or calendar is refused.
@@ -136,21 +138,21 @@ def compare(settings: Settings, path: Path, limit: int | None = None, database_u
     return _counted(lines, len(book.tickets) - len(lines), standard, days, begun)
 
 
-def _played(service: Service, clock: ManualClock, book: Book) -> dict[str, OnRecord]:
+def _played(service: Service, clock: ManualClock, book: TicketBook) -> dict[str, OnRecord]:
     """The completion window that is on record of each ticket, by its script's name."""
     for number, wanted in enumerate(rule.notices()):
         service.run(publication.publish_calendar(replace(OPERATOR, command_id=f"{SOURCE}-{number}"), wanted))
     stage = Stage(service, clock, kinds.REPAIR, watched=False)
     asyncio.run(publish(stage, SOURCE, city.publication(book, rule.standard_of)))
     asyncio.run(stage.play(book.scripts))
-    ledgers: dict[UUID, Ledger] = {}
+    ledgers: dict[UUID, WindowLedger] = {}
     ids = list(stage.cases.values())
     for first in range(0, len(ids), AT_ONCE):
         ledgers |= _ledgers(service, ids[first : first + AT_ONCE])
     return {name: ledgers[case_id][COMPLETION] for name, case_id in stage.cases.items()}
 
 
-def _ledgers(service: Service, ids: Sequence[UUID]) -> dict[UUID, Ledger]:
+def _ledgers(service: Service, ids: Sequence[UUID]) -> dict[UUID, WindowLedger]:
     found = folded(service.store.log.select_many(ids), dict.fromkeys(ids, kinds.REPAIR))
     return {case_id: state.ledger for case_id, (state, _) in found.items()}
 
@@ -162,11 +164,11 @@ def _name(ticket: Ticket) -> str:
 # ---- ticket by ticket
 
 
-def _line(ticket: Ticket, row: Row, ours: OnRecord, standard: Standard, days: Calendar) -> Line:
+def _line(ticket: Ticket, row: SourceRow, ours: OnRecord, standard: Standard, days: Calendar) -> TicketLine:
     assert ticket.reported is not None
     given = local(row["due"], boston.ZONE)
     due = given.at if given is not None else None
-    return Line(
+    return TicketLine(
         id=ticket.id,
         kind=ticket.kind,
         reported=ticket.reported,
@@ -217,9 +219,11 @@ def _with_holidays(days: Calendar) -> Calendar:
 # ---- counting
 
 
-def _counted(lines: Sequence[Line], not_told: int, standard: Standard, days: Calendar, begun: float) -> Compared:
+def _counted(
+    lines: Sequence[TicketLine], not_told: int, standard: Standard, days: Calendar, begun: float
+) -> TicketComparison:
     verdicts: dict[str, Counter[str]] = {}
-    examples: dict[str, list[Line]] = {}
+    examples: dict[str, list[TicketLine]] = {}
     by_kind: dict[str, Counter[str]] = {}
     for line in lines:
         verdicts.setdefault(line.city_verdict or "none given", Counter())[line.our_verdict] += 1
@@ -227,7 +231,7 @@ def _counted(lines: Sequence[Line], not_told: int, standard: Standard, days: Cal
         if line.due_class not in AGREED and len(shown := examples.setdefault(line.due_class, [])) < EXAMPLES:
             shown.append(line)
     apart = Counter(line.due_class for line in lines if line.city_verdict and not line.verdict_agrees)
-    return Compared(
+    return TicketComparison(
         tickets=len(lines) + not_told,
         not_told=not_told,
         standard=standard.version,
@@ -264,7 +268,7 @@ CLASSES: Mapping[DueClass, str] = {
 }
 
 
-def as_text(found: Compared) -> Iterator[str]:
+def as_text(found: TicketComparison) -> Iterator[str]:
     """The comparison for a terminal."""
     agree = sum(found.due.get(each, 0) for each in AGREED)
     yield (
@@ -287,7 +291,7 @@ def as_text(found: Compared) -> Iterator[str]:
         yield f"  {number:>7}  of those that differ: {name} {CLASSES[name]}"  # type: ignore[index]
 
 
-def _example(line: Line) -> str:
+def _example(line: TicketLine) -> str:
     city_, ours = _wall(line.city_due), _wall(line.our_due)
     return f"{line.id} {' '.join(line.kind.split())}: reported {_wall(line.reported)}, city {city_}, ours {ours}"
 

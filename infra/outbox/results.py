@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 from domain import kinds, outages
 from domain import repairs as repair
-from domain.kernel.facts import Stated
+from domain.kernel.facts import EventToAppend
 from domain.standard import alerts
 from domain.standard.alerts import AlertFailed, AlertTold
-from infra.eventstore.commands import Command, IdempotencyKey, Said, Sight, Stamp, Stream
+from infra.eventstore.commands import Command, IdempotencyKey, Snapshot, Stamp, Stream, StreamEvent
 from infra.outbox.alerts import kind_of
 
 
@@ -46,16 +46,16 @@ def _outage_notice(ended: Ended) -> Command:
     case = Stream(kinds.OUTAGE, ended.case_id)
     stamp = _stamp(ended)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        state: outages.Outage | None = sight.of(case)
-        told = sight.told(stamp, ended.at)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        state: outages.Outage | None = snapshot.of(case)
+        ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
-            failed = outages.fail_notice(state, told, order=ended.id, reason=ended.failed)
-            return [(case, Stated(failed, ended.at))] if failed is not None else []
+            failed = outages.fail_notice(state, ctx, order=ended.id, reason=ended.failed)
+            return [(case, EventToAppend(failed, ended.at))] if failed is not None else []
         proven = outages.deliver_notice(
-            state, told, order=ended.id, receipt=ended.receipt, status=ended.status, digest=ended.digest
+            state, ctx, order=ended.id, receipt=ended.receipt, status=ended.status, digest=ended.digest
         )
-        return [(case, Stated(fact, ended.at)) for fact in proven or ()]
+        return [(case, EventToAppend(fact, ended.at)) for fact in proven or ()]
 
     return Command(case, stamp, decide, key=_key(ended))
 
@@ -64,14 +64,14 @@ def _reporter_answer(ended: Ended) -> Command:
     case = Stream(kinds.REPAIR, ended.case_id)
     stamp = _stamp(ended)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        state: repair.Repair | None = sight.of(case)
-        told = sight.told(stamp, ended.at)
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        state: repair.Repair | None = snapshot.of(case)
+        ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
-            failed = repair.fail_answer(state, told, order=ended.id, reason=ended.failed)
-            return [(case, told.stated(failed))] if failed is not None else []
-        answered = repair.deliver_answer(state, told, order=ended.id, receipt=ended.receipt)
-        return [(case, told.stated(answered))] if answered is not None else []
+            failed = repair.fail_answer(state, ctx, order=ended.id, reason=ended.failed)
+            return [(case, ctx.event(failed))] if failed is not None else []
+        answered = repair.deliver_answer(state, ctx, order=ended.id, receipt=ended.receipt)
+        return [(case, ctx.event(answered))] if answered is not None else []
 
     return Command(case, stamp, decide, key=_key(ended))
 
@@ -85,9 +85,9 @@ def _staff_alert(ended: Ended) -> Command:
     if ended.failed is not None:
         fact = AlertFailed(*said, ended.failed)
 
-    def decide(sight: Sight) -> Sequence[Said]:
-        told = sight.told(stamp, ended.at)
-        return [(case, told.stated(alerts.tell(told, fact)))]
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(stamp, ended.at)
+        return [(case, ctx.event(alerts.tell(ctx, fact)))]
 
     return Command(case, stamp, decide, key=_key(ended))
 
