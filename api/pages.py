@@ -6,9 +6,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from projections import names
 
 STATIC = Path(__file__).with_name("static")
 POLICY = (
@@ -43,6 +45,12 @@ def dispatch() -> FileResponse:
 @router.get("/docs")
 def docs() -> FileResponse:
     return FileResponse(STATIC / "docs.html", headers=HEADERS)
+
+
+@router.get("/static/names.js")
+def labels() -> Response:
+    """The names of codes, as the rulebook declares them; asked for anew each time, for they change with a release."""
+    return Response(names.as_script(), media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 class Assets(StaticFiles):

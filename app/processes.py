@@ -263,7 +263,7 @@ def _recompute(service: Service, watch: Watch, stop: threading.Event) -> None:
 
     def answered(receipts: Sequence[tuple[Kind, Receipt]]) -> None:
         answers = [
-            Evaluated(Question(kind.family, receipt.case_id), receipt.last_version, receipt.next_ask_at)
+            Evaluated(Question(kind.topic, receipt.case_id), receipt.last_version, receipt.next_ask_at)
             for kind, receipt in receipts
         ]
         with service.connection() as connection:

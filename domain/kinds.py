@@ -1,9 +1,9 @@
-"""Every kind of stream: its family of published events, its fold, the promises it carries, what follows by itself."""
+"""Every kind of stream and what belongs to it: its topic, stages, promises and fold, and what follows by rule."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,9 +12,8 @@ from domain import repairs as repair
 from domain.connections import applicants, automatic, case, consultations, preservice, promises
 from domain.connections import facts as connection
 from domain.crews import crews, squads
-from domain.deadlines import calendar
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import (
+    WINDOW_FACTS,
     CountPromise,
     Obligation,
     Window,
@@ -25,13 +24,15 @@ from domain.deadlines.windows import (
     record,
 )
 from domain.kernel.copies import changed
-from domain.kernel.facts import EventToAppend, Recorded, registry
+from domain.kernel.facts import EventToAppend, Name, Recorded, Topic, registry
 from domain.metering import abnormal_use as abnormal
 from domain.metering import meters as usage
 from domain.metering import reading_rounds as books
+from domain.outages import facts as outage_facts
 from domain.publication import generations, publishing, works
+from domain.repairs import facts as repair_facts
 from domain.repairs import mass, orders
-from domain.standard import alerts, fees
+from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
 
@@ -39,9 +40,13 @@ State = Any
 """A kind's state class, or None before the first fact."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
-    """One kind of stream.
+    """One kind of stream, and what belongs to it.
+
+    ``title``: what people call it. ``topic``: where its events are published. ``number_prefix``: of the numbers that
+    people know its cases by; None where they have none. ``stages`` in order, and ``stops``, what a case is at instead
+    of a stage while it stands still or once it is over: code → name. ``promises``: what its cases owe, code → name.
 
     ``obligations`` is None for streams that promise nothing. ``consequences`` are the facts that follow from the state
     at an instant by rule, without anybody's command (None: none ever do); they are asked for again until none is left.
@@ -49,82 +54,132 @@ class Kind:
     """
 
     name: str
-    family: str
+    title: Name
+    topic: Topic
     evolve: Callable[[State, Recorded], State]
     obligations: Callable[[State, Rules], tuple[Obligation | CountPromise, ...]] | None = None
     consequences: Callable[[State, Rules, datetime], tuple[EventToAppend, ...]] | None = None
     opened_by: tuple[type, ...] = ()
+    number_prefix: str | None = None
+    stages: Mapping[str, Name] = field(default_factory=dict)
+    stops: Mapping[str, Name] = field(default_factory=dict)
+    promises: Mapping[str, Name] = field(default_factory=dict)
+
+    def new_number(self, next_number: Callable[[str], str]) -> str:
+        """A fresh number for a case of this kind, from the store's own counter. Raises ValueError where such cases have
+        none."""
+        if self.number_prefix is None:
+            raise ValueError(f"a case of the kind {self.name} has no number")
+        return next_number(self.number_prefix)
 
 
-REPAIR = Kind("repair", "repair", repair.evolve, repair.obligations, opened_by=(repair.FaultReported,))
+REPAIR = Kind(
+    "repair",
+    Name("报修", "repair"),
+    "repair",
+    repair.evolve,
+    repair.obligations,
+    opened_by=(repair.FaultReported,),
+    number_prefix="BX",
+    stages=repair_facts.STAGES,
+    stops=repair_facts.STOPS,
+    promises=repair.PROMISES,
+)
 CONNECTION = Kind(
     "connection",
+    Name("报装", "connection"),
     "connection",
     case.evolve,
     promises.obligations,
     automatic.consequences,
     opened_by=(connection.ApplicationReceived,),
+    number_prefix="BZ",
+    stages=connection.STAGES,
+    stops=connection.STOPS,
+    promises=promises.PROMISES,
 )
-ORDER = Kind("order", "repair", orders.evolve, orders.obligations, opened_by=orders.OPENED_BY)
-METER = Kind("meter", "usage", usage.evolve)
+ORDER = Kind(
+    "order",
+    Name("热线工单", "order of another body"),
+    "repair",
+    orders.evolve,
+    orders.obligations,
+    opened_by=orders.OPENED_BY,
+    stages=orders.STAGES,
+    promises=orders.PROMISES,
+)
+METER = Kind("meter", Name("水表", "meter"), "usage", usage.evolve)
 USAGE = Kind(
     "usage",
+    Name("用量异常", "abnormal use"),
     "usage",
     abnormal.evolve,
     abnormal.obligations,
     abnormal.consequences,
     opened_by=(abnormal.UsageAnomalyFound,),
+    number_prefix="YC",
+    stages=abnormal.STAGES,
+    stops=abnormal.STOPS,
+    promises=abnormal.PROMISES,
 )
 BOOK = Kind(
     "book",
+    Name("抄表任务", "reading round"),
     "usage",
     books.evolve,
     books.obligations,
     books.consequences,
     opened_by=(books.ReadingRoundOpened,),
+    number_prefix="CB",
+    stages=books.STAGES,
+    promises=books.PROMISES,
 )
-STANDARDS = Kind("standards", "public", publishing.evolve_standards)
-CALENDAR = Kind("calendar", "public", publishing.evolve_calendar)
-FEES = Kind("fees", "public", publishing.evolve_catalogues)
-SQUAD = Kind("squad", "crew", squads.evolve)
-CREW = Kind("crew", "crew", crews.evolve)
-SQUAD_DAY = Kind("squad-day", "crew", squads.evolve_day)
-APPLICANT = Kind("applicant", "office", applicants.evolve)
-CONSULTATION = Kind("consultation", "connection", consultations.evolve)
-PRESERVICE = Kind("preservice", "connection", preservice.evolve)
+STANDARDS = Kind("standards", Name("标准", "standards"), "public", publishing.evolve_standards)
+CALENDAR = Kind("calendar", Name("工作日历", "calendar"), "public", publishing.evolve_calendar)
+FEES = Kind("fees", Name("收费目录", "fee catalogues"), "public", publishing.evolve_catalogues)
+SQUAD = Kind("squad", Name("专班", "squad"), "crew", squads.evolve)
+CREW = Kind("crew", Name("班组", "crew"), "crew", crews.evolve)
+SQUAD_DAY = Kind("squad-day", Name("专班日程", "squad's day"), "crew", squads.evolve_day)
+APPLICANT = Kind("applicant", Name("申请人", "applicant"), "office", applicants.evolve)
+CONSULTATION = Kind(
+    "consultation", Name("技术咨询", "consultation"), "connection", consultations.evolve, number_prefix="ZX"
+)
+PRESERVICE = Kind(
+    "preservice", Name("服务前置", "service before building"), "connection", preservice.evolve, number_prefix="QZ"
+)
 OUTAGE = Kind(
     "outage",
+    Name("停水", "outage"),
     "repair",
     outages.evolve,
     outages.obligations,
     opened_by=(outages.OutagePlanned, outages.EmergencyOutageBegan),
+    number_prefix="TS",
+    stages=outage_facts.STAGES,
+    stops=outage_facts.STOPS,
+    promises=outages.PROMISES,
 )
-MASS = Kind("mass", "repair", mass.evolve)
-WORK = Kind("work", "public", works.evolve)
-GENERATIONS = Kind("generations", "public", generations.evolve)
+MASS = Kind("mass", Name("群发事件", "mass incident"), "repair", mass.evolve)
+WORK = Kind("work", Name("公共工程", "work for the community"), "public", works.evolve, number_prefix="GC")
+GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
+REGISTRY = registry()
+"""Every fact of every slice: they are all imported above."""
 
-def _own(facts: tuple[type, ...]) -> tuple[type, ...]:
-    """A kind's facts without those of windows, which its family has already."""
-    return tuple(fact for fact in facts if fact not in WINDOW_FACTS)
+RULE_TYPES = REGISTRY.having(lambda declared: declared.changes_rules)
+"""Public types of the events that change what is decided from here on."""
 
+BREACH_TYPES = REGISTRY.having(lambda declared: declared.on_breach_topic)
+"""Public types of the events that are copied to the breach topic."""
 
-REGISTRY = registry(
-    (
-        ("repair", (*repair.FACTS, *mass.FACTS, *outages.FACTS, *_own(orders.FACTS), *alerts.FACTS)),
-        ("connection", (*connection.FACTS, *consultations.FACTS, *preservice.FACTS, *alerts.FACTS)),
-        ("usage", (*usage.FACTS, *abnormal.FACTS, *books.ROUND_FACTS, *alerts.FACTS)),
-        ("public", (*publishing.STANDARD_FACTS, *calendar.FACTS, *fees.FACTS, *works.FACTS, *generations.FACTS)),
-        ("crew", (*squads.FACTS, *crews.FACTS)),
-        ("office", applicants.FACTS),
-    )
-)
+WINDOW_TYPES = frozenset(name for name, (_, cls) in REGISTRY.types.items() if cls in WINDOW_FACTS)
+"""Public types of the events about windows."""
 
 
 PROMISING = (REPAIR, CONNECTION, ORDER, OUTAGE, USAGE, BOOK)
 """The kinds of case that owe something by a time: the window watch asks about them, and about no other."""
 
-_OPENED_BY = {REGISTRY.names[kind.family, fact]: kind for kind in PROMISING for fact in kind.opened_by}
+_OPENED_BY = {REGISTRY.names[kind.topic, fact]: kind for kind in PROMISING for fact in kind.opened_by}
 OPENERS = tuple(sorted(_OPENED_BY))
 """The public types of the events that a case with promises begins with."""
 

@@ -164,7 +164,7 @@ class FakeService:
         sealed = written.setdefault(stream.id, [])
         version = len(self.events.get(stream.id, ())) + len(sealed) + 1
         envelope = Envelope(
-            stream.id, version, stream.kind.family, stated.fact, stated.happened_at, stated.reported_at, stamp
+            stream.id, version, stream.kind.topic, stated.fact, stated.happened_at, stated.reported_at, stamp
         )
         self._position += 1
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)

@@ -33,10 +33,10 @@ from api.http.dependencies import ServiceDep
 from domain import kinds
 from domain.connections import accounts, applicants, intake, papers, site, visits
 from domain.connections.case import Connection, Visit
-from domain.connections.facts import ConnectionFact, MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
+from domain.connections.facts import MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
 from domain.crews import squads
 from domain.deadlines.calendar import local_date
-from domain.kernel.facts import EventToAppend
+from domain.kernel.facts import EventToAppend, Fact
 from domain.kernel.subjects import Subject
 from domain.metering import meters as usage
 from domain.metering.meters import MeterDetails
@@ -46,10 +46,7 @@ from infra.eventstore.pseudonyms import pseudonym, pseudonym_key
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import meter_stream, squad_day_stream, squad_stream
 
-CONNECTION_NUMBERS = "BZ"
-"""报装"""
-
-ConnectionDecision = Callable[[Connection | None, CommandContext], ConnectionFact | tuple[ConnectionFact, ...]]
+ConnectionDecision = Callable[[Connection | None, CommandContext], Fact | tuple[Fact, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +114,7 @@ def _all(stream: Stream, facts: object, ctx: CommandContext) -> list[StreamEvent
 
 async def receive(runner: CommandRunner, body: bodies.Application) -> Accepted:
     """A new application. Its applicant is recognised by a pseudonym, and barred by what their other cases hold."""
-    number = await run_in_threadpool(runner.service.next_number, CONNECTION_NUMBERS)
+    number = await run_in_threadpool(kinds.CONNECTION.new_number, runner.service.next_number)
     key = await run_in_threadpool(pseudonym_key, runner.service)
     who = pseudonym(key, name=body.applicant.name, phone=body.applicant.phone, id_number=body.applicant.id_number)
     happened_at = body.happened_at or runner.service.clock.now()

@@ -22,22 +22,17 @@ from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
-CONSULTATION_NUMBERS = "ZX"
-"""咨询"""
-PRESERVICE_NUMBERS = "QZ"
-"""前置"""
-
 
 @router.post("/consultations", status_code=201, summary="Record a consultation 登记咨询")
 async def consult(body: Consulted, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, CONSULTATION_NUMBERS)
+    number = await run_in_threadpool(kinds.CONSULTATION.new_number, service.next_number)
     order = consulting(caller, body, number, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 
 
 @router.post("/preservices", status_code=201, summary="A company asks for service ahead of building 前置服务申请")
 async def request(body: PreServiceAsked, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, PRESERVICE_NUMBERS)
+    number = await run_in_threadpool(kinds.PRESERVICE.new_number, service.next_number)
     order = requesting(caller, body, number, body.happened_at or service.clock.now())
     return await carry_out(service, order, response)
 

@@ -19,21 +19,13 @@ from api.contract.auxiliary_messages import CHECKPOINT_MEANING, MESSAGES, Messag
 from api.contract.editions import Editions, as_document
 from api.contract.envelope import DECIMAL_PATTERN, DECIMAL_WORDS, HEADERS, REQUIRED, Schema, attributes
 from api.contract.freeze import ENDINGS
-from domain.kinds import REGISTRY
-from infra.kafka.cluster import BREACH_FACTS, CONTENT_TYPE
-from infra.settings import FAMILIES
-from projections.reports.names import CHANNELS, COMMITMENTS, FACTS, REASONS
+from domain.kernel.facts import TOPICS
+from domain.kinds import BREACH_TYPES, REGISTRY
+from infra.kafka.cluster import CONTENT_TYPE
+from projections.names import CHANNELS, COMMITMENTS, FACTS, REASONS
 
 VERSION = "1.0.0"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-TOPICS = {
-    "repair": "Incidents, outages, mass incidents and the orders of other bodies.",
-    "connection": "Applications for water, consultations and service before building.",
-    "usage": "Meters, abnormal use of water, reading rounds.",
-    "public": "What is published: standards, calendars, fee catalogues, works for the community.",
-    "crew": "Crews, and squads with their bookings.",
-    "office": "Which cases an applicant's pseudonym made commitments in. Restricted.",
-}
 BREACHES = "Copies of what operations act on: limits that near, lapse, escalate or are taken back."
 Documents = dict[str, Any]
 """Path below the folder of the version → document."""
@@ -57,7 +49,8 @@ def documents(examples: Mapping[str, Mapping[str, Any]], before: Editions) -> Do
 def words(schemas: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Code → its Chinese name, of whatever an event says by a code: commitments, channels, reasons, types of event."""
     titles = {name.split(".")[2]: str(found["x-title-zh"]) for name, found in schemas.items()}
-    return {**COMMITMENTS, **CHANNELS, **REASONS, **titles}
+    names = {**COMMITMENTS, **CHANNELS, **REASONS}
+    return {**{code: each.zh for code, each in names.items()}, **titles}
 
 
 # ---- one event
@@ -73,7 +66,7 @@ def schema(type_name: str, example: Mapping[str, Any] | None) -> Schema:
         "$id": f"urn:tongshui:event:{type_name}",
         "title": fact.__name__,
         "description": meaning,
-        "x-title-zh": FACTS.get(fact.__name__, fact.__name__),
+        "x-title-zh": FACTS[fact.__name__].zh,
         "x-sent": sent(type_name, example),
         "type": "object",
         "required": list(REQUIRED),
@@ -244,9 +237,9 @@ def _standard(schema: Any) -> Any:
 
 def asyncapi(schemas: Mapping[str, Schema], besides: Mapping[str, Schema]) -> Schema:
     """The AsyncAPI 3 document: ``schemas`` of events, ``besides`` of the other records."""
-    by_family = {family: [name for name in schemas if name.split(".")[1] == family] for family in FAMILIES}
-    breaches = [name for name in schemas if name.split(".")[2] in BREACH_FACTS]
-    channels = {family: _channel(family, TOPICS[family], names) for family, names in by_family.items()}
+    by_topic = {topic: [name for name in schemas if name.split(".")[1] == topic] for topic in TOPICS}
+    breaches = [name for name in schemas if name in BREACH_TYPES]
+    channels: dict[str, Schema] = {topic: _channel(topic, TOPICS[topic], names) for topic, names in by_topic.items()}
     channels["breach"] = _channel("breach", BREACHES, breaches)
     channels |= {message.topic: _channel(message.topic, message.about, [message.name]) for message in MESSAGES}
     reading = "".join(f"\n## {title}\n\n{words}" for title, words in rule.READING.values())

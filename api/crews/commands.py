@@ -22,7 +22,7 @@ from domain import kinds
 from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Crew, Freed
-from domain.kernel.facts import EventToAppend
+from domain.kernel.facts import EventToAppend, Fact
 from domain.repairs import Repair
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
@@ -143,7 +143,7 @@ def of_crew(
     caller: Caller,
     code: str,
     happened_at: datetime | None,
-    say: Callable[[Crew | None, CommandContext], crews.CrewFact],
+    say: Callable[[Crew | None, CommandContext], Fact],
 ) -> PendingCommand:
     """A command on a crew alone."""
     crew = crew_stream(code)

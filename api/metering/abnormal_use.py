@@ -17,8 +17,9 @@ from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, Digest, FromTheField
 from api.http.strict import StrictRoute
 from domain import kinds
+from domain.kernel.facts import Fact
 from domain.metering import abnormal_use as abnormal
-from domain.metering.abnormal_use import SaidInCase, Usage
+from domain.metering.abnormal_use import Usage
 from domain.metering.readings import FLAGS_ZH
 from domain.standard.context import CommandContext, require_power
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
@@ -28,7 +29,7 @@ router = APIRouter(tags=["usage 用量异常"])
 _commands = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
 
-UsageDecision = Callable[[Usage | None, CommandContext], SaidInCase]
+UsageDecision = Callable[[Usage | None, CommandContext], Fact]
 MeterFilter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
 
 
@@ -135,7 +136,7 @@ def cases(
 async def confirm(
     case_id: CaseId, body: AnomalyLook, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.confirm(case, ctx, by=body.by, evidence_digest=body.evidence_digest)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
@@ -145,7 +146,7 @@ async def confirm(
 async def dismiss(
     case_id: CaseId, body: AnomalyDismissal, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.dismiss(case, ctx, reason=body.reason, evidence_digest=body.evidence_digest)
 
     return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
@@ -155,7 +156,7 @@ async def dismiss(
 async def notify(
     case_id: CaseId, body: Notification, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.notify(case, ctx, way=body.way, proof_digest=body.proof_digest)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
@@ -165,7 +166,7 @@ async def notify(
 async def offer_help(
     case_id: CaseId, body: HelpOffered, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.offer_help(case, ctx, accepted=body.accepted)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
@@ -175,7 +176,7 @@ async def offer_help(
 async def start_help(
     case_id: CaseId, body: HelpStarted, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.start_help(case, ctx, crew=body.crew)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
@@ -185,7 +186,7 @@ async def start_help(
 async def finish_help(
     case_id: CaseId, body: HelpFinished, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.finish_help(case, ctx, finding=body.finding)
 
     return await carry_out(service, _order(case_id, caller, body, say), response)
@@ -195,7 +196,7 @@ async def finish_help(
 async def conclude(
     case_id: CaseId, body: UsageOutcome, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> SaidInCase:
+    def say(case: Usage | None, ctx: CommandContext) -> Fact:
         return abnormal.conclude(case, ctx, outcome=body.outcome)
 
     return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)

@@ -21,7 +21,7 @@ from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, CivilDay, Code, FromTheField, Instant, SecondPerson
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain.kernel.facts import EventToAppend
+from domain.kernel.facts import EventToAppend, Fact
 from domain.kernel.refusals import NoSuchCase
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
@@ -38,8 +38,6 @@ router = APIRouter(tags=["reading books 抄表册"])
 _commands = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=CASE_ERRORS)
 
-BOOK_NUMBERS = "CB"
-"""抄表"""
 MOST_STANDING_OUT = 40
 """Each of these brings its own case with it, and all of them go into the store together."""
 MeterNumber = Annotated[
@@ -163,7 +161,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
 
 @_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务")
 async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, BOOK_NUMBERS)
+    number = await run_in_threadpool(kinds.BOOK.new_number, service.next_number)
     case = book_stream(body.book, body.month)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
@@ -232,7 +230,7 @@ def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:
     return found
 
 
-def _confirmed(usage: abnormal.Usage | None, ctx: CommandContext, found: _Found) -> list[abnormal.SaidInCase]:
+def _confirmed(usage: abnormal.Usage | None, ctx: CommandContext, found: _Found) -> list[Fact]:
     """An audited reading that stands out was looked at: the hour to tell the user runs from here."""
     if usage is None or found.pending:
         raise AnomalyPending(found.row.meter)

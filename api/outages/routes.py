@@ -20,9 +20,9 @@ from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from domain import kinds, outages
 from domain import repairs as repair
-from domain.kernel.facts import EventToAppend, Moment
+from domain.kernel.facts import EventToAppend, Fact, Moment
 from domain.kernel.refusals import NoSuchCase
-from domain.outages import Outage, OutageFact
+from domain.outages import Outage
 from domain.repairs.mass import Register
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
@@ -32,11 +32,9 @@ router = APIRouter(tags=["outages 停水"])
 _commands = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
 
-OUTAGE_NUMBERS = "TS"
-"""停水"""
 Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
 Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
-OutageDecision = Callable[[Outage | None, CommandContext], OutageFact]
+OutageDecision = Callable[[Outage | None, CommandContext], Fact]
 
 
 class Planned(Body):
@@ -153,7 +151,7 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
 
 @_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水")
 async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    number = await run_in_threadpool(kinds.OUTAGE.new_number, service.next_number)
     case = new_case(kinds.OUTAGE, caller)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
@@ -176,7 +174,7 @@ async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: 
 
 @_commands.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
 async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, OUTAGE_NUMBERS)
+    number = await run_in_threadpool(kinds.OUTAGE.new_number, service.next_number)
     case, incident = new_case(kinds.OUTAGE, caller), Stream(kinds.REPAIR, body.incident)
     happened_at = body.happened_at or service.clock.now()
 
@@ -227,7 +225,7 @@ async def order_notice(
 async def send_notice(
     case_id: CaseId, body: UserNotice, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
         return outages.send_notice(outage, ctx, way=body.way, digest=body.digest)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
@@ -237,7 +235,7 @@ async def send_notice(
 async def prove_notice(
     case_id: CaseId, body: Proof, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
         return outages.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
@@ -247,7 +245,7 @@ async def prove_notice(
 async def report(
     case_id: CaseId, body: AuthorityReport, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
         return outages.report(outage, ctx, document=body.document)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)
@@ -265,7 +263,7 @@ async def extend(
 async def provide_water(
     case_id: CaseId, body: Water, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> OutageFact:
+    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
         return outages.provide_water(outage, ctx, point=body.point, litres=body.litres)
 
     return await carry_out(service, _order(case_id, caller, say, body), response)

@@ -25,13 +25,10 @@ from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
-WORK_NUMBERS = "GC"
-"""工程"""
-
 
 @router.post("", status_code=201, summary="Register a work 登记工程")
 async def register(body: WorkEntered, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(service.next_number, WORK_NUMBERS)
+    number = await run_in_threadpool(kinds.WORK.new_number, service.next_number)
 
     def say(work: Work | None, ctx: CommandContext) -> Fact:
         return works.register(work, ctx, number=number, kind=body.kind, community=body.community, name_zh=body.name_zh)

@@ -19,9 +19,6 @@ from domain.standard.context import CommandContext
 from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import order_stream
 
-REPAIR_NUMBERS = "BX"
-"""报修"""
-
 
 def report_fault(
     caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime, mass: str | None = None

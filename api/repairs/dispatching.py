@@ -21,7 +21,8 @@ from domain.repairs.outlook import NextAction, Progress
 from domain.repairs.promises import standard_of
 from infra.eventstore.commands import Stream
 from infra.sql import sql
-from projections.read_models.cases import REPAIR_STAGES
+
+_STAGES = tuple(kinds.REPAIR.stages)
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
 
@@ -153,10 +154,10 @@ def _row(found: Mapping[str, Any]) -> IncidentRow:
 
 def _progress(row: Mapping[str, Any]) -> Progress:
     """As far as the read model tells; a step beyond another one that was never told counts for both."""
-    reached = REPAIR_STAGES.index(row["reached"])
+    reached = _STAGES.index(row["reached"])
 
     def at_least(stage: str) -> bool:
-        return reached >= REPAIR_STAGES.index(stage)
+        return reached >= _STAGES.index(stage)
 
     return Progress(
         crew=row["crew"] is not None,

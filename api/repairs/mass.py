@@ -24,7 +24,8 @@ from api.http.fields import Body, Code, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
-from domain.kernel.facts import EventToAppend
+from domain import kinds
+from domain.kernel.facts import EventToAppend, Fact
 from domain.kernel.refusals import Refusal
 from domain.repairs import mass
 from domain.standard.context import CommandContext
@@ -112,7 +113,7 @@ class BulkAnswer(BaseModel):
 
 @_commands.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
 async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    def say(register: mass.Register | None, ctx: CommandContext) -> mass.MassFact:
+    def say(register: mass.Register | None, ctx: CommandContext) -> Fact:
         return mass.declare(register, ctx, mass=body.mass, cause=body.cause, districts=body.districts)
 
     return await published(service, _command(caller, body.happened_at, say), response, body.mass)
@@ -149,7 +150,7 @@ def every(service: ServiceDep) -> MassList:
 
 
 def _command(
-    caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, CommandContext], mass.MassFact]
+    caller: Caller, happened_at: datetime | None, say: Callable[[mass.Register | None, CommandContext], Fact]
 ) -> Command:
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
@@ -185,7 +186,7 @@ async def _row(service: Service, register: mass.Register | None, caller: Caller,
 async def _report(
     service: Service, register: mass.Register | None, caller: Caller, body: bodies.FaultReport
 ) -> Accepted:
-    number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
+    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
     happened_at = body.happened_at or service.clock.now()
     tag = register.of(body.district, happened_at) if register is not None else None
     order = commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag)

@@ -16,6 +16,7 @@ from api.http.fields import FromTheField, Nothing
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
 from api.repairs.evidence import measured
+from domain import kinds
 from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -27,7 +28,7 @@ ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's n
 async def report_fault(
     body: bodies.FaultReport, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
+    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
     happened_at = body.happened_at or service.clock.now()
     register = (await run_in_threadpool(service.load, MASS))[0]
     tag = register.of(body.district, happened_at) if register is not None else None
@@ -53,7 +54,7 @@ async def unlink_report(
     response: Response,
 ) -> Accepted:
     """Answers with the new case, whose clock starts when the report was made."""
-    number = await run_in_threadpool(service.next_number, commands.REPAIR_NUMBERS)
+    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
     return await crew_commands.looking(
         service,
         case_id,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.terminal import command, fail, given_settings, kafka_settings, main, say
-from infra.settings import FAMILIES
+from domain.kernel.facts import TOPICS
 
 if TYPE_CHECKING:
     from consumers.notary.wording import Wording
@@ -26,7 +26,7 @@ def audit() -> None:
     "--hashes-only",
     "families",
     multiple=True,
-    type=click.Choice(FAMILIES),
+    type=click.Choice(TOPICS),
     help="Of this family leaf hashes alone, for who may not read it; may be given again.",
 )
 @command

@@ -13,18 +13,14 @@ from datetime import datetime
 from uuid import UUID
 
 from domain.connections.case import Connection
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 
 
-@dataclass(frozen=True, slots=True)
+@fact("登记承诺", "papers pledge entered", topic="office")
 class CommitmentEntered:
     """The applicant committed to supply papers later, in that case."""
 
     case_id: UUID
-
-
-ApplicantFact = CommitmentEntered
-FACTS: tuple[type, ...] = (CommitmentEntered,)
 
 
 @dataclass(frozen=True, slots=True)

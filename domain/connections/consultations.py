@@ -8,23 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from domain.connections.refusals import UnknownTopic
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
 
 
-@dataclass(frozen=True, slots=True)
+@fact("技术咨询", "consultation", topic="connection")
 class ConsultationGiven:
     """Somebody asked about ``topic`` and was answered. ``subject`` None: they did not say who they are."""
 
     number: str
     topic: str
     subject: Subject | None = None
-
-
-FACTS: tuple[type, ...] = (ConsultationGiven,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,37 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import WindowFact
+from domain.kernel.facts import Name, fact
 from domain.kernel.subjects import Subject
 from domain.metering.meters import MeterDetails
 
 DocumentWay = Literal["upload", "seen", "shared", "verified"]
 AdmissionBasis = Literal["office", "papers", "papers-outstanding", "silence"]
+
+STAGES: Mapping[str, Name] = {
+    "received": Name("已收件", "received"),
+    "notice_given": Name("已一次性告知", "notice given"),
+    "admitted": Name("已受理", "admitted"),
+    "surveyed": Name("已勘察", "surveyed"),
+    "designed": Name("已设计", "designed"),
+    "quoted": Name("已报价", "quoted"),
+    "contracted": Name("已签约", "contracted"),
+    "paid": Name("已缴费", "paid"),
+    "under_construction": Name("施工中", "under construction"),
+    "constructed": Name("已完工", "constructed"),
+    "inspected": Name("验收合格", "inspected"),
+    "partly_on": Name("部分通水", "partly on"),
+    "water_on": Name("已通水", "water on"),
+}
+"""The stages of such a case, in order."""
+
+STOPS: Mapping[str, Name] = {
+    "suspended": Name("已中止", "suspended"),
+    "ended": Name("已终止", "ended"),
+    "withdrawn": Name("已撤回", "withdrawn"),
+    "refused": Name("不予受理", "refused"),
+}
+"""What it is at instead of a stage while it stands still, or once it is over."""
 
 
 # ---- intake 收件, 分类转办
@@ -31,7 +55,7 @@ class SupplyPoint:
     household_size: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("收件", "application received", topic="connection", stage="received")
 class ApplicationReceived:
     """An application came in, on the one form, over whichever channel; the 5 working days do not run yet.
 
@@ -50,7 +74,7 @@ class ApplicationReceived:
     consultation: UUID | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("分办", "routed", topic="connection")
 class CaseRouted:
     """The application was handed on (转办) to a desk, and one named person answers for it (专人专责)."""
 
@@ -58,14 +82,14 @@ class CaseRouted:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("更换专办人员", "owner replaced", topic="connection")
 class OwnerReplaced:
     """Another named person answers for the case from now on."""
 
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("申请人到场", "applicant appeared", topic="connection")
 class ApplicantAppeared:
     """The applicant had to come in person. ``purpose``: application, papers, contract, payment, collection, other."""
 
@@ -73,14 +97,14 @@ class ApplicantAppeared:
     purpose: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("撤回申请", "withdrawn", topic="connection")
 class ApplicationWithdrawn:
     """The applicant withdrew; nothing is owed any more."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("不予受理", "refused", topic="connection")
 class ApplicationRefused:
     """The utility refused, for a reason of the standard's list, told in writing."""
 
@@ -91,7 +115,7 @@ class ApplicationRefused:
 # ---- papers 材料
 
 
-@dataclass(frozen=True, slots=True)
+@fact("提交材料", "document supplied", topic="connection")
 class DocumentSupplied:
     """A required document is there, by one of the ways its requirement allows. ``digest``: of an upload."""
 
@@ -100,7 +124,7 @@ class DocumentSupplied:
     digest: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("退回材料", "document rejected", topic="connection")
 class DocumentRejected:
     """A document that was there does not do; ``defect`` is a code of the standard."""
 
@@ -116,14 +140,14 @@ class NoticeItem:
     defect: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("一次性告知", "one-time notice", topic="connection", stage="notice_given")
 class OneTimeNoticeGiven:
     """The one-time notice (一次性告知): everything that is missing, named at once."""
 
     items: tuple[NoticeItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("再次补正被拒", "further request refused", topic="connection")
 class FurtherRequestRefused:
     """Somebody tried to ask for what could have been named in the one-time notice. Nothing was asked of the applicant;
     the attempt is on record."""
@@ -131,14 +155,14 @@ class FurtherRequestRefused:
     items: tuple[NoticeItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("再次补正", "further request", topic="connection")
 class FurtherRequestMade:
     """A later request, for what could not be seen the first time."""
 
     items: tuple[NoticeItem, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("容缺承诺", "papers promised", topic="connection")
 class PapersPromised:
     """The applicant committed in writing (承诺) to supply these papers by the close of that day, and knows what
     follows otherwise. ``consequence``: end or suspend."""
@@ -149,12 +173,12 @@ class PapersPromised:
     commitment_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("不选择容缺", "outstanding declined", topic="connection")
 class OutstandingDeclined:
     """The applicant does not want to be admitted with papers outstanding."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("承诺未兑现", "commitment broken", topic="connection")
 class PapersCommitmentBroken:
     """The deadline passed and these promised papers were not in; the applicant is barred until repair or expiry."""
 
@@ -162,19 +186,19 @@ class PapersCommitmentBroken:
     barred_until: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@fact("承诺已兑现（更正）", "commitment upheld", topic="connection")
 class PapersCommitmentUpheld:
     """A commitment that was on record as broken was kept after all: the papers were in before the deadline."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("信用修复", "commitment repaired", topic="connection")
 class PapersCommitmentRepaired:
     """The broken commitment was made good (信用修复): the papers were supplied late, and somebody checked it."""
 
     evidence_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("受理", "admitted", topic="connection", stage="admitted")
 class ApplicationAdmitted:
     """The utility admitted (受理) the application; its 5 working days run from ``happened_at``.
 
@@ -186,21 +210,21 @@ class ApplicationAdmitted:
     outstanding: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact("终止", "ended", topic="connection")
 class CaseEnded:
     """The case ended by a rule, not by a person; ``reason`` names it."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("中止办理", "suspended", topic="connection")
 class CaseSuspended:
     """The case stands still by a rule; nothing is owed meanwhile."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("恢复办理", "resumed", topic="connection")
 class CaseResumed:
     """A suspended or ended case goes on; its working days run anew from here."""
 
@@ -210,7 +234,7 @@ class CaseResumed:
 # ---- works 勘察、设计、施工、验收、通水
 
 
-@dataclass(frozen=True, slots=True)
+@fact("勘察", "surveyed", topic="connection", stage="surveyed")
 class SurveyMade:
     """A surveyor saw the site (勘察). ``findings``: codes; ``feasible`` False: water cannot be laid there so."""
 
@@ -218,14 +242,14 @@ class SurveyMade:
     findings: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("设计审定", "design approved", topic="connection", stage="designed")
 class DesignApproved:
     """The connection's design is done and approved."""
 
     drawing_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("现场审批", "approved on site", topic="connection", stage="designed")
 class ApprovedOnSite:
     """A squad surveyed, designed and approved at the applicant's door (现场审批); construction starts at once."""
 
@@ -234,19 +258,19 @@ class ApprovedOnSite:
     drawing_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("开工", "construction started", topic="connection", stage="under_construction")
 class ConstructionStarted:
     """Work began on site."""
 
     crew: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("完工", "construction completed", topic="connection", stage="constructed")
 class ConstructionCompleted:
     """The pipe is laid."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("验收", "final inspection", topic="connection")
 class FinalInspectionMade:
     """Final inspection (验收). ``passed`` False: ``defects`` must be mended and it is inspected again."""
 
@@ -254,7 +278,7 @@ class FinalInspectionMade:
     defects: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("装表", "meter installed", topic="connection")
 class MeterInstalled:
     """A verified meter is in at a supply point; free of charge."""
 
@@ -262,7 +286,7 @@ class MeterInstalled:
     meter: MeterDetails
 
 
-@dataclass(frozen=True, slots=True)
+@fact("换表", "meter replaced", topic="connection")
 class MeterReplaced:
     """Another verified meter is in at a supply point, in place of ``old_meter``, whose dial showed that at the end.
 
@@ -276,7 +300,7 @@ class MeterReplaced:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact("通水", "water on", topic="connection")
 class WaterTurnedOn:
     """Water flows at one supply point (通水), measured by that meter; billing opens an account."""
 
@@ -293,7 +317,7 @@ class WaterTurnedOn:
 # ---- once water is on 用水性质变更、过户、更名: what billing's account says from then on
 
 
-@dataclass(frozen=True, slots=True)
+@fact("用水性质变更", "class of use changed", topic="connection")
 class UsageClassChanged:
     """What the water of a supply point is used for is another mix from ``effective_at`` on (用水性质变更).
 
@@ -317,7 +341,7 @@ class UsageClassChanged:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact("过户", "customer changed", topic="connection")
 class CustomerChanged:
     """A supply point has another customer from ``effective_at`` on (过户), under a contract of their own.
 
@@ -339,7 +363,7 @@ class CustomerChanged:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact("更名", "customer renamed", topic="connection")
 class CustomerRenamed:
     """The customer of these supply points has another name (更名): the same one, contract and account go on.
 
@@ -364,7 +388,7 @@ class QuoteLine:
     amount_fen: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("报价", "quoted", topic="connection", stage="quoted")
 class QuoteIssued:
     """A quote (报价) under one version of the catalogue; it replaces an earlier one."""
 
@@ -374,7 +398,7 @@ class QuoteIssued:
     lines: tuple[QuoteLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("违规收费被拒", "charge refused", topic="connection")
 class ChargeRefused:
     """Somebody tried to charge what the catalogue does not allow. ``charge``: the code asked for; ``banned``: the
     banned name that it is, or is another word for; ``why``: a refusal's code."""
@@ -386,7 +410,7 @@ class ChargeRefused:
     catalogue: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("签订合同", "contract signed", topic="connection", stage="contracted")
 class ContractSigned:
     """The contract (合同) for supply was signed."""
 
@@ -403,7 +427,7 @@ class MoneyLine:
     amount_fen: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("缴费", "paid", topic="connection")
 class PaymentReceived:
     """Money came in on lines of the quote. ``payment``: the cashier's or platform's own number."""
 
@@ -411,7 +435,7 @@ class PaymentReceived:
     lines: tuple[MoneyLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("缴费冲正", "payment reversed", topic="connection")
 class PaymentReversed:
     """A payment was entered in error or bounced (冲正): all its lines fall away."""
 
@@ -419,7 +443,7 @@ class PaymentReversed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("退款", "refunded", topic="connection")
 class RefundMade:
     """Money went back, never more than was paid on the line."""
 
@@ -427,7 +451,7 @@ class RefundMade:
     lines: tuple[MoneyLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("退款冲正", "refund reversed", topic="connection")
 class RefundReversed:
     """A refund was entered in error or bounced."""
 
@@ -438,7 +462,7 @@ class RefundReversed:
 # ---- at the door 上门服务, and what is handed over
 
 
-@dataclass(frozen=True, slots=True)
+@fact("预约上门", "visit booked", topic="connection")
 class HomeVisitBooked:
     """A squad comes to the applicant between these instants."""
 
@@ -449,7 +473,7 @@ class HomeVisitBooked:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@fact("改派上门", "visit reassigned", topic="connection")
 class HomeVisitReassigned:
     """Another squad, or another time."""
 
@@ -459,7 +483,7 @@ class HomeVisitReassigned:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@fact("上门服务", "visit made", topic="connection")
 class HomeVisitMade:
     """The squad was there. ``papers_collected``: documents it took along or saw."""
 
@@ -468,7 +492,7 @@ class HomeVisitMade:
     papers_collected: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("取消上门", "visit cancelled", topic="connection")
 class HomeVisitCancelled:
     """Nobody comes after all."""
 
@@ -476,7 +500,7 @@ class HomeVisitCancelled:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("送达文件", "deliverable sent", topic="connection")
 class DeliverableSent:
     """A plan, budget, drawing, contract or invoice went to the applicant."""
 
@@ -485,7 +509,7 @@ class DeliverableSent:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("签收文件", "deliverable received", topic="connection")
 class DeliverableReceived:
     """The applicant (or the mail system) confirmed the receipt of what has that digest."""
 
@@ -496,7 +520,7 @@ class DeliverableReceived:
 # ---- pauses 中止
 
 
-@dataclass(frozen=True, slots=True)
+@fact("申请中止", "pause requested", topic="connection")
 class PauseRequested:
     """Somebody asks that the clock stand from ``happened_at`` on; it does only once a second person approves."""
 
@@ -505,138 +529,30 @@ class PauseRequested:
     evidence_digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("批准中止", "pause approved", topic="connection")
 class PauseApproved:
     """A second person approved: the clock stood from the pause's start."""
 
     pause: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("不予中止", "pause declined", topic="connection")
 class PauseDeclined:
     """A second person declined: the clock never stood."""
 
     pause: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("中止结束", "pause ended", topic="connection")
 class PauseEnded:
     """The reason fell away: the clock runs from ``happened_at`` on."""
 
     pause: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("撤销中止", "pause revoked", topic="connection")
 class PauseRevoked:
     """An approved pause should never have been one: the clock ran all the time."""
 
     pause: int
     reason: str
-
-
-ConnectionFact = (
-    ApplicationReceived
-    | CaseRouted
-    | OwnerReplaced
-    | ApplicantAppeared
-    | ApplicationWithdrawn
-    | ApplicationRefused
-    | DocumentSupplied
-    | DocumentRejected
-    | OneTimeNoticeGiven
-    | FurtherRequestRefused
-    | FurtherRequestMade
-    | PapersPromised
-    | OutstandingDeclined
-    | PapersCommitmentBroken
-    | PapersCommitmentUpheld
-    | PapersCommitmentRepaired
-    | ApplicationAdmitted
-    | CaseEnded
-    | CaseSuspended
-    | CaseResumed
-    | SurveyMade
-    | DesignApproved
-    | ApprovedOnSite
-    | ConstructionStarted
-    | ConstructionCompleted
-    | FinalInspectionMade
-    | MeterInstalled
-    | MeterReplaced
-    | WaterTurnedOn
-    | UsageClassChanged
-    | CustomerChanged
-    | CustomerRenamed
-    | QuoteIssued
-    | ChargeRefused
-    | ContractSigned
-    | PaymentReceived
-    | PaymentReversed
-    | RefundMade
-    | RefundReversed
-    | HomeVisitBooked
-    | HomeVisitReassigned
-    | HomeVisitMade
-    | HomeVisitCancelled
-    | DeliverableSent
-    | DeliverableReceived
-    | PauseRequested
-    | PauseApproved
-    | PauseDeclined
-    | PauseEnded
-    | PauseRevoked
-    | WindowFact
-)
-FACTS: tuple[type, ...] = (
-    ApplicationReceived,
-    CaseRouted,
-    OwnerReplaced,
-    ApplicantAppeared,
-    ApplicationWithdrawn,
-    ApplicationRefused,
-    DocumentSupplied,
-    DocumentRejected,
-    OneTimeNoticeGiven,
-    FurtherRequestRefused,
-    FurtherRequestMade,
-    PapersPromised,
-    OutstandingDeclined,
-    PapersCommitmentBroken,
-    PapersCommitmentUpheld,
-    PapersCommitmentRepaired,
-    ApplicationAdmitted,
-    CaseEnded,
-    CaseSuspended,
-    CaseResumed,
-    SurveyMade,
-    DesignApproved,
-    ApprovedOnSite,
-    ConstructionStarted,
-    ConstructionCompleted,
-    FinalInspectionMade,
-    MeterInstalled,
-    MeterReplaced,
-    WaterTurnedOn,
-    UsageClassChanged,
-    CustomerChanged,
-    CustomerRenamed,
-    QuoteIssued,
-    ChargeRefused,
-    ContractSigned,
-    PaymentReceived,
-    PaymentReversed,
-    RefundMade,
-    RefundReversed,
-    HomeVisitBooked,
-    HomeVisitReassigned,
-    HomeVisitMade,
-    HomeVisitCancelled,
-    DeliverableSent,
-    DeliverableReceived,
-    PauseRequested,
-    PauseApproved,
-    PauseDeclined,
-    PauseEnded,
-    PauseRevoked,
-    *WINDOW_FACTS,
-)

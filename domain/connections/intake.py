@@ -17,7 +17,6 @@ from domain.connections.facts import (
     ApplicationRefused,
     ApplicationWithdrawn,
     CaseRouted,
-    ConnectionFact,
     DocumentSupplied,
     DocumentWay,
     OwnerReplaced,
@@ -40,6 +39,7 @@ from domain.connections.refusals import (
     WayNotAllowed,
 )
 from domain.connections.requirements import allowed, require_once, require_timely, stopped
+from domain.kernel.facts import Fact
 from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_one_of, require_power
@@ -78,7 +78,7 @@ class Form:
 
 def receive(
     case: Connection | None, ctx: CommandContext, *, case_number: str, form: Form, barred: bool = False
-) -> tuple[ConnectionFact, ...]:
+) -> tuple[Fact, ...]:
     """Take an application in: received, routed, in person where it came over the counter, with the documents of the
     form.
 

@@ -15,7 +15,6 @@ from domain.connections.case import Connection, Document
 from domain.connections.facts import (
     ApplicationAdmitted,
     CaseResumed,
-    ConnectionFact,
     DocumentRejected,
     DocumentSupplied,
     FurtherRequestMade,
@@ -63,7 +62,7 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.deadlines.calendar import closing_time, local_date
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
@@ -121,9 +120,7 @@ def _defects(standard: Standard) -> set[str]:
 # ---- the one-time notice, and what may come after it
 
 
-def give_notice(
-    case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]
-) -> tuple[ConnectionFact, ...]:
+def give_notice(case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
     """Tell the applicant at once everything that is missing. A document that is in and named with a defect is rejected
     with it.
 
@@ -144,9 +141,7 @@ def give_notice(
     return (*rejected, OneTimeNoticeGiven(tuple(items)))
 
 
-def request_further(
-    case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]
-) -> tuple[ConnectionFact, ...]:
+def request_further(case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
     """Ask for something after the notice or the admission: only for what could not be seen then.
 
     That is a document that came in afterwards, or a hidden defect of the standard's list. Anything else is refused as

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeliverable, UnknownPreservice
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
@@ -19,7 +19,7 @@ PAYER_CLASS = "company"
 """The payer class whose categories may ask."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("服务前置申请", "pre-service asked", topic="connection")
 class PreServiceRequested:
     """A company asks for a service ahead of building."""
 
@@ -29,15 +29,12 @@ class PreServiceRequested:
     subject: Subject
 
 
-@dataclass(frozen=True, slots=True)
+@fact("服务前置", "pre-service given", topic="connection")
 class PreServiceGiven:
     """It got what it asked for: a deliverable, known by the digest of what was handed over."""
 
     deliverable: str
     digest: str
-
-
-FACTS: tuple[type, ...] = (PreServiceRequested, PreServiceGiven)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ silence; the terms of papers outstanding (容缺受理); our decisions where the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,13 +15,19 @@ from domain.connections.stages import stage_stops
 from domain.deadlines.calendar import CalendarVersion, closing_time
 from domain.deadlines.limits import ClockStop, End, WorkingDays, count, end
 from domain.deadlines.windows import CountPromise, Obligation, RungAt, Term
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Moment, Name
 from domain.standard.standards import Rules, Standard
 
 WATER_ON = "connection.water_on"
 NOTICE = "connection.notice"
 PAPERS = "connection.papers"
 TRIPS = "connection.trips"
+PROMISES: Mapping[str, Name] = {
+    WATER_ON: Name("通水", "water on"),
+    NOTICE: Name("一次性告知", "one-time notice"),
+    PAPERS: Name("容缺补件", "papers outstanding"),
+    TRIPS: Name("跑腿次数", "trips"),
+}
 
 PAPERS_BROKEN = "papers-commitment-broken"
 """Why a case ended or was suspended by a broken commitment."""

@@ -17,7 +17,6 @@ from domain.connections.case import Connection
 from domain.connections.charges import require_contract, require_paid
 from domain.connections.facts import (
     ApprovedOnSite,
-    ConnectionFact,
     ConstructionCompleted,
     ConstructionStarted,
     DesignApproved,
@@ -64,7 +63,7 @@ from domain.connections.requirements import (
 )
 from domain.connections.visits import the_visit
 from domain.deadlines.calendar import local_date
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
 from domain.standard.context import CommandContext
@@ -100,7 +99,7 @@ def design(case: Connection | None, ctx: CommandContext, *, drawing_digest: str)
 
 def approve_on_site(
     case: Connection | None, ctx: CommandContext, *, visit: UUID, squad: str, drawing_digest: str
-) -> tuple[ConnectionFact, ...]:
+) -> tuple[Fact, ...]:
     """The squad surveyed, designed and approved at the door, and construction starts at once.
 
     Refuses ``not-admitted``, ``no-such-visit``, ``visit-over`` (cancelled, or made before it), ``other-squad``,
@@ -218,7 +217,7 @@ def replace_meter(
 
 def turn_water_on(
     case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails | None
-) -> tuple[ConnectionFact, ...]:
+) -> tuple[Fact, ...]:
     """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
     DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
 

@@ -6,22 +6,22 @@ asking what another standard would have meant, and for a utility that publishes 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from domain.connections.case import Connection
 from domain.deadlines.limits import ClockStop
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Moment, Name
 from domain.standard.standards import Standard
 
-STAGES = {
-    "survey": "勘察",
-    "design": "设计",
-    "payment": "待缴费",
-    "construction": "施工",
-    "inspection": "验收",
+STAGES: Mapping[str, Name] = {
+    "survey": Name("勘察", "survey"),
+    "design": Name("设计", "design"),
+    "payment": Name("待缴费", "payment"),
+    "construction": Name("施工", "construction"),
+    "inspection": Name("验收", "inspection"),
 }
-"""Code → Chinese name: from admission to the first survey; from there to the design; while a quote is unpaid; while it
+"""From admission to the first survey; from there to the design; while a quote is unpaid; while it
 is built; from completion to the passed final inspection."""
 
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from domain.connections.case import Connection, Visit
 from domain.connections.facts import (
-    ConnectionFact,
     DeliverableReceived,
     DeliverableSent,
     HomeVisitBooked,
@@ -40,6 +39,7 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.crews.squads import require_squad
+from domain.kernel.facts import Fact
 from domain.kernel.refusals import NoSuchVisit, UnknownWay, VisitAlreadyBooked
 from domain.standard.context import CommandContext
 from domain.standard.standards import require_known
@@ -83,7 +83,7 @@ def reassign(
 
 def make(
     case: Connection | None, ctx: CommandContext, *, visit: UUID, papers_collected: Sequence[str]
-) -> tuple[ConnectionFact, ...]:
+) -> tuple[Fact, ...]:
     """The squad was there; the papers that it saw or took along, and that were not in, are in now.
 
     Refuses ``no-such-visit``, ``visit-over``, ``unknown-document``, ``way-not-allowed``, ``named-twice``, and a time

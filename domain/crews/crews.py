@@ -14,7 +14,7 @@ from typing import Literal
 from uuid import UUID
 
 from domain.crews.refusals import CrewBusy, CrewNotFormed, CrewUnchanged, NoShiftRunning, ShiftRunning, UnknownSkill
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Standard, district, require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_said
@@ -26,7 +26,7 @@ Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
 # ---- facts
 
 
-@dataclass(frozen=True, slots=True)
+@fact("组建班组", "crew formed", topic="crew")
 class CrewFormed:
     """The crew is put together, or changed. ``skills``: codes of the standard; ``lead``: a staff id."""
 
@@ -36,21 +36,21 @@ class CrewFormed:
     lead: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("上班", "shift started", topic="crew")
 class ShiftStarted:
     """The crew is at work."""
 
     crew: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("下班", "shift ended", topic="crew")
 class ShiftEnded:
     """The crew is off work."""
 
     crew: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("班组位置", "crew located", topic="crew")
 class CrewLocated:
     """The crew's last fix lay in that district; no coordinates are kept."""
 
@@ -58,7 +58,7 @@ class CrewLocated:
     district: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("班组派往", "crew assigned", topic="crew")
 class CrewAssigned:
     """The crew is on that incident, and on no other."""
 
@@ -67,17 +67,12 @@ class CrewAssigned:
     case_number: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("班组返回", "crew released", topic="crew")
 class CrewReleased:
     """The crew is free of that incident."""
 
     case_id: UUID
     reason: Freed
-
-
-FACTS: tuple[type, ...] = (CrewFormed, ShiftStarted, ShiftEnded, CrewLocated, CrewAssigned, CrewReleased)
-
-CrewFact = CrewFormed | ShiftStarted | ShiftEnded | CrewLocated | CrewAssigned | CrewReleased
 
 
 # ---- state

@@ -25,14 +25,14 @@ from domain.crews.refusals import (
     VisitsOverlap,
 )
 from domain.deadlines.calendar import local_date
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchVisit, VisitAlreadyBooked
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard, require_known
 
 
-@dataclass(frozen=True, slots=True)
+@fact("组建专班", "squad formed", topic="crew")
 class SquadFormed:
     """The squad works with these people from now on. ``members``: opaque staff ids, the whole roster."""
 
@@ -41,7 +41,7 @@ class SquadFormed:
     members: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("专班接上门", "visit taken", topic="crew")
 class VisitTaken:
     """The squad is taken by that visit between these instants."""
 
@@ -51,21 +51,18 @@ class VisitTaken:
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@fact("专班退上门", "visit released", topic="crew")
 class VisitReleased:
     """The squad is free of that visit."""
 
     visit: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@fact("专班上门完成", "visit done", topic="crew")
 class VisitDone:
     """The squad made that visit."""
 
     visit: UUID
-
-
-FACTS: tuple[type, ...] = (SquadFormed, VisitTaken, VisitReleased, VisitDone)
 
 
 # ---- states

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from domain.kernel.facts import fact
+
 HOME = "Asia/Shanghai"
 LOCAL = ZoneInfo(HOME)
 SATURDAY = 5
@@ -26,7 +28,7 @@ class Day:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("发布工作日历", "calendar published", topic="public", changes_rules=True)
 class CalendarPublished:
     """A region's calendar was published or revised; the whole calendar, not a difference.
 
@@ -41,10 +43,6 @@ class CalendarPublished:
     statutory: tuple[date, ...]
     source: str
     time_zone: str = HOME
-
-
-CalendarFact = CalendarPublished
-FACTS: tuple[type, ...] = (CalendarPublished,)
 
 
 @dataclass(frozen=True, slots=True)

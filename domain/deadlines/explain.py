@@ -438,7 +438,7 @@ def _occurrences(tally: CountPromise, as_of: datetime) -> Iterator[OccurrenceCou
 
 def _verdicts(events: Iterable[Known], commitment: str) -> Iterator[VerdictGiven]:
     for known in events:
-        if not isinstance(known.recorded.fact, windows.FACTS):
+        if not isinstance(known.recorded.fact, windows.WINDOW_FACTS):
             continue
         fact = cast(WindowFact, known.recorded.fact)
         if fact.commitment != commitment:

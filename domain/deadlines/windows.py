@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import zip_longest
-from typing import Annotated, Any, assert_never
+from typing import Annotated, Any, assert_never, get_args
 from uuid import UUID
 
 from domain.deadlines.limits import End
 from domain.kernel.copies import changed
+from domain.kernel.facts import CASE_TOPICS, fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ class Basis:
     decided_by: tuple[UUID, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("时限开始", "limit opened", topic=CASE_TOPICS)
 class WindowOpened:
     """A limit of the case began to run: the utility now owes ``commitment`` by ``due_at`` (None: without end limit)."""
 
@@ -236,7 +237,7 @@ class WindowOpened:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
+@fact("时限变更", "limit moved", topic=CASE_TOPICS)
 class WindowMoved:
     """The end of a running or lapsed limit is another one now; ``cause`` names why."""
 
@@ -250,7 +251,7 @@ class WindowMoved:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
+@fact("承诺兑现", "promise met", topic=CASE_TOPICS)
 class WindowMet:
     """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end (``due_at``; None for
     a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
@@ -264,7 +265,7 @@ class WindowMet:
     settles_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("时限临近", "limit nearing", topic=CASE_TOPICS, on_breach_topic=True)
 class WindowNearing:
     """A rung of the ladder before the end was reached; ``notify`` are the roles who must act."""
 
@@ -276,7 +277,7 @@ class WindowNearing:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
+@fact("超时", "limit lapsed", topic=CASE_TOPICS, on_breach_topic=True)
 class WindowLapsed:
     """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included;
     ``notify`` are the roles who must act. ``settles_at``: until then a fact may be told by one person that takes it
@@ -292,7 +293,7 @@ class WindowLapsed:
     overturns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact("超时撤回", "lapse retracted", topic=CASE_TOPICS, on_breach_topic=True)
 class WindowRetracted:
     """A lapse on record fell away, because of what became known later. The lapse stays in the history. ``overturns``:
     it was settled already."""
@@ -306,7 +307,7 @@ class WindowRetracted:
     overturns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact("时限重启", "limit reopened", topic=CASE_TOPICS)
 class WindowReopened:
     """A met (or cancelled) limit runs again, because what met it no longer stands. ``overturns``: that it was met was
     settled already."""
@@ -318,7 +319,7 @@ class WindowReopened:
     overturns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@fact("时限取消", "limit cancelled", topic=CASE_TOPICS)
 class WindowCancelled:
     """The limit has no end any longer (a major repair), or the case owes it no more."""
 
@@ -329,7 +330,7 @@ class WindowCancelled:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
+@fact("超时升级", "escalated", topic=CASE_TOPICS, on_breach_topic=True)
 class WindowEscalated:
     """A step of the ladder after a lapse was reached, and nobody had acknowledged it; ``notify`` are the roles who must
     act now. ``lapse`` and ``due_at`` are the lapse's."""
@@ -343,7 +344,7 @@ class WindowEscalated:
     basis: Basis
 
 
-@dataclass(frozen=True, slots=True)
+@fact("确认接手", "taken in hand", topic=CASE_TOPICS)
 class WindowAcknowledged:
     """A named person (``by``, a staff id) took a lapse, or the rung of a ``nearing``, in hand. It ends the ladder of
     that lapse and takes no lapse back. Exactly one of ``lapse`` and ``rung`` says of what."""
@@ -369,18 +370,7 @@ WindowFact = (
     | WindowEscalated
     | WindowAcknowledged
 )
-FACTS: tuple[type, ...] = (
-    WindowOpened,
-    WindowMoved,
-    WindowMet,
-    WindowNearing,
-    WindowLapsed,
-    WindowRetracted,
-    WindowReopened,
-    WindowCancelled,
-    WindowEscalated,
-    WindowAcknowledged,
-)
+WINDOW_FACTS: tuple[type, ...] = get_args(WindowFact)
 
 
 # ---- the verdicts on record

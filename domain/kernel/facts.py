@@ -1,24 +1,95 @@
-"""What a fact is, and the registry that gives every fact its public name.
+"""What a fact is, and the one place where it says what it is called and where it is published.
 
-A fact is a frozen dataclass that carries only what happened. The store shell adds case, version, times and actor
-(``Recorded`` is what a fold sees of them). A public type name is ``water.<family>.<Fact>.v1``; families are the homes
-of the published topics, so one fact class may stand in more than one family (a window opens in repairs and in
-connections alike).
+A fact is a frozen dataclass that carries only what happened. The store adds case, version, times and actor
+(``Recorded`` is what a fold sees of them). ``@fact`` declares one: its Chinese and English name, its topic, and the
+stage that it takes a case to. Registry, event contract, labels of the pages and routing are derived from that.
+
+A public type name is ``water.<topic>.<Fact>.v1``. A fact that cases of several topics share (a window opens in repairs
+and in connections alike) has one public type in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
 from uuid import UUID, uuid5
 
 from domain.kernel.messages import Message
 
 Fact = Any
-"""Any registered fact class's instance. (The families' own unions are narrower.)"""
+"""An instance of any class that ``@fact`` declares."""
+
+Topic = Literal["repair", "connection", "usage", "public", "crew", "office"]
+TOPICS: Mapping[Topic, str] = {
+    "repair": "Incidents, outages, mass incidents and the orders of other bodies.",
+    "connection": "Applications for water, consultations and service before building.",
+    "usage": "Meters, abnormal use of water, reading rounds.",
+    "public": "What is published: standards, calendars, fee catalogues, works for the community.",
+    "crew": "Crews, and squads with their bookings.",
+    "office": "Which cases an applicant's pseudonym made commitments in. Restricted.",
+}
+"""Every topic that facts are published on, as it stands in a public type name, and what is published there."""
+
+CASE_TOPICS: tuple[Topic, ...] = ("repair", "connection", "usage")
+"""The topics of cases with promises: the facts about windows and alerts are published on each of them."""
+
+F = TypeVar("F")
+
+
+class Name(NamedTuple):
+    """What people are shown for a code."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What ``@fact`` says of a fact's class. ``stage``: the stage that the fact takes its case to, where that does not
+    depend on its data. ``on_breach_topic``: whether a copy is published for those who watch breaches.
+    ``changes_rules``: whether later decisions follow other rules from it on."""
+
+    name: Name
+    topics: tuple[Topic, ...]
+    stage: str | None
+    on_breach_topic: bool
+    changes_rules: bool
+
+
+DECLARED: dict[type, Declaration] = {}
+"""Every fact class that was imported, in the order of its definition."""
+
+
+@dataclass_transform(frozen_default=True)
+def fact(
+    zh: str,
+    en: str,
+    *,
+    topic: Topic | tuple[Topic, ...],
+    stage: str | None = None,
+    on_breach_topic: bool = False,
+    changes_rules: bool = False,
+) -> Callable[[type[F]], type[F]]:
+    """Declare a fact: makes the class a frozen dataclass with slots, and registers what ``Declaration`` describes.
+
+    Raises ValueError where a topic would get two facts of one name.
+    """
+    topics = (topic,) if isinstance(topic, str) else topic
+
+    def declare(cls: type[F]) -> type[F]:
+        made = dataclass(frozen=True, slots=True)(cls)
+        for other, declared in DECLARED.items():
+            if other.__name__ == made.__name__ and set(declared.topics) & set(topics):
+                raise ValueError(
+                    f"the fact {made.__name__} is declared twice, in {other.__module__} and {made.__module__}"
+                )
+        DECLARED[made] = Declaration(Name(zh, en), topics, stage, on_breach_topic, changes_rules)
+        return made
+
+    return declare
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +138,22 @@ def event_id(case_id: UUID, version: int) -> UUID:
 class Registry:
     """Fact class ↔ public type name, both ways."""
 
-    names: dict[tuple[str, type], str]
-    types: dict[str, tuple[str, type]]
+    names: dict[tuple[Topic, type], str]
+    types: dict[str, tuple[Topic, type]]
 
-    def name(self, family: str, fact: Fact) -> str:
-        return self.names[family, type(fact)]
+    def name(self, topic: Topic, fact: Fact) -> str:
+        return self.names[topic, type(fact)]
+
+    def having(self, matches: Callable[[Declaration], bool]) -> frozenset[str]:
+        """The public type names of the facts whose declaration matches."""
+        return frozenset(name for name, (_, cls) in self.types.items() if matches(DECLARED[cls]))
 
 
-def registry(families: Iterable[tuple[str, Iterable[type]]]) -> Registry:
-    """A registry of the given families. Raises ValueError where a name would be given twice."""
-    names: dict[tuple[str, type], str] = {}
-    types: dict[str, tuple[str, type]] = {}
-    for family, classes in families:
-        for cls in classes:
-            name = f"water.{family}.{cls.__name__}.v1"
-            if name in types:
-                raise ValueError(f"the type name {name} is given twice")
-            names[family, cls] = name
-            types[name] = (family, cls)
-    return Registry(names, types)
+def registry() -> Registry:
+    """The registry of every fact that is declared; ``domain.kinds`` imports all of them before it asks."""
+    names = {
+        (topic, cls): f"water.{topic}.{cls.__name__}.v1"
+        for cls, declared in DECLARED.items()
+        for topic in declared.topics
+    }
+    return Registry(names, {name: entry for entry, name in names.items()})

@@ -9,16 +9,15 @@ a revision, and the highest counts: a late reading may make it fall away, and an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
-from domain.kernel.facts import EventToAppend, Moment, Recorded
+from domain.kernel.facts import EventToAppend, Fact, Moment, Name, Recorded, fact
 from domain.kernel.refusals import NoSuchCase, UnknownWay
 from domain.metering.meters import Meter
 from domain.metering.refusals import (
@@ -36,16 +35,35 @@ from domain.standard.standards import Rules, Standard, require_known
 
 AUDIT = "usage.audit"
 NOTICE = "usage.notice"
-COMMITMENTS = (AUDIT, NOTICE)
+PROMISES: Mapping[str, Name] = {
+    AUDIT: Name("异常核实", "look at abnormal use"),
+    NOTICE: Name("上门告知", "user told of abnormal use"),
+}
 
 ConfirmedBy = Literal["re-read", "photo", "audit"]
 """How it was looked at again: the dial itself, a photo of it, or a second person in a reading round."""
+
+STAGES: Mapping[str, Name] = {
+    "found": Name("已发现", "found"),
+    "confirmed": Name("已核实", "confirmed"),
+    "notified": Name("已告知", "user told"),
+    "help_started": Name("查漏中", "leak sought"),
+    "help_finished": Name("查漏完成", "search over"),
+    "settled": Name("已办结", "settled"),
+}
+"""The stages of such a case, in order."""
+
+STOPS: Mapping[str, Name] = {
+    "explained": Name("已排除", "explained"),
+    "withdrawn": Name("已撤回", "withdrawn"),
+}
+"""What it is at instead of a stage while it stands still, or once it is over."""
 
 
 # ---- facts
 
 
-@dataclass(frozen=True, slots=True)
+@fact("用量异常", "abnormal use found", topic="usage", stage="found")
 class UsageAnomalyFound:
     """A reading stands out. ``signs``: what about it (high, zero, falling, dial-over, never-still); ``used_litres``
     None: it cannot be told. ``connection`` and ``point``: where the meter is in service, if it is."""
@@ -60,7 +78,7 @@ class UsageAnomalyFound:
     point: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("异常更新", "judged anew", topic="usage")
 class AnomalyRevised:
     """With what became known later the reading stands out otherwise, or again. The highest ``revision`` counts."""
 
@@ -69,14 +87,14 @@ class AnomalyRevised:
     signs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("异常消除", "no longer abnormal", topic="usage")
 class AnomalyWithdrawn:
     """With what became known later the reading does not stand out. The highest ``revision`` counts."""
 
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("异常核实", "confirmed", topic="usage", stage="confirmed")
 class AnomalyConfirmed:
     """Somebody looked again, and it is so. ``evidence_digest``: of the photo or the record of the re-reading."""
 
@@ -86,7 +104,7 @@ class AnomalyConfirmed:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("异常排除", "dismissed", topic="usage")
 class AnomalyDismissed:
     """It is nothing that the user need be told of; ``reason``: the standard's."""
 
@@ -94,7 +112,7 @@ class AnomalyDismissed:
     evidence_digest: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("告知用户", "user told", topic="usage", stage="notified")
 class UserNotified:
     """The user was told, at the door or otherwise with proof. ``proof_digest``: of the signed slip or the receipt."""
 
@@ -104,7 +122,7 @@ class UserNotified:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("提供查漏", "leak help offered", topic="usage")
 class LeakHelpOffered:
     """The user was offered help with finding the leak. ``accepted`` False: it was declined."""
 
@@ -113,7 +131,7 @@ class LeakHelpOffered:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("开始查漏", "leak sought", topic="usage", stage="help_started")
 class LeakHelpStarted:
     """A crew looks for the leak with the user."""
 
@@ -122,7 +140,7 @@ class LeakHelpStarted:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("查漏完成", "search over", topic="usage", stage="help_finished")
 class LeakHelpFinished:
     """The search is over; ``finding``: the standard's word for what was found."""
 
@@ -131,14 +149,14 @@ class LeakHelpFinished:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("处理结果", "outcome", topic="usage", stage="settled")
 class UsageOutcomeRecorded:
     """What came of it, by the standard's word: billing goes by it."""
 
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("暂缓计费", "reading held", topic="usage")
 class ReadingHeld:
     """Billing is to hold the reading's line. ``hold`` counts the holds of the case."""
 
@@ -150,7 +168,7 @@ class ReadingHeld:
     point: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("恢复计费", "reading released", topic="usage")
 class ReadingReleased:
     """Billing may go on with the reading; ``cause``: outcome, dismissed or withdrawn."""
 
@@ -161,37 +179,6 @@ class ReadingReleased:
     connection: UUID | None
     point: int | None
     cause: str
-
-
-SaidInCase = (
-    UsageAnomalyFound
-    | AnomalyRevised
-    | AnomalyWithdrawn
-    | AnomalyConfirmed
-    | AnomalyDismissed
-    | UserNotified
-    | LeakHelpOffered
-    | LeakHelpStarted
-    | LeakHelpFinished
-    | UsageOutcomeRecorded
-)
-"""What somebody says; the holds follow by rule."""
-UsageFact = SaidInCase | ReadingHeld | ReadingReleased | WindowFact
-FACTS: tuple[type, ...] = (
-    UsageAnomalyFound,
-    AnomalyRevised,
-    AnomalyWithdrawn,
-    AnomalyConfirmed,
-    AnomalyDismissed,
-    UserNotified,
-    LeakHelpOffered,
-    LeakHelpStarted,
-    LeakHelpFinished,
-    UsageOutcomeRecorded,
-    ReadingHeld,
-    ReadingReleased,
-    *WINDOW_FACTS,
-)
 
 
 # ---- state
@@ -409,7 +396,7 @@ def find(
     used_litres: int | None,
     signs: tuple[str, ...],
     revision: int,
-) -> tuple[SaidInCase, ...]:
+) -> tuple[Fact, ...]:
     """A reading stands out, as of that revision: opens its case, revises it, or says nothing that is not known.
 
     Refuses ``wrong-role``.
@@ -424,7 +411,7 @@ def find(
     return (AnomalyRevised(revision, used_litres, signs),) if revision > state.revision else ()
 
 
-def withdraw(state: Usage | None, ctx: CommandContext, *, revision: int) -> tuple[SaidInCase, ...]:
+def withdraw(state: Usage | None, ctx: CommandContext, *, revision: int) -> tuple[Fact, ...]:
     """The reading does not stand out, as of that revision; nothing where no case was opened. Refuses ``wrong-role``."""
     require_power(ctx, "usage.find")
     return (AnomalyWithdrawn(revision),) if state is not None and revision > state.revision else ()

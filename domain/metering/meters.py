@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.metering.refusals import MeterAlreadyInService, MeterNotInService
 
 
@@ -24,7 +24,7 @@ class MeterDetails:
     dial_max_m3: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("水表启用", "meter in service", topic="usage")
 class MeterPutIntoService:
     """The meter measures that supply point from now on."""
 
@@ -33,7 +33,7 @@ class MeterPutIntoService:
     point: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("水表拆除", "meter taken out", topic="usage")
 class MeterTakenOut:
     """The meter measures that supply point no longer; it may go in elsewhere. ``final_reading_m3``: what it showed."""
 
@@ -41,10 +41,6 @@ class MeterTakenOut:
     case_id: UUID
     point: int
     final_reading_m3: Decimal
-
-
-MeterFact = MeterPutIntoService | MeterTakenOut
-FACTS: tuple[type, ...] = (MeterPutIntoService, MeterTakenOut)
 
 
 @dataclass(frozen=True, slots=True)

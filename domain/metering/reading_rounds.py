@@ -8,14 +8,14 @@ that a meter nobody can read counts with a coded exception. One stream is one bo
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
-from domain.kernel.facts import EventToAppend, Moment, Recorded
+from domain.kernel.facts import EventToAppend, Moment, Name, Recorded, fact
 from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
 from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
 from domain.repairs.checks import late, require_credible
@@ -26,17 +26,24 @@ from domain.standard.standards import Rules, require_known
 from domain.standard.values import require_range
 
 READ = "book.read"
-COMMITMENTS = (READ,)
+PROMISES: Mapping[str, Name] = {READ: Name("按时抄表", "meter route read")}
 MOST_METERS = 1_500
 MOST_ROWS = 200
 MOST_DAYS_AHEAD = 366
 _MONTH = re.compile(r"20\d\d-(?:0[1-9]|1[0-2])")
 
+STAGES: Mapping[str, Name] = {
+    "round_opened": Name("待抄表", "to be read"),
+    "partly_read": Name("抄表中", "being read"),
+    "read": Name("已抄齐", "read"),
+}
+"""The stages of such a case, in order."""
+
 
 # ---- facts
 
 
-@dataclass(frozen=True, slots=True)
+@fact("抄表任务", "reading round opened", topic="usage", stage="round_opened")
 class ReadingRoundOpened:
     """The book is to be read by the close of business of ``due_on``. ``month``: for which, as 2026-09; ``reader``: the
     staff id of who reads it."""
@@ -49,7 +56,7 @@ class ReadingRoundOpened:
     meters: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("读数复核", "reading audited", topic="usage", stage="partly_read")
 class ReadingAudited:
     """A second person checked a reading: billing may use it. ``signs``: what stands out about it."""
 
@@ -60,7 +67,7 @@ class ReadingAudited:
     signs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("抄表例外", "reading excepted", topic="usage", stage="partly_read")
 class ReadingExcepted:
     """The meter could not be read; ``reason``: the standard's."""
 
@@ -70,16 +77,12 @@ class ReadingExcepted:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("抄表完成", "round complete", topic="usage", stage="read")
 class ReadingRoundCompleted:
     """Every meter of the book has an audited reading or an exception."""
 
     audited: int
     excepted: int
-
-
-ROUND_FACTS: tuple[type, ...] = (ReadingRoundOpened, ReadingAudited, ReadingExcepted, ReadingRoundCompleted)
-"""Without the facts of windows: they are of the whole family, and stand with abnormal use."""
 
 
 # ---- state

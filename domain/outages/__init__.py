@@ -9,12 +9,10 @@ from domain.outages.begun import MOST_LITRES, begin_emergency, cancel, extend, p
 from domain.outages.case import NoticeOrder, Outage, evolve
 from domain.outages.checks import MOST_USERS
 from domain.outages.facts import (
-    FACTS,
     EmergencyOutageBegan,
     EmergencyWaterProvided,
     OutageCancelled,
     OutageExtended,
-    OutageFact,
     OutageNoticeFailed,
     OutageNoticeOrdered,
     OutageNoticeProven,
@@ -37,15 +35,14 @@ from domain.outages.notices import (
     send_notice,
     stands_as,
 )
-from domain.outages.promises import COMMITMENTS, NOTICE, REPORT, RESTORE, obligations
+from domain.outages.promises import NOTICE, PROMISES, REPORT, RESTORE, obligations
 
 __all__ = [
-    "COMMITMENTS",
-    "FACTS",
     "KIND",
     "MOST_LITRES",
     "MOST_USERS",
     "NOTICE",
+    "PROMISES",
     "REPORT",
     "RESTORE",
     "EmergencyOutageBegan",
@@ -55,7 +52,6 @@ __all__ = [
     "Outage",
     "OutageCancelled",
     "OutageExtended",
-    "OutageFact",
     "OutageNoticeFailed",
     "OutageNoticeOrdered",
     "OutageNoticeProven",

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from domain.deadlines.windows import WindowFact
+from domain.kernel.facts import Name, fact
+
+STAGES: Mapping[str, Name] = {
+    "outage_planned": Name("计划停水", "outage planned"),
+    "outage_noticed": Name("已通知停水", "users told"),
+    "water_off": Name("停水中", "water off"),
+    "water_back": Name("已恢复供水", "water back"),
+}
+"""The stages of such a case, in order."""
+
+STOPS: Mapping[str, Name] = {
+    "cancelled": Name("已取消", "cancelled"),
+}
+"""What it is at instead of a stage while it stands still, or once it is over."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("计划停水", "outage planned", topic="repair", stage="outage_planned")
 class OutagePlanned:
     """Water will be off between two instants (UTC), as the authority approved in that document."""
 
@@ -21,7 +34,7 @@ class OutagePlanned:
     approval: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("突发停水", "emergency outage", topic="repair", stage="water_off")
 class EmergencyOutageBegan:
     """Water is off because of an incident."""
 
@@ -33,7 +46,7 @@ class EmergencyOutageBegan:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("下达停水通知", "outage notice ordered", topic="repair")
 class OutageNoticeOrdered:
     """The users are to be told. ``about``: which text of the standard; ``digest``: of the text as it will be sent."""
 
@@ -42,7 +55,7 @@ class OutageNoticeOrdered:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("停水通知", "outage notice sent", topic="repair", stage="outage_noticed")
 class OutageNoticeSent:
     """The users were told. ``way``: a delivery way of the standard; ``digest``: of what was sent.
 
@@ -56,7 +69,7 @@ class OutageNoticeSent:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("通知送达", "notice proven", topic="repair")
 class OutageNoticeProven:
     """The notice number ``notice`` (from 1) arrived; ``digest``: of the proof.
 
@@ -69,7 +82,7 @@ class OutageNoticeProven:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("通知发送失败", "notice failed", topic="repair")
 class OutageNoticeFailed:
     """An ordered notice could not be delivered; ``order``: the event that ordered it, ``reason``: the sender's code."""
 
@@ -77,7 +90,7 @@ class OutageNoticeFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("报告主管部门", "authority told", topic="repair")
 class OutageReported:
     """The authority was told of an emergency, in that document."""
 
@@ -86,26 +99,26 @@ class OutageReported:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("取消停水", "outage cancelled", topic="repair")
 class OutageCancelled:
     """A planned outage will not be, for a reason of the standard."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("开始停水", "outage began", topic="repair", stage="water_off")
 class OutageStarted:
     """Water of a planned outage is off."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("延长停水", "outage extended", topic="repair")
 class OutageExtended:
     """It will take until then. Of an emergency, the first one is the end that is announced."""
 
     end: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@fact("应急供水", "emergency water", topic="repair")
 class EmergencyWaterProvided:
     """Water was handed out. ``point``: a code, never a private address."""
 
@@ -115,7 +128,7 @@ class EmergencyWaterProvided:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("恢复供水", "outage over", topic="repair", stage="water_back")
 class OutageRestored:
     """Water flows again."""
 
@@ -123,33 +136,4 @@ class OutageRestored:
     confirmed_by: str | None = None
 
 
-FACTS: tuple[type, ...] = (
-    OutagePlanned,
-    EmergencyOutageBegan,
-    OutageNoticeOrdered,
-    OutageNoticeSent,
-    OutageNoticeProven,
-    OutageNoticeFailed,
-    OutageReported,
-    OutageCancelled,
-    OutageStarted,
-    OutageExtended,
-    EmergencyWaterProvided,
-    OutageRestored,
-)
 """Facts of windows are registered with the family of repairs, whose topic outages share."""
-OutageFact = (
-    OutagePlanned
-    | EmergencyOutageBegan
-    | OutageNoticeOrdered
-    | OutageNoticeSent
-    | OutageNoticeProven
-    | OutageNoticeFailed
-    | OutageReported
-    | OutageCancelled
-    | OutageStarted
-    | OutageExtended
-    | EmergencyWaterProvided
-    | OutageRestored
-    | WindowFact
-)

@@ -8,10 +8,11 @@ began; a number that a standard does not have promises nothing.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from domain.deadlines.windows import Obligation, Term
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Moment, Name
 from domain.outages.case import Outage
 from domain.standard.ladders import obligation, rungs
 from domain.standard.standards import Rules, Standard
@@ -19,7 +20,11 @@ from domain.standard.standards import Rules, Standard
 NOTICE = "outage.notice"
 REPORT = "outage.report"
 RESTORE = "outage.restore"
-COMMITMENTS = (NOTICE, REPORT, RESTORE)
+PROMISES: Mapping[str, Name] = {
+    NOTICE: Name("停水通知", "outage notice"),
+    REPORT: Name("报告主管部门", "report to the authority"),
+    RESTORE: Name("按时恢复供水", "water back by the announced end"),
+}
 
 
 def obligations(outage: Outage | None, rules: Rules) -> tuple[Obligation, ...]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 
 
-@dataclass(frozen=True, slots=True)
+@fact("存储新世代开始", "generation of the store started", topic="public")
 class GenerationStarted:
     """The store goes on as ``generation``, without some events that were published.
 
@@ -27,9 +27,6 @@ class GenerationStarted:
     begins_behind: int
     given_up: int
     list_sha256: str
-
-
-FACTS: tuple[type, ...] = (GenerationStarted,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from domain.deadlines.calendar import CalendarPublished
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.standard.fees import Authority, Catalogue, CatalogueDrafted, CataloguePublished, CatalogueReviewed
 from domain.standard.standards import Standard, StandardPublished
 
@@ -17,14 +17,11 @@ T = TypeVar("T")
 # ---- facts of standards (the publication itself is domain.standard.standards.StandardPublished)
 
 
-@dataclass(frozen=True, slots=True)
+@fact("起草标准", "standard drafted", topic="public")
 class StandardDrafted:
     """A new standard was drafted; nothing runs under it until a second person approves."""
 
     document: StandardPublished
-
-
-STANDARD_FACTS: tuple[type, ...] = (StandardDrafted, StandardPublished)
 
 
 # ---- states

@@ -77,15 +77,12 @@ from domain.standard.values import require_clean, require_codes, require_range
 
 COMMITMENTS = frozenset(
     {
-        *repair.COMMITMENTS,
-        *outages.COMMITMENTS,
-        promises.WATER_ON,
-        promises.NOTICE,
-        promises.PAPERS,
-        promises.TRIPS,
-        *orders.COMMITMENTS,
-        *abnormal.COMMITMENTS,
-        *books.COMMITMENTS,
+        *repair.PROMISES,
+        *outages.PROMISES,
+        *promises.PROMISES,
+        *orders.PROMISES,
+        *abnormal.PROMISES,
+        *books.PROMISES,
     }
 )
 """What the program can watch. A ladder for anything else would never be climbed."""
@@ -453,7 +450,7 @@ def _require_ladders(document: Standard) -> None:
     """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
     ``_require_escalations`` refuses."""
     for commitment in document.apologies:
-        require_known(UnknownCommitment, commitment, repair.COMMITMENTS)
+        require_known(UnknownCommitment, commitment, repair.PROMISES)
     for commitment in (*document.ladders, *document.notify_on_lapse):
         require_known(UnknownCommitment, commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase
 from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
 from domain.standard.context import CommandContext, require_power
@@ -19,7 +19,7 @@ from domain.standard.values import require_clean, require_codes, require_range, 
 MOST_HOUSEHOLDS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@fact("登记工程", "work registered", topic="public")
 class WorkRegistered:
     """A work for a community is planned. ``community``: its code; ``name_zh``: the work's public name."""
 
@@ -29,19 +29,16 @@ class WorkRegistered:
     name_zh: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("工程开工", "work started", topic="public")
 class WorkStarted:
     """Work began on site."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact("工程完工", "work completed", topic="public")
 class WorkCompleted:
     """The work is done and serves so many households."""
 
     households_served: int
-
-
-FACTS: tuple[type, ...] = (WorkRegistered, WorkStarted, WorkCompleted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from domain.repairs.details import correct, identify_pipe
 from domain.repairs.dismissal import dismiss
 from domain.repairs.dispatch import acknowledge, decline, dispatch, withdraw
 from domain.repairs.facts import (
-    FACTS,
     ApologyMade,
     ArrivalEvidence,
     CaseClosed,
@@ -26,7 +25,6 @@ from domain.repairs.facts import (
     DispatchDeclined,
     EvidenceRejected,
     FaultReported,
-    FieldFact,
     IncidentDismissed,
     IncidentMerged,
     OrderReference,
@@ -34,7 +32,6 @@ from domain.repairs.facts import (
     PaidServiceStarted,
     PipeIdentified,
     RepairCompleted,
-    RepairFact,
     ReporterAnswered,
     ReportLinked,
     ReportUnlinked,
@@ -47,7 +44,7 @@ from domain.repairs.facts import (
 )
 from domain.repairs.field import arrive, close, complete, hand_over, log_work, restore_water, takes_over
 from domain.repairs.imported import require_reporter
-from domain.repairs.promises import ANSWER, ARRIVAL, ASSESSMENT, COMMITMENTS, COMPLETION, CONTINUITY, obligations
+from domain.repairs.promises import ANSWER, ARRIVAL, ASSESSMENT, COMPLETION, CONTINUITY, PROMISES, obligations
 from domain.repairs.rejection import reject_evidence
 from domain.repairs.reports import (
     Merged,
@@ -66,11 +63,10 @@ __all__ = [
     "ANSWER_MESSAGE",
     "ARRIVAL",
     "ASSESSMENT",
-    "COMMITMENTS",
     "COMPLETION",
     "CONTINUITY",
     "CREW_ELSEWHERE",
-    "FACTS",
+    "PROMISES",
     "ApologyMade",
     "ArrivalEvidence",
     "CaseClosed",
@@ -82,7 +78,6 @@ __all__ = [
     "DispatchDeclined",
     "EvidenceRejected",
     "FaultReported",
-    "FieldFact",
     "IncidentDismissed",
     "IncidentMerged",
     "Merged",
@@ -93,7 +88,6 @@ __all__ = [
     "PipeIdentified",
     "Repair",
     "RepairCompleted",
-    "RepairFact",
     "Report",
     "ReportLinked",
     "ReportUnlinked",

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.deadlines.windows import judge
+from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchCase, Refusal
 from domain.repairs.case import Repair, evolve
-from domain.repairs.facts import FieldFact
 from domain.repairs.promises import obligations
 from domain.repairs.refusals import CaseIsClosed, IncidentIsMerged, SecondPersonNeeded
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Rules, require_not_future
+
+
+class FieldFact(Protocol):
+    """A fact from the field: flagged where something about it is odd, confirmed where it was told late."""
+
+    @property
+    def flags(self) -> tuple[str, ...]: ...
+
+    @property
+    def confirmed_by(self) -> str | None: ...
+
 
 F = TypeVar("F", bound=FieldFact)
 BACKDATED = "backdated"
@@ -123,7 +133,7 @@ def from_the_field(case: Repair, ctx: CommandContext, fact: F) -> F:
     after = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))
     if _lapses(case, ctx.rules, ctx.at) - _lapses(after, ctx.rules, ctx.at):
         flags += (BACKDATED_AFTER_LAPSE,)
-    return replace(fact, flags=flags, confirmed_by=ctx.confirmed_by)
+    return changed(fact, flags=flags, confirmed_by=ctx.confirmed_by)
 
 
 # Sorts last among events of one instant; it never gets into a stream.

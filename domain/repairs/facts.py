@@ -5,14 +5,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import WindowFact
+from domain.kernel.facts import Name, fact
 from domain.kernel.subjects import Subject
 from domain.standard.standards import Precision, Severity, Zone
+
+STAGES: Mapping[str, Name] = {
+    "reported": Name("已报修", "reported"),
+    "dispatched": Name("已派单", "dispatched"),
+    "acknowledged": Name("已接单", "acknowledged"),
+    "on_site": Name("已到场", "on site"),
+    "assessed": Name("已定级", "assessed"),
+    "dismissed": Name("无需抢修", "dismissed"),
+    "completed": Name("已修复", "completed"),
+    "restored": Name("已恢复供水", "restored"),
+    "closed": Name("已关单", "closed"),
+}
+"""The stages of such a case, in order."""
+
+STOPS: Mapping[str, Name] = {
+    "merged": Name("已并单", "merged"),
+}
+"""What it is at instead of a stage while it stands still, or once it is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +41,7 @@ class OrderReference:
     number: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("报修", "fault reported", topic="repair", stage="reported")
 class FaultReported:
     """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
 
@@ -46,7 +64,7 @@ class FaultReported:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("并入报修", "further report", topic="repair")
 class ReportLinked:
     """A further report of the same incident, number ``report`` (≥ 2); an earlier one starts the clock earlier."""
 
@@ -59,7 +77,7 @@ class ReportLinked:
     origin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("拆分报修", "report unlinked", topic="repair")
 class ReportUnlinked:
     """Report number ``report`` is of another fault after all: the case ``new_case`` begins with it, at its own time."""
 
@@ -67,7 +85,7 @@ class ReportUnlinked:
     new_case: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@fact("并入其他工单", "merged into another incident", topic="repair")
 class IncidentMerged:
     """The incident is the same burst as another one: its reports and their orders go on in the case ``into``, and it
     owes nothing of its own any more, for the other one's clock starts at the first report of both. ``confirmed_by``:
@@ -77,7 +95,7 @@ class IncidentMerged:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("回复报修人", "reporter answered", topic="repair")
 class ReporterAnswered:
     """Whoever made report number ``report`` was told what became of it. ``way``: a code of the standard; ``digest``: of
     what was sent, or None for what was said. ``order`` and ``receipt``: where the program sent it, the event that
@@ -93,7 +111,7 @@ class ReporterAnswered:
     receipt: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("致歉", "apology made", topic="repair")
 class ApologyMade:
     """Whoever made report number ``report`` was told that a promise was not kept, and that we are sorry. ``way``: a
     code of the standard; ``digest``: of what was sent, or None for what was said."""
@@ -105,7 +123,7 @@ class ApologyMade:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("下达回复", "answer ordered", topic="repair")
 class AnswerOrdered:
     """The program is to tell whoever made report number ``report`` what became of it; ``digest``: of its words."""
 
@@ -114,7 +132,7 @@ class AnswerOrdered:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("回复未送达", "answer failed", topic="repair")
 class AnswerFailed:
     """An answer that was ordered could not be delivered, and why, as a code of the way."""
 
@@ -123,14 +141,14 @@ class AnswerFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("派单", "crew sent", topic="repair", stage="dispatched")
 class CrewDispatched:
     """The dispatcher sent a crew."""
 
     crew: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("接单", "acknowledged", topic="repair", stage="acknowledged")
 class DispatchAcknowledged:
     """The crew confirmed that it is on its way."""
 
@@ -139,7 +157,7 @@ class DispatchAcknowledged:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("拒单", "declined", topic="repair")
 class DispatchDeclined:
     """The crew that was sent said no. ``reason``: a code of the standard."""
 
@@ -149,7 +167,7 @@ class DispatchDeclined:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("调出班组", "crew taken away", topic="repair")
 class CrewWithdrawn:
     """The dispatcher took the crew away for another incident."""
 
@@ -169,7 +187,7 @@ class ArrivalEvidence:
     photo_digest: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("到场", "crew on site", topic="repair", stage="on_site")
 class CrewArrived:
     """A crew is on site."""
 
@@ -179,7 +197,7 @@ class CrewArrived:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("定级", "assessed", topic="repair", stage="assessed")
 class SeverityAssessed:
     """The repair's class as assessed on site: small 小修, medium 中修 or major 大修."""
 
@@ -189,7 +207,7 @@ class SeverityAssessed:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("重新定级", "reassessed", topic="repair", stage="assessed")
 class SeverityReassessed:
     """The repair got another class on site, for a reason and on evidence (digest of a photo or a form).
 
@@ -204,7 +222,7 @@ class SeverityReassessed:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("作业记录", "work logged", topic="repair")
 class WorkLogged:
     """The crew is at work on a major repair; ``note`` is a code of the standard."""
 
@@ -214,7 +232,7 @@ class WorkLogged:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("交接班", "shift handed over", topic="repair")
 class ShiftHandedOver:
     """One crew handed the work over to another on site; counts as a log of the work."""
 
@@ -224,7 +242,7 @@ class ShiftHandedOver:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("表后故障", "behind the meter", topic="repair")
 class UserSideFound:
     """The fault lies behind the meter, on the user's own pipe."""
 
@@ -232,7 +250,7 @@ class UserSideFound:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("同意有偿服务", "paid service agreed", topic="repair")
 class PaidServiceConsented:
     """The user agreed in writing to a paid service on the own pipe; ``consent_digest`` is of that paper."""
 
@@ -241,14 +259,14 @@ class PaidServiceConsented:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("有偿服务开始", "paid service begun", topic="repair")
 class PaidServiceStarted:
     """The crew began the paid service behind the meter."""
 
     crew: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("修复完成", "repair completed", topic="repair", stage="completed")
 class RepairCompleted:
     """The repair is done; meets the completion promise."""
 
@@ -257,7 +275,7 @@ class RepairCompleted:
     precision: Precision = "second"
 
 
-@dataclass(frozen=True, slots=True)
+@fact("恢复供水", "water restored", topic="repair", stage="restored")
 class WaterRestored:
     """Water flows again for everybody that the incident cut off."""
 
@@ -265,7 +283,7 @@ class WaterRestored:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("无需抢修", "dismissed", topic="repair", stage="dismissed")
 class IncidentDismissed:
     """The incident needed no repair of ours: a false alarm, another body's, a duplicate. Nothing is owed from then on.
 
@@ -282,7 +300,7 @@ class IncidentDismissed:
 EvidenceOf = Literal["arrival", "completion", "restoration"]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("证据不予认可", "evidence rejected", topic="repair")
 class EvidenceRejected:
     """What was told from the field did not happen so: the event ``rejects`` counts for no promise any more. It stays on
     record. ``reason``: a code of the standard; ``evidence_digest``: of a photo or a paper. ``left``: of what a record
@@ -297,7 +315,7 @@ class EvidenceRejected:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("管段信息", "pipe identified", topic="repair")
 class PipeIdentified:
     """Which pipe failed: its number in the register, its material as a code of the standard, its diameter in
     millimetres, the year in which it was laid. None: not known."""
@@ -310,7 +328,7 @@ class PipeIdentified:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("更正", "corrected", topic="repair")
 class DetailCorrected:
     """A detail of the incident is another one: ``old`` is what stood there, ``new`` what stands there now (None:
     nothing). Both stay on record."""
@@ -322,71 +340,6 @@ class DetailCorrected:
     confirmed_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("关单", "closed", topic="repair", stage="closed")
 class CaseClosed:
     """The dispatcher closed the file."""
-
-
-FieldFact = (
-    FaultReported
-    | ReportLinked
-    | DispatchAcknowledged
-    | DispatchDeclined
-    | CrewArrived
-    | SeverityAssessed
-    | SeverityReassessed
-    | WorkLogged
-    | ShiftHandedOver
-    | UserSideFound
-    | PaidServiceConsented
-    | RepairCompleted
-    | WaterRestored
-    | IncidentDismissed
-    | PipeIdentified
-    | DetailCorrected
-    | ReporterAnswered
-    | ApologyMade
-)
-RepairFact = (
-    FieldFact
-    | AnswerOrdered
-    | AnswerFailed
-    | ReportUnlinked
-    | IncidentMerged
-    | PaidServiceStarted
-    | EvidenceRejected
-    | CrewDispatched
-    | CrewWithdrawn
-    | CaseClosed
-    | WindowFact
-)
-FACTS: tuple[type, ...] = (
-    FaultReported,
-    ReportLinked,
-    ReportUnlinked,
-    CrewDispatched,
-    DispatchAcknowledged,
-    CrewArrived,
-    SeverityAssessed,
-    SeverityReassessed,
-    WorkLogged,
-    ShiftHandedOver,
-    UserSideFound,
-    PaidServiceConsented,
-    PaidServiceStarted,
-    RepairCompleted,
-    WaterRestored,
-    CaseClosed,
-    DispatchDeclined,
-    CrewWithdrawn,
-    ReporterAnswered,
-    AnswerOrdered,
-    AnswerFailed,
-    IncidentDismissed,
-    PipeIdentified,
-    DetailCorrected,
-    EvidenceRejected,
-    IncidentMerged,
-    ApologyMade,
-    *WINDOW_FACTS,
-)

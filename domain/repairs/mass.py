@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from domain.kernel.facts import Recorded
+from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import DatesOutOfOrder, MassRunning
 from domain.repairs.refusals import MassIsDeclared, NoSuchMassIncident, UnknownMassCause
 from domain.standard.context import CommandContext, require_power
@@ -18,7 +18,7 @@ from domain.standard.standards import district, require_known, require_not_futur
 from domain.standard.values import require_codes
 
 
-@dataclass(frozen=True, slots=True)
+@fact("宣布群发事件", "mass incident declared", topic="repair")
 class MassDeclared:
     """A mass incident holds in these districts from when it happened. ``mass``: its code; ``cause``: the standard's."""
 
@@ -27,15 +27,11 @@ class MassDeclared:
     districts: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("群发事件结束", "mass incident over", topic="repair")
 class MassEnded:
     """It is over."""
 
     mass: str
-
-
-FACTS: tuple[type, ...] = (MassDeclared, MassEnded)
-MassFact = MassDeclared | MassEnded
 
 
 @dataclass(frozen=True, slots=True)

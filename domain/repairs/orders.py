@@ -7,15 +7,15 @@ the deadline that the order itself names or, where it names none, so many workin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
 from domain.deadlines.limits import WorkingDays, end
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
-from domain.kernel.facts import Moment, Recorded
+from domain.kernel.facts import Moment, Name, Recorded, fact
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import late, require_credible
 from domain.repairs.facts import OrderReference
@@ -26,13 +26,19 @@ from domain.standard.standards import OrderSource, Rules, Standard, require_know
 from domain.standard.values import require_clean, require_said
 
 REPLY = "order.reply"
-COMMITMENTS = (REPLY,)
+PROMISES: Mapping[str, Name] = {REPLY: Name("热线工单回复", "reply to an order")}
+
+STAGES: Mapping[str, Name] = {
+    "received": Name("已收件", "received"),
+    "replied": Name("已回复", "replied to"),
+}
+"""The stages of such a case, in order."""
 
 
 # ---- facts
 
 
-@dataclass(frozen=True, slots=True)
+@fact("热线工单收件", "order received", topic="repair", stage="received")
 class OrderReceived:
     """An order came in with a report of that incident. ``reply_by`` (UTC): the deadline that it names; None: none."""
 
@@ -43,7 +49,7 @@ class OrderReceived:
     reply_by: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@fact("热线工单改挂", "order moved", topic="repair")
 class OrderMoved:
     """The report that the order came with belongs to another incident after all."""
 
@@ -51,7 +57,7 @@ class OrderMoved:
     report: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact("热线工单延期", "order extended", topic="repair")
 class OrderExtended:
     """The source granted more time, in that document."""
 
@@ -59,7 +65,7 @@ class OrderExtended:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("热线工单回复", "order replied to", topic="repair", stage="replied")
 class OrderReplied:
     """The source was told what became of it; ``digest``: of the reply."""
 
@@ -68,9 +74,7 @@ class OrderReplied:
     confirmed_by: str | None = None
 
 
-FACTS: tuple[type, ...] = (OrderReceived, OrderMoved, OrderExtended, OrderReplied, *WINDOW_FACTS)
 OPENED_BY: tuple[type, ...] = (OrderReceived,)
-OrderFact = OrderReceived | OrderMoved | OrderExtended | OrderReplied | WindowFact
 
 
 # ---- state

@@ -15,13 +15,13 @@ for the answer to whoever reported it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain.deadlines.limits import End, WorkingDays, end
 from domain.deadlines.windows import Obligation, Term
-from domain.kernel.facts import Moment
+from domain.kernel.facts import Moment, Name
 from domain.repairs.case import Repair, Report
 from domain.standard.ladders import obligation, rungs
 from domain.standard.standards import Rules, Severity, Standard
@@ -31,7 +31,13 @@ COMPLETION = "repair.completion"
 ASSESSMENT = "repair.assessment"
 CONTINUITY = "repair.continuity"
 ANSWER = "repair.answer"
-COMMITMENTS = (ARRIVAL, COMPLETION, ASSESSMENT, CONTINUITY, ANSWER)
+PROMISES: Mapping[str, Name] = {
+    ARRIVAL: Name("到场", "arrival"),
+    COMPLETION: Name("修复", "completion"),
+    ASSESSMENT: Name("定级", "assessment"),
+    CONTINUITY: Name("连续作业", "continuous work"),
+    ANSWER: Name("回复报修人", "reporters answered"),
+}
 
 
 def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:

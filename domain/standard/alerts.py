@@ -28,6 +28,7 @@ from domain.deadlines.windows import (
     WindowNearing,
     WindowRetracted,
 )
+from domain.kernel.facts import CASE_TOPICS, fact
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
@@ -50,7 +51,7 @@ CASES_NAMED = 10
 # ---- the facts
 
 
-@dataclass(frozen=True, slots=True)
+@fact("告警送达", "staff told", topic=CASE_TOPICS)
 class AlertTold:
     """A message to a role about an alert (the event ``alert``) was taken by its way, with this proof. ``change``: what
     it said; ``digest`` is of the deliverer's answer."""
@@ -65,7 +66,7 @@ class AlertTold:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("告警未送达", "alert not delivered", topic=CASE_TOPICS)
 class AlertFailed:
     """A message to a role about an alert was given up, for ``reason``. The page shows the alert all the same."""
 
@@ -77,7 +78,7 @@ class AlertFailed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("告警撤销", "alert withdrawn", topic=CASE_TOPICS)
 class AlertWithdrawn:
     """Messages about an alert that had not been sent are not sent any more: it was ``reason``. ``roles`` and ``ways``
     belong together by their place."""
@@ -88,9 +89,6 @@ class AlertWithdrawn:
     reason: str
     roles: tuple[str, ...]
     ways: tuple[str, ...]
-
-
-FACTS: tuple[type, ...] = (AlertTold, AlertFailed, AlertWithdrawn)
 
 
 def tell(

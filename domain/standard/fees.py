@@ -15,6 +15,7 @@ from fractions import Fraction
 from math import floor
 from typing import Literal
 
+from domain.kernel.facts import fact
 from domain.kernel.refusals import FeeBanned
 from domain.standard.refusals import (
     BadQuantity,
@@ -81,14 +82,14 @@ class Catalogue:
     banned: tuple[BannedName, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@fact("起草收费目录", "fee catalogue drafted", topic="public")
 class CatalogueDrafted:
     """A new version was drafted; nothing can be charged by it."""
 
     catalogue: Catalogue
 
 
-@dataclass(frozen=True, slots=True)
+@fact("审核收费目录", "fee catalogue reviewed", topic="public")
 class CatalogueReviewed:
     """An authority reviewed a draft. ``document``: the number of its written opinion."""
 
@@ -98,7 +99,7 @@ class CatalogueReviewed:
     document: str
 
 
-@dataclass(frozen=True, slots=True)
+@fact("发布收费目录", "fee catalogue published", topic="public", changes_rules=True)
 class CataloguePublished:
     """Both authorities had agreed, and the version was published. Quotes bind to it from ``effective_from`` on."""
 
@@ -106,10 +107,6 @@ class CataloguePublished:
     effective_from: datetime
     items: tuple[FeeItem, ...]
     banned: tuple[BannedName, ...]
-
-
-FeeFact = CatalogueDrafted | CatalogueReviewed | CataloguePublished
-FACTS: tuple[type, ...] = (CatalogueDrafted, CatalogueReviewed, CataloguePublished)
 
 
 # ---- names that may never be charged

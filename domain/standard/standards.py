@@ -14,6 +14,7 @@ from typing import Literal
 
 from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, versions
 from domain.deadlines.limits import DayEnd, DayUnit, Intake
+from domain.kernel.facts import fact
 from domain.kernel.refusals import UnknownCode
 from domain.standard.fees import CataloguePublished
 from domain.standard.refusals import FutureTime, UnknownDistrict
@@ -208,7 +209,7 @@ class KindLimit:
     ends: DayEnd = "close"
 
 
-@dataclass(frozen=True, slots=True)
+@fact("发布标准", "standard published", topic="public", changes_rules=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
 

@@ -16,7 +16,7 @@ import msgspec
 from eventsourcing.persistence import Mapper, StoredEvent
 
 from domain import kinds
-from domain.kernel.facts import Fact, Recorded, event_id
+from domain.kernel.facts import Fact, Recorded, Topic, event_id
 from domain.kinds import REGISTRY, Kind, State
 from infra.decoders import decoder
 from infra.eventstore.commands import Stamp
@@ -31,7 +31,7 @@ class Envelope:
 
     originator_id: UUID
     originator_version: int
-    family: str
+    topic: Topic
     fact: Fact
     happened_at: datetime
     reported_at: datetime | None
@@ -121,7 +121,7 @@ class CloudEventMapper(Mapper[UUID]):
 
     def to_stored_event(self, domain_event: Envelope) -> StoredEvent:  # type: ignore[override]
         """The stored form, without position and recording time."""
-        name = REGISTRY.name(domain_event.family, domain_event.fact)
+        name = REGISTRY.name(domain_event.topic, domain_event.fact)
         stamp = domain_event.stamp
         event = CloudEvent(
             specversion="1.0",
@@ -149,7 +149,7 @@ class CloudEventMapper(Mapper[UUID]):
     def to_domain_event(self, stored_event: StoredEvent) -> Envelope:
         """The envelope of a stored event."""
         event, recorded = read(bytes(stored_event.state))
-        family, _ = REGISTRY.types[event.type]
+        topic, _ = REGISTRY.types[event.type]
         stamp = Stamp(
             event.actor,
             event.role,
@@ -159,4 +159,4 @@ class CloudEventMapper(Mapper[UUID]):
             event.causationid,
             event.confirmedby,
         )
-        return Envelope(event.subject, event.caseversion, family, recorded.fact, event.time, event.reportedat, stamp)
+        return Envelope(event.subject, event.caseversion, topic, recorded.fact, event.time, event.reportedat, stamp)

@@ -135,12 +135,12 @@ def _open_cases(service: Service, kind: Kind, newest: Sequence[str]) -> Iterator
     is missed however far the read model is behind.
     """
     settings = service.settings
-    topic = settings.home_topic(kind.family)
+    topic = settings.home_topic(kind.topic)
     with service.connection() as connection:
         place = connection.execute(
             sql("windows_read_to"), {"topic": topic, "partitions": settings.partitions}
         ).fetchone()
-        like = f"water.{kind.family}.Window%"
+        like = f"water.{kind.topic}.Window%"
         position = place["position"] if place is not None else 0
         rows = connection.execute(sql("windows_since"), {"after": position, "like": like}).fetchall()
     touched = [row["case_id"] for row in rows]

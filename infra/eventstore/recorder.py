@@ -23,6 +23,7 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
+from domain.kinds import RULE_TYPES
 from domain.standard.alerts import RANKS, Alert, Closing
 from infra.clock import REAL, Clock
 from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject
@@ -68,12 +69,6 @@ class AlreadyAppended(IntegrityError):
 
 class RulesChanged(IntegrityError):
     """Nothing was written: rules were published since those that the batch was decided under."""
-
-
-RULE_TYPES = frozenset(
-    f"water.public.{name}.v1" for name in ("StandardPublished", "CalendarPublished", "CataloguePublished")
-)
-"""Events that change what is decided from here on."""
 
 
 @dataclass(slots=True)

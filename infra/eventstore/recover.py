@@ -32,12 +32,12 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from domain import kinds
+from domain.kinds import RULE_TYPES
 from domain.publication.generations import GenerationStarted
 from infra.clock import ScaledClock
 from infra.decoders import converter
 from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
-from infra.eventstore.recorder import RULE_TYPES
 from infra.eventstore.shipped_rules import NAMESPACE
 from infra.kafka.cluster import (
     BusRefusal,
@@ -516,7 +516,7 @@ class _GivingUp:
         command = str(uuid4())
         stamp = Stamp(self.actor, "operator", "office", command, correlation_id=command)
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(
-            Envelope(STREAM, version, kinds.GENERATIONS.family, started, now, None, stamp)
+            Envelope(STREAM, version, kinds.GENERATIONS.topic, started, now, None, stamp)
         )
         position = started.begins_behind + 1
         self.db.execute(

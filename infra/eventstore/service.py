@@ -178,7 +178,7 @@ def publish_shipped(store: StoreApplication, clock: Clock) -> None:
     states = _fold(store, [stream for stream, _ in published.first_publication(now)])
     versions = {id_: store.log.last_version(id_) for id_ in states}
     envelopes = [
-        Envelope(stream.id, versions.get(stream.id, 0) + 1, stream.kind.family, said.fact, now, None, stamp)
+        Envelope(stream.id, versions.get(stream.id, 0) + 1, stream.kind.topic, said.fact, now, None, stamp)
         for stream, said, stamp in published.missing_publications(states, now)
     ]
     if not envelopes:

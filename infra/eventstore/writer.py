@@ -20,11 +20,10 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
-from domain.deadlines.windows import FACTS as WINDOW_FACTS
-from domain.deadlines.windows import WindowFact, overturned
+from domain.deadlines.windows import WINDOW_FACTS, WindowFact, overturned
 from domain.kernel.facts import EventToAppend, Recorded, event_id
 from domain.kernel.refusals import Refusal, restored
-from domain.kinds import State, asks, concluded, follows, windows
+from domain.kinds import RULE_TYPES, State, asks, concluded, follows, windows
 from domain.settling import require_second_person_to_overturn
 from domain.standard import alerts
 from domain.standard.standards import Rules
@@ -46,7 +45,7 @@ from infra.eventstore.commands import (
     UnreadableStreamError,
 )
 from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read
-from infra.eventstore.recorder import RULE_TYPES, AlreadyAppended, Appended, KeyRow, RulesChanged
+from infra.eventstore.recorder import AlreadyAppended, Appended, KeyRow, RulesChanged
 from infra.refusals import EventTooLarge
 
 log = logging.getLogger(__name__)
@@ -397,7 +396,7 @@ class Decision:
     def _say(self, stream: Stream, stated: EventToAppend, stamp: Stamp) -> None:
         version = self._versions[stream.id] + 1
         self._envelopes.append(
-            Envelope(stream.id, version, stream.kind.family, stated.fact, stated.happened_at, stated.reported_at, stamp)
+            Envelope(stream.id, version, stream.kind.topic, stated.fact, stated.happened_at, stated.reported_at, stamp)
         )
         recorded = Recorded(
             stated.fact,

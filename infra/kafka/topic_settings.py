@@ -14,7 +14,7 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import KafkaError
 
-from infra.settings import FAMILIES, Settings
+from infra.settings import EVENT_TOPICS, Settings
 
 CANARY_KEPT_MS = 3_600_000
 LARGEST_MESSAGE_BYTES = 2_097_152
@@ -98,7 +98,7 @@ def at_creation(settings: Settings, topic: str) -> dict[str, str]:
 
 def every_topic(settings: Settings) -> tuple[str, ...]:
     """Every topic of an installation, with those that are not the store's."""
-    homes = (settings.home_topic(family) for family in FAMILIES)
+    homes = (settings.home_topic(topic) for topic in EVENT_TOPICS)
     return (
         *homes,
         settings.breach_topic,

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain import kinds
+from domain.kernel.facts import DECLARED
 from domain.repairs import CREW_ELSEWHERE
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
@@ -57,38 +59,12 @@ class CaseRow:
     apologies: int = 0
 
 
-REPAIR_STAGES = (
-    "reported",
-    "dispatched",
-    "acknowledged",
-    "on_site",
-    "assessed",
-    "dismissed",
-    "completed",
-    "restored",
-    "closed",
-)
-CONNECTION_STAGES = (
-    "received",
-    "notice_given",
-    "admitted",
-    "surveyed",
-    "designed",
-    "quoted",
-    "contracted",
-    "paid",
-    "under_construction",
-    "constructed",
-    "inspected",
-    "partly_on",
-    "water_on",
-)
-OUTAGE_STAGES = ("outage_planned", "outage_noticed", "water_off", "water_back")
-USAGE_STAGES = ("found", "confirmed", "notified", "help_started", "help_finished", "settled")
-BOOK_STAGES = ("round_opened", "partly_read", "read")
-STAGES = (*REPAIR_STAGES, *CONNECTION_STAGES, "replied", *OUTAGE_STAGES, *USAGE_STAGES, *BOOK_STAGES)
-STOPS = ("suspended", "ended", "withdrawn", "refused", "cancelled", "explained", "merged")
+STAGES: tuple[str, ...] = tuple(dict.fromkeys(stage for kind in kinds.PROMISING for stage in kind.stages))
+"""The stages of every kind of case, each kind's in order."""
+STOPS = frozenset(stop for kind in kinds.PROMISING for stop in kind.stops)
 """What a case is at instead of a stage while it stands still, or once it is over."""
+STAGE_OF = {cls.__name__: declared.stage for cls, declared in DECLARED.items() if declared.stage is not None}
+"""Fact → the stage that it takes its case to, as the rulebook declares it."""
 
 
 RowStep = Callable[["CaseRow", dict[str, Any]], "CaseRow"]
@@ -103,7 +79,7 @@ def _forward(row: CaseRow, stage: str) -> CaseRow:
 
 
 def _dispatched(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(_forward(row, "dispatched"), crew=data["crew"])
+    return replace(row, crew=data["crew"])
 
 
 def _without_crew(row: CaseRow, data: dict[str, Any]) -> CaseRow:
@@ -152,12 +128,8 @@ def _rejected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, reached=stage, stage=stage, open=True)
 
 
-def _replied(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(_forward(row, "replied"), open=False)
-
-
-def _closed(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(_forward(row, "closed"), open=False)
+def _over(row: CaseRow, data: dict[str, Any]) -> CaseRow:
+    return replace(row, open=False)
 
 
 def _on(row: CaseRow, data: dict[str, Any]) -> CaseRow:
@@ -175,7 +147,7 @@ def _resumed(row: CaseRow, data: dict[str, Any]) -> CaseRow:
 
 
 def _quoted(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return _forward(replace(row, quoted_fen=_sum(data)), "quoted")
+    return replace(row, quoted_fen=_sum(data))
 
 
 def _paid(row: CaseRow, data: dict[str, Any]) -> CaseRow:
@@ -197,10 +169,6 @@ def _released(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     return replace(row, stage=stops.get(data["cause"], row.stage), open=False)
 
 
-def _step(stage: str) -> RowStep:
-    return lambda row, data: _forward(row, stage)
-
-
 STEPS: dict[str, RowStep] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
@@ -210,27 +178,14 @@ STEPS: dict[str, RowStep] = {
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,
     "ShiftHandedOver": _handed_over,
-    "DispatchAcknowledged": _step("acknowledged"),
-    "CrewArrived": _step("on_site"),
-    "RepairCompleted": _step("completed"),
-    "WaterRestored": _step("restored"),
-    "CaseClosed": _closed,
-    "IncidentDismissed": _step("dismissed"),
+    "CaseClosed": _over,
     "DetailCorrected": _corrected,
     "EvidenceRejected": _rejected,
-    "OrderReplied": _replied,
+    "OrderReplied": _over,
     "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
     "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
-    "OneTimeNoticeGiven": _step("notice_given"),
-    "ApplicationAdmitted": _step("admitted"),
-    "SurveyMade": _step("surveyed"),
-    "DesignApproved": _step("designed"),
-    "ApprovedOnSite": _step("designed"),
     "QuoteIssued": _quoted,
-    "ContractSigned": _step("contracted"),
     "PaymentReceived": _paid,
-    "ConstructionStarted": _step("under_construction"),
-    "ConstructionCompleted": _step("constructed"),
     "FinalInspectionMade": _inspected,
     "WaterTurnedOn": _on,
     "ApplicationWithdrawn": _stopped("withdrawn"),
@@ -238,34 +193,17 @@ STEPS: dict[str, RowStep] = {
     "CaseEnded": _stopped("ended"),
     "CaseSuspended": _stopped("suspended"),
     "CaseResumed": _resumed,
-    "OutageNoticeSent": _step("outage_noticed"),
-    "OutageStarted": _step("water_off"),
     "OutageCancelled": _stopped("cancelled"),
-    "OutageRestored": lambda row, data: replace(_forward(row, "water_back"), open=False),
-    "AnomalyConfirmed": _step("confirmed"),
-    "UserNotified": _step("notified"),
-    "LeakHelpStarted": _step("help_started"),
-    "LeakHelpFinished": _step("help_finished"),
-    "UsageOutcomeRecorded": _step("settled"),
-    "ReadingAudited": _step("partly_read"),
-    "ReadingExcepted": _step("partly_read"),
-    "ReadingRoundCompleted": lambda row, data: replace(_forward(row, "read"), open=False),
+    "OutageRestored": _over,
+    "ReadingRoundCompleted": _over,
     # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
     "ReadingReleased": _released,
     "ReadingHeld": lambda row, data: replace(row, stage=row.reached, open=True),
 }
 
 
-OPENED = {
-    "FaultReported": ("repair", "reported"),
-    "ApplicationReceived": ("connection", "received"),
-    "OrderReceived": ("order", "received"),
-    "OutagePlanned": ("outage", "outage_planned"),
-    "EmergencyOutageBegan": ("outage", "water_off"),
-    "UsageAnomalyFound": ("usage", "found"),
-    "ReadingRoundOpened": ("book", "round_opened"),
-}
-"""What opens a case: its kind, and its first stage."""
+OPENED = {cls.__name__: kind.name for kind in kinds.PROMISING for cls in kind.opened_by}
+"""What opens a case: its kind."""
 KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}
 
 
@@ -273,13 +211,16 @@ def fold(row: CaseRow | None, event: Event) -> CaseRow | None:
     """The case's row after the event."""
     name = fact_name(event)
     if name in OPENED:
-        row = _opened(event, *OPENED[name])
+        row = _opened(event, OPENED[name], STAGE_OF[name])
     elif row is None:
         return None
-    elif name in ("SeverityAssessed", "SeverityReassessed"):
-        row = _assessed(row, event)
-    elif name in STEPS:
-        row = STEPS[name](row, event.data)
+    else:
+        if name in STAGE_OF:
+            row = _forward(row, STAGE_OF[name])
+        if name in STEPS:
+            row = STEPS[name](row, event.data)
+        elif name in ("SeverityAssessed", "SeverityReassessed"):
+            row = _assessed(row, event)
     flags = row.flags + len(event.data.get("flags") or ())
     return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
 
@@ -287,7 +228,7 @@ def fold(row: CaseRow | None, event: Event) -> CaseRow | None:
 def _assessed(row: CaseRow, event: Event) -> CaseRow:
     """Assessments come in any order: the first and the last are so by when the class was seen; of two at one instant
     the one told first is the first."""
-    row, at, severity = _forward(row, "assessed"), event.happened_at, event.data["severity"]
+    at, severity = event.happened_at, event.data["severity"]
     if row.first_assessed_at is None or at < row.first_assessed_at:
         row = replace(row, first_severity=severity, first_assessed_at=at)
     if row.last_assessed_at is None or at >= row.last_assessed_at:

@@ -7,23 +7,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kinds import WINDOW_TYPES
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name, kind_of_case
-
-WINDOW_FACTS = frozenset(
-    {
-        "WindowOpened",
-        "WindowMoved",
-        "WindowMet",
-        "WindowNearing",
-        "WindowLapsed",
-        "WindowRetracted",
-        "WindowReopened",
-        "WindowCancelled",
-        "WindowEscalated",
-        "WindowAcknowledged",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +137,6 @@ WINDOWS = Model(
     row=WindowRow,
     key=("case_id", "commitment"),
     families=("repair", "connection", "usage"),
-    key_of=lambda event: (event.case_id, event.data.get("commitment")) if fact_name(event) in WINDOW_FACTS else None,
+    key_of=lambda event: (event.case_id, event.data.get("commitment")) if event.type in WINDOW_TYPES else None,
     fold=fold,
 )

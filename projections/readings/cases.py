@@ -17,6 +17,7 @@ from uuid import uuid4
 
 import psycopg
 
+from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.metering import abnormal_use as abnormal
@@ -37,8 +38,6 @@ from infra.sql import sql
 
 log = logging.getLogger(__name__)
 
-USAGE_NUMBERS = "YC"
-"""用量异常"""
 AT_ONCE = 200
 LOOK_S = 1.0
 ACTOR = "readings"
@@ -120,7 +119,7 @@ class UsageCaseWriter:
 
     def _submitted(self, finding: ReadingFinding) -> Future[Receipt]:
         # A number for what may open a case; where it does not after all, the number is a gap.
-        number = self._writer.next_number(USAGE_NUMBERS) if finding.standing else ""
+        number = kinds.USAGE.new_number(self._writer.next_number) if finding.standing else ""
         return self._writer.submit(command_for(finding, number))
 
 

@@ -22,10 +22,11 @@ from domain.deadlines.explain import (
     WindowExplained,
     explain_commitment,
 )
+from domain.kernel.facts import Name
 from domain.kernel.refusals import NoSuchCase, Refusal
 from domain.standard.refusals import FutureTime
 from infra.eventstore.service import Service
-from projections.reports.names import COMMITMENTS, FACTS, REASONS, WINDOW_STATES, name
+from projections.names import COMMITMENTS, FACTS, REASONS, STATES, name
 from projections.reports.replay import id_of
 
 
@@ -37,7 +38,7 @@ class CaseWindowExplained:
     case_number: str
     family: str
     window: WindowExplained
-    pauses: Mapping[str, str] = field(default_factory=dict)
+    pauses: Mapping[str, Name] = field(default_factory=dict)
 
 
 def explain_window(
@@ -63,7 +64,11 @@ def explain_window(
     assert kind.obligations is not None
     window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
-    pauses = {code: reason.name_zh for code, reason in standard.pause_reasons.items()} if standard is not None else {}
+    pauses = (
+        {code: Name(reason.name_zh, code) for code, reason in standard.pause_reasons.items()}
+        if standard is not None
+        else {}
+    )
     pauses |= STAGES
     return CaseWindowExplained(case_id, state.number, kind.name, window, pauses)
 
@@ -138,7 +143,7 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     window = found.window
     events = {event.event_id: event for event in window.events}
     yield (
-        f"{found.case_number} {name(COMMITMENTS, window.commitment)}: {name(WINDOW_STATES, window.state)}"
+        f"{found.case_number} {name(COMMITMENTS, window.commitment)}: {name(STATES, window.state)}"
         f" as known at 截至 {_at(window.as_of)}"
     )
     calendar = f", calendar 日历 {window.calendar}" if window.calendar else ""
@@ -174,7 +179,7 @@ def _due(window: WindowExplained) -> str:
 
 
 def _term(
-    number: int, term: TermExplained, events: Mapping[UUID, EventNamed], pauses: Mapping[str, str]
+    number: int, term: TermExplained, events: Mapping[UUID, EventNamed], pauses: Mapping[str, Name]
 ) -> Iterator[str]:
     end = f"until 至 {_at(term.due_at)}" if term.due_at else f"no end 无截止 {name(REASONS, term.reason or '')}"
     yield f"term 期限 {number}: from 自 {_at(term.since)} {end}, {OUTCOMES[term.outcome]}{_by(term.by, events)}"
@@ -202,7 +207,7 @@ def _term(
         yield f"  unmet for {over} min after that 超出 {over} 分钟, until 至 {_at(term.overrun_until)}"
 
 
-def _days(days: list[DayCounted], events: Mapping[UUID, EventNamed], pauses: Mapping[str, str]) -> str:
+def _days(days: list[DayCounted], events: Mapping[UUID, EventNamed], pauses: Mapping[str, Name]) -> str:
     first, last = days[0], days[-1]
     span = f"{first.day:%Y-%m-%d %a}" + (f" … {last.day:%Y-%m-%d %a}" if len(days) > 1 else "")
     number = f"{first.number}. " if first.number is not None else "–  "

@@ -7,8 +7,9 @@ from unicodedata import east_asian_width
 
 import msgspec
 
+from domain.kernel.facts import Name
+from projections.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
 from projections.reports.figures import ChannelFigures, OutageFigures, PeriodFigures, Spread, WorksFigures
-from projections.reports.names import BASES, CHANNELS, OUTCOMES, SEVERITIES, name
 from projections.reports.published import beside as published_beside
 from projections.reports.published import contradictions
 from projections.reports.repair_figures import RepairFigures, Verdicts
@@ -111,7 +112,7 @@ def _line(what: str, value: object) -> str:
     return f"{what}{' ' * max(0, WIDTH - columns)} {value}"
 
 
-def _counts(what: str, counts: Mapping[str, int], names: dict[str, str]) -> Iterator[str]:
+def _counts(what: str, counts: Mapping[str, int], names: Mapping[str, Name]) -> Iterator[str]:
     if counts:
         yield _line(what, ", ".join(f"{name(names, code)} {count}" for code, count in counts.items()))
 

@@ -17,10 +17,10 @@ from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
 from infra.readers.record import Event
 from infra.sql import sql
+from projections.names import COMMITMENTS, STAGES, STATES, name
 from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.model import fact_name
 from projections.read_models.windows import WINDOWS, WindowRow
-from projections.reports.names import COMMITMENTS, STAGES, WINDOW_STATES, name
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def lines(steps: Iterable[ReplayStep]) -> Iterator[str]:
 
 def _window(window: WindowRow) -> str:
     due = "no end instant 无截止时刻" if window.due_at is None else f"due 截止 {_at(window.due_at)}"
-    words = [name(COMMITMENTS, window.commitment), name(WINDOW_STATES, window.state), due]
+    words = [name(COMMITMENTS, window.commitment), name(STATES, window.state), due]
     words += ["tentative 暂定"] if window.tentative else []
     words += [f"met 兑现 {_at(window.met_at)}{'' if window.on_time else ' late 迟'}"] if window.met_at else []
     words += [f"lapses 超时 {window.lapses}"] if window.lapses else []

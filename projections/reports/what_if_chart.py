@@ -11,7 +11,7 @@ from html import escape
 from typing import NamedTuple
 
 from domain.what_if import DIMENSIONS
-from projections.reports.names import COMMITMENTS, name
+from projections.names import COMMITMENTS, name
 from projections.reports.what_if import Trial
 from projections.reports.what_if_text import DIMENSION_NAMES, VALUE_NAMES, lapsed_by
 

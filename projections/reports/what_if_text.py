@@ -11,13 +11,19 @@ from unicodedata import east_asian_width
 import msgspec
 
 from domain.deadlines.calendar import LOCAL
+from domain.kernel.facts import Name
 from domain.what_if import DIMENSIONS, OUTCOMES
-from projections.reports.names import CHANNELS, COMMITMENTS, SEVERITIES, WINDOW_STATES, name
+from projections.names import CHANNELS, COMMITMENTS, SEVERITIES, STATES, name
 from projections.reports.what_if import Both, Changed, Sums, Trial
 
-OUTCOME_NAMES = WINDOW_STATES | {"open": "运行中", "no-end": "不设截止", "not-owed": "无此承诺"}
+OUTCOME_NAMES = {
+    **STATES,
+    "open": Name("运行中", "running"),
+    "no-end": Name("不设截止", "no end limit"),
+    "not-owed": Name("无此承诺", "not owed"),
+}
 DIMENSION_NAMES = {"channel": "渠道", "district": "片区", "class": "等级", "crew": "班组"}
-VALUE_NAMES = CHANNELS | SEVERITIES | {"none": "无"}
+VALUE_NAMES = {**CHANNELS, **SEVERITIES, "none": Name("无", "none")}
 WIDTH = 46
 MOST_VALUES = 12
 

@@ -17,12 +17,13 @@ from psycopg import Cursor
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from domain.kinds import WINDOW_TYPES
 from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
 from projections.read_models.model import fact_name, family
-from projections.read_models.windows import WINDOW_FACTS, time
+from projections.read_models.windows import time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
 LINGER_S = 0.2
@@ -45,7 +46,7 @@ class DueRow:
 
 def fold(row: DueRow | None, event: Event) -> DueRow | None:
     """The window's row after the event. Raises BAD_CONTENT on content that its type does not promise."""
-    if fact_name(event) not in WINDOW_FACTS or (row is not None and event.version <= row.case_version):
+    if event.type not in WINDOW_TYPES or (row is not None and event.version <= row.case_version):
         return row
     data = event.data
     ended = fact_name(event) in ENDS
@@ -73,7 +74,7 @@ class DueIndex:
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         """Apply events in the cursor's transaction; what cannot be read becomes "ask about this case now"."""
-        about = [event for event in events if fact_name(event) in WINDOW_FACTS]
+        about = [event for event in events if event.type in WINDOW_TYPES]
         return kept_or_dead(
             cursor,
             about,

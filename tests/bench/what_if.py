@@ -82,7 +82,7 @@ def told(kind: Kind, steps: list[Step], begun: datetime, rules: Rules) -> list[E
     def take(fact: Fact, at: datetime) -> None:
         nonlocal state
         version = len(envelopes) + 1
-        envelopes.append(Envelope(case_id, version, kind.family, fact, at, None, STAMP))
+        envelopes.append(Envelope(case_id, version, kind.topic, fact, at, None, STAMP))
         state = kind.evolve(state, Recorded(fact, event_id(case_id, version), version, at, channel="counter"))
 
     for fact, after in steps:

@@ -74,7 +74,7 @@ def test_a_lapse_and_its_retraction_appear_without_reloading(page: Page, city: C
     city.show()
     first = page.locator("#stream .breach").first
     expect(first).to_have_attribute("data-change", "retracted")
-    expect(first).to_contain_text("实际按时兑现")
+    expect(first).to_contain_text("已按时兑现")
     expect(page.locator("#n-retracted")).to_have_text("1")
     expect(page.locator("#n-lapses")).to_have_text("0")
     page.locator("#hide-nearing").click()

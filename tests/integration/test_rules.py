@@ -248,7 +248,7 @@ def test_an_installation_of_an_older_program_gets_what_is_new_and_keeps_what_it_
     store = open_store(database, clock)
     older = replace(rules.shipped_standard(), version="0225-1", powers={}, promise=None)
     said = [(rules.STANDARDS, older), (rules.calendar_stream("CN"), rules.shipped_calendar())]
-    store.save(*(Envelope(s.id, 1, s.kind.family, fact, clock.now(), None, rules.FIRST_START) for s, fact in said))
+    store.save(*(Envelope(s.id, 1, s.kind.topic, fact, clock.now(), None, rules.FIRST_START) for s, fact in said))
     store.close()
     clock.move(timedelta(days=1))
     service = open_service(store_settings, clock=clock)

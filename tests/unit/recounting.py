@@ -37,7 +37,7 @@ class Published(Play):
     def append(self, fact: Fact, happened_at: datetime, by: Person = NOBODY, channel: str = "") -> None:
         super().append(fact, happened_at, by, channel)
         stamp = Stamp(by.actor, by.role, channel, "c", "c")
-        envelope = Envelope(self.case_id, self.version, self.kind.family, fact, happened_at, None, stamp)
+        envelope = Envelope(self.case_id, self.version, self.kind.topic, fact, happened_at, None, stamp)
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
         self.events.append(from_line(seal(stored.state, 100 + self.version, happened_at)))
 

@@ -15,6 +15,7 @@ from domain import kinds
 from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Assignment, Crew, Free
+from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import crew_stream, shipped_rules, shipped_standard
@@ -132,7 +133,7 @@ def test_whatever_is_asked_a_crew_is_on_one_incident_at_most(steps: list[tuple[s
     on: set[UUID] = set()
     for step, number in steps:
         case_id = UUID(int=number)
-        fact: crews.CrewFact | None = None
+        fact: Fact | None = None
         if step == "release":
             fact = crews.release(state, case_id=case_id, reason="completed")
             on -= {case_id}

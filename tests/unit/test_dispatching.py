@@ -15,7 +15,6 @@ from domain.kernel.refusals import Refusal
 from domain.repairs import outlook
 from domain.repairs.apologies import sorry_for
 from infra.eventstore.shipped_rules import shipped_rules
-from projections.read_models.cases import REPAIR_STAGES
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import SUBJECT, Play, context, minutes, repairing
 
@@ -212,7 +211,7 @@ def test_a_closed_incident_whose_reporters_wait_is_the_hotlines(client: Client, 
     assert shown["next_actions"] == [{"action": "answer", "role": "hotline"}]
 
 
-@pytest.mark.parametrize("stage", REPAIR_STAGES[:-1])
+@pytest.mark.parametrize("stage", tuple(kinds.REPAIR.stages)[:-1])
 def test_every_stage_of_an_open_incident_has_a_next_action(client: Client, service: FakeService, stage: str) -> None:
     service.answers["list_incidents"] = lambda _: [row(1, stage=stage, reached=stage, crew="crew-1")]
     assert client.get("/api/v1/dispatch").json()["incidents"][0]["next_actions"]

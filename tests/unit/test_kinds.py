@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from pathlib import Path
 
 import pytest
 
+import domain
 from domain import kinds
+from domain.kernel.facts import DECLARED, fact
 from domain.kinds import Kind
 from domain.publication.standards import COMMITMENTS
 
@@ -40,3 +44,28 @@ def test_stored_cases_begin_with_what_opens_their_kind() -> None:
         for path in HISTORIES.glob(f"{kind.name}-*.jsonl"):
             first = json.loads(path.read_bytes().splitlines()[0])["type"]
             assert kinds.opened_as(first) is kind, path.name
+
+
+def test_every_fact_that_is_declared_anywhere_is_in_the_registry() -> None:
+    for module in pkgutil.walk_packages(domain.__path__, "domain."):
+        importlib.import_module(module.name)
+    assert set(DECLARED) == {cls for _, cls in kinds.REGISTRY.names}
+
+
+def test_a_second_fact_of_one_name_on_a_topic_is_refused() -> None:
+    with pytest.raises(ValueError, match="CrewDispatched is declared twice"):
+
+        @fact("派单", "crew sent", topic="repair")
+        class CrewDispatched:
+            crew: str
+
+
+def test_the_stage_that_a_fact_leads_to_is_one_of_its_kinds() -> None:
+    for cls, declared in DECLARED.items():
+        stages = {stage for kind in kinds.PROMISING if kind.topic in declared.topics for stage in kind.stages}
+        assert declared.stage is None or declared.stage in stages, cls
+
+
+def test_no_two_kinds_number_their_cases_alike() -> None:
+    prefixes = [kind.number_prefix for kind in vars(kinds).values() if isinstance(kind, Kind) and kind.number_prefix]
+    assert len(prefixes) == len(set(prefixes)) == 8

@@ -282,7 +282,7 @@ def test_a_stored_history_recounts_to_what_is_on_record(name: str) -> None:
 
 
 def test_every_kind_with_promises_is_recounted() -> None:
-    opened = {f"water.{kind.family}.{fact.__name__}.v1" for kind in kinds.PROMISING for fact in kind.opened_by}
+    opened = {f"water.{kind.topic}.{fact.__name__}.v1" for kind in kinds.PROMISING for fact in kind.opened_by}
     assert opened == set(COUNTED)
 
 

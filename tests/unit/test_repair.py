@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain import kinds
 from domain import repairs as repair
+from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
 from domain.repairs import outlook
@@ -447,7 +448,7 @@ def test_nobody_answers_a_report_that_is_not_there_or_in_a_way_nobody_knows() ->
         )
 
 
-def over(by: repair.RepairFact) -> Play:
+def over(by: Fact) -> Play:
     """Reported at nine and by somebody else five minutes later, over at ten."""
     play = repairing(RULES)
     play.say(repair.ReportLinked(2, OTHER), minutes(5))

@@ -7,8 +7,10 @@ from uuid import UUID
 import pytest
 from kafka.partitioner import DefaultPartitioner
 
+from domain.kernel.facts import TOPICS
+from domain.kinds import BREACH_TYPES
 from infra.kafka.cluster import BREACH_FACTS, BusRefusal, Partition, case_key, partition_of, route, topics
-from infra.settings import FAMILIES, Settings
+from infra.settings import EVENT_TOPICS, Settings
 
 CASE = UUID("0f1e2d3c-4b5a-4789-8abc-0123456789ab")
 
@@ -34,10 +36,16 @@ class _Cluster:
         return set(range(12))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_has_its_home_topic(family: str) -> None:
-    (home,) = route(f"water.{family}.CaseClosed.v1", CASE, 4)
-    assert home == (f"water.{family}.v1", partition_of(case_key(CASE), 4))
+def test_readers_route_as_the_facts_declare() -> None:
+    """They may not know the rulebook, so the lists stand twice."""
+    assert set(EVENT_TOPICS) == set(TOPICS)
+    assert {name.split(".")[2] for name in BREACH_TYPES} == BREACH_FACTS
+
+
+@pytest.mark.parametrize("topic", EVENT_TOPICS)
+def test_every_topic_of_events_has_a_kafka_topic(topic: str) -> None:
+    (home,) = route(f"water.{topic}.CaseClosed.v1", CASE, 4)
+    assert home == (f"water.{topic}.v1", partition_of(case_key(CASE), 4))
 
 
 @pytest.mark.parametrize("fact", sorted(BREACH_FACTS))
@@ -85,7 +93,7 @@ def test_a_type_without_a_home_is_refused(name: str) -> None:
 
 def test_an_installation_has_one_topic_for_each_family_one_for_breaches_one_for_dead_letters() -> None:
     settings = Settings(topic_prefix="p.")
-    assert topics(settings) == (*(f"p.{family}.v1" for family in FAMILIES), "p.breach.v1", "p.deadletter.v1")
+    assert topics(settings) == (*(f"p.{topic}.v1" for topic in EVENT_TOPICS), "p.breach.v1", "p.deadletter.v1")
 
 
 def test_a_partition_is_the_plain_pair() -> None:

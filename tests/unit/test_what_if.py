@@ -294,7 +294,7 @@ class InMemory(Trial):
 
 def _opener(play: Play) -> str:
     (fact,) = play.kind.opened_by
-    return kinds.REGISTRY.names[play.kind.family, fact]
+    return kinds.REGISTRY.names[play.kind.topic, fact]
 
 
 @pytest.fixture
