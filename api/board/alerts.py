@@ -6,20 +6,24 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
 from api.board.cases import load_case
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
-from api.http.caller import Caller, CallerDep
-from api.http.commanding import PendingCommand, carry_out
+from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code
 from api.http.strict import StrictRoute
+from domain import kinds
+from domain.kernel.facts import Fact
 from domain.standard import escalation
-from infra.eventstore.commands import Snapshot, Stream, StreamEvent
+from domain.standard.context import CommandContext
+from infra.eventstore.commands import Stream
 from infra.sql import sql
+
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 
 router = APIRouter(prefix="/api/v1", tags=["alerts 告警"], route_class=StrictRoute)
 
@@ -95,24 +99,12 @@ def alerts(
     summary="Take a lapse, or a rung before it, in hand 确认接手",
     responses=COMMAND_ERRORS,
 )
-async def acknowledge(
-    case_id: CaseId,
-    commitment: CommitmentPath,
-    body: Acknowledgement,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
+async def acknowledge(case_id: CaseId, commitment: CommitmentPath, body: Acknowledgement, runner: Runner) -> Accepted:
     """Ends the ladder of that lapse; the lapse stands. Said twice by the same person it changes nothing."""
-    kind, _, _ = await run_in_threadpool(load_case, service, case_id)
-    return await carry_out(service, _order(caller, Stream(kind, case_id), commitment, body), response)
+    kind, _, _ = await run_in_threadpool(load_case, runner.service, case_id)
 
+    def decide(case: Any, ctx: CommandContext) -> Fact | tuple[()]:
+        fact = escalation.acknowledge(case.ledger, ctx, commitment=commitment, lapse=body.lapse, rung=body.rung)
+        return fact if fact is not None else ()
 
-def _order(caller: Caller, case: Stream, commitment: str, body: Acknowledgement) -> PendingCommand:
-    def decide(snapshot: Snapshot) -> list[StreamEvent]:
-        ctx = snapshot.context(caller.stamp)
-        ledger = snapshot.of(case).ledger
-        fact = escalation.acknowledge(ledger, ctx, commitment=commitment, lapse=body.lapse, rung=body.rung)
-        return [(case, ctx.event(fact))] if fact is not None else []
-
-    return PendingCommand(case, caller, decide)
+    return await runner.instruct(Stream(kind, case_id), decide)

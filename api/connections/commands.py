@@ -8,105 +8,44 @@ case; if the look was out of date by the time of the decision, the command looks
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import Depends, Response
+from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 
 from api.connections import bodies
 from api.http.answers import Accepted
-from api.http.caller import Caller, CallerDep
+from api.http.caller import Caller
 from api.http.commanding import (
+    CommandRunner,
+    Decision,
     PendingCommand,
     StaleLookup,
-    carry_out,
+    events,
     meter_number,
     named,
-    new_case,
     particulars,
     retry_on_stale,
+    runner_of,
 )
-from api.http.dependencies import ServiceDep
 from domain import kinds
 from domain.connections import accounts, applicants, intake, papers, site, visits
 from domain.connections.case import Connection, Visit
 from domain.connections.facts import MeterInstalled, MoneyLine, NoticeItem, SupplyPoint
 from domain.crews import squads
 from domain.deadlines.calendar import local_date
-from domain.kernel.facts import EventToAppend, Fact
+from domain.kernel.facts import EventToAppend
 from domain.kernel.subjects import Subject
 from domain.metering import meters as usage
 from domain.metering.meters import MeterDetails
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.pseudonyms import pseudonym, pseudonym_key
-from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import meter_stream, squad_day_stream, squad_stream
 
-ConnectionDecision = Callable[[Connection | None, CommandContext], Fact | tuple[Fact, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class CommandRunner:
-    """What every command on a connection case is carried out with."""
-
-    caller: Caller
-    service: Service
-    response: Response
-
-    async def field(self, case_id: UUID, happened_at: datetime | None, say: ConnectionDecision) -> Accepted:
-        """A fact from the field: it happened when it is claimed to have happened, or now."""
-        return await self.carry_out(said(self.caller, case_id, say, happened_at or self.service.clock.now()))
-
-    async def instruct(self, case_id: UUID, say: ConnectionDecision) -> Accepted:
-        """An instruction: it happens when it is taken down."""
-        return await self.carry_out(said(self.caller, case_id, say, None))
-
-    async def looking(self, case_id: UUID, order: Callable[[Connection | None], PendingCommand]) -> Accepted:
-        """A command that must look at its case to know which streams it names."""
-
-        async def attempt() -> Accepted:
-            return await self.carry_out(order(await self.load(Stream(kinds.CONNECTION, case_id))))
-
-        return await retry_on_stale(attempt)
-
-    async def carry_out(self, order: PendingCommand, *, creates: bool = False) -> Accepted:
-        return await carry_out(self.service, order, self.response, creates=creates)
-
-    async def load(self, stream: Stream) -> Any:
-        """The stream's state; None before its first fact."""
-        state, _ = await run_in_threadpool(self.service.load, stream)
-        return state
-
-
-def the_runner(caller: CallerDep, service: ServiceDep, response: Response) -> CommandRunner:
-    """Who asks, and of whom."""
-    return CommandRunner(caller, service, response)
-
-
-RunnerDep = Annotated[CommandRunner, Depends(the_runner)]
-
-
-# ---- one case and nothing else
-
-
-def said(caller: Caller, case_id: UUID, say: ConnectionDecision, happened_at: datetime | None) -> PendingCommand:
-    """What a decision says about the case alone. ``happened_at`` None: when it is taken down."""
-    case = Stream(kinds.CONNECTION, case_id)
-
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
-        return _all(case, say(snapshot.of(case), ctx), ctx)
-
-    return PendingCommand(case, caller, decide)
-
-
-def _all(stream: Stream, facts: object, ctx: CommandContext) -> list[StreamEvent]:
-    listed = facts if isinstance(facts, tuple) else (facts,)
-    return [(stream, EventToAppend(fact, ctx.happened_at)) for fact in listed]
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.CONNECTION))]
 
 
 # ---- intake: the case, its applicant, and the cases that hold the applicant's commitments
@@ -114,11 +53,11 @@ def _all(stream: Stream, facts: object, ctx: CommandContext) -> list[StreamEvent
 
 async def receive(runner: CommandRunner, body: bodies.Application) -> Accepted:
     """A new application. Its applicant is recognised by a pseudonym, and barred by what their other cases hold."""
-    number = await run_in_threadpool(kinds.CONNECTION.new_number, runner.service.next_number)
+    number = await runner.new_number()
     key = await run_in_threadpool(pseudonym_key, runner.service)
     who = pseudonym(key, name=body.applicant.name, phone=body.applicant.phone, id_number=body.applicant.id_number)
-    happened_at = body.happened_at or runner.service.clock.now()
-    case = new_case(kinds.CONNECTION, runner.caller)
+    happened_at = body.happened_at or runner.now()
+    case = runner.new_case()
 
     async def attempt() -> Accepted:
         held = _held(await runner.load(Stream(kinds.APPLICANT, who)))
@@ -146,7 +85,7 @@ def _received(
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
         barred = _is_barred(snapshot, applicant)
-        return _all(case, intake.receive(snapshot.of(case), ctx, case_number=number, form=form, barred=barred), ctx)
+        return events(case, intake.receive(snapshot.of(case), ctx, case_number=number, form=form, barred=barred), ctx)
 
     return PendingCommand(case, caller, decide, others=(applicant, *holding), subject=subject, number=number)
 
@@ -176,7 +115,7 @@ async def promise_papers(runner: CommandRunner, case_id: UUID, body: bodies.Pape
         case: Connection | None = await runner.load(Stream(kinds.CONNECTION, case_id))
         who = case.applicant if case is not None else None
         if who is None:  # an application from before applicants were recognised: nothing can bar it
-            return await runner.carry_out(said(runner.caller, case_id, _promise(body), None))
+            return await runner.instruct(case_id, _promise(body))
         applicant = Stream(kinds.APPLICANT, who)
         held = _held(await runner.load(applicant))
         return await runner.carry_out(_promised(runner.caller, case_id, body, applicant, held))
@@ -184,7 +123,7 @@ async def promise_papers(runner: CommandRunner, case_id: UUID, body: bodies.Pape
     return await retry_on_stale(attempt)
 
 
-def _promise(body: bodies.PapersCommitment, *, barred: bool = False) -> ConnectionDecision:
+def _promise(body: bodies.PapersCommitment, *, barred: bool = False) -> Decision:
     return lambda case, ctx: papers.promise_papers(
         case,
         ctx,
@@ -206,7 +145,7 @@ def _promised(
         ctx = snapshot.context(caller.stamp)
         promised = _promise(body, barred=_is_barred(snapshot, applicant))(snapshot.of(case), ctx)
         entered = applicants.enter_commitment(snapshot.of(applicant), case_id=case_id)
-        return [*_all(case, promised, ctx), *_all(applicant, entered, ctx)]
+        return [*events(case, promised, ctx), *events(applicant, entered, ctx)]
 
     return PendingCommand(case, caller, decide, others=(applicant, *others))
 
@@ -255,7 +194,7 @@ def install_meter(
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
         installed = site.install_meter(snapshot.of(case), ctx, point=point, meter=details)
-        return [*_all(case, installed, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
+        return [*events(case, installed, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
     return PendingCommand(case, caller, decide, others=(meter,))
 
@@ -292,7 +231,7 @@ def replace_meter(
                 final_reading_m3=fact.final_reading_m3,
             )
             goes_in = _in_service(snapshot, new, details, case_id, point, ctx)
-            return [*_all(case, fact, ctx), (old, EventToAppend(out, ctx.happened_at)), goes_in]
+            return [*events(case, fact, ctx), (old, EventToAppend(out, ctx.happened_at)), goes_in]
 
         return PendingCommand(case, caller, decide, others=tuple(dict.fromkeys((old, new))))
 
@@ -312,8 +251,8 @@ def turn_water_on(
         facts = site.turn_water_on(snapshot.of(case), ctx, point=point, meter=details)
         goes_in = any(isinstance(fact, MeterInstalled) for fact in facts)
         if meter is None or details is None or not goes_in:
-            return _all(case, facts, ctx)
-        return [*_all(case, facts, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
+            return events(case, facts, ctx)
+        return [*events(case, facts, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
     return PendingCommand(case, caller, decide, others=(meter,) if meter is not None else ())
 
@@ -362,7 +301,7 @@ async def change_customer(runner: CommandRunner, case_id: UUID, point: int, body
             document_digest=body.document_digest,
             effective_at=body.effective_at,
         )
-        return _all(case, changed, ctx)
+        return events(case, changed, ctx)
 
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, subject=subject))
 
@@ -402,7 +341,7 @@ def _renamed(
             same_name=same_name,
             document_digest=body.document_digest,
         )
-        return _all(case, fact, ctx)
+        return events(case, fact, ctx)
 
     return PendingCommand(case, caller, decide, subject=subject)
 
@@ -435,7 +374,7 @@ def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> Pend
             end=body.end,
             at=snapshot.at,
         )
-        return [*_all(case, booked, ctx), *_all(day, taken, ctx)]
+        return [*events(case, booked, ctx), *events(day, taken, ctx)]
 
     return PendingCommand(case, caller, decide, others=(roster, day))
 
@@ -463,7 +402,7 @@ def reassign_visit(
             end=body.end,
             at=snapshot.at,
         )
-        return [*_all(case, moved, ctx), *_all(before, released, ctx), *_all(after, taken, ctx)]
+        return [*events(case, moved, ctx), *events(before, released, ctx), *events(after, taken, ctx)]
 
     days = {day.id: day for day in (before, after) if day is not None}
     return PendingCommand(case, caller, decide, others=(roster, *days.values()))
@@ -485,7 +424,7 @@ def make_visit(
         made = visits.make(snapshot.of(case), ctx, visit=visit, papers_collected=body.papers_collected)
         _require_seen(snapshot, case, visit, day)
         assert day is not None
-        return [*_all(case, made, ctx), *_all(day, squads.make(snapshot.of(day), visit=visit), ctx)]
+        return [*events(case, made, ctx), *events(day, squads.make(snapshot.of(day), visit=visit), ctx)]
 
     return PendingCommand(case, caller, decide, others=(day,) if day is not None else ())
 
@@ -501,7 +440,7 @@ def cancel_visit(
         cancelled = visits.cancel(snapshot.of(case), ctx, visit=visit, reason=body.reason)
         _require_seen(snapshot, case, visit, day)
         assert day is not None
-        return [*_all(case, cancelled, ctx), *_all(day, squads.release(snapshot.of(day), visit=visit), ctx)]
+        return [*events(case, cancelled, ctx), *events(day, squads.release(snapshot.of(day), visit=visit), ctx)]
 
     return PendingCommand(case, caller, decide, others=(day,) if day is not None else ())
 

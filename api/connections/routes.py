@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 
 from api.connections import bodies, commands
 from api.connections.answers import ConnectionView, connection_view
-from api.connections.commands import RunnerDep
+from api.connections.commands import Runner
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Nothing, When
@@ -43,31 +43,31 @@ def the_case(case_id: CaseId, service: ServiceDep) -> ConnectionView:
 
 
 @_commands.post("", status_code=201, summary="Take an application in 收件")
-async def receive(body: bodies.Application, runner: RunnerDep) -> Accepted:
+async def receive(body: bodies.Application, runner: Runner) -> Accepted:
     return await commands.receive(runner, body)
 
 
 @_commands.post("/{case_id}/owner", summary="Somebody else answers for the case 更换专人")
-async def replace_owner(case_id: CaseId, body: bodies.Owner, runner: RunnerDep) -> Accepted:
+async def replace_owner(case_id: CaseId, body: bodies.Owner, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: intake.replace_owner(case, ctx, owner=body.owner))
 
 
 @_commands.post("/{case_id}/appearances", summary="The applicant had to come in person 到场")
-async def appear(case_id: CaseId, body: bodies.Appearance, runner: RunnerDep) -> Accepted:
+async def appear(case_id: CaseId, body: bodies.Appearance, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: intake.appear(case, ctx, place=body.place, purpose=body.purpose),
     )
 
 
 @_commands.post("/{case_id}/withdrawal", summary="The applicant withdraws 撤回")
-async def withdraw(case_id: CaseId, body: bodies.Reason, runner: RunnerDep) -> Accepted:
+async def withdraw(case_id: CaseId, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: intake.withdraw(case, ctx, reason=body.reason))
 
 
 @_commands.post("/{case_id}/refusal", summary="Refuse with a reason of the list 不予受理")
-async def refuse(case_id: CaseId, body: bodies.ReasonedRefusal, runner: RunnerDep) -> Accepted:
+async def refuse(case_id: CaseId, body: bodies.ReasonedRefusal, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: intake.refuse(case, ctx, reason=body.reason, document_digest=body.document_digest),
@@ -78,16 +78,16 @@ async def refuse(case_id: CaseId, body: bodies.ReasonedRefusal, runner: RunnerDe
 
 
 @_commands.post("/{case_id}/documents", summary="A document is there 提交材料")
-async def supply_document(case_id: CaseId, body: bodies.DocumentHandedIn, runner: RunnerDep) -> Accepted:
+async def supply_document(case_id: CaseId, body: bodies.DocumentHandedIn, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: papers.supply_document(case, ctx, supplied=commands.supplied(body)),
     )
 
 
 @_commands.post("/{case_id}/documents/{document}/rejection", summary="A document does not do 退回材料")
-async def reject_document(case_id: CaseId, document: DocumentCode, body: bodies.Defect, runner: RunnerDep) -> Accepted:
+async def reject_document(case_id: CaseId, document: DocumentCode, body: bodies.Defect, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: papers.reject_document(case, ctx, document=document, defect=body.defect),
@@ -95,29 +95,29 @@ async def reject_document(case_id: CaseId, document: DocumentCode, body: bodies.
 
 
 @_commands.post("/{case_id}/notice", summary="The one-time notice of everything that is missing 一次性告知")
-async def give_notice(case_id: CaseId, body: bodies.Items, runner: RunnerDep) -> Accepted:
+async def give_notice(case_id: CaseId, body: bodies.Items, runner: Runner) -> Accepted:
     named = commands.items(body.items)
     return await runner.instruct(case_id, lambda case, ctx: papers.give_notice(case, ctx, items=named))
 
 
 @_commands.post("/{case_id}/further-requests", summary="Ask for what could not be seen the first time 再次告知")
-async def request_further(case_id: CaseId, body: bodies.Items, runner: RunnerDep) -> Accepted:
+async def request_further(case_id: CaseId, body: bodies.Items, runner: Runner) -> Accepted:
     named = commands.items(body.items)
     return await runner.instruct(case_id, lambda case, ctx: papers.request_further(case, ctx, items=named))
 
 
 @_commands.post("/{case_id}/papers-commitment", summary="The applicant commits to supply papers later 容缺承诺")
-async def promise_papers(case_id: CaseId, body: bodies.PapersCommitment, runner: RunnerDep) -> Accepted:
+async def promise_papers(case_id: CaseId, body: bodies.PapersCommitment, runner: Runner) -> Accepted:
     return await commands.promise_papers(runner, case_id, body)
 
 
 @_commands.post("/{case_id}/papers-commitment/refusal", summary="The applicant wants no papers outstanding 不选择容缺")
-async def decline_outstanding(case_id: CaseId, body: Nothing, runner: RunnerDep) -> Accepted:
+async def decline_outstanding(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, papers.decline_outstanding)
 
 
 @_commands.post("/{case_id}/papers-commitment/repair", summary="A broken commitment was made good 信用修复")
-async def repair_commitment(case_id: CaseId, body: bodies.CommitmentEvidence, runner: RunnerDep) -> Accepted:
+async def repair_commitment(case_id: CaseId, body: bodies.CommitmentEvidence, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: papers.repair_commitment(case, ctx, evidence_digest=body.evidence_digest),
@@ -125,12 +125,12 @@ async def repair_commitment(case_id: CaseId, body: bodies.CommitmentEvidence, ru
 
 
 @_commands.post("/{case_id}/admission", summary="The office admits 受理")
-async def admit(case_id: CaseId, body: Nothing, runner: RunnerDep) -> Accepted:
+async def admit(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, papers.admit)
 
 
 @_commands.post("/{case_id}/resumption", summary="A stopped case goes on 恢复办理")
-async def resume(case_id: CaseId, body: bodies.Reason, runner: RunnerDep) -> Accepted:
+async def resume(case_id: CaseId, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: papers.resume(case, ctx, reason=body.reason))
 
 
@@ -138,28 +138,28 @@ async def resume(case_id: CaseId, body: bodies.Reason, runner: RunnerDep) -> Acc
 
 
 @_commands.post("/{case_id}/survey", summary="A surveyor saw the site 勘察")
-async def survey(case_id: CaseId, body: bodies.Survey, runner: RunnerDep) -> Accepted:
+async def survey(case_id: CaseId, body: bodies.Survey, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: site.survey(case, ctx, feasible=body.feasible, findings=body.findings),
     )
 
 
 @_commands.post("/{case_id}/design", summary="The design is approved 设计")
-async def design(case_id: CaseId, body: bodies.Design, runner: RunnerDep) -> Accepted:
+async def design(case_id: CaseId, body: bodies.Design, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: site.design(case, ctx, drawing_digest=body.drawing_digest),
     )
 
 
 @_commands.post("/{case_id}/on-site-approval", summary="Approved at the door; construction starts 现场审批即施工")
-async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: RunnerDep) -> Accepted:
+async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: site.approve_on_site(
             case, ctx, visit=body.visit, squad=body.squad, drawing_digest=body.drawing_digest
         ),
@@ -167,41 +167,41 @@ async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: 
 
 
 @_commands.post("/{case_id}/construction/start", summary="Work begins 开工")
-async def start_construction(case_id: CaseId, body: bodies.ConstructionStart, runner: RunnerDep) -> Accepted:
-    return await runner.field(
-        case_id, body.happened_at, lambda case, ctx: site.start_construction(case, ctx, crew=body.crew)
-    )
+async def start_construction(case_id: CaseId, body: bodies.ConstructionStart, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: site.start_construction(case, ctx, crew=body.crew))
 
 
 @_commands.post("/{case_id}/construction/completion", summary="The pipe is laid 完工")
-async def complete_construction(case_id: CaseId, body: When, runner: RunnerDep) -> Accepted:
-    return await runner.field(case_id, body.happened_at, site.complete_construction)
+async def complete_construction(case_id: CaseId, body: When, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, site.complete_construction)
 
 
 @_commands.post("/{case_id}/inspection", summary="Final inspection 验收")
-async def inspect(case_id: CaseId, body: bodies.Inspection, runner: RunnerDep) -> Accepted:
+async def inspect(case_id: CaseId, body: bodies.Inspection, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: site.inspect(case, ctx, passed=body.passed, defects=body.defects),
     )
 
 
 @_commands.post("/{case_id}/supply-points/{point}/meter", summary="A verified meter goes in 装表")
-async def install_meter(case_id: CaseId, point: Point, body: bodies.MeterIn, runner: RunnerDep) -> Accepted:
-    happened_at = body.happened_at or runner.service.clock.now()
+async def install_meter(case_id: CaseId, point: Point, body: bodies.MeterIn, runner: Runner) -> Accepted:
+    happened_at = body.happened_at or runner.now()
     return await runner.carry_out(commands.install_meter(runner.caller, case_id, point, body, happened_at))
 
 
 @_commands.post("/{case_id}/supply-points/{point}/meter-replacement", summary="Another meter in its place 换表")
-async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplacement, runner: RunnerDep) -> Accepted:
-    happened_at = body.happened_at or runner.service.clock.now()
-    return await runner.looking(case_id, commands.replace_meter(runner.caller, case_id, point, body, happened_at))
+async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplacement, runner: Runner) -> Accepted:
+    happened_at = body.happened_at or runner.now()
+    return await runner.with_case_lookup(
+        case_id, commands.replace_meter(runner.caller, case_id, point, body, happened_at)
+    )
 
 
 @_commands.post("/{case_id}/supply-points/{point}/water-on", summary="Water on at a supply point 通水")
-async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, runner: RunnerDep) -> Accepted:
-    happened_at = body.happened_at or runner.service.clock.now()
+async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, runner: Runner) -> Accepted:
+    happened_at = body.happened_at or runner.now()
     return await runner.carry_out(commands.turn_water_on(runner.caller, case_id, point, body, happened_at))
 
 
@@ -209,7 +209,7 @@ async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, run
 
 
 @_commands.post("/{case_id}/supply-points/{point}/class", summary="Its water is used for something else 用水性质变更")
-async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, runner: RunnerDep) -> Accepted:
+async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: accounts.change_class(
@@ -227,12 +227,12 @@ async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, 
 
 
 @_commands.post("/{case_id}/supply-points/{point}/customer", summary="It is another customer's 过户")
-async def change_customer(case_id: CaseId, point: Point, body: bodies.CustomerChange, runner: RunnerDep) -> Accepted:
+async def change_customer(case_id: CaseId, point: Point, body: bodies.CustomerChange, runner: Runner) -> Accepted:
     return await commands.change_customer(runner, case_id, point, body)
 
 
 @_commands.post("/{case_id}/supply-points/{point}/customer/name", summary="Its customer has another name 更名")
-async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, runner: RunnerDep) -> Accepted:
+async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, runner: Runner) -> Accepted:
     return await commands.rename_customer(runner, case_id, point, body)
 
 
@@ -240,13 +240,13 @@ async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, 
 
 
 @_commands.post("/{case_id}/quotes", summary="Quote by the catalogue in force 报价")
-async def issue_quote(case_id: CaseId, body: bodies.QuoteBody, runner: RunnerDep) -> Accepted:
+async def issue_quote(case_id: CaseId, body: bodies.QuoteBody, runner: Runner) -> Accepted:
     lines = [(line.fee, line.quantity) for line in body.lines]
     return await runner.instruct(case_id, lambda case, ctx: charges.issue_quote(case, ctx, lines=lines))
 
 
 @_commands.post("/{case_id}/charges", summary="Ask for a charge by name: only the quote's are allowed 收费核查")
-async def ask_charge(case_id: CaseId, body: bodies.ChargeAsked, runner: RunnerDep) -> Accepted:
+async def ask_charge(case_id: CaseId, body: bodies.ChargeAsked, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: charges.ask_charge(
@@ -256,7 +256,7 @@ async def ask_charge(case_id: CaseId, body: bodies.ChargeAsked, runner: RunnerDe
 
 
 @_commands.post("/{case_id}/contract", summary="The contract was signed 签约")
-async def sign_contract(case_id: CaseId, body: bodies.SignedContract, runner: RunnerDep) -> Accepted:
+async def sign_contract(case_id: CaseId, body: bodies.SignedContract, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: charges.sign_contract(case, ctx, contract=body.contract, digest=body.digest),
@@ -264,15 +264,15 @@ async def sign_contract(case_id: CaseId, body: bodies.SignedContract, runner: Ru
 
 
 @_commands.post("/{case_id}/payments", summary="Money came in 缴费")
-async def pay(case_id: CaseId, body: bodies.PaymentBody, runner: RunnerDep) -> Accepted:
+async def pay(case_id: CaseId, body: bodies.PaymentBody, runner: Runner) -> Accepted:
     lines = commands.money(body.lines)
     return await runner.field(
-        case_id, body.happened_at, lambda case, ctx: charges.pay(case, ctx, payment=body.payment, lines=lines)
+        case_id, body, lambda case, ctx: charges.pay(case, ctx, payment=body.payment, lines=lines)
     )
 
 
 @_commands.post("/{case_id}/payments/{number}/reversal", summary="A payment was entered in error or bounced 冲正")
-async def reverse_payment(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: RunnerDep) -> Accepted:
+async def reverse_payment(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: charges.reverse_payment(case, ctx, payment=number, reason=body.reason),
@@ -280,13 +280,13 @@ async def reverse_payment(case_id: CaseId, number: MoneyNumber, body: bodies.Rea
 
 
 @_commands.post("/{case_id}/refunds", summary="Money goes back 退费")
-async def refund(case_id: CaseId, body: bodies.RefundBody, runner: RunnerDep) -> Accepted:
+async def refund(case_id: CaseId, body: bodies.RefundBody, runner: Runner) -> Accepted:
     lines = commands.money(body.lines)
     return await runner.instruct(case_id, lambda case, ctx: charges.refund(case, ctx, refund=body.refund, lines=lines))
 
 
 @_commands.post("/{case_id}/refunds/{number}/reversal", summary="A refund was entered in error or bounced 退费冲正")
-async def reverse_refund(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: RunnerDep) -> Accepted:
+async def reverse_refund(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
         lambda case, ctx: charges.reverse_refund(case, ctx, refund=number, reason=body.reason),
@@ -297,46 +297,46 @@ async def reverse_refund(case_id: CaseId, number: MoneyNumber, body: bodies.Reas
 
 
 @_commands.post("/{case_id}/visits", summary="A squad comes to the door 预约上门")
-async def book_visit(case_id: CaseId, body: bodies.VisitBooking, runner: RunnerDep) -> Accepted:
+async def book_visit(case_id: CaseId, body: bodies.VisitBooking, runner: Runner) -> Accepted:
     return await runner.carry_out(commands.book_visit(runner.caller, case_id, body))
 
 
 @_commands.post("/{case_id}/visits/{visit}/reassignment", summary="Another squad, or another time 改派")
-async def reassign_visit(
-    case_id: CaseId, visit: VisitId, body: bodies.VisitReassignment, runner: RunnerDep
-) -> Accepted:
-    return await runner.looking(
+async def reassign_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitReassignment, runner: Runner) -> Accepted:
+    return await runner.with_case_lookup(
         case_id, lambda case: commands.reassign_visit(runner.caller, case_id, visit, body, case)
     )
 
 
 @_commands.post("/{case_id}/visits/{visit}/made", summary="The squad was there 已上门")
-async def make_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitMade, runner: RunnerDep) -> Accepted:
-    happened_at = body.happened_at or runner.service.clock.now()
-    return await runner.looking(
+async def make_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitMade, runner: Runner) -> Accepted:
+    happened_at = body.happened_at or runner.now()
+    return await runner.with_case_lookup(
         case_id, lambda case: commands.make_visit(runner.caller, case_id, visit, body, happened_at, case)
     )
 
 
 @_commands.post("/{case_id}/visits/{visit}/cancellation", summary="Nobody comes after all 取消上门")
-async def cancel_visit(case_id: CaseId, visit: VisitId, body: bodies.Reason, runner: RunnerDep) -> Accepted:
-    return await runner.looking(case_id, lambda case: commands.cancel_visit(runner.caller, case_id, visit, body, case))
+async def cancel_visit(case_id: CaseId, visit: VisitId, body: bodies.Reason, runner: Runner) -> Accepted:
+    return await runner.with_case_lookup(
+        case_id, lambda case: commands.cancel_visit(runner.caller, case_id, visit, body, case)
+    )
 
 
 @_commands.post("/{case_id}/deliverables", summary="Plan, budget, drawings, contract or invoice went out 送达")
-async def deliver(case_id: CaseId, body: bodies.DeliverableBody, runner: RunnerDep) -> Accepted:
+async def deliver(case_id: CaseId, body: bodies.DeliverableBody, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: visits.deliver(case, ctx, deliverable=body.deliverable, way=body.way, digest=body.digest),
     )
 
 
 @_commands.post("/{case_id}/deliverables/receipt", summary="It arrived 签收")
-async def confirm_delivery(case_id: CaseId, body: bodies.DeliverableReceipt, runner: RunnerDep) -> Accepted:
+async def confirm_delivery(case_id: CaseId, body: bodies.DeliverableReceipt, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: visits.confirm_delivery(case, ctx, deliverable=body.deliverable, digest=body.digest),
     )
 
@@ -345,31 +345,31 @@ async def confirm_delivery(case_id: CaseId, body: bodies.DeliverableReceipt, run
 
 
 @_commands.post("/{case_id}/pauses", summary="Ask that the clock stand 申请中止")
-async def request_pause(case_id: CaseId, body: bodies.PauseBody, runner: RunnerDep) -> Accepted:
+async def request_pause(case_id: CaseId, body: bodies.PauseBody, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
-        body.happened_at,
+        body,
         lambda case, ctx: pauses.request(case, ctx, reason=body.reason, evidence_digest=body.evidence_digest),
     )
 
 
 @_commands.post("/{case_id}/pauses/{pause}/approval", summary="A second person approves 批准中止")
-async def approve_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: RunnerDep) -> Accepted:
+async def approve_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.approve(case, ctx, pause=pause))
 
 
 @_commands.post("/{case_id}/pauses/{pause}/decline", summary="A second person declines 不批准中止")
-async def decline_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: RunnerDep) -> Accepted:
+async def decline_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.decline(case, ctx, pause=pause))
 
 
 @_commands.post("/{case_id}/pauses/{pause}/end", summary="The reason fell away 结束中止")
-async def end_pause(case_id: CaseId, pause: PauseNumber, body: When, runner: RunnerDep) -> Accepted:
-    return await runner.field(case_id, body.happened_at, lambda case, ctx: pauses.end(case, ctx, pause=pause))
+async def end_pause(case_id: CaseId, pause: PauseNumber, body: When, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: pauses.end(case, ctx, pause=pause))
 
 
 @_commands.post("/{case_id}/pauses/{pause}/revocation", summary="It should never have been a pause 撤销中止")
-async def revoke_pause(case_id: CaseId, pause: PauseNumber, body: bodies.Reason, runner: RunnerDep) -> Accepted:
+async def revoke_pause(case_id: CaseId, pause: PauseNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.revoke(case, ctx, pause=pause, reason=body.reason))
 
 

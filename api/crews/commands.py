@@ -6,72 +6,57 @@ the command looks again (``StaleLookup``).
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
 from uuid import UUID
-
-from fastapi import Response
-from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import Accepted
 from api.http.caller import Caller
-from api.http.commanding import PendingCommand, StaleLookup, carry_out, retry_on_stale
+from api.http.commanding import Claim, CommandRunner, Decision, PendingCommand, StaleLookup, events
 from api.repairs import bodies, commands
 from domain import kinds
 from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Crew, Freed
-from domain.kernel.facts import EventToAppend, Fact
+from domain.kernel.facts import EventToAppend
 from domain.repairs import Repair
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
-from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import crew_stream
 
-Seen = Callable[[Repair | None], PendingCommand]
 
-
-async def looking(
-    service: Service, case_id: UUID, response: Response, order: Seen, *, creates: bool = False
+async def releasing_crew(
+    runner: CommandRunner, case_id: UUID, claim: Claim | None, decide: Decision, reason: Freed
 ) -> Accepted:
-    """A command that must look at its incident to know which further streams it names."""
+    """A command on an incident after which its crew is free for another one. ``claim``: the times that are claimed for
+    a fact from the field; None: an instruction."""
+    case = Stream(kinds.REPAIR, case_id)
+    happened_at = (claim.happened_at or runner.now()) if claim is not None else None
 
-    async def attempt() -> Accepted:
-        seen, _ = await run_in_threadpool(service.load, Stream(kinds.REPAIR, case_id))
-        return await carry_out(service, order(seen), response, creates=creates)
-
-    return await retry_on_stale(attempt)
-
-
-def freeing(service: Service, order: PendingCommand, response: Response, reason: Freed) -> Awaitable[Accepted]:
-    """A command on an incident after which its crew is free for another one."""
-    command = order.command
-
-    def with_crew(seen: Repair | None) -> PendingCommand:
+    def command(seen: Repair | None) -> PendingCommand:
         crew = _crew_of(seen)
 
-        def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            said = command.decide(snapshot)
-            return [*said, *_freed(snapshot, command.case, crew, reason)]
+        def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            if claim is None or happened_at is None:
+                ctx = snapshot.context(runner.caller.stamp)
+            else:
+                ctx = runner.context(snapshot, claim, happened_at)
+            return [*events(case, decide(snapshot.of(case), ctx), ctx), *_freed(snapshot, case, crew, reason)]
 
-        order.command = replace(command, decide=decide, others=(*command.others, *_streams(crew)))
-        return order
+        return PendingCommand(case, runner.caller, decided, others=_streams(crew))
 
-    return looking(service, command.case.id, response, with_crew)
+    return await runner.with_case_lookup(case, command)
 
 
 def merge(caller: Caller, case_id: UUID, body: bodies.Merging, seen: Repair | None) -> PendingCommand:
     """The incident goes on in another one, and its crew is free."""
-    order, crew = commands.merge(caller, case_id, body, seen=seen), _crew_of(seen)
-    command = order.command
+    case, into, crew = Stream(kinds.REPAIR, case_id), Stream(kinds.REPAIR, body.into), _crew_of(seen)
+    orders = commands.orders_of(seen)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        said = command.decide(snapshot)
-        return [*said, *_freed(snapshot, command.case, crew, "closed")]
+        moved = commands.merged(snapshot, caller, case, body, orders)
+        return [*moved, *_freed(snapshot, case, crew, "closed")]
 
-    order.command = replace(command, decide=decide, others=(*command.others, *_streams(crew)))
-    return order
+    return PendingCommand(case, caller, decide, others=(into, *orders, *_streams(crew)))
 
 
 def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair | None) -> PendingCommand:
@@ -103,26 +88,30 @@ def _taken_away(snapshot: Snapshot, ctx: CommandContext, other: Stream, crew: St
     return said + ([(crew, EventToAppend(released, snapshot.at))] if released is not None else [])
 
 
-def decline(caller: Caller, case_id: UUID, body: bodies.Declined, happened_at: datetime) -> PendingCommand:
+def decline(runner: CommandRunner, case_id: UUID, body: bodies.Declined) -> PendingCommand:
     """The crew says no, and is free."""
-    case, crew = Stream(kinds.REPAIR, case_id), crew_stream(body.crew)
+    crew, happened_at = crew_stream(body.crew), body.happened_at or runner.now()
 
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        declined = repair.decline(snapshot.of(case), ctx, crew=body.crew, reason=body.reason)
+    def free(snapshot: Snapshot) -> Sequence[StreamEvent]:
         released = crews.release(snapshot.of(crew), case_id=case_id, reason="declined")
-        free: list[StreamEvent] = [(crew, EventToAppend(released, happened_at))] if released is not None else []
-        return [(case, ctx.event(declined)), *free]
+        return [(crew, EventToAppend(released, happened_at))] if released is not None else []
 
-    return PendingCommand(case, caller, decide, others=(crew,))
+    return runner.from_the_field(
+        case_id,
+        body,
+        lambda case, ctx: repair.decline(case, ctx, crew=body.crew, reason=body.reason),
+        further=free,
+        others=(crew,),
+    )
 
 
-def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at: datetime) -> PendingCommand:
+def hand_over(runner: CommandRunner, case_id: UUID, body: bodies.HandOver) -> PendingCommand:
     """One crew takes over from another on site, and with it the incident: the one is free, the other is on it."""
     case, before, after = Stream(kinds.REPAIR, case_id), crew_stream(body.from_crew), crew_stream(body.to_crew)
+    happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        ctx = runner.context(snapshot, body, happened_at)
         incident: Repair | None = snapshot.of(case)
         elsewhere = crews.is_elsewhere(snapshot.of(after), case_id)
         handed = repair.hand_over(incident, ctx, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
@@ -136,23 +125,7 @@ def hand_over(caller: Caller, case_id: UUID, body: bodies.HandOver, happened_at:
             said.append((after, EventToAppend(assigned, snapshot.at)))
         return said
 
-    return PendingCommand(case, caller, decide, others=_streams(before, after))
-
-
-def of_crew(
-    caller: Caller,
-    code: str,
-    happened_at: datetime | None,
-    say: Callable[[Crew | None, CommandContext], Fact],
-) -> PendingCommand:
-    """A command on a crew alone."""
-    crew = crew_stream(code)
-
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
-        return [(crew, EventToAppend(say(snapshot.of(crew), ctx), ctx.happened_at))]
-
-    return PendingCommand(crew, caller, decide, number=code)
+    return PendingCommand(case, runner.caller, decide, others=_streams(before, after))
 
 
 def _crew_of(case: Repair | None) -> Stream | None:

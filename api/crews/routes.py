@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
-from api.crews.commands import of_crew
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
-from api.http.caller import CallerDep
-from api.http.commanding import carry_out
+from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
+from domain import kinds
 from domain.crews import crews
+from infra.eventstore.shipped_rules import crew_stream
 from infra.sql import sql
 
 router = APIRouter(tags=["crews 班组"])
 _commands = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=QUERY_ERRORS)
 
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.CREW))]
 CrewPath = Annotated[CrewCode, Path(description="the crew's code")]
 MOST_SUGGESTED = 20
 
@@ -59,41 +60,32 @@ class Suggestions(BaseModel):
 
 
 @_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组")
-async def form(body: CrewForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    order = of_crew(
-        caller,
-        body.crew,
-        None,
+async def form(body: CrewForm, runner: Runner) -> Accepted:
+    return await runner.instruct(
+        crew_stream(body.crew),
         lambda crew, ctx: crews.form(
             crew, ctx, crew=body.crew, name_zh=body.name_zh, skills=body.skills, lead=body.lead
         ),
     )
-    return await carry_out(service, order, response)
 
 
 @_commands.post("/{crew}/shift/start", summary="The crew begins work 上班")
-async def start_shift(
-    crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = of_crew(caller, crew, body.happened_at, lambda state, ctx: crews.start_shift(state, ctx, crew=crew))
-    return await carry_out(service, order, response)
+async def start_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
+    return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.start_shift(state, ctx, crew=crew))
 
 
 @_commands.post("/{crew}/shift/end", summary="The crew goes home 下班")
-async def end_shift(crew: CrewPath, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    order = of_crew(caller, crew, body.happened_at, lambda state, ctx: crews.end_shift(state, ctx, crew=crew))
-    return await carry_out(service, order, response)
+async def end_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
+    return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.end_shift(state, ctx, crew=crew))
 
 
 @_commands.post("/{crew}/position", summary="The district of the crew's last fix 位置")
-async def locate(crew: CrewPath, body: CrewFix, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    order = of_crew(
-        caller,
-        crew,
-        body.happened_at,
+async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
+    return await runner.field(
+        crew_stream(crew),
+        body,
         lambda state, ctx: crews.locate(state, ctx, crew=crew, district_code=body.district),
     )
-    return await carry_out(service, order, response)
 
 
 @_queries.get("/suggestions", summary="The nearest free crews 派单建议")

@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from uuid import uuid4, uuid5
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import Accepted
-from api.http.caller import Caller
+from api.http.caller import Caller, CallerDep
+from api.http.dependencies import ServiceDep
+from api.http.fields import FromTheField
 from api.http.refusals import Busy
+from domain.kernel.facts import EventToAppend
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
+from domain.standard.context import CommandContext
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import NAMESPACE
@@ -37,35 +44,140 @@ class PendingCommand:
         self.number = number
 
         def noting(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            said = decide(snapshot)
+            decided = decide(snapshot)
             known = snapshot.of(case)
             if known is not None:
                 self.number = known.number
-            return said
+            return decided
 
         self.command = Command(case, caller.stamp, noting, others, caller.key, subject)
 
 
-async def carry_out(service: Service, order: PendingCommand, response: Response, *, creates: bool = False) -> Accepted:
-    """Run the order and shape its answer. Raises what ``Service.submit`` says; the table of errors answers it."""
-    # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
-    receipt = await asyncio.shield(asyncio.wrap_future(service.submit(order.command)))
-    number = order.number
-    if receipt.replayed or number is None:
-        state, _ = await run_in_threadpool(service.load, Stream(order.command.case.kind, receipt.case_id))
-        number = state.number
-    if receipt.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
-    if creates:
-        response.headers["Location"] = f"/api/v1/cases/{receipt.case_id}"
-    return Accepted(
-        case_id=receipt.case_id,
-        case_number=number,
-        first_version=receipt.first_version,
-        last_version=receipt.last_version,
-        position=receipt.position,
-        recorded_at=receipt.recorded_at,
-    )
+class Claim(Protocol):
+    """A body that may say when something happened."""
+
+    @property
+    def happened_at(self) -> datetime | None: ...
+
+
+Decision = Callable[[Any, CommandContext], Any]
+"""What a command decides about one case: from its state (None: there is no such case) and the context of the command to
+a fact, several facts, or an ``EventToAppend`` where the fact is to be told to somebody. Raises ``Refusal``."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRunner:
+    """Carries out every command of a request: who asks, of whom, and the kind of case that the route is about."""
+
+    kind: Kind
+    caller: Caller
+    service: Service
+    response: Response
+
+    async def field(self, case: UUID | Stream, claim: Claim, decide: Decision) -> Accepted:
+        """A fact from the field, on one case: it happened when ``claim`` says, or now."""
+        return await self.carry_out(self.from_the_field(case, claim, decide))
+
+    async def instruct(self, case: UUID | Stream, decide: Decision, *, confirmed_by: str | None = None) -> Accepted:
+        """An instruction, on one case: it happens when it is taken down."""
+        stream = self.stream(case)
+
+        def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            ctx = snapshot.context(self.caller.stamp, None, confirmed_by)
+            return events(stream, decide(snapshot.of(stream), ctx), ctx)
+
+        return await self.carry_out(PendingCommand(stream, self.caller, decided))
+
+    async def with_case_lookup(
+        self, case: UUID | Stream, command: Callable[[Any], PendingCommand], *, creates: bool = False
+    ) -> Accepted:
+        """A command that must look at its case to know which further streams it names; ``command`` gets the state, or
+        None where there is no such case. Looks again where the case changed in between (``StaleLookup``)."""
+
+        async def attempt() -> Accepted:
+            return await self.carry_out(command(await self.load(self.stream(case))), creates=creates)
+
+        return await retry_on_stale(attempt)
+
+    def from_the_field(
+        self,
+        case: UUID | Stream,
+        claim: Claim,
+        decide: Decision,
+        *,
+        further: Callable[[Snapshot], Sequence[StreamEvent]] = lambda _: (),
+        others: tuple[Stream, ...] = (),
+    ) -> PendingCommand:
+        """The command that takes a fact from the field down, and ``further`` events in the ``others``."""
+        stream, happened_at = self.stream(case), claim.happened_at or self.now()
+
+        def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            ctx = self.context(snapshot, claim, happened_at)
+            return [*events(stream, decide(snapshot.of(stream), ctx), ctx), *further(snapshot)]
+
+        return PendingCommand(stream, self.caller, decided, others=others)
+
+    def context(self, snapshot: Snapshot, claim: Claim, happened_at: datetime) -> CommandContext:
+        """The context of a fact from the field: with second person and time of the device, where the body has them."""
+        if isinstance(claim, FromTheField):
+            return snapshot.context(self.caller.stamp, happened_at, claim.confirmed_by, claim.reported_at)
+        return snapshot.context(self.caller.stamp, happened_at)
+
+    async def carry_out(self, command: PendingCommand, *, creates: bool = False) -> Accepted:
+        """Run the command and shape its answer. Raises what ``Service.submit`` says; the table of errors answers it."""
+        # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
+        receipt = await asyncio.shield(asyncio.wrap_future(self.service.submit(command.command)))
+        number = command.number
+        if receipt.replayed or number is None:
+            number = (await self.load(Stream(command.command.case.kind, receipt.case_id))).number
+        if receipt.replayed:
+            self.response.headers["Idempotency-Replayed"] = "true"
+        if creates:
+            self.response.headers["Location"] = f"/api/v1/cases/{receipt.case_id}"
+        return Accepted(
+            case_id=receipt.case_id,
+            case_number=number,
+            first_version=receipt.first_version,
+            last_version=receipt.last_version,
+            position=receipt.position,
+            recorded_at=receipt.recorded_at,
+        )
+
+    async def load(self, stream: Stream) -> Any:
+        """The stream's state; None before its first fact."""
+        state, _ = await run_in_threadpool(self.service.load, stream)
+        return state
+
+    async def new_number(self) -> str:
+        """A fresh number for a case of the runner's kind."""
+        return await run_in_threadpool(self.kind.new_number, self.service.next_number)
+
+    def new_case(self) -> Stream:
+        """A new case of the runner's kind."""
+        return new_case(self.kind, self.caller)
+
+    def stream(self, case: UUID | Stream) -> Stream:
+        """The case's stream, of the runner's kind where only its id is given."""
+        return Stream(self.kind, case) if isinstance(case, UUID) else case
+
+    def now(self) -> datetime:
+        """The service's own time."""
+        return self.service.clock.now()
+
+
+def runner_of(kind: Kind) -> Callable[[Caller, Service, Response], CommandRunner]:
+    """The dependency that gives a route of that kind of case its runner."""
+
+    def runner(caller: CallerDep, service: ServiceDep, response: Response) -> CommandRunner:
+        return CommandRunner(kind, caller, service, response)
+
+    return runner
+
+
+def events(stream: Stream, decided: Any, ctx: CommandContext) -> list[StreamEvent]:
+    """What a decision gave, as events of the stream, with the times that are claimed for them."""
+    listed = decided if isinstance(decided, (tuple, list)) else (decided,)
+    return [(stream, each if isinstance(each, EventToAppend) else ctx.event(each)) for each in listed]
 
 
 LOOKS = 5

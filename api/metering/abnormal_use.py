@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StrictBool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
-from api.http.caller import Caller, CallerDep, context_now
-from api.http.commanding import PendingCommand, carry_out
+from api.http.caller import CallerDep, context_now
+from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, Digest, FromTheField
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain.kernel.facts import Fact
 from domain.metering import abnormal_use as abnormal
-from domain.metering.abnormal_use import Usage
 from domain.metering.readings import FLAGS_ZH
-from domain.standard.context import CommandContext, require_power
-from infra.eventstore.commands import Snapshot, Stream, StreamEvent
+from domain.standard.context import require_power
 from infra.sql import sql
 
 router = APIRouter(tags=["usage 用量异常"])
 _commands = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
 
-UsageDecision = Callable[[Usage | None, CommandContext], Fact]
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.USAGE))]
 MeterFilter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
 
 
@@ -133,87 +129,49 @@ def cases(
 
 
 @_commands.post("/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常")
-async def confirm(
-    case_id: CaseId, body: AnomalyLook, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.confirm(case, ctx, by=body.by, evidence_digest=body.evidence_digest)
-
-    return await carry_out(service, _order(case_id, caller, body, say), response)
+async def confirm(case_id: CaseId, body: AnomalyLook, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: abnormal.confirm(case, ctx, by=body.by, evidence_digest=body.evidence_digest)
+    )
 
 
 @_commands.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
-async def dismiss(
-    case_id: CaseId, body: AnomalyDismissal, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.dismiss(case, ctx, reason=body.reason, evidence_digest=body.evidence_digest)
-
-    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
+async def dismiss(case_id: CaseId, body: AnomalyDismissal, runner: Runner) -> Accepted:
+    return await runner.instruct(
+        case_id,
+        lambda case, ctx: abnormal.dismiss(case, ctx, reason=body.reason, evidence_digest=body.evidence_digest),
+    )
 
 
 @_commands.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
-async def notify(
-    case_id: CaseId, body: Notification, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.notify(case, ctx, way=body.way, proof_digest=body.proof_digest)
-
-    return await carry_out(service, _order(case_id, caller, body, say), response)
+async def notify(case_id: CaseId, body: Notification, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: abnormal.notify(case, ctx, way=body.way, proof_digest=body.proof_digest)
+    )
 
 
 @_commands.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
-async def offer_help(
-    case_id: CaseId, body: HelpOffered, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.offer_help(case, ctx, accepted=body.accepted)
-
-    return await carry_out(service, _order(case_id, caller, body, say), response)
+async def offer_help(case_id: CaseId, body: HelpOffered, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: abnormal.offer_help(case, ctx, accepted=body.accepted))
 
 
 @_commands.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
-async def start_help(
-    case_id: CaseId, body: HelpStarted, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.start_help(case, ctx, crew=body.crew)
-
-    return await carry_out(service, _order(case_id, caller, body, say), response)
+async def start_help(case_id: CaseId, body: HelpStarted, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: abnormal.start_help(case, ctx, crew=body.crew))
 
 
 @_commands.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
-async def finish_help(
-    case_id: CaseId, body: HelpFinished, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.finish_help(case, ctx, finding=body.finding)
-
-    return await carry_out(service, _order(case_id, caller, body, say), response)
+async def finish_help(case_id: CaseId, body: HelpFinished, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: abnormal.finish_help(case, ctx, finding=body.finding))
 
 
 @_commands.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
-async def conclude(
-    case_id: CaseId, body: UsageOutcome, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(case: Usage | None, ctx: CommandContext) -> Fact:
-        return abnormal.conclude(case, ctx, outcome=body.outcome)
-
-    return await carry_out(service, _order(case_id, caller, FromTheField(), say), response)
+async def conclude(case_id: CaseId, body: UsageOutcome, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, lambda case, ctx: abnormal.conclude(case, ctx, outcome=body.outcome))
 
 
 def _named(sign: str) -> str:
     return next((name for code, name in FLAGS_ZH.items() if code == sign), sign)
-
-
-def _order(case_id: UUID, caller: Caller, body: FromTheField, say: UsageDecision) -> PendingCommand:
-    case = Stream(kinds.USAGE, case_id)
-
-    def decide(snapshot: Snapshot) -> list[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
-        return [(case, ctx.event(say(snapshot.of(case), ctx)))]
-
-    return PendingCommand(case, caller, decide)
 
 
 router.include_router(_commands)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
 from starlette.concurrency import run_in_threadpool
 
@@ -16,12 +16,12 @@ from api.board.answers import WindowView
 from api.board.cases import book_stage, windows_on_record
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import CallerDep, context_now
-from api.http.commanding import PendingCommand, carry_out, meter_number
+from api.http.commanding import CommandRunner, PendingCommand, events, meter_number, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, CivilDay, Code, FromTheField, Instant, SecondPerson
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain.kernel.facts import EventToAppend, Fact
+from domain.kernel.facts import Fact
 from domain.kernel.refusals import NoSuchCase
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
@@ -38,6 +38,7 @@ router = APIRouter(tags=["reading books 抄表册"])
 _commands = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=COMMAND_ERRORS)
 _queries = APIRouter(prefix="/api/v1/reading-books", route_class=StrictRoute, responses=CASE_ERRORS)
 
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.BOOK))]
 MOST_STANDING_OUT = 40
 """Each of these brings its own case with it, and all of them go into the store together."""
 MeterNumber = Annotated[
@@ -160,14 +161,14 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
 
 
 @_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务")
-async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(kinds.BOOK.new_number, service.next_number)
-    case = book_stream(body.book, body.month)
+async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
+    number, case = await runner.new_number(), book_stream(body.book, body.month)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(runner.caller.stamp)
         fact = books.open_round(
             snapshot.of(case),
-            snapshot.context(caller.stamp),
+            ctx,
             number=number,
             book=body.book,
             month=body.month,
@@ -175,42 +176,36 @@ async def open_round(body: RoundOpening, caller: CallerDep, service: ServiceDep,
             reader=body.reader,
             meters=body.meters,
         )
-        return [(case, EventToAppend(fact, snapshot.at))]
+        return events(case, fact, ctx)
 
-    return await carry_out(service, PendingCommand(case, caller, decide, number=number), response, creates=True)
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, number=number), creates=True)
 
 
 @_commands.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
-async def audit(case_id: CaseId, body: Audit, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    found = await run_in_threadpool(_stored, service, body.rows)
+async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
+    found = await run_in_threadpool(_stored, runner.service, body.rows)
     standing_out = [each for each in found if each.row.signs]
     require_range("rows that stand out", len(standing_out), 0, MOST_STANDING_OUT)
     case = Stream(kinds.BOOK, case_id)
     usage = [(each, usage_stream(each.row.meter, each.row.read_at)) for each in standing_out]
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp)
-        facts = books.audit(snapshot.of(case), ctx, [each.row for each in found])
-        said: list[StreamEvent] = [(case, EventToAppend(fact, snapshot.at)) for fact in facts]
-        for each, stream in usage:
-            said += [(stream, EventToAppend(fact, snapshot.at)) for fact in _confirmed(snapshot.of(stream), ctx, each)]
-        return said
+        ctx = snapshot.context(runner.caller.stamp)
+        audited = books.audit(snapshot.of(case), ctx, [each.row for each in found])
+        confirmed = [
+            event for each, stream in usage for event in events(stream, _confirmed(snapshot.of(stream), ctx, each), ctx)
+        ]
+        return [*events(case, audited, ctx), *confirmed]
 
-    order = PendingCommand(case, caller, decide, others=tuple(dict.fromkeys(stream for _, stream in usage)))
-    return await carry_out(service, order, response)
+    others = tuple(dict.fromkeys(stream for _, stream in usage))
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=others))
 
 
 @_commands.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
-async def exempt(
-    case_id: CaseId, body: Exemption, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    case = Stream(kinds.BOOK, case_id)
-
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, body.happened_at, body.confirmed_by, body.reported_at)
-        return [(case, ctx.event(books.exempt(snapshot.of(case), ctx, meter=body.meter, reason=body.reason)))]
-
-    return await carry_out(service, PendingCommand(case, caller, decide), response)
+async def exempt(case_id: CaseId, body: Exemption, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: books.exempt(case, ctx, meter=body.meter, reason=body.reason)
+    )
 
 
 def _stored(service: Service, rows: Sequence[AuditRow]) -> list[_Found]:

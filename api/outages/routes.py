@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, StrictInt
-from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
-from api.http.caller import Caller, CallerDep
-from api.http.commanding import PendingCommand, carry_out, new_case
+from api.http.commanding import CommandRunner, PendingCommand, events, runner_of
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from domain import kinds, outages
 from domain import repairs as repair
-from domain.kernel.facts import EventToAppend, Fact, Moment
+from domain.kernel.facts import EventToAppend, Moment
 from domain.kernel.refusals import NoSuchCase
 from domain.outages import Outage
-from domain.repairs.mass import Register
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import MASS
@@ -34,7 +31,7 @@ _queries = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, response
 
 Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
 Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
-OutageDecision = Callable[[Outage | None, CommandContext], Fact]
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.OUTAGE))]
 
 
 class Planned(Body):
@@ -122,7 +119,7 @@ class OutageView(BaseModel):
 
 @_queries.get("/{case_id}", summary="How the outage stands")
 def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
-    outage: Outage | None = service.load(_outage(case_id))[0]
+    outage: Outage | None = service.load(Stream(kinds.OUTAGE, case_id))[0]
     if outage is None:
         raise NoSuchCase(
             found="no outage with this id",
@@ -150,38 +147,36 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
 
 
 @_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水")
-async def plan(body: Planned, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(kinds.OUTAGE.new_number, service.next_number)
-    case = new_case(kinds.OUTAGE, caller)
+async def plan(body: Planned, runner: Runner) -> Accepted:
+    number, case = await runner.new_number(), runner.new_case()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        register: Register | None = snapshot.of(MASS)
+        ctx = snapshot.context(runner.caller.stamp)
         fact = outages.plan(
             snapshot.of(case),
-            snapshot.context(caller.stamp),
+            ctx,
             number=number,
             districts=body.districts,
             affected_users=body.affected_users,
             begin=body.begin,
             end=body.end,
             approval=body.approval,
-            mass=register,
+            mass=snapshot.of(MASS),
         )
-        return [(case, EventToAppend(fact, snapshot.at))]
+        return events(case, fact, ctx)
 
-    return await carry_out(service, PendingCommand(case, caller, decide, others=(MASS,), number=number), response)
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,), number=number))
 
 
 @_commands.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
-async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    number = await run_in_threadpool(kinds.OUTAGE.new_number, service.next_number)
-    case, incident = new_case(kinds.OUTAGE, caller), Stream(kinds.REPAIR, body.incident)
-    happened_at = body.happened_at or service.clock.now()
+async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
+    number, case, incident = await runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
+    happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         if snapshot.of(incident) is None:
             raise repair.no_such_case()
-        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        ctx = runner.context(snapshot, body, happened_at)
         fact = outages.begin_emergency(
             snapshot.of(case),
             ctx,
@@ -190,109 +185,68 @@ async def begin_emergency(body: Emergency, caller: CallerDep, service: ServiceDe
             districts=body.districts,
             affected_users=body.affected_users,
         )
-        return [(case, ctx.event(fact))]
+        return events(case, fact, ctx)
 
-    return await carry_out(service, PendingCommand(case, caller, decide, others=(incident,), number=number), response)
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(incident,), number=number))
 
 
 @_commands.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
-async def start(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    return await carry_out(service, _order(case_id, caller, outages.start), response)
+async def start(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, outages.start)
 
 
 @_commands.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
-async def cancel(
-    case_id: CaseId, body: Cancellation, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = _order(case_id, caller, lambda outage, ctx: outages.cancel(outage, ctx, reason=body.reason))
-    return await carry_out(service, order, response)
+async def cancel(case_id: CaseId, body: Cancellation, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, lambda outage, ctx: outages.cancel(outage, ctx, reason=body.reason))
 
 
 @_commands.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
-async def order_notice(
-    case_id: CaseId, body: NoticeOrder, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    case = _outage(case_id)
+async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Accepted:
+    def decide(outage: Outage | None, ctx: CommandContext) -> EventToAppend:
+        ordered = outages.order_notice(outage, ctx, way=body.way)
+        return EventToAppend(ordered.fact, ctx.happened_at, tells=ordered.message)
 
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ordered = outages.order_notice(snapshot.of(case), snapshot.context(caller.stamp), way=body.way)
-        return [(case, EventToAppend(ordered.fact, snapshot.at, tells=ordered.message))]
-
-    return await carry_out(service, PendingCommand(case, caller, decide), response)
+    return await runner.instruct(case_id, decide)
 
 
 @_commands.post("/{case_id}/notices", summary="The users were told 停水通知")
-async def send_notice(
-    case_id: CaseId, body: UserNotice, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
-        return outages.send_notice(outage, ctx, way=body.way, digest=body.digest)
-
-    return await carry_out(service, _order(case_id, caller, say, body), response)
+async def send_notice(case_id: CaseId, body: UserNotice, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda outage, ctx: outages.send_notice(outage, ctx, way=body.way, digest=body.digest)
+    )
 
 
 @_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
-async def prove_notice(
-    case_id: CaseId, body: Proof, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
-        return outages.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
-
-    return await carry_out(service, _order(case_id, caller, say, body), response)
+async def prove_notice(case_id: CaseId, body: Proof, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda outage, ctx: outages.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
+    )
 
 
 @_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门")
-async def report(
-    case_id: CaseId, body: AuthorityReport, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
-        return outages.report(outage, ctx, document=body.document)
-
-    return await carry_out(service, _order(case_id, caller, say, body), response)
+async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda outage, ctx: outages.report(outage, ctx, document=body.document))
 
 
 @_commands.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
-async def extend(
-    case_id: CaseId, body: Extension, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = _order(case_id, caller, lambda outage, ctx: outages.extend(outage, ctx, end=body.end))
-    return await carry_out(service, order, response)
+async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, lambda outage, ctx: outages.extend(outage, ctx, end=body.end))
 
 
 @_commands.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
-async def provide_water(
-    case_id: CaseId, body: Water, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    def say(outage: Outage | None, ctx: CommandContext) -> Fact:
-        return outages.provide_water(outage, ctx, point=body.point, litres=body.litres)
-
-    return await carry_out(service, _order(case_id, caller, say, body), response)
+async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda outage, ctx: outages.provide_water(outage, ctx, point=body.point, litres=body.litres)
+    )
 
 
 @_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
-async def restore(
-    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    return await carry_out(service, _order(case_id, caller, outages.restore, body), response)
+async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, outages.restore)
 
 
 def _at(moment: Moment | None) -> datetime | None:
     return moment.at if moment is not None else None
-
-
-def _outage(case_id: UUID) -> Stream:
-    return Stream(kinds.OUTAGE, case_id)
-
-
-def _order(case_id: UUID, caller: Caller, say: OutageDecision, body: FromTheField | None = None) -> PendingCommand:
-    """What is said of an outage; ``body``: the times that are claimed for it, of an instruction none."""
-    case, when = _outage(case_id), body or FromTheField()
-
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, when.happened_at, when.confirmed_by, when.reported_at)
-        return [(case, ctx.event(say(snapshot.of(case), ctx)))]
-
-    return PendingCommand(case, caller, decide)
 
 
 router.include_router(_commands)

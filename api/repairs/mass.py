@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
-from api.http.commanding import carry_out
+from api.http.commanding import CommandRunner
 from api.http.dependencies import ServiceDep
 from api.http.errors import as_refusal
 from api.http.fields import Body, Code, HappenedAt, When
@@ -186,11 +186,10 @@ async def _row(service: Service, register: mass.Register | None, caller: Caller,
 async def _report(
     service: Service, register: mass.Register | None, caller: Caller, body: bodies.FaultReport
 ) -> Accepted:
-    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
-    happened_at = body.happened_at or service.clock.now()
+    runner = CommandRunner(kinds.REPAIR, caller, service, Response())
+    number, happened_at = await runner.new_number(), body.happened_at or runner.now()
     tag = register.of(body.district, happened_at) if register is not None else None
-    order = commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag)
-    return await carry_out(service, order, Response())
+    return await runner.carry_out(commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag))
 
 
 def _body(report: Any) -> bodies.FaultReport:

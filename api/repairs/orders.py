@@ -10,15 +10,13 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 
 from api.board.answers import WindowView
 from api.board.cases import windows_on_record
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
-from api.http.caller import Caller, CallerDep
-from api.http.commanding import PendingCommand, StaleLookup, carry_out, retry_on_stale
+from api.http.commanding import CommandRunner, PendingCommand, StaleLookup, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant
 from api.http.strict import StrictRoute
@@ -26,10 +24,11 @@ from api.publication.bodies import DocumentNumber
 from api.repairs.bodies import OrderNumber
 from domain import kinds
 from domain import repairs as repair
-from domain.kernel.facts import EventToAppend
 from domain.repairs import orders
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import order_stream
+
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.ORDER))]
 
 router = APIRouter(tags=["orders 热线工单"])
 _commands = APIRouter(prefix="/api/v1/orders", route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -84,33 +83,19 @@ def the_order(source: OrderSourcePath, number: OrderNumberPath, service: Service
 
 
 @_commands.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
-async def reply(
-    source: OrderSourcePath,
-    number: OrderNumberPath,
-    body: Reply,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
+async def reply(source: OrderSourcePath, number: OrderNumberPath, body: Reply, runner: Runner) -> Accepted:
     """Answers whoever made the report too: the hotline tells them."""
     stream = order_stream(source, number)
-    happened_at = body.happened_at or service.clock.now()
-
-    async def attempt() -> Accepted:
-        seen: orders.OutsideOrder | None = (await run_in_threadpool(service.load, stream))[0]
-        return await carry_out(service, replying(caller, stream, seen, body, happened_at), response)
-
-    return await retry_on_stale(attempt)
+    return await runner.with_case_lookup(stream, lambda seen: replying(runner, stream, seen, body))
 
 
-def replying(
-    caller: Caller, stream: Stream, seen: orders.OutsideOrder | None, body: Reply, happened_at: datetime
-) -> PendingCommand:
+def replying(runner: CommandRunner, stream: Stream, seen: orders.OutsideOrder | None, body: Reply) -> PendingCommand:
     """The reply in the order's stream, and the answer to its reporter in the incident's."""
     case = Stream(kinds.REPAIR, seen.case_id) if seen is not None else None
+    happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        ctx = runner.context(snapshot, body, happened_at)
         order: orders.OutsideOrder | None = snapshot.of(stream)
         replied = orders.reply(order, ctx, digest=body.digest)
         assert order is not None, "no reply to an order that there is not"
@@ -121,26 +106,15 @@ def replying(
         )
         return [(stream, ctx.event(replied)), (case, ctx.event(answered))]
 
-    return PendingCommand(stream, caller, decide, others=(case,) if case is not None else ())
+    return PendingCommand(stream, runner.caller, decide, others=(case,) if case is not None else ())
 
 
 @_commands.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
-async def extend(
-    source: OrderSourcePath,
-    number: OrderNumberPath,
-    body: MoreTime,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
-    stream = order_stream(source, number)
-
-    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp)
-        given = orders.extend(snapshot.of(stream), ctx, reply_by=body.reply_by, document=body.document)
-        return [(stream, EventToAppend(given, ctx.happened_at))]
-
-    return await carry_out(service, PendingCommand(stream, caller, decide), response)
+async def extend(source: OrderSourcePath, number: OrderNumberPath, body: MoreTime, runner: Runner) -> Accepted:
+    return await runner.instruct(
+        order_stream(source, number),
+        lambda order, ctx: orders.extend(order, ctx, reply_by=body.reply_by, document=body.document),
+    )
 
 
 for part in (_commands, _queries):

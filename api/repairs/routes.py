@@ -4,251 +4,213 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Depends, Path
 from starlette.concurrency import run_in_threadpool
 
 from api.crews import commands as crew_commands
 from api.http.answers import COMMAND_ERRORS, Accepted
-from api.http.caller import CallerDep
-from api.http.commanding import carry_out
-from api.http.dependencies import CaseId, ServiceDep
+from api.http.commanding import CommandRunner, runner_of
+from api.http.dependencies import CaseId
 from api.http.fields import FromTheField, Nothing
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
 from api.repairs.evidence import measured
 from domain import kinds
+from domain import repairs as repair
 from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
+Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's number in the incident")]
 
 
 @router.post("", status_code=201, summary="Report a fault 报修")
-async def report_fault(
-    body: bodies.FaultReport, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
-    happened_at = body.happened_at or service.clock.now()
-    register = (await run_in_threadpool(service.load, MASS))[0]
+async def report_fault(body: bodies.FaultReport, runner: Runner) -> Accepted:
+    number, happened_at = await runner.new_number(), body.happened_at or runner.now()
+    register = await runner.load(MASS)
     tag = register.of(body.district, happened_at) if register is not None else None
-    order = commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag)
-    return await carry_out(service, order, response, creates=True)
+    command = commands.report_fault(runner.caller, body, number=number, happened_at=happened_at, mass=tag)
+    return await runner.carry_out(command, creates=True)
 
 
 @router.post("/{case_id}/reports", summary="Link a further report 并单")
-async def link_report(
-    case_id: CaseId, body: bodies.FurtherReport, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.link_report(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def link_report(case_id: CaseId, body: bodies.FurtherReport, runner: Runner) -> Accepted:
+    return await runner.carry_out(commands.link_report(runner.caller, case_id, body, body.happened_at or runner.now()))
 
 
 @router.post("/{case_id}/reports/{report}/unlinking", status_code=201, summary="Undo a wrong link 拆单")
-async def unlink_report(
-    case_id: CaseId,
-    report: ReportNumber,
-    body: bodies.Unlinking,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
+async def unlink_report(case_id: CaseId, report: ReportNumber, body: bodies.Unlinking, runner: Runner) -> Accepted:
     """Answers with the new case, whose clock starts when the report was made."""
-    number = await run_in_threadpool(kinds.REPAIR.new_number, service.next_number)
-    return await crew_commands.looking(
-        service,
+    number = await runner.new_number()
+    return await runner.with_case_lookup(
         case_id,
-        response,
-        lambda seen: commands.unlink_report(caller, case_id, report, body, number=number, seen=seen),
+        lambda seen: commands.unlink_report(runner.caller, case_id, report, body, number=number, seen=seen),
         creates=True,
     )
 
 
 @router.post("/{case_id}/merging", summary="It is the same burst as another incident 并入其他工单")
-async def merge(
-    case_id: CaseId, body: bodies.Merging, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
+async def merge(case_id: CaseId, body: bodies.Merging, runner: Runner) -> Accepted:
     """The other incident takes over reports and outside orders; its clock starts at the first report of both. To undo
     it, undo the links there."""
-    return await crew_commands.looking(
-        service, case_id, response, lambda seen: crew_commands.merge(caller, case_id, body, seen)
-    )
+    return await runner.with_case_lookup(case_id, lambda seen: crew_commands.merge(runner.caller, case_id, body, seen))
 
 
 @router.post("/{case_id}/reports/{report}/answer", summary="A reporter was told what became of it 回复报修人")
 async def answer_reporter(
-    case_id: CaseId,
-    report: ReportNumber,
-    body: bodies.ReporterAnswer,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
+    case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner
 ) -> Accepted:
-    order = commands.answer_reporter(caller, case_id, report, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: repair.answer_reporter(case, ctx, report=report, way=body.way, digest=body.digest),
+    )
 
 
 @router.post("/{case_id}/reports/{report}/apology", summary="A reporter was told that we are sorry 致歉")
-async def apologise(
-    case_id: CaseId,
-    report: ReportNumber,
-    body: bodies.ReporterAnswer,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
-    order = commands.apologise(caller, case_id, report, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: repair.apologise(case, ctx, report=report, way=body.way, digest=body.digest),
+    )
 
 
 @router.post("/{case_id}/reports/{report}/answer/order", summary="Have the program answer a reporter 发送回复")
-async def order_answer(
-    case_id: CaseId,
-    report: ReportNumber,
-    body: bodies.AnswerByProgram,
-    caller: CallerDep,
-    service: ServiceDep,
-    response: Response,
-) -> Accepted:
-    return await carry_out(service, commands.order_answer(caller, case_id, report, body), response)
+async def order_answer(case_id: CaseId, report: ReportNumber, body: bodies.AnswerByProgram, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, lambda case, ctx: commands.ordered_answer(case, ctx, report, body.way))
 
 
 @router.post("/{case_id}/dispatch", summary="Send a crew 派单")
-async def dispatch(
-    case_id: CaseId, body: bodies.Dispatch, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    return await crew_commands.looking(
-        service, case_id, response, lambda seen: crew_commands.dispatch(caller, case_id, body, seen)
+async def dispatch(case_id: CaseId, body: bodies.Dispatch, runner: Runner) -> Accepted:
+    return await runner.with_case_lookup(
+        case_id, lambda seen: crew_commands.dispatch(runner.caller, case_id, body, seen)
     )
 
 
 @router.post("/{case_id}/decline", summary="The crew says no 拒单")
-async def decline(
-    case_id: CaseId, body: bodies.Declined, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = crew_commands.decline(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def decline(case_id: CaseId, body: bodies.Declined, runner: Runner) -> Accepted:
+    return await runner.carry_out(crew_commands.decline(runner, case_id, body))
 
 
 @router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单")
-async def acknowledge(
-    case_id: CaseId, body: bodies.DispatchConfirmation, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.acknowledge(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def acknowledge(case_id: CaseId, body: bodies.DispatchConfirmation, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, lambda case, ctx: repair.acknowledge(case, ctx, crew=body.crew))
 
 
 @router.post("/{case_id}/arrival", summary="The crew is on site 到场")
-async def arrive(
-    case_id: CaseId, body: bodies.Arrival, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    proof = await run_in_threadpool(measured, service, case_id, body.evidence)
-    order = commands.arrive(caller, case_id, body, body.happened_at or service.clock.now(), proof)
-    return await carry_out(service, order, response)
+async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accepted:
+    proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)
+    return await runner.field(case_id, body, lambda case, ctx: repair.arrive(case, ctx, crew=body.crew, evidence=proof))
 
 
 @router.post("/{case_id}/assessment", summary="Class the repair 定级")
-async def assess(
-    case_id: CaseId, body: bodies.Assessment, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.assess(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def assess(case_id: CaseId, body: bodies.Assessment, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair.assess(case, ctx, severity=body.severity, reason=body.reason)
+    )
 
 
 @router.post("/{case_id}/reassessment", summary="Give the repair another class 重新定级")
-async def reassess(
-    case_id: CaseId, body: bodies.Reassessment, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.reassess(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: repair.reassess(
+            case,
+            ctx,
+            severity=body.severity,
+            reason=body.reason,
+            evidence_digest=body.evidence_digest,
+            approved_by=body.approved_by,
+        ),
+    )
 
 
 @router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录")
-async def log_work(
-    case_id: CaseId, body: bodies.WorkLog, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.log_work(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def log_work(case_id: CaseId, body: bodies.WorkLog, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair.log_work(case, ctx, note=body.note, crew=body.crew)
+    )
 
 
 @router.post("/{case_id}/hand-overs", summary="One crew takes over from another 交接班")
-async def hand_over(
-    case_id: CaseId, body: bodies.HandOver, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = crew_commands.hand_over(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def hand_over(case_id: CaseId, body: bodies.HandOver, runner: Runner) -> Accepted:
+    return await runner.carry_out(crew_commands.hand_over(runner, case_id, body))
 
 
 @router.post("/{case_id}/user-side", summary="The fault lies behind the meter 表后故障")
-async def find_user_side(
-    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.find_user_side(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def find_user_side(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, repair.find_user_side)
 
 
 @router.post("/{case_id}/paid-service/consent", summary="The user agrees to a paid service 同意有偿服务")
-async def consent(
-    case_id: CaseId, body: bodies.Consent, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.consent(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def consent(case_id: CaseId, body: bodies.Consent, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair.consent(case, ctx, consent_digest=body.consent_digest)
+    )
 
 
 @router.post("/{case_id}/paid-service", summary="The paid service begins 有偿服务开始")
-async def start_paid_service(
-    case_id: CaseId, body: bodies.PaidService, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    return await carry_out(service, commands.start_paid_service(caller, case_id, body), response)
+async def start_paid_service(case_id: CaseId, body: bodies.PaidService, runner: Runner) -> Accepted:
+    return await runner.instruct(case_id, lambda case, ctx: repair.start_paid_service(case, ctx, crew=body.crew))
 
 
 @router.post("/{case_id}/completion", summary="The repair is done 修复完成")
-async def complete(
-    case_id: CaseId, body: bodies.Completion, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.complete(caller, case_id, body, body.happened_at or service.clock.now())
-    return await crew_commands.freeing(service, order, response, "completed")
+async def complete(case_id: CaseId, body: bodies.Completion, runner: Runner) -> Accepted:
+    return await crew_commands.releasing_crew(
+        runner, case_id, body, lambda case, ctx: repair.complete(case, ctx, precision=body.precision), "completed"
+    )
 
 
 @router.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
-async def restore_water(
-    case_id: CaseId, body: FromTheField, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.restore_water(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def restore_water(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, repair.restore_water)
 
 
 @router.post("/{case_id}/closure", summary="Close the file 关单")
-async def close(case_id: CaseId, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
-    return await crew_commands.freeing(service, commands.close(caller, case_id), response, "closed")
+async def close(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
+    return await crew_commands.releasing_crew(runner, case_id, None, repair.close, "closed")
 
 
 @router.post("/{case_id}/dismissal", summary="The incident needs no repair of ours 无需抢修")
-async def dismiss(
-    case_id: CaseId, body: bodies.IncidentDismissal, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.dismiss(caller, case_id, body, body.happened_at or service.clock.now())
-    return await crew_commands.freeing(service, order, response, "closed")
+async def dismiss(case_id: CaseId, body: bodies.IncidentDismissal, runner: Runner) -> Accepted:
+    return await crew_commands.releasing_crew(
+        runner,
+        case_id,
+        body,
+        lambda case, ctx: repair.dismiss(
+            case, ctx, reason=body.reason, evidence_digest=body.evidence_digest, precision=body.precision
+        ),
+        "closed",
+    )
 
 
 @router.post("/{case_id}/rejections", summary="What was told from the field did not happen so 证据不予认可")
-async def reject_evidence(
-    case_id: CaseId, body: bodies.Rejection, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    return await carry_out(service, commands.reject_evidence(caller, case_id, body), response)
+async def reject_evidence(case_id: CaseId, body: bodies.Rejection, runner: Runner) -> Accepted:
+    return await runner.instruct(
+        case_id,
+        lambda case, ctx: repair.reject_evidence(
+            case, ctx, event=body.event_id, reason=body.reason, evidence_digest=body.evidence_digest
+        ),
+        confirmed_by=body.confirmed_by,
+    )
 
 
 @router.post("/{case_id}/pipe", summary="Which pipe failed 管段信息")
-async def identify_pipe(
-    case_id: CaseId, body: bodies.Pipe, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.identify_pipe(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def identify_pipe(case_id: CaseId, body: bodies.Pipe, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: repair.identify_pipe(
+            case, ctx, asset=body.asset, material=body.material, dn_mm=body.dn_mm, laid_in=body.laid_in
+        ),
+    )
 
 
 @router.post("/{case_id}/corrections", summary="Correct a detail; what stood there stays on record 更正")
-async def correct(
-    case_id: CaseId, body: bodies.Correction, caller: CallerDep, service: ServiceDep, response: Response
-) -> Accepted:
-    order = commands.correct(caller, case_id, body, body.happened_at or service.clock.now())
-    return await carry_out(service, order, response)
+async def correct(case_id: CaseId, body: bodies.Correction, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair.correct(case, ctx, detail=body.detail, old=body.old, new=body.new)
+    )

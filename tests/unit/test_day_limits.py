@@ -178,7 +178,8 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
     if unit == "working":
         assert all(CALENDAR.is_working_day(each) for each in found.counted)
     if CALENDAR.local(found.due_at).time() != at:
-        assert CALENDAR.local(found.due_at).date() == date(2012, 3, 11), "only the hour that was skipped"
+        skipped = (date(2011, 3, 13), date(2012, 3, 11))
+        assert CALENDAR.local(found.due_at).date() in skipped, "only the hour that was skipped"
 
 
 # ---- a kind of fault with a limit of its own
