@@ -14,13 +14,14 @@ from uuid import UUID
 
 from domain.connections.case import Connection
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseId
 
 
 @fact("登记承诺", "papers pledge entered", topic="office")
 class CommitmentEntered:
     """The applicant committed to supply papers later, in that case."""
 
-    case_id: UUID
+    case_id: CaseId
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ Source: technical consultation before applying can be had and is recorded, publi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from domain.connections.refusals import UnknownTopic
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseNumber
 from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
@@ -19,9 +21,11 @@ from domain.standard.standards import require_known, require_not_future
 class ConsultationGiven:
     """Somebody asked about ``topic`` and was answered. ``subject`` None: they did not say who they are."""
 
-    number: str
-    topic: str
-    subject: Subject | None = None
+    number: CaseNumber
+    topic: Annotated[str, "What the consultation was about, as a code of the standard."]
+    subject: Annotated[
+        Subject | None, "Reference to the person in the vault; null where whoever asked did not say who they are."
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

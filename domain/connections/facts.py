@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.kernel.facts import Name, fact
+from domain.kernel.fields import (
+    CaseNumber,
+    CrewCode,
+    Digest,
+    DocumentDigest,
+    Flags,
+    PauseNumber,
+    PointNumber,
+    ReasonCode,
+    SquadCode,
+    VisitId,
+    Way,
+)
 from domain.kernel.subjects import Subject
 from domain.metering.meters import MeterDetails
 
@@ -50,9 +63,11 @@ class SupplyPoint:
     """A place that wants water, as billing needs it. ``usage_split``: price class → percent of the use, summing to
     100. ``address_code``: of the utility's own grid, never a door-level address."""
 
-    address_code: str
-    usage_split: Mapping[str, int]
-    household_size: int | None = None
+    address_code: Annotated[str, "Place in the utility's own grid; never a door."]
+    usage_split: Annotated[Mapping[str, int], "Price class → percent of the use; the percents sum to 100."]
+    household_size: Annotated[
+        int | None, "Persons in the household; null where it is no household or is not known."
+    ] = None
 
 
 @fact("收件", "application received", topic="connection", stage="received")
@@ -63,53 +78,61 @@ class ApplicationReceived:
     ``declined_outstanding``: the applicant does not want to be admitted with papers outstanding.
     """
 
-    case_number: str
-    category: str
-    supply_points: int
-    subject: Subject
-    points: tuple[SupplyPoint, ...] = ()
-    applicant: UUID | None = None
-    barred: bool = False
-    declined_outstanding: bool = False
-    consultation: UUID | None = None
+    case_number: CaseNumber
+    category: Annotated[str, "Category of the applicant, as a code of the standard."]
+    supply_points: Annotated[int, "How many places want water."]
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    points: Annotated[
+        tuple[SupplyPoint, ...],
+        "The places that want water, in order of their numbers; empty in events from before they were told.",
+    ] = ()
+    applicant: Annotated[
+        UUID | None,
+        "Pseudonym of the applicant, the same in each of their cases; null in events from before there was one.",
+    ] = None
+    barred: Annotated[bool, "Whether a broken promise of papers bars the applicant from promising papers again."] = (
+        False
+    )
+    declined_outstanding: Annotated[bool, "Whether the applicant wants no papers outstanding."] = False
+    consultation: Annotated[UUID | None, "Id of the consultation before it; null where there was none."] = None
 
 
 @fact("分办", "routed", topic="connection")
 class CaseRouted:
     """The application was handed on (转办) to a desk, and one named person answers for it (专人专责)."""
 
-    desk: str
-    owner: str
+    desk: Annotated[str, "Code of the desk."]
+    owner: Annotated[str, "Actor id of who answers for the case."]
 
 
 @fact("更换专办人员", "owner replaced", topic="connection")
 class OwnerReplaced:
     """Another named person answers for the case from now on."""
 
-    owner: str
+    owner: Annotated[str, "Actor id of who answers for the case."]
 
 
 @fact("申请人到场", "applicant appeared", topic="connection")
 class ApplicantAppeared:
     """The applicant had to come in person. ``purpose``: application, papers, contract, payment, collection, other."""
 
-    place: str
-    purpose: str
+    place: Annotated[str, "Where the applicant had to come."]
+    purpose: Annotated[str, "What for: application, papers, contract, payment, collection or other."]
 
 
 @fact("撤回申请", "withdrawn", topic="connection")
 class ApplicationWithdrawn:
     """The applicant withdrew; nothing is owed any more."""
 
-    reason: str
+    reason: ReasonCode
 
 
 @fact("不予受理", "refused", topic="connection")
 class ApplicationRefused:
     """The utility refused, for a reason of the standard's list, told in writing."""
 
-    reason: str
-    document_digest: str
+    reason: ReasonCode
+    document_digest: DocumentDigest
 
 
 # ---- papers 材料
@@ -119,32 +142,34 @@ class ApplicationRefused:
 class DocumentSupplied:
     """A required document is there, by one of the ways its requirement allows. ``digest``: of an upload."""
 
-    document: str
-    way: DocumentWay
-    digest: str | None
+    document: Annotated[str, "Code of the document."]
+    way: Annotated[
+        DocumentWay, "How the document came: upload, seen at the counter, shared by another office, or verified there."
+    ]
+    digest: Annotated[str | None, "SHA-256 of the file or the words, as sha256: and 64 hex digits."]
 
 
 @fact("退回材料", "document rejected", topic="connection")
 class DocumentRejected:
     """A document that was there does not do; ``defect`` is a code of the standard."""
 
-    document: str
-    defect: str
+    document: Annotated[str, "Code of the document."]
+    defect: Annotated[str, "What is wrong, as a code of the standard."]
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeItem:
     """One thing that is missing: a document, and what is wrong with it (``missing`` or another defect)."""
 
-    document: str
-    defect: str
+    document: Annotated[str, "Code of the document."]
+    defect: Annotated[str, "What is wrong, as a code of the standard."]
 
 
 @fact("一次性告知", "one-time notice", topic="connection", stage="notice_given")
 class OneTimeNoticeGiven:
     """The one-time notice (一次性告知): everything that is missing, named at once."""
 
-    items: tuple[NoticeItem, ...]
+    items: Annotated[tuple[NoticeItem, ...], "Everything that is missing or wrong."]
 
 
 @fact("再次补正被拒", "further request refused", topic="connection")
@@ -152,14 +177,14 @@ class FurtherRequestRefused:
     """Somebody tried to ask for what could have been named in the one-time notice. Nothing was asked of the applicant;
     the attempt is on record."""
 
-    items: tuple[NoticeItem, ...]
+    items: Annotated[tuple[NoticeItem, ...], "What was asked for and had to be asked the first time."]
 
 
 @fact("再次补正", "further request", topic="connection")
 class FurtherRequestMade:
     """A later request, for what could not be seen the first time."""
 
-    items: tuple[NoticeItem, ...]
+    items: Annotated[tuple[NoticeItem, ...], "What could not be seen the first time."]
 
 
 @fact("容缺承诺", "papers promised", topic="connection")
@@ -167,10 +192,12 @@ class PapersPromised:
     """The applicant committed in writing (承诺) to supply these papers by the close of that day, and knows what
     follows otherwise. ``consequence``: end or suspend."""
 
-    papers: tuple[str, ...]
-    deadline: date
-    consequence: Literal["end", "suspend"]
-    commitment_digest: str
+    papers: Annotated[tuple[str, ...], "Codes of the papers that are supplied later."]
+    deadline: Annotated[date, "Day by which the papers are there."]
+    consequence: Annotated[
+        Literal["end", "suspend"], "What happens where they are not: the case ends, or it is suspended."
+    ]
+    commitment_digest: Annotated[str, "SHA-256 of the signed promise, as sha256: and 64 hex digits."]
 
 
 @fact("不选择容缺", "outstanding declined", topic="connection")
@@ -182,8 +209,8 @@ class OutstandingDeclined:
 class PapersCommitmentBroken:
     """The deadline passed and these promised papers were not in; the applicant is barred until repair or expiry."""
 
-    papers: tuple[str, ...]
-    barred_until: datetime
+    papers: Annotated[tuple[str, ...], "Codes of the papers that were not supplied."]
+    barred_until: Annotated[datetime, "Until when the applicant may not promise papers again."]
 
 
 @fact("承诺已兑现（更正）", "commitment upheld", topic="connection")
@@ -195,7 +222,7 @@ class PapersCommitmentUpheld:
 class PapersCommitmentRepaired:
     """The broken commitment was made good (信用修复): the papers were supplied late, and somebody checked it."""
 
-    evidence_digest: str
+    evidence_digest: Annotated[str, "SHA-256 of the proof, as sha256: and 64 hex digits."]
 
 
 @fact("受理", "admitted", topic="connection", stage="admitted")
@@ -206,29 +233,31 @@ class ApplicationAdmitted:
     admission in time: admitted on the day of receipt), office (before admission had a basis on record).
     """
 
-    basis: AdmissionBasis = "office"
-    outstanding: tuple[str, ...] = ()
+    basis: Annotated[
+        AdmissionBasis, "Why it is admitted: the office, complete papers, papers outstanding, or silence."
+    ] = "office"
+    outstanding: Annotated[tuple[str, ...], "Codes of the papers that are supplied later."] = ()
 
 
 @fact("终止", "ended", topic="connection")
 class CaseEnded:
     """The case ended by a rule, not by a person; ``reason`` names it."""
 
-    reason: str
+    reason: Annotated[str, "Why the case ended, as a code."]
 
 
 @fact("中止办理", "suspended", topic="connection")
 class CaseSuspended:
     """The case stands still by a rule; nothing is owed meanwhile."""
 
-    reason: str
+    reason: Annotated[str, "Why the case is suspended, as a code."]
 
 
 @fact("恢复办理", "resumed", topic="connection")
 class CaseResumed:
     """A suspended or ended case goes on; its working days run anew from here."""
 
-    reason: str
+    reason: Annotated[str, "Why the case goes on, as a code."]
 
 
 # ---- works 勘察、设计、施工、验收、通水
@@ -238,31 +267,31 @@ class CaseResumed:
 class SurveyMade:
     """A surveyor saw the site (勘察). ``findings``: codes; ``feasible`` False: water cannot be laid there so."""
 
-    feasible: bool
-    findings: tuple[str, ...]
+    feasible: Annotated[bool, "Whether the site can be supplied."]
+    findings: Annotated[tuple[str, ...], "What the survey found, as codes of the standard."]
 
 
 @fact("设计审定", "design approved", topic="connection", stage="designed")
 class DesignApproved:
     """The connection's design is done and approved."""
 
-    drawing_digest: str
+    drawing_digest: Annotated[str, "SHA-256 of the drawing, as sha256: and 64 hex digits."]
 
 
 @fact("现场审批", "approved on site", topic="connection", stage="designed")
 class ApprovedOnSite:
     """A squad surveyed, designed and approved at the applicant's door (现场审批); construction starts at once."""
 
-    visit: UUID
-    squad: str
-    drawing_digest: str
+    visit: VisitId
+    squad: SquadCode
+    drawing_digest: Annotated[str, "SHA-256 of the drawing, as sha256: and 64 hex digits."]
 
 
 @fact("开工", "construction started", topic="connection", stage="under_construction")
 class ConstructionStarted:
     """Work began on site."""
 
-    crew: str
+    crew: CrewCode
 
 
 @fact("完工", "construction completed", topic="connection", stage="constructed")
@@ -274,16 +303,16 @@ class ConstructionCompleted:
 class FinalInspectionMade:
     """Final inspection (验收). ``passed`` False: ``defects`` must be mended and it is inspected again."""
 
-    passed: bool
-    defects: tuple[str, ...]
+    passed: Annotated[bool, "Whether it passed."]
+    defects: Annotated[tuple[str, ...], "What is wrong, as codes of the standard; empty where it passed."]
 
 
 @fact("装表", "meter installed", topic="connection")
 class MeterInstalled:
     """A verified meter is in at a supply point; free of charge."""
 
-    point: int
-    meter: MeterDetails
+    point: PointNumber
+    meter: Annotated[MeterDetails, "The meter that went in."]
 
 
 @fact("换表", "meter replaced", topic="connection")
@@ -292,26 +321,33 @@ class MeterReplaced:
 
     ``reason``: the standard's. ``flags``: what is odd about the final reading (final-below-initial)."""
 
-    point: int
-    old_meter: str
-    final_reading_m3: Decimal
-    meter: MeterDetails
-    reason: str
-    flags: tuple[str, ...] = ()
+    point: PointNumber
+    old_meter: Annotated[str, "Number of the meter that was taken out."]
+    final_reading_m3: Annotated[Decimal, "Last reading of the meter that was taken out, in m³."]
+    meter: Annotated[MeterDetails, "The meter that went in instead."]
+    reason: ReasonCode
+    flags: Flags = ()
 
 
 @fact("通水", "water on", topic="connection")
 class WaterTurnedOn:
     """Water flows at one supply point (通水), measured by that meter; billing opens an account."""
 
-    point: int
-    subject: Subject
-    meter: MeterDetails
-    contract: str | None = None
-    address_code: str | None = None
-    usage_split: Mapping[str, int] = field(default_factory=dict)
-    household_size: int | None = None
-    price_version: str | None = None
+    point: PointNumber
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    meter: Annotated[MeterDetails, "The meter at the supply point."]
+    contract: Annotated[str | None, "Number of the contract; null where there is none yet."] = None
+    address_code: Annotated[str | None, "Place in the utility's own grid; never a door."] = None
+    usage_split: Annotated[Mapping[str, int], "Price class → percent of the use; the percents sum to 100."] = field(
+        default_factory=dict
+    )
+    household_size: Annotated[
+        int | None, "Persons in the household; null where it is no household or is not known."
+    ] = None
+    price_version: Annotated[
+        str | None,
+        "Version of the water prices that hold at the supply point; null in events from before prices had versions.",
+    ] = None
 
 
 # ---- once water is on 用水性质变更、过户、更名: what billing's account says from then on
@@ -328,17 +364,22 @@ class UsageClassChanged:
     (reading-below-initial).
     """
 
-    change: int
-    point: int
-    usage_split: Mapping[str, int]
-    household_size: int | None
-    old_split: Mapping[str, int]
-    price_version: str | None
-    effective_at: datetime
-    reading_m3: Decimal | None
-    reason: str
-    document_digest: str
-    flags: tuple[str, ...] = ()
+    change: Annotated[int, "Number of the change of the supply point's class, from 1."]
+    point: PointNumber
+    usage_split: Annotated[Mapping[str, int], "Price class → percent of the use; the percents sum to 100."]
+    household_size: Annotated[int | None, "Persons in the household; null where it is no household or is not known."]
+    old_split: Annotated[Mapping[str, int], "Price class → percent of the use before."]
+    price_version: Annotated[
+        str | None,
+        "Version of the water prices that hold at the supply point; null in events from before prices had versions.",
+    ]
+    effective_at: Annotated[datetime, "From when on it holds."]
+    reading_m3: Annotated[
+        Decimal | None, "Reading of the dial at that instant, in m³; null where the meter was not read."
+    ]
+    reason: ReasonCode
+    document_digest: DocumentDigest
+    flags: Flags = ()
 
 
 @fact("过户", "customer changed", topic="connection")
@@ -350,17 +391,17 @@ class CustomerChanged:
     ``reason``: the standard's; ``document_digest``: of what proves the right. ``flags``: as in UsageClassChanged.
     """
 
-    change: int
-    point: int
-    subject: Subject
-    customer: UUID
-    old_subject: Subject
-    contract: str
-    effective_at: datetime
-    reading_m3: Decimal
-    reason: str
-    document_digest: str
-    flags: tuple[str, ...] = ()
+    change: Annotated[int, "Number of the change of the supply point's customer, from 1."]
+    point: PointNumber
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    customer: Annotated[UUID, "Pseudonym of the new customer."]
+    old_subject: Annotated[Subject, "Reference to the customer before, in the vault."]
+    contract: Annotated[str, "Number of the contract."]
+    effective_at: Annotated[datetime, "From when on it holds."]
+    reading_m3: Annotated[Decimal, "Reading of the dial at that instant, in m³."]
+    reason: ReasonCode
+    document_digest: DocumentDigest
+    flags: Flags = ()
 
 
 @fact("更名", "customer renamed", topic="connection")
@@ -370,10 +411,10 @@ class CustomerRenamed:
     ``subject``: with the revision in which the vault has the new name. ``document_digest``: of what proves it.
     """
 
-    change: int
-    points: tuple[int, ...]
-    subject: Subject
-    document_digest: str
+    change: Annotated[int, "Number of the change of the supply point's customer, from 1."]
+    points: Annotated[tuple[int, ...], "Numbers of the supply points of that customer."]
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    document_digest: DocumentDigest
 
 
 # ---- charges 费用: all amounts are fen (分)
@@ -383,19 +424,19 @@ class CustomerRenamed:
 class QuoteLine:
     """One fee of the catalogue, for a quantity of its unit; ``amount_fen`` half-up, capped."""
 
-    fee: str
-    quantity: Decimal
-    amount_fen: int
+    fee: Annotated[str, "Code of the fee."]
+    quantity: Annotated[Decimal, "How many units."]
+    amount_fen: Annotated[int, "Amount in fen."]
 
 
 @fact("报价", "quoted", topic="connection", stage="quoted")
 class QuoteIssued:
     """A quote (报价) under one version of the catalogue; it replaces an earlier one."""
 
-    quote: int
-    catalogue: str
-    payer_class: str
-    lines: tuple[QuoteLine, ...]
+    quote: Annotated[int, "Number of the quote in its case, from 1."]
+    catalogue: Annotated[str, "Version of the fee catalogue that the quote follows."]
+    payer_class: Annotated[str, "Class of who pays, as a code."]
+    lines: Annotated[tuple[QuoteLine, ...], "The fees of the quote."]
 
 
 @fact("违规收费被拒", "charge refused", topic="connection")
@@ -403,60 +444,60 @@ class ChargeRefused:
     """Somebody tried to charge what the catalogue does not allow. ``charge``: the code asked for; ``banned``: the
     banned name that it is, or is another word for; ``why``: a refusal's code."""
 
-    charge: str
-    banned: str | None
-    why: str
-    amount_fen: int | None
-    catalogue: str
+    charge: Annotated[str, "Code of the charge that was asked for."]
+    banned: Annotated[str | None, "The banned charge that it is, or is another word for; null where it is none."]
+    why: Annotated[str, "Code of the refusal."]
+    amount_fen: Annotated[int | None, "The amount that was asked for, in fen; null where none was named."]
+    catalogue: Annotated[str, "Version of the fee catalogue that it was asked under."]
 
 
 @fact("签订合同", "contract signed", topic="connection", stage="contracted")
 class ContractSigned:
     """The contract (合同) for supply was signed."""
 
-    contract: str
-    quote: int
-    digest: str
+    contract: Annotated[str, "Number of the contract."]
+    quote: Annotated[int, "Number of the quote in its case, from 1."]
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyLine:
     """Money on one line of the quote."""
 
-    fee: str
-    amount_fen: int
+    fee: Annotated[str, "Code of the fee."]
+    amount_fen: Annotated[int, "Amount in fen."]
 
 
 @fact("缴费", "paid", topic="connection")
 class PaymentReceived:
     """Money came in on lines of the quote. ``payment``: the cashier's or platform's own number."""
 
-    payment: str
-    lines: tuple[MoneyLine, ...]
+    payment: Annotated[str, "Its own number."]
+    lines: Annotated[tuple[MoneyLine, ...], "What was paid for each fee."]
 
 
 @fact("缴费冲正", "payment reversed", topic="connection")
 class PaymentReversed:
     """A payment was entered in error or bounced (冲正): all its lines fall away."""
 
-    payment: str
-    reason: str
+    payment: Annotated[str, "Its own number."]
+    reason: ReasonCode
 
 
 @fact("退款", "refunded", topic="connection")
 class RefundMade:
     """Money went back, never more than was paid on the line."""
 
-    refund: str
-    lines: tuple[MoneyLine, ...]
+    refund: Annotated[str, "Its own number."]
+    lines: Annotated[tuple[MoneyLine, ...], "What was refunded of each fee."]
 
 
 @fact("退款冲正", "refund reversed", topic="connection")
 class RefundReversed:
     """A refund was entered in error or bounced."""
 
-    refund: str
-    reason: str
+    refund: Annotated[str, "Its own number."]
+    reason: ReasonCode
 
 
 # ---- at the door 上门服务, and what is handed over
@@ -466,55 +507,55 @@ class RefundReversed:
 class HomeVisitBooked:
     """A squad comes to the applicant between these instants."""
 
-    visit: UUID
-    squad: str
-    purpose: str
-    begin: datetime
-    end: datetime
+    visit: VisitId
+    squad: SquadCode
+    purpose: Annotated[str, "What the squad comes for, as a code of the standard."]
+    begin: Annotated[datetime, "Beginning of the time in which the squad comes."]
+    end: Annotated[datetime, "End of the time in which the squad comes."]
 
 
 @fact("改派上门", "visit reassigned", topic="connection")
 class HomeVisitReassigned:
     """Another squad, or another time."""
 
-    visit: UUID
-    squad: str
-    begin: datetime
-    end: datetime
+    visit: VisitId
+    squad: SquadCode
+    begin: Annotated[datetime, "Beginning of the time in which the squad comes."]
+    end: Annotated[datetime, "End of the time in which the squad comes."]
 
 
 @fact("上门服务", "visit made", topic="connection")
 class HomeVisitMade:
     """The squad was there. ``papers_collected``: documents it took along or saw."""
 
-    visit: UUID
-    squad: str
-    papers_collected: tuple[str, ...]
+    visit: VisitId
+    squad: SquadCode
+    papers_collected: Annotated[tuple[str, ...], "Codes of the papers that the squad took along."]
 
 
 @fact("取消上门", "visit cancelled", topic="connection")
 class HomeVisitCancelled:
     """Nobody comes after all."""
 
-    visit: UUID
-    reason: str
+    visit: VisitId
+    reason: ReasonCode
 
 
 @fact("送达文件", "deliverable sent", topic="connection")
 class DeliverableSent:
     """A plan, budget, drawing, contract or invoice went to the applicant."""
 
-    deliverable: str
-    way: str
-    digest: str
+    deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
+    way: Way
+    digest: Digest
 
 
 @fact("签收文件", "deliverable received", topic="connection")
 class DeliverableReceived:
     """The applicant (or the mail system) confirmed the receipt of what has that digest."""
 
-    deliverable: str
-    digest: str
+    deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
+    digest: Digest
 
 
 # ---- pauses 中止
@@ -524,35 +565,35 @@ class DeliverableReceived:
 class PauseRequested:
     """Somebody asks that the clock stand from ``happened_at`` on; it does only once a second person approves."""
 
-    pause: int
-    reason: str
-    evidence_digest: str
+    pause: PauseNumber
+    reason: ReasonCode
+    evidence_digest: Annotated[str, "SHA-256 of the proof, as sha256: and 64 hex digits."]
 
 
 @fact("批准中止", "pause approved", topic="connection")
 class PauseApproved:
     """A second person approved: the clock stood from the pause's start."""
 
-    pause: int
+    pause: PauseNumber
 
 
 @fact("不予中止", "pause declined", topic="connection")
 class PauseDeclined:
     """A second person declined: the clock never stood."""
 
-    pause: int
+    pause: PauseNumber
 
 
 @fact("中止结束", "pause ended", topic="connection")
 class PauseEnded:
     """The reason fell away: the clock runs from ``happened_at`` on."""
 
-    pause: int
+    pause: PauseNumber
 
 
 @fact("撤销中止", "pause revoked", topic="connection")
 class PauseRevoked:
     """An approved pause should never have been one: the clock ran all the time."""
 
-    pause: int
-    reason: str
+    pause: PauseNumber
+    reason: ReasonCode

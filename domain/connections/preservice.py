@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
 from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeliverable, UnknownPreservice
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseNumber, Digest
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
@@ -23,18 +25,18 @@ PAYER_CLASS = "company"
 class PreServiceRequested:
     """A company asks for a service ahead of building."""
 
-    number: str
-    service: str
-    category: str
-    subject: Subject
+    number: CaseNumber
+    service: Annotated[str, "What was asked for, as a code of the standard."]
+    category: Annotated[str, "Category of the applicant, as a code of the standard."]
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
 
 
 @fact("服务前置", "pre-service given", topic="connection")
 class PreServiceGiven:
     """It got what it asked for: a deliverable, known by the digest of what was handed over."""
 
-    deliverable: str
-    digest: str
+    deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.crews.refusals import CrewBusy, CrewNotFormed, CrewUnchanged, NoShiftRunning, ShiftRunning, UnknownSkill
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseId, CaseNumber, ChineseName, CrewCode
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Standard, district, require_known, require_not_future
 from domain.standard.values import require_clean, require_codes, require_said
@@ -30,49 +31,49 @@ Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
 class CrewFormed:
     """The crew is put together, or changed. ``skills``: codes of the standard; ``lead``: a staff id."""
 
-    crew: str
-    name_zh: str
-    skills: tuple[str, ...]
-    lead: str
+    crew: CrewCode
+    name_zh: ChineseName
+    skills: Annotated[tuple[str, ...], "What the crew can do, as codes of the standard."]
+    lead: Annotated[str, "Actor id of who leads the crew."]
 
 
 @fact("上班", "shift started", topic="crew")
 class ShiftStarted:
     """The crew is at work."""
 
-    crew: str
+    crew: CrewCode
 
 
 @fact("下班", "shift ended", topic="crew")
 class ShiftEnded:
     """The crew is off work."""
 
-    crew: str
+    crew: CrewCode
 
 
 @fact("班组位置", "crew located", topic="crew")
 class CrewLocated:
     """The crew's last fix lay in that district; no coordinates are kept."""
 
-    crew: str
-    district: str
+    crew: CrewCode
+    district: Annotated[str, "Code of the district."]
 
 
 @fact("班组派往", "crew assigned", topic="crew")
 class CrewAssigned:
     """The crew is on that incident, and on no other."""
 
-    crew: str
-    case_id: UUID
-    case_number: str
+    crew: CrewCode
+    case_id: CaseId
+    case_number: CaseNumber
 
 
 @fact("班组返回", "crew released", topic="crew")
 class CrewReleased:
     """The crew is free of that incident."""
 
-    case_id: UUID
-    reason: Freed
+    case_id: CaseId
+    reason: Annotated[Freed, "Why the crew is free: completed, closed, reassigned, declined or handed-over."]
 
 
 # ---- state

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from domain.crews.refusals import (
@@ -26,6 +27,7 @@ from domain.crews.refusals import (
 )
 from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseId, ChineseName, SquadCode, VisitId
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchVisit, VisitAlreadyBooked
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
@@ -36,33 +38,33 @@ from domain.standard.standards import Standard, require_known
 class SquadFormed:
     """The squad works with these people from now on. ``members``: opaque staff ids, the whole roster."""
 
-    squad: str
-    name_zh: str
-    members: tuple[str, ...]
+    squad: SquadCode
+    name_zh: ChineseName
+    members: Annotated[tuple[str, ...], "Actor ids of the squad's members."]
 
 
 @fact("专班接上门", "visit taken", topic="crew")
 class VisitTaken:
     """The squad is taken by that visit between these instants."""
 
-    visit: UUID
-    case_id: UUID
-    begin: datetime
-    end: datetime
+    visit: VisitId
+    case_id: CaseId
+    begin: Annotated[datetime, "Beginning of the time in which the squad comes."]
+    end: Annotated[datetime, "End of the time in which the squad comes."]
 
 
 @fact("专班退上门", "visit released", topic="crew")
 class VisitReleased:
     """The squad is free of that visit."""
 
-    visit: UUID
+    visit: VisitId
 
 
 @fact("专班上门完成", "visit done", topic="crew")
 class VisitDone:
     """The squad made that visit."""
 
-    visit: UUID
+    visit: VisitId
 
 
 # ---- states

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from domain.kernel.facts import fact
+from domain.kernel.fields import Version
 
 HOME = "Asia/Shanghai"
 LOCAL = ZoneInfo(HOME)
@@ -23,9 +25,9 @@ SATURDAY = 5
 class Day:
     """One civil day that a notice moves: ``off`` True is a day off, False a day worked."""
 
-    date: date
-    off: bool
-    name: str
+    date: Annotated[date, "The day."]
+    off: Annotated[bool, "Whether it is a day off."]
+    name: Annotated[str, "Name of the holiday, in Chinese."]
 
 
 @fact("发布工作日历", "calendar published", topic="public", changes_rules=True)
@@ -36,13 +38,13 @@ class CalendarPublished:
     notice is not out yet, used only beyond it. ``time_zone``: whose wall clock its days and hours are read by.
     """
 
-    region: str
-    version: str
-    settled_until: date
-    days: tuple[Day, ...]
-    statutory: tuple[date, ...]
-    source: str
-    time_zone: str = HOME
+    region: Annotated[str, "Code of the region whose calendar it is."]
+    version: Version
+    settled_until: Annotated[date, "Last day whose calendar is published; later ends are tentative."]
+    days: Annotated[tuple[Day, ...], "Every day that differs from its weekday."]
+    statutory: Annotated[tuple[date, ...], "Statutory holidays, on which no limit ends and no office is open."]
+    source: Annotated[str, "Where the days come from: the notice of the State Council's office, or the law."]
+    time_zone: Annotated[str, "IANA name of the calendar's wall clock."] = HOME
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.deadlines.calendar import Calendar, CalendarVersion
@@ -47,8 +47,8 @@ class Intake:
     ``until`` or later, at ``opens`` of the next working day; before ``opens``, at once. (As the City of Boston counted;
     our own standards have no such hours, since their e-channels receive round the clock.)"""
 
-    until: time
-    opens: time
+    until: Annotated[time, "Time of day until which reports count as of that day."]
+    opens: Annotated[time, "Time of day at which the office opens."]
 
 
 @dataclass(frozen=True, slots=True)

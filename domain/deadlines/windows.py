@@ -18,6 +18,7 @@ from uuid import UUID
 from domain.deadlines.limits import End
 from domain.kernel.copies import changed
 from domain.kernel.facts import CASE_TOPICS, fact
+from domain.kernel.fields import NotifiedRoles, PromiseCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,35 +221,37 @@ LAPSE = "Which lapse of this window: the number that its WindowLapsed has in the
 class Basis:
     """What a verdict stands on: standard and calendar version, and the ids of the events that decided it."""
 
-    standard: str
-    calendar: str | None
-    decided_by: tuple[UUID, ...]
+    standard: Annotated[str, "Version of the standard that the verdict follows."]
+    calendar: Annotated[str | None, "Version of the calendar that it follows; null where no day was counted."]
+    decided_by: Annotated[tuple[UUID, ...], "Ids of the events that decided it."]
 
 
 @fact("时限开始", "limit opened", topic=CASE_TOPICS)
 class WindowOpened:
     """A limit of the case began to run: the utility now owes ``commitment`` by ``due_at`` (None: without end limit)."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    opened_at: datetime
-    due_at: datetime | None
-    tentative: bool
-    basis: Basis
+    opened_at: Annotated[datetime, "When the window opened."]
+    due_at: Annotated[datetime | None, "When it ends; null where it has no end limit."]
+    tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 @fact("时限变更", "limit moved", topic=CASE_TOPICS)
 class WindowMoved:
     """The end of a running or lapsed limit is another one now; ``cause`` names why."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    opened_at: datetime
-    old_due_at: datetime | None
-    due_at: datetime | None
-    tentative: bool
-    cause: str
-    basis: Basis
+    opened_at: Annotated[datetime, "When the window opened."]
+    old_due_at: Annotated[datetime | None, "The end before; null where there was none."]
+    due_at: Annotated[datetime | None, "When it ends now; null where it has no end limit any longer."]
+    tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
+    cause: Annotated[
+        str, "Why the end moved: start, standard, calendar, reclassified, pause, work-logged, extended or judged-anew."
+    ]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 @fact("承诺兑现", "promise met", topic=CASE_TOPICS)
@@ -256,25 +259,25 @@ class WindowMet:
     """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end (``due_at``; None for
     a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    due_at: datetime | None
-    met_at: datetime
-    on_time: bool
-    basis: Basis
-    settles_at: datetime | None = None
+    due_at: Annotated[datetime | None, "When it ended or would have ended; null for a count."]
+    met_at: Annotated[datetime, "When it was met."]
+    on_time: Annotated[bool, "Whether it was met by its end."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
+    settles_at: Annotated[datetime | None, "When the verdict is settled; null: never."] = None
 
 
 @fact("时限临近", "limit nearing", topic=CASE_TOPICS, on_breach_topic=True)
 class WindowNearing:
     """A rung of the ladder before the end was reached; ``notify`` are the roles who must act."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    due_at: datetime
-    rung: str
-    notify: tuple[str, ...]
-    basis: Basis
+    due_at: Annotated[datetime, "When it ends."]
+    rung: Annotated[str, "Code of the reminder before the end."]
+    notify: NotifiedRoles
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 @fact("超时", "limit lapsed", topic=CASE_TOPICS, on_breach_topic=True)
@@ -283,14 +286,14 @@ class WindowLapsed:
     ``notify`` are the roles who must act. ``settles_at``: until then a fact may be told by one person that takes it
     back; ``overturns``: a settled verdict, that the promise was met, falls with it."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
     lapse: NewLapse
-    due_at: datetime
-    notify: tuple[str, ...]
-    basis: Basis
-    settles_at: datetime | None = None
-    overturns: bool = False
+    due_at: Annotated[datetime, "The end that ran out unmet."]
+    notify: NotifiedRoles
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
+    settles_at: Annotated[datetime | None, "When the verdict is settled; null: never."] = None
+    overturns: Annotated[bool, "Whether a settled verdict is overturned."] = False
 
 
 @fact("超时撤回", "lapse retracted", topic=CASE_TOPICS, on_breach_topic=True)
@@ -298,13 +301,13 @@ class WindowRetracted:
     """A lapse on record fell away, because of what became known later. The lapse stays in the history. ``overturns``:
     it was settled already."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
     lapse: Annotated[int, LAPSE]
-    due_at: datetime
-    reason: str
-    basis: Basis
-    overturns: bool = False
+    due_at: Annotated[datetime, "The end whose lapse fell away."]
+    reason: Annotated[str, "Why the lapse fell away, as a code."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
+    overturns: Annotated[bool, "Whether a settled verdict is overturned."] = False
 
 
 @fact("时限重启", "limit reopened", topic=CASE_TOPICS)
@@ -312,22 +315,22 @@ class WindowReopened:
     """A met (or cancelled) limit runs again, because what met it no longer stands. ``overturns``: that it was met was
     settled already."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    due_at: datetime | None
-    basis: Basis
-    overturns: bool = False
+    due_at: Annotated[datetime | None, "When it ends; null where it has no end limit."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
+    overturns: Annotated[bool, "Whether a settled verdict is overturned."] = False
 
 
 @fact("时限取消", "limit cancelled", topic=CASE_TOPICS)
 class WindowCancelled:
     """The limit has no end any longer (a major repair), or the case owes it no more."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
-    due_at: datetime | None
-    reason: str
-    basis: Basis
+    due_at: Annotated[datetime | None, "When it would have ended; null where it had no end."]
+    reason: Annotated[str, "Why it is owed no more, as a code."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 @fact("超时升级", "escalated", topic=CASE_TOPICS, on_breach_topic=True)
@@ -335,13 +338,13 @@ class WindowEscalated:
     """A step of the ladder after a lapse was reached, and nobody had acknowledged it; ``notify`` are the roles who must
     act now. ``lapse`` and ``due_at`` are the lapse's."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
     lapse: Annotated[int, LAPSE]
-    due_at: datetime
-    step: str
-    notify: tuple[str, ...]
-    basis: Basis
+    due_at: Annotated[datetime, "The end that ran out unmet."]
+    step: Annotated[str, "Code of the escalation level."]
+    notify: NotifiedRoles
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 @fact("确认接手", "taken in hand", topic=CASE_TOPICS)
@@ -349,13 +352,13 @@ class WindowAcknowledged:
     """A named person (``by``, a staff id) took a lapse, or the rung of a ``nearing``, in hand. It ends the ladder of
     that lapse and takes no lapse back. Exactly one of ``lapse`` and ``rung`` says of what."""
 
-    commitment: str
+    commitment: PromiseCode
     number: FactNumber
     lapse: Annotated[int | None, LAPSE + " Null where a rung is taken in hand."]
-    rung: str | None
-    due_at: datetime
-    by: str
-    basis: Basis
+    rung: Annotated[str | None, "Code of the reminder that is taken in hand; null where a lapse is."]
+    due_at: Annotated[datetime, "The end that the lapse or the reminder is of."]
+    by: Annotated[str, "Actor id of who takes it in hand."]
+    basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 
 
 WindowFact = (

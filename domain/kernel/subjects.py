@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 
@@ -10,5 +11,5 @@ from uuid import UUID
 class Subject:
     """Whose particulars lie in the vault under ``id``, as they stood in ``revision`` (≥ 1)."""
 
-    id: UUID
-    revision: int
+    id: Annotated[UUID, "Id of the person's entry in the vault."]
+    revision: Annotated[int, "Which revision of the particulars is meant, from 1."]

@@ -12,12 +12,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Fact, Moment, Name, Recorded, fact
+from domain.kernel.fields import (
+    CaseNumber,
+    CrewCode,
+    EvidenceDigest,
+    Flags,
+    Litres,
+    MeterNumber,
+    ReadAt,
+    ReasonCode,
+    SecondPerson,
+    Way,
+)
 from domain.kernel.refusals import NoSuchCase, UnknownWay
 from domain.metering.meters import Meter
 from domain.metering.refusals import (
@@ -68,117 +80,136 @@ class UsageAnomalyFound:
     """A reading stands out. ``signs``: what about it (high, zero, falling, dial-over, never-still); ``used_litres``
     None: it cannot be told. ``connection`` and ``point``: where the meter is in service, if it is."""
 
-    case_number: str
-    meter: str
-    read_at: datetime
-    litres: int
-    used_litres: int | None
-    signs: tuple[str, ...]
-    connection: UUID | None
-    point: int | None
+    case_number: CaseNumber
+    meter: MeterNumber
+    read_at: ReadAt
+    litres: Litres
+    used_litres: Annotated[int | None, "Use since the reading before, in litres; null where it cannot be told."]
+    signs: Annotated[
+        tuple[str, ...], "What about the reading stands out: high, zero, falling, dial-over or never-still."
+    ]
+    connection: Annotated[
+        UUID | None, "Id of the connection case where the meter is in service; null where it is in none."
+    ]
+    point: Annotated[
+        int | None, "Number of the supply point where the meter is in service, from 1; null where it is in none."
+    ]
 
 
 @fact("异常更新", "judged anew", topic="usage")
 class AnomalyRevised:
     """With what became known later the reading stands out otherwise, or again. The highest ``revision`` counts."""
 
-    revision: int
-    used_litres: int | None
-    signs: tuple[str, ...]
+    revision: Annotated[int, "Which revision of the finding this is, from 1."]
+    used_litres: Annotated[int | None, "Use since the reading before, in litres; null where it cannot be told."]
+    signs: Annotated[
+        tuple[str, ...], "What about the reading stands out: high, zero, falling, dial-over or never-still."
+    ]
 
 
 @fact("异常消除", "no longer abnormal", topic="usage")
 class AnomalyWithdrawn:
     """With what became known later the reading does not stand out. The highest ``revision`` counts."""
 
-    revision: int
+    revision: Annotated[int, "Which revision of the finding this is, from 1."]
 
 
 @fact("异常核实", "confirmed", topic="usage", stage="confirmed")
 class AnomalyConfirmed:
     """Somebody looked again, and it is so. ``evidence_digest``: of the photo or the record of the re-reading."""
 
-    by: ConfirmedBy
-    evidence_digest: str | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    by: Annotated[
+        ConfirmedBy,
+        "How it was looked at again: re-read at the dial, by a photo, or by a second person in the audit of a round.",
+    ]
+    evidence_digest: EvidenceDigest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("异常排除", "dismissed", topic="usage")
 class AnomalyDismissed:
     """It is nothing that the user need be told of; ``reason``: the standard's."""
 
-    reason: str
-    evidence_digest: str | None
+    reason: ReasonCode
+    evidence_digest: EvidenceDigest
 
 
 @fact("告知用户", "user told", topic="usage", stage="notified")
 class UserNotified:
     """The user was told, at the door or otherwise with proof. ``proof_digest``: of the signed slip or the receipt."""
 
-    way: str
-    proof_digest: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    way: Way
+    proof_digest: Annotated[str, "SHA-256 of the proof that the user was told, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("提供查漏", "leak help offered", topic="usage")
 class LeakHelpOffered:
     """The user was offered help with finding the leak. ``accepted`` False: it was declined."""
 
-    accepted: bool
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    accepted: Annotated[bool, "Whether the user accepts the help."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("开始查漏", "leak sought", topic="usage", stage="help_started")
 class LeakHelpStarted:
     """A crew looks for the leak with the user."""
 
-    crew: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    crew: CrewCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("查漏完成", "search over", topic="usage", stage="help_finished")
 class LeakHelpFinished:
     """The search is over; ``finding``: the standard's word for what was found."""
 
-    finding: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    finding: Annotated[str, "What was found, as a code of the standard."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("处理结果", "outcome", topic="usage", stage="settled")
 class UsageOutcomeRecorded:
     """What came of it, by the standard's word: billing goes by it."""
 
-    outcome: str
+    outcome: Annotated[str, "What came of it, as a code of the standard."]
 
 
 @fact("暂缓计费", "reading held", topic="usage")
 class ReadingHeld:
     """Billing is to hold the reading's line. ``hold`` counts the holds of the case."""
 
-    hold: int
-    meter: str
-    read_at: datetime
-    litres: int
-    connection: UUID | None
-    point: int | None
+    hold: Annotated[int, "Number of the hold of that reading, from 1."]
+    meter: MeterNumber
+    read_at: ReadAt
+    litres: Litres
+    connection: Annotated[
+        UUID | None, "Id of the connection case where the meter is in service; null where it is in none."
+    ]
+    point: Annotated[
+        int | None, "Number of the supply point where the meter is in service, from 1; null where it is in none."
+    ]
 
 
 @fact("恢复计费", "reading released", topic="usage")
 class ReadingReleased:
     """Billing may go on with the reading; ``cause``: outcome, dismissed or withdrawn."""
 
-    hold: int
-    meter: str
-    read_at: datetime
-    litres: int
-    connection: UUID | None
-    point: int | None
-    cause: str
+    hold: Annotated[int, "Number of the hold of that reading, from 1."]
+    meter: MeterNumber
+    read_at: ReadAt
+    litres: Litres
+    connection: Annotated[
+        UUID | None, "Id of the connection case where the meter is in service; null where it is in none."
+    ]
+    point: Annotated[
+        int | None, "Number of the supply point where the meter is in service, from 1; null where it is in none."
+    ]
+    cause: Annotated[str, "Why the reading is released: outcome, dismissed or withdrawn."]
 
 
 # ---- state

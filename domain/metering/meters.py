@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Annotated
 from uuid import UUID
 
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseId, CaseNumber, PointNumber
 from domain.metering.refusals import MeterAlreadyInService, MeterNotInService
 
 
@@ -15,32 +17,32 @@ from domain.metering.refusals import MeterAlreadyInService, MeterNotInService
 class MeterDetails:
     """A meter as billing needs it. Volumes in m³; the verification dates are civil days."""
 
-    number: str
-    body_code: str
-    dn_mm: int
-    verified_on: date
-    expires_on: date
-    initial_reading_m3: Decimal
-    dial_max_m3: int
+    number: CaseNumber
+    body_code: Annotated[str, "Mark on the meter's body."]
+    dn_mm: Annotated[int, "Nominal diameter in millimetres."]
+    verified_on: Annotated[date, "Day of the verification."]
+    expires_on: Annotated[date, "Day on which the verification ends."]
+    initial_reading_m3: Annotated[Decimal, "Reading at installation, in m³."]
+    dial_max_m3: Annotated[int, "Largest reading that the dial can show, in m³."]
 
 
 @fact("水表启用", "meter in service", topic="usage")
 class MeterPutIntoService:
     """The meter measures that supply point from now on."""
 
-    number: str
-    case_id: UUID
-    point: int
+    number: CaseNumber
+    case_id: CaseId
+    point: PointNumber
 
 
 @fact("水表拆除", "meter taken out", topic="usage")
 class MeterTakenOut:
     """The meter measures that supply point no longer; it may go in elsewhere. ``final_reading_m3``: what it showed."""
 
-    number: str
-    case_id: UUID
-    point: int
-    final_reading_m3: Decimal
+    number: CaseNumber
+    case_id: CaseId
+    point: PointNumber
+    final_reading_m3: Annotated[Decimal, "Last reading of the meter that was taken out, in m³."]
 
 
 @dataclass(frozen=True, slots=True)

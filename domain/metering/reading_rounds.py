@@ -11,11 +11,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Annotated
 
 from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Moment, Name, Recorded, fact
+from domain.kernel.fields import CaseNumber, Flags, Litres, MeterNumber, ReadAt, ReasonCode, SecondPerson
 from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
 from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
 from domain.repairs.checks import late, require_credible
@@ -48,41 +50,43 @@ class ReadingRoundOpened:
     """The book is to be read by the close of business of ``due_on``. ``month``: for which, as 2026-09; ``reader``: the
     staff id of who reads it."""
 
-    case_number: str
-    book: str
-    month: str
-    due_on: date
-    reader: str
-    meters: tuple[str, ...]
+    case_number: CaseNumber
+    book: Annotated[str, "Code of the meter route."]
+    month: Annotated[str, "Month of the round, as YYYY-MM."]
+    due_on: Annotated[date, "Day by which the route is read."]
+    reader: Annotated[str, "Actor id of the meter reader."]
+    meters: Annotated[tuple[str, ...], "Numbers of the meters to read."]
 
 
 @fact("读数复核", "reading audited", topic="usage", stage="partly_read")
 class ReadingAudited:
     """A second person checked a reading: billing may use it. ``signs``: what stands out about it."""
 
-    meter: str
-    read_at: datetime
-    litres: int
-    used_litres: int | None
-    signs: tuple[str, ...]
+    meter: MeterNumber
+    read_at: ReadAt
+    litres: Litres
+    used_litres: Annotated[int | None, "Use since the reading before, in litres; null where it cannot be told."]
+    signs: Annotated[
+        tuple[str, ...], "What about the reading stands out: high, zero, falling, dial-over or never-still."
+    ]
 
 
 @fact("抄表例外", "reading excepted", topic="usage", stage="partly_read")
 class ReadingExcepted:
     """The meter could not be read; ``reason``: the standard's."""
 
-    meter: str
-    reason: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    meter: MeterNumber
+    reason: ReasonCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("抄表完成", "round complete", topic="usage", stage="read")
 class ReadingRoundCompleted:
     """Every meter of the book has an audited reading or an exception."""
 
-    audited: int
-    excepted: int
+    audited: Annotated[int, "How many readings were checked."]
+    excepted: Annotated[int, "How many meters could not be read."]
 
 
 # ---- state

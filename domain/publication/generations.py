@@ -8,6 +8,7 @@ given up.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from uuid import UUID
 
 from domain.kernel.facts import Recorded, fact
@@ -22,11 +23,13 @@ class GenerationStarted:
     events. Who has read beyond ``forked_behind`` takes back what is on the list and reads again from there.
     """
 
-    generation: UUID
-    forked_behind: int
-    begins_behind: int
-    given_up: int
-    list_sha256: str
+    generation: Annotated[UUID, "Id of the new generation of the store."]
+    forked_behind: Annotated[int, "Last position that both generations share."]
+    begins_behind: Annotated[
+        int, "Last position of what was given up: the new generation's own events have later ones."
+    ]
+    given_up: Annotated[int, "How many published events are not the store's any more."]
+    list_sha256: Annotated[str, "SHA-256 of the operator's list of what was given up."]
 
 
 @dataclass(frozen=True, slots=True)

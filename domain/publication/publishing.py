@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Recorded, fact
@@ -21,7 +21,7 @@ T = TypeVar("T")
 class StandardDrafted:
     """A new standard was drafted; nothing runs under it until a second person approves."""
 
-    document: StandardPublished
+    document: Annotated[StandardPublished, "The whole standard, as drafted."]
 
 
 # ---- states

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.fields import CaseNumber, ChineseName
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase
 from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
 from domain.standard.context import CommandContext, require_power
@@ -23,10 +25,10 @@ MOST_HOUSEHOLDS = 1_000_000
 class WorkRegistered:
     """A work for a community is planned. ``community``: its code; ``name_zh``: the work's public name."""
 
-    number: str
-    kind: str
-    community: str
-    name_zh: str
+    number: CaseNumber
+    kind: Annotated[str, "Kind of work, as a code of the standard."]
+    community: Annotated[str, "Code of the community."]
+    name_zh: ChineseName
 
 
 @fact("工程开工", "work started", topic="public")
@@ -38,7 +40,7 @@ class WorkStarted:
 class WorkCompleted:
     """The work is done and serves so many households."""
 
-    households_served: int
+    households_served: Annotated[int, "How many households it serves."]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.kernel.facts import Name, fact
+from domain.kernel.fields import (
+    CaseNumber,
+    CrewCode,
+    Digest,
+    EvidenceDigest,
+    Flags,
+    ReasonCode,
+    ReportNumber,
+    SecondPerson,
+    Way,
+)
 from domain.kernel.subjects import Subject
 from domain.standard.standards import Precision, Severity, Zone
 
@@ -37,8 +48,8 @@ STOPS: Mapping[str, Name] = {
 class OrderReference:
     """The work order of another body (12345 热线工单) that a report came with: its source and its own number there."""
 
-    source: str
-    number: str
+    source: Annotated[str, "Code of the body whose order it is."]
+    number: Annotated[str, "The order's number at that body."]
 
 
 @fact("报修", "fault reported", topic="repair", stage="reported")
@@ -50,39 +61,55 @@ class FaultReported:
     was told, a code of the standard.
     """
 
-    case_number: str
-    kind: str
-    district: str
-    zone: Zone
-    subject: Subject
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
-    mass: str | None = None
-    order: OrderReference | None = None
-    cell: str | None = None
-    precision: Precision = "second"
-    origin: str | None = None
+    case_number: CaseNumber
+    kind: Annotated[str, "Kind of fault, as a code of the standard."]
+    district: Annotated[str, "Code of the district."]
+    zone: Annotated[Zone, "Whether the district is in town or out of it: which arrival limit holds."]
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+    mass: Annotated[str | None, "Code of the mass incident that it belongs to; null where it belongs to none."] = None
+    order: Annotated[
+        OrderReference | None, "The order of another body that the report came with; null where it came with none."
+    ] = None
+    cell: Annotated[
+        str | None, "Square of some 200 m that it lies in, never a position; null where no place was told."
+    ] = None
+    precision: Annotated[
+        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+    ] = "second"
+    origin: Annotated[
+        str | None,
+        "How the source of imported history was told, as a code; null for what was reported here.",
+    ] = None
 
 
 @fact("并入报修", "further report", topic="repair")
 class ReportLinked:
     """A further report of the same incident, number ``report`` (≥ 2); an earlier one starts the clock earlier."""
 
-    report: int
-    subject: Subject
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
-    order: OrderReference | None = None
-    precision: Precision = "second"
-    origin: str | None = None
+    report: ReportNumber
+    subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+    order: Annotated[
+        OrderReference | None, "The order of another body that the report came with; null where it came with none."
+    ] = None
+    precision: Annotated[
+        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+    ] = "second"
+    origin: Annotated[
+        str | None,
+        "How the source of imported history was told, as a code; null for what was reported here.",
+    ] = None
 
 
 @fact("拆分报修", "report unlinked", topic="repair")
 class ReportUnlinked:
     """Report number ``report`` is of another fault after all: the case ``new_case`` begins with it, at its own time."""
 
-    report: int
-    new_case: UUID
+    report: ReportNumber
+    new_case: Annotated[UUID, "Id of the incident that begins with the report."]
 
 
 @fact("并入其他工单", "merged into another incident", topic="repair")
@@ -91,8 +118,8 @@ class IncidentMerged:
     owes nothing of its own any more, for the other one's clock starts at the first report of both. ``confirmed_by``:
     the second person, where a settled verdict falls with it."""
 
-    into: UUID
-    confirmed_by: str | None = None
+    into: Annotated[UUID, "Id of the incident that goes on."]
+    confirmed_by: SecondPerson = None
 
 
 @fact("回复报修人", "reporter answered", topic="repair")
@@ -102,13 +129,15 @@ class ReporterAnswered:
     ordered it and the way's own receipt.
     """
 
-    report: int
-    way: str
-    digest: str | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
-    order: UUID | None = None
-    receipt: str | None = None
+    report: ReportNumber
+    way: Way
+    digest: Annotated[str | None, "SHA-256 of the file or the words, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+    order: Annotated[
+        UUID | None, "Id of the event that ordered the answer; null where the program did not send it."
+    ] = None
+    receipt: Annotated[str | None, "The way's own receipt; null where it gave none."] = None
 
 
 @fact("致歉", "apology made", topic="repair")
@@ -116,62 +145,62 @@ class ApologyMade:
     """Whoever made report number ``report`` was told that a promise was not kept, and that we are sorry. ``way``: a
     code of the standard; ``digest``: of what was sent, or None for what was said."""
 
-    report: int
-    way: str
-    digest: str | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    report: ReportNumber
+    way: Way
+    digest: Annotated[str | None, "SHA-256 of the file or the words, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("下达回复", "answer ordered", topic="repair")
 class AnswerOrdered:
     """The program is to tell whoever made report number ``report`` what became of it; ``digest``: of its words."""
 
-    report: int
-    way: str
-    digest: str
+    report: ReportNumber
+    way: Way
+    digest: Digest
 
 
 @fact("回复未送达", "answer failed", topic="repair")
 class AnswerFailed:
     """An answer that was ordered could not be delivered, and why, as a code of the way."""
 
-    report: int
-    order: UUID
-    reason: str
+    report: ReportNumber
+    order: Annotated[UUID, "Id of the event that ordered the answer."]
+    reason: Annotated[str, "Why it could not be delivered, as a code of the way."]
 
 
 @fact("派单", "crew sent", topic="repair", stage="dispatched")
 class CrewDispatched:
     """The dispatcher sent a crew."""
 
-    crew: str
+    crew: CrewCode
 
 
 @fact("接单", "acknowledged", topic="repair", stage="acknowledged")
 class DispatchAcknowledged:
     """The crew confirmed that it is on its way."""
 
-    crew: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    crew: CrewCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("拒单", "declined", topic="repair")
 class DispatchDeclined:
     """The crew that was sent said no. ``reason``: a code of the standard."""
 
-    crew: str
-    reason: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    crew: CrewCode
+    reason: Annotated[str, "Why the crew said no, as a code of the standard."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("调出班组", "crew taken away", topic="repair")
 class CrewWithdrawn:
     """The dispatcher took the crew away for another incident."""
 
-    crew: str
+    crew: CrewCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,30 +210,32 @@ class ArrivalEvidence:
     ``inside_geofence`` and ``distance_m`` None: nobody has told where the site is.
     """
 
-    inside_geofence: bool | None
-    distance_m: int | None
-    accuracy_m: int
-    photo_digest: str | None
+    inside_geofence: Annotated[
+        bool | None, "Whether the device was near enough to the incident; null where the place is not known."
+    ]
+    distance_m: Annotated[int | None, "Metres from the incident; null where the place is not known."]
+    accuracy_m: Annotated[int, "Accuracy of the device's position in metres."]
+    photo_digest: Annotated[str | None, "SHA-256 of the photo, as sha256: and 64 hex digits; null without one."]
 
 
 @fact("到场", "crew on site", topic="repair", stage="on_site")
 class CrewArrived:
     """A crew is on site."""
 
-    crew: str
-    evidence: ArrivalEvidence | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    crew: CrewCode
+    evidence: Annotated[ArrivalEvidence | None, "What proves the arrival; null where nothing does."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("定级", "assessed", topic="repair", stage="assessed")
 class SeverityAssessed:
     """The repair's class as assessed on site: small 小修, medium 中修 or major 大修."""
 
-    severity: Severity
-    reason: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    severity: Annotated[Severity, "Class of the repair: small, medium or major."]
+    reason: ReasonCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("重新定级", "reassessed", topic="repair", stage="assessed")
@@ -214,73 +245,75 @@ class SeverityReassessed:
     ``approved_by``: the second person; None where so little of the window had run that nobody else was needed.
     """
 
-    severity: Severity
-    reason: str
-    evidence_digest: str
-    approved_by: str | None = None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    severity: Annotated[Severity, "Class of the repair: small, medium or major."]
+    reason: ReasonCode
+    evidence_digest: Annotated[str, "SHA-256 of the proof, as sha256: and 64 hex digits."]
+    approved_by: Annotated[str | None, "Actor id of who approved the other class; null where nobody needed to."] = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("作业记录", "work logged", topic="repair")
 class WorkLogged:
     """The crew is at work on a major repair; ``note`` is a code of the standard."""
 
-    note: str
-    crew: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    note: Annotated[str, "What was done, as a code of the standard."]
+    crew: CrewCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("交接班", "shift handed over", topic="repair")
 class ShiftHandedOver:
     """One crew handed the work over to another on site; counts as a log of the work."""
 
-    from_crew: str
-    to_crew: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    from_crew: Annotated[str, "Code of the crew that leaves."]
+    to_crew: Annotated[str, "Code of the crew that takes over."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("表后故障", "behind the meter", topic="repair")
 class UserSideFound:
     """The fault lies behind the meter, on the user's own pipe."""
 
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("同意有偿服务", "paid service agreed", topic="repair")
 class PaidServiceConsented:
     """The user agreed in writing to a paid service on the own pipe; ``consent_digest`` is of that paper."""
 
-    consent_digest: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    consent_digest: Annotated[str, "SHA-256 of the signed consent, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("有偿服务开始", "paid service begun", topic="repair")
 class PaidServiceStarted:
     """The crew began the paid service behind the meter."""
 
-    crew: str
+    crew: CrewCode
 
 
 @fact("修复完成", "repair completed", topic="repair", stage="completed")
 class RepairCompleted:
     """The repair is done; meets the completion promise."""
 
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
-    precision: Precision = "second"
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+    precision: Annotated[
+        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+    ] = "second"
 
 
 @fact("恢复供水", "water restored", topic="repair", stage="restored")
 class WaterRestored:
     """Water flows again for everybody that the incident cut off."""
 
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("无需抢修", "dismissed", topic="repair", stage="dismissed")
@@ -290,11 +323,13 @@ class IncidentDismissed:
     ``reason``: a code of the standard; ``evidence_digest``: of a photo or a paper.
     """
 
-    reason: str
-    evidence_digest: str | None = None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
-    precision: Precision = "second"
+    reason: ReasonCode
+    evidence_digest: EvidenceDigest = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+    precision: Annotated[
+        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+    ] = "second"
 
 
 EvidenceOf = Literal["arrival", "completion", "restoration"]
@@ -306,13 +341,13 @@ class EvidenceRejected:
     record. ``reason``: a code of the standard; ``evidence_digest``: of a photo or a paper. ``left``: of what a record
     still counts; ``reopens``: the closed file is open again."""
 
-    rejects: UUID
-    of: EvidenceOf
-    reason: str
-    left: tuple[EvidenceOf, ...]
-    reopens: bool
-    evidence_digest: str | None = None
-    confirmed_by: str | None = None
+    rejects: Annotated[UUID, "Id of the event that does not count."]
+    of: Annotated[EvidenceOf, "What the rejected event was proof of: arrival, completion or restoration."]
+    reason: ReasonCode
+    left: Annotated[tuple[EvidenceOf, ...], "Which of arrival, completion and restoration a record still counts for."]
+    reopens: Annotated[bool, "Whether a closed file is open again."]
+    evidence_digest: EvidenceDigest = None
+    confirmed_by: SecondPerson = None
 
 
 @fact("管段信息", "pipe identified", topic="repair")
@@ -320,12 +355,12 @@ class PipeIdentified:
     """Which pipe failed: its number in the register, its material as a code of the standard, its diameter in
     millimetres, the year in which it was laid. None: not known."""
 
-    asset: str | None
-    material: str | None
-    dn_mm: int | None
-    laid_in: int | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    asset: Annotated[str | None, "Number of the pipe in the register; null where it is not known."]
+    material: Annotated[str | None, "Material of the pipe, as a code; null where it is not known."]
+    dn_mm: Annotated[int | None, "Nominal diameter in millimetres; null where it is not known."]
+    laid_in: Annotated[int | None, "Year in which the pipe was laid; null where it is not known."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("更正", "corrected", topic="repair")
@@ -333,11 +368,13 @@ class DetailCorrected:
     """A detail of the incident is another one: ``old`` is what stood there, ``new`` what stands there now (None:
     nothing). Both stay on record."""
 
-    detail: str
-    old: str | None
-    new: str | None
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    detail: Annotated[
+        str, "Which detail is corrected: kind, asset, material, dn-mm, laid-in, or one of the standard's own."
+    ]
+    old: Annotated[str | None, "What stood there; null: nothing."]
+    new: Annotated[str | None, "What stands there now; null: nothing."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("关单", "closed", topic="repair", stage="closed")

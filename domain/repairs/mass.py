@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Annotated
 
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import DatesOutOfOrder, MassRunning
@@ -22,16 +23,16 @@ from domain.standard.values import require_codes
 class MassDeclared:
     """A mass incident holds in these districts from when it happened. ``mass``: its code; ``cause``: the standard's."""
 
-    mass: str
-    cause: str
-    districts: tuple[str, ...]
+    mass: Annotated[str, "Code of the mass incident."]
+    cause: Annotated[str, "What caused it, as a code of the standard."]
+    districts: Annotated[tuple[str, ...], "Codes of the districts in which it holds."]
 
 
 @fact("群发事件结束", "mass incident over", topic="repair")
 class MassEnded:
     """It is over."""
 
-    mass: str
+    mass: Annotated[str, "Code of the mass incident."]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from domain.deadlines.limits import WorkingDays, end
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Name, Recorded, fact
+from domain.kernel.fields import CaseId, Digest, Flags, ReportNumber, SecondPerson
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import late, require_credible
 from domain.repairs.facts import OrderReference
@@ -42,36 +44,38 @@ STAGES: Mapping[str, Name] = {
 class OrderReceived:
     """An order came in with a report of that incident. ``reply_by`` (UTC): the deadline that it names; None: none."""
 
-    source: str
-    number: str
-    case_id: UUID
-    report: int
-    reply_by: datetime | None
+    source: Annotated[str, "Code of the body whose order it is."]
+    number: Annotated[str, "The order's number at that body."]
+    case_id: CaseId
+    report: ReportNumber
+    reply_by: Annotated[
+        datetime | None, "When the other body wants its reply; null where the standard's own limit holds."
+    ]
 
 
 @fact("热线工单改挂", "order moved", topic="repair")
 class OrderMoved:
     """The report that the order came with belongs to another incident after all."""
 
-    case_id: UUID
-    report: int
+    case_id: CaseId
+    report: ReportNumber
 
 
 @fact("热线工单延期", "order extended", topic="repair")
 class OrderExtended:
     """The source granted more time, in that document."""
 
-    reply_by: datetime
-    document: str
+    reply_by: Annotated[datetime, "When the other body wants its reply."]
+    document: Annotated[str, "Number of the document in which the source gave more time."]
 
 
 @fact("热线工单回复", "order replied to", topic="repair", stage="replied")
 class OrderReplied:
     """The source was told what became of it; ``digest``: of the reply."""
 
-    digest: str
-    flags: tuple[str, ...] = ()
-    confirmed_by: str | None = None
+    digest: Digest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 OPENED_BY: tuple[type, ...] = (OrderReceived,)

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from domain.deadlines.calendar import LOCAL
@@ -29,6 +29,7 @@ from domain.deadlines.windows import (
     WindowRetracted,
 )
 from domain.kernel.facts import CASE_TOPICS, fact
+from domain.kernel.fields import Digest, PromiseCode, Way
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
@@ -56,26 +57,30 @@ class AlertTold:
     """A message to a role about an alert (the event ``alert``) was taken by its way, with this proof. ``change``: what
     it said; ``digest`` is of the deliverer's answer."""
 
-    alert: UUID
-    commitment: str
-    change: str
-    role: str
-    way: str
-    receipt: str
-    status: str
-    digest: str
+    alert: Annotated[UUID, "Id of the event that the alert is about."]
+    commitment: PromiseCode
+    change: Annotated[
+        str, "What the message said of the window: nearing, lapsed, escalated, retracted, met or cancelled."
+    ]
+    role: Annotated[str, "Role that is told, as a code."]
+    way: Way
+    receipt: Annotated[str, "The way's own receipt."]
+    status: Annotated[str, "What the way says of the delivery, as its own code."]
+    digest: Digest
 
 
 @fact("告警未送达", "alert not delivered", topic=CASE_TOPICS)
 class AlertFailed:
     """A message to a role about an alert was given up, for ``reason``. The page shows the alert all the same."""
 
-    alert: UUID
-    commitment: str
-    change: str
-    role: str
-    way: str
-    reason: str
+    alert: Annotated[UUID, "Id of the event that the alert is about."]
+    commitment: PromiseCode
+    change: Annotated[
+        str, "What the message said of the window: nearing, lapsed, escalated, retracted, met or cancelled."
+    ]
+    role: Annotated[str, "Role that is told, as a code."]
+    way: Way
+    reason: Annotated[str, "Why it was given up, as a code."]
 
 
 @fact("告警撤销", "alert withdrawn", topic=CASE_TOPICS)
@@ -83,12 +88,14 @@ class AlertWithdrawn:
     """Messages about an alert that had not been sent are not sent any more: it was ``reason``. ``roles`` and ``ways``
     belong together by their place."""
 
-    alert: UUID
-    commitment: str
-    change: str
-    reason: str
-    roles: tuple[str, ...]
-    ways: tuple[str, ...]
+    alert: Annotated[UUID, "Id of the event that the alert is about."]
+    commitment: PromiseCode
+    change: Annotated[
+        str, "What the message said of the window: nearing, lapsed, escalated, retracted, met or cancelled."
+    ]
+    reason: Annotated[str, "Why the messages are not sent any more, as a code."]
+    roles: Annotated[tuple[str, ...], "Roles that would have been told, as codes."]
+    ways: Annotated[tuple[str, ...], "By which ways it would have been told, as codes."]
 
 
 def tell(

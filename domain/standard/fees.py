@@ -13,9 +13,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from math import floor
-from typing import Literal
+from typing import Annotated, Literal
 
 from domain.kernel.facts import fact
+from domain.kernel.fields import ChineseName, Version
 from domain.kernel.refusals import FeeBanned
 from domain.standard.refusals import (
     BadQuantity,
@@ -37,10 +38,15 @@ class Formula:
     """How an amount follows: ``fixed`` is ``rate`` fen; ``per-unit`` is ``rate`` fen for each unit of ``quantity``
     (a code, for example ``metre``); ``per-mille-of`` is ``rate`` thousandths of the line ``of`` of the same quote."""
 
-    kind: Literal["fixed", "per-unit", "per-mille-of"]
-    rate: Decimal
-    quantity: str | None = None
-    of: str | None = None
+    kind: Annotated[
+        Literal["fixed", "per-unit", "per-mille-of"],
+        "How the amount is found: a fixed sum, so much per unit, or so many per mille of another amount.",
+    ]
+    rate: Annotated[Decimal, "Fen for a fixed sum, fen for each unit, or thousandths of the other line."]
+    quantity: Annotated[str | None, "Code of the unit that is counted, for example metre; null for other formulas."] = (
+        None
+    )
+    of: Annotated[str | None, "Code of the fee that the per mille are of; null for other formulas."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +54,16 @@ class FeeItem:
     """One fee. ``legal_basis``: the document's number. ``cap_fen`` None: the formula alone bounds it. ``active``
     False: switched off by this version, and not chargeable."""
 
-    code: str
-    name_zh: str
-    legal_basis: str
-    formula: Formula
-    unit_zh: str
-    cap_fen: int | None
-    payer_classes: tuple[str, ...]
-    valid_from: date
-    valid_until: date | None
-    active: bool
+    code: Annotated[str, "Code of the fee."]
+    name_zh: ChineseName
+    legal_basis: Annotated[str, "Number of the document that allows it."]
+    formula: Annotated[Formula, "How the amount is found."]
+    unit_zh: Annotated[str, "What is counted, in Chinese."]
+    cap_fen: Annotated[int | None, "Most that may be charged, in fen; null: the formula alone bounds it."]
+    payer_classes: Annotated[tuple[str, ...], "Classes that pay the fee; empty: all."]
+    valid_from: Annotated[date, "First day on which it may be charged."]
+    valid_until: Annotated[date | None, "Last day on which it may be charged; null: no end."]
+    active: Annotated[bool, "Whether it may be charged by this version."]
 
     def valid_on(self, day: date) -> bool:
         """Whether the fee may be charged on that civil day; both ends are days on which it may."""
@@ -68,45 +74,45 @@ class FeeItem:
 class BannedName:
     """A charge that the law names and forbids."""
 
-    name_zh: str
-    source: str
+    name_zh: ChineseName
+    source: Annotated[str, "The document that bans the charge."]
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """One version of the catalogue, whole. Amounts are fen (分)."""
 
-    version: str
-    effective_from: datetime
-    items: tuple[FeeItem, ...]
-    banned: tuple[BannedName, ...]
+    version: Version
+    effective_from: Annotated[datetime, "From when on it is in force."]
+    items: Annotated[tuple[FeeItem, ...], "The fees."]
+    banned: Annotated[tuple[BannedName, ...], "Charges that may not be asked for, whatever they are called."]
 
 
 @fact("起草收费目录", "fee catalogue drafted", topic="public")
 class CatalogueDrafted:
     """A new version was drafted; nothing can be charged by it."""
 
-    catalogue: Catalogue
+    catalogue: Annotated[Catalogue, "The whole fee catalogue."]
 
 
 @fact("审核收费目录", "fee catalogue reviewed", topic="public")
 class CatalogueReviewed:
     """An authority reviewed a draft. ``document``: the number of its written opinion."""
 
-    version: str
-    authority: Authority
-    outcome: ReviewOutcome
-    document: str
+    version: Version
+    authority: Annotated[Authority, "The authority that reviewed: the price authority or the market regulator."]
+    outcome: Annotated[ReviewOutcome, "Whether the authority agreed or objected."]
+    document: Annotated[str, "Number of the authority's written opinion."]
 
 
 @fact("发布收费目录", "fee catalogue published", topic="public", changes_rules=True)
 class CataloguePublished:
     """Both authorities had agreed, and the version was published. Quotes bind to it from ``effective_from`` on."""
 
-    version: str
-    effective_from: datetime
-    items: tuple[FeeItem, ...]
-    banned: tuple[BannedName, ...]
+    version: Version
+    effective_from: Annotated[datetime, "From when on it is in force."]
+    items: Annotated[tuple[FeeItem, ...], "The fees."]
+    banned: Annotated[tuple[BannedName, ...], "Charges that may not be asked for, whatever they are called."]
 
 
 # ---- names that may never be charged

@@ -631,3 +631,14 @@ def test_every_type_has_a_page_with_its_meaning_its_fields_and_its_example(clien
         shown = client.get(f"/contract/events/{name}").text
         assert all(f"<code>{field}</code>" in shown for field in schema["properties"]["data"].get("properties", {}))
         assert "示例" in shown
+
+
+def test_every_field_of_every_event_says_what_it_means() -> None:
+    silent = [
+        f"{name}: {owner}.{field}"
+        for name, schema in published.schemas().items()
+        for owner, part in (("data", schema["properties"]["data"]), *schema.get("$defs", {}).items())
+        for field, known in part.get("properties", {}).items()
+        if not known.get("description")
+    ]
+    assert silent == []
