@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
-from domain import outages
-from domain import repairs as repair
 from domain.connections import applicants, automatic, case, consultations, preservice, promises
 from domain.connections import facts as connection
 from domain.crews import crews, squads
@@ -28,10 +26,17 @@ from domain.kernel.facts import EventToAppend, Name, Recorded, Topic, registry
 from domain.metering import abnormal_use as abnormal
 from domain.metering import meters as usage
 from domain.metering import reading_rounds as books
+from domain.outages import case as outage_case
 from domain.outages import facts as outage_facts
+from domain.outages import promises as outage_promises
+from domain.outages.facts import EmergencyOutageBegan, OutagePlanned
 from domain.publication import generations, publishing, works
+from domain.repairs import case as repair_case
 from domain.repairs import facts as repair_facts
 from domain.repairs import mass, orders
+from domain.repairs import promises as repair_promises
+from domain.repairs.facts import FaultReported
+from domain.repairs.promises import PROMISES
 from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
@@ -77,13 +82,13 @@ REPAIR = Kind(
     "repair",
     Name("报修", "repair"),
     "repair",
-    repair.evolve,
-    repair.obligations,
-    opened_by=(repair.FaultReported,),
+    repair_case.evolve,
+    repair_promises.obligations,
+    opened_by=(FaultReported,),
     number_prefix="BX",
     stages=repair_facts.STAGES,
     stops=repair_facts.STOPS,
-    promises=repair.PROMISES,
+    promises=PROMISES,
 )
 CONNECTION = Kind(
     "connection",
@@ -151,13 +156,13 @@ OUTAGE = Kind(
     "outage",
     Name("停水", "outage"),
     "repair",
-    outages.evolve,
-    outages.obligations,
-    opened_by=(outages.OutagePlanned, outages.EmergencyOutageBegan),
+    outage_case.evolve,
+    outage_promises.obligations,
+    opened_by=(OutagePlanned, EmergencyOutageBegan),
     number_prefix="TS",
     stages=outage_facts.STAGES,
     stops=outage_facts.STOPS,
-    promises=outages.PROMISES,
+    promises=outage_promises.PROMISES,
 )
 MASS = Kind("mass", Name("群发事件", "mass incident"), "repair", mass.evolve)
 WORK = Kind("work", Name("公共工程", "work for the community"), "public", works.evolve, number_prefix="GC")

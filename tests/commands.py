@@ -9,12 +9,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import charges, intake, site
 from domain.connections.case import Connection
 from domain.connections.facts import MoneyLine
 from domain.kernel.facts import EventToAppend, Fact
 from domain.metering import meters as usage
+from domain.repairs import answers, field, reports
+from domain.repairs import dispatch as repair_dispatch
+from domain.repairs import severity as repair_severity
 from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -33,7 +35,7 @@ class Incident:
         self.service = service
         self.stream = Stream(kinds.REPAIR, uuid4())
         self.receipt = self._run(
-            lambda case, ctx: repair.report_fault(
+            lambda case, ctx: reports.report_fault(
                 case, ctx, case_number="BX-1", kind="leak", district_code=district, subject=SUBJECT
             )
         )
@@ -43,24 +45,24 @@ class Incident:
         return self.stream.id
 
     def dispatch(self, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, ctx: repair.dispatch(case, ctx, crew=crew), role="dispatcher")
+        return self._run(lambda case, ctx: repair_dispatch.dispatch(case, ctx, crew=crew), role="dispatcher")
 
     def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, ctx: repair.arrive(case, ctx, crew=crew, evidence=None), at)
+        return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=None), at)
 
     def assess(self, severity: Any, at: datetime | None = None) -> Receipt:
-        return self._run(lambda case, ctx: repair.assess(case, ctx, severity=severity, reason="seen"), at)
+        return self._run(lambda case, ctx: repair_severity.assess(case, ctx, severity=severity, reason="seen"), at)
 
     def complete(self, at: datetime | None = None) -> Receipt:
-        return self._run(repair.complete, at)
+        return self._run(field.complete, at)
 
     def answer(self) -> Receipt:
         return self._run(
-            lambda case, ctx: repair.answer_reporter(case, ctx, report=1, way="phone", digest=None), role="hotline"
+            lambda case, ctx: answers.answer_reporter(case, ctx, report=1, way="phone", digest=None), role="hotline"
         )
 
     def close(self) -> Receipt:
-        return self._run(repair.close, role="dispatcher")
+        return self._run(field.close, role="dispatcher")
 
     def _run(
         self, decision: Callable[[Any, CommandContext], Fact], at: datetime | None = None, role: str = "crew"

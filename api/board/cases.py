@@ -22,8 +22,8 @@ from domain.kernel.refusals import NoSuchCase
 from domain.kinds import Kind, State
 from domain.metering.abnormal_use import Usage
 from domain.metering.reading_rounds import ReadingRound
-from domain.outages import Outage
-from domain.repairs import Repair
+from domain.outages.case import Outage
+from domain.repairs.case import Repair
 from domain.repairs.orders import OutsideOrder
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service

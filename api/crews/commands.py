@@ -14,11 +14,12 @@ from api.http.caller import Caller
 from api.http.commanding import Claim, CommandRunner, Decision, PendingCommand, StaleLookup, events
 from api.repairs import bodies, commands
 from domain import kinds
-from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Crew, Freed
 from domain.kernel.facts import EventToAppend
-from domain.repairs import Repair
+from domain.repairs import dispatch as repair_dispatch
+from domain.repairs import field
+from domain.repairs.case import Repair
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import crew_stream
@@ -66,7 +67,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        sent = repair.dispatch(snapshot.of(case), ctx, crew=body.crew)
+        sent = repair_dispatch.dispatch(snapshot.of(case), ctx, crew=body.crew)
         said: list[StreamEvent] = [(case, EventToAppend(sent, snapshot.at))]
         if before != crew:
             said += _freed(snapshot, case, before, "reassigned")
@@ -82,7 +83,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
 
 
 def _taken_away(snapshot: Snapshot, ctx: CommandContext, other: Stream, crew: Stream, code: str) -> list[StreamEvent]:
-    withdrawn = repair.withdraw(snapshot.of(other), ctx, crew=code)
+    withdrawn = repair_dispatch.withdraw(snapshot.of(other), ctx, crew=code)
     released = crews.release(snapshot.of(crew), case_id=other.id, reason="reassigned")
     said: list[StreamEvent] = [(other, EventToAppend(withdrawn, snapshot.at))]
     return said + ([(crew, EventToAppend(released, snapshot.at))] if released is not None else [])
@@ -99,7 +100,7 @@ def decline(runner: CommandRunner, case_id: UUID, body: bodies.Declined) -> Pend
     return runner.from_the_field(
         case_id,
         body,
-        lambda case, ctx: repair.decline(case, ctx, crew=body.crew, reason=body.reason),
+        lambda case, ctx: repair_dispatch.decline(case, ctx, crew=body.crew, reason=body.reason),
         further=free,
         others=(crew,),
     )
@@ -114,9 +115,9 @@ def hand_over(runner: CommandRunner, case_id: UUID, body: bodies.HandOver) -> Pe
         ctx = runner.context(snapshot, body, happened_at)
         incident: Repair | None = snapshot.of(case)
         elsewhere = crews.is_elsewhere(snapshot.of(after), case_id)
-        handed = repair.hand_over(incident, ctx, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
+        handed = field.hand_over(incident, ctx, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
         said: list[StreamEvent] = [(case, ctx.event(handed))]
-        if incident is None or not repair.takes_over(incident, body.from_crew):
+        if incident is None or not field.takes_over(incident, body.from_crew):
             return said
         if (released := crews.release(snapshot.of(before), case_id=case_id, reason="handed-over")) is not None:
             said.append((before, EventToAppend(released, snapshot.at)))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
-from domain import outages
+from domain.outages.notices import KIND
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["outages 停水"], responses=QUERY_ERRORS, route_class=StrictRoute)
@@ -80,5 +80,5 @@ def every(
 @router.get("/notices", summary="What the public is told on the page 停水公告")
 def notices(service: ServiceDep, limit: Limit = 20) -> NoticeList:
     with service.connection() as connection:
-        rows = connection.execute(sql("outbox_page"), {"kind": outages.KIND, "limit": limit}).fetchall()
+        rows = connection.execute(sql("outbox_page"), {"kind": KIND, "limit": limit}).fetchall()
     return NoticeList(notices=[NoticeRow.model_validate(row) for row in rows])

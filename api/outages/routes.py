@@ -16,11 +16,14 @@ from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
-from domain import kinds, outages
-from domain import repairs as repair
+from domain import kinds
 from domain.kernel.facts import EventToAppend, Moment
 from domain.kernel.refusals import NoSuchCase
-from domain.outages import Outage
+from domain.outages import begun, notices
+from domain.outages.begun import MOST_LITRES
+from domain.outages.case import Outage
+from domain.outages.checks import MOST_USERS
+from domain.repairs import checks
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import MASS
@@ -30,7 +33,7 @@ _commands = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, respons
 _queries = APIRouter(prefix="/api/v1/outages", route_class=StrictRoute, responses=CASE_ERRORS)
 
 Districts = Annotated[list[Code], Field(min_length=1, max_length=100)]
-Users = Annotated[StrictInt, Field(ge=1, le=outages.MOST_USERS)]
+Users = Annotated[StrictInt, Field(ge=1, le=MOST_USERS)]
 Runner = Annotated[CommandRunner, Depends(runner_of(kinds.OUTAGE))]
 
 
@@ -94,7 +97,7 @@ class Water(FromTheField):
     """Emergency water: at which point, by its code, and how much."""
 
     point: Annotated[Code, Field(examples=["renmin-square"])]
-    litres: Annotated[StrictInt, Field(ge=1, le=outages.MOST_LITRES)]
+    litres: Annotated[StrictInt, Field(ge=1, le=MOST_LITRES)]
 
 
 class OutageView(BaseModel):
@@ -152,7 +155,7 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
-        fact = outages.plan(
+        fact = begun.plan(
             snapshot.of(case),
             ctx,
             number=number,
@@ -175,9 +178,9 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         if snapshot.of(incident) is None:
-            raise repair.no_such_case()
+            raise checks.no_such_case()
         ctx = runner.context(snapshot, body, happened_at)
-        fact = outages.begin_emergency(
+        fact = begun.begin_emergency(
             snapshot.of(case),
             ctx,
             number=number,
@@ -192,18 +195,18 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
 
 @_commands.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
 async def start(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, outages.start)
+    return await runner.instruct(case_id, begun.start)
 
 
 @_commands.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
 async def cancel(case_id: CaseId, body: Cancellation, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, lambda outage, ctx: outages.cancel(outage, ctx, reason=body.reason))
+    return await runner.instruct(case_id, lambda outage, ctx: begun.cancel(outage, ctx, reason=body.reason))
 
 
 @_commands.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
 async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Accepted:
     def decide(outage: Outage | None, ctx: CommandContext) -> EventToAppend:
-        ordered = outages.order_notice(outage, ctx, way=body.way)
+        ordered = notices.order_notice(outage, ctx, way=body.way)
         return EventToAppend(ordered.fact, ctx.happened_at, tells=ordered.message)
 
     return await runner.instruct(case_id, decide)
@@ -212,37 +215,37 @@ async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Ac
 @_commands.post("/{case_id}/notices", summary="The users were told 停水通知")
 async def send_notice(case_id: CaseId, body: UserNotice, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda outage, ctx: outages.send_notice(outage, ctx, way=body.way, digest=body.digest)
+        case_id, body, lambda outage, ctx: notices.send_notice(outage, ctx, way=body.way, digest=body.digest)
     )
 
 
 @_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
 async def prove_notice(case_id: CaseId, body: Proof, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda outage, ctx: outages.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
+        case_id, body, lambda outage, ctx: notices.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
     )
 
 
 @_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门")
 async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, lambda outage, ctx: outages.report(outage, ctx, document=body.document))
+    return await runner.field(case_id, body, lambda outage, ctx: notices.report(outage, ctx, document=body.document))
 
 
 @_commands.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
 async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, lambda outage, ctx: outages.extend(outage, ctx, end=body.end))
+    return await runner.instruct(case_id, lambda outage, ctx: begun.extend(outage, ctx, end=body.end))
 
 
 @_commands.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
 async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda outage, ctx: outages.provide_water(outage, ctx, point=body.point, litres=body.litres)
+        case_id, body, lambda outage, ctx: begun.provide_water(outage, ctx, point=body.point, litres=body.litres)
     )
 
 
 @_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, outages.restore)
+    return await runner.field(case_id, body, begun.restore)
 
 
 def _at(moment: Moment | None) -> datetime | None:

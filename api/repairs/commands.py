@@ -10,10 +10,11 @@ from api.http.caller import Caller
 from api.http.commanding import PendingCommand, StaleLookup, named, new_case, particulars
 from api.repairs import bodies
 from domain import kinds
-from domain import repairs as repair
 from domain.kernel.facts import EventToAppend
 from domain.kernel.geo import GeoPoint, cell_of
-from domain.repairs import orders
+from domain.repairs import answers, imported, orders, reports
+from domain.repairs.case import Repair
+from domain.repairs.facts import OrderReference
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import order_stream
@@ -29,8 +30,8 @@ def report_fault(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        repair.require_reporter(ctx, body.reporter is not None)
-        fact = repair.report_fault(
+        imported.require_reporter(ctx, body.reporter is not None)
+        fact = reports.report_fault(
             snapshot.of(case),
             ctx,
             case_number=number,
@@ -56,8 +57,8 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        repair.require_reporter(ctx, body.reporter is not None)
-        linked = repair.link_report(
+        imported.require_reporter(ctx, body.reporter is not None)
+        linked = reports.link_report(
             _repair(snapshot, case),
             ctx,
             subject=named(subject),
@@ -70,11 +71,11 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
     return PendingCommand(case, caller, decide, others=_stream_of(reference), subject=subject)
 
 
-def _order_of(body: bodies.FaultReport | bodies.FurtherReport) -> repair.OrderReference | None:
-    return repair.OrderReference(body.order.source, body.order.number) if body.order is not None else None
+def _order_of(body: bodies.FaultReport | bodies.FurtherReport) -> OrderReference | None:
+    return OrderReference(body.order.source, body.order.number) if body.order is not None else None
 
 
-def _stream_of(reference: repair.OrderReference | None) -> tuple[Stream, ...]:
+def _stream_of(reference: OrderReference | None) -> tuple[Stream, ...]:
     return (order_stream(reference.source, reference.number),) if reference is not None else ()
 
 
@@ -100,7 +101,7 @@ def unlink_report(
     body: bodies.Unlinking,
     *,
     number: str,
-    seen: repair.Repair | None,
+    seen: Repair | None,
 ) -> PendingCommand:
     """Undo a wrong link: the report opens a case of its own, and its outside order goes with it."""
     case, wrong = new_case(kinds.REPAIR, caller), Stream(kinds.REPAIR, case_id)
@@ -109,7 +110,7 @@ def unlink_report(
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         if _stream_of(_order_of_report(_repair(snapshot, wrong), report)) != order:
             raise StaleLookup
-        undone = repair.unlink_report(
+        undone = reports.unlink_report(
             _repair(snapshot, wrong),
             snapshot.context(caller.stamp, snapshot.at, None),
             report=report,
@@ -139,7 +140,7 @@ def merged(
     if orders_of(state) != orders_seen:
         raise StaleLookup
     ctx = snapshot.context(caller.stamp, at, body.confirmed_by)
-    merged = repair.merge(state, _repair(snapshot, into), ctx, case_id=case.id, into=body.into)
+    merged = reports.merge(state, _repair(snapshot, into), ctx, case_id=case.id, into=body.into)
     said: list[StreamEvent] = [(into, EventToAppend(each.linked, each.reported_at)) for each in merged.reports]
     said.append((case, EventToAppend(merged.merged, at)))
     for each in merged.reports:
@@ -149,7 +150,7 @@ def merged(
     return said
 
 
-def orders_of(case: repair.Repair | None) -> tuple[Stream, ...]:
+def orders_of(case: Repair | None) -> tuple[Stream, ...]:
     """The orders of other bodies that the incident's reports came with."""
     if case is None:
         return ()
@@ -157,19 +158,19 @@ def orders_of(case: repair.Repair | None) -> tuple[Stream, ...]:
     return tuple(stream for number in numbers for stream in _stream_of(_order_of_report(case, number)))
 
 
-def _order_of_report(case: repair.Repair | None, number: int) -> repair.OrderReference | None:
+def _order_of_report(case: Repair | None, number: int) -> OrderReference | None:
     report = case.report(number) if case is not None else None
     return report.order if report is not None else None
 
 
-def ordered_answer(case: repair.Repair | None, ctx: CommandContext, report: int, way: str) -> EventToAppend:
+def ordered_answer(case: Repair | None, ctx: CommandContext, report: int, way: str) -> EventToAppend:
     """Have the program answer a reporter."""
-    ordered = repair.order_answer(case, ctx, report=report, way=way)
+    ordered = answers.order_answer(case, ctx, report=report, way=way)
     return EventToAppend(ordered.fact, ctx.happened_at, tells=ordered.message)
 
 
-def _repair(snapshot: Snapshot, case: Stream) -> repair.Repair | None:
-    state: repair.Repair | None = snapshot.of(case)
+def _repair(snapshot: Snapshot, case: Stream) -> Repair | None:
+    state: Repair | None = snapshot.of(case)
     return state
 
 

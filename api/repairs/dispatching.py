@@ -15,8 +15,8 @@ from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain import repairs as repair
-from domain.repairs import outlook
+from domain.repairs import checks, outlook
+from domain.repairs.case import Repair, Report
 from domain.repairs.outlook import NextAction, Progress
 from domain.repairs.promises import standard_of
 from infra.eventstore.commands import Stream
@@ -118,9 +118,9 @@ def dispatch(
 
 @router.get("/repairs/{case_id}", summary="An incident with its reports and what is next", responses=CASE_ERRORS)
 def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
-    case: repair.Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
+    case: Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
     if case is None:
-        raise repair.no_such_case()
+        raise checks.no_such_case()
     standard = standard_of(case, service.rules)
     return IncidentView(
         case_id=case_id,
@@ -135,7 +135,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
     )
 
 
-def _report(case: repair.Repair, report: repair.Report) -> ReportView:
+def _report(case: Repair, report: Report) -> ReportView:
     told = [moment.at for number, moment in case.answered if number == report.number]
     order = report.order
     return ReportView(

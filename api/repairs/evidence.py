@@ -6,30 +6,31 @@ from uuid import UUID
 
 from api.repairs import bodies
 from domain import kinds
-from domain import repairs as repair
 from domain.kernel.geo import GeoPoint, distance_m
+from domain.repairs.case import Repair
+from domain.repairs.facts import ArrivalEvidence
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 
 
-def measured(service: Service, case_id: UUID, proof: bodies.ArrivalProof | None) -> repair.ArrivalEvidence | None:
+def measured(service: Service, case_id: UUID, proof: bodies.ArrivalProof | None) -> ArrivalEvidence | None:
     """The evidence as the event keeps it: inside or outside, a distance, an accuracy, a digest. Blocks."""
     if proof is None:
         return None
     if proof.fix is None:
         assert proof.accuracy_m is not None, "the body demands it"
-        return repair.ArrivalEvidence(proof.inside_geofence, proof.distance_m, proof.accuracy_m, proof.photo_digest)
+        return ArrivalEvidence(proof.inside_geofence, proof.distance_m, proof.accuracy_m, proof.photo_digest)
     site = site_of(service, case_id)
     if site is None:
-        return repair.ArrivalEvidence(None, None, proof.fix.accuracy_m, proof.photo_digest)
+        return ArrivalEvidence(None, None, proof.fix.accuracy_m, proof.photo_digest)
     away = round(distance_m(site, GeoPoint(proof.fix.latitude, proof.fix.longitude)))
     reach = service.rules.in_force(service.clock.now()).geofence_metres
-    return repair.ArrivalEvidence(away <= reach, away, proof.fix.accuracy_m, proof.photo_digest)
+    return ArrivalEvidence(away <= reach, away, proof.fix.accuracy_m, proof.photo_digest)
 
 
 def site_of(service: Service, case_id: UUID) -> GeoPoint | None:
     """Where the incident is, by the first report that told it; None where none did, or there is no such case."""
-    case: repair.Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
+    case: Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
     if case is None:
         return None
     known = service.particulars([report.subject for report in case.reported if report.number not in case.unlinked])

@@ -13,8 +13,8 @@ from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.fields import Instant
 from api.http.strict import StrictRoute
-from domain import repairs as repair
 from domain.kernel.geo import cells_around
+from domain.repairs import reports as repair_reports
 from domain.standard.standards import district as district_of
 from infra.sql import sql
 
@@ -62,7 +62,7 @@ def suggestions(
     reported_at, apart = at or now, timedelta(minutes=standard.link_suggestion_minutes)
     wanted = {
         "district": district,
-        "kinds": list(repair.kinds_that_may_be_one(standard, kind)),
+        "kinds": list(repair_reports.kinds_that_may_be_one(standard, kind)),
         "at": reported_at,
         "since": reported_at - apart,
         "until": reported_at + apart,

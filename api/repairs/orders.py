@@ -23,8 +23,7 @@ from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from api.repairs.bodies import OrderNumber
 from domain import kinds
-from domain import repairs as repair
-from domain.repairs import orders
+from domain.repairs import answers, orders
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import order_stream
 
@@ -101,7 +100,7 @@ def replying(runner: CommandRunner, stream: Stream, seen: orders.OutsideOrder | 
         assert order is not None, "no reply to an order that there is not"
         if case is None or order.case_id != case.id:
             raise StaleLookup
-        answered = repair.answer_reporter(
+        answered = answers.answer_reporter(
             snapshot.of(case), ctx, report=order.report, way=order.source, digest=body.digest
         )
         return [(stream, ctx.event(replied)), (case, ctx.event(answered))]

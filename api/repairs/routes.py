@@ -16,7 +16,8 @@ from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
 from api.repairs.evidence import measured
 from domain import kinds
-from domain import repairs as repair
+from domain.repairs import answers, apologies, details, dismissal, field, rejection, severity, user_side
+from domain.repairs import dispatch as repair_dispatch
 from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -64,7 +65,7 @@ async def answer_reporter(
     return await runner.field(
         case_id,
         body,
-        lambda case, ctx: repair.answer_reporter(case, ctx, report=report, way=body.way, digest=body.digest),
+        lambda case, ctx: answers.answer_reporter(case, ctx, report=report, way=body.way, digest=body.digest),
     )
 
 
@@ -73,7 +74,7 @@ async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.Reporter
     return await runner.field(
         case_id,
         body,
-        lambda case, ctx: repair.apologise(case, ctx, report=report, way=body.way, digest=body.digest),
+        lambda case, ctx: apologies.apologise(case, ctx, report=report, way=body.way, digest=body.digest),
     )
 
 
@@ -96,19 +97,19 @@ async def decline(case_id: CaseId, body: bodies.Declined, runner: Runner) -> Acc
 
 @router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单")
 async def acknowledge(case_id: CaseId, body: bodies.DispatchConfirmation, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, lambda case, ctx: repair.acknowledge(case, ctx, crew=body.crew))
+    return await runner.field(case_id, body, lambda case, ctx: repair_dispatch.acknowledge(case, ctx, crew=body.crew))
 
 
 @router.post("/{case_id}/arrival", summary="The crew is on site 到场")
 async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accepted:
     proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)
-    return await runner.field(case_id, body, lambda case, ctx: repair.arrive(case, ctx, crew=body.crew, evidence=proof))
+    return await runner.field(case_id, body, lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof))
 
 
 @router.post("/{case_id}/assessment", summary="Class the repair 定级")
 async def assess(case_id: CaseId, body: bodies.Assessment, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda case, ctx: repair.assess(case, ctx, severity=body.severity, reason=body.reason)
+        case_id, body, lambda case, ctx: severity.assess(case, ctx, severity=body.severity, reason=body.reason)
     )
 
 
@@ -117,7 +118,7 @@ async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -
     return await runner.field(
         case_id,
         body,
-        lambda case, ctx: repair.reassess(
+        lambda case, ctx: severity.reassess(
             case,
             ctx,
             severity=body.severity,
@@ -131,7 +132,7 @@ async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -
 @router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录")
 async def log_work(case_id: CaseId, body: bodies.WorkLog, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda case, ctx: repair.log_work(case, ctx, note=body.note, crew=body.crew)
+        case_id, body, lambda case, ctx: field.log_work(case, ctx, note=body.note, crew=body.crew)
     )
 
 
@@ -142,36 +143,36 @@ async def hand_over(case_id: CaseId, body: bodies.HandOver, runner: Runner) -> A
 
 @router.post("/{case_id}/user-side", summary="The fault lies behind the meter 表后故障")
 async def find_user_side(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, repair.find_user_side)
+    return await runner.field(case_id, body, user_side.find_user_side)
 
 
 @router.post("/{case_id}/paid-service/consent", summary="The user agrees to a paid service 同意有偿服务")
 async def consent(case_id: CaseId, body: bodies.Consent, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda case, ctx: repair.consent(case, ctx, consent_digest=body.consent_digest)
+        case_id, body, lambda case, ctx: user_side.consent(case, ctx, consent_digest=body.consent_digest)
     )
 
 
 @router.post("/{case_id}/paid-service", summary="The paid service begins 有偿服务开始")
 async def start_paid_service(case_id: CaseId, body: bodies.PaidService, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, lambda case, ctx: repair.start_paid_service(case, ctx, crew=body.crew))
+    return await runner.instruct(case_id, lambda case, ctx: user_side.start_paid_service(case, ctx, crew=body.crew))
 
 
 @router.post("/{case_id}/completion", summary="The repair is done 修复完成")
 async def complete(case_id: CaseId, body: bodies.Completion, runner: Runner) -> Accepted:
     return await crew_commands.releasing_crew(
-        runner, case_id, body, lambda case, ctx: repair.complete(case, ctx, precision=body.precision), "completed"
+        runner, case_id, body, lambda case, ctx: field.complete(case, ctx, precision=body.precision), "completed"
     )
 
 
 @router.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
 async def restore_water(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, repair.restore_water)
+    return await runner.field(case_id, body, field.restore_water)
 
 
 @router.post("/{case_id}/closure", summary="Close the file 关单")
 async def close(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
-    return await crew_commands.releasing_crew(runner, case_id, None, repair.close, "closed")
+    return await crew_commands.releasing_crew(runner, case_id, None, field.close, "closed")
 
 
 @router.post("/{case_id}/dismissal", summary="The incident needs no repair of ours 无需抢修")
@@ -180,7 +181,7 @@ async def dismiss(case_id: CaseId, body: bodies.IncidentDismissal, runner: Runne
         runner,
         case_id,
         body,
-        lambda case, ctx: repair.dismiss(
+        lambda case, ctx: dismissal.dismiss(
             case, ctx, reason=body.reason, evidence_digest=body.evidence_digest, precision=body.precision
         ),
         "closed",
@@ -191,7 +192,7 @@ async def dismiss(case_id: CaseId, body: bodies.IncidentDismissal, runner: Runne
 async def reject_evidence(case_id: CaseId, body: bodies.Rejection, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
-        lambda case, ctx: repair.reject_evidence(
+        lambda case, ctx: rejection.reject_evidence(
             case, ctx, event=body.event_id, reason=body.reason, evidence_digest=body.evidence_digest
         ),
         confirmed_by=body.confirmed_by,
@@ -203,7 +204,7 @@ async def identify_pipe(case_id: CaseId, body: bodies.Pipe, runner: Runner) -> A
     return await runner.field(
         case_id,
         body,
-        lambda case, ctx: repair.identify_pipe(
+        lambda case, ctx: details.identify_pipe(
             case, ctx, asset=body.asset, material=body.material, dn_mm=body.dn_mm, laid_in=body.laid_in
         ),
     )
@@ -212,5 +213,5 @@ async def identify_pipe(case_id: CaseId, body: bodies.Pipe, runner: Runner) -> A
 @router.post("/{case_id}/corrections", summary="Correct a detail; what stood there stays on record 更正")
 async def correct(case_id: CaseId, body: bodies.Correction, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda case, ctx: repair.correct(case, ctx, detail=body.detail, old=body.old, new=body.new)
+        case_id, body, lambda case, ctx: details.correct(case, ctx, detail=body.detail, old=body.old, new=body.new)
     )

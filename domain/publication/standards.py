@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from typing import get_args
 
-from domain import outages
-from domain import repairs as repair
 from domain.connections import promises
 from domain.connections.facts import DocumentWay
 from domain.connections.stages import STAGES
@@ -23,6 +21,7 @@ from domain.kernel.refusals import Refusal, UnknownApplicantCategory, UnknownFau
 from domain.kernel.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
+from domain.outages import promises as outage_promises
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publication.publishing import StandardDrafted, Standards
 from domain.publication.refusals import (
@@ -51,6 +50,7 @@ from domain.publication.refusals import (
     UnknownZone,
 )
 from domain.repairs import orders
+from domain.repairs.promises import PROMISES
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import CataloguePublished, plain
 from domain.standard.standards import (
@@ -77,8 +77,8 @@ from domain.standard.values import require_clean, require_codes, require_range
 
 COMMITMENTS = frozenset(
     {
-        *repair.PROMISES,
-        *outages.PROMISES,
+        *PROMISES,
+        *outage_promises.PROMISES,
         *promises.PROMISES,
         *orders.PROMISES,
         *abnormal.PROMISES,
@@ -450,7 +450,7 @@ def _require_ladders(document: Standard) -> None:
     """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
     ``_require_escalations`` refuses."""
     for commitment in document.apologies:
-        require_known(UnknownCommitment, commitment, repair.PROMISES)
+        require_known(UnknownCommitment, commitment, PROMISES)
     for commitment in (*document.ladders, *document.notify_on_lapse):
         require_known(UnknownCommitment, commitment, COMMITMENTS)
     for commitment, told_on_lapse in document.notify_on_lapse.items():

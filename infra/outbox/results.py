@@ -7,9 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from domain import kinds, outages
-from domain import repairs as repair
+from domain import kinds
 from domain.kernel.facts import EventToAppend
+from domain.outages import notices
+from domain.outages.case import Outage
+from domain.outages.notices import KIND
+from domain.repairs import answers
+from domain.repairs.answers import KIND as ANSWER_MESSAGE
+from domain.repairs.case import Repair
 from domain.standard import alerts
 from domain.standard.alerts import AlertFailed, AlertTold
 from infra.eventstore.commands import Command, IdempotencyKey, Snapshot, Stamp, Stream, StreamEvent
@@ -47,12 +52,12 @@ def _outage_notice(ended: Ended) -> Command:
     stamp = _stamp(ended)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        state: outages.Outage | None = snapshot.of(case)
+        state: Outage | None = snapshot.of(case)
         ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
-            failed = outages.fail_notice(state, ctx, order=ended.id, reason=ended.failed)
+            failed = notices.fail_notice(state, ctx, order=ended.id, reason=ended.failed)
             return [(case, EventToAppend(failed, ended.at))] if failed is not None else []
-        proven = outages.deliver_notice(
+        proven = notices.deliver_notice(
             state, ctx, order=ended.id, receipt=ended.receipt, status=ended.status, digest=ended.digest
         )
         return [(case, EventToAppend(fact, ended.at)) for fact in proven or ()]
@@ -65,12 +70,12 @@ def _reporter_answer(ended: Ended) -> Command:
     stamp = _stamp(ended)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        state: repair.Repair | None = snapshot.of(case)
+        state: Repair | None = snapshot.of(case)
         ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
-            failed = repair.fail_answer(state, ctx, order=ended.id, reason=ended.failed)
+            failed = answers.fail_answer(state, ctx, order=ended.id, reason=ended.failed)
             return [(case, ctx.event(failed))] if failed is not None else []
-        answered = repair.deliver_answer(state, ctx, order=ended.id, receipt=ended.receipt)
+        answered = answers.deliver_answer(state, ctx, order=ended.id, receipt=ended.receipt)
         return [(case, ctx.event(answered))] if answered is not None else []
 
     return Command(case, stamp, decide, key=_key(ended))
@@ -103,8 +108,8 @@ def _key(ended: Ended) -> IdempotencyKey:
 
 
 CASES: Mapping[str, Callable[[Ended], Command]] = {
-    outages.KIND: _outage_notice,
-    repair.ANSWER_MESSAGE: _reporter_answer,
+    KIND: _outage_notice,
+    ANSWER_MESSAGE: _reporter_answer,
     alerts.KIND: _staff_alert,
 }
 """Kind of message → what tells its case."""

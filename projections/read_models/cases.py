@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain import kinds
 from domain.kernel.facts import DECLARED
-from domain.repairs import CREW_ELSEWHERE
+from domain.repairs.case import CREW_ELSEWHERE
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 

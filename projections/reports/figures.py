@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from domain.deadlines.calendar import LOCAL
-from domain.outages import Spell, index_minutes, lost_minutes
+from domain.outages.index import Spell, index_minutes, lost_minutes
 from infra.sql import sql
 from projections.reports.repair_figures import RepairFigures, repair_figures
 

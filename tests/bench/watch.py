@@ -36,8 +36,8 @@ from psycopg import sql
 
 from app.up import prepare
 from domain import kinds
-from domain import repairs as repair
 from domain.kernel.facts import Recorded, event_id
+from domain.repairs import reports
 from domain.standard.context import CommandContext, Person
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -204,7 +204,7 @@ def case(service: Service, case_id: UUID, due_at: datetime) -> tuple[list[Envelo
         )
 
     ctx = CommandContext(reported_at, reported_at, "hotline", service.rules, Person("bench", "hotline"))
-    fault = repair.report_fault(None, ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
+    fault = reports.report_fault(None, ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
     state = say(state, fault, reported_at)
     for step in STEPS:
         for fact in kinds.conclusion(kinds.REPAIR, state, service.rules, reported_at + step):

@@ -16,10 +16,19 @@ from uuid import uuid4
 import psycopg
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import facts as said
 from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kinds import Kind
+from domain.repairs.facts import (
+    CaseClosed,
+    CrewArrived,
+    CrewDispatched,
+    DispatchAcknowledged,
+    FaultReported,
+    RepairCompleted,
+    ReporterAnswered,
+    SeverityAssessed,
+)
 from domain.standard.standards import Rules
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore.commands import Stamp
@@ -63,14 +72,14 @@ def incident(number: int) -> list[Step]:
     """A repair: a crew there after 10 to 39 minutes."""
     minute = timedelta(minutes=1)
     return [
-        (repair.FaultReported(f"BX-{number}", "leak", "qianzhou", "urban", SUBJECT), timedelta()),
-        (repair.CrewDispatched("crew-1"), 3 * minute),
-        (repair.DispatchAcknowledged("crew-1"), 4 * minute),
-        (repair.CrewArrived("crew-1", None), (10 + number % 30) * minute),
-        (repair.SeverityAssessed("small", "valve"), 45 * minute),
-        (repair.RepairCompleted(), (100 + number % 300) * minute),
-        (repair.ReporterAnswered(1, "phone", None), 500 * minute),
-        (repair.CaseClosed(), 510 * minute),
+        (FaultReported(f"BX-{number}", "leak", "qianzhou", "urban", SUBJECT), timedelta()),
+        (CrewDispatched("crew-1"), 3 * minute),
+        (DispatchAcknowledged("crew-1"), 4 * minute),
+        (CrewArrived("crew-1", None), (10 + number % 30) * minute),
+        (SeverityAssessed("small", "valve"), 45 * minute),
+        (RepairCompleted(), (100 + number % 300) * minute),
+        (ReporterAnswered(1, "phone", None), 500 * minute),
+        (CaseClosed(), 510 * minute),
     ]
 
 

@@ -19,10 +19,12 @@ import httpx
 import psycopg
 import pytest
 
-from domain import kinds, outages
+from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.messages import digest_of, to_subject
 from domain.kernel.subjects import Subject
+from domain.outages.facts import EmergencyOutageBegan
+from domain.outages.notices import KIND
 from infra.clock import ManualClock
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service, open_service
@@ -362,7 +364,7 @@ def test_a_sender_killed_in_the_middle_of_sending_loses_and_doubles_nothing(
         assert other.wait(20) == 0
     # The program's clock is today's: by it the outages of September ran over, and staff are told that too.
     letters = [json.loads(body) for _, body in gateway.received]
-    notices = [letter["id"] for letter in letters if letter["kind"] == outages.KIND]
+    notices = [letter["id"] for letter in letters if letter["kind"] == KIND]
     assert len(notices) > len(set(notices)) == 5, "sent again, under the same keys"
     for case_id in cases:
         assert [name for name, _ in facts(service, case_id)][1:] == ["OutageNoticeSent", "OutageNoticeProven"]
@@ -425,7 +427,7 @@ def answer(service: Service, way: str, particulars: dict[str, str]) -> UUID:
     stamp = Stamp("manager-1", "manager", "office", str(uuid4()), "test")
 
     def decide(snapshot: Snapshot) -> list[StreamEvent]:
-        fact = outages.EmergencyOutageBegan("TS-1", uuid4(), ("zhenxi",), 300)
+        fact = EmergencyOutageBegan("TS-1", uuid4(), ("zhenxi",), 300)
         message = to_subject("personal-note", way, "报修进度", "您的报修已修复。", subject)
         return [(case, EventToAppend(fact, snapshot.at, tells=message))]
 

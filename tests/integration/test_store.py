@@ -18,10 +18,11 @@ from eventsourcing.tests import persistence as library
 from psycopg.conninfo import conninfo_to_dict
 
 from domain import kinds
-from domain import repairs as repair
 from domain.kernel.facts import EventToAppend, event_id
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
+from domain.repairs import dispatch as repair_dispatch
+from domain.repairs import reports, severity
 from domain.standard.context import CommandContext, Person
 from infra.clock import ManualClock
 from infra.eventstore.commands import (
@@ -54,7 +55,7 @@ def case() -> Stream:
 def report(stream: Stream, **options: Any) -> Command:
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules)
-        fact = repair.report_fault(
+        fact = reports.report_fault(
             snapshot.of(stream), ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT
         )
         return [(stream, EventToAppend(fact, snapshot.at))]
@@ -65,7 +66,7 @@ def report(stream: Stream, **options: Any) -> Command:
 def dispatch(stream: Stream, crew: str, **options: Any) -> Command:
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = CommandContext(snapshot.at, snapshot.at, "office", snapshot.rules, Person("dispatcher-1", "dispatcher"))
-        return [(stream, EventToAppend(repair.dispatch(snapshot.of(stream), ctx, crew=crew), snapshot.at))]
+        return [(stream, EventToAppend(repair_dispatch.dispatch(snapshot.of(stream), ctx, crew=crew), snapshot.at))]
 
     return Command(stream, stamp(), decide, **options)
 
@@ -184,7 +185,7 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules, Person("crew-1", "crew"))
-        fact = repair.assess(snapshot.of(stream), ctx, severity="small", reason="x" * 70_000)
+        fact = severity.assess(snapshot.of(stream), ctx, severity="small", reason="x" * 70_000)
         return [(stream, EventToAppend(fact, snapshot.at))]
 
     with pytest.raises(Refusal, match="event-too-large"):

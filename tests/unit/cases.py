@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
 from domain.deadlines.windows import Window, WindowFact
 from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
 from domain.metering.meters import MeterDetails
+from domain.repairs.facts import FaultReported
 from domain.standard.context import NOBODY, CommandContext, Person
 from domain.standard.standards import Rules
 
@@ -85,7 +85,7 @@ def repairing(rules: Rules, *, zone: str = "urban", at: datetime = NINE) -> Play
     """An incident reported at nine."""
     play = Play(kinds.REPAIR, rules)
     district = "qianzhou" if zone == "urban" else "aizhai"
-    play.say(repair.FaultReported("BX-1", "leak", district, zone, SUBJECT), at)  # type: ignore[arg-type]
+    play.say(FaultReported("BX-1", "leak", district, zone, SUBJECT), at)  # type: ignore[arg-type]
     return play
 
 

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import repairs as repair
 from domain.deadlines.windows import WindowLapsed, WindowMoved, WindowNearing
 from domain.kernel.refusals import Refusal
+from domain.repairs.facts import CrewArrived
+from domain.repairs.promises import ARRIVAL
 from domain.standard import alerts
 from domain.standard.alerts import AlertTold, Closing, Plan, SentMessage, WaitingAlert, plan, quiet_end
 from domain.standard.standards import AlertPolicy
@@ -62,7 +63,7 @@ def counts(found: Plan) -> list[tuple[str | None, int]]:
 # ---- what is raised and closed
 
 
-def facts_of(play: Play, commitment: str = repair.ARRIVAL) -> list[Any]:
+def facts_of(play: Play, commitment: str = ARRIVAL) -> list[Any]:
     return [fact for fact in play.concluded if fact.commitment == commitment]
 
 
@@ -90,12 +91,12 @@ def test_a_lapse_that_calls_nobody_raises_nothing() -> None:
 def test_what_closes_alerts_and_why() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.say(repair.CrewArrived("crew-1", None), minutes(24), at=minutes(52))
+    play.say(CrewArrived("crew-1", None), minutes(24), at=minutes(52))
     closings = [closing for fact in facts_of(play) if (closing := alerts.closed(fact)) is not None]
     assert closings == [
-        Closing(repair.ARRIVAL, "lapsed", "nearing", due_at=minutes(30)),
-        Closing(repair.ARRIVAL, "retracted", lapse=1),
-        Closing(repair.ARRIVAL, "met"),
+        Closing(ARRIVAL, "lapsed", "nearing", due_at=minutes(30)),
+        Closing(ARRIVAL, "retracted", lapse=1),
+        Closing(ARRIVAL, "met"),
     ]
     assert max(alerts.RANKS[closing.cause] for closing in closings) == alerts.RANKS["retracted"]
 
@@ -109,7 +110,7 @@ def test_a_window_that_is_stamped_with_a_new_calendar_closes_nothing() -> None:
 
 
 def test_only_the_program_brings_in_what_became_of_a_message() -> None:
-    fact = AlertTold(UUID(int=1), repair.ARRIVAL, "lapsed", "manager", "email", "r", "accepted", "sha256:0")
+    fact = AlertTold(UUID(int=1), ARRIVAL, "lapsed", "manager", "email", "r", "accepted", "sha256:0")
     assert alerts.tell(context(RULES, NOON, role="system"), fact) is fact
     with pytest.raises(Refusal, match=r"^wrong-role:"):
         alerts.tell(context(RULES, NOON, role="manager"), fact)

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds
-from domain import repairs as repair
 from domain.crews import crews
 from domain.crews.crews import Assignment, Crew, Free
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
+from domain.repairs import dispatch
+from domain.repairs.facts import CrewWithdrawn
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import crew_stream, shipped_rules, shipped_standard
 from tests.unit.cases import CASE, context, minutes, repairing
@@ -157,19 +158,19 @@ def test_writing_a_crews_code_large_does_not_make_another_crew() -> None:
 
 def test_a_crew_that_says_no_is_off_the_incident(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    fact = repair.decline(play.state, context(rules, minutes(2)), crew="crew-1", reason="vehicle")
+    play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
+    fact = dispatch.decline(play.state, context(rules, minutes(2)), crew="crew-1", reason="vehicle")
     assert fact.flags == ()
     play.say(fact, minutes(2))
     assert play.state.crew is None
-    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(3))
+    play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(3))
     assert play.state.crew == "crew-1"
 
 
 def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    fact = repair.decline(play.state, context(rules, minutes(-1), minutes(2)), crew="crew-2", reason="unsafe")
+    play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
+    fact = dispatch.decline(play.state, context(rules, minutes(-1), minutes(2)), crew="crew-2", reason="unsafe")
     assert fact.flags == ("not-the-dispatched-crew", "before-first-report")
     play.say(fact, minutes(-1), minutes(2))
     assert play.state.crew == "crew-1"
@@ -178,22 +179,22 @@ def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules
 def test_a_no_needs_an_incident_a_reason_and_a_time_that_has_come(rules: Rules) -> None:
     play = repairing(rules)
     with refused("no-such-case"):
-        repair.decline(None, context(rules, minutes(1)), crew="crew-1", reason="vehicle")
+        dispatch.decline(None, context(rules, minutes(1)), crew="crew-1", reason="vehicle")
     with refused("unknown-decline-reason"):
-        repair.decline(play.state, context(rules, minutes(1)), crew="crew-1", reason="tired-of-it")
+        dispatch.decline(play.state, context(rules, minutes(1)), crew="crew-1", reason="tired-of-it")
     with refused("future-time"):
-        repair.decline(play.state, context(rules, minutes(30), minutes(1)), crew="crew-1", reason="vehicle")
+        dispatch.decline(play.state, context(rules, minutes(30), minutes(1)), crew="crew-1", reason="vehicle")
 
 
 def test_a_crew_is_taken_away_only_from_where_it_is(rules: Rules) -> None:
     play = repairing(rules)
     with refused("crew-elsewhere"):
-        repair.withdraw(play.state, DISPATCHER, crew="crew-1")
+        dispatch.withdraw(play.state, DISPATCHER, crew="crew-1")
     with refused("no-such-case"):
-        repair.withdraw(None, DISPATCHER, crew="crew-1")
-    play.say(repair.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
-    assert repair.withdraw(play.state, DISPATCHER, crew="crew-1") == repair.CrewWithdrawn("crew-1")
-    play.say(repair.CrewWithdrawn("crew-1"), minutes(2))
+        dispatch.withdraw(None, DISPATCHER, crew="crew-1")
+    play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
+    assert dispatch.withdraw(play.state, DISPATCHER, crew="crew-1") == CrewWithdrawn("crew-1")
+    play.say(CrewWithdrawn("crew-1"), minutes(2))
     assert play.state.crew is None
 
 

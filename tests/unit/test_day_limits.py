@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections.stages import STAGES
 from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, Day, from_published
 from domain.deadlines.explain import WindowExplained, explain
 from domain.deadlines.limits import ClockStop, DayUnit, Intake, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
+from domain.repairs.facts import CrewArrived, DetailCorrected, FaultReported, SeverityAssessed
 from domain.standard.standards import KindLimit, Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.reports.explain import CaseWindowExplained, lines
@@ -118,7 +118,7 @@ def test_a_minute_limit_over_a_clock_change_has_every_one_of_its_minutes() -> No
     standard = replace(shipped_standard(), calendar_regions=("US",))
     rules = make_rules([standard], [(datetime(2011, 1, 1, tzinfo=UTC), CITY)], [shipped_catalogue()])
     play = Play(kinds.REPAIR, rules)
-    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), start)
+    play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), start)
     due_at = play.windows(start)["repair.completion"].due_at
     assert due_at is not None
     assert due_at - start == timedelta(hours=4)
@@ -193,7 +193,7 @@ def city_rules(**changes: Any) -> Rules:
 
 def broken(rules: Rules, kind: str, at: datetime) -> Play:
     play = Play(kinds.REPAIR, rules)
-    play.say(repair.FaultReported("BX-1", kind, "qianzhou", "urban", SUBJECT), at)
+    play.say(FaultReported("BX-1", kind, "qianzhou", "urban", SUBJECT), at)
     return play
 
 
@@ -201,7 +201,7 @@ def test_a_kind_with_a_limit_of_its_own_is_held_to_it_whatever_its_class() -> No
     start = wall("2011-09-16T18:00:00")
     play = broken(city_rules(), "leak", start)
     for severity in ("small", "major"):
-        play.say(repair.SeverityAssessed(severity, "x"), start + timedelta(hours=1))
+        play.say(SeverityAssessed(severity, "x"), start + timedelta(hours=1))
         window = play.windows(start)["repair.completion"]
         assert window.due_at == wall("2011-09-21T08:30:00")
         assert window.basis.calendar == "US@2011-1"
@@ -216,7 +216,7 @@ def test_a_corrected_kind_is_held_to_its_own_limit_from_the_beginning_and_the_la
     start = wall("2011-09-12T10:00:00")
     play = broken(city_rules(), "leak", start)
     assert [type(fact).__name__ for fact in play.conclude(wall("2011-09-14T10:00:00"))][-1] == "WindowLapsed"
-    corrected = play.say(repair.DetailCorrected("kind", "leak", "cover"), wall("2011-09-15T10:00:00"))
+    corrected = play.say(DetailCorrected("kind", "leak", "cover"), wall("2011-09-15T10:00:00"))
     assert {"WindowMoved", "WindowRetracted"} <= {type(fact).__name__ for fact in corrected}
     assert play.windows(NINE)["repair.completion"].due_at == wall("2011-10-27T10:00:00")
 
@@ -224,7 +224,7 @@ def test_a_corrected_kind_is_held_to_its_own_limit_from_the_beginning_and_the_la
 def test_a_completion_that_starts_at_the_arrival_counts_its_days_from_there() -> None:
     start = wall("2011-09-12T10:00:00")
     play = broken(city_rules(completion_from="arrival"), "leak", start)
-    play.say(repair.CrewArrived("crew-1", None), wall("2011-09-13T11:00:00"))
+    play.say(CrewArrived("crew-1", None), wall("2011-09-13T11:00:00"))
     assert play.windows(start)["repair.completion"].due_at == wall("2011-09-15T11:00:00")
 
 

@@ -10,10 +10,23 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import kinds
-from domain import repairs as repair
 from domain.kernel.refusals import Refusal
-from domain.repairs import outlook
+from domain.repairs import apologies, outlook
 from domain.repairs.apologies import sorry_for
+from domain.repairs.facts import (
+    ApologyMade,
+    CaseClosed,
+    CrewArrived,
+    CrewDispatched,
+    DispatchAcknowledged,
+    DispatchDeclined,
+    FaultReported,
+    RepairCompleted,
+    ReporterAnswered,
+    ReportLinked,
+    SeverityAssessed,
+)
+from domain.repairs.promises import ARRIVAL
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import SUBJECT, Play, context, minutes, repairing
@@ -31,13 +44,13 @@ def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
     seen = [nexts(play)]
     for number, fact in enumerate(
         (
-            repair.CrewDispatched("crew-1"),
-            repair.DispatchAcknowledged("crew-1"),
-            repair.CrewArrived("crew-1", None),
-            repair.SeverityAssessed("small", "valve"),
-            repair.RepairCompleted(),
-            repair.ReporterAnswered(1, "phone", None),
-            repair.CaseClosed(),
+            CrewDispatched("crew-1"),
+            DispatchAcknowledged("crew-1"),
+            CrewArrived("crew-1", None),
+            SeverityAssessed("small", "valve"),
+            RepairCompleted(),
+            ReporterAnswered(1, "phone", None),
+            CaseClosed(),
         ),
         start=1,
     ):
@@ -57,92 +70,92 @@ def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
 
 def test_a_major_repair_is_logged_while_it_lasts_and_restored_at_its_end() -> None:
     play = repairing(RULES)
-    for fact in (repair.CrewDispatched("c"), repair.CrewArrived("c", None), repair.SeverityAssessed("major", "trunk")):
+    for fact in (CrewDispatched("c"), CrewArrived("c", None), SeverityAssessed("major", "trunk")):
         play.say(fact, minutes(1))
     assert nexts(play) == [("log-work", "crew"), ("complete", "crew")]
-    play.say(repair.RepairCompleted(), minutes(9))
+    play.say(RepairCompleted(), minutes(9))
     assert nexts(play) == [("restore", "crew"), ("answer", "hotline")]
 
 
 def test_a_step_told_out_of_its_order_is_not_asked_for_again() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewArrived("crew-1", None), minutes(5))
-    play.say(repair.CrewDispatched("crew-1"), minutes(6))
+    play.say(CrewArrived("crew-1", None), minutes(5))
+    play.say(CrewDispatched("crew-1"), minutes(6))
     assert nexts(play) == [("assess", "crew")]
 
 
 def test_an_incident_whose_crew_said_no_waits_for_another() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewDispatched("crew-1"), minutes(1))
-    play.say(repair.DispatchDeclined("crew-1", "vehicle"), minutes(2))
+    play.say(CrewDispatched("crew-1"), minutes(1))
+    play.say(DispatchDeclined("crew-1", "vehicle"), minutes(2))
     assert nexts(play) == [("dispatch", "dispatcher")]
 
 
 def test_who_reported_later_waits_too() -> None:
     play = repairing(RULES)
-    play.say(repair.RepairCompleted(), minutes(10))
-    play.say(repair.ReporterAnswered(1, "phone", None), minutes(11))
-    play.say(repair.ReportLinked(2, SUBJECT), minutes(12))
+    play.say(RepairCompleted(), minutes(10))
+    play.say(ReporterAnswered(1, "phone", None), minutes(11))
+    play.say(ReportLinked(2, SUBJECT), minutes(12))
     assert outlook.waiting(play.state) == (2,)
     assert nexts(play) == [("answer", "hotline")]
 
 
 def test_who_reported_is_owed_an_answer_also_where_the_file_is_closed() -> None:
     play = repairing(RULES)
-    for minute, fact in ((10, repair.RepairCompleted()), (11, repair.CaseClosed())):
+    for minute, fact in ((10, RepairCompleted()), (11, CaseClosed())):
         play.say(fact, minutes(minute))
     assert nexts(play) == [("answer", "hotline")]
-    play.say(repair.ReporterAnswered(1, "phone", None), minutes(12))
+    play.say(ReporterAnswered(1, "phone", None), minutes(12))
     assert nexts(play) == []
 
 
 def test_of_imported_history_nobody_is_asked_to_answer() -> None:
     play = Play(kinds.REPAIR, RULES)
-    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
-    play.say(repair.RepairCompleted(), minutes(60), channel="import")
+    play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
+    play.say(RepairCompleted(), minutes(60), channel="import")
     assert nexts(play) == [("close", "dispatcher")]
-    play.say(repair.CaseClosed(), minutes(61), channel="import")
+    play.say(CaseClosed(), minutes(61), channel="import")
     assert nexts(play) == []
 
 
 def test_whoever_reported_is_owed_an_apology_while_the_arrivals_lapse_stands() -> None:
     play = repairing(RULES)
-    play.say(repair.ReportLinked(2, SUBJECT), minutes(5))
+    play.say(ReportLinked(2, SUBJECT), minutes(5))
     assert nexts(play) == [("dispatch", "dispatcher")]
     play.conclude(minutes(30))
     assert nexts(play) == [("dispatch", "dispatcher"), ("apologise", "hotline")]
     said = context(RULES, minutes(40), role="hotline", channel="hotline")
-    first = repair.apologise(play.state, said, report=1, way="phone", digest=None)
-    assert first == repair.ApologyMade(1, "phone", None)
+    first = apologies.apologise(play.state, said, report=1, way="phone", digest=None)
+    assert first == ApologyMade(1, "phone", None)
     play.say(first, minutes(40))
     assert sorry_for(play.state, STANDARD) == (2,)
-    assert repair.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("repeated",)
-    play.say(repair.ApologyMade(2, "sms", None), minutes(41))
+    assert apologies.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("repeated",)
+    play.say(ApologyMade(2, "sms", None), minutes(41))
     assert nexts(play) == [("dispatch", "dispatcher")]
 
 
 def test_a_lapse_that_is_taken_back_takes_the_apology_with_it() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.say(repair.CrewArrived("crew-1", None), minutes(20), at=minutes(50))
+    play.say(CrewArrived("crew-1", None), minutes(20), at=minutes(50))
     assert nexts(play) == [("dispatch", "dispatcher")]
     said = context(RULES, minutes(55), role="hotline", channel="hotline")
-    assert repair.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("nothing-lapsed",)
+    assert apologies.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("nothing-lapsed",)
 
 
 def test_an_apology_is_owed_after_the_file_is_closed_too_and_by_no_older_standard() -> None:
     play = repairing(RULES)
     play.conclude(minutes(31))
-    play.say((repair.RepairCompleted(), repair.ReporterAnswered(1, "phone", None), repair.CaseClosed()), minutes(60))
+    play.say((RepairCompleted(), ReporterAnswered(1, "phone", None), CaseClosed()), minutes(60))
     assert nexts(play) == [("apologise", "hotline")]
     assert sorry_for(play.state, replace(STANDARD, apologies=())) == ()
 
 
 def test_of_imported_history_nobody_is_owed_an_apology() -> None:
     play = Play(kinds.REPAIR, RULES)
-    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
-    play.say(repair.CrewArrived("crew-1", None), minutes(50), channel="import")
-    assert play.state.ledger[repair.ARRIVAL].lapses
+    play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
+    play.say(CrewArrived("crew-1", None), minutes(50), channel="import")
+    assert play.state.ledger[ARRIVAL].lapses
     assert sorry_for(play.state, STANDARD) == ()
 
 
@@ -154,7 +167,7 @@ def test_an_apology_to_nobody_by_no_way_or_by_nobody_who_may_is_refused() -> Non
         ("wrong-role", context(RULES, minutes(40), role="public"), {"report": 1, "way": "phone"}),
     ):
         with pytest.raises(Refusal, match=f"^{code}:"):
-            repair.apologise(play.state, who, **values, digest=None)  # type: ignore[arg-type]
+            apologies.apologise(play.state, who, **values, digest=None)  # type: ignore[arg-type]
 
 
 # ---- over HTTP

@@ -12,17 +12,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds
-from domain import repairs as repair
 from domain.deadlines.windows import Basis, WindowAcknowledged, WindowEscalated
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
+from domain.repairs import promises
+from domain.repairs.facts import (
+    CrewArrived,
+    FaultReported,
+    RepairCompleted,
+    ReportLinked,
+    SeverityAssessed,
+    SeverityReassessed,
+)
+from domain.repairs.promises import ANSWER, COMPLETION
 from domain.standard.escalation import acknowledge, ladder_after
 from domain.standard.standards import EscalationStep, Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, connecting, context, minutes, names, repairing
 
 RULES = shipped_rules()
-ARRIVAL = repair.ARRIVAL
+ARRIVAL = promises.ARRIVAL
 AT_30 = minutes(30)
 """When the arrival of an incident reported at nine lapses. The shipped ladder goes on at 40 and at 60."""
 
@@ -79,7 +88,7 @@ def test_a_watch_that_was_away_says_every_step_that_passed_in_order() -> None:
 
 def test_an_arrival_ends_the_ladder() -> None:
     play = lapsed()
-    play.say(repair.CrewArrived("crew-1", None), minutes(35))
+    play.say(CrewArrived("crew-1", None), minutes(35))
     assert ARRIVAL not in kinds.next_ask_at(kinds.REPAIR, play.state, RULES, minutes(36))
     play.conclude(minutes(100))
     assert steps(play) == []
@@ -87,7 +96,7 @@ def test_an_arrival_ends_the_ladder() -> None:
 
 def test_a_repair_that_is_done_calls_nobody_for_an_arrival_that_was_never_told() -> None:
     play = lapsed()
-    play.say(repair.RepairCompleted(), minutes(35))
+    play.say(RepairCompleted(), minutes(35))
     play.conclude(minutes(100))
     assert steps(play) == []
     assert play.windows(minutes(100))[ARRIVAL].lapses == (AT_30,), "the lapse stands"
@@ -95,23 +104,23 @@ def test_a_repair_that_is_done_calls_nobody_for_an_arrival_that_was_never_told()
 
 def test_a_later_end_ends_the_ladder_of_the_one_before_and_has_its_own() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewArrived("crew-1", None), minutes(10))
-    play.say(repair.SeverityAssessed("small", "DN 40"), minutes(20))
+    play.say(CrewArrived("crew-1", None), minutes(10))
+    play.say(SeverityAssessed("small", "DN 40"), minutes(20))
     play.conclude(minutes(240))
-    play.say(repair.SeverityReassessed("medium", "DN 100", "sha256:0"), minutes(250))
+    play.say(SeverityReassessed("medium", "DN 100", "sha256:0"), minutes(250))
     assert "WindowEscalated" not in names(play.conclude(minutes(479)))
     play.conclude(minutes(900))
-    assert steps(play, repair.COMPLETION) == [(2, "after-1-hour"), (2, "half-again")]
+    assert steps(play, COMPLETION) == [(2, "after-1-hour"), (2, "half-again")]
 
 
 def test_percent_counts_beyond_the_end() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewArrived("crew-1", None), minutes(10))
-    play.say(repair.SeverityAssessed("small", "DN 40"), minutes(20))
+    play.say(CrewArrived("crew-1", None), minutes(10))
+    play.say(SeverityAssessed("small", "DN 40"), minutes(20))
     play.conclude(minutes(359))
-    assert steps(play, repair.COMPLETION) == [(1, "after-1-hour")]
+    assert steps(play, COMPLETION) == [(1, "after-1-hour")]
     play.conclude(minutes(360))
-    assert steps(play, repair.COMPLETION) == [(1, "after-1-hour"), (1, "half-again")]
+    assert steps(play, COMPLETION) == [(1, "after-1-hour"), (1, "half-again")]
 
 
 def test_working_days_after_a_lapse_end_at_the_close_of_business() -> None:
@@ -127,7 +136,7 @@ def test_working_days_after_a_lapse_end_at_the_close_of_business() -> None:
 
 def test_imported_history_calls_nobody() -> None:
     play = Play(kinds.REPAIR, RULES)
-    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), NINE, channel="import")
+    play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), NINE, channel="import")
     play.conclude(minutes(5_000))
     assert "WindowEscalated" not in names(play.concluded)
 
@@ -144,7 +153,7 @@ def test_the_most_exact_name_of_a_ladder_counts() -> None:
         return (EscalationStep(name, ("manager",), ("page",), minutes=1),)
 
     standard = replace(RULES.newest, escalations={"*": one("all"), "repair.*": one("kind"), ARRIVAL: one("own")})
-    found = [ladder_after(standard, each)[0].name for each in (ARRIVAL, repair.ANSWER, "order.reply")]
+    found = [ladder_after(standard, each)[0].name for each in (ARRIVAL, ANSWER, "order.reply")]
     assert found == ["own", "kind", "all"]
     assert ladder_after(replace(standard, escalations={}), ARRIVAL) == ()
 
@@ -181,7 +190,7 @@ def test_a_lapse_that_comes_back_has_a_ladder_of_its_own() -> None:
     play = lapsed()
     taken_in_hand(play, minutes(35))
     # A second report, wrongly linked, had come earlier: its end ran out at twenty past.
-    play.say(repair.ReportLinked(2, SUBJECT), minutes(-10), at=minutes(36))
+    play.say(ReportLinked(2, SUBJECT), minutes(-10), at=minutes(36))
     assert play.state.ledger[ARRIVAL].lapses == {minutes(20): 2}
     play.conclude(minutes(500))
     assert steps(play) == [(2, "after-10-min"), (2, "after-30-min")]
@@ -203,7 +212,7 @@ def test_only_what_stands_can_be_taken_in_hand(what: dict[str, Any]) -> None:
 
 def test_what_is_met_needs_nobody() -> None:
     play = lapsed()
-    play.say(repair.CrewArrived("crew-1", None), minutes(35))
+    play.say(CrewArrived("crew-1", None), minutes(35))
     with refused("nothing-to-acknowledge"):
         taken_in_hand(play, minutes(36))
 
@@ -236,10 +245,10 @@ def test_the_ledger_ignores_an_acknowledgement_with_an_old_number() -> None:
 
 Told = tuple[Fact, float]
 FIELD: list[Told] = [
-    (repair.ReportLinked(2, SUBJECT), -12),
-    (repair.CrewArrived("crew-1", None), 95),
-    (repair.SeverityAssessed("medium", "DN 100"), 110),
-    (repair.RepairCompleted(), 700),
+    (ReportLinked(2, SUBJECT), -12),
+    (CrewArrived("crew-1", None), 95),
+    (SeverityAssessed("medium", "DN 100"), 110),
+    (RepairCompleted(), 700),
 ]
 
 
@@ -279,9 +288,9 @@ def test_whenever_it_is_looked_at_each_step_is_said_at_most_once_and_never_early
     for at, what in sorted(todo):
         before = len(play.concluded)
         if what == "arrived":
-            play.say(repair.CrewArrived("crew-1", None), minutes(arrived or 0), at=minutes(at))
+            play.say(CrewArrived("crew-1", None), minutes(arrived or 0), at=minutes(at))
         elif what == "earlier":
-            play.say(repair.ReportLinked(2, SUBJECT), minutes(-(earlier or 0)), at=minutes(at))
+            play.say(ReportLinked(2, SUBJECT), minutes(-(earlier or 0)), at=minutes(at))
         elif what == "in-hand" and play.state.ledger[ARRIVAL].lapses and play.state.ledger[ARRIVAL].met_at is None:
             play.conclude(minutes(at))
             if play.state.ledger[ARRIVAL].lapses:

@@ -13,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import facts as said
 from domain.connections.promises import NOTICE, PAPERS, TRIPS, WATER_ON
 from domain.deadlines.calendar import CalendarPublished, CalendarVersion, Day, closing_time, from_published, local_date
@@ -21,6 +20,8 @@ from domain.deadlines.explain import Known, TermExplained, WindowExplained, expl
 from domain.deadlines.limits import ClockStop, WorkingDays, end
 from domain.deadlines.windows import CountPromise, Obligation, Term, judge
 from domain.kernel.facts import Fact
+from domain.repairs.facts import CrewArrived, RepairCompleted, ReportLinked, SeverityAssessed, WaterRestored, WorkLogged
+from domain.repairs.promises import COMPLETION, CONTINUITY
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.envelope import read
@@ -112,14 +113,14 @@ def test_the_days_of_any_application_add_up_to_its_limit(
 
 
 FIELD: tuple[Fact, ...] = (
-    repair.ReportLinked(2, SUBJECT),
-    repair.CrewArrived("crew-1", None),
-    repair.SeverityAssessed("small", "DN 40"),
-    repair.SeverityAssessed("medium", "DN 100"),
-    repair.SeverityAssessed("major", "DN 300"),
-    repair.WorkLogged("digging", "crew-1"),
-    repair.RepairCompleted(),
-    repair.WaterRestored(),
+    ReportLinked(2, SUBJECT),
+    CrewArrived("crew-1", None),
+    SeverityAssessed("small", "DN 40"),
+    SeverityAssessed("medium", "DN 100"),
+    SeverityAssessed("major", "DN 300"),
+    WorkLogged("digging", "crew-1"),
+    RepairCompleted(),
+    WaterRestored(),
 )
 
 
@@ -192,15 +193,15 @@ def test_a_statutory_day_beyond_the_horizon_is_told_as_such() -> None:
 
 def test_a_gap_in_continuous_work_is_told_with_its_length() -> None:
     play = repairing(RULES)
-    play.say(repair.SeverityAssessed("major", "DN 300"), minutes(30))
-    play.say(repair.WorkLogged("digging", "crew-1"), minutes(200))
+    play.say(SeverityAssessed("major", "DN 300"), minutes(30))
+    play.say(WorkLogged("digging", "crew-1"), minutes(200))
     play.conclude(minutes(400))
-    found = _of(owed(kinds.REPAIR, play.state, RULES), repair.CONTINUITY, minutes(400))
+    found = _of(owed(kinds.REPAIR, play.state, RULES), CONTINUITY, minutes(400))
     assert [(term.outcome, term.overrun_until) for term in found.terms] == [
         ("lapsed", minutes(200)),
         ("lapsed", minutes(400)),
     ]
-    completion = _of(owed(kinds.REPAIR, play.state, RULES), repair.COMPLETION, minutes(400))
+    completion = _of(owed(kinds.REPAIR, play.state, RULES), COMPLETION, minutes(400))
     assert [term.outcome for term in completion.terms] == ["replaced", "no-end"]
     assert completion.state == "cancelled"
 

@@ -12,7 +12,8 @@ import pytest
 from domain import kinds
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
-from domain.repairs import OrderReference, orders
+from domain.repairs import orders
+from domain.repairs.facts import OrderReference
 from domain.repairs.orders import OrderExtended, OrderReceived, OrderReplied
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, Play, context, minutes, names

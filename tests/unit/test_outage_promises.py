@@ -12,10 +12,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, outages
+from domain import kinds
 from domain.deadlines.windows import Window, judge
 from domain.kernel.facts import Fact, Recorded
-from domain.outages import NOTICE, REPORT, RESTORE, Outage
+from domain.outages import promises
+from domain.outages.case import Outage
+from domain.outages.facts import (
+    EmergencyOutageBegan,
+    OutageCancelled,
+    OutageExtended,
+    OutageNoticeOrdered,
+    OutageNoticeSent,
+    OutagePlanned,
+    OutageReported,
+    OutageRestored,
+    OutageStarted,
+)
+from domain.outages.promises import NOTICE, REPORT, RESTORE
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.api_world import DIGEST, MORNING
@@ -24,9 +37,9 @@ RULES = shipped_rules()
 DAY = timedelta(hours=24)
 HOUR = timedelta(hours=1)
 BEGIN, END = MORNING + 3 * DAY, MORNING + 3 * DAY + 6 * HOUR
-PLANNED = outages.OutagePlanned("TS-1", ("zhenxi",), 1200, BEGIN, END, "示例〔2026〕7号")
-EMERGENCY = outages.EmergencyOutageBegan("TS-2", UUID(int=7), ("zhenxi",), 300)
-NOTICED = outages.OutageNoticeSent("wechat", DIGEST)
+PLANNED = OutagePlanned("TS-1", ("zhenxi",), 1200, BEGIN, END, "示例〔2026〕7号")
+EMERGENCY = EmergencyOutageBegan("TS-2", UUID(int=7), ("zhenxi",), 300)
+NOTICED = OutageNoticeSent("wechat", DIGEST)
 Happened = tuple[Fact, datetime]
 
 
@@ -62,7 +75,7 @@ def test_the_first_notice_that_was_sent_meets_it() -> None:
 
 
 def test_a_notice_that_was_only_ordered_meets_nothing() -> None:
-    ordered = outages.OutageNoticeOrdered("sms", "planned", DIGEST)
+    ordered = OutageNoticeOrdered("sms", "planned", DIGEST)
     assert windows(told((PLANNED, MORNING), (ordered, MORNING)), BEGIN)[NOTICE].lapses == (BEGIN - DAY,)
 
 
@@ -72,7 +85,7 @@ def test_in_an_emergency_the_users_are_told_within_the_hour_and_the_authority_wi
     assert found[NOTICE].lapses == (MORNING + HOUR,)
     assert found[NOTICE].met_at == MORNING + timedelta(minutes=61)
     assert found[REPORT].lapses == (MORNING + 2 * HOUR,)
-    reported = told((EMERGENCY, MORNING), (outages.OutageReported("示例"), MORNING + 2 * HOUR))
+    reported = told((EMERGENCY, MORNING), (OutageReported("示例"), MORNING + 2 * HOUR))
     assert windows(reported, END)[REPORT].lapses == ()
 
 
@@ -86,16 +99,16 @@ def test_a_planned_outage_owes_no_report_and_a_standard_without_minutes_promises
 
 
 def test_water_is_back_by_the_announced_end() -> None:
-    started = (outages.OutageStarted(), BEGIN)
-    in_time = told((PLANNED, MORNING), started, (outages.OutageRestored(), END))
-    late = told((PLANNED, MORNING), started, (outages.OutageRestored(), END + HOUR))
+    started = (OutageStarted(), BEGIN)
+    in_time = told((PLANNED, MORNING), started, (OutageRestored(), END))
+    late = told((PLANNED, MORNING), started, (OutageRestored(), END + HOUR))
     assert windows(in_time, END)[RESTORE].lapses == ()
     assert windows(late, END + HOUR)[RESTORE].lapses == (END,)
     assert windows(late, END + HOUR)[RESTORE].met_at == END + HOUR
 
 
 def test_an_extension_moves_the_end_and_saves_no_lapse_that_ran_out_before() -> None:
-    extended = outages.OutageExtended(END + 2 * HOUR)
+    extended = OutageExtended(END + 2 * HOUR)
     before = windows(told((PLANNED, MORNING), (extended, END - HOUR)), END + HOUR)[RESTORE]
     assert (before.due_at, before.lapses, before.cause) == (END + 2 * HOUR, (), "extended")
     after = windows(told((PLANNED, MORNING), (extended, END + HOUR)), END + HOUR)[RESTORE]
@@ -104,7 +117,7 @@ def test_an_extension_moves_the_end_and_saves_no_lapse_that_ran_out_before() -> 
 
 def test_an_emergency_promises_no_end_before_one_is_announced() -> None:
     assert RESTORE not in windows(told((EMERGENCY, MORNING)), END)
-    announced = told((EMERGENCY, MORNING), (outages.OutageExtended(MORNING + 4 * HOUR), MORNING + HOUR))
+    announced = told((EMERGENCY, MORNING), (OutageExtended(MORNING + 4 * HOUR), MORNING + HOUR))
     found = windows(announced, MORNING + 4 * HOUR)[RESTORE]
     assert (found.opened_at, found.due_at, found.lapses) == (
         MORNING + HOUR,
@@ -114,7 +127,7 @@ def test_an_emergency_promises_no_end_before_one_is_announced() -> None:
 
 
 def test_water_that_came_back_before_it_was_off_did_not() -> None:
-    odd = told((PLANNED, MORNING), (outages.OutageRestored(), BEGIN - HOUR), (outages.OutageStarted(), BEGIN))
+    odd = told((PLANNED, MORNING), (OutageRestored(), BEGIN - HOUR), (OutageStarted(), BEGIN))
     assert odd.restored is None
     assert windows(odd, END)[RESTORE].lapses == (END,)
 
@@ -129,7 +142,7 @@ def test_the_ladder_of_restoration_runs_from_the_announced_beginning() -> None:
 
 
 def test_what_is_cancelled_owes_nothing_more_and_keeps_what_ran_out() -> None:
-    cancelled = outages.OutageCancelled("weather")
+    cancelled = OutageCancelled("weather")
     early = windows(told((PLANNED, MORNING), (cancelled, MORNING + HOUR)), END + DAY)
     assert {found.cancelled for found in early.values()} == {"outage-cancelled"}
     assert [found.lapses for found in early.values()] == [(), ()]
@@ -140,7 +153,7 @@ def test_what_is_cancelled_owes_nothing_more_and_keeps_what_ran_out() -> None:
 
 
 def test_water_that_went_off_all_the_same_is_owed_back() -> None:
-    outage = told((PLANNED, MORNING), (outages.OutageCancelled("weather"), MORNING), (outages.OutageStarted(), BEGIN))
+    outage = told((PLANNED, MORNING), (OutageCancelled("weather"), MORNING), (OutageStarted(), BEGIN))
     assert windows(outage, END)[RESTORE].lapses == (END,)
 
 
@@ -149,17 +162,17 @@ def test_water_that_went_off_all_the_same_is_owed_back() -> None:
 LATER: dict[bool, list[Happened]] = {
     True: [
         (NOTICED, BEGIN - DAY - HOUR),
-        (outages.OutageStarted(), BEGIN),
-        (outages.OutageExtended(END + HOUR), END - HOUR),
-        (outages.OutageExtended(END + 3 * HOUR), END + 2 * HOUR),
-        (outages.OutageRestored(), END + 4 * HOUR),
+        (OutageStarted(), BEGIN),
+        (OutageExtended(END + HOUR), END - HOUR),
+        (OutageExtended(END + 3 * HOUR), END + 2 * HOUR),
+        (OutageRestored(), END + 4 * HOUR),
     ],
     False: [
         (NOTICED, MORNING + 2 * HOUR),
-        (outages.OutageReported("示例"), MORNING + HOUR),
-        (outages.OutageExtended(MORNING + 3 * HOUR), MORNING + HOUR),
-        (outages.OutageExtended(MORNING + 5 * HOUR), MORNING + 4 * HOUR),
-        (outages.OutageRestored(), MORNING + 5 * HOUR),
+        (OutageReported("示例"), MORNING + HOUR),
+        (OutageExtended(MORNING + 3 * HOUR), MORNING + HOUR),
+        (OutageExtended(MORNING + 5 * HOUR), MORNING + 4 * HOUR),
+        (OutageRestored(), MORNING + 5 * HOUR),
     ],
 }
 
@@ -186,9 +199,9 @@ def test_any_part_of_them_told_in_any_order_and_twice_ends_in_the_same_verdicts(
 
 @given(st.lists(st.integers(0, 300), max_size=4), st.integers(0, 300))
 def test_the_same_end_never_lapses_and_is_met_in_time(extensions: list[int], restored: int) -> None:
-    facts: list[Happened] = [(PLANNED, MORNING), (outages.OutageStarted(), BEGIN)]
-    facts += [(outages.OutageExtended(END + n * HOUR), END + (n - 150) * HOUR) for n in extensions]
-    outage = told(*facts, (outages.OutageRestored(), BEGIN + restored * HOUR))
-    for obligation in outages.obligations(outage, RULES):
+    facts: list[Happened] = [(PLANNED, MORNING), (OutageStarted(), BEGIN)]
+    facts += [(OutageExtended(END + n * HOUR), END + (n - 150) * HOUR) for n in extensions]
+    outage = told(*facts, (OutageRestored(), BEGIN + restored * HOUR))
+    for obligation in promises.obligations(outage, RULES):
         found = judge(obligation, END + 900 * HOUR)
         assert found.met_at is None or all(lapse < found.met_at for lapse in found.lapses)

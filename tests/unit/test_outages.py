@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import outages
 from domain.kernel.refusals import Refusal
-from domain.outages import Spell
+from domain.outages import index
+from domain.outages.index import Spell
+from domain.outages.notices import KIND
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.results import Ended, command_of
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
@@ -205,7 +206,7 @@ def test_an_unknown_outage_has_nothing_to_tell(client: Client) -> None:
 
 def ended(service: FakeService, order: UUID, case_id: str, **how: Any) -> None:
     """The sender brings the end of an ordered notice into the case."""
-    command = command_of(Ended(order, UUID(case_id), outages.KIND, 1, service.clock.now(), **how))
+    command = command_of(Ended(order, UUID(case_id), KIND, 1, service.clock.now(), **how))
     assert command is not None
     service.run(command)
 
@@ -353,9 +354,9 @@ def test_the_index_is_the_time_that_each_customer_was_without_water() -> None:
     def off(minutes: float, users: int) -> Spell:
         return Spell(MORNING, MORNING + timedelta(minutes=minutes), users)
 
-    assert outages.index_minutes(outages.lost_minutes([off(60, 100), off(30, 400)]), 1000) == pytest.approx(18.0)
-    assert outages.index_minutes(outages.lost_minutes([]), 1000) == 0
-    assert outages.index_minutes(6000, None) is None
+    assert index.index_minutes(index.lost_minutes([off(60, 100), off(30, 400)]), 1000) == pytest.approx(18.0)
+    assert index.index_minutes(index.lost_minutes([]), 1000) == 0
+    assert index.index_minutes(6000, None) is None
 
 
 @given(
@@ -370,6 +371,6 @@ def test_an_outage_over_the_bounds_of_periods_counts_once_in_all(
         for begin, length, users in spans
     ]
     bounds = [None, *(MORNING + timedelta(minutes=cut) for cut in sorted(cuts)), None]
-    parts = [outages.lost_minutes(spells, first=first, last=last) for first, last in pairwise(bounds)]
-    assert sum(parts) == pytest.approx(outages.lost_minutes(spells))
-    assert outages.lost_minutes(spells) == sum(length * users for _, length, users in spans)
+    parts = [index.lost_minutes(spells, first=first, last=last) for first, last in pairwise(bounds)]
+    assert sum(parts) == pytest.approx(index.lost_minutes(spells))
+    assert index.lost_minutes(spells) == sum(length * users for _, length, users in spans)

@@ -24,10 +24,27 @@ from consumers.recount.published_events import PublishedEvent, from_lines
 from consumers.recount.verify import COUNTED, describe, verify
 from consumers.timeline import UnknownCaseError
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import facts as said
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, event_id
+from domain.repairs.facts import (
+    ApologyMade,
+    CaseClosed,
+    CrewArrived,
+    EvidenceRejected,
+    FaultReported,
+    IncidentDismissed,
+    IncidentMerged,
+    RepairCompleted,
+    ReporterAnswered,
+    ReportLinked,
+    ReportUnlinked,
+    SeverityAssessed,
+    SeverityReassessed,
+    ShiftHandedOver,
+    WaterRestored,
+    WorkLogged,
+)
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
@@ -49,34 +66,31 @@ ELSEWHERE = UUID(int=9)
 # ---- repairs
 
 REPAIR_FACTS: tuple[Fact, ...] = (
-    repair.ReportLinked(2, SUBJECT),
-    repair.ReportLinked(3, SUBJECT, precision="day"),
-    repair.ReportLinked(4, SUBJECT, precision="by"),
-    repair.ReportUnlinked(2, ELSEWHERE),
-    repair.ReportUnlinked(3, ELSEWHERE),
-    repair.CrewArrived("crew-1", None),
-    repair.SeverityAssessed("small", "valve"),
-    repair.SeverityAssessed("medium", "dn-100"),
-    repair.SeverityReassessed("medium", "road", PROOF),
-    repair.SeverityReassessed("major", "trunk", PROOF),
-    repair.WorkLogged("welding", "crew-1"),
-    repair.ShiftHandedOver("crew-1", "crew-2"),
-    repair.RepairCompleted(),
-    repair.RepairCompleted(precision="day"),
-    repair.RepairCompleted(precision="by"),
-    repair.WaterRestored(),
-    repair.IncidentDismissed("not-ours"),
-    repair.IncidentDismissed("not-ours", precision="by"),
-    repair.ReporterAnswered(1, "phone", None),
-    repair.ReporterAnswered(2, "phone", None),
-    repair.ReporterAnswered(3, "phone", None),
-    repair.CaseClosed(),
-    repair.IncidentMerged(ELSEWHERE),
-    repair.ApologyMade(1, "phone", None),
-    *(
-        repair.EvidenceRejected(event_id(CASE, version), "arrival", "not-done", (), False)
-        for version in range(2, 24, 2)
-    ),
+    ReportLinked(2, SUBJECT),
+    ReportLinked(3, SUBJECT, precision="day"),
+    ReportLinked(4, SUBJECT, precision="by"),
+    ReportUnlinked(2, ELSEWHERE),
+    ReportUnlinked(3, ELSEWHERE),
+    CrewArrived("crew-1", None),
+    SeverityAssessed("small", "valve"),
+    SeverityAssessed("medium", "dn-100"),
+    SeverityReassessed("medium", "road", PROOF),
+    SeverityReassessed("major", "trunk", PROOF),
+    WorkLogged("welding", "crew-1"),
+    ShiftHandedOver("crew-1", "crew-2"),
+    RepairCompleted(),
+    RepairCompleted(precision="day"),
+    RepairCompleted(precision="by"),
+    WaterRestored(),
+    IncidentDismissed("not-ours"),
+    IncidentDismissed("not-ours", precision="by"),
+    ReporterAnswered(1, "phone", None),
+    ReporterAnswered(2, "phone", None),
+    ReporterAnswered(3, "phone", None),
+    CaseClosed(),
+    IncidentMerged(ELSEWHERE),
+    ApologyMade(1, "phone", None),
+    *(EvidenceRejected(event_id(CASE, version), "arrival", "not-done", (), False) for version in range(2, 24, 2)),
 )
 SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_catalogue()
 STARTS = ("report", "arrival", "assessment")
@@ -94,15 +108,15 @@ told_repairs = st.lists(
 
 
 MAJOR_THEN_WATER_THEN_A_LOG: Sequence[tuple[Fact, float, str]] = (
-    (repair.SeverityAssessed("major", "trunk"), 10, ""),
-    (repair.WaterRestored(), 100, ""),
-    (repair.WorkLogged("welding", "crew-1"), 400, ""),
+    (SeverityAssessed("major", "trunk"), 10, ""),
+    (WaterRestored(), 100, ""),
+    (WorkLogged("welding", "crew-1"), 400, ""),
 )
 
 
 THERE_IN_TIME_THEN_AN_EARLIER_REPORT: Sequence[tuple[Fact, float, str]] = (
-    (repair.CrewArrived("crew-1", None), 29, ""),
-    (repair.ReportLinked(2, SUBJECT), -20, ""),
+    (CrewArrived("crew-1", None), 29, ""),
+    (ReportLinked(2, SUBJECT), -20, ""),
 )
 
 
@@ -119,7 +133,7 @@ def test_recount_and_algebra_agree_on_every_repair_told_in_any_order(
     told: Sequence[tuple[Fact, float, str]], standard: str, zone: Any, channel: str, precision: Any
 ) -> None:
     play = Published(kinds.REPAIR, REPAIR_RULES[standard])
-    play.say(repair.FaultReported("BX-1", "leak", "x", zone, SUBJECT, precision=precision), NINE, channel=channel)
+    play.say(FaultReported("BX-1", "leak", "x", zone, SUBJECT, precision=precision), NINE, channel=channel)
     for place, (fact, happened, over) in enumerate(told):
         # Recorded in the order told, most of it long after it happened: late, early and doubled facts alike.
         at = minutes(100 * place)

@@ -14,11 +14,21 @@ from hypothesis import strategies as st
 
 from app.demo.tickets.rule import city_rule
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import facts as said
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.deadlines.limits import Intake
 from domain.kernel.facts import Fact
+from domain.repairs.facts import (
+    CrewArrived,
+    DetailCorrected,
+    FaultReported,
+    IncidentDismissed,
+    RepairCompleted,
+    ReportLinked,
+    ReportUnlinked,
+    SeverityAssessed,
+    SeverityReassessed,
+)
 from domain.standard.standards import KindLimit, make_rules
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
@@ -48,17 +58,17 @@ CITY_STANDARDS = {
 CITY_RULES = {name: make_rules([each], CALENDARS, [CATALOGUE]) for name, each in CITY_STANDARDS.items()}
 CITY_POLICIES = {name: policy_of([each], CALENDARS) for name, each in CITY_STANDARDS.items()}
 REPAIR_FACTS: tuple[Fact, ...] = (
-    repair.ReportLinked(2, SUBJECT),
-    repair.ReportUnlinked(2, UUID(int=9)),
-    repair.CrewArrived("crew-1", None),
-    repair.SeverityAssessed("major", "trunk"),
-    repair.SeverityReassessed("small", "valve", "sha256:" + "0" * 64),
-    repair.DetailCorrected("kind", "leak", "burst"),
-    repair.DetailCorrected("kind", "leak", "cover"),
-    repair.DetailCorrected("kind", "leak", "valve"),
-    repair.RepairCompleted(),
-    repair.RepairCompleted(precision="by"),
-    repair.IncidentDismissed("not-ours"),
+    ReportLinked(2, SUBJECT),
+    ReportUnlinked(2, UUID(int=9)),
+    CrewArrived("crew-1", None),
+    SeverityAssessed("major", "trunk"),
+    SeverityReassessed("small", "valve", "sha256:" + "0" * 64),
+    DetailCorrected("kind", "leak", "burst"),
+    DetailCorrected("kind", "leak", "cover"),
+    DetailCorrected("kind", "leak", "valve"),
+    RepairCompleted(),
+    RepairCompleted(precision="by"),
+    IncidentDismissed("not-ours"),
 )
 instants = st.integers(-20, 400).map(lambda hours: datetime(2011, 10, 30, 4, 30, tzinfo=UTC) + hours * HOUR)
 told_repairs = st.lists(st.tuples(st.sampled_from(REPAIR_FACTS), instants), max_size=8)
@@ -69,7 +79,7 @@ def test_recount_and_algebra_agree_on_limits_in_days_over_a_clock_change(
     told: Sequence[tuple[Fact, datetime]], reported: datetime, standard: str, kind: str
 ) -> None:
     play = Published(kinds.REPAIR, CITY_RULES[standard])
-    play.say(repair.FaultReported("BX-1", kind, "x", "urban", SUBJECT), reported)
+    play.say(FaultReported("BX-1", kind, "x", "urban", SUBJECT), reported)
     at = reported
     for fact, happened in told:
         at = max(at, happened)

@@ -15,8 +15,9 @@ from consumers.recount.policy import Policy
 from consumers.recount.published_events import PublishedEvent
 from consumers.recount.record import ComparisonTime
 from domain import kinds
-from domain import repairs as repair
 from domain.connections.facts import ApplicationAdmitted, ApplicationReceived
+from domain.repairs.facts import CrewArrived, FaultReported, RepairCompleted, ReportLinked, SeverityAssessed
+from domain.repairs.promises import ARRIVAL
 from domain.standard.escalation import acknowledge
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, context, minutes
@@ -29,13 +30,13 @@ GRACE = timedelta(minutes=1)
 
 def incident() -> Published:
     play = Published(kinds.REPAIR, RULES)
-    play.say(repair.FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), NINE)
+    play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), NINE)
     return play
 
 
 def wrong(events: Sequence[PublishedEvent], until: float) -> list[tuple[str, Any, Any]]:
     found = ladders(events, POLICY, ComparisonTime(minutes(until), GRACE))
-    return [(each.what, each.on_record, each.recounted) for each in found if each.commitment == repair.ARRIVAL]
+    return [(each.what, each.on_record, each.recounted) for each in found if each.commitment == ARRIVAL]
 
 
 def escalated() -> list[PublishedEvent]:
@@ -75,7 +76,7 @@ def test_a_step_after_somebody_had_it_in_hand_is_seen() -> None:
     play = incident()
     play.conclude(minutes(30))
     by = context(RULES, minutes(35), role="manager")
-    fact = acknowledge(play.state.ledger, by, commitment=repair.ARRIVAL)
+    fact = acknowledge(play.state.ledger, by, commitment=ARRIVAL)
     assert fact is not None
     play.say(fact, minutes(35), by=by.by)
     play.conclude(minutes(200))
@@ -111,18 +112,18 @@ def test_whatever_happens_the_recount_finds_nothing_wrong(looks: list[int], fact
     for at, what, happened in sorted(todo):
         match what:
             case "arrived":
-                play.say(repair.CrewArrived("crew-1", None), minutes(happened), at=minutes(at))
+                play.say(CrewArrived("crew-1", None), minutes(happened), at=minutes(at))
             case "earlier":
-                play.say(repair.ReportLinked(2 + len(play.events), SUBJECT), minutes(-(happened % 40)), at=minutes(at))
+                play.say(ReportLinked(2 + len(play.events), SUBJECT), minutes(-(happened % 40)), at=minutes(at))
             case "assessed":
-                play.say(repair.SeverityAssessed("medium", "DN 100"), minutes(happened), at=minutes(at))
+                play.say(SeverityAssessed("medium", "DN 100"), minutes(happened), at=minutes(at))
             case "done":
-                play.say(repair.RepairCompleted(), minutes(happened), at=minutes(at))
+                play.say(RepairCompleted(), minutes(happened), at=minutes(at))
             case "in-hand":
-                known = play.state.ledger[repair.ARRIVAL]
+                known = play.state.ledger[ARRIVAL]
                 if known.lapses and known.met_at is None and not known.acknowledged:
                     by = context(RULES, minutes(at), role="manager")
-                    fact = acknowledge(play.state.ledger, by, commitment=repair.ARRIVAL)
+                    fact = acknowledge(play.state.ledger, by, commitment=ARRIVAL)
                     play.say(fact, minutes(at), by=by.by)
         play.conclude(minutes(at))
     play.conclude(minutes(3_000))

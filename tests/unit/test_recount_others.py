@@ -11,11 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, outages
+from domain import kinds
 from domain.kernel.facts import Fact
 from domain.kinds import Kind
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
+from domain.outages.facts import (
+    EmergencyOutageBegan,
+    OutageCancelled,
+    OutageExtended,
+    OutageNoticeSent,
+    OutagePlanned,
+    OutageReported,
+    OutageRestored,
+    OutageStarted,
+)
 from domain.repairs import orders
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, minutes
@@ -45,25 +55,25 @@ OPENINGS: dict[str, tuple[Kind, Fact, tuple[Fact, ...]]] = {
     ),
     "planned outage": (
         kinds.OUTAGE,
-        outages.OutagePlanned("TS-1", ("qianzhou",), 100, minutes(1_600), minutes(1_900), "approval"),
+        OutagePlanned("TS-1", ("qianzhou",), 100, minutes(1_600), minutes(1_900), "approval"),
         (
-            outages.OutageNoticeSent("sms", PROOF),
-            outages.OutageCancelled("postponed"),
-            outages.OutageStarted(),
-            outages.OutageExtended(minutes(1_200)),
-            outages.OutageExtended(minutes(2_000)),
-            outages.OutageRestored(),
+            OutageNoticeSent("sms", PROOF),
+            OutageCancelled("postponed"),
+            OutageStarted(),
+            OutageExtended(minutes(1_200)),
+            OutageExtended(minutes(2_000)),
+            OutageRestored(),
         ),
     ),
     "emergency outage": (
         kinds.OUTAGE,
-        outages.EmergencyOutageBegan("TS-1", CASE, ("qianzhou",), 100),
+        EmergencyOutageBegan("TS-1", CASE, ("qianzhou",), 100),
         (
-            outages.OutageNoticeSent("sms", PROOF),
-            outages.OutageReported("doc-1"),
-            outages.OutageExtended(minutes(300)),
-            outages.OutageExtended(minutes(700)),
-            outages.OutageRestored(),
+            OutageNoticeSent("sms", PROOF),
+            OutageReported("doc-1"),
+            OutageExtended(minutes(300)),
+            OutageExtended(minutes(700)),
+            OutageRestored(),
         ),
     ),
     "abnormal use": (

@@ -12,13 +12,26 @@ from uuid import UUID
 import pytest
 
 from domain import kinds
-from domain import repairs as repair
 from domain.connections import facts as connection
 from domain.deadlines.calendar import CalendarVersion
 from domain.deadlines.windows import Window, WindowLapsed, WindowMet, WindowReopened, WindowRetracted, judge, overturned
 from domain.kernel.facts import Fact, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kinds import Kind
+from domain.repairs import promises, rejection
+from domain.repairs.facts import (
+    CaseClosed,
+    CrewArrived,
+    EvidenceRejected,
+    FaultReported,
+    RepairCompleted,
+    ReportLinked,
+    ReportUnlinked,
+    SeverityAssessed,
+    SeverityReassessed,
+    WaterRestored,
+)
+from domain.repairs.promises import ARRIVAL, COMPLETION
 from domain.settling import require_second_person_to_overturn
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
@@ -34,8 +47,8 @@ IDS = tuple(UUID(int=1_000 + place) for place in range(8))
 """The events of a flip, whatever order they are told in: a rejection names one."""
 
 Told = tuple[Fact, datetime]
-ARRIVED_LATE: Told = (repair.CrewArrived("crew-1", None), minutes(45))
-OPENED: Told = (repair.FaultReported("BX-1", "leak", "x", "urban", SUBJECT), NINE)
+ARRIVED_LATE: Told = (CrewArrived("crew-1", None), minutes(45))
+OPENED: Told = (FaultReported("BX-1", "leak", "x", "urban", SUBJECT), NINE)
 APPLIED: Told = (connection.ApplicationReceived("BZ-1", "private", 1, SUBJECT), NINE)
 APPLICATION: tuple[Told, ...] = (
     APPLIED,
@@ -81,48 +94,48 @@ def slower(minutes_to_arrive: int) -> Rules:
 DUE = minutes(30)
 REPAIR = (
     ARRIVED_LATE,
-    (repair.SeverityAssessed("small", "valve"), minutes(50)),
-    (repair.RepairCompleted(), minutes(200)),
-    (repair.WaterRestored(), minutes(210)),
+    (SeverityAssessed("small", "valve"), minutes(50)),
+    (RepairCompleted(), minutes(200)),
+    (WaterRestored(), minutes(210)),
 )
 FLIPS = {
     "a late fact": Flip(
         kinds.REPAIR,
-        repair.ARRIVAL,
+        ARRIVAL,
         OPENED,
         REPAIR,
-        ((repair.CrewArrived("crew-2", None), minutes(29)),),
+        ((CrewArrived("crew-2", None), minutes(29)),),
         before=((DUE,), True),
         after=((), True),
     ),
     "an earlier report linked": Flip(
         kinds.REPAIR,
-        repair.ARRIVAL,
+        ARRIVAL,
         OPENED,
-        ((repair.CrewArrived("crew-2", None), minutes(29)), *REPAIR[1:]),
-        ((repair.ReportLinked(2, SUBJECT), minutes(-20)),),
+        ((CrewArrived("crew-2", None), minutes(29)), *REPAIR[1:]),
+        ((ReportLinked(2, SUBJECT), minutes(-20)),),
         before=((), True),
         after=((minutes(10),), True),
     ),
     "an earlier report unlinked": Flip(
         kinds.REPAIR,
-        repair.ARRIVAL,
+        ARRIVAL,
         OPENED,
         (
-            (repair.CrewArrived("crew-2", None), minutes(29)),
+            (CrewArrived("crew-2", None), minutes(29)),
             *REPAIR[1:3],
-            (repair.ReportLinked(2, SUBJECT), minutes(-20)),
+            (ReportLinked(2, SUBJECT), minutes(-20)),
         ),
-        ((repair.ReportUnlinked(2, ELSEWHERE), minutes(300)),),
+        ((ReportUnlinked(2, ELSEWHERE), minutes(300)),),
         before=((minutes(10),), True),
         after=((), True),
     ),
     "evidence rejected": Flip(
         kinds.REPAIR,
-        repair.COMPLETION,
+        COMPLETION,
         OPENED,
         REPAIR,
-        ((repair.EvidenceRejected(IDS[3], "completion", "not-done", (), True), minutes(600)),),
+        ((EvidenceRejected(IDS[3], "completion", "not-done", (), True), minutes(600)),),
         before=((), True),
         after=((minutes(240),), False),
     ),
@@ -146,14 +159,14 @@ FLIPS = {
     ),
     "a reclassification": Flip(
         kinds.REPAIR,
-        repair.COMPLETION,
+        COMPLETION,
         OPENED,
         (
             ARRIVED_LATE,
-            (repair.SeverityAssessed("small", "valve"), minutes(50)),
-            (repair.RepairCompleted(), minutes(300)),
+            (SeverityAssessed("small", "valve"), minutes(50)),
+            (RepairCompleted(), minutes(300)),
         ),
-        ((repair.SeverityReassessed("medium", "road", PROOF), minutes(100)),),
+        ((SeverityReassessed("medium", "road", PROOF), minutes(100)),),
         before=((minutes(240),), True),
         after=((), True),
     ),
@@ -169,7 +182,7 @@ FLIPS = {
     ),
     "a standard": Flip(
         kinds.REPAIR,
-        repair.ARRIVAL,
+        ARRIVAL,
         OPENED,
         REPAIR,
         (),
@@ -231,7 +244,7 @@ def test_the_record_follows_each_flip_and_says_so_once(name: str) -> None:
     assert (tuple(ledger.lapses), ledger.met_at is not None) == flip.before
     play.rules = flip.flipping_rules
     for fact, at in flip.flipping:
-        named = isinstance(fact, repair.EvidenceRejected)
+        named = isinstance(fact, EvidenceRejected)
         play.append(replace(fact, rejects=play.state.completed[0].by) if named else fact, at)
     facts = play.conclude(AT)
     ledger = play.state.ledger[flip.commitment]
@@ -248,7 +261,7 @@ def test_the_record_follows_each_flip_and_says_so_once(name: str) -> None:
 def test_a_verdict_says_until_when_it_is_open() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.say(repair.CrewArrived("crew-1", None), minutes(40))
+    play.say(CrewArrived("crew-1", None), minutes(40))
     (lapsed,) = [fact for fact in play.concluded if isinstance(fact, WindowLapsed)]
     (met,) = [fact for fact in play.concluded if isinstance(fact, WindowMet)]
     # The slowest channel with a limit is the crew's phone: a day.
@@ -261,15 +274,15 @@ def test_a_standard_whose_channels_have_no_limit_settles_nothing() -> None:
     play = repairing(replace(RULES, standards=(standard,)))
     (lapsed,) = [fact for fact in play.conclude(minutes(30)) if isinstance(fact, WindowLapsed)]
     assert lapsed.settles_at is None
-    play.append(repair.CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", None), minutes(20))
     assert overturned(play.conclude(NINE + 400 * DAY)) == ()
 
 
-@pytest.mark.parametrize(("told_at", "marked"), [(minutes(30) + DAY, ()), (minutes(31) + DAY, (repair.ARRIVAL,))])
+@pytest.mark.parametrize(("told_at", "marked"), [(minutes(30) + DAY, ()), (minutes(31) + DAY, (ARRIVAL,))])
 def test_a_lapse_that_falls_once_it_is_settled_is_marked(told_at: datetime, marked: tuple[str, ...]) -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(repair.CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", None), minutes(20))
     facts = play.conclude(told_at)
     (retracted,) = [fact for fact in facts if isinstance(fact, WindowRetracted)]
     assert retracted.overturns is bool(marked)
@@ -278,11 +291,11 @@ def test_a_lapse_that_falls_once_it_is_settled_is_marked(told_at: datetime, mark
 
 def test_a_settled_meeting_that_falls_is_marked_where_it_reopens_and_where_it_lapses() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewArrived("crew-1", None), minutes(20))
+    play.say(CrewArrived("crew-1", None), minutes(20))
     arrival = play.state.arrived[0].by
-    play.append(repair.EvidenceRejected(arrival, "arrival", "not-on-site", (), False), NINE + 9 * DAY)
+    play.append(EvidenceRejected(arrival, "arrival", "not-on-site", (), False), NINE + 9 * DAY)
     facts = play.conclude(NINE + 9 * DAY)
-    of = [fact for fact in facts if fact.commitment == repair.ARRIVAL]
+    of = [fact for fact in facts if fact.commitment == ARRIVAL]
     assert [(type(fact), fact.overturns) for fact in of if isinstance(fact, WindowLapsed | WindowReopened)] == [
         (WindowLapsed, True),
         (WindowReopened, True),
@@ -292,7 +305,7 @@ def test_a_settled_meeting_that_falls_is_marked_where_it_reopens_and_where_it_la
 def test_what_runs_out_unseen_for_days_overturns_nothing() -> None:
     """The watch was away: the lapse is found late, and no verdict falls with it."""
     play = repairing(RULES)
-    facts = play.say(repair.CrewArrived("crew-1", None), minutes(60), at=NINE + 5 * DAY)
+    facts = play.say(CrewArrived("crew-1", None), minutes(60), at=NINE + 5 * DAY)
     assert [fact for fact in facts if isinstance(fact, WindowLapsed)]
     assert overturned(facts) == ()
 
@@ -300,19 +313,19 @@ def test_what_runs_out_unseen_for_days_overturns_nothing() -> None:
 def settled_lapse_falls() -> tuple[Play, list[Any]]:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(repair.CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", None), minutes(20))
     return play, play.conclude(NINE + 3 * DAY)
 
 
 @pytest.mark.parametrize(
     ("said", "changes", "channel", "role"),
     [
-        (repair.CrewArrived("crew-1", None), {"confirmed_by": "crew-lead-2"}, "crew-phone", "crew"),
-        (repair.CrewArrived("crew-1", None, confirmed_by="crew-lead-2"), {}, "crew-phone", "crew"),
-        (repair.SeverityReassessed("medium", "road", PROOF, approved_by="manager-1"), {}, "crew-phone", "crew"),
+        (CrewArrived("crew-1", None), {"confirmed_by": "crew-lead-2"}, "crew-phone", "crew"),
+        (CrewArrived("crew-1", None, confirmed_by="crew-lead-2"), {}, "crew-phone", "crew"),
+        (SeverityReassessed("medium", "road", PROOF, approved_by="manager-1"), {}, "crew-phone", "crew"),
         (connection.PauseApproved(1), {}, "office", "manager"),
-        (repair.CrewArrived("crew-1", None), {}, "import", "operator"),
-        (repair.CrewArrived("crew-1", None), {}, "system", "system"),
+        (CrewArrived("crew-1", None), {}, "import", "operator"),
+        (CrewArrived("crew-1", None), {}, "system", "system"),
     ],
     ids=["header", "confirmed", "approved", "pause", "history", "program"],
 )
@@ -329,13 +342,13 @@ def test_one_person_alone_overturns_no_settled_verdict(second: str | None) -> No
     _, facts = settled_lapse_falls()
     who = context(RULES, NINE + 3 * DAY, confirmed_by=second)
     with pytest.raises(Refusal, match=r"^verdict-settled: found the settled verdict on repair.arrival"):
-        require_second_person_to_overturn(who, [repair.CrewArrived("crew-1", None)], facts)
+        require_second_person_to_overturn(who, [CrewArrived("crew-1", None)], facts)
 
 
 def test_an_open_verdict_falls_on_one_persons_word() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(repair.CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", None), minutes(20))
     facts = play.conclude(minutes(50))
     assert "WindowRetracted" in names(facts)
     require_second_person_to_overturn(context(RULES, minutes(50)), [], facts)
@@ -343,8 +356,8 @@ def test_an_open_verdict_falls_on_one_persons_word() -> None:
 
 def test_an_end_that_moves_to_the_other_side_of_the_meeting_is_told_as_another_verdict() -> None:
     play = repairing(RULES)
-    play.say(repair.CrewArrived("crew-1", None), minutes(29))
-    facts = play.say(repair.ReportLinked(2, SUBJECT), minutes(-20), at=minutes(40))
+    play.say(CrewArrived("crew-1", None), minutes(29))
+    facts = play.say(ReportLinked(2, SUBJECT), minutes(-20), at=minutes(40))
     (met,) = [fact for fact in facts if isinstance(fact, WindowMet)]
     assert (met.met_at, met.on_time, met.due_at) == (minutes(29), False, minutes(10))
 
@@ -366,18 +379,18 @@ def mended(rules: Rules) -> Play:
     play = repairing(rules)
     crew = context(rules, NINE).by
     for fact, minute in (
-        (repair.CrewArrived("crew-1", None), 20),
-        (repair.SeverityAssessed("small", "valve"), 30),
-        (repair.RepairCompleted(), 100),
-        (repair.CaseClosed(), 110),
+        (CrewArrived("crew-1", None), 20),
+        (SeverityAssessed("small", "valve"), 30),
+        (RepairCompleted(), 100),
+        (CaseClosed(), 110),
     ):
         play.say(fact, minutes(minute), by=crew)
     return play
 
 
-def reject(play: Play, event: UUID, *, reason: str = "not-done", **changes: Any) -> repair.EvidenceRejected:
+def reject(play: Play, event: UUID, *, reason: str = "not-done", **changes: Any) -> EvidenceRejected:
     who = context(play.rules, minutes(300), **({"role": "dispatcher", "channel": "office"} | changes))
-    return repair.reject_evidence(play.state, who, event=event, reason=reason)
+    return rejection.reject_evidence(play.state, who, event=event, reason=reason)
 
 
 def test_a_rejected_completion_lapses_the_promise_and_opens_the_file_again(rules: Rules) -> None:
@@ -385,11 +398,11 @@ def test_a_rejected_completion_lapses_the_promise_and_opens_the_file_again(rules
     fact = reject(play, play.state.completed[0].by)
     assert (fact.of, fact.left, fact.reopens) == ("completion", ("arrival",), True)
     facts = play.say(fact, minutes(300))
-    of = [type(each) for each in facts if each.commitment == repair.COMPLETION]
+    of = [type(each) for each in facts if each.commitment == COMPLETION]
     assert of[:2] == [WindowLapsed, WindowReopened]
     assert (play.state.closed, play.state.over) == (False, None)
-    play.say(repair.RepairCompleted(), minutes(320))
-    ledger = play.state.ledger[repair.COMPLETION]
+    play.say(RepairCompleted(), minutes(320))
+    ledger = play.state.ledger[COMPLETION]
     assert (ledger.met_at, ledger.on_time, tuple(ledger.lapses)) == (minutes(320), False, (minutes(240),))
 
 
@@ -398,17 +411,17 @@ def test_a_rejected_arrival_leaves_a_finished_file_closed(rules: Rules) -> None:
     fact = reject(play, play.state.arrived[0].by, reason="not-on-site")
     play.say(fact, minutes(300))
     assert (fact.left, fact.reopens, play.state.closed) == (("completion",), False, True)
-    assert tuple(play.state.ledger[repair.ARRIVAL].lapses) == (minutes(30),)
+    assert tuple(play.state.ledger[ARRIVAL].lapses) == (minutes(30),)
 
 
 def test_of_two_completions_the_other_one_counts_on(rules: Rules) -> None:
     play = mended(rules)
-    play.say(repair.RepairCompleted(), minutes(120))
+    play.say(RepairCompleted(), minutes(120))
     first = play.state.completed[0].by
     fact = reject(play, first)
     play.say(fact, minutes(300))
     assert (fact.left, fact.reopens) == (("arrival", "completion"), False)
-    assert play.state.ledger[repair.COMPLETION].met_at == minutes(120)
+    assert play.state.ledger[COMPLETION].met_at == minutes(120)
 
 
 @pytest.mark.parametrize(
@@ -434,11 +447,11 @@ def test_what_is_no_evidence_or_rejected_already_is_not_rejected(rules: Rules) -
     with pytest.raises(Refusal, match=r"^already-rejected:"):
         reject(play, completion)
     with pytest.raises(Refusal, match=r"^no-such-case:"):
-        repair.reject_evidence(None, context(rules, NINE, role="dispatcher"), event=completion, reason="not-done")
+        rejection.reject_evidence(None, context(rules, NINE, role="dispatcher"), event=completion, reason="not-done")
 
 
 def test_a_settled_verdict_is_the_same_judgement_an_instant_later() -> None:
     """Settling changes who may change it, never what it is."""
     play = repairing(RULES)
-    (owed,) = [each for each in repair.obligations(play.state, RULES) if each.commitment == repair.ARRIVAL]
+    (owed,) = [each for each in promises.obligations(play.state, RULES) if each.commitment == ARRIVAL]
     assert judge(owed, minutes(30) + DAY).lapses == judge(owed, minutes(31) + DAY).lapses == (minutes(30),)

@@ -15,14 +15,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import kinds, outages
-from domain import repairs as repair
+from domain import kinds
 from domain.connections import facts as said
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
+from domain.outages.facts import EmergencyOutageBegan
 from domain.publication import standards
 from domain.publication.publishing import Standards, evolve_standards
 from domain.repairs import orders
+from domain.repairs.facts import (
+    CrewArrived,
+    CrewDispatched,
+    FaultReported,
+    RepairCompleted,
+    ReporterAnswered,
+    SeverityAssessed,
+)
 from domain.standard.standards import Rules, Standard, make_rules
 from domain.what_if import PromiseComparison, always, compare, placed, unrecorded
 from infra.eventstore.documents import DocumentError, trial_standard_of
@@ -85,16 +93,16 @@ def test_what_is_open_under_five_days_has_lapsed_under_four(rules: Rules) -> Non
 @pytest.mark.parametrize(("arrived", "changes"), [(25, 0), (25.5, 1), (30, 1), (31, 0)])
 def test_an_arrival_between_25_and_30_minutes_makes_the_difference(rules: Rules, arrived: float, changes: int) -> None:
     play = repairing(rules)
-    play.say(repair.CrewArrived("crew-1", None), minutes(arrived))
+    play.say(CrewArrived("crew-1", None), minutes(arrived))
     found = verdicts(play, under(arrival_minutes={"urban": 25, "other": 90}), minutes(40))
     assert found == ({"repair.arrival": ("met", "lapsed")} if changes else {})
 
 
 def test_other_class_rules_change_what_a_completion_was(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.CrewArrived("crew-1", None), minutes(25))
-    play.say(repair.SeverityAssessed("medium", "dn-100"), minutes(40))
-    play.say(repair.RepairCompleted(), minutes(430))
+    play.say(CrewArrived("crew-1", None), minutes(25))
+    play.say(SeverityAssessed("medium", "dn-100"), minutes(40))
+    play.say(RepairCompleted(), minutes(430))
     assert verdicts(play, under(completion_minutes={"small": 240, "medium": 420, "major": None}), minutes(900)) == {
         "repair.completion": ("met", "lapsed")
     }
@@ -104,7 +112,7 @@ def test_other_class_rules_change_what_a_completion_was(rules: Rules) -> None:
 
 def test_a_major_repair_gets_an_end_where_another_standard_gives_it_one(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.SeverityAssessed("major", "trunk"), minutes(40))
+    play.say(SeverityAssessed("major", "trunk"), minutes(40))
     found = verdicts(play, under(completion_minutes={"small": 240, "medium": 480, "major": 600}), minutes(700))
     assert found == {"repair.completion": ("no-end", "lapsed")}
 
@@ -125,7 +133,7 @@ def test_a_stage_that_is_not_counted_saves_what_lapsed(rules: Rules) -> None:
 
 def test_a_promise_that_the_other_standard_does_not_give_is_not_owed(rules: Rules) -> None:
     play = repairing(rules)
-    play.say(repair.RepairCompleted(), minutes(60))
+    play.say(RepairCompleted(), minutes(60))
     assert verdicts(play, under(answer_minutes=None), minutes(90)) == {"repair.answer": ("open", "not-owed")}
 
 
@@ -137,8 +145,8 @@ def test_where_a_case_stands(rules: Rules) -> None:
         "class": "unassessed",
         "crew": "none",
     }
-    incident.say(repair.CrewDispatched("crew-7"), minutes(1))
-    incident.say(repair.SeverityAssessed("medium", "dn-100"), minutes(40))
+    incident.say(CrewDispatched("crew-7"), minutes(1))
+    incident.say(SeverityAssessed("medium", "dn-100"), minutes(40))
     assert placed(incident.state, "hotline") == {
         "channel": "hotline",
         "district": "qianzhou",
@@ -150,7 +158,7 @@ def test_where_a_case_stands(rules: Rules) -> None:
     order.say(orders.OrderReceived("hotline-12345", "A-1", UUID(int=1), 1, None), NINE)
     assert placed(order.state, "hotline")["class"] == "hotline-12345"
     outage = Play(kinds.OUTAGE, rules)
-    outage.say(outages.EmergencyOutageBegan("TS-1", UUID(int=1), ("qianzhou", "donghe"), 80), NINE)
+    outage.say(EmergencyOutageBegan("TS-1", UUID(int=1), ("qianzhou", "donghe"), 80), NINE)
     assert placed(outage.state, "office")["district"] == "qianzhou+donghe"
 
 
@@ -304,11 +312,11 @@ def fifty(rules: Rules) -> InMemory:
     for number in range(1, 51):
         play = Play(kinds.REPAIR, rules)
         district = "<donghe>" if number % 2 else "qianzhou"
-        play.say(repair.FaultReported(f"BX-{number:02d}", "leak", district, "urban", SUBJECT), NINE)
-        play.say(repair.CrewArrived("crew-1", None), minutes(number))
-        play.say(repair.SeverityAssessed("small", "valve"), minutes(number))
-        play.say(repair.RepairCompleted(), minutes(200))
-        play.say(repair.ReporterAnswered(1, "phone", None), minutes(210))
+        play.say(FaultReported(f"BX-{number:02d}", "leak", district, "urban", SUBJECT), NINE)
+        play.say(CrewArrived("crew-1", None), minutes(number))
+        play.say(SeverityAssessed("small", "valve"), minutes(number))
+        play.say(RepairCompleted(), minutes(200))
+        play.say(ReporterAnswered(1, "phone", None), minutes(210))
         play.conclude(minutes(300))
         plays.append(play)
     return InMemory(under(arrival_minutes={"urban": 25, "other": 90}), plays, minutes(300))
