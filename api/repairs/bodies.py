@@ -177,6 +177,13 @@ class DispatchConfirmation(FromTheField):
     crew: CrewCode
 
 
+class Delay(FromTheField):
+    """The crew is held up on its way."""
+
+    crew: CrewCode
+    expected_at: Annotated[Instant, Field(description="when the crew expects to be on site")]
+
+
 class PhoneFix(Position):
     """Where the crew's phone is, and how well it knows. Forgotten once it is measured against the site."""
 

@@ -89,6 +89,7 @@ class IncidentView(BaseModel):
     district: str
     crew: str | None
     severity: str | None
+    expected_at: datetime | None = Field(default=None, description="when the crew, held up, expects to be on site")
     merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
     reports: list[ReportView]
     next_actions: list[NextStep]
@@ -129,6 +130,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
         district=case.district,
         crew=case.crew,
         severity=case.severity,
+        expected_at=case.expected_at,
         merged_into=case.merged_into,
         reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
         next_actions=_steps(outlook.next_actions(outlook.progress(case, standard))),

@@ -100,6 +100,14 @@ async def acknowledge(case_id: CaseId, body: bodies.DispatchConfirmation, runner
     return await runner.field(case_id, body, lambda case, ctx: repair_dispatch.acknowledge(case, ctx, crew=body.crew))
 
 
+@router.post("/{case_id}/delay", summary="The crew is held up on its way 途中受阻")
+async def delay(case_id: CaseId, body: bodies.Delay, runner: Runner) -> Accepted:
+    """No limit moves with it; the dispatcher sees when the crew expects to be on site."""
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair_dispatch.delay(case, ctx, crew=body.crew, expected_at=body.expected_at)
+    )
+
+
 @router.post("/{case_id}/arrival", summary="The crew is on site 到场")
 async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accepted:
     proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)

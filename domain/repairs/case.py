@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.deadlines.windows import WindowFact, WindowLedger, record
@@ -16,6 +17,7 @@ from domain.repairs.facts import (
     ApologyMade,
     CaseClosed,
     CrewArrived,
+    CrewDelayed,
     CrewDispatched,
     CrewWithdrawn,
     DetailCorrected,
@@ -76,6 +78,7 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Repair:
     """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
+    ``delayed``: when a crew said that it is held up, which one, and when it expects to be on site.
 
     ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
     more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
@@ -89,6 +92,7 @@ class Repair:
     reported: tuple[Report, ...]
     unlinked: frozenset[int] = frozenset()
     crew: str | None = None
+    delayed: tuple[tuple[Moment, str, datetime], ...] = ()
     acknowledged: tuple[Moment, ...] = ()
     arrived: tuple[Moment, ...] = ()
     assessed: tuple[tuple[Moment, Severity], ...] = ()
@@ -139,6 +143,13 @@ class Repair:
         """The class by the assessment that happened last; None before the first."""
         return max(self.assessed)[1] if self.assessed else None
 
+    @property
+    def expected_at(self) -> datetime | None:
+        """When the crew that has the job said last that it expects to be on site; None where it said nothing, or is
+        there."""
+        said = [(moment, at) for moment, crew, at in self.delayed if crew == self.crew]
+        return max(said)[1] if said and not self.arrived else None
+
     def detail(self, name: str) -> str | None:
         """What is known of a detail; None where nothing is."""
         if name not in self.details:
@@ -179,6 +190,8 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, crew=crew)
         case DispatchDeclined(crew) | CrewWithdrawn(crew):
             return replace(case, crew=None) if case.crew == crew else case
+        case CrewDelayed(crew, expected_at):
+            return replace(case, delayed=(*case.delayed, (moment, crew, expected_at)))
         case DispatchAcknowledged():
             return replace(case, acknowledged=(*case.acknowledged, moment))
         case CrewArrived():

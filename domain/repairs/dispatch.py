@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from domain.repairs.case import Repair
 from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
 from domain.repairs.dismissal import require_undismissed
-from domain.repairs.facts import CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
+from domain.repairs.facts import CrewDelayed, CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.repairs.refusals import AlreadyDispatched, CrewElsewhere, RepairIsCompleted, UnknownDeclineReason
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known
@@ -48,6 +50,17 @@ def decline(case: Repair | None, ctx: CommandContext, *, crew: str, reason: str)
     require_known(UnknownDeclineReason, reason, ctx.standard.decline_reasons)
     flags = field_flags(known, ctx, crew=crew, before=())
     return from_the_field(known, ctx, DispatchDeclined(crew, reason, flags))
+
+
+def delay(case: Repair | None, ctx: CommandContext, *, crew: str, expected_at: datetime) -> CrewDelayed:
+    """The crew is held up on its way; it expects to be on site at ``expected_at`` (aware). Its limit does not move: the
+    dispatcher learns early that it may lapse. From a crew that was not sent it changes nothing and is flagged.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``incident-merged``.
+    """
+    known = known_to(case, ctx)
+    flags = field_flags(known, ctx, crew=crew, before=())
+    return from_the_field(known, ctx, CrewDelayed(crew, expected_at, flags))
 
 
 def withdraw(case: Repair | None, ctx: CommandContext, *, crew: str) -> CrewWithdrawn:

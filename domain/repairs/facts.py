@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -192,6 +193,16 @@ class DispatchDeclined:
 
     crew: CrewCode
     reason: Annotated[str, "Why the crew said no, as a code of the standard."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
+@fact("途中受阻", "crew delayed", topic="repair")
+class CrewDelayed:
+    """The crew is held up on its way and says when it expects to be on site. No promise moves with it."""
+
+    crew: CrewCode
+    expected_at: Annotated[datetime, "When the crew expects to be on site."]
     flags: Flags = ()
     confirmed_by: SecondPerson = None
 

@@ -14,6 +14,7 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/reports": 200,
     "/api/v1/repairs/{case_id}/dispatch": 200,
     "/api/v1/repairs/{case_id}/decline": 200,
+    "/api/v1/repairs/{case_id}/delay": 200,
     "/api/v1/repairs/{case_id}/acknowledgement": 200,
     "/api/v1/repairs/{case_id}/arrival": 200,
     "/api/v1/repairs/{case_id}/assessment": 200,

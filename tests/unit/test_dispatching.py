@@ -12,11 +12,13 @@ import pytest
 from domain import kinds
 from domain.kernel.refusals import Refusal
 from domain.repairs import apologies, outlook
+from domain.repairs import dispatch as repair_dispatch
 from domain.repairs.apologies import sorry_for
 from domain.repairs.facts import (
     ApologyMade,
     CaseClosed,
     CrewArrived,
+    CrewDelayed,
     CrewDispatched,
     DispatchAcknowledged,
     DispatchDeclined,
@@ -260,6 +262,44 @@ def test_an_apology_is_the_hotlines_turn_until_it_is_told(client: Client, servic
     seen = client.get(path).json()
     assert seen["reports"][0]["apologised_at"] == "2026-09-16T01:31:00Z"
     assert seen["next_actions"] == [{"action": "dispatch", "role": "dispatcher"}]
+
+
+def test_a_crew_that_is_held_up_says_when_it_comes_and_its_limit_stays(client: Client) -> None:
+    play = repairing(RULES)
+    play.say(CrewDispatched("crew-1"), minutes(2))
+    before = play.state.ledger
+    later = minutes(50)
+    fact = repair_dispatch.delay(play.state, context(RULES, minutes(10), role="crew"), crew="crew-1", expected_at=later)
+    assert fact == CrewDelayed("crew-1", later)
+    play.say(fact, minutes(10))
+    assert play.state.expected_at == later
+    assert play.state.ledger[ARRIVAL].due_at == before[ARRIVAL].due_at == minutes(30)
+    play.say(CrewDelayed("crew-1", minutes(40)), minutes(20))
+    assert play.state.expected_at == minutes(40), "what was said last counts"
+    play.say(CrewArrived("crew-1", None), minutes(41))
+    assert play.state.expected_at is None
+
+
+def test_of_a_crew_that_has_not_the_job_a_delay_is_flagged_and_expected_of_nobody() -> None:
+    play = repairing(RULES)
+    play.say(CrewDispatched("crew-1"), minutes(2))
+    by = context(RULES, minutes(10), role="crew")
+    fact = repair_dispatch.delay(play.state, by, crew="crew-2", expected_at=minutes(50))
+    assert fact.flags == ("not-the-dispatched-crew",)
+    play.say(fact, minutes(10))
+    assert play.state.expected_at is None
+    with pytest.raises(Refusal, match="no-such-case"):
+        repair_dispatch.delay(None, by, crew="crew-1", expected_at=minutes(50))
+
+
+def test_the_dispatcher_sees_when_a_crew_that_is_held_up_comes(client: Client) -> None:
+    case_id = client.post("/api/v1/repairs", fault(), headers=DISPATCHER).json()["case_id"]
+    client.post(f"/api/v1/repairs/{case_id}/dispatch", {"crew": "crew-1"}, headers=DISPATCHER)
+    body = {"crew": "crew-1", "expected_at": "2026-09-16T10:00:00+08:00"}
+    told = client.post(f"/api/v1/repairs/{case_id}/delay", body, headers=staff("crew"))
+    assert told.status_code == 200
+    shown = client.get(f"/api/v1/repairs/{case_id}", headers=DISPATCHER).json()
+    assert shown["expected_at"] == "2026-09-16T02:00:00Z"
 
 
 def test_an_incident_that_is_not_there_is_not_shown(client: Client) -> None:

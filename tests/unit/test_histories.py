@@ -99,6 +99,10 @@ ENDS = {
         "repair.arrival": ("2026-09-16T01:34:00+00:00", None, False, 0, 0),
         "repair.completion": ("2026-09-16T05:04:00+00:00", None, False, 0, 0),
     },
+    "repair-crew-delayed": {
+        "repair.arrival": ("2026-09-16T01:34:00+00:00", None, False, 0, 0),
+        "repair.completion": ("2026-09-16T05:04:00+00:00", None, False, 0, 0),
+    },
     "repair-imported-and-dismissed": {
         "repair.arrival": (None, None, True, 0, 0),
         "repair.completion": ("2026-09-16T05:00:00+00:00", None, True, 1, 1),
