@@ -6,7 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from consumers.recount.count import CountedPause, DayLimit, DueChange, RecountVerdict, after, closing, day_end, verdict
+from consumers.recount.count import (
+    CountedPause,
+    DayLimit,
+    DueChange,
+    RecountVerdict,
+    after,
+    closing,
+    day_end,
+    since,
+    verdict,
+)
 from consumers.recount.policy import Policy, StandardDocument, close_of_business
 from consumers.recount.published_events import PublishedEvent, first, in_time_order, named
 
@@ -59,6 +69,12 @@ class ConnectionCount:
         if len(on) < self.received.data["supply_points"]:
             return None
         return in_time_order(on.values())[-1]
+
+    def _water_since(self, begun: datetime) -> PublishedEvent | None:
+        """The same, where every point is said to have got water after the promise began."""
+        on = {event.data["point"]: event for event in named(self.events, "WaterTurnedOn")}
+        counts = len(since(begun, on.values(), self.standard)) == len(on)
+        return self.water_on if counts else None
 
     def _pauses(self) -> tuple[CountedPause, ...]:
         """Approved and not revoked, in the order of their numbers."""
@@ -138,11 +154,11 @@ class ConnectionCount:
         later = [each for each in named(self.events, *names) if each.data["pause"] == number]
         return asked, {each.name: each for each in later if each.version > asked.version}
 
-    def _five_days(self, start: datetime) -> tuple[datetime, bool]:
+    def _five_days(self, start: datetime, met: PublishedEvent | None) -> tuple[datetime, bool]:
         """The working days until water is on, from admission or from where the case went on."""
         days, caps = self.standard["connection_working_days"], self.standard.get("pause_cap_working_days", 0)
         limit = DayLimit(start, days, self.close, self._pauses(), caps)
-        return day_end(limit, self.calendars, self.water_on.at if self.water_on else None)
+        return day_end(limit, self.calendars, met.at if met else None)
 
     def _silence(self) -> tuple[datetime, bool]:
         """When silence counts as admission: on the day of receipt (行政许可法 §32)."""
@@ -151,6 +167,8 @@ class ConnectionCount:
 
     def _water_on(self) -> RecountVerdict:
         went_on = [stop.until for stop in self.stops if stop.until is not None]
+        opened = in_time_order([self.admitted or self.received, *went_on])[-1]
+        met = self._water_since(opened.at)
         if self.admitted is None:
             due_at, tentative = self._silence()
             changes = [DueChange(self.received.at, due_at, (self.received.id,), tentative=tentative)]
@@ -158,13 +176,12 @@ class ConnectionCount:
             changes = []
             begun = self.admitted
             for start in [begun, *(each for each in went_on if each.moment > begun.moment)]:
-                due_at, tentative = self._five_days(start.at)
+                due_at, tentative = self._five_days(start.at, met)
                 changes.append(DueChange(start.at, due_at, (start.id,), tentative=tentative))
         changes += [DueChange(stop.event.at, None, (stop.event.id,), stop.reason) for stop in self.stops]
         if self.admitted is None and self.notice is not None:
             changes.append(DueChange(self.notice.at, None, (self.notice.id,), "notice-given"))
-        opened = in_time_order([self.admitted or self.received, *went_on])[-1]
-        return verdict("connection.water_on", opened.at, _ordered(changes), self.water_on)
+        return verdict("connection.water_on", opened.at, _ordered(changes), met)
 
     # ---- notice
 
@@ -238,15 +255,16 @@ class ConnectionCount:
         is_remote = self.received.channel in self.standard.get("remote_channels", ())
         allowed = promise["trips_remote"] if is_remote else promise["trips_otherwise"]
         final = next((stop for stop in self.stops if stop.until is None and stop.is_final), None)
-        end = self.water_on or (final.event if final else None)
+        water_on = self._water_since(self.received.at)
+        end = water_on or (final.event if final else None)
         trips = in_time_order(named(self.events, "ApplicantAppeared"))
         too_many = [each for each in trips if end is None or each.at <= end.at][allowed:]
-        is_met = self.water_on is not None and not too_many and final is None
+        is_met = water_on is not None and not too_many and final is None
         return RecountVerdict(
             "connection.trips",
             self.received.at,
             None,
-            self.water_on.at if is_met and self.water_on else None,
+            water_on.at if is_met and water_on else None,
             final.reason if final else None,
             frozenset(each.at for each in too_many),
             by=frozenset([self.received.id, *(each.id for each in too_many)]),

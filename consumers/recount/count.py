@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from consumers.recount.policy import RecountCalendar
+from consumers.recount.policy import RecountCalendar, StandardDocument
 from consumers.recount.published_events import PublishedEvent
 
 CHINA = ZoneInfo("Asia/Shanghai")
@@ -53,6 +53,8 @@ def verdict(
     It is broken where its end is reached and it was not met by then; met at the very end is in time. A limit that was
     replaced before its end, or at it, breaks nothing. ``changes`` are in order of time.
     """
+    # What was there before it was owed met it when it began to be owed.
+    met_at = max(met.at, opened_at) if met is not None else None
     broken: set[datetime] = set()
     for now in sorted({each.at for each in changes} | {each.due_at for each in changes if each.due_at is not None}):
         in_force = [each for each in changes if each.at <= now]
@@ -61,19 +63,26 @@ def verdict(
         due_at = in_force[-1].due_at
         if due_at is None or due_at > now:
             continue
-        if met is None or met.at > due_at:
+        if met_at is None or met_at > due_at:
             broken.add(due_at)
     last = changes[-1]
     return RecountVerdict(
         commitment,
         opened_at,
         last.due_at,
-        met.at if met is not None and last.due_at is not None else None,
+        met_at if last.due_at is not None else None,
         (last.reason or "no-end-limit") if last.due_at is None else None,
         frozenset(broken),
         last.tentative,
         frozenset([*(by for each in changes for by in each.by), *([met.id] if met else [])]),
     )
+
+
+def since(begun: datetime, events: Iterable[PublishedEvent], standard: StandardDocument) -> list[PublishedEvent]:
+    """What can fulfil a promise that began then. What is said to have happened before that by more than clocks differ
+    fulfils nothing: whoever says it has a clock that runs wrong."""
+    tolerated = timedelta(seconds=standard.get("future_tolerance_seconds", 120))
+    return [each for each in events if begun - each.at <= tolerated]
 
 
 # ---- minutes

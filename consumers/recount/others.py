@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
-from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, closing, day_end, verdict
+from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, closing, day_end, since, verdict
 from consumers.recount.policy import Policy, StandardDocument, close_of_business
 from consumers.recount.published_events import PublishedEvent, first, in_time_order, instant, instant_or_none, named
 
@@ -17,7 +17,7 @@ def order(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdi
     granted."""
     begun = next(event for event in events if event.name == "OrderReceived")
     standard = policy.in_force(begun.at)
-    replied = first(named(events, "OrderReplied"))
+    replied = first(since(begun.at, named(events, "OrderReplied"), standard))
     due_at, tentative = instant_or_none(begun.data.get("reply_by")), False
     if due_at is None:
         days = standard.get("order_sources", {}).get(begun.data["source"], {}).get("reply_working_days", 1)
@@ -51,12 +51,12 @@ def outage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerd
 
     found = []
     if (due_at := _notice_due(begun, planned, standard.get("emergency_notice_minutes"), standard)) is not None:
-        notice = first(named(events, "OutageNoticeSent"))
+        notice = first(since(begun.at, named(events, "OutageNoticeSent"), standard))
         found.append(owed("outage.notice", [DueChange(begun.at, due_at, (begun.id,))], notice))
     report_minutes = standard.get("emergency_report_minutes")
     if planned is None and report_minutes is not None:
         due_at = after(begun.at, report_minutes)
-        reported = first(named(events, "OutageReported"))
+        reported = first(since(begun.at, named(events, "OutageReported"), standard))
         found.append(owed("outage.report", [DueChange(begun.at, due_at, (begun.id,))], reported))
     ends = [*([planned] if planned else []), *named(events, "OutageExtended")]
     if ends:
@@ -80,11 +80,12 @@ def _notice_due(
 def book(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
     """Every meter of the book read (or excepted) by the close of business of its day."""
     begun = next(event for event in events if event.name == "ReadingRoundOpened")
-    close = close_of_business(policy.in_force(begun.at))
+    standard = policy.in_force(begun.at)
+    close = close_of_business(standard)
     last: list[PublishedEvent] = []
     for meter in begun.data["meters"]:
         settled = [e for e in named(events, "ReadingAudited", "ReadingExcepted") if e.data["meter"] == meter]
-        one = first(settled)
+        one = first(since(begun.at, settled, standard))
         if one is not None:
             last.append(one)
     met = in_time_order(last)[-1] if last and len(last) == len(begun.data["meters"]) else None
@@ -102,8 +103,8 @@ def usage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdi
     audit, notice = standard.get("usage_audit_minutes"), standard.get("usage_notice_minutes")
     found = []
     if audit is not None:
-        found.append(_audit(events, begun, audit))
-    if notice is not None and (told := _told(events, notice)) is not None:
+        found.append(_audit(events, begun, audit, standard))
+    if notice is not None and (told := _told(events, notice, standard)) is not None:
         found.append(told)
     return found
 
@@ -119,8 +120,10 @@ def _turns(events: Sequence[PublishedEvent]) -> list[tuple[PublishedEvent, bool]
     return turns
 
 
-def _audit(events: Sequence[PublishedEvent], begun: PublishedEvent, minutes: int) -> RecountVerdict:
-    looked = first(named(events, "AnomalyConfirmed", "AnomalyDismissed"))
+def _audit(
+    events: Sequence[PublishedEvent], begun: PublishedEvent, minutes: int, standard: StandardDocument
+) -> RecountVerdict:
+    looked = first(since(begun.at, named(events, "AnomalyConfirmed", "AnomalyDismissed"), standard))
     changes = [DueChange(begun.at, after(begun.at, minutes), (begun.id,))]
     for event, stands in _turns(events):
         if looked is None or event.moment < looked.moment:
@@ -129,7 +132,7 @@ def _audit(events: Sequence[PublishedEvent], begun: PublishedEvent, minutes: int
     return verdict("usage.audit", begun.at, changes, looked)
 
 
-def _told(events: Sequence[PublishedEvent], minutes: int) -> RecountVerdict | None:
+def _told(events: Sequence[PublishedEvent], minutes: int, standard: StandardDocument) -> RecountVerdict | None:
     """From the first look that confirmed it; dismissed or withdrawn before the user was told ends it, and another
     confirmation begins it anew."""
     confirmed = named(events, "AnomalyConfirmed")
@@ -140,10 +143,12 @@ def _told(events: Sequence[PublishedEvent], minutes: int) -> RecountVerdict | No
             steps.append((event, "withdrawn"))
         elif any(each.moment < event.moment for each in confirmed):
             steps.append((event, None))
-    told = first(named(events, "UserNotified"))
+    steps.sort(key=lambda step: step[0].moment)
+    begun = next((event.at for event, ended in steps if ended is None), None)
+    told = first(since(begun, named(events, "UserNotified"), standard)) if begun is not None else None
     changes: list[DueChange] = []
     is_owed = False
-    for event, ended in sorted(steps, key=lambda step: step[0].moment):
+    for event, ended in steps:
         if ended is None and not is_owed:
             is_owed = True
             changes.append(DueChange(event.at, after(event.at, minutes), (event.id,)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time
 
-from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, day_end, verdict
+from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, day_end, since, verdict
 from consumers.recount.policy import Policy, StandardDocument, close_of_business
 from consumers.recount.published_events import PublishedEvent, first, in_time_order, named
 
@@ -34,11 +34,13 @@ class RepairCount:
         # What was rejected did not happen so.
         rejected = {event.data["rejects"] for event in named(events, "EvidenceRejected")}
         stands = [event for event in events if str(event.id) not in rejected]
-        self.arrivals = named(stands, "CrewArrived")
+        begun = self.first_report.at
+        self.arrivals = since(begun, named(stands, "CrewArrived"), self.standard)
         self.classes = in_time_order(named(events, "SeverityAssessed", "SeverityReassessed"))
-        self.done = named(stands, DONE)
-        self.dismissals = named(events, DISMISSED)
-        self.restored = first(named(stands, "WaterRestored"))
+        self.done = self._credible(named(stands, DONE))
+        self.dismissals = self._credible(named(events, DISMISSED))
+        self.restored = first(since(begun, named(stands, "WaterRestored"), self.standard))
+        self.was_done_too_early = bool(named(stands, DONE)) and not self.done
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
         # Imported history: nobody can say of it what nobody wrote down.
@@ -48,8 +50,15 @@ class RepairCount:
         """Every promise of the incident."""
         if self.is_merged:
             return []
+        if self.is_history and self.was_done_too_early:
+            return [_unknown("repair.arrival", self.first_report), _unknown("repair.completion", self.first_report)]
         found = [self._arrival(), self._completion(), self._assessment(), self._continuity(), self._answer()]
         return [each for each in found if each is not None]
+
+    def _credible(self, told: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+        """Without what is said to be from before the first report. What is known by its day only stays in."""
+        exact = since(self.first_report.at, told, self.standard)
+        return [each for each in told if each in exact or _precision(each) != "second"]
 
     # ---- arrival
 
@@ -128,7 +137,8 @@ class RepairCount:
         if arrived is None or minutes is None:
             return None
         changes = [DueChange(arrived.at, after(arrived.at, minutes), (arrived.id,))]
-        return self._owed("repair.assessment", arrived.at, changes, first(self.classes))
+        classed = first(since(self.first_report.at, self.classes, self.standard))
+        return self._owed("repair.assessment", arrived.at, changes, classed)
 
     # ---- continuity
 

@@ -16,6 +16,7 @@ from domain.deadlines.calendar import CalendarVersion, closing_time
 from domain.deadlines.limits import ClockStop, End, WorkingDays, count, end
 from domain.deadlines.windows import CountPromise, Obligation, RungAt, Term
 from domain.kernel.facts import Moment, Name
+from domain.standard.ladders import counted
 from domain.standard.standards import Rules, Standard
 
 WATER_ON = "connection.water_on"
@@ -85,7 +86,8 @@ def water_on_end(case: Connection, rules: Rules) -> End:
     """When water is due as things stand: from admission, or from the last resumption."""
     standard = standard_of(case, rules)
     start = _start(case).at
-    return end(water_on_limit(case, standard, start), rules.calendars_of(standard), _met_at(case))
+    met = _met(case, standard, start)
+    return end(water_on_limit(case, standard, start), rules.calendars_of(standard), met.at if met else None)
 
 
 def _start(case: Connection) -> Moment:
@@ -94,14 +96,17 @@ def _start(case: Connection) -> Moment:
     return max([begun, *resumed])
 
 
-def _met_at(case: Connection) -> datetime | None:
-    return max(case.on.values()).at if case.all_on else None
+def _met(case: Connection, standard: Standard, begun: datetime) -> Moment | None:
+    """When the last supply point got water; None while one waits. Water that is said to have been turned on before the
+    promise began fulfils nothing (our decision)."""
+    on = counted(case.on.values(), begun, standard) if case.all_on else ()
+    return max(on) if on and len(on) == len(case.on) else None
 
 
 def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
     calendars = rules.calendars_of(standard)
-    met = max(case.on.values()) if case.all_on else None
     start = _start(case)
+    met = _met(case, standard, start.at)
     if case.admitted is None:
         ends = [(case.received, silence_end(case, rules))]
     else:
@@ -120,7 +125,7 @@ def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
         commitment=WATER_ON,
         opened_at=start.at,
         terms=_in_order(terms),
-        met_at=met.at if met else None,
+        met_at=max(met.at, start.at) if met else None,
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=ends[-1][1].calendar,
@@ -253,7 +258,8 @@ def _papers(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         commitment=PAPERS,
         opened_at=made.at,
         terms=_in_order(terms),
-        met_at=met.at if met else None,
+        # Papers that were in before the promise was made meet it when it is made.
+        met_at=max(met.at, made.at) if met else None,
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,
@@ -270,7 +276,7 @@ def _trips(case: Connection, standard: Standard) -> CountPromise | None:
     allowed = standard.allowed_trips(case.channel)
     if allowed is None:
         return None
-    met = max(case.on.values()) if case.all_on else None
+    met = _met(case, standard, case.received.at)
     stop: Interruption | None = case.stopped
     # Who comes after water is on, or for a refund after the case stopped, does not come for the connection.
     until = met or (stop.since if stop is not None and stop.final else None)

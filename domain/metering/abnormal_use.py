@@ -40,9 +40,9 @@ from domain.metering.refusals import (
     UsageClosed,
     UserNotTold,
 )
-from domain.repairs.checks import late, require_credible
+from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power
-from domain.standard.ladders import obligation, rungs
+from domain.standard.ladders import counted, obligation, rungs
 from domain.standard.standards import Rules, Standard, require_known
 
 AUDIT = "usage.audit"
@@ -351,7 +351,7 @@ def _audit(case: Usage, standard: Standard) -> Obligation | None:
     if standard.usage_audit_minutes is None:
         return None
     span = timedelta(minutes=standard.usage_audit_minutes)
-    met = min((*case.confirmed, *case.dismissed), default=None)
+    met = min(counted((*case.confirmed, *case.dismissed), case.found.at, standard), default=None)
     terms = [Term(case.found.at, case.found.at + span, (case.found.by,))]
     for moment, stands in _standing(case):
         if met is None or moment < met:
@@ -365,9 +365,11 @@ def _notice(case: Usage, standard: Standard) -> Obligation | None:
     if standard.usage_notice_minutes is None:
         return None
     span = timedelta(minutes=standard.usage_notice_minutes)
-    met = min(case.notified, default=None)
+    looks = sorted(_looks(case), key=lambda look: look[0])
+    begun = next((moment.at for moment, owed, _ in looks if owed), None)
+    met = min(counted(case.notified, begun, standard), default=None) if begun is not None else None
     terms: list[Term] = []
-    for moment, owed, reason in sorted(_looks(case), key=lambda look: look[0]):
+    for moment, owed, reason in looks:
         running = bool(terms) and terms[-1].due_at is not None
         if owed and not running:
             terms.append(_term(moment, span))
@@ -549,6 +551,7 @@ def _flags(case: Usage, ctx: CommandContext, before: tuple[Moment, ...]) -> tupl
     flags = late(ctx) + (("after-close",) if case.over is not None else ())
     if ctx.happened_at < case.read_at:
         flags += ("before-the-reading",)
+    flags += early(ctx, case.found.at)
     return flags + (("repeated",) if before else ())
 
 

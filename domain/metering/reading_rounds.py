@@ -20,10 +20,10 @@ from domain.kernel.facts import EventToAppend, Moment, Name, Recorded, fact
 from domain.kernel.fields import CaseNumber, Flags, Litres, MeterNumber, ReadAt, ReasonCode, SecondPerson
 from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
 from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
-from domain.repairs.checks import late, require_credible
+from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
-from domain.standard.ladders import obligation, rungs
+from domain.standard.ladders import counted, obligation, rungs
 from domain.standard.standards import Rules, require_known
 from domain.standard.values import require_range
 
@@ -94,7 +94,7 @@ class ReadingRoundCompleted:
 
 @dataclass(frozen=True, slots=True)
 class ReadingRound:
-    """The book in its month. ``settled``: meter → when it was first audited or excepted, by what is on record."""
+    """The book in its month. ``settled``: meter → when it was audited or excepted."""
 
     number: str
     book: str
@@ -103,7 +103,7 @@ class ReadingRound:
     reader: str
     meters: tuple[str, ...]
     opened: Moment
-    settled: dict[str, Moment] = field(default_factory=dict)
+    settled: dict[str, tuple[Moment, ...]] = field(default_factory=dict)
     audited: frozenset[tuple[str, datetime]] = frozenset()
     excepted: dict[str, str] = field(default_factory=dict)
     completed: bool = False
@@ -145,8 +145,7 @@ def evolve(state: ReadingRound | None, recorded: Recorded) -> ReadingRound | Non
 
 
 def _settled(state: ReadingRound, meter: str, moment: Moment) -> ReadingRound:
-    first = min(moment, state.settled.get(meter, moment))
-    return replace(state, settled={**state.settled, meter: first})
+    return replace(state, settled={**state.settled, meter: (*state.settled.get(meter, ()), moment)})
 
 
 def consequences(state: ReadingRound | None, rules: Rules, at: datetime) -> tuple[EventToAppend, ...]:
@@ -166,7 +165,8 @@ def obligations(state: ReadingRound | None, rules: Rules) -> tuple[Obligation, .
     due_at = closing_time(state.due_on, standard.close_of_business)
     term = Term(opened.at, due_at, (opened.by,))
     steps = rungs(standard, READ, opened.at, due_at)
-    met = None if state.unread else max(state.settled[meter] for meter in state.meters)
+    settled = [counted(state.settled.get(meter, ()), opened.at, standard) for meter in state.meters]
+    met = max(min(moments) for moments in settled) if all(settled) else None
     return (obligation(READ, standard, opened.at, (term,), met, steps),)
 
 
@@ -237,7 +237,7 @@ def exempt(state: ReadingRound | None, ctx: CommandContext, *, meter: str, reaso
     require_credible(ctx)
     _require_in(book, meter)
     require_known(UnknownReadingException, reason, ctx.standard.reading_exceptions)
-    flags = late(ctx) + (("repeated",) if meter in book.settled else ())
+    flags = late(ctx) + early(ctx, book.opened.at) + (("repeated",) if meter in book.settled else ())
     return ReadingExcepted(meter, reason, flags, ctx.confirmed_by if ctx.is_late else None)
 
 

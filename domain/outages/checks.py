@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, MassRunning, NoSuchCase
 from domain.outages.case import Outage
 from domain.outages.refusals import NoticeTooShort, OutageHasStarted, OutageIsCancelled, OutageIsRestored
-from domain.repairs.checks import late, require_credible
+from domain.repairs.checks import early, late, require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import district
@@ -55,9 +55,10 @@ def require_not_started(outage: Outage) -> None:
         raise OutageHasStarted(outage, outage.started)
 
 
-def flags(ctx: CommandContext) -> tuple[str, ...]:
-    """What is odd about a fact: that it comes later than its channel allows, or was sent later than taken down."""
-    return late(ctx)
+def flags(ctx: CommandContext, outage: Outage | None = None) -> tuple[str, ...]:
+    """What is odd about a fact: that it comes later than its channel allows, was sent later than taken down, or is said
+    to be from before the ``outage`` was announced."""
+    return late(ctx) + (early(ctx, outage.announced.at) if outage is not None else ())
 
 
 def confirmed_by(ctx: CommandContext) -> str | None:

@@ -116,9 +116,9 @@ def send_notice(state: Outage | None, ctx: CommandContext, *, way: str, digest: 
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-way``.
     """
-    known_to(state, ctx)
+    known = known_to(state, ctx)
     require_known(UnknownWay, way, {**ctx.standard.delivery_ways, **ctx.standard.notice_ways})
-    return OutageNoticeSent(way, digest, None, flags(ctx), confirmed_by(ctx))
+    return OutageNoticeSent(way, digest, None, flags(ctx, known), confirmed_by(ctx))
 
 
 def prove_notice(state: Outage | None, ctx: CommandContext, *, notice: int, digest: str) -> OutageNoticeProven:
@@ -137,8 +137,8 @@ def report(state: Outage | None, ctx: CommandContext, *, document: str) -> Outag
 
     Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
     """
-    known_to(state, ctx)
-    fact = OutageReported(document, flags(ctx), confirmed_by(ctx))
+    known = known_to(state, ctx)
+    fact = OutageReported(document, flags(ctx, known), confirmed_by(ctx))
     require_clean(fact)
     require_said("the report", document)
     return fact

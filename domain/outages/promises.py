@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
 from domain.outages.case import Outage
-from domain.standard.ladders import obligation, rungs
+from domain.standard.ladders import counted, obligation, rungs
 from domain.standard.standards import Rules, Standard
 
 NOTICE = "outage.notice"
@@ -38,7 +38,7 @@ def obligations(outage: Outage | None, rules: Rules) -> tuple[Obligation, ...]:
 
 def _notice(outage: Outage, standard: Standard) -> Obligation | None:
     """The first notice that was sent meets it, whoever sent it."""
-    told = min(outage.notices, default=None)
+    told = min(counted(outage.notices, outage.announced.at, standard), default=None)
     if outage.begin is not None:
         due_at = outage.begin - timedelta(hours=standard.outage_notice_hours)
     elif standard.emergency_notice_minutes is not None:
@@ -54,8 +54,9 @@ def _report(outage: Outage, standard: Standard) -> Obligation | None:
     if outage.is_planned or standard.emergency_report_minutes is None:
         return None
     due_at = outage.announced.at + timedelta(minutes=standard.emergency_report_minutes)
+    reported = min(counted(outage.reports, outage.announced.at, standard), default=None)
     terms = (Term(outage.announced.at, due_at, (outage.announced.by,)),)
-    return _obligation(REPORT, outage, standard, terms, min(outage.reports, default=None), outage.announced.at)
+    return _obligation(REPORT, outage, standard, terms, reported, outage.announced.at)
 
 
 def _restore(outage: Outage, standard: Standard) -> Obligation | None:

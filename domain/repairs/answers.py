@@ -12,9 +12,10 @@ from uuid import UUID
 from domain.deadlines.calendar import LOCAL
 from domain.kernel.messages import Message, filled, to_subject
 from domain.kernel.refusals import UnknownWay
-from domain.repairs.case import AnswerOrder, Repair
+from domain.repairs.case import AnswerOrder, Repair, credible
 from domain.repairs.checks import existing, from_the_field, known_to, late
 from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
+from domain.repairs.promises import standard_of
 from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport
 from domain.repairs.reports import known_report
 from domain.standard.context import CommandContext, require_power
@@ -41,7 +42,8 @@ def answer_reporter(
 
 def _flags(case: Repair, ctx: CommandContext, report: int) -> tuple[str, ...]:
     before = any(number == report for number, _ in case.answered)
-    over = case.over is not None and case.over.at <= ctx.happened_at
+    ended = credible(case, standard_of(case, ctx.rules).clock_tolerance).over
+    over = ended is not None and ended.at <= ctx.happened_at
     return (("repeated",) if before else ()) + (() if over else ("before-completion",))
 
 
@@ -113,7 +115,7 @@ def _ordered(case: Repair, order: UUID) -> AnswerOrder:
 
 
 def _text(case: Repair, standard: Standard) -> str:
-    over = case.over
+    over = credible(case, standard.clock_tolerance).over
     if over is None:
         raise IncidentNotOver(case)
     stands = "completed" if over in case.completed else "dismissed"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.deadlines.windows import WindowFact, WindowLedger, record
@@ -155,6 +155,29 @@ class Repair:
         if name not in self.details:
             return self.kind if name == KIND else None
         return self.details[name]
+
+
+def credible(case: Repair, tolerance: timedelta) -> Repair:
+    """The incident without what is said to have happened to it before anybody had reported it, by more than two clocks
+    may differ (``tolerance``): such an arrival, completion, restoration or dismissal fulfils and ends nothing (our
+    decision: a phone that runs wrong takes no lapse back). One that is known by its day only stays: what can be told
+    of it is another rule's."""
+    earliest = case.first_report.moment.at - tolerance
+    doubted = {
+        name: tuple(moment for moment in moments if moment.at >= earliest or moment.by in case.rough)
+        for name, moments in _fulfilments(case).items()
+        if any(moment.at < earliest for moment in moments)
+    }
+    return changed(case, **doubted) if doubted else case
+
+
+def _fulfilments(case: Repair) -> dict[str, tuple[Moment, ...]]:
+    return {
+        "arrived": case.arrived,
+        "completed": case.completed,
+        "restored": case.restored,
+        "dismissed": case.dismissed,
+    }
 
 
 def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:

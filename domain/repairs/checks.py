@@ -113,6 +113,15 @@ def late(ctx: CommandContext) -> tuple[str, ...]:
     return ((BACKDATED,) if ctx.is_late else ()) + ((UPLOADED_LATE,) if ctx.was_uploaded_late else ())
 
 
+TOO_EARLY = "before-the-promise"
+"""The flag of what is said to have happened before there was anything to fulfil: it fulfils nothing."""
+
+
+def early(ctx: CommandContext, begun: datetime) -> tuple[str, ...]:
+    """Whether it is said to be from before ``begun``, by more than two clocks may differ: that clock runs wrong."""
+    return (TOO_EARLY,) if ctx.happened_at < begun - ctx.standard.clock_tolerance else ()
+
+
 def field_flags(case: Repair, ctx: CommandContext, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
     """What is odd about a fact; ``before``: the facts of its sort that are on record."""
     flags = late(ctx) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())

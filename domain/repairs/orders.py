@@ -19,11 +19,11 @@ from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Name, Recorded, fact
 from domain.kernel.fields import CaseId, Digest, Flags, ReportNumber, SecondPerson
 from domain.kernel.refusals import DatesOutOfOrder
-from domain.repairs.checks import late, require_credible
+from domain.repairs.checks import early, late, require_credible
 from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import NoSuchOrder, OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
-from domain.standard.ladders import rungs
+from domain.standard.ladders import counted, rungs
 from domain.standard.standards import OrderSource, Rules, Standard, require_known
 from domain.standard.values import require_clean, require_said
 
@@ -128,8 +128,8 @@ def obligations(state: OutsideOrder | None, rules: Rules) -> tuple[Obligation, .
     if state is None:
         return ()
     standard = rules.in_force(state.received.at)
-    met = min(state.replied, default=None)
     begun = state.received
+    met = min(counted(state.replied, begun.at, standard), default=None)
     first, calendar = _first_term(state, standard, rules, met)
     terms = [first]
     terms += [Term(max(given.at, begun.at), until, (begun.by, given.by)) for given, until in sorted(state.extended)]
@@ -140,7 +140,7 @@ def obligations(state: OutsideOrder | None, rules: Rules) -> tuple[Obligation, .
             commitment=REPLY,
             opened_at=begun.at,
             terms=tuple(terms),
-            met_at=met.at if met else None,
+            met_at=max(met.at, begun.at) if met else None,
             met_by=(met.by,) if met else (),
             standard=standard.version,
             calendar=calendar,
@@ -216,7 +216,7 @@ def reply(state: OutsideOrder | None, ctx: CommandContext, *, digest: str) -> Or
     require_power(ctx, "order.reply")
     known = existing(state)
     require_credible(ctx)
-    flags = (("repeated",) if known.replied else ()) + late(ctx)
+    flags = (("repeated",) if known.replied else ()) + late(ctx) + early(ctx, known.received.at)
     return OrderReplied(digest, flags, ctx.confirmed_by if ctx.is_late else None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.repairs.apologies import sorry_for
-from domain.repairs.case import Repair
+from domain.repairs.case import Repair, credible
 from domain.repairs.promises import ANSWER
 from domain.standard.standards import Severity, Standard
 
@@ -53,7 +53,9 @@ class Progress:
 
 
 def progress(case: Repair, standard: Standard) -> Progress:
-    """How far the incident has come; ``standard``: the one that governs it."""
+    """How far the incident has come; ``standard``: the one that governs it. What is said to have happened before the
+    first report takes it nowhere."""
+    case = credible(case, standard.clock_tolerance)
     return Progress(
         crew=case.crew is not None,
         acknowledged=bool(case.acknowledged),

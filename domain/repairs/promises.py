@@ -6,11 +6,14 @@ as published; that it is logged every so often, and that an assessment is due, i
 escapes its limit by never being classed. The numbers are the standard's in force at the first report; a number that a
 standard does not have promises nothing.
 
+What is said to have happened before anybody had reported fulfils nothing (our decision; ``case.credible``).
+
 Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken, and
 so is the answer promise where nobody's answer is on record. Of a report that is known by its day nothing in hours is
 judged. A completion that is known by its day, or by an instant at which it was over, is judged only where that is
-enough to tell. Nobody is called out for what ran out in it. What a dismissed incident still owed, it owes no more, but
-for the answer to whoever reported it.
+enough to tell; of a repair that is said to have been done before it was reported nothing is judged. Nobody is called
+out for what ran out in it. What a dismissed incident still owed, it owes no more, but for the answer to whoever
+reported it.
 """
 
 from __future__ import annotations
@@ -22,8 +25,8 @@ from datetime import datetime, timedelta
 from domain.deadlines.limits import End, WorkingDays, end
 from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
-from domain.repairs.case import Repair, Report
-from domain.standard.ladders import obligation, rungs
+from domain.repairs.case import Repair, Report, credible
+from domain.standard.ladders import counted, obligation, rungs
 from domain.standard.standards import Rules, Severity, Standard
 
 ARRIVAL = "repair.arrival"
@@ -46,6 +49,9 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         return ()
     report = case.first_report
     standard = rules.in_force(report.moment.at)
+    told, case = case, credible(case, standard.clock_tolerance)
+    if _is_history(report, standard) and told.completed and not case.completed:
+        return (_unknown(ARRIVAL, standard, report.moment), _unknown(COMPLETION, standard, report.moment))
     found = (
         _arrival(case, standard, report),
         _completion_in_days(case, standard, report, rules)
@@ -116,9 +122,7 @@ def _completion_in_days(case: Repair, standard: Standard, report: Report, rules:
     due_at = found[-1][1].due_at
     if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
-    terms = tuple(
-        Term(begin.at, counted.due_at, (begin.by,), counted.tentative, counted=counted) for begin, counted in found
-    )
+    terms = tuple(Term(begin.at, days.due_at, (begin.by,), days.tentative, counted=days) for begin, days in found)
     steps = rungs(standard, COMPLETION, start.at, due_at)
     owed = obligation(COMPLETION, standard, first.at, terms, done, steps)
     return replace(owed, calendar=found[-1][1].calendar)
@@ -179,7 +183,8 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
         return None
     start = min(case.arrived)
     due_at = start.at + timedelta(minutes=standard.assessment_minutes)
-    met = min((moment for moment, _ in case.assessed), default=None)
+    assessed = counted((moment for moment, _ in case.assessed), case.first_report.moment.at, standard)
+    met = min(assessed, default=None)
     steps = rungs(standard, ASSESSMENT, start.at, due_at)
     return obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, steps)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from domain.deadlines.windows import Obligation, RungAt, Term
@@ -34,6 +35,12 @@ def rungs(
     return tuple(found)
 
 
+def counted(told: Iterable[Moment], begun: datetime, standard: Standard) -> tuple[Moment, ...]:
+    """What was told that can fulfil something which began at ``begun``: what is said to have happened before that meets
+    nothing, but for as much as two clocks may differ (our decision: a phone that runs wrong takes no lapse back)."""
+    return tuple(moment for moment in told if moment.at >= begun - standard.clock_tolerance)
+
+
 def obligation(
     commitment: str,
     standard: Standard,
@@ -43,12 +50,13 @@ def obligation(
     steps: tuple[RungAt, ...],
     cause: str = "reclassified",
 ) -> Obligation:
-    """One commitment whose limit is counted round the clock; ``met``: what met it, ``steps``: its rungs."""
+    """One commitment whose limit is counted round the clock; ``met``: what met it, ``steps``: its rungs. What met it
+    before it was owed met it when it began to be owed."""
     return Obligation(
         commitment=commitment,
         opened_at=opened_at,
         terms=terms,
-        met_at=met.at if met else None,
+        met_at=max(met.at, opened_at) if met else None,
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,

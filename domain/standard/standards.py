@@ -258,7 +258,10 @@ class StandardPublished:
         Mapping[str, int | None],
         "Channel → minutes after which a fact told over it needs a second person; null: never.",
     ]
-    future_tolerance_seconds: Annotated[int, "Seconds by which a claimed instant may lie ahead."]
+    future_tolerance_seconds: Annotated[
+        int,
+        "Seconds by which two clocks may differ: so far ahead an instant may lie, or before what it fulfils.",
+    ]
     max_supply_points: Annotated[int, "Most supply points of an application."]
     meter_verification_years: Annotated[
         tuple[tuple[int, int], ...],
@@ -429,6 +432,11 @@ class StandardPublished:
     customer_changes: Annotated[Mapping[str, str], "Code → why a customer may change."] = field(default_factory=dict)
     class_change_ahead_days: Annotated[int, "Most days by which a change may be told ahead."] = 0
     powers: Annotated[Mapping[str, tuple[str, ...]], "Power → the roles that have it."] = field(default_factory=dict)
+
+    @property
+    def clock_tolerance(self) -> timedelta:
+        """By how much two clocks may differ."""
+        return timedelta(seconds=self.future_tolerance_seconds)
 
     @property
     def settles_after(self) -> timedelta | None:

@@ -16,6 +16,7 @@ from consumers.recount.policy import Policy
 from consumers.recount.published_events import PublishedEvent, from_line
 from consumers.recount.record import ComparisonTime, Disagreement, compare
 from consumers.recount.verify import COUNTED
+from domain import kinds
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact
 from domain.standard.context import NOBODY, Person
@@ -95,6 +96,12 @@ def as_line(event: PublishedEvent) -> str:
 def disagreements(events: list[PublishedEvent], policy: Policy, at: datetime = NINE) -> list[Disagreement]:
     """Where the record in these events of one case and the recount differ at an instant."""
     return compare(events, COUNTED[events[0].type](events, policy), ComparisonTime(at))
+
+
+def assert_nothing_is_met_before_it_is_owed(play: Published, at: datetime) -> None:
+    """By the algebra; the recount of the same events agrees with it elsewhere."""
+    for window in kinds.windows(play.kind, play.state, play.rules, at):
+        assert window.met_at is None or window.met_at >= window.opened_at, window
 
 
 def told_apart(found: list[Disagreement]) -> list[tuple[str, str, object, object]]:
