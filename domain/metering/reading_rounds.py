@@ -19,7 +19,7 @@ from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Moment, Name, Recorded, fact
 from domain.kernel.fields import CaseNumber, Flags, Litres, MeterNumber, ReadAt, ReasonCode, SecondPerson
 from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
-from domain.metering.refusals import BadMonth, MeterNotInBook, UnknownReadingException
+from domain.metering.refusals import BadMonth, MeterNotInBook, ReadingOutOfPeriod, UnknownReadingException
 from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
@@ -219,13 +219,17 @@ def audit(
 ) -> tuple[ReadingAudited, ...]:
     """A second person checked these readings; those that were checked before say nothing again.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``.
+    Refuses ``wrong-role``, ``no-such-case``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``,
+    ``reading-out-of-period``.
     """
     book = _known(state, ctx, "book.audit")
     require_second_person(ctx, book.reader, f"the readings of book {book.book}")
     require_range("rows of an audit", len(rows), 1, MOST_ROWS)
     for row in rows:
         _require_in(book, row.meter)
+        # A clock that was set back, or last year's reading, fills no round (our decision).
+        if f"{local_date(row.read_at):%Y-%m}" != book.month:
+            raise ReadingOutOfPeriod(row.meter, row.read_at, book.month)
     fresh = {(row.meter, row.read_at): row for row in rows if (row.meter, row.read_at) not in book.audited}
     return tuple(fresh.values())
 

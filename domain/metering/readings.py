@@ -28,11 +28,13 @@ FLAGS_ZH: dict[Flag, str] = {
 }
 
 
-Aside = Literal["unknown-meter", "contradicts", "meter-out"]
+Aside = Literal["unknown-meter", "contradicts", "meter-out", "before-meter", "above-dial"]
 ASIDE_ZH: dict[Aside, str] = {
     "unknown-meter": "水表未建档",
     "contradicts": "与已收读数矛盾",
     "meter-out": "水表已拆除",
+    "before-meter": "水表未装",
+    "above-dial": "超出表盘量程",
 }
 """Why a reading was kept and not judged."""
 
@@ -43,6 +45,11 @@ class Dial:
 
     initial_litres: int
     dial_max_m3: int
+
+    @property
+    def turn_litres(self) -> int:
+        """What it takes for the dial to start anew: one m³ more than it can show, in litres."""
+        return (self.dial_max_m3 + 1) * LITRES_IN_M3
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -89,6 +96,20 @@ def require_read(ctx: CommandContext, read_at: datetime) -> None:
     require_not_future(ctx.standard, read_at, ctx.at)
 
 
+def aside(dial: Dial, reading: DialReading, first_in_at: datetime, out_at: datetime | None) -> Aside | None:
+    """Why a reading of a known meter is kept and not judged; None where nothing speaks against it.
+
+    A dial cannot show more than it has digits for; a meter measures nothing before it is put in for the first time
+    (``first_in_at``: a clock that was set back to 2000, last year's reading), and nothing after it is taken out
+    (``out_at``; None: it is in). Such a reading is no base for the next one, and billing never sees it.
+    """
+    if reading.litres >= dial.turn_litres:
+        return "above-dial"
+    if reading.read_at < first_in_at:
+        return "before-meter"
+    return "meter-out" if out_at is not None and reading.read_at > out_at else None
+
+
 def judge_reading(history: History | None, reading: DialReading, dial: Dial, policy: ReadingPolicy) -> JudgedReading:
     """The consumption that a reading shows, and its flags. ``reading`` comes after all that ``history`` knows.
 
@@ -132,9 +153,9 @@ def _used(before: int, now: int, dial: Dial, policy: ReadingPolicy) -> tuple[int
     """The litres used, and whether the dial started anew."""
     if now >= before:
         return now - before, False
-    turn = (dial.dial_max_m3 + 1) * LITRES_IN_M3
+    turn = dial.turn_litres
     near = turn * policy.dial_over_percent // 100
-    if before >= turn - near and now <= near:
+    if turn - near <= before < turn and now <= near:
         return turn - before + now, True
     return None, False
 

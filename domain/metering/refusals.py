@@ -135,6 +135,20 @@ class NoSuchReading(NotFound):
         super().__init__(found=f"no reading of meter {meter} at {at.isoformat()}")
 
 
+class ReadingOutOfPeriod(Conflict):
+    """The reading is of another month than the round."""
+
+    title_zh = "读数不在本期"
+    next_step = "audit it in the round of its own month, or have the dial read again"
+    next_step_zh = "请在读数所属月份的抄表任务中复核，或重新抄表"
+
+    def __init__(self, meter: str, at: datetime, month: str) -> None:
+        super().__init__(
+            found=f"the reading of meter {meter} at {at.isoformat()}",
+            needed=f"a reading of {month}, by China's time",
+        )
+
+
 class AnomalyPending(Conflict):
     """The case of abnormal use is being opened."""
 

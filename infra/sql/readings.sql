@@ -33,7 +33,7 @@ WHERE place.topic = %(topic)s AND place.partition = seen.partition
 
 -- name: readings_known
 SELECT meter, initial_litres, dial_max_m3, read_at, litres, recent, flowing_since,
-       CASE WHEN out_at > in_at THEN out_at END
+       CASE WHEN out_at > in_at THEN out_at END, first_in_at
 FROM readings.meters LEFT JOIN readings.histories USING (meter)
 WHERE meter = ANY(%(meters)s::text[])
 
@@ -97,9 +97,11 @@ WHERE known.meter = said.meter AND known.read_at = said.read_at
 
 -- name: readings_meet_meters
 -- Whichever order the events come in, the last time in and the last time out tell whether it is in.
-INSERT INTO readings.meters AS known (meter, initial_litres, dial_max_m3, in_at)
-SELECT * FROM unnest(%(meters)s::text[], %(initial)s::bigint[], %(dials)s::int[], %(times)s::timestamptz[])
-ON CONFLICT (meter) DO UPDATE SET in_at = greatest(known.in_at, excluded.in_at)
+INSERT INTO readings.meters AS known (meter, initial_litres, dial_max_m3, in_at, first_in_at)
+SELECT * FROM unnest(%(meters)s::text[], %(initial)s::bigint[], %(dials)s::int[], %(times)s::timestamptz[],
+                     %(first_times)s::timestamptz[])
+ON CONFLICT (meter) DO UPDATE
+SET in_at = greatest(known.in_at, excluded.in_at), first_in_at = least(known.first_in_at, excluded.first_in_at)
 RETURNING meter
 
 -- name: readings_take_out
@@ -122,7 +124,8 @@ ON CONFLICT DO NOTHING
 -- name: readings_take_up
 DELETE FROM readings.set_aside USING readings.meters
 WHERE set_aside.meter = meters.meter AND meters.meter = ANY(%(meters)s::text[])
-  AND (reason = 'unknown-meter' OR reason = 'meter-out' AND read_at >= in_at AND in_at >= out_at)
+  AND (reason = 'unknown-meter' OR reason = 'meter-out' AND read_at >= in_at AND in_at >= out_at
+       OR reason = 'before-meter' AND read_at >= first_in_at)
 RETURNING set_aside.meter, read_at, litres
 
 -- name: readings_make_month

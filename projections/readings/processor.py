@@ -24,11 +24,13 @@ from psycopg.sql import SQL, Identifier, Literal
 from domain.kernel.refusals import Refusal
 from domain.metering.readings import (
     LITRES_IN_M3,
+    Aside,
     Dial,
     DialReading,
     History,
     JudgedReading,
     after,
+    aside,
     judge_all,
     judge_reading,
 )
@@ -54,11 +56,13 @@ METER_EVENTS = ("water.connection.MeterInstalled.v1", "water.connection.WaterTur
 
 
 class _Known(NamedTuple):
-    """What is known of a meter; ``out_at``: since when it measures nothing (None: it is in)."""
+    """What is known of a meter; ``first_in_at``: since when it measures; ``out_at``: since when it measures nothing
+    (None: it is in)."""
 
     dial: Dial
     history: History | None
     out_at: datetime | None
+    first_in_at: datetime
 
 
 class _Place(NamedTuple):
@@ -79,6 +83,7 @@ class _In(NamedTuple):
     initial_litres: int
     dial_max_m3: int
     at: datetime
+    first_at: datetime
 
 
 class _Meter(msgspec.Struct):
@@ -249,13 +254,18 @@ class Processor:
         meters = _known(cursor, {reading.meter for reading in unique.values()})
         strangers = [reading for reading in unique.values() if reading.meter not in meters]
         known = [reading for reading in unique.values() if reading.meter in meters]
-        gone = [reading for reading in known if _is_after_the_end(meters[reading.meter], reading)]
-        fresh, contradicting = _insert(cursor, [reading for reading in known if reading not in gone] if gone else known)
-        _set_aside(cursor, strangers, "unknown-meter")
-        _set_aside(cursor, gone, "meter-out")
-        _set_aside(cursor, contradicting, "contradicts")
+        sound: list[MeterReading] = []
+        kept: dict[Aside, list[MeterReading]] = {"unknown-meter": strangers} if strangers else {}
+        for reading in known:
+            reason = _why_aside(meters[reading.meter], reading)
+            (sound if reason is None else kept.setdefault(reason, [])).append(reading)
+        fresh, contradicting = _insert(cursor, sound)
+        if contradicting:
+            kept["contradicts"] = contradicting
+        for reason, readings in kept.items():
+            _set_aside(cursor, readings, reason)
         self._judge(cursor, meters, fresh, anew)
-        return len(fresh), len(strangers) + len(gone) + len(contradicting)
+        return len(fresh), sum(map(len, kept.values()))
 
     def _judge(
         self, cursor: Cursor[Any], meters: Mapping[str, _Known], fresh: Sequence[MeterReading], anew: Collection[str]
@@ -271,7 +281,7 @@ class Processor:
         histories: dict[str, History] = {}
         anomalies: list[tuple[str, DialReading, JudgedReading]] = []
         for meter in dict.fromkeys((*of_meter, *late)):
-            new, (dial, history, _) = of_meter.get(meter, []), meters[meter]
+            new, (dial, history, *_) = of_meter.get(meter, []), meters[meter]
             found, ended = (
                 judge_all(whole[meter], dial, policy) if meter in whole else _onward(history, new, dial, policy)
             )
@@ -293,14 +303,17 @@ class Processor:
             if event.type in METER_EVENTS:
                 try:
                     meter = _METER_IN(event.data).meter
-                    into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, event.happened_at)
+                    at = event.happened_at
+                    into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, at, at)
                     last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
                     letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
                 else:
                     # Put in again further on in the batch: what it was first put in with is what its use counts from.
                     first = found.get(meter.number, into)
-                    found[meter.number] = first._replace(at=max(first.at, into.at))
+                    found[meter.number] = first._replace(
+                        at=max(first.at, into.at), first_at=min(first.first_at, into.first_at)
+                    )
                     ends += [last] if last is not None else []
         if found:
             self._introduce(cursor, found)
@@ -311,8 +324,14 @@ class Processor:
     def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
         cursor.execute(sql("readings_lock"))
-        initial, dials, times = zip(*found.values(), strict=True)
-        values = {"meters": list(found), "initial": list(initial), "dials": list(dials), "times": list(times)}
+        initial, dials, times, first_times = zip(*found.values(), strict=True)
+        values = {
+            "meters": list(found),
+            "initial": list(initial),
+            "dials": list(dials),
+            "times": list(times),
+            "first_times": list(first_times),
+        }
         cursor.execute(sql("readings_meet_meters"), values)
         met = [row[0] for row in cursor.fetchall()]
         cursor.execute(sql("readings_take_up"), {"meters": met})
@@ -327,8 +346,8 @@ class Processor:
         self.take(cursor, ends, anew=set(meters))
 
 
-def _is_after_the_end(meter: _Known, reading: MeterReading) -> bool:
-    return meter.out_at is not None and reading.read_at > meter.out_at
+def _why_aside(meter: _Known, reading: MeterReading) -> Aside | None:
+    return aside(meter.dial, DialReading(reading.read_at, reading.litres), meter.first_in_at, meter.out_at)
 
 
 def _last_of(event: Event) -> MeterReading:
@@ -401,9 +420,9 @@ def _onward(
 def _known(cursor: Cursor[Any], meters: Iterable[str]) -> dict[str, _Known]:
     cursor.execute(sql("readings_known"), {"meters": list(meters)})
     found: dict[str, _Known] = {}
-    for meter, initial, dial_max, read_at, litres, recent, flowing, out_at in cursor.fetchall():
+    for meter, initial, dial_max, read_at, litres, recent, flowing, out_at, first_in_at in cursor.fetchall():
         history = None if read_at is None else History(DialReading(read_at, litres), tuple(recent), flowing)
-        found[meter] = _Known(Dial(initial, dial_max), history, out_at)
+        found[meter] = _Known(Dial(initial, dial_max), history, out_at, first_in_at)
     return found
 
 

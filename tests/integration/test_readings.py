@@ -38,7 +38,7 @@ from infra.sql import sql
 from infra.status import collect
 from projections.readings.processor import Processor, _In
 from projections.readings.source import Readings
-from tests.api_world import METER, Client, FakeService, app_over, ready_for_water, step, turned_on
+from tests.api_world import METER, MORNING, Client, FakeService, app_over, ready_for_water, step, turned_on
 from tests.contracted import records_on, require_promised
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -210,9 +210,41 @@ def test_readings_of_an_unknown_meter_wait_until_it_is_known(
         ("JS-1", 40_000, "unknown-meter"),
     ]
     with connection.transaction(), connection.cursor() as cursor:
-        processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN)})
+        processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN, BEGIN)})
     assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
     assert table(connection, "SELECT flags FROM readings.anomalies WHERE standing") == [(["high"],)]
+
+
+def test_what_a_dial_cannot_show_and_what_is_from_before_its_meter_is_set_aside(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    """Before, 188,888 m³ were billed by the one, and 300 old readings opened 302 cases by the other."""
+    with connection.transaction(), connection.cursor() as cursor:
+        processor._introduce(cursor, {"JS-1": _In(10_000, 99_999, BEGIN, BEGIN)})
+    true = MeterReading("JS-1", BEGIN + timedelta(days=10), 25_000)
+    above = MeterReading("JS-1", BEGIN + timedelta(days=20), 188_888_887)
+    last_year = [MeterReading("JS-1", BEGIN - timedelta(days=365 - day), 90_000 + day) for day in range(30)]
+    after_it = MeterReading("JS-1", BEGIN + timedelta(days=30), 44_000)
+    assert take(processor, connection, [true, above, *last_year, after_it]) == (2, 31)
+    reasons = "SELECT reason, count(*) FROM readings.set_aside GROUP BY reason ORDER BY reason"
+    assert table(connection, reasons) == [("above-dial", 1), ("before-meter", 30)]
+    assert table(connection, "SELECT count(*) FROM readings.anomalies WHERE standing") == [(0,)]
+    used = "SELECT litres FROM readings.histories WHERE meter = 'JS-1'"
+    assert table(connection, used) == [(44_000,)], "neither is the base of the next one"
+
+
+def test_a_reading_waits_aside_until_its_meter_is_known_to_have_been_in_earlier(
+    processor: Processor, connection: psycopg.Connection[Any]
+) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        processor._introduce(cursor, {"JS-1": _In(0, 99_999, BEGIN, BEGIN)})
+    early = MeterReading("JS-1", BEGIN - timedelta(days=3), 1_000)
+    assert take(processor, connection, [early]) == (0, 1)
+    before = BEGIN - timedelta(days=5)
+    with connection.transaction(), connection.cursor() as cursor:
+        processor._introduce(cursor, {"JS-1": _In(0, 99_999, before, before)})
+    assert table(connection, "SELECT count(*) FROM readings.set_aside") == [(0,)]
+    assert table(connection, "SELECT litres FROM readings.readings") == [(1_000,)]
 
 
 def test_a_meter_is_known_from_the_event_that_puts_it_in(
@@ -224,7 +256,7 @@ def test_a_meter_is_known_from_the_event_that_puts_it_in(
     meter = METER | {"number": "JS-9", "initial_reading_m3": "1.250"}
     assert turned_on(client, case_id, meter=meter).status_code == 200
     found = told_of(store, case_id)
-    take(processor, connection, [MeterReading("JS-9", BEGIN, 1_250)])
+    take(processor, connection, [MeterReading("JS-9", MORNING + timedelta(days=30), 1_250)])
     for _ in range(2):
         with connection.transaction(), connection.cursor() as cursor:
             processor.meet(cursor, found)

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from domain import kinds
 from domain.deadlines.windows import judge
 from domain.kernel.facts import Recorded
+from domain.kernel.refusals import Refusal
 from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
 from infra.eventstore.commands import Stream, asking
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
 from projections.readings.cases import ReadingFinding, command_for
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
+from tests.unit.cases import context
 
 PATH = "/api/v1/reading-books"
 READ_AT = datetime(2026, 9, 16, 0, 30, tzinfo=UTC)
@@ -79,6 +81,28 @@ def facts(service: FakeService, stream: UUID) -> list[str]:
 def window(client: Client, book: UUID) -> tuple[str, int]:
     (found,) = client.get(f"/api/v1/cases/{book}").json()["windows"]
     return found["state"], found["lapses"]
+
+
+@pytest.mark.parametrize(
+    ("read_at", "code"),
+    [
+        (datetime(2000, 1, 1, tzinfo=UTC), "reading-out-of-period"),
+        (datetime(2025, 9, 16, tzinfo=UTC), "reading-out-of-period"),
+        (datetime(2026, 8, 31, 15, 59, tzinfo=UTC), "reading-out-of-period"),
+        (datetime(2026, 8, 31, 16, 0, tzinfo=UTC), None),
+    ],
+    ids=["a clock set back", "last year", "a minute too early", "the first of the month in China"],
+)
+def test_a_round_takes_readings_of_its_own_month_only(read_at: datetime, code: str | None) -> None:
+    opened = ReadingRoundOpened("CB-1", "zhenxi-07", "2026-09", date(2026, 9, 18), "reader-7", ("JS-001",))
+    state = books.evolve(None, Recorded(opened, uuid4(), 1, MORNING))
+    rows = [ReadingAudited("JS-001", read_at, 5_000, 700, ())]
+    ctx = context(shipped_rules(), MORNING, role="meter-reader", actor="reader-8")
+    if code is None:
+        assert books.audit(state, ctx, rows) == tuple(rows)
+        return
+    with pytest.raises(Refusal, match=code):
+        books.audit(state, ctx, rows)
 
 
 def test_a_round_runs_until_the_close_of_business_of_its_day(client: Client, book: UUID) -> None:

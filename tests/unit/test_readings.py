@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.metering.readings import (
+    ASIDE_ZH,
     FLAGS_ZH,
     Dial,
     DialReading,
     History,
     JudgedReading,
     after,
+    aside,
     judge_all,
     judge_reading,
 )
@@ -154,3 +156,36 @@ def test_what_was_used_is_never_below_zero_and_every_flag_has_a_name(readings: l
     for _, judged in judge_all(readings, DIAL, POLICY)[0]:
         assert judged.litres is None or judged.litres >= 0
         assert set(judged.flags) <= FLAGS_ZH.keys()
+
+
+any_litres = st.integers(0, 10**12)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), any_litres), max_size=12),
+    st.integers(0, 10**8),
+    st.integers(0, 10**12),
+)
+def test_use_is_never_below_zero_whatever_dials_and_readings_there_are(
+    told: list[tuple[int, int]], dial_max_m3: int, initial_litres: int
+) -> None:
+    """Of those that are judged, and of those that an earlier version stored and should not have."""
+    dial = Dial(initial_litres, dial_max_m3)
+    readings = [DialReading(BEGIN + timedelta(seconds=second), litres) for second, litres in told]
+    for _, judged in judge_all(readings, dial, POLICY)[0]:
+        assert judged.litres is None or judged.litres >= 0
+    for reading in readings:
+        fits = reading.litres <= dial_max_m3 * 1000 + 999
+        assert (aside(dial, reading, BEGIN, None) is None) == fits
+
+
+def test_a_reading_is_set_aside_before_its_meter_above_its_dial_and_after_its_end() -> None:
+    day = timedelta(days=1)
+    sound = DialReading(BEGIN + day, 5_000)
+    assert aside(DIAL, sound, BEGIN, None) is None
+    assert aside(DIAL, DialReading(BEGIN, 0), BEGIN, BEGIN) is None, "the reading that it was put in with"
+    assert aside(DIAL, DialReading(BEGIN - day, 5_000), BEGIN, None) == "before-meter"
+    assert aside(DIAL, sound, BEGIN, BEGIN) == "meter-out"
+    assert aside(DIAL, DialReading(BEGIN + day, TURN - 1), BEGIN, None) is None, "all nines"
+    assert aside(DIAL, DialReading(BEGIN + day, TURN), BEGIN, None) == "above-dial"
+    assert {"before-meter", "above-dial"} <= ASIDE_ZH.keys()
