@@ -265,11 +265,11 @@ class Writer:
         speaking = [decided for decided in part if decided.stored]
         if not speaking:
             return []
-        envelopes = [envelope for decided in speaking for envelope in decided.envelopes]
         appended = Appended()
         try:
-            self._store.save(
-                *envelopes,
+            # As they were encoded when they were decided; the application would encode every one again.
+            self._store.log.insert_events(
+                [event for decided in speaking for event in decided.stored],
                 keys=_key_rows(speaking),
                 **beside(speaking),
                 appended=appended,
@@ -284,7 +284,7 @@ class Writer:
             self._refresh_rules()  # before the answer: who published is served by the new rules from here on
         position = appended.first_position - 1
         for decided in speaking:
-            position += len(decided.envelopes)
+            position += len(decided.stored)
             if decided.refusal is not None:
                 _fail(decided.waiting, decided.refusal)
             else:
