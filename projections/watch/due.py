@@ -7,21 +7,19 @@ ask next, and facts up to that version say nothing new.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from psycopg import Cursor
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
-from projections.read_models.model import fact_name, family
+from projections.read_models.model import as_jsonb, fact_name, family
 from projections.read_models.windows import WINDOW_FACTS, time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
@@ -112,6 +110,5 @@ class DueIndex:
 
     def _store(self, cursor: Cursor[Any], rows: Sequence[DueRow]) -> None:
         if rows:
-            encoded = msgspec.to_builtins([asdict(row) for row in rows])
-            cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})
+            cursor.execute(sql("watch_store"), {"rows": as_jsonb(rows)})
             cursor.execute(sql("announce_due"))

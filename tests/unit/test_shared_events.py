@@ -1,8 +1,10 @@
-"""Read models of one process share each parsed event, and none changes it."""
+"""Read models of one process share each parsed event: none changes it, and rows are stored without copies of them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from infra.kafka.cluster import Partition, Record, case_key, route
 from infra.readers.record import Event, parse_all
 from infra.readers.rule import START, ReadPosition, apply, apply_parsed
 from infra.settings import Settings
-from projections.read_models.model import Journal, Model
+from projections.read_models.model import Journal, Model, as_jsonb
 from projections.read_models.views import VIEWS
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.jsonl"))
@@ -55,6 +57,17 @@ def test_no_read_model_changes_an_event_that_the_others_share(history: Path) -> 
     rows = {model.name: rows_of(model, shared) for model in VIEWS}
     assert shared == apply(records, {}).events, "a fold wrote into an event's data"
     assert rows == {model.name: rows_of(model, apply(records, {}).events) for model in VIEWS}
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+def test_rows_are_encoded_as_their_copies_of_plain_values_were(history: Path) -> None:
+    events = apply(published(history), {}).events
+    for model in VIEWS:
+        rows = rows_of(model, events)
+        encoded = as_jsonb(rows)
+        assert encoded.dumps is not None
+        copies = json.dumps(msgspec.to_builtins([asdict(row) for row in rows]))
+        assert json.loads(encoded.dumps(encoded.obj)) == json.loads(copies)
 
 
 @pytest.mark.parametrize("position", [0, 1, 5, 1000])
