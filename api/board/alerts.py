@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.board.cases import load_case
+from api.board.cases import existing_kind
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
 from api.http.commanding import PendingCommand, carry_out
@@ -104,7 +104,7 @@ async def acknowledge(
     response: Response,
 ) -> Accepted:
     """Ends the ladder of that lapse; the lapse stands. Said twice by the same person it changes nothing."""
-    kind, _, _ = await run_in_threadpool(load_case, service, case_id)
+    kind = await run_in_threadpool(existing_kind, service, case_id)
     return await carry_out(service, _order(caller, Stream(kind, case_id), commitment, body), response)
 
 
