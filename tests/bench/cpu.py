@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import psutil
@@ -45,6 +45,7 @@ from tests.commands import Application, Incident
 from tests.published import records, topic_ids
 
 CLIENTS = 64
+ALONE = 100
 AT = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 
 
@@ -133,40 +134,54 @@ def bare_append(service: Service, number: int) -> float:
 
 
 def index(service: Service, published: Sequence[Record], number: int) -> None:
-    """What the watch does because of the commands: it reads their records, and asks about what they opened."""
+    """What the watch does because of the commands: it reads their records, and asks about what they opened. First of
+    some that come alone, as they do in a quiet hour, then of all others at once."""
     stream = _Stream(service.settings, "watch", [DueIndex()])
-    spent = Spent()
-    stream.feed(published)
-    reading = spent.told(number)
     watch = Watch(service.settings, service.clock, asker(service), looker(service))
-    spent = Spent()
-    ask_all(service, watch)
+    mine = [record for record in published if record.topic in stream.topics]
+    with watching(service) as connection:
+        spent = Spent()
+        for start in range(0, 3 * ALONE, 3):
+            stream.feed(mine[start : start + 3])
+            ask_all(watch, connection)
+        line("one that comes alone: the watch", spent.told(ALONE))
+        spent = Spent()
+        stream.feed(mine[3 * ALONE :])
+        reading = spent.told(number - ALONE)
+        spent = Spent()
+        ask_all(watch, connection)
     line("a command's records in the index", reading)
-    line("a command's questions of the watch", spent.told(number))
+    line("a command's questions of the watch", spent.told(number - ALONE))
     print(f"  questions for a command            {watch.asked / number:8.2f}")
     stream.close()
 
 
-def ask_all(service: Service, watch: Watch) -> None:
+@contextmanager
+def watching(service: Service) -> Iterator[psycopg.Connection[Any]]:
+    """A watch's connection to its index."""
     with connect(service.settings) as connection:
         connection.row_factory = dict_row  # type: ignore[assignment]
         connection.execute("SET synchronous_commit = off")
-        while watch.ask_due(connection):
-            pass
+        yield connection
+
+
+def ask_all(watch: Watch, connection: psycopg.Connection[Any]) -> None:
+    while watch.ask_due(connection):
+        pass
 
 
 def lapses(service: Service, clock: ManualClock, number: int) -> None:
     """Half an hour later nobody is there."""
     watch = Watch(service.settings, service.clock, asker(service), looker(service))
-    for minutes in (5, 15):  # the rungs before the end are not what is measured
-        clock.move(timedelta(minutes=minutes))
-        ask_all(service, watch)
-    clock.move(timedelta(minutes=11))
-    counted = "SELECT coalesce(sum(lapses), 0)::int AS n FROM watch.lateness"
-    with service.connection() as connection:
+    with watching(service) as connection:
+        for minutes in (5, 15):  # the rungs before the end are not what is measured
+            clock.move(timedelta(minutes=minutes))
+            ask_all(watch, connection)
+        clock.move(timedelta(minutes=11))
+        counted = "SELECT coalesce(sum(lapses), 0)::int AS n FROM watch.lateness"
         before = connection.execute(counted).fetchone()
         spent = Spent()
-        ask_all(service, watch)
+        ask_all(watch, connection)
         figures, after = spent.told(number), connection.execute(counted).fetchone()
     assert before is not None
     assert after is not None
