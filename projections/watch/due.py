@@ -1,7 +1,8 @@
 """The window watch's index: when to ask the domain about which case.
 
 Not a read model for people. A fact about a window says "ask now"; the domain's answer at a case version says when to
-ask next, and facts up to that version say nothing new.
+ask next, and facts up to that version say nothing new. A command has computed that answer: its append writes it here
+(``watch_schedule``), so its facts ask nothing when they come through the stream.
 """
 
 from __future__ import annotations
