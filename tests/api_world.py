@@ -22,10 +22,11 @@ from starlette.routing import BaseRoute
 
 from api.app import create_app
 from api.server import make_server
+from domain import kinds
 from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
-from domain.kinds import State, conclusion, follows
+from domain.kinds import Kind, State, conclusion, follows
 from domain.settling import require_second_person_to_overturn
 from domain.standard.standards import Rules
 from infra.clock import ManualClock
@@ -191,6 +192,11 @@ class FakeService:
 
     def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
         return [read(stored) for stored in self.events.get(case_id, [])]
+
+    def kinds_of(self, cases: Sequence[UUID]) -> dict[UUID, Kind]:
+        first = {case_id: self.history(case_id)[:1] for case_id in cases}
+        opened = {case_id: kinds.opened_as(found[0][0].type) for case_id, found in first.items() if found}
+        return {case_id: kind for case_id, kind in opened.items() if kind is not None}
 
     def rules_at(self, at: datetime) -> Rules:
         return next((rules for since, rules in reversed(self.published) if since <= at), self.rules)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
-from api.board.cases import load_case
+from api.board.cases import existing_kind
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
@@ -101,7 +101,7 @@ def alerts(
 )
 async def acknowledge(case_id: CaseId, commitment: CommitmentPath, body: Acknowledgement, runner: Runner) -> Accepted:
     """Ends the ladder of that lapse; the lapse stands. Said twice by the same person it changes nothing."""
-    kind, _, _ = await run_in_threadpool(load_case, runner.service, case_id)
+    kind = await run_in_threadpool(existing_kind, runner.service, case_id)
 
     def decide(case: Any, ctx: CommandContext) -> Fact | tuple[()]:
         fact = escalation.acknowledge(case.ledger, ctx, commitment=commitment, lapse=body.lapse, rung=body.rung)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
+import msgspec
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
@@ -25,7 +25,7 @@ from domain.metering.reading_rounds import ReadingRound
 from domain.outages.case import Outage
 from domain.repairs.case import Repair
 from domain.repairs.orders import OutsideOrder
-from infra.eventstore.commands import Stream
+from infra.eventstore.envelope import CloudEvent
 from infra.eventstore.service import Service
 from infra.sql import sql
 from projections.reports.explain import explain_window, lines
@@ -54,7 +54,7 @@ def case(case_id: CaseId, service: ServiceDep) -> CaseView:
         case_id=case_id,
         family=kind.name,
         case_number=state.number,
-        version=events[-1]["caseversion"],
+        version=events[-1].caseversion,
         windows=windows_on_record(state.ledger),
         timeline=[timeline_entry(event) for event in events],
         **SHAPES[kind.name](state),
@@ -79,15 +79,22 @@ def window_explained(
     )
 
 
-def load_case(service: Service, case_id: UUID) -> tuple[Kind, State, list[dict[str, Any]]]:
-    """The case, whichever kind it is of. Refuses ``no-such-case``, also for streams that are no cases."""
-    state, events = service.load(Stream(kinds.REPAIR, case_id))
-    kind = kinds.opened_as(events[0]["type"]) if events else None
+def load_case(service: Service, case_id: UUID) -> tuple[Kind, State, list[CloudEvent]]:
+    """The case, whichever kind it is of, and its events in version order. Refuses ``no-such-case``, also for streams
+    that are no cases."""
+    history = service.history(case_id)
+    kind = kinds.opened_as(history[0][0].type) if history else None
     if kind is None:
         raise NoSuchCase()
-    if kind is not kinds.REPAIR:
-        state, events = service.load(Stream(kind, case_id))
-    return kind, state, events
+    return kind, kinds.folded(kind, [recorded for _, recorded in history]), [event for event, _ in history]
+
+
+def existing_kind(service: Service, case_id: UUID) -> Kind:
+    """The kind of the case, by its first event. Refuses as ``load_case`` does."""
+    kind = service.kinds_of([case_id]).get(case_id)
+    if kind is None:
+        raise NoSuchCase()
+    return kind
 
 
 # ---- shapes
@@ -253,28 +260,25 @@ def _state(window: OnRecord) -> WindowState:
     return "lapsed" if window.due_at in window.lapses else "running"
 
 
-def timeline_entry(event: dict[str, Any]) -> TimelineEntry:
+def timeline_entry(event: CloudEvent) -> TimelineEntry:
     """One stored CloudEvent as an auditor reads it."""
-    data = event["data"]
+    data = msgspec.json.decode(event.data)
+    assert event.recordedat is not None, "the recorder closes every stored event with it"
     # An admission's basis is a word; a verdict's is what it stands on.
     basis = found if isinstance(found := data.get("basis"), dict) else data
     return TimelineEntry(
-        version=event["caseversion"],
-        position=event["position"],
-        event_id=event["id"],
-        type=event["type"],
-        fact=event["type"].split(".")[2],
-        happened_at=_at(event["time"]),
-        reported_at=_at(event["reportedat"]) if event.get("reportedat") else None,
-        recorded_at=_at(event["recordedat"]),
-        actor=event["actor"],
-        role=event["role"],
-        channel=event["channel"],
+        version=event.caseversion,
+        position=event.position,
+        event_id=event.id,
+        type=event.type,
+        fact=event.type.split(".")[2],
+        happened_at=event.time,
+        reported_at=event.reportedat,
+        recorded_at=event.recordedat,
+        actor=event.actor,
+        role=event.role,
+        channel=event.channel,
         standard=basis.get("standard"),
         calendar=basis.get("calendar"),
         data=data,
     )
-
-
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text)

@@ -81,6 +81,19 @@ class NewAlert:
 
 
 @dataclass(frozen=True, slots=True)
+class NextAsk:
+    """When the watch is to ask about a commitment next (None: time alone changes nothing about it), as the case stands
+    after ``version``. ``told``: a fact about its window is among the events it is written with."""
+
+    case_id: UUID
+    commitment: str
+    family: str
+    at: datetime | None
+    version: int
+    told: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a decision sees: the instant, the rules, and the streams it named."""
 

@@ -11,7 +11,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +26,7 @@ from psycopg.types.json import Jsonb
 from domain.kinds import RULE_TYPES
 from domain.standard.alerts import RANKS, Alert, Closing
 from infra.clock import REAL, Clock
-from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject
+from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject, NextAsk
 from infra.eventstore.envelope import seal
 from infra.sql import sql
 
@@ -42,6 +42,10 @@ LATENESS_SECONDS = (
     math.inf,
 )
 """Upper ends of the buckets in which the lateness of lapses is counted. More may be added; none may be moved."""
+
+
+SOON_S = 2.0
+"""Within so many real seconds the watch must be woken; it looks at its index every second without being told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         subjects: Sequence[NewSubject] = (),
         messages: Sequence[NewMessage] = (),
         alerts: Sequence[NewAlert] = (),
+        next_asks: Sequence[NextAsk] = (),
         appended: Appended | None = None,
         rules_position: int | None = None,
         lapsed: Sequence[datetime] = (),
@@ -101,7 +106,8 @@ class LogHeadRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int] | None:
         """Append in one transaction. Returns the positions, in order. ``rules_position``: of the newest rules that the
         batch was decided under (None: it was not decided by rules). ``lapsed``: the due instants of lapses that the
-        window watch found; how late they are on record is counted in the same transaction.
+        window watch found; how late they are on record is counted in the same transaction. ``next_asks``: go into the
+        watch's index, which then has nothing to ask about these events when they come through the stream.
 
         Raises, with nothing written, Taken where a (case, version) or a key exists already and RulesChanged where newer
         rules were published; OperationalError where PostgreSQL did not answer in time, in which case the commit may or
@@ -126,6 +132,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert_messages(cursor, messages)
             self._count_lateness(cursor, lapsed)
             self._insert_alerts(cursor, alerts)
+            self._insert_next_asks(cursor, next_asks)
             if positions:
                 cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
                 self._move_rules(cursor, stored_events, positions)
@@ -320,6 +327,25 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             cursor.execute(sql("alerts_raise"), {"rows": _rows(raised)}, prepare=True)
         if closings := [_closing_row(new, new.closing) for new in alerts if new.closing is not None]:
             cursor.execute(sql("alerts_close"), {"rows": _rows(closings)}, prepare=True)
+
+    def _insert_next_asks(self, cursor: Cursor[DictRow], next_asks: Sequence[NextAsk]) -> None:
+        if not next_asks:
+            return
+        cursor.execute(
+            sql("watch_schedule"),
+            {
+                "cases": [each.case_id for each in next_asks],
+                "commitments": [each.commitment for each in next_asks],
+                "families": [each.family for each in next_asks],
+                "next": [each.at for each in next_asks],
+                "versions": [each.version for each in next_asks],
+                "told": [each.told for each in next_asks],
+            },
+            prepare=True,
+        )
+        soon = self.clock.now() + timedelta(seconds=SOON_S * self.clock.factor)
+        if any(each.at is not None and each.at <= soon for each in next_asks):
+            cursor.execute(sql("announce_due"))
 
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> Jsonb:

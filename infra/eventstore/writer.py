@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
-from domain.deadlines.windows import WINDOW_FACTS, WindowFact, overturned
+from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, overturned
 from domain.kernel.facts import EventToAppend, Recorded, event_id
 from domain.kernel.refusals import Refusal, restored
 from domain.kinds import RULE_TYPES, State, asks, concluded, follows, windows
@@ -36,6 +36,7 @@ from infra.eventstore.commands import (
     KeyReusedError,
     NewAlert,
     NewMessage,
+    NextAsk,
     Receipt,
     Snapshot,
     Stamp,
@@ -74,6 +75,10 @@ class PendingWrite:
         return {self.command.case.id, *(stream.id for stream in self.command.others)}
 
 
+Judged = tuple[Stream, int, Sequence[Window]]
+"""A stream of a command, its version after the command, and its windows as they stand then."""
+
+
 @dataclass(slots=True)
 class Decided:
     """A command's events, ready for the append."""
@@ -87,6 +92,7 @@ class Decided:
     refusal: Refusal | None = None
     messages: tuple[NewMessage, ...] = ()
     alerts: tuple[NewAlert, ...] = ()
+    judged: Sequence[Judged] = ()
 
     @property
     def publishes_rules(self) -> bool:
@@ -264,13 +270,14 @@ class Writer:
         speaking = [decided for decided in part if decided.stored]
         if not speaking:
             return []
-        envelopes = [envelope for decided in speaking for envelope in decided.envelopes]
         appended = Appended()
         try:
-            self._store.save(
-                *envelopes,
+            # As they were encoded when they were decided; the application would encode every one again.
+            self._store.log.insert_events(
+                [event for decided in speaking for event in decided.stored],
                 keys=_key_rows(speaking),
                 **beside(speaking),
+                next_asks=[each for decided in speaking for each in next_asks(decided)],
                 appended=appended,
                 rules_position=rules_position,
             )
@@ -283,7 +290,7 @@ class Writer:
             self._refresh_rules()  # before the answer: who published is served by the new rules from here on
         position = appended.first_position - 1
         for decided in speaking:
-            position += len(decided.envelopes)
+            position += len(decided.stored)
             if decided.refusal is not None:
                 _fail(decided.waiting, decided.refusal)
             else:
@@ -349,6 +356,7 @@ class Decision:
         self._envelopes: list[Envelope] = []
         self._messages: list[NewMessage] = []
         self._alerts: list[NewAlert] = []
+        self._judged: list[Judged] = []
 
     def made(self) -> Decided:
         case = self._command.case
@@ -361,7 +369,9 @@ class Decision:
         _refuse_large(stored)
         last, messages = self._versions[case.id], tuple(self._messages)
         staff = tuple(self._alerts)
-        return Decided(self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages, staff)
+        return Decided(
+            self._waiting, self._envelopes, stored, first, last, ask_again, refusal, messages, staff, self._judged
+        )
 
     def _decided(self) -> tuple[Sequence[StreamEvent], Refusal | None]:
         try:
@@ -381,6 +391,7 @@ class Decision:
             require_second_person_to_overturn(ctx, [stated.fact for _, stated in said], facts)
         for fact in facts:
             self._say(stream, EventToAppend(fact, self._at), self._command.stamp)
+        self._judged.append((stream, self._versions[stream.id], found))
         return asks(found)
 
     def _follow(self, stream: Stream) -> None:
@@ -424,6 +435,17 @@ def beside(part: Sequence[Decided]) -> dict[str, Any]:
         "messages": [message for d in part for message in d.messages],
         "alerts": [alert for d in part for alert in d.alerts],
     }
+
+
+def next_asks(decided: Decided) -> Iterator[NextAsk]:
+    """When to ask about the windows of those streams again that a fact of the command about a window went to."""
+    for stream, version, found in decided.judged:
+        facts = [each.fact for each in decided.envelopes if each.originator_id == stream.id]
+        told = {cast(WindowFact, fact).commitment for fact in facts if isinstance(fact, WINDOW_FACTS)}
+        if told:
+            instants = dict.fromkeys(told) | {window.commitment: window.next_ask_at for window in found}
+            for commitment, at in instants.items():
+                yield NextAsk(stream.id, commitment, stream.kind.topic, at, version, commitment in told)
 
 
 def alert_of(stream: Stream, before: State, recorded: Recorded, rules: Rules, at: datetime) -> NewAlert | None:

@@ -32,8 +32,8 @@ from infra.kafka.diagnose import tls_context, why_shut
 from infra.postgres.connections import connect
 from infra.readers.dead_letters import LetterLimit, ReaderStopped, note_stop, save_dead_letters
 from infra.readers.places import load_places, lock_places, positions_at, relayed_positions, save_places, start_offsets
-from infra.readers.record import Event
-from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply
+from infra.readers.record import Event, ParsedRecord, parse_all
+from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply_parsed
 from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 from infra.sql import sql
@@ -168,11 +168,12 @@ class ModelStream:
     def until_stored(self, records: Sequence[Record], stopping: Callable[[], bool]) -> None:
         """Apply a batch; while PostgreSQL does not answer, again and again. Returns unapplied only when stopping."""
         begun = time.monotonic()
+        parsed = parse_all(records)  # once for all models, and however often the batch is tried
         while not stopping():
             try:
                 if self._connection is None:
                     self._connection = connect(self.settings)
-                self._store(self._connection, records)
+                self._store(self._connection, parsed)
             except ReaderStopped as stopped:
                 with connect(self.settings) as connection:
                     note_stop(connection, stopped)
@@ -217,11 +218,11 @@ class ModelStream:
             self._connection.close()
             self._connection = None
 
-    def _store(self, connection: psycopg.Connection[Any], records: Sequence[Record]) -> None:
+    def _store(self, connection: psycopg.Connection[Any], parsed: Sequence[ParsedRecord]) -> None:
         outcomes: dict[str, Applied] = {}
         with connection.transaction(), connection.cursor() as cursor:
             for model in self.models:
-                mine = [record for record in records if record.topic in self._topics[model.name]]
+                mine = [each for each in parsed if each.record.topic in self._topics[model.name]]
                 if mine:
                     outcomes[model.name] = self._step(cursor, model, mine)
             cursor.execute(sql("announce_views"))
@@ -230,10 +231,10 @@ class ModelStream:
             self._alarms[name].update(outcome, now)
             self.applied_events += len(outcome.events)
 
-    def _step(self, cursor: Cursor[Any], model: StreamModel, records: Sequence[Record]) -> Applied:
-        partitions = {Partition(record.topic, record.partition) for record in records}
+    def _step(self, cursor: Cursor[Any], model: StreamModel, parsed: Sequence[ParsedRecord]) -> Applied:
+        partitions = {Partition(each.record.topic, each.record.partition) for each in parsed}
         places = lock_places(cursor, self.table, model.name, BUILD, partitions)
-        outcome = apply(records, places, self._topic_ids)
+        outcome = apply_parsed(parsed, places, self._topic_ids)
         letters = list(outcome.dead_letters)
         letters += model.step(cursor, outcome.events, self._topic_ids)
         save_dead_letters(cursor, model.name, letters)

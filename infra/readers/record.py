@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -59,6 +60,13 @@ class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
     """Both set where the record is a link of its partition's chain although its content cannot be read."""
     case_id: UUID | None = None
     """From the key: a reader that must not miss anything can look at this case in the store."""
+
+
+class ParsedRecord(msgspec.Struct, frozen=True, gc=False):
+    """A record with what was found in it. Several readers may share one: none of them changes it."""
+
+    record: Record
+    found: Event | Unreadable
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
@@ -138,6 +146,11 @@ def parse(record: Record) -> Event | Unreadable:
         partition=record.partition,
         offset=record.offset,
     )
+
+
+def parse_all(records: Iterable[Record]) -> list[ParsedRecord]:
+    """Each record with the event in it, or why there is none, in their order. Never raises."""
+    return [ParsedRecord(record, parse(record)) for record in records]
 
 
 def link_of(record: Record) -> Link | None:

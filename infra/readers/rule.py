@@ -21,7 +21,7 @@ from infra.kafka.cluster import (
     PartitionLog,
     Record,
 )
-from infra.readers.record import Event, Unreadable, parse
+from infra.readers.record import Event, ParsedRecord, Unreadable, parse_all
 
 _NO_TOPIC_IDS: Mapping[str, UUID] = {}
 _UNKNOWN_TOPIC = UUID(int=0)
@@ -105,7 +105,16 @@ def apply(
     A linked record whose content cannot be read becomes a dead letter *and* moves the place: it is one of the chain,
     and holding for ever would stop the partition. An unreadable record that is no link moves nothing.
     """
-    return _Batch(places, topic_ids).run(records)
+    return apply_parsed(parse_all(records), places, topic_ids)
+
+
+def apply_parsed(
+    parsed: Iterable[ParsedRecord],
+    places: Mapping[Partition, ReadPosition],
+    topic_ids: Mapping[str, UUID] = _NO_TOPIC_IDS,
+) -> Applied:
+    """As ``apply``, for records that were parsed already: a process with several readers parses each record once."""
+    return _Batch(places, topic_ids).run(parsed)
 
 
 class _Batch:
@@ -119,9 +128,9 @@ class _Batch:
         self.held: dict[Partition, Held] = {}
         self.dropped = 0
 
-    def run(self, records: Iterable[Record]) -> Applied:
-        for record in records:
-            self.take(record, Partition(record.topic, record.partition))
+    def run(self, parsed: Iterable[ParsedRecord]) -> Applied:
+        for each in parsed:
+            self.take(each.record, each.found, Partition(each.record.topic, each.record.partition))
         return Applied(
             events=self.events,
             places=self.now,
@@ -131,8 +140,7 @@ class _Batch:
             dropped=self.dropped,
         )
 
-    def take(self, record: Record, at: Partition) -> None:
-        found = parse(record)
+    def take(self, record: Record, found: Event | Unreadable, at: Partition) -> None:
         place = self.now.get(at) or self.places.get(at, START)
         if found.position is None or found.previous is None:
             self.dead.append(self.dead_letter(record, found, place))

@@ -90,6 +90,33 @@ WHERE due.case_id = answer.case_id
       SELECT * FROM unnest(%(told_cases)b::uuid[], %(told_commitments)s::text[])
   )
 
+-- Written by an append, under log_head's lock: a row that somebody else holds is left alone, and the event that comes
+-- through the stream asks about it. A fact's version is noted also where the instant stays, so that its event asks nothing.
+-- name: watch_schedule
+WITH given AS (
+    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)s::text[], %(families)s::text[], %(next)b::timestamptz[],
+                         %(versions)s::bigint[], %(told)s::boolean[])
+        AS given (case_id, commitment, family, next_ask_at, case_version, told)
+), free AS (
+    SELECT due.case_id, due.commitment
+    FROM watch.due
+    JOIN given ON due.case_id = given.case_id AND due.commitment = given.commitment
+    WHERE due.case_version < given.case_version
+      AND (given.told OR due.next_ask_at IS DISTINCT FROM given.next_ask_at)
+    FOR UPDATE OF due SKIP LOCKED
+), known AS (
+    UPDATE watch.due
+    SET next_ask_at = given.next_ask_at, case_version = given.case_version, leased_until = '-infinity'
+    FROM given
+    JOIN free ON free.case_id = given.case_id AND free.commitment = given.commitment
+    WHERE due.case_id = given.case_id AND due.commitment = given.commitment
+)
+INSERT INTO watch.due (case_id, commitment, family, number, due_at, next_ask_at, case_version)
+SELECT case_id, commitment, family, 0, NULL, next_ask_at, case_version FROM given
+WHERE (told OR next_ask_at IS NOT NULL)
+  AND NOT EXISTS (SELECT FROM watch.due WHERE due.case_id = given.case_id AND due.commitment = given.commitment)
+ON CONFLICT (case_id, commitment) DO NOTHING
+
 -- name: watch_count_asked
 UPDATE watch.tally SET asked = asked + %(asked)s
 

@@ -1,28 +1,27 @@
 """The window watch's index: when to ask the domain about which case.
 
 Not a read model for people. A fact about a window says "ask now"; the domain's answer at a case version says when to
-ask next, and facts up to that version say nothing new.
+ask next, and facts up to that version say nothing new. A command has computed that answer: its append writes it here
+(``watch_schedule``), so its facts ask nothing when they come through the stream.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from psycopg import Cursor
 from psycopg.rows import dict_row
-from psycopg.types.json import Jsonb
 
 from domain.kinds import WINDOW_TYPES
 from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
-from projections.read_models.model import fact_name, family
+from projections.read_models.model import as_jsonb, fact_name, family
 from projections.read_models.windows import time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
@@ -113,6 +112,5 @@ class DueIndex:
 
     def _store(self, cursor: Cursor[Any], rows: Sequence[DueRow]) -> None:
         if rows:
-            encoded = msgspec.to_builtins([asdict(row) for row in rows])
-            cursor.execute(sql("watch_store"), {"rows": Jsonb(encoded)})
+            cursor.execute(sql("watch_store"), {"rows": as_jsonb(rows)})
             cursor.execute(sql("announce_due"))

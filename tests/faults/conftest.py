@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from infra.eventstore.recorder import LogHeadRecorder
 from infra.eventstore.service import Service
 from projections.watch.watch import Watch
 from tests.faults.watched import Index, connection_of, watch_of
@@ -18,6 +19,12 @@ def index(service: Service) -> Iterator[Index]:
     made = Index(service.settings)
     yield made
     made.close()
+
+
+@pytest.fixture
+def told_by_the_stream_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Appends write no instants into the index, as where somebody else holds its rows: events alone say what to ask."""
+    monkeypatch.setattr(LogHeadRecorder, "_insert_next_asks", lambda *_: None)
 
 
 @pytest.fixture

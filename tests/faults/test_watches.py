@@ -59,6 +59,7 @@ def running(watches: Sequence[Watch]) -> Iterator[None]:
 # ---- no thundering herd
 
 
+@pytest.mark.usefixtures("told_by_the_stream_alone")
 def test_one_notification_makes_one_of_many_watches_look(
     service: Service, index: Index, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_backlog_calls_the_others_who_take_it_in_bounded_batches(
     assert max(sizes) <= 5
 
 
+@pytest.mark.usefixtures("told_by_the_stream_alone")
 def test_where_asking_is_slow_a_watch_takes_less_at_a_time_so_that_its_leases_hold(
     service: Service,
     clock: ManualClock,
@@ -133,6 +135,7 @@ def test_where_asking_is_slow_a_watch_takes_less_at_a_time_so_that_its_leases_ho
     assert {case_id for case_id, _, _ in lapses(service)} == cases
 
 
+@pytest.mark.usefixtures("told_by_the_stream_alone")
 def test_when_the_watch_on_duty_is_gone_another_one_takes_over(service: Service, index: Index) -> None:
     with ExitStack() as first_one:
         first = watch_of(service)
@@ -209,6 +212,7 @@ def test_a_crew_that_comes_in_time_after_the_clock_was_ahead_clears_the_lapse(
     assert retracted(service) == [(incident.case_id, "met-in-time")]
 
 
+@pytest.mark.usefixtures("told_by_the_stream_alone")
 def test_after_a_clock_was_set_back_an_hour_nothing_is_lost_and_nothing_fires_twice(
     service: Service, clock: ManualClock, index: Index, watch: Watch, connection: psycopg.Connection[Any]
 ) -> None:

@@ -244,6 +244,7 @@ def test_what_a_table_refuses_is_one_dead_letter_and_everything_else_is_kept(
 ) -> None:
     """Well formed, a link of the chain, and its content fits no column: in a batch with everything else."""
     settings = whole.settings
+    connection.execute("DELETE FROM watch.due")  # what appends wrote into the index: it is filled by events alone
     batch = records(settings)
     spoilt = {"WindowOpened": {"number": 10**12}, "PaymentReceived": {"lines": [{"fee": "f\u0000", "amount_fen": 1}]}}
     for fact, content in spoilt.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from infra.clock import ManualClock
 from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Partition, Record
+from infra.readers import record as record_module
 from infra.readers.faust_app import ModelStream
 from infra.readers.places import lock_places, save_places
 from infra.readers.record import parse
@@ -86,6 +88,31 @@ def test_applied_one_by_one_is_what_the_store_says(stream: _Stream, connection: 
 def test_applied_in_one_batch_is_the_same(stream: _Stream, connection: psycopg.Connection[Any]) -> None:
     stream.feed(records(stream.settings))
     assert disagreements(stream.settings, connection, MODELS) == []
+
+
+class _Counting:
+    """Decodes as ``decoder`` does, and counts how often each value was decoded."""
+
+    def __init__(self, decoder: Any) -> None:
+        self.counts: Counter[bytes] = Counter()
+        self._decoder = decoder
+
+    def decode(self, value: bytes) -> Any:
+        self.counts[value] += 1
+        return self._decoder.decode(value)
+
+
+def test_a_record_is_parsed_once_however_many_models_read_it(
+    stream: _Stream, connection: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = _Counting(record_module._WIRE)
+    monkeypatch.setattr(record_module, "_WIRE", counting)
+    batch = [record for record in records(stream.settings) if record.topic == stream.settings.home_topic("connection")]
+    stream.feed(batch)
+    readers = sum("connection" in model.families for model in MODELS)
+    assert readers >= 6
+    assert counting.counts == Counter(record.value for record in batch)
+    assert stream.applied_events == readers * len(batch)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -37,6 +37,7 @@ from infra.eventstore.commands import (
     StreamEvent,
     UnreadableStreamError,
 )
+from infra.eventstore.envelope import CloudEventMapper, seal
 from infra.eventstore.recorder import AlreadyAppended, LogHeadRecorder
 from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
@@ -92,6 +93,29 @@ def test_a_command_is_stored_with_its_windows_and_sealed_with_position_and_time(
     assert all(event["recordedat"] == "2026-09-16T01:00:00Z" for event in events)
     assert state.ledger["repair.arrival"].due_at == service.clock.now() + timedelta(minutes=30)
     assert receipt.next_ask_at["repair.arrival"] == service.clock.now() + timedelta(minutes=5)
+
+
+def test_an_event_is_encoded_once_and_stored_as_it_was_encoded(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[StoredEvent] = []
+    encode = CloudEventMapper.to_stored_event
+
+    def noting(mapper: CloudEventMapper, envelope: Any) -> StoredEvent:
+        encoded.append(encode(mapper, envelope))
+        return encoded[-1]
+
+    monkeypatch.setattr(CloudEventMapper, "to_stored_event", noting)
+    stream = case()
+    receipt = service.run(report(stream))
+    assert [(event.originator_id, event.originator_version) for event in encoded] == [
+        (stream.id, version) for version in (1, 2, 3)
+    ]
+    assert receipt.recorded_at is not None
+    assert [text for _, text in service.store.log.select_many([stream.id])] == [
+        seal(bytes(event.state), position, receipt.recorded_at)
+        for position, event in enumerate(encoded, start=receipt.position - 2)
+    ]
 
 
 def test_positions_are_gapless_and_time_never_falls(service: Service, clock: ManualClock) -> None:

@@ -18,8 +18,10 @@ from api.publication.reference import known_region
 from app.status_report import _is_well, clock_lines, room_lines
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
+from domain.kernel.facts import Recorded
 from infra.disk_space import Disk
 from infra.eventstore.commands import Stream
+from infra.eventstore.envelope import CloudEvent, read
 from infra.eventstore.service import Service
 from infra.status import Process, StoppedReader
 from tests.api_world import (
@@ -104,6 +106,32 @@ def test_a_connection_case_shows_the_calendar_it_is_judged_by(client: Client) ->
     assert (shown["family"], shown["stage"], shown["points_on"]) == ("connection", "partly_on", [2])
     window = next(window for window in shown["windows"] if window["commitment"] == "connection.water_on")
     assert (window["due_at"], window["calendar"]) == ("2026-09-22T09:30:00Z", "CN@2026-1")
+
+
+def test_a_case_is_read_once_whichever_kind_it_is_of(
+    client: Client, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = ready_for_water(client)
+    stored = service.events[UUID(case_id)]
+    parsed: list[bytes] = []
+
+    def noting(state: bytes) -> tuple[CloudEvent, Recorded]:
+        parsed.append(state)
+        return read(state)
+
+    monkeypatch.setattr("tests.api_world.read", noting)
+    shown = client.get(f"/api/v1/cases/{case_id}").json()
+    assert parsed == stored
+    told = [json.loads(state) for state in stored]
+    assert [
+        (each["version"], each["position"], each["event_id"], each["type"], each["happened_at"], each["recorded_at"])
+        for each in shown["timeline"]
+    ] == [
+        (each["caseversion"], each["position"], each["id"], each["type"], each["time"], each["recordedat"])
+        for each in told
+    ]
+    assert [each["reported_at"] for each in shown["timeline"]] == [each.get("reportedat") for each in told]
+    assert [each["data"] for each in shown["timeline"]] == [each["data"] for each in told]
 
 
 def test_a_case_never_shows_anybodys_particulars(client: Client) -> None:

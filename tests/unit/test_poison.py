@@ -66,7 +66,10 @@ class Table:
         yield self
 
     def execute(self, query: Any, values: Any = None) -> None:
-        for row in values["rows"].obj if values and "rows" in values else ():
+        if not values or "rows" not in values:
+            return
+        given = values["rows"]
+        for row in msgspec.json.decode(given.dumps(given.obj)):
             if row["number"] > 100:
                 raise psycopg.errors.NumericValueOutOfRange("it is not said here what was in it")
             self.rows[row["case_id"]] = row
