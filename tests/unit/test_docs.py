@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -298,3 +299,10 @@ def test_the_three_sequences_are_drawn_with_every_word_of_theirs() -> None:
 def test_a_diagram_that_cannot_be_drawn_fails(source: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         svg(source)
+
+
+def test_the_changelog_has_a_dated_section_for_the_version_of_the_program() -> None:
+    version = tomllib.loads(text_of(ROOT / "pyproject.toml"))["project"]["version"]
+    headings = re.findall(r"^## (.+)$", text_of(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert [heading for heading in headings if re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", heading)]
