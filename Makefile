@@ -30,7 +30,7 @@ lint: setup docs
 
 # The documents as a site in build/docs; a broken link or anchor, or a page that the navigation lacks, ends it.
 docs: setup
-	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore $(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore $(BIN)/mkdocs build --strict
 
 # Two at once, a file of tests each, with servers of its own; those that take longest first.
 UNIT  := $(BIN)/pytest -n 2 tests/unit tests/contract

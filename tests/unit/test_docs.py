@@ -306,3 +306,12 @@ def test_the_changelog_has_a_dated_section_for_the_version_of_the_program() -> N
     headings = re.findall(r"^## (.+)$", text_of(ROOT / "CHANGELOG.md"), re.MULTILINE)
     assert headings[0] == "Unreleased"
     assert [heading for heading in headings if re.fullmatch(rf"{re.escape(version)} - \d{{4}}-\d\d-\d\d", heading)]
+
+
+def test_the_documents_are_built_so_that_a_warning_ends_it() -> None:
+    """``--quiet`` would drop warnings before MkDocs counts them: then nothing is strict."""
+    (build,) = re.findall(r"mkdocs build.*", text_of(ROOT / "Makefile"))
+    assert build == "mkdocs build --strict"
+    rules = re.findall(r"(\w+): (\w+)", re.split(r"\nvalidation:", text_of(ROOT / "mkdocs.yml"))[1].split("\nnav:")[0])
+    assert {"omitted_files", "not_found", "anchors"} <= {name for name, _ in rules}
+    assert {level for _, level in rules} == {"warn"}
