@@ -86,7 +86,8 @@ def settings_page() -> str:
     rows = []
     for name, info in Settings.model_fields.items():
         default = "–" if info.is_required() or info.default_factory else info.default
-        shown = f"`{default}`" if default not in ("", None, "–") else "–"
+        word = str(default).lower() if isinstance(default, bool) else default
+        shown = f"`{word}`" if default not in ("", None, "–") else "–"
         rows.append((f"`TONGSHUI_{name.upper()}`", shown, _bounds(schema["properties"][name]), info.description or ""))
     return page(
         "Settings",
