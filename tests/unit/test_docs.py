@@ -315,3 +315,21 @@ def test_the_documents_are_built_so_that_a_warning_ends_it() -> None:
     rules = re.findall(r"(\w+): (\w+)", re.split(r"\nvalidation:", text_of(ROOT / "mkdocs.yml"))[1].split("\nnav:")[0])
     assert {"omitted_files", "not_found", "anchors"} <= {name for name, _ in rules}
     assert {level for _, level in rules} == {"warn"}
+
+
+MADE_BY_A_READER = {"domain/repairs/pressure.py", "tests/unit/test_pressure.py"}
+"""The files that the tutorial on a first fact adds."""
+
+
+def test_every_file_that_is_named_is_there_and_has_what_is_said_to_be_in_it() -> None:
+    named = re.compile(r"`((?:domain|infra|projections|consumers|api|app|tests|docs)/[\w./-]*)(?:: ([\w., ]+))?`")
+    found = [(page, *each) for page in documents() for each in named.findall(text_of(page))]
+    assert len(found) > 60
+    for page, path, names in found:
+        if path in MADE_BY_A_READER:
+            continue
+        file = ROOT / path
+        assert file.exists(), f"{name_of(page)}: {path}"
+        for name in names.split(", ") if names else ():
+            # A dotted name is an attribute of what stands before the dot.
+            assert name.rpartition(".")[2] in text_of(file), f"{name_of(page)}: {path}: {name}"
