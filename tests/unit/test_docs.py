@@ -18,9 +18,11 @@ from app.reference.hooks import fence
 from app.reference.http import api_document
 from app.reference.pages import pages
 from app.reference.sequences import parsed, svg
+from app.reference.stored import SCHEMAS
 from domain.kernel.refusals import refusals
 from domain.kernel.roles import POWERS, ROLES
 from domain.kinds import REGISTRY
+from infra.postgres.schema import FILE as SCHEMA_FILE
 from infra.settings import Settings
 from tests.documents import FOLDER, PLAIN, ROOT, ShownCommand, blocks, commands, documents, name_of
 
@@ -266,6 +268,14 @@ def test_the_reference_has_every_route_command_setting_power_and_code(made: dict
     }
     for page, parts in wanted.items():
         assert [part for part in parts if part not in made[f"reference/{page}.md"]] == []
+
+
+def test_the_reference_says_what_each_schema_of_the_database_is_for(made: dict[str, str]) -> None:
+    page = made["reference/tables.md"]
+    shown = set(re.findall(r"^## Schema (\w+)", page, re.MULTILINE))
+    made_there = set(re.findall(r"^CREATE SCHEMA (\w+)", text_of(SCHEMA_FILE), re.MULTILINE))
+    assert shown == SCHEMAS.keys() == made_there | {"public"}
+    assert "CREATE TABLE store.stored_events" in page
 
 
 def test_no_password_is_shown_with_a_default(made: dict[str, str]) -> None:
