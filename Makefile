@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 
-.PHONY: setup demo test smoke test-unit test-all lint bench lock clean
+.PHONY: setup demo test smoke test-unit test-all lint docs bench lock schema clean
 
 setup: $(STAMP)
 
@@ -22,11 +22,15 @@ demo: setup
 smoke: setup
 	$(BIN)/tongshui demo --until-proven
 
-lint: setup
+lint: setup docs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# The documents as a site in build/docs; a broken link or anchor, or a page that the navigation lacks, ends it.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS=ignore $(BIN)/mkdocs build --strict
 
 # Two at once, a file of tests each, with servers of its own; those that take longest first.
 UNIT  := $(BIN)/pytest -n 2 tests/unit tests/contract
@@ -55,6 +59,10 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" requirements-crosscheck.in -o requirements-crosscheck.txt
+
+# infra/sql/schema.sql, from a freshly migrated database.
+schema: setup
+	$(BIN)/python -m infra.postgres.schema
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

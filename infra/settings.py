@@ -39,47 +39,51 @@ class Settings(BaseSettings):
         description="libpq connection string, with sslmode=verify-full and sslrootcert for TLS; empty: the one of `up`",
     )
     kafka_bootstrap: str = Field(default="", description="host:port[,host:port]; empty: the one `up` wrote down")
-    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_sasl_mechanism: str | None = None
-    kafka_sasl_username: str | None = None
-    kafka_sasl_password: str | None = Field(default=None, repr=False)
-    kafka_ssl_cafile: str | None = None
-    kafka_ssl_certfile: str | None = None
-    kafka_ssl_keyfile: str | None = None
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        default="PLAINTEXT", description="how every client speaks to the brokers"
+    )
+    kafka_sasl_mechanism: str | None = Field(default=None, description="for example PLAIN or SCRAM-SHA-512")
+    kafka_sasl_username: str | None = Field(default=None, description="who logs in at the brokers")
+    kafka_sasl_password: str | None = Field(default=None, repr=False, description="never shown")
+    kafka_ssl_cafile: str | None = Field(default=None, description="PEM file of the authority that signed the brokers")
+    kafka_ssl_certfile: str | None = Field(default=None, description="PEM file of our own certificate")
+    kafka_ssl_keyfile: str | None = Field(default=None, description="PEM file of its private key")
 
-    topic_prefix: str = "water."
+    topic_prefix: str = Field(default="water.", description="what the names of all topics begin with")
     partitions: int = Field(default=4, ge=1, description="of every topic; fixed when the topics are created")
-    replication: int = Field(default=1, ge=1)
+    replication: int = Field(default=1, ge=1, description="replicas of every topic; fixed when the topics are created")
     readings_partitions: int = Field(default=4, ge=1, description="of the readings' topic")
     readings_days: int = Field(default=7, ge=1, description="how long the readings' topic keeps them")
-    readings_batch: int = Field(default=5_000, ge=1, le=20_000)
+    readings_batch: int = Field(
+        default=5_000, ge=1, le=20_000, description="readings stored in one transaction at most"
+    )
 
     gateway_url: str = Field(default="", description="where SMS and WeChat messages are posted to; empty: nowhere")
     gateway_secret: str = Field(default="", repr=False, description="shared with the gateway; signs every message")
     gateway_timeout_s: float = Field(default=10, gt=0, le=15, description="of one attempt, by any way")
     smtp_host: str = Field(default="", description="the mail server; empty: none")
-    smtp_port: int = Field(default=25, ge=1, le=65_535)
+    smtp_port: int = Field(default=25, ge=1, le=65_535, description="the mail server's port")
     smtp_from: str = Field(default="", description="the sender's address")
     smtp_list: str = Field(default="", description="the address that public notices go to")
-    smtp_starttls: bool = False
-    smtp_username: str = ""
-    smtp_password: str = Field(default="", repr=False)
+    smtp_starttls: bool = Field(default=False, description="whether the connection is encrypted by STARTTLS")
+    smtp_username: str = Field(default="", description="who logs in at the mail server; empty: nobody")
+    smtp_password: str = Field(default="", repr=False, description="never shown")
     staff_contacts: dict[str, StaffContact] = Field(
         default_factory=dict, description='role -> {"email", "webhook"}, as JSON; SMS and WeChat go by the gateway'
     )
     outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
     outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
-    outbox_longest_pause_s: float = Field(default=900, gt=0)
-    outbox_poll_ms: int = Field(default=500, ge=10)
+    outbox_longest_pause_s: float = Field(default=900, gt=0, description="up to which the pause doubles")
+    outbox_poll_ms: int = Field(default=500, ge=10, description="how often the sender looks for messages that are due")
 
-    http_host: str = "127.0.0.1"
-    http_port: int = 8225
+    http_host: str = Field(default="127.0.0.1", description="the address on which the API and the pages listen")
+    http_port: int = Field(default=8225, description="the port on which the API and the pages listen")
 
-    relay_delivery_timeout_ms: int = 30_000
-    relay_request_timeout_ms: int = 10_000
-    relay_poll_ms: int = 250
-    relay_checkpoint_ms: int = 1_000
-    relay_look_ms: int = 5_000
+    relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
+    relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")
+    relay_poll_ms: int = Field(default=250, description="how often the relay looks for events where nobody notifies it")
+    relay_checkpoint_ms: int = Field(default=1_000, description="how often the relay writes down what is acknowledged")
+    relay_look_ms: int = Field(default=5_000, description="how often the relay compares the logs' ends with its own")
     relay_topics_s: float = Field(default=60, gt=0, description="how often the topics' settings are looked at")
     relay_puts_topics_right: bool = Field(
         default=True, description="whether the relay sets wrong settings of a topic to what they must be"
@@ -91,7 +95,7 @@ class Settings(BaseSettings):
     clock_tolerance_s: float = Field(default=2, gt=0, description="a process whose clock differs by more is an alarm")
 
     hold_alarm_s: float = Field(default=10, description="a partition held longer than this is an alarm")
-    reader_batch: int = Field(default=500, ge=1, le=5_000)
+    reader_batch: int = Field(default=500, ge=1, le=5_000, description="records applied in one transaction at most")
     dead_letters_at_most: int = Field(default=50, ge=0, description="of events, by one reader; one more stops it")
     dead_letters_within_s: float = Field(default=600, gt=0, description="the time in which they are counted")
     billing_reconcile_s: float = Field(default=86_400, gt=0, description="how often billing's books meet the store")
@@ -106,7 +110,7 @@ class Settings(BaseSettings):
     clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
-    log_level: str = "INFO"
+    log_level: str = Field(default="INFO", description="of every process: DEBUG, INFO, WARNING or ERROR")
 
     @property
     def outbox_lease_s(self) -> float:

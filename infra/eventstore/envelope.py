@@ -39,7 +39,7 @@ class Envelope:
 
 
 class CloudEvent(msgspec.Struct, omit_defaults=True):
-    """The stored and published JSON of one event. See ARCHITECTURE.md, "One form of an event"."""
+    """The stored and published JSON of one event. See decision 37 in docs/explanation/decisions."""
 
     specversion: str
     id: UUID

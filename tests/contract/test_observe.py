@@ -29,7 +29,6 @@ PLAYED = yaml.safe_load((FOLDER / "alerts.test.yaml").read_text(encoding="utf-8"
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 ASKED = [rule["expr"] for rule in RULES] + [target["expr"] for panel in PANELS for target in panel["targets"]]
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +84,7 @@ def test_an_alert_says_how_bad_it_is_what_it_is_and_what_to_do(rule: dict[str, A
     assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
     assert re.fullmatch(r"[A-Z][A-Za-z]+", rule["alert"])
     assert rule["labels"]["severity"] in ("page", "ticket")
-    assert set(rule["annotations"]) == {"summary", "summary_zh", "next_step"}
+    assert set(rule["annotations"]) == {"summary", "summary_zh", "next_step", "runbook"}
     assert re.fullmatch(r"[0-9]+[smh]", rule.get("for", "0s"))
     assert not rule["annotations"]["summary_zh"].isascii()
     for used in re.findall(r"\$labels\.(\w+)", json.dumps(rule["annotations"])):
@@ -100,7 +99,8 @@ def test_an_alert_is_played_silent_and_heard(rule: dict[str, Any]) -> None:
     assert heard
     for alert in heard:
         assert alert["exp_labels"]["severity"] == rule["labels"]["severity"]
-        assert alert["exp_annotations"]["next_step"] == rule["annotations"]["next_step"]
+        for word in ("next_step", "runbook"):
+            assert alert["exp_annotations"][word] == rule["annotations"][word]
 
 
 def test_what_is_played_are_alerts_and_figures_that_there_are(given: dict[str, set[str]]) -> None:

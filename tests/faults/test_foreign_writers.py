@@ -1,7 +1,7 @@
 """What other clients of the cluster may write, on every topic while everything runs: no reader stops, none is blinded.
 
 The records are written by a second Kafka client (librdkafka), and by hand where no client would make them. The outcome
-of each row is in docs/foreign-records.md.
+of each row is in docs/how-to/operate/foreign-records.md.
 """
 
 from __future__ import annotations
