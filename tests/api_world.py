@@ -191,6 +191,8 @@ class FakeService:
         return state, [msgspec.json.decode(stored) for stored in events]
 
     def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
+        if self.fails is not None:
+            raise self.fails
         return [read(stored) for stored in self.events.get(case_id, [])]
 
     def kinds_of(self, cases: Sequence[UUID]) -> dict[UUID, Kind]:
