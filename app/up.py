@@ -94,7 +94,9 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
     return Supervisor(
         [
             *services,
-            StartStep("migrate", lambda: prepare(settings)),
+            StartStep(
+                "migrate", lambda: prepare(settings), waited_for="tables and topics are brought to this program's"
+            ),
             *_processes(settings, http, workers),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],

@@ -33,6 +33,8 @@ Say = Callable[[str], None]
 
 SETTLE_S = 60.0
 PROOF_S = 150.0
+THREADS_END_S = 2.0
+"""Nothing is lost with a request that is under way: its script is played again under the same key."""
 
 
 def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
@@ -111,7 +113,7 @@ class _Show:
         finally:
             self._stop.set()
         for thread in threads:
-            thread.join(timeout=10)
+            thread.join(timeout=THREADS_END_S)
         return code
 
     def _until_stopped(self) -> int:
