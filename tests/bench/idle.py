@@ -1,7 +1,7 @@
 """What an installation costs that has nothing to do. ``python -m tests.bench.idle [--seconds 120] [up's options …]``
 
-Starts ``tongshui up`` in a folder of its own, waits until ``tongshui status`` is well and some time more, then counts for
-some minutes. One line for each part: processor time as a share of one core (in per cent, of the process
+Starts ``tongshui up`` in a folder of its own, waits until ``tongshui status`` is well and some time more. Then it
+counts for some minutes. One line for each part: processor time as a share of one core (in per cent, of the process
 and of the children that ended meanwhile), proportional set size (MB; a page that n processes share counts 1/n for each)
 and processes. The last line is the sum.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 import psutil
@@ -26,7 +26,7 @@ MB = 1_000_000
 class Cost:
     """By part: processor seconds since a process began, proportional set size in bytes, number of processes."""
 
-    cpu_s: Counter[str] = field(default_factory=Counter)
+    cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     pss: Counter[str] = field(default_factory=Counter)
     processes: Counter[str] = field(default_factory=Counter)
 
