@@ -39,7 +39,7 @@ from tests.statuses import STATUS
 
 @pytest.fixture
 def service() -> FakeService:
-    return FakeService()
+    return FakeService(demo=True)
 
 
 @pytest.fixture
@@ -200,6 +200,17 @@ def test_the_published_parts_sum_to_240_and_the_report_says_238(client: Client) 
         assert sum(each["published"] for each in connections[groups]) == 240
 
 
+def test_a_real_installation_shows_its_own_counts_and_no_other_utilitys_figures() -> None:
+    service = FakeService()
+    service.answers["count_cases"] = lambda _: [counted(category="business", channel="website")]
+    service.answers["count_windows"] = lambda _: []
+    connections = Client(app_over(service)).get("/api/v1/counts").json()["connections"]
+    assert (connections["published_sum"], connections["published_reported"]) == (None, None)
+    shown = [*connections["by_category"], *connections["by_channel"]]
+    assert {each["published"] for each in shown} == {None}
+    assert [each["count"] for each in shown if each["code"] in ("business", "online")] == [1, 1]
+
+
 def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeService) -> None:
     window = {
         "case_id": uuid4(),
@@ -271,8 +282,8 @@ def test_names_of_codes_come_from_the_standard(client: Client) -> None:
 
 
 def test_the_demo_says_what_is_real_and_nothing_where_it_does_not_run(client: Client) -> None:
-    assert client.get("/api/v1/demo").json() == {}
-    shown = Client(app_over(FakeService(demo=True))).get("/api/v1/demo").json()
+    assert Client(app_over(FakeService())).get("/api/v1/demo").json() == {}
+    shown = client.get("/api/v1/demo").json()
     assert shown["running"] is True
     assert "Kitchener" in json.dumps(shown["real"])
     assert "Boston" in json.dumps(shown["real"])
