@@ -1,5 +1,5 @@
-"""The dispatcher's screen 调度: open incidents, the most overdue first, then the one due next, each with its next action
-and whose it is; and one incident with its reports."""
+"""The dispatcher's screen 调度: open incidents, the most overdue first, then the one due next, each with its next
+action and whose it is; and one incident with its reports."""
 
 from __future__ import annotations
 
