@@ -6,13 +6,19 @@ the variable's name and what was needed.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "TONGSHUI_"
+OF_COMPOSE = ("TONGSHUI_VERSION", "TONGSHUI_SECRETS")
+"""What only ``infra/compose.yaml`` reads, in the same environment."""
 FAMILIES = ("repair", "connection", "usage", "public", "crew", "office")
 """One home topic for each family of events (a type name's second word)."""
 
@@ -30,7 +36,7 @@ class StaffContact(BaseModel):
 class Settings(BaseSettings):
     """What an installation chooses. Immutable; made once per process by ``app.processes`` or a test."""
 
-    model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     data_dir: Path = Field(default=Path(".tongshui"), description="where `up` keeps embedded data, logs, state")
     database_url: str = Field(
@@ -106,6 +112,9 @@ class Settings(BaseSettings):
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = "INFO"
+    log_stamped: bool = Field(
+        default=False, description="whoever keeps the log puts the time before each line, as `up` does"
+    )
 
     @property
     def outbox_lease_s(self) -> float:
@@ -142,3 +151,13 @@ class Settings(BaseSettings):
     @property
     def home_topics(self) -> tuple[str, ...]:
         return tuple(self.home_topic(family) for family in FAMILIES)
+
+
+def unknown_variables(names: Iterable[str] | None = None) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the setting it resembles most ("" where it resembles
+    none). ``names`` None: those of the environment."""
+    known = {name.upper() for name in Settings.model_fields} | {name.removeprefix(PREFIX) for name in OF_COMPOSE}
+    ours = [name for name in (os.environ if names is None else names) if name.upper().startswith(PREFIX)]
+    unknown = {name: name.upper().removeprefix(PREFIX) for name in sorted(ours)}
+    nearest = {name: get_close_matches(word, known, 1) for name, word in unknown.items() if word not in known}
+    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in nearest.items()}
