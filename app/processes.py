@@ -45,15 +45,6 @@ RECOMPUTE_LOOK_S = 1.0
 SWITCH_S = 0.001
 
 
-def start_logging(settings: Settings) -> None:
-    """Log lines to stderr: time, level, where, what. No personal data reaches a log line: commands are never logged."""
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    for chatty in ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
-
-
 # ---- liveness
 
 

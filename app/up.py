@@ -135,7 +135,7 @@ def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """The settings as the children read them."""
-    values = settings.model_dump(mode="json", exclude_none=True)
+    values = settings.model_dump(mode="json", exclude_none=True) | {"log_stamped": True}
     return {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()} | {"PYTHONUNBUFFERED": "1"}
 
 

@@ -83,11 +83,12 @@ def _process(name: str, what: str, runner: str) -> None:
 
 def run_process(runner: str) -> None:
     from app import processes as bootstrap
+    from app.logs import start_logging
     from infra import first_use
 
     settings = located_settings()
     first_use.prepare()
-    bootstrap.start_logging(settings)
+    start_logging(settings)
     getattr(bootstrap, runner)(settings)
 
 

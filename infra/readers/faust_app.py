@@ -460,5 +460,7 @@ def run_worker(app: faust.App) -> None:
     shut = why_shut(app.source.settings)
     if shut is not None:
         raise shut
-    worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, blocking_timeout=None)
+    # The process has set up its log; Faust's own would come on top, with another time and a spinner's control codes.
+    worker = app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, blocking_timeout=None)
+    worker.spinner = None
     worker.execute_from_commandline()

@@ -66,6 +66,14 @@ def test_a_second_up_on_the_same_data_directory_is_refused(it: Installation) -> 
     assert it.run("status").code == 0
 
 
+def test_each_line_of_a_log_has_one_time_and_no_control_codes(it: Installation) -> None:
+    wait_until(lambda: it.run("status").code == 0, what="a status that is well")  # Faust's workers are up
+    written = {part: it.log(part) for part in PARTS if part not in ("postgres", "kafka")}
+    assert not [part for part, text in written.items() if "\x1b" in text or "OK ^" in text]
+    twice = re.compile(r"^\S+Z [a-z-]+\[\d+\] .{0,3}\d{4}-\d\d-\d\d", re.MULTILINE)
+    assert not [part for part, text in written.items() if twice.search(text)]
+
+
 def test_a_port_in_use_is_refused_before_anything_is_started(home: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
@@ -100,6 +108,12 @@ def test_a_setting_that_makes_no_sense_is_named(home: Path) -> None:
     assert complaint.startswith("tongshui: bad-setting: TONGSHUI_CLOCK_FACTOR: found 'fast'")
 
 
+def test_a_variable_that_is_no_setting_is_refused_with_the_one_that_was_meant(home: Path) -> None:
+    complaint = refused(Installation(home, htpp_port=free_port())).complaint
+    assert complaint.startswith("tongshui: unknown-setting: found the variable TONGSHUI_HTPP_PORT")
+    assert "did you mean TONGSHUI_HTTP_PORT?" in complaint
+
+
 def test_external_parts_without_their_addresses_are_refused(home: Path) -> None:
     ended = Installation(home).run("up", "--external")
     assert ended.code == 1
@@ -120,7 +134,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
         wait_until(lambda: it.output().count("migrate: failed") >= 2, what="two tries")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        tries = it.output().splitlines()
+        _, *tries = it.output().splitlines()  # and first what is waited for
         line = r"migrate: failed after \d+\.\d s \(postgres-unreachable: .*\); it is tried again in \d\.\d s"
         assert all(re.fullmatch(line, each) for each in tries), tries
 
@@ -130,7 +144,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
         wait_until(lambda: "kafka-unreachable" in it.output() or process.poll() is not None, what="a try without Kafka")
         assert process.poll() is None, it.output()
         kafka.start()
-        wait_until(lambda: "relay: ready" in it.output(), what="the first process")
+        wait_until(lambda: "relay: started" in it.output(), what="the first process")
     finally:
         it.kill()
         kafka.kill()
