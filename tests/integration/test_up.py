@@ -245,7 +245,9 @@ def test_status_tells_of_every_part(it: Installation) -> None:
     text = it.run("status").out
     for part in PARTS:
         assert re.search(rf"^  {part} +up +pid \d+ +restarts \d+$", text, re.MULTILINE), text
-    for words in ("postgres   up", "kafka      up, cluster", f"head {it.head()}", "lag 0 events", "lapsed", "lateness"):
+    addresses = (f"at {it.settings.kafka_bootstrap}", "database ")
+    shown = ("postgres   up", "kafka      up, cluster", f"head {it.head()}", "lag 0 events", "lapsed", "lateness")
+    for words in (*addresses, *shown):
         assert words in text
     for reader in ("cases", "windows", "breaches", "due", "billing"):
         assert re.search(rf"^reader +{reader} .* 0 behind$", text, re.MULTILINE), text

@@ -15,12 +15,13 @@ from api.app import create_app
 from api.board.cases import repair_stage
 from api.pages import STATIC
 from api.publication.reference import known_region
-from app.status_report import _is_well, clock_lines, room_lines
+from app.status_report import _is_well, clock_lines, postgres_address, room_lines, supervised_lines
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
 from infra.disk_space import Disk
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
+from infra.settings import Settings
 from infra.status import Process, StoppedReader
 from tests.api_world import (
     DISPATCHER,
@@ -458,3 +459,19 @@ def test_an_event_that_waits_too_long_to_be_on_kafka_is_not_well(waiting_s: floa
     assert STATUS.relay is not None
     status = replace(STATUS, relay=replace(STATUS.relay, waiting_s=waiting_s), watching=None)
     assert _is_well(status, None, 30.0) is well
+
+
+def test_a_part_that_is_being_started_is_not_called_down_beside_a_server_that_answers() -> None:
+    parts = {
+        "postgres": {"pid": 7, "up": False, "restarts": 1},
+        "kafka": {"pid": None, "up": False, "restarts": 0},
+        "relay": {"pid": 8, "up": True, "restarts": 0},
+    }
+    state = {"pid": 1, "started": "2026-09-16T01:00:00Z", "parts": parts}
+    lines = [line.split()[:2] for line in supervised_lines(state, {"postgres"})[1:]]
+    assert lines == [["postgres", "starting"], ["kafka", "DOWN"], ["relay", "up"]]
+
+
+def test_the_stores_address_is_shown_without_user_and_password() -> None:
+    url = "postgresql://billing:secret@db.example:5433/water?sslmode=require"
+    assert postgres_address(Settings(database_url=url)) == "db.example:5433, database water"
