@@ -21,6 +21,8 @@ from infra.postgres.migrate import migrate
 from infra.settings import Settings
 
 STATE_FILE = "up.json"
+DEMO_DIR = "demo"
+"""The demo's folder below the data directory."""
 ANSWER_S = 15.0
 """How long the API may take to answer on a busy machine."""
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -42,11 +44,15 @@ def with_addresses(settings: Settings) -> Settings:
         return settings
     state = running_state(state_file(settings))
     if state is None:
+        demo = settings.data_dir / DEMO_DIR
+        demo_runs = running_state(demo / STATE_FILE) is not None
         raise EmbeddedError(
             "nothing-runs",
             found=f"no `tongshui up` on {settings.data_dir}",
             needed="a running installation, or TONGSHUI_DATABASE_URL and TONGSHUI_KAFKA_BOOTSTRAP",
-            next_step="run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
+            next_step=f"for the demo that runs set TONGSHUI_DATA_DIR={demo}"
+            if demo_runs
+            else "run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
         )
     return settings.model_copy(
         update={
