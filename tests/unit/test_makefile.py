@@ -47,3 +47,11 @@ def test_set_up_names_each_step_before_it_begins(tmp_path: Path) -> None:
     steps = [commands.index(f"set-up {number} of 3") for number in (1, 2, 3)]
     assert steps == sorted(steps)
     assert "--quiet --require-hashes -r requirements.txt" not in commands  # what is fetched is shown
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_the_tests_bring_a_browser_first_and_say_last_what_was_not_tested(tmp_path: Path, target: str) -> None:
+    commands = planned(tmp_path, target).splitlines()
+    brings = next(place for place, each in enumerate(commands) if "-m tests.e2e.browser" in each)
+    assert brings < min(place for place, each in enumerate(commands) if "/pytest " in each)
+    assert commands[-1].endswith(f"cat {tmp_path / 'venv'}/not-tested.txt")
