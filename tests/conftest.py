@@ -60,8 +60,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Say last what was not tested, or add it to the file named by ``NOT_TESTED``, which ``make test`` prints at its
     very end: a test that was skipped looks like one that passed."""
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    lines = not_tested(reporter.stats.get("skipped", ())) if reporter is not None else []
-    if not lines or hasattr(config, "workerinput"):
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    lines = not_tested(reporter.stats.get("skipped", ()))
+    if not lines:
         return
     if kept := os.environ.get("NOT_TESTED"):
         with Path(kept).open("a", encoding="utf-8") as file:

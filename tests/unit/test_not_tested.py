@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -36,7 +37,7 @@ def test_another():
 def test_a_browser_is_the_distributions_for_root_and_else_playwrights_own(
     monkeypatch: pytest.MonkeyPatch, is_root: bool, works: Sequence[str], tried: list[str]
 ) -> None:
-    monkeypatch.setattr(browser.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
     commands: list[str] = []
 
     def run(command: Sequence[str]) -> bool:
