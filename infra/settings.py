@@ -75,14 +75,14 @@ class Settings(BaseSettings):
     outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
     outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
     outbox_longest_pause_s: float = Field(default=900, gt=0)
-    outbox_poll_ms: int = Field(default=500, ge=10)
+    outbox_poll_ms: int = Field(default=1_000, ge=10)
 
     http_host: str = "127.0.0.1"
     http_port: int = 8225
 
     relay_delivery_timeout_ms: int = 30_000
     relay_request_timeout_ms: int = 10_000
-    relay_poll_ms: int = 250
+    relay_poll_ms: int = 1_000
     relay_checkpoint_ms: int = 1_000
     relay_look_ms: int = 5_000
     relay_topics_s: float = Field(default=60, gt=0, description="how often the topics' settings are looked at")
