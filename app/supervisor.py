@@ -51,13 +51,15 @@ class Runnable(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """A program to keep running. ``env`` is added to ours; ``ready`` None: nobody waits for more than its process."""
+    """A program to keep running. ``env`` is added to ours; ``ready`` None: nobody waits for more than its process.
+    ``fork`` starts it from memory that it shares, with an environment; where that raises OSError, ``argv`` is run."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     restart: bool = True
+    fork: Callable[[Mapping[str, str]], Child] | None = None
 
     @property
     def waited_for(self) -> str:
@@ -135,6 +137,7 @@ class Supervisor:
     ``run()`` is the whole life of a program: it takes SIGINT, SIGTERM and SIGHUP as the wish to stop (a second one
     kills what still runs). As a context manager it only starts and stops. ``say`` gets one line for each thing a person
     should know; it is never called by two threads at once. A part's output is in ``<data>/log/<name>.log``.
+    ``on_stopped`` is called once nothing runs any more.
 
     A failure that may pass, of a part or a step, is one line (what, why, when again) and another try, for as long as it
     takes: a machine may be busy, a part may be killed while another one starts. Any other ends the start.
@@ -152,7 +155,9 @@ class Supervisor:
         *,
         addresses: Addresses | None = None,
         patience: SupervisorTimes | None = None,
+        on_stopped: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stopped = on_stopped
         self._patience = patience or SupervisorTimes()
         self._addresses = addresses or Addresses()
         self._file = state_file.resolve()
@@ -212,6 +217,7 @@ class Supervisor:
             self.say(f"up: everything has stopped after {time.monotonic() - begun:.1f} s")
         self._keepers.clear()
         if self._lock_file is not None:
+            self._on_stopped()
             self._file.unlink(missing_ok=True)
             self._lock_file.close()
             self._lock_file = None
@@ -537,9 +543,7 @@ class _Program:
         self._log = logs / f"{part.name}.log"
 
     def start(self) -> None:
-        self.process = child = spawn(
-            self._part.argv, env={**os.environ, **self._part.env}, output=subprocess.PIPE, death_signal=signal.SIGKILL
-        )
+        self.process = child = self._begun({**os.environ, **self._part.env})
         _Pump(child, self._part.name, self._log).start()
         try:
             self._wait_until_ready(child)
@@ -552,6 +556,12 @@ class _Program:
         if self.process is not None and alive(self.process):
             self.process.terminate()
             self.process.wait()
+
+    def _begun(self, environment: Mapping[str, str]) -> Child:
+        if self._part.fork is not None:
+            with contextlib.suppress(OSError):
+                return self._part.fork(environment)
+        return spawn(self._part.argv, env=environment, output=subprocess.PIPE, death_signal=signal.SIGKILL)
 
     def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + self._ready.seconds

@@ -8,9 +8,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
+from app.forks import ForkServer
 from app.supervisor import Addresses, Part, ServicePart, StartStep, Supervisor, running_state, take_lock
 from infra import first_use
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -79,8 +81,16 @@ def parts_alone(settings: Settings, say: Callable[[str], None]) -> Iterator[Sett
         yield settings
 
 
-def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool, workers: int = 1) -> Supervisor:
-    """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own.
+def supervisor(
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    external: bool,
+    workers: int = 1,
+    forks: ForkServer | None = None,
+) -> Supervisor:
+    """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own. ``forks``: what
+    starts every part from memory that all share.
 
     Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
     """
@@ -103,12 +113,13 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
             StartStep(
                 "migrate", lambda: prepare(settings), waited_for="tables and topics are brought to this program's"
             ),
-            *_processes(settings, http, workers),
+            *_processes(settings, http, workers, forks),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
         state_file(settings),
         addresses=Addresses(settings.database_url, settings.kafka_bootstrap, http),
+        on_stopped=forks.close if forks is not None else lambda: None,
     )
 
 
@@ -127,7 +138,7 @@ def prepare(settings: Settings) -> None:
     ensure_checkpoint_topic(settings)
 
 
-def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
+def _processes(settings: Settings, http: str, workers: int, forks: ForkServer | None) -> list[Part]:
     environment = _environment(settings)
     parts = []
     for name in PROCESSES:
@@ -135,7 +146,8 @@ def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
         for copy in range(1, copies + 1):
             ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
             title = name if copies == 1 else f"{name}-{copy}"
-            parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready))
+            fork = partial(forks.start, name) if forks is not None else None
+            parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready, fork=fork))
     return parts
 
 

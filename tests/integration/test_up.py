@@ -237,6 +237,35 @@ def test_a_part_that_dies_is_told_and_started_again(it: Installation) -> None:
     assert re.search(r"billing .* restarts [1-9]", it.run("status").out)
 
 
+# ---- small
+
+
+def test_a_small_installation_shares_memory_and_each_part_still_dies_and_comes_again_alone(home: Path) -> None:
+    it = Installation(home)
+    try:
+        it.start("--small")
+        assert it.process is not None
+        wait_until(lambda: it.run("status").code == 0, what="a status that is well")
+        relay, billing = it.part("relay")["pid"], it.kill_part("billing")
+        it.wait_for_part("billing", other_than=billing)
+        assert it.part("relay")["pid"] == relay
+        assert psutil.Process(relay).name() == "ts-relay"
+        shared = psutil.Process(relay).memory_full_info()
+        assert shared.pss < 0.7 * shared.rss
+        # Without its fork server, and so without any part of then, every part comes again as a program of its own.
+        psutil.Process(relay).parent().kill()
+        for part in PARTS[2:]:
+            it.wait_for_part(part, other_than=relay)
+        wait_until(lambda: it.run("status").code == 0, what="a status that is well again")
+        assert "app.cli" in psutil.Process(it.part("relay")["pid"]).cmdline()
+        processes = it.processes()
+        assert it.stop() == 0, it.output()
+        wait_until(lambda: gone(processes), 10, what="the end of every process")
+    finally:
+        if it.process is not None and it.process.poll() is None:
+            it.kill()
+
+
 # ---- the commands
 
 

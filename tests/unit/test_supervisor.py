@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,21 @@ def test_a_part_gets_its_environment_and_ours(tmp_path: Path, state_file: Path) 
     part = Part("part", python(code, told), {"X": "1"}, ready=lambda: told.exists() and "|" in told.read_text())
     with Supervisor([part], Said(), state_file, patience=QUICK):
         assert told.read_text() == os.environ["PATH"] + "|1"
+
+
+def test_a_part_that_cannot_be_forked_any_more_is_run_as_a_program(state_file: Path) -> None:
+    asked: list[str] = []
+
+    def fork(environment: Mapping[str, str]) -> Child:
+        asked.append(environment["MARK"])
+        raise ConnectionResetError("the fork server is gone")
+
+    part = Part("part", python(RUN_ON), env={"MARK": "of the part"}, fork=fork)
+    with Supervisor([part], Said(), state_file, patience=QUICK):
+        pid = pid_of(state_file, "part")
+        assert pid is not None
+        assert runs(pid)
+    assert asked == ["of the part"]
 
 
 def test_a_killed_part_is_started_again_and_reported(state_file: Path) -> None:
