@@ -240,30 +240,39 @@ def test_a_part_that_dies_is_told_and_started_again(it: Installation) -> None:
 # ---- small
 
 
-def test_a_small_installation_shares_memory_and_each_part_still_dies_and_comes_again_alone(home: Path) -> None:
-    it = Installation(home)
+@pytest.fixture
+def small(home: Path) -> Iterator[Installation]:
+    """A small installation that is well."""
+    running = Installation(home)
     try:
-        it.start("--small")
-        assert it.process is not None
-        wait_until(lambda: it.run("status").code == 0, what="a status that is well")
-        relay, billing = it.part("relay")["pid"], it.kill_part("billing")
-        it.wait_for_part("billing", other_than=billing)
-        assert it.part("relay")["pid"] == relay
-        assert psutil.Process(relay).name() == "ts-relay"
-        shared = psutil.Process(relay).memory_full_info()
-        assert shared.pss < 0.7 * shared.rss
-        # Without its fork server, and so without any part of then, every part comes again as a program of its own.
-        psutil.Process(relay).parent().kill()
-        for part in PARTS[2:]:
-            it.wait_for_part(part, other_than=relay)
-        wait_until(lambda: it.run("status").code == 0, what="a status that is well again")
-        assert "app.cli" in psutil.Process(it.part("relay")["pid"]).cmdline()
-        processes = it.processes()
-        assert it.stop() == 0, it.output()
-        wait_until(lambda: gone(processes), 10, what="the end of every process")
+        running.start("--small")
+        wait_until(lambda: running.run("status").code == 0, what="a status that is well")
+        yield running
     finally:
-        if it.process is not None and it.process.poll() is None:
-            it.kill()
+        if running.process is not None and running.process.poll() is None:
+            running.kill()
+
+
+def test_a_small_installation_shares_memory_and_each_part_still_dies_and_comes_again_alone(small: Installation) -> None:
+    relay, billing = small.part("relay")["pid"], small.kill_part("billing")
+    small.wait_for_part("billing", other_than=billing)
+    assert small.part("relay")["pid"] == relay
+    assert psutil.Process(relay).name() == "ts-relay"
+    shared = psutil.Process(relay).memory_full_info()
+    assert shared.pss < 0.7 * shared.rss
+    processes = small.processes()
+    assert small.stop() == 0, small.output()
+    wait_until(lambda: gone(processes), 10, what="the end of every process")
+
+
+@pytest.mark.slow
+def test_without_its_fork_server_every_part_comes_again_as_a_program(small: Installation) -> None:
+    relay = small.part("relay")["pid"]
+    psutil.Process(psutil.Process(relay).ppid()).kill()
+    for part in PARTS[2:]:
+        small.wait_for_part(part, other_than=relay)
+    wait_until(lambda: small.run("status").code == 0, what="a status that is well again")
+    assert "app.cli" in psutil.Process(small.part("relay")["pid"]).cmdline()
 
 
 # ---- the commands

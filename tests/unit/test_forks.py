@@ -26,7 +26,8 @@ def run(name):
     if name == "fails":
         raise ValueError("a defect")
     if name == "tells":
-        print("out", os.environ.get("ONE"), os.environ.get("TWO"), os.getsid(0) == os.getpid(), threading.active_count())
+        mine = os.getsid(0) == os.getpid()
+        print("out", os.environ.get("ONE"), os.environ.get("TWO"), mine, threading.active_count())
         print("err", file=sys.stderr)
         return
     print("here", flush=True)
