@@ -161,11 +161,13 @@ def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: I
         "up", "--external"
     )
     assert ended.code == 1
-    assert ended.complaint.startswith("tongshui: postgres-unreachable:")
-    assert 'database "none" does not exist' in ended.complaint
+    _, complaint = ended.err.splitlines()  # the first says what is begun
+    assert complaint.startswith("tongshui: postgres-unreachable:")
+    assert 'database "none" does not exist' in complaint
     ended = Installation(home, **there, partitions=8).run("up", "--external")
     assert ended.code == 1
-    assert ended.complaint.startswith("tongshui: partition-count: found 4 partitions")
+    _, complaint = ended.err.splitlines()
+    assert complaint.startswith("tongshui: partition-count: found 4 partitions")
 
 
 @pytest.mark.parametrize(
