@@ -1,25 +1,36 @@
-# Every target prepares what it needs; nothing but Python 3.11 or newer is expected on the machine.
+# Every target prepares what it needs; nothing but Python 3.11 or newer is expected on the machine. Who only wants to look
+# (demo, smoke) gets what the program itself needs; linters, test tools and a browser come with test and lint.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.ready
+RUN    := $(VENV)/.ready-to-run
+DEV    := $(VENV)/.ready-to-develop
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: setup demo test smoke test-unit test-all lint docs bench lock schema clean
+.PHONY: setup demo test smoke test-unit test-all lint docs bench browser lock schema clean
 
-setup: $(STAMP)
+setup: $(DEV)
 
-$(STAMP): requirements-dev.txt requirements-crosscheck.txt pyproject.toml
+$(RUN): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; say make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --require-hashes --upgrade --target $(VENV)/crosscheck -r requirements-crosscheck.txt
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@echo "set-up 1 of 3: a Python environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "set-up 2 of 3: $$(grep -c '^[a-z].*==' requirements.txt) packages, some 100 MB to fetch: a minute or a few, once"
+	@$(PIP) --require-hashes -r requirements.txt
+	@echo "set-up 3 of 3: tongshui itself, as $(BIN)/tongshui"
+	@$(PIP) --quiet --no-deps --no-build-isolation -e .
+	@touch $@
 
-demo: setup
+$(DEV): $(RUN) requirements-dev.txt requirements-crosscheck.txt
+	@echo "set-up for development: linters, test tools"
+	@$(PIP) --require-hashes -r requirements-dev.txt
+	@$(PIP) --quiet --require-hashes --upgrade --target $(VENV)/crosscheck -r requirements-crosscheck.txt
+	@touch $@
+
+demo: $(RUN)
 	$(BIN)/tongshui demo
 
-smoke: setup
+smoke: $(RUN)
 	$(BIN)/tongshui demo --until-proven
 
 lint: setup docs
@@ -42,21 +53,32 @@ ORACLE := HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 tests/unit/test_recount.py 
 test-unit: setup
 	$(UNIT)
 
-test: lint
+# What a run skips for want of something on this machine; its last lines say it.
+test test-all: export NOT_TESTED := $(VENV)/not-tested.txt
+
+test: lint browser
+	@rm -f $(NOT_TESTED)
 	$(UNIT) -m "not slow"
 	$(WHOLE) -m "not slow"
+	@test ! -e $(NOT_TESTED) || cat $(NOT_TESTED)
 
-test-all: lint
+test-all: lint browser
+	@rm -f $(NOT_TESTED)
 	$(UNIT)
 	$(WHOLE)
 	$(ORACLE)
+	@test ! -e $(NOT_TESTED) || cat $(NOT_TESTED)
+
+# Chromium for the tests of the pages, where this machine lets it be fetched.
+browser: setup
+	$(BIN)/python -m tests.e2e.browser
 
 bench: setup
 	$(BIN)/python -m tests.bench
 
 # The lock files: exact versions with hashes, for every platform and Python >= 3.11.
 lock: setup
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" pyproject.toml -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra build pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" requirements-crosscheck.in -o requirements-crosscheck.txt
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from psycopg.types.json import Jsonb
 
 from domain import kinds
 from domain.kinds import Kind, State
+from infra import first_use
 from infra.clock import REAL, Clock, real_now
 from infra.eventstore import recompute, recover
 from infra.eventstore.commands import BusyError, Receipt, StoreUnavailableError
@@ -41,17 +43,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BEAT_EVERY_S = 2.0
+FORGET_EVERY = 10
+"""Beats: so often, those of processes that are long gone are deleted."""
 RECOMPUTE_LOOK_S = 1.0
 SWITCH_S = 0.001
-
-
-def start_logging(settings: Settings) -> None:
-    """Log lines to stderr: time, level, where, what. No personal data reaches a log line: commands are never logged."""
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    )
-    for chatty in ("kafka", "aiokafka", "faust", "mode", "httpx", "httpcore"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
 
 
 # ---- liveness
@@ -65,6 +60,7 @@ class Beats:
         self._name = name
         self._started_at = real_now()
         self._connection: psycopg.Connection[Any] | None = None
+        self._beaten = 0
         self._lock = threading.Lock()
 
     def beat(self, detail: dict[str, Any]) -> None:
@@ -73,12 +69,16 @@ class Beats:
             try:
                 if self._connection is None:
                     self._connection = connect(self._settings)
+                    # A beat that a crash of PostgreSQL takes back is two seconds old and worth no wait for the disk.
+                    self._connection.execute("SET synchronous_commit = off")
                 detail = detail | {"clock": _compared(self._connection)}
                 self._connection.execute(
                     sql("beat"),
                     {"name": self._name, "pid": os.getpid(), "started_at": self._started_at, "detail": Jsonb(detail)},
                 )
-                self._connection.execute(sql("forget_beats"))
+                if self._beaten % FORGET_EVERY == 0:
+                    self._connection.execute(sql("forget_beats"))
+                self._beaten += 1
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 self._connection = None
 
@@ -183,6 +183,21 @@ def _states(service: Service, kind_of: Mapping[UUID, Kind]) -> dict[UUID, tuple[
 
 
 # ---- one function for each process
+
+EVERY_MODULE = (
+    *("api.app", "api.server", "consumers.billing", "consumers.notary.notary", "infra.readers.faust_app"),
+    *("infra.outbox.sender", "projections.read_models.rebuild", "projections.read_models.views"),
+    *("projections.readings.cases", "projections.readings.processor", "projections.readings.source"),
+    *("projections.watch.canary", "projections.watch.due", "projections.watch.watch"),
+)
+"""What the processes import when they begin."""
+
+
+def preload() -> None:
+    """Import what any process needs, and make what is made at its first use: forks then share it."""
+    for name in EVERY_MODULE:
+        import_module(name)
+    first_use.prepare()
 
 
 def run_relay(settings: Settings) -> None:

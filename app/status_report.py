@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
 import psycopg
 from eventsourcing.persistence import PersistenceError
 from kafka.errors import KafkaError
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row
 
 from app.supervisor import running_state
 from app.up import state_file, with_addresses
+from domain.deadlines.calendar import LOCAL
 from infra.clock import REAL, Clock, ScaledClock
 from infra.disk_space import MB
 from infra.embedded.errors import EmbeddedError
@@ -43,15 +46,19 @@ def status_report(settings: Settings, *, as_json: bool) -> tuple[str, bool]:
     except EmbeddedError as error:
         return (msgspec.json.encode({"error": error.code}).decode() if as_json else str(error)), False
     found, postgres = store_status(settings)
+    address = postgres_address(settings)
     kafka, wrong = _kafka(settings)
     well = found is not None and kafka.startswith("up") and not wrong
     well = well and found is not None and _is_well(found, state, settings.relay_alarm_s)
     well = well and found is not None and not clock_lines(found, settings.clock_tolerance_s)
     if as_json:
         told = {"well": well, "postgres": postgres, "kafka": kafka, "supervisor": state, "status": found}
+        told |= {"postgres_at": address, "kafka_at": settings.kafka_bootstrap}
         return msgspec.json.encode(told | {"topics_now": wrong}).decode(), well
-    lines = [f"postgres   {postgres}", f"kafka      {kafka}", *(f"           {each}" for each in wrong)]
-    lines += _supervised(state)
+    lines = [f"postgres   {postgres}", f"           at {address}", f"kafka      {kafka}"]
+    lines += [f"           at {settings.kafka_bootstrap}", *(f"           {each}" for each in wrong)]
+    answering = {"postgres": postgres == "up", "kafka": kafka.startswith("up")}
+    lines += supervised_lines(state, {name for name, answers in answering.items() if answers})
     if found is not None:
         lines += [*room_lines(found), *clock_lines(found, settings.clock_tolerance_s)]
         lines += [*_positions(found), *calendar_lines(found), *standard_lines(found)]
@@ -115,13 +122,26 @@ def _is_well(found: Status, state: Mapping[str, Any] | None, relay_alarm_s: floa
     return all(part["up"] for part in parts.values()) and found.relay is not None and not any(wrong)
 
 
-def _supervised(state: Mapping[str, Any] | None) -> list[str]:
+def postgres_address(settings: Settings) -> str:
+    """Host, port and database of the store, without user and password."""
+    parts = conninfo_to_dict(settings.database_url)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}, database {parts.get('dbname', '')}"
+
+
+def _when(instant: datetime) -> str:
+    return f"{instant.astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
+
+
+def supervised_lines(state: Mapping[str, Any] | None, answering: Set[str]) -> list[str]:
+    """What the supervisor says of its parts. ``answering``: those that answered just now, which the supervisor may not
+    have heard of yet: of a part that is being started it knows the process and not that it is ready."""
     if state is None:
         return ["supervisor not on this data directory"]
     lines = [f"supervisor up, pid {state['pid']}, since {state['started']}"]
     for name, part in state["parts"].items():
-        up = "up" if part["up"] else "DOWN"
-        lines.append(f"  {name:<9} {up:<5} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
+        waiting = "starting" if part["pid"] or name in answering else "DOWN"
+        up = "up" if part["up"] else waiting
+        lines.append(f"  {name:<9} {up:<8} pid {part['pid'] or '–':<8} restarts {part['restarts']}")
     return lines
 
 
@@ -174,9 +194,9 @@ def topic_lines(found: Status) -> list[str]:
     for each in found.topics:
         wrong = f"{each.topic} {each.name}: found {each.found}; needed {each.needed}"
         if each.put_right_at is None:
-            lines.append(f"TOPIC      {each.code}: {wrong}, since {each.since:%Y-%m-%d %H:%M:%S} 主题设置异常")
+            lines.append(f"TOPIC      {each.code}: {wrong}, since {_when(each.since)} 主题设置异常")
         else:
-            lines.append(f"topic      {wrong}; put right {each.put_right_at:%Y-%m-%d %H:%M:%S} 已自动恢复")
+            lines.append(f"topic      {wrong}; put right {_when(each.put_right_at)} 已自动恢复")
     if found.relay is not None and found.relay.histories_refilled:
         lines.append(f"topic      lost history was filled again {found.relay.histories_refilled} times")
     if found.readings_lost.lost:
@@ -251,7 +271,7 @@ def _positions(found: Status) -> list[str]:
     for stop in found.stopped:
         lines.append(
             f"STOPPED    {stop.reader}: {stop.letters} dead letters, {stop.code} at {stop.topic}/{stop.partition} "
-            f"position {stop.position}, since {stop.stopped_at:%Y-%m-%d %H:%M:%S}: mend it, or "
+            f"position {stop.position}, since {_when(stop.stopped_at)}: mend it, or "
             f"`tongshui dead-letters release {stop.reader}` 读取已停止"
         )
     if found.billing_differences:

@@ -51,13 +51,20 @@ class Runnable(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """A program to keep running. ``env`` is added to ours; ``ready`` None means ready as soon as it runs."""
+    """A program to keep running. ``env`` is added to ours; ``ready`` None: nobody waits for more than its process.
+    ``fork`` starts it from memory that it shares, with an environment; where that raises OSError, ``argv`` is run."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str] = field(default_factory=dict)
     ready: Callable[[], bool] | None = None
     restart: bool = True
+    fork: Callable[[Mapping[str, str]], Child] | None = None
+
+    @property
+    def waited_for(self) -> str:
+        """What is said before a wait for it; empty where nobody waits."""
+        return "" if self.ready is None else "starting"
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,7 @@ class ServicePart:
     name: str
     service: Runnable
     restart: bool = True
+    waited_for: str = "starting"
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,12 @@ class StartStep:
     """Something done once, in its place in the order, in this process: a migration, the making of topics.
 
     ``action`` runs in a thread of its own. It is done again after a failure that may pass (``infra.failures``), so it
-    must be harmless to do twice.
+    must be harmless to do twice. ``waited_for`` is said before it; empty for one that takes no time.
     """
 
     name: str
     action: Callable[[], None]
+    waited_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,6 +108,7 @@ class SupervisorTimes:
     stop_s: float = 20.0
     stop_all_s: float = 60.0
     kill_s: float = 5.0
+    silent_s: float = 3.0  # a part that takes longer to stop is named
     second_wish_s: float = 1.0  # a wish to stop that follows sooner is the same wish, sent twice
     first_pause_s: float = 0.2
     longest_pause_s: float = 5.0
@@ -127,6 +137,7 @@ class Supervisor:
     ``run()`` is the whole life of a program: it takes SIGINT, SIGTERM and SIGHUP as the wish to stop (a second one
     kills what still runs). As a context manager it only starts and stops. ``say`` gets one line for each thing a person
     should know; it is never called by two threads at once. A part's output is in ``<data>/log/<name>.log``.
+    ``on_stopped`` is called once nothing runs any more.
 
     A failure that may pass, of a part or a step, is one line (what, why, when again) and another try, for as long as it
     takes: a machine may be busy, a part may be killed while another one starts. Any other ends the start.
@@ -144,7 +155,9 @@ class Supervisor:
         *,
         addresses: Addresses | None = None,
         patience: SupervisorTimes | None = None,
+        on_stopped: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_stopped = on_stopped
         self._patience = patience or SupervisorTimes()
         self._addresses = addresses or Addresses()
         self._file = state_file.resolve()
@@ -157,6 +170,7 @@ class Supervisor:
         self._parts = list(parts)
         self._keepers: list[_Keeper] = []
         self._lock_file: IO[str] | None = None
+        self._said_it_stops = False
 
     def run(self) -> None:
         """Start everything, keep it running until a signal or ``ask_to_stop()``, stop everything."""
@@ -185,7 +199,7 @@ class Supervisor:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the wish to stop, or so many seconds; whether the wish came."""
         if not self._stopping.is_set() and self._next_news(timeout_s, {"stop"}):
-            self._stopping.set()
+            self._begin_to_stop()
         return self._stopping.is_set()
 
     def ask_to_stop(self) -> None:
@@ -194,12 +208,16 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop in the reverse order and wait until nothing runs; remove the state file. May be called again."""
-        self._stopping.set()
-        ending = _Ending(time.monotonic(), self._patience)
+        self._begin_to_stop()
+        begun = time.monotonic()
+        ending = _Ending(begun, self._patience)
         for keeper in reversed(self._keepers):
             self._end(keeper, ending)
+        if self._keepers:
+            self.say(f"up: everything has stopped after {time.monotonic() - begun:.1f} s")
         self._keepers.clear()
         if self._lock_file is not None:
+            self._on_stopped()
             self._file.unlink(missing_ok=True)
             self._lock_file.close()
             self._lock_file = None
@@ -218,9 +236,19 @@ class Supervisor:
         with self._lock, contextlib.suppress(OSError, ValueError):
             self._say_unlocked(line)
 
+    def _begin_to_stop(self) -> None:
+        """From now on nothing is started; says at once, and once, what is stopped, so that nobody waits in the dark."""
+        self._stopping.set()
+        if self._keepers and not self._said_it_stops:
+            self._said_it_stops = True
+            names = ", ".join(keeper.name for keeper in reversed(self._keepers))
+            self.say(f"up: stopping {names}, one after the other; Ctrl-C again kills what still runs")
+
     def _begin(self, part: Part | ServicePart | StartStep) -> None:
         """Start the part and wait until it is up or somebody wishes to stop."""
         news: _News | None
+        if part.waited_for:
+            self.say(f"{part.name}: {part.waited_for}")
         if isinstance(part, StartStep):
             news = self._do(part)
         else:
@@ -231,7 +259,7 @@ class Supervisor:
         if news and news.failure:
             raise news.failure
         if news and news.kind == "stop":
-            self._stopping.set()
+            self._begin_to_stop()
 
     def _do(self, step: StartStep) -> _News:
         """Do the step, again after a failure that may pass; how it ended, or the wish to stop."""
@@ -278,9 +306,13 @@ class Supervisor:
         """Stop one part; kill it when its time is over or somebody is in a hurry."""
         stopper = threading.Thread(target=keeper.stop, name=f"stop {keeper.name}", daemon=True)
         stopper.start()
-        kill_at = ending.kill_at(time.monotonic())
+        begun = time.monotonic()
+        say_at, kill_at = begun + self._patience.silent_s, ending.kill_at(begun)
         while stopper.is_alive() and not ending.hurry and time.monotonic() < kill_at:
             stopper.join(_POLL_S)
+            if stopper.is_alive() and time.monotonic() > say_at:
+                self.say(f"{keeper.name}: still stopping; it is killed in {kill_at - time.monotonic():.0f} s")
+                say_at = kill_at
             if self._next_news(0, {"stop"}):
                 ending.wish_again(time.monotonic())
         if stopper.is_alive():
@@ -411,6 +443,7 @@ class _Keeper:
         tell: Callable[[_News], None],
     ) -> None:
         self.name = part.name
+        self._waited_for = part.waited_for
         self._service = part.service if isinstance(part, ServicePart) else _Program(part, logs, patience)
         self._restart = part.restart
         self._patience = patience
@@ -475,7 +508,10 @@ class _Keeper:
             self._service.stop()
             return None
         self._is_up = self._was_up = True
-        self._tell(_News("up", self, line=f"{self.name}: ready after {time.monotonic() - begun:.1f} s"))
+        took = (
+            f"ready after {time.monotonic() - begun:.1f} s" if self._waited_for else f"started, process {process.pid}"
+        )
+        self._tell(_News("up", self, line=f"{self.name}: {took}"))
         process.wait()
         self._is_up = False
         return None
@@ -507,9 +543,7 @@ class _Program:
         self._log = logs / f"{part.name}.log"
 
     def start(self) -> None:
-        self.process = child = spawn(
-            self._part.argv, env={**os.environ, **self._part.env}, output=subprocess.PIPE, death_signal=signal.SIGKILL
-        )
+        self.process = child = self._begun({**os.environ, **self._part.env})
         _Pump(child, self._part.name, self._log).start()
         try:
             self._wait_until_ready(child)
@@ -522,6 +556,12 @@ class _Program:
         if self.process is not None and alive(self.process):
             self.process.terminate()
             self.process.wait()
+
+    def _begun(self, environment: Mapping[str, str]) -> Child:
+        if self._part.fork is not None:
+            with contextlib.suppress(OSError):
+                return self._part.fork(environment)
+        return spawn(self._part.argv, env=environment, output=subprocess.PIPE, death_signal=signal.SIGKILL)
 
     def _wait_until_ready(self, child: Child) -> None:
         deadline = time.monotonic() + self._ready.seconds

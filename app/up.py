@@ -8,9 +8,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
+from app.forks import ForkServer
 from app.supervisor import Addresses, Part, ServicePart, StartStep, Supervisor, running_state, take_lock
 from infra import first_use
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
@@ -21,6 +23,8 @@ from infra.postgres.migrate import migrate
 from infra.settings import Settings
 
 STATE_FILE = "up.json"
+DEMO_DIR = "demo"
+"""The demo's folder below the data directory."""
 ANSWER_S = 15.0
 """How long the API may take to answer on a busy machine."""
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -42,11 +46,15 @@ def with_addresses(settings: Settings) -> Settings:
         return settings
     state = running_state(state_file(settings))
     if state is None:
+        demo = settings.data_dir / DEMO_DIR
+        demo_runs = running_state(demo / STATE_FILE) is not None
         raise EmbeddedError(
             "nothing-runs",
             found=f"no `tongshui up` on {settings.data_dir}",
             needed="a running installation, or TONGSHUI_DATABASE_URL and TONGSHUI_KAFKA_BOOTSTRAP",
-            next_step="run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
+            next_step=f"for the demo that runs set TONGSHUI_DATA_DIR={demo}"
+            if demo_runs
+            else "run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
         )
     return settings.model_copy(
         update={
@@ -73,8 +81,16 @@ def parts_alone(settings: Settings, say: Callable[[str], None]) -> Iterator[Sett
         yield settings
 
 
-def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool, workers: int = 1) -> Supervisor:
-    """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own.
+def supervisor(
+    settings: Settings,
+    say: Callable[[str], None],
+    *,
+    external: bool,
+    workers: int = 1,
+    forks: ForkServer | None = None,
+) -> Supervisor:
+    """The supervisor of a whole installation. ``external``: PostgreSQL and Kafka are the settings' own. ``forks``: what
+    starts every part from memory that all share.
 
     Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
     """
@@ -94,13 +110,16 @@ def supervisor(settings: Settings, say: Callable[[str], None], *, external: bool
     return Supervisor(
         [
             *services,
-            StartStep("migrate", lambda: prepare(settings)),
-            *_processes(settings, http, workers),
+            StartStep(
+                "migrate", lambda: prepare(settings), waited_for="tables and topics are brought to this program's"
+            ),
+            *_processes(settings, http, workers, forks),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
         state_file(settings),
         addresses=Addresses(settings.database_url, settings.kafka_bootstrap, http),
+        on_stopped=forks.close if forks is not None else lambda: None,
     )
 
 
@@ -119,7 +138,7 @@ def prepare(settings: Settings) -> None:
     ensure_checkpoint_topic(settings)
 
 
-def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
+def _processes(settings: Settings, http: str, workers: int, forks: ForkServer | None) -> list[Part]:
     environment = _environment(settings)
     parts = []
     for name in PROCESSES:
@@ -127,13 +146,14 @@ def _processes(settings: Settings, http: str, workers: int) -> list[Part]:
         for copy in range(1, copies + 1):
             ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
             title = name if copies == 1 else f"{name}-{copy}"
-            parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready))
+            fork = partial(forks.start, name) if forks is not None else None
+            parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready, fork=fork))
     return parts
 
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """The settings as the children read them."""
-    values = settings.model_dump(mode="json", exclude_none=True)
+    values = settings.model_dump(mode="json", exclude_none=True) | {"log_stamped": True}
     return {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()} | {"PYTHONUNBUFFERED": "1"}
 
 

@@ -6,13 +6,19 @@ the variable's name and what was needed.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from datetime import datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+PREFIX = "TONGSHUI_"
+OF_COMPOSE = ("TONGSHUI_VERSION", "TONGSHUI_SECRETS")
+"""What only ``infra/compose.yaml`` reads, in the same environment."""
 EVENT_TOPICS = ("repair", "connection", "usage", "public", "crew", "office")
 """The topics of events, as they stand in a public type name (its second word). Readers that may not know the rulebook
 route by this list; a test holds it equal to what the facts declare."""
@@ -31,7 +37,7 @@ class StaffContact(BaseModel):
 class Settings(BaseSettings):
     """What an installation chooses. Immutable; made once per process by ``app.processes`` or a test."""
 
-    model_config = SettingsConfigDict(env_prefix="TONGSHUI_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
 
     data_dir: Path = Field(default=Path(".tongshui"), description="where `up` keeps embedded data, logs, state")
     database_url: str = Field(
@@ -74,14 +80,14 @@ class Settings(BaseSettings):
     outbox_tries: int = Field(default=8, ge=1, le=100, description="attempts before a message is given up")
     outbox_pause_s: float = Field(default=5, gt=0, description="after the first attempt; it doubles")
     outbox_longest_pause_s: float = Field(default=900, gt=0, description="up to which the pause doubles")
-    outbox_poll_ms: int = Field(default=500, ge=10, description="how often the sender looks for messages that are due")
+    outbox_poll_ms: int = Field(default=1_000, ge=10, description="how often the sender looks for due messages")
 
     http_host: str = Field(default="127.0.0.1", description="the address on which the API and the pages listen")
     http_port: int = Field(default=8225, description="the port on which the API and the pages listen")
 
     relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
     relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")
-    relay_poll_ms: int = Field(default=250, description="how often the relay looks for events where nobody notifies it")
+    relay_poll_ms: int = Field(default=1_000, description="how often the relay looks for events unasked")
     relay_checkpoint_ms: int = Field(default=1_000, description="how often the relay writes down what is acknowledged")
     relay_look_ms: int = Field(default=5_000, description="how often the relay compares the logs' ends with its own")
     relay_topics_s: float = Field(default=60, gt=0, description="how often the topics' settings are looked at")
@@ -111,6 +117,9 @@ class Settings(BaseSettings):
     clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = Field(default="INFO", description="of every process: DEBUG, INFO, WARNING or ERROR")
+    log_stamped: bool = Field(
+        default=False, description="whoever keeps the log puts the time before each line, as `up` does"
+    )
 
     @property
     def outbox_lease_s(self) -> float:
@@ -147,3 +156,13 @@ class Settings(BaseSettings):
     @property
     def home_topics(self) -> tuple[str, ...]:
         return tuple(self.home_topic(topic) for topic in EVENT_TOPICS)
+
+
+def unknown_variables(names: Iterable[str] | None = None) -> dict[str, str]:
+    """Variables that look like settings and are none, each with the setting it resembles most ("" where it resembles
+    none). ``names`` None: those of the environment."""
+    known = {name.upper() for name in Settings.model_fields} | {name.removeprefix(PREFIX) for name in OF_COMPOSE}
+    ours = [name for name in (os.environ if names is None else names) if name.upper().startswith(PREFIX)]
+    unknown = {name: name.upper().removeprefix(PREFIX) for name in sorted(ours)}
+    nearest = {name: get_close_matches(word, known, 1) for name, word in unknown.items() if word not in known}
+    return {name: f"{PREFIX}{found[0]}" if found else "" for name, found in nearest.items()}

@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,6 +53,36 @@ LONGEST = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last what was not tested, or add it to the file named by ``NOT_TESTED``, which ``make test`` prints at its
+    very end: a test that was skipped looks like one that passed."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return
+    lines = not_tested(reporter.stats.get("skipped", ()))
+    if not lines:
+        return
+    if kept := os.environ.get("NOT_TESTED"):
+        with Path(kept).open("a", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    else:
+        for line in lines:
+            reporter.write_line(line, yellow=True)
+
+
+def not_tested(skipped: Sequence[pytest.TestReport | pytest.CollectReport]) -> list[str]:
+    """A line for each reason, with how many tests of which files were skipped for it."""
+    reasons: dict[str, list[str]] = {}
+    for report in skipped:
+        # Of a skip there are the file, the line and the words.
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons.setdefault(reason.removeprefix("Skipped: "), []).append(report.nodeid.partition("::")[0])
+    return [
+        f"NOT TESTED: {len(files)} of {', '.join(sorted(set(files)))}: {reason}" for reason, files in reasons.items()
+    ]
 
 
 @pytest.fixture(scope="session")

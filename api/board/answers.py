@@ -195,15 +195,15 @@ class PublishedTally(BaseModel):
 
 
 class ConnectionCounts(BaseModel):
-    """Applications, beside the published period."""
+    """Applications; in the demo beside the published period, which is one utility's and no other's: None elsewhere."""
 
     total: int
     open: int
     water_on: int
     by_category: list[PublishedTally]
     by_channel: list[PublishedTally]
-    published_sum: int
-    published_reported: int
+    published_sum: int | None
+    published_reported: int | None
 
 
 class RepairCounts(BaseModel):

@@ -45,7 +45,9 @@ def counts(service: ServiceDep) -> Counts:
     per_window = [WindowCounts.model_validate(row) for row in by_commitment]
     return Counts(
         at=service.clock.now(),
-        connections=connection_counts([row for row in cases if row["family"] == "connection"]),
+        connections=connection_counts(
+            [row for row in cases if row["family"] == "connection"], with_published=service.settings.demo
+        ),
         repairs=repair_counts([row for row in cases if row["family"] == "repair"]),
         windows=per_window,
         lapses_standing=sum(row.lapses for row in per_window),
@@ -56,17 +58,18 @@ def counts(service: ServiceDep) -> Counts:
 BoardRow = Mapping[str, Any]
 
 
-def connection_counts(rows: Sequence[BoardRow]) -> ConnectionCounts:
-    """Applications from rows grouped by everything that is counted."""
+def connection_counts(rows: Sequence[BoardRow], *, with_published: bool) -> ConnectionCounts:
+    """Applications from rows grouped by everything that is counted; the published numbers beside them where they are
+    ours to show (in the demo)."""
     total = _count(rows)
     return ConnectionCounts(
         total=total,
         open=_count(row for row in rows if row["open"]),
         water_on=_count(row for row in rows if row["stage"] == "water_on"),
-        by_category=_tallies(rows, "category", published.CATEGORIES),
-        by_channel=_tallies(rows, "channel", published.CHANNELS),
-        published_sum=published.parts_sum(),
-        published_reported=published.REPORTED_TOTAL,
+        by_category=_tallies(rows, "category", published.CATEGORIES, with_published),
+        by_channel=_tallies(rows, "channel", published.CHANNELS, with_published),
+        published_sum=published.parts_sum() if with_published else None,
+        published_reported=published.REPORTED_TOTAL if with_published else None,
     )
 
 
@@ -85,7 +88,9 @@ def repair_counts(rows: Sequence[BoardRow]) -> RepairCounts:
     )
 
 
-def _tallies(rows: Sequence[BoardRow], column: str, groups: Iterable[PublishedNumber]) -> list[PublishedTally]:
+def _tallies(
+    rows: Sequence[BoardRow], column: str, groups: Iterable[PublishedNumber], with_published: bool
+) -> list[PublishedTally]:
     """One line for each published group, and one for what the report does not know, where there is any."""
     groups = tuple(groups)
     known = {code for group in groups for code in group.members}
@@ -95,7 +100,7 @@ def _tallies(rows: Sequence[BoardRow], column: str, groups: Iterable[PublishedNu
             name=group.name,
             name_zh=group.name_zh,
             count=_count(row for row in rows if row[column] in group.members),
-            published=group.published,
+            published=group.published if with_published else None,
         )
         for group in groups
     ]

@@ -16,9 +16,11 @@ from pydantic import BaseModel, Field
 from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
 from api.http.answers import QUERY_ERRORS
+from api.http.dependencies import ServiceDep
 from api.http.refusals import NoSuchEventType
 from api.http.strict import StrictRoute
 from api.pages import HEADERS
+from infra.settings import Settings
 
 router = APIRouter(
     prefix="/api/v1/contract", tags=["contract 事件约定"], responses=QUERY_ERRORS, route_class=StrictRoute
@@ -103,9 +105,22 @@ def _listed(name: str, schema: Mapping[str, Any]) -> EventType:
     )
 
 
-@router.get("/asyncapi.json", summary="The AsyncAPI 3 document over all topics")
-def asyncapi() -> dict[str, Any]:
-    return _document("asyncapi.json")
+@router.get("/asyncapi.json", summary="The AsyncAPI 3 document over all topics, with this installation's brokers")
+def asyncapi(service: ServiceDep) -> dict[str, Any]:
+    return _document("asyncapi.json") | servers(service.settings)
+
+
+def servers(settings: Settings) -> dict[str, Any]:
+    """The part ``servers`` of the AsyncAPI document: the brokers that this installation knows. The published file has
+    none, since it is the same for every installation."""
+    protocol = "kafka-secure" if settings.kafka_security_protocol.endswith("SSL") else "kafka"
+    description = f"security protocol {settings.kafka_security_protocol}"
+    brokers = [host for host in settings.kafka_bootstrap.split(",") if host]
+    found = {
+        f"broker-{number}": {"host": host.strip(), "protocol": protocol, "description": description}
+        for number, host in enumerate(brokers, start=1)
+    }
+    return {"servers": found} if found else {}
 
 
 @router.get("/plain.json", summary="All JSON Schemas in one, in standard keywords alone, for strict validators")

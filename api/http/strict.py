@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from api.http.errors import answer, as_refusal
 from api.http.refusals import BodyTooLarge, NotJson, WrongContentType
@@ -40,13 +41,28 @@ class StrictRoute(APIRoute):
 
     body_limit_bytes = BODY_LIMIT_BYTES
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.needs_no_field:
+            self.openapi_extra = {**(self.openapi_extra or {}), "requestBody": {"required": False}}
+
+    @property
+    def needs_no_field(self) -> bool:
+        """Whether the body may be left out: it has no field that must be there."""
+        model = self.body_field.field_info.annotation if self.body_field is not None else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return False
+        return not any(field.is_required() for field in model.model_fields.values())
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
-        takes_body = self.body_field is not None
+        takes_body, may_be_empty = self.body_field is not None, self.needs_no_field
 
         async def strict(request: Request) -> Response:
             try:
-                return await handle(await _with_body(request, self.body_limit_bytes) if takes_body else request)
+                if takes_body:
+                    request = await _with_body(request, self.body_limit_bytes, may_be_empty=may_be_empty)
+                return await handle(request)
             except Exception as error:
                 refused = as_refusal(error)
                 if refused is None:
@@ -57,11 +73,28 @@ class StrictRoute(APIRoute):
         return strict
 
 
-async def _with_body(request: Request, limit_bytes: int) -> StrictRequest:
-    """The request with its body read and parsed, bounded before it is held and JSON in the strict sense."""
-    _require_json(request)
-    raw = await _read(request, limit_bytes)
+async def _with_body(request: Request, limit_bytes: int, *, may_be_empty: bool) -> StrictRequest:
+    """The request with its body read and parsed, bounded before it is held and JSON in the strict sense.
+
+    ``may_be_empty``: no body at all is ``{}``. Only with a role in its header, which a page of another site cannot
+    send without asking first; what it can send, an empty form, stays refused for its content type.
+    """
+    if may_be_empty and "x-role" in request.headers:
+        raw = await _read(request, limit_bytes)
+        if not raw:
+            _as_json(request)
+            return StrictRequest(request, b"{}", {})
+        _require_json(request)
+    else:
+        _require_json(request)
+        raw = await _read(request, limit_bytes)
     return StrictRequest(request, raw, parse(raw))
+
+
+def _as_json(request: Request) -> None:
+    """Give the request the content type of a body that it was spared to send: the framework asks for it."""
+    others = [(name, value) for name, value in request.scope["headers"] if name.lower() != b"content-type"]
+    request.scope["headers"] = [*others, (b"content-type", b"application/json")]
 
 
 def parse(raw: bytes) -> Any:

@@ -54,8 +54,8 @@ def disclosure(service: ServiceDep) -> Disclosure:
         works=[DisclosedWork.model_validate(row) for row in works],
         works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.works_kinds.items()],
         figures=found,
-        published=list(published.beside(found)),
-        contradictions=list(published.contradictions()),
+        published=list(published.beside(found)) if service.settings.demo else [],
+        contradictions=list(published.contradictions()) if service.settings.demo else [],
     )
 
 

@@ -12,7 +12,7 @@ from projections.reports.published import Beside, Contradiction
 
 
 class FiguresAnswer(BaseModel):
-    """Our own counts, and beside them what was published of the reform's first period."""
+    """Our own counts; in the demo beside them what was published of the reform that it plays, elsewhere nothing."""
 
     at: datetime
     figures: PeriodFigures

@@ -1,5 +1,5 @@
-"""The dispatcher's screen 调度: open incidents, the one due next first, each with its next action and whose it is; and
-one incident with its reports."""
+"""The dispatcher's screen 调度: open incidents, the most overdue first, then the one due next, each with its next
+action and whose it is; and one incident with its reports."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class NextStep(BaseModel):
 
 
 class IncidentRow(BaseModel):
-    """An open incident as the dispatcher sees it. ``commitment`` and ``due_at``: of its limit that ends next; None:
-    none runs. ``lapses`` are those that stand, of all its promises."""
+    """An open incident as the dispatcher sees it. ``commitment`` and ``due_at``: of its first limit that is
+    still owed, also when it has run out; None: none is. ``lapses`` are those that stand, of all its promises."""
 
     case_id: UUID
     case_number: str
@@ -60,8 +60,8 @@ class IncidentRow(BaseModel):
 
 
 class Incidents(BaseModel):
-    """Open incidents, and closed ones whose reporters wait, the one due next first; those without a running limit
-    last."""
+    """Open incidents, and closed ones whose reporters wait: the most overdue first, then the one due next; those that
+    owe nothing by a time last."""
 
     at: datetime
     incidents: list[IncidentRow]
@@ -95,7 +95,9 @@ class IncidentView(BaseModel):
     next_actions: list[NextStep]
 
 
-@router.get("/dispatch", summary="Open incidents, the one due next first", responses=QUERY_ERRORS)
+@router.get(
+    "/dispatch", summary="Open incidents, the most overdue first, then the one due next", responses=QUERY_ERRORS
+)
 def dispatch(
     service: ServiceDep,
     crew: Annotated[str | None, Query(max_length=32, description="only those of this crew")] = None,

@@ -125,6 +125,14 @@ async function showCounts() {
   byId("by-category").replaceChildren(...connections.by_category.map(tally));
   byId("by-channel").replaceChildren(...connections.by_channel.map(tally));
   setText(byId("n-applications"), String(connections.total));
+  showPublished(connections);
+}
+
+// The report's numbers are of one utility's reform: only the demo, which plays it, has them.
+function showPublished(connections) {
+  const has = connections.published_sum !== null;
+  for (const element of document.querySelectorAll(".published")) element.hidden = !has;
+  if (!has) return;
   setText(byId("n-published"), String(connections.published_sum));
   const categories = sumOf(connections.by_category);
   const channels = sumOf(connections.by_channel);
@@ -140,7 +148,7 @@ function tally(each) {
   return make("tr", {},
     make("th", { scope: "row" }, ...pair([each.name_zh, each.name])),
     make("td", {}, String(each.count)),
-    make("td", {}, each.published === null ? "—" : String(each.published)));
+    make("td", { class: "published" }, each.published === null ? "—" : String(each.published)));
 }
 
 // ---- windows
@@ -237,9 +245,10 @@ function breachRow(each) {
   const due = each.due_at ? `，截止 ${SHORT.format(Date.parse(each.due_at))}` : "";
   // A count is exceeded, a time runs out.
   const over = COUNTED.has(each.commitment) ? "超次" : "超时";
+  const changed = { nearing: "时限临近", lapsed: over, escalated: `${over}未接手` };
   const what = each.change === "retracted"
     ? [make("s", {}, `${promise}${over}`), ` ${named(REASONS, each.reason)[0]} `, en(named(REASONS, each.reason)[1])]
-    : [`${promise}${each.change === "lapsed" ? over : "时限临近"}${due} `, en(`${promiseEn}${each.lapse > 1 ? `, lapse ${each.lapse}` : ""}`)];
+    : [`${promise}${changed[each.change]}${due} `, en(`${promiseEn}${each.change === "escalated" ? ", over and not in hand" : ""}${each.lapse > 1 ? `, lapse ${each.lapse}` : ""}`)];
   const act = each.notify.length
     ? make("div", { class: "act" }, "须处理 ", make("b", {}, each.notify.map((role) => named(ROLES, role)[0]).join("、")), " ", en(`to act: ${each.notify.map((role) => named(ROLES, role)[1] || role).join(", ")}`))
     : null;

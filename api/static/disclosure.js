@@ -117,7 +117,9 @@ function showFigures(shown) {
   ]);
 }
 
+// The report's numbers are of one utility's reform: only the demo, which plays it, has them.
 function showPublished(shown) {
+  byId("beside").hidden = shown.published.length === 0;
   fill("published", shown.published.map((each) => row(heading(...pair([each.name_zh, each.name])), number(String(each.ours)), number(each.published ?? "—"))));
   fill("contradictions", shown.contradictions.map((each) => make("p", { class: "contradiction" }, `${each.text_zh}。 `, en(each.text))));
 }

@@ -1,4 +1,4 @@
-// 调度: open incidents, the one due next first; what is next in each, whose it is, and which crews are free near by.
+// 调度: open incidents, the most overdue first, then the one due next; what is next in each, whose it is, and which crews are free near by.
 import { SHORT, ask, byId, en, lookAgain, make, named, offer, pair, setText } from "./page.js";
 import { COMMITMENTS, REPAIR_ACTIONS, ROLES, SEVERITIES, STAGES } from "./names.js";
 
@@ -18,11 +18,12 @@ function near(each, now) {
   return left <= 0 ? "over" : left <= CLOSE_MS ? "today" : "later";
 }
 
-function due(each) {
+function due(each, now) {
   const lapsed = each.lapses ? make("span", { class: "lack" }, `超时 ${each.lapses} `, en("lapsed")) : null;
   if (each.due_at === null) return [make("b", {}, "—"), lapsed].filter(Boolean);
+  const over = near(each, now) === "over" ? make("span", { class: "lack" }, "已逾期 ", en("overdue")) : null;
   const of = make("span", { class: "meta" }, ...pair(named(COMMITMENTS, each.commitment)));
-  return [make("b", {}, SHORT.format(Date.parse(each.due_at))), of, lapsed].filter(Boolean);
+  return [make("b", {}, SHORT.format(Date.parse(each.due_at))), of, over, lapsed].filter(Boolean);
 }
 
 function next(each) {
@@ -48,7 +49,7 @@ function shown(each, now, free) {
   const mass = each.mass === null ? null : make("span", { class: "mass", title: each.mass }, "群发事件 ", en("mass incident"));
   return make("tr", { data: { case: each.case_id, near: near(each, now) } },
     make("th", { scope: "row" }, each.case_number, " ", mass, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
-    make("td", { class: "due" }, ...due(each)),
+    make("td", { class: "due" }, ...due(each, now)),
     make("td", {}, ...stage(each)),
     make("td", { class: "act wide" }, ...next(each)),
     make("td", {}, each.crew ?? "—"),
@@ -72,7 +73,8 @@ async function look() {
   const now = Date.parse(answer.at);
   byId("rows").replaceChildren(...answer.incidents.map((each) => shown(each, now, free)));
   setText(byId("n-open"), `${answer.incidents.length}${answer.more ? "+" : ""}`);
-  byId("none").hidden = answer.incidents.length > 0;
+  byId("none").hidden = answer.incidents.length > 0 || wanted.size > 0;
+  byId("none-chosen").hidden = answer.incidents.length > 0 || wanted.size === 0;
   byId("more").hidden = !answer.more;
   offer(byId("crew"), answer.incidents.map((each) => each.crew), wanted.get("crew"));
 }

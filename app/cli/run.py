@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from app.cli.terminal import command, given_settings, located_settings, main, say
+
+if TYPE_CHECKING:
+    from app.forks import ForkServer
 
 DEMO_FACTOR = 600.0
 
@@ -14,12 +18,29 @@ DEMO_FACTOR = 600.0
 @main.command()
 @click.option("--external", is_flag=True, help="PostgreSQL and Kafka run elsewhere; take them from the settings.")
 @click.option("--workers", default=1, show_default=True, help="Processes of each kind of stream processor.")
+@click.option("--small", is_flag=True, help="Parts share memory: forks of one process, 250 MB less in all.")
 @command
-def up(external: bool, workers: int) -> None:
+def up(external: bool, workers: int, small: bool) -> None:
     """Run every part and keep it running until Ctrl-C."""
     from app.up import supervisor
 
-    supervisor(given_settings(), say, external=external, workers=workers).run()
+    settings = given_settings()
+    forks = fork_server() if small else None  # before the first thread
+    supervisor(settings, say, external=external, workers=workers, forks=forks).run()
+
+
+def fork_server() -> ForkServer:
+    """What starts parts as forks: every module is imported here, once."""
+    from app.forks import ForkServer
+    from app.processes import preload
+
+    preload()
+
+    @command
+    def run(name: str) -> None:
+        run_process(f"run_{name}")
+
+    return ForkServer(run)
 
 
 @main.command()
@@ -83,11 +104,12 @@ def _process(name: str, what: str, runner: str) -> None:
 
 def run_process(runner: str) -> None:
     from app import processes as bootstrap
+    from app.logs import start_logging
     from infra import first_use
 
     settings = located_settings()
     first_use.prepare()
-    bootstrap.start_logging(settings)
+    start_logging(settings)
     getattr(bootstrap, runner)(settings)
 
 

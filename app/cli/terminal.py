@@ -13,7 +13,7 @@ import click
 import psycopg
 from pydantic import ValidationError
 
-from infra.settings import Settings
+from infra.settings import Settings, unknown_variables
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,6 +80,9 @@ def one_clear_line() -> Iterator[None]:
 
 
 def given_settings() -> Settings:
+    for name, nearest in unknown_variables().items():
+        advice = f"did you mean {nearest}?" if nearest else "the settings are listed in the documents"
+        fail(f"unknown-setting: found the variable {name}; needed the name of a setting; {advice} Else unset it.")
     try:
         return Settings()
     except ValidationError as error:

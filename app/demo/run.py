@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import signal
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import dict_row
 
-from app.demo import city
+from app.demo import city, play
 from app.demo.play import Player
 from app.demo.script import Script
 from app.supervisor import Supervisor, running_state
-from app.up import state_file, supervisor, with_addresses
+from app.up import DEMO_DIR, state_file, supervisor, with_addresses
 from consumers.tail import follow, line
 from infra.clock import ScaledClock
 from infra.embedded import EmbeddedPostgres
@@ -31,8 +36,11 @@ from projections.read_models.views import VIEWS
 
 Say = Callable[[str], None]
 
+PROGRAM = "tongshui"
 SETTLE_S = 60.0
 PROOF_S = 150.0
+THREADS_END_S = 2.0
+"""Nothing is lost with a request that is under way: its script is played again under the same key."""
 
 
 def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
@@ -40,7 +48,7 @@ def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float,
     settings = settings.model_copy(
         update={"clock_factor": factor, "clock_start": city.START, "demo": True, "log_level": "WARNING"}
     )
-    settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})
+    settings = settings.model_copy(update={"data_dir": settings.data_dir / DEMO_DIR})
     if fresh:
         _clear(settings, say)
     begun = time.monotonic()
@@ -51,7 +59,8 @@ def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float,
             if keeper.wait(0):
                 return 0
             _tell(settings, say, factor)
-            return _Show(with_addresses(settings), keeper, say, begun, seed, fresh).run(until_proven)
+            with refusals_kept(settings.data_dir / "log" / "demo.log"):
+                return _Show(with_addresses(settings), keeper, say, begun, seed, fresh).run(until_proven)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -79,9 +88,37 @@ def _tell(settings: Settings, say: Say, factor: float) -> None:
     say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
     say("  Real: kinds and times of day of the fault reports. Simulated: crews, arrivals, applications.")
     say("  Public: /disclosure 公示. For the counter and case owners: /desk 窗口.")
-    say(f"  In another terminal: TONGSHUI_DATA_DIR={settings.data_dir} tongshui status | tail breach | timeline CASE")
+    say("  In another terminal, from this folder:")
+    for arguments in ("status", "tail breach", "timeline CASE"):
+        say(f"    TONGSHUI_DATA_DIR={settings.data_dir} {how_to_call()} {arguments}")
     say("  Ctrl-C stops everything.")
     say("")
+
+
+def how_to_call() -> str:
+    """What to type for this very program: its name where the shell finds it, else its path."""
+    program = Path(sys.executable).with_name(PROGRAM)
+    found = shutil.which(PROGRAM)
+    if found is not None and Path(found).resolve() == program.resolve():
+        return PROGRAM
+    here = Path.cwd()
+    return str(program.relative_to(here) if program.is_relative_to(here) else program)
+
+
+@contextmanager
+def refusals_kept(log_file: Path) -> Iterator[None]:
+    """Keep what the service refuses of the play in a file: nobody who watches can do anything about it."""
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    logger, handler = logging.getLogger(play.__name__), logging.FileHandler(log_file, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    logger.addHandler(handler)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(handler)
+        handler.close()
 
 
 class _Show:
@@ -98,6 +135,7 @@ class _Show:
         self._seen: set[str] = set()
         self._proven = threading.Event()
         self._failure: BaseException | None = None
+        self._astray: Counter[str] = Counter()
 
     def run(self, until_proven: bool) -> int:
         threads = [
@@ -111,8 +149,18 @@ class _Show:
         finally:
             self._stop.set()
         for thread in threads:
-            thread.join(timeout=10)
+            thread.join(timeout=THREADS_END_S)
+        self._tell_refusals()
         return code
+
+    def _tell_refusals(self) -> None:
+        if self._astray:
+            codes = ", ".join(f"{code} ×{count}" for code, count in self._astray.most_common())
+            self._say(
+                f"demo: the service refused {self._astray.total()} of the play's requests ({codes}), as it refuses "
+                f"people: they came later than the script meant, on a busy machine; each is in "
+                f"{self._settings.data_dir / 'log' / 'demo.log'}"
+            )
 
     def _until_stopped(self) -> int:
         while not self._keeper.wait(0.5):
@@ -172,6 +220,7 @@ class _Show:
         if not self._fresh:  # the opening was played when everything was up for the first time
             scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
         player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
+        self._astray = player.astray
         asyncio.run(self._play_until_stopped(player, scripts))
 
     async def _play_until_stopped(self, player: Player, scripts: list[Script]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 from psycopg.rows import dict_row
@@ -14,6 +15,7 @@ from consumers.billing.reconcile import NAMES
 from infra.kafka.cluster import BusRefusal
 from infra.sql import sql
 
+LOCAL = ZoneInfo("Asia/Shanghai")
 LEDGERS = {"receivable": "应收", "income": "收入", "cash": "资金"}
 MOVEMENTS = NAMES | {"quote-replaced": "报价替换", "quote-void": "终止冲回", "quote-again": "恢复计入"}
 DIFFERS = {
@@ -211,4 +213,4 @@ def yuan(fen: int) -> str:
 
 
 def _at(when: datetime) -> str:
-    return f"{when.astimezone():%Y-%m-%d %H:%M}"
+    return f"{when.astimezone(LOCAL):%Y-%m-%d %H:%M}"

@@ -15,17 +15,33 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import psutil
 
 from infra.embedded.errors import unwritable
 
-Child = subprocess.Popen[bytes]
 Say = Callable[[str], None]
 
 _BECOME = Path(__file__).with_name("become.py")
 _LOG_LIMIT_BYTES = 8 * 1024 * 1024
+
+
+class Child(Protocol):
+    """A process that we started: ``subprocess.Popen``, or what behaves like one."""
+
+    pid: int
+    stdout: IO[bytes] | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    def kill(self) -> None: ...
 
 
 def silent(line: str) -> None:

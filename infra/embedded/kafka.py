@@ -39,6 +39,7 @@ _PORTS = "ports.json"
 
 # Quick to start and small, for one machine: the broker is never the slow part beside Python clients.
 _JAVA_FLAGS = (
+    "-Xms32m",  # grows to what it needs; the default is a 64th of the machine's memory at once
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",
@@ -61,6 +62,8 @@ controller.quorum.bootstrap.servers={host}:{controller_port}
 # A killed broker may register again only when its old session is over (9 s by default).
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=400
+# One controller: nobody waits for its word that nothing happened, two records a second of it by default.
+metadata.max.idle.interval.ms=0
 log.dirs={data}
 auto.create.topics.enable=false
 default.replication.factor=1

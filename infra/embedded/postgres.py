@@ -43,6 +43,9 @@ _SETTINGS = {
     "listen_addresses": "",
     "port": str(PORT),
     "max_connections": "200",
+    # Nothing is replicated and little is read from the disk: these processes would only be there.
+    "max_logical_replication_workers": "0",
+    "io_workers": "1",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "lc_messages": "C",  # the start recognises one message of the server

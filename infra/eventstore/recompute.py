@@ -91,6 +91,25 @@ def dry_run(service: Service, document: CalendarPublished) -> DryRun:
     return found
 
 
+def open_cases(service: Service) -> int:
+    """How many cases have an open deadline that a calendar decides, as a dry run counts them."""
+    now, rules = service.clock.now(), service.rules
+    return sum(
+        _is_open(kind, state, rules, now)
+        for kind in COUNTED
+        for part in _parts(_open_cases(service, kind, newest=()))
+        for state in _states(service, kind, part).values()
+    )
+
+
+def moved_since(service: Service, position: int) -> int:
+    """How many deadlines calendars have moved, by what was recorded after a position of the log."""
+    with service.connection() as connection:
+        found = connection.execute(sql("moved_by_calendar"), {"after": position}).fetchone()
+    assert found is not None
+    return int(found["moved"])
+
+
 Answered = Callable[[Sequence[tuple[Kind, Receipt]]], None]
 """Is told what the domain answered, so that nobody needs to ask again because of the moves."""
 

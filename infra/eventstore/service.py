@@ -126,6 +126,7 @@ def connection_pool(database_url: str, *, most: int = 8) -> ConnectionPool[Any]:
         },
         min_size=1,
         max_size=most,
+        max_idle=60,  # what a start or a rush opened is closed again
         timeout=5,
         check=ConnectionPool.check_connection,
         open=True,

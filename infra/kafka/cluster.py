@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaTimeoutError, for_code
+from kafka.errors import KafkaTimeoutError, RequestTimedOutError, TopicAlreadyExistsError, for_code
 from kafka.partitioner import murmur2
 from kafka.structs import TopicPartition
 
@@ -33,6 +33,9 @@ CONTENT_TYPE = b"application/cloudevents+json; charset=UTF-8"
 FETCH_BYTES = 4 * 1024 * 1024
 REPLY_MS = 10_000
 """How long a question to the cluster may take."""
+TOPICS_MS = 180_000
+"""Until new topics can be used. Three brokers on a busy machine take longer than the client's ten seconds, and the
+topics come all the same."""
 
 _NO_ID = UUID(int=0)
 
@@ -184,10 +187,14 @@ def admin_client(settings: Settings) -> Iterator[Any]:
 
 
 @contextmanager
-def consumer(settings: Settings, *, client_id: str, reset: str, max_records: int = 2_000) -> Iterator[Any]:
+def consumer(
+    settings: Settings, *, client_id: str, reset: str, max_records: int = 2_000, idle_ms: int = 100
+) -> Iterator[Any]:
     """A kafka-python consumer without a group: assign and seek are the caller's; offsets are never kept in Kafka.
 
     ``reset`` is "earliest" or "none": what to do where an offset is not in the log any more; "none" raises.
+    ``idle_ms``: for how long a broker holds a fetch while there is nothing new. New records end it at once; so does
+    nothing else, and whoever seeks waits for it. A reader that follows a log for ever costs less with a longer one.
     """
     with named(settings):
         made = opened(
@@ -198,7 +205,7 @@ def consumer(settings: Settings, *, client_id: str, reset: str, max_records: int
             enable_auto_commit=False,
             auto_offset_reset=reset,
             allow_auto_create_topics=False,
-            fetch_max_wait_ms=100,
+            fetch_max_wait_ms=idle_ms,
             max_partition_fetch_bytes=FETCH_BYTES,
             max_poll_records=max_records,
             request_timeout_ms=REPLY_MS,
@@ -279,7 +286,7 @@ def ensure_topics(settings: Settings) -> Cluster:
         missing = [name for name in names if name not in cluster.topics]
         if missing:
             _create(admin, missing, settings)
-            admin.wait_for_topics(list(names), timeout_ms=REPLY_MS)
+            admin.wait_for_topics(list(names), timeout_ms=TOPICS_MS)
             cluster = look_up(admin, names)
             refuse_other_counts(cluster, settings.partitions)
     still = [name for name in names if name not in cluster.topics]
@@ -308,7 +315,7 @@ def _ensure_topic(settings: Settings, name: str, partitions: int) -> Cluster:
         cluster = look_up(admin, [name])
         if name not in cluster.topics:
             _create(admin, [name], settings, partitions)
-            admin.wait_for_topics([name], timeout_ms=REPLY_MS)
+            admin.wait_for_topics([name], timeout_ms=TOPICS_MS)
             cluster = look_up(admin, [name])
     if name not in cluster.topics:
         raise KafkaTimeoutError(f"the topic {name} was created but is not there yet")
@@ -383,6 +390,9 @@ def _uuid(found: Any) -> UUID:
     return found if isinstance(found, UUID) else UUID(str(found))
 
 
+_ON_THEIR_WAY = (TopicAlreadyExistsError, RequestTimedOutError)
+
+
 def _create(admin: Any, missing: list[str], settings: Settings, partitions: int | None = None) -> None:
     wanted = {
         name: {
@@ -394,8 +404,9 @@ def _create(admin: Any, missing: list[str], settings: Settings, partitions: int 
     }
     answer = admin.create_topics(wanted, timeout_ms=REPLY_MS, raise_errors=False)
     for topic in answer["topics"]:
-        # Another process, started at the same moment, may have been first.
-        if topic["error_code"] and for_code(topic["error_code"]).__name__ != "TopicAlreadyExistsError":
+        # Another process, started at the same moment, may have been first; a controller that has not finished in time
+        # goes on all the same.
+        if topic["error_code"] and not issubclass(for_code(topic["error_code"]), _ON_THEIR_WAY):
             raise for_code(topic["error_code"])(f"topic {topic['name']}: {topic.get('error_message')}")
 
 

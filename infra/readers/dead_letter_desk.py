@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import psycopg
 from kafka import KafkaProducer
@@ -40,6 +41,7 @@ from infra.sql import sql
 
 log = logging.getLogger(__name__)
 
+LOCAL = ZoneInfo("Asia/Shanghai")
 STATES = ("open", "again", "repaired", "resolved")
 DeadLetterRow = Mapping[str, Any]
 
@@ -95,7 +97,7 @@ def lines(found: Sequence[DeadLetterRow]) -> Iterator[str]:
         position = f" position {row['position']}" if row["position"] is not None else " not of the store 非本系统"
         yield (
             f"{row['id']}  {row['state']}  {row['reader']}  {row['topic']}/{row['partition']}@{row['record_offset']}"
-            f"{position}  {row['code']}: {row['reason']}  {row['recorded_at']:%Y-%m-%d %H:%M:%S}"
+            f"{position}  {row['code']}: {row['reason']}  {row['recorded_at'].astimezone(LOCAL):%Y-%m-%d %H:%M:%S}"
             + (f"  by {row['settled_by']}: {row['note']}" if row["settled_by"] else "")
         )
 

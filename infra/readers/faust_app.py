@@ -129,6 +129,7 @@ class ModelStream:
         self._topics = {model.name: {settings.home_topic(name) for name in model.families} for model in models}
         self._topic_ids: Mapping[str, UUID] = {}
         self._connection: psycopg.Connection[Any] | None = None
+        self._minding: psycopg.Connection[Any] | None = None
 
     @property
     def batch(self) -> int:
@@ -191,21 +192,32 @@ class ModelStream:
 
         Compares the places with what the relay had acknowledged: a missing record shows even if none comes after it.
         """
-        now = time.monotonic()
-        with connect(self.settings) as connection:
-            out = relayed_positions(connection, self.topics)
-            places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
-            if self._again is not None:
-                self._again(connection)
-            again: list[Partition] = []
-            still: dict[str, float] = {}
-            for name, alarm in self._alarms.items():
-                mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
-                alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
-                due = alarm.due(now)
-                ask_for_walks(connection, due, by=name)
-                again += due
-                still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
+        try:
+            if self._minding is None:
+                self._minding = connect(
+                    self.settings
+                )  # kept: a connection every two seconds costs PostgreSQL a process
+            return self._compared(self._minding, time.monotonic())
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            if self._minding is not None:
+                self._minding.close()
+                self._minding = None
+            raise
+
+    def _compared(self, connection: psycopg.Connection[Any], now: float) -> tuple[list[Partition], dict[str, float]]:
+        out = relayed_positions(connection, self.topics)
+        places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
+        if self._again is not None:
+            self._again(connection)
+        again: list[Partition] = []
+        still: dict[str, float] = {}
+        for name, alarm in self._alarms.items():
+            mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
+            alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
+            due = alarm.due(now)
+            ask_for_walks(connection, due, by=name)
+            again += due
+            still |= {f"{name} {partition}": round(s, 1) for partition, s in alarm.still_s(now).items()}
         return again, still
 
     def minded(self) -> tuple[dict[Partition, int], dict[str, Any]]:
@@ -461,5 +473,7 @@ def run_worker(app: faust.App) -> None:
     shut = why_shut(app.source.settings)
     if shut is not None:
         raise shut
-    worker = app.Worker(loglevel="WARNING", redirect_stdouts=False, blocking_timeout=None)
+    # The process has set up its log; Faust's own would come on top, with another time and a spinner's control codes.
+    worker = app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, blocking_timeout=None)
+    worker.spinner = None
     worker.execute_from_commandline()

@@ -35,6 +35,10 @@ from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 
 log = logging.getLogger(__name__)
+POLL_MS = 500
+"""How long a poll waits for records: a reader that is told to stop notices it so late at most."""
+IDLE_MS = 1_000
+"""How long a broker holds a fetch while there is nothing new: ten fetches a second were most of what idling cost."""
 COMPARE_S = 2.0
 """How often the plain shell compares its places with how far the relay is."""
 LOOK_S = 30.0
@@ -148,10 +152,11 @@ class _Shell:
             client_id=f"tongshui-{self.reader}",
             reset="earliest",
             max_records=self.settings.reader_batch,
+            idle_ms=IDLE_MS,
         ) as client:
             self.seek(client)
             while not self.stop.is_set():
-                polled = client.poll(timeout_ms=self.settings.relay_poll_ms)
+                polled = client.poll(timeout_ms=POLL_MS)
                 records = [record_of(message) for messages in polled.values() for message in messages]
                 if records:
                     self.until_stored(records)

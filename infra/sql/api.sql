@@ -98,7 +98,8 @@ ORDER BY crew
 LIMIT 500
 
 -- name: list_incidents
--- Open incidents, and closed ones whose reporters wait, by the end of their next running limit. A reporter waits while
+-- Open incidents, and closed ones whose reporters wait, by the end of their first limit that is still owed: one that ran
+-- out long ago comes before one that runs. What is owed of a closed one is the answer. A reporter waits while
 -- the promise to answer is not met; of imported history nobody can say. Sorry: more reports than apologies, while a lapse
 -- stands that asks for one.
 SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports, c.open,
@@ -107,7 +108,8 @@ SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached,
 FROM views.cases c
 LEFT JOIN LATERAL (
     SELECT commitment, due_at FROM views.windows
-    WHERE case_id = c.case_id AND state = 'running' AND due_at IS NOT NULL
+    WHERE case_id = c.case_id AND due_at IS NOT NULL
+      AND (state = 'running' OR state = 'lapsed' AND (c.open OR commitment = 'repair.answer'))
     ORDER BY due_at LIMIT 1
 ) w ON true
 LEFT JOIN LATERAL (

@@ -16,6 +16,11 @@ SELECT DISTINCT originator_id AS case_id FROM store.stored_events
 WHERE notification_id > %(after)s AND topic LIKE %(like)s
 ORDER BY originator_id
 
+-- name: moved_by_calendar
+SELECT count(*) AS moved FROM store.stored_events
+WHERE notification_id > %(after)s AND topic LIKE 'water.%%.WindowMoved.v1'
+  AND convert_from(state, 'UTF8')::jsonb #>> '{data,cause}' = 'calendar'
+
 -- name: recompute_state
 SELECT rules_position, looked_at, moved, finished_at FROM watch.recompute
 

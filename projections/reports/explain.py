@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID
 
 from domain import kinds
 from domain.connections.stages import STAGES
-from domain.deadlines.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL, local_date
 from domain.deadlines.explain import (
     DayCounted,
     EventNamed,
@@ -101,6 +101,7 @@ def _no_such_case(at: datetime, *, is_known: bool) -> Refusal:
 # ---- for people
 
 
+TO_COME = ", to come 尚未到"
 RULES = {
     "start": "the starting day does not count (§201) 起算日不计",
     "worked": "working day 工作日",
@@ -160,7 +161,7 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     if window.reason is not None:
         yield f"  no end because 无截止原因 {name(REASONS, window.reason)}"
     for number, term in enumerate(window.terms, start=1):
-        yield from _term(number, term, events, found.pauses)
+        yield from _term(number, term, window.as_of, events, found.pauses)
     if window.allowed is not None:
         yield f"allowed 允许 {window.allowed}, counted 已计 {len(window.occurrences)}"
         for each in window.occurrences:
@@ -179,8 +180,13 @@ def _due(window: WindowExplained) -> str:
 
 
 def _term(
-    number: int, term: TermExplained, events: Mapping[UUID, EventNamed], pauses: Mapping[str, Name]
+    number: int,
+    term: TermExplained,
+    as_of: datetime,
+    events: Mapping[UUID, EventNamed],
+    pauses: Mapping[str, Name],
 ) -> Iterator[str]:
+    """A term's parts. What lies behind ``as_of`` follows from the rules and has not been counted: it is to come."""
     end = f"until 至 {_at(term.due_at)}" if term.due_at else f"no end 无截止 {name(REASONS, term.reason or '')}"
     yield f"term 期限 {number}: from 自 {_at(term.since)} {end}, {OUTCOMES[term.outcome]}{_by(term.by, events)}"
     if len(term.calendars) > 1:
@@ -190,21 +196,49 @@ def _term(
                 f"  by calendar 按日历 {step.calendar} (published 发布 {_at(step.published_at)}):"
                 f" {_at(step.due_at)}{judged}"
             )
-    for _, same in groupby(term.days, key=lambda day: (day.number or day.rule, day.name, day.by)):
-        yield f"  {_days(list(same), events, pauses)}"
-    if term.working_days is not None:
-        counted = sum(day.number is not None for day in term.days)
-        civil = any(day.rule == "civil" for day in term.days)
-        unit, unit_zh = ("civil days", "个自然日") if civil else ("working days", "个工作日")
-        yield f"  = {counted} of {term.working_days} {unit} counted 共计 {counted} {unit_zh}"
-    for span in term.spans:
-        yield f"  {_span(span, events)}"
-    if term.limit is not None:
-        counted_time = sum((span.until - span.since for span in term.spans if span.counted), timedelta())
-        yield f"  = {_minutes(counted_time)} of {_minutes(term.limit)} min counted 共计 {_minutes(counted_time)} 分钟"
+    yield from _term_in_days(term, as_of, events, pauses)
+    yield from _term_in_minutes(term, as_of, events)
     if term.overrun_until is not None and term.due_at is not None:
         over = _minutes(term.overrun_until - term.due_at)
         yield f"  unmet for {over} min after that 超出 {over} 分钟, until 至 {_at(term.overrun_until)}"
+
+
+def _term_in_days(
+    term: TermExplained, as_of: datetime, events: Mapping[UUID, EventNamed], pauses: Mapping[str, Name]
+) -> Iterator[str]:
+    def is_over(day: DayCounted) -> bool:
+        """Of the limit's last day its end is the limit's, of every other one midnight."""
+        return day.day < local_date(as_of) or (term.due_at is not None and as_of >= term.due_at)
+
+    for over, same in groupby(term.days, key=lambda day: (is_over(day), day.number or day.rule, day.name, day.by)):
+        yield f"  {_days(list(same), events, pauses)}{'' if over[0] else TO_COME}"
+    if term.working_days is not None:
+        counted = [is_over(day) for day in term.days if day.number is not None]
+        civil = any(day.rule == "civil" for day in term.days)
+        unit, unit_zh = ("civil days", "个自然日") if civil else ("working days", "个工作日")
+        left = counted.count(False)
+        to_come = f", {left} to come 尚有 {left} {unit_zh}" if left else ""
+        yield f"  = {sum(counted)} of {term.working_days} {unit} counted 共计 {sum(counted)} {unit_zh}{to_come}"
+
+
+def _term_in_minutes(term: TermExplained, as_of: datetime, events: Mapping[UUID, EventNamed]) -> Iterator[str]:
+    been, left = timedelta(), timedelta()
+    for span in term.spans:
+        for part in _cut(span, as_of):
+            to_come = part.since >= as_of
+            yield f"  {_span(part, events)}{TO_COME if to_come else ''}"
+            length = part.until - part.since if part.counted else timedelta()
+            been, left = (been, left + length) if to_come else (been + length, left)
+    if term.limit is not None:
+        to_come_text = f", {_minutes(left)} to come 尚有 {_minutes(left)} 分钟" if left else ""
+        yield f"  = {_minutes(been)} of {_minutes(term.limit)} min counted 共计 {_minutes(been)} 分钟{to_come_text}"
+
+
+def _cut(span: SpanCounted, at: datetime) -> tuple[SpanCounted, ...]:
+    """The span, in two where ``at`` lies within it."""
+    if not span.since < at < span.until:
+        return (span,)
+    return replace(span, until=at), replace(span, since=at, by=())
 
 
 def _days(days: list[DayCounted], events: Mapping[UUID, EventNamed], pauses: Mapping[str, Name]) -> str:

@@ -600,6 +600,17 @@ def client() -> Client:
     return Client(app_over(FakeService()))
 
 
+@pytest.mark.parametrize(("security", "protocol"), [("PLAINTEXT", "kafka"), ("SASL_SSL", "kafka-secure")])
+def test_the_asyncapi_document_that_is_served_names_the_installations_brokers(security: str, protocol: str) -> None:
+    service = FakeService(kafka_bootstrap="10.0.0.1:9092,10.0.0.2:9092", kafka_security_protocol=security)
+    served = Client(app_over(service)).get("/api/v1/contract/asyncapi.json").json()
+    found = {name: (each["host"], each["protocol"]) for name, each in served["servers"].items()}
+    assert found == {"broker-1": ("10.0.0.1:9092", protocol), "broker-2": ("10.0.0.2:9092", protocol)}
+    official = json.loads(lzma.decompress((OFFICIAL / "asyncapi-3.0.0.json.xz").read_bytes()))
+    jsonschema.Draft7Validator(official).validate(served)
+    assert {name: part for name, part in served.items() if name != "servers"} == document("asyncapi.json")
+
+
 def test_the_contract_is_listed_with_where_everything_is(client: Client) -> None:
     listed = client.get("/api/v1/contract").json()
     assert {each["type"] for each in listed["types"]} == set(REGISTRY.types)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -14,9 +12,9 @@ from infra.clock import ManualClock
 from infra.eventstore.service import open_service
 from infra.settings import Settings
 from tests.api_world import app_of, served
+from tests.e2e.browser import NONE, installed
 from tests.e2e.city import City
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
 expect.set_options(timeout=30_000)  # another worker of the run may have both processors just now
@@ -27,11 +25,9 @@ expect.set_options(timeout=30_000)  # another worker of the run may have both pr
 def browser() -> Iterator[Browser]:
     """Chromium, as the system has it or as Playwright brought it."""
     with sync_playwright() as playwright:
-        found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
-        path = found or playwright.chromium.executable_path
-        if not Path(path).exists():
-            reason = "no Chromium: apt-get install chromium, or playwright install chromium"
-            pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+        path = installed(playwright.chromium.executable_path)
+        if path is None:
+            pytest.fail(NONE) if os.environ.get("CI") else pytest.skip(NONE)
         launched = playwright.chromium.launch(executable_path=path, args=ARGS)
         yield launched
         launched.close()

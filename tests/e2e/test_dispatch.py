@@ -67,6 +67,26 @@ def test_a_closed_incident_is_the_hotlines_until_everybody_is_told(page: Page, c
     expect(page.locator("#none")).to_be_visible()
 
 
+def test_the_most_overdue_comes_first_and_says_so(page: Page, city: City) -> None:
+    overdue = city.post("repairs", fault())
+    city.clock.move(timedelta(minutes=40))
+    city.ask(overdue)
+    city.post("repairs", fault())
+    rows = shown(page, city).locator("#rows tr")
+    expect(rows.first).to_have_attribute("data-case", overdue)
+    expect(rows.first).to_contain_text("已逾期")
+    expect(rows.last).not_to_contain_text("已逾期")
+
+
+def test_a_crew_that_has_nothing_to_do_is_told_so(page: Page, city: City) -> None:
+    city.post("repairs", fault())
+    shown(page, city, "?role=crew&crew=crew-7")
+    expect(page.locator("#none-chosen")).to_contain_text("nothing is this role's or this crew's turn now")
+    expect(page.locator("#none")).to_be_hidden()
+    shown(page, city)
+    expect(page.locator("#none-chosen")).to_be_hidden()
+
+
 def test_an_alert_is_on_the_page_until_somebody_takes_it_in_hand(page: Page, city: City) -> None:
     case_id = city.post("repairs", fault())
     city.clock.move(timedelta(minutes=40))

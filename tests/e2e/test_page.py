@@ -57,6 +57,31 @@ def test_the_board_shows_counts_running_limits_and_the_stream(page: Page, city: 
     expect(page.locator("#clock-time")).to_have_text(re.compile(r"^09:40:0\d$"))
 
 
+def test_an_escalation_is_called_what_it_is(page: Page, city: City) -> None:
+    case_id = late_repair(city)
+    city.clock.move(timedelta(minutes=11))
+    city.ask(case_id)
+    city.show()
+    opened(page, city)
+    escalated = page.locator('#stream .breach[data-change="escalated"] .text').first
+    expect(escalated).to_contain_text("到场超时未接手")
+    expect(escalated).to_contain_text("over and not in hand")
+    expect(page.locator('#stream .breach[data-change="nearing"] .text').first).to_contain_text("时限临近")
+
+
+def test_a_real_installation_shows_its_own_counts_alone(page: Page, city: City) -> None:
+    opened(page, city)
+    expect(page.locator("#n-published")).to_be_visible()
+    city.service.settings = city.service.settings.model_copy(update={"demo": False})
+    opened(page, city)
+    expect(page.locator("#n-applications")).to_be_visible()
+    for number in ("#n-published", "#published-note"):
+        expect(page.locator(number)).to_be_hidden()
+    page.goto(f"{city.url}/disclosure")
+    expect(page.locator("body")).to_have_attribute("data-state", "shown")
+    expect(page.locator("#beside")).to_be_hidden()
+
+
 def test_what_is_real_and_what_is_simulated_is_said(page: Page, city: City) -> None:
     opened(page, city)
     expect(page.locator("#demo")).to_be_visible()

@@ -39,8 +39,16 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
 # ---- figures
 
 
-def test_anybody_may_ask_for_the_figures(client: Client) -> None:
-    answer = client.get("/api/v1/figures")
+@pytest.mark.parametrize("path", ["/api/v1/figures", "/api/v1/disclosure"])
+def test_a_real_installation_shows_no_other_utilitys_figures(client: Client, path: str) -> None:
+    found = client.get(path).json()
+    assert found["figures"]["applications"] == 5
+    assert (found["published"], found["contradictions"]) == ([], [])
+
+
+def test_anybody_may_ask_for_the_figures(service: Service, told: dict[str, Told]) -> None:
+    service.settings = service.settings.model_copy(update={"demo": True})
+    answer = Client(app_of(service)).get("/api/v1/figures")
     assert answer.status_code == 200
     found = answer.json()
     assert found["figures"]["applications"] == 5

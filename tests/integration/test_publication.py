@@ -25,7 +25,7 @@ from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
 from domain.publication.publishing import Standards
-from infra.eventstore import publication
+from infra.eventstore import publication, recompute
 from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.documents import notice_of
 from infra.eventstore.publication import CalendarWanted
@@ -113,12 +113,26 @@ def test_a_dry_run_lists_what_would_move_and_publishes_nothing(
     assert due_on(service, case) == "2026-09-22"
 
 
-def test_loading_what_was_tried_moves_just_that(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
+def test_loading_what_was_tried_moves_just_that_and_counts_it_the_same(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
     case = open_case(service)
-    said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
+    tried = said(run("calendar", "load", written(tmp_path, REVISED), "--dry-run"))
+    loaded = said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
+    assert "deadlines that would move 1, open cases 1" in tried
+    assert "deadlines moved 1, open cases 1, " in loaded
     assert due_on(service, case) == "2026-09-23"
     state, _ = service.load(case)
     assert state.ledger["connection.water_on"].lapse_count == 0
+
+
+def test_what_the_watch_has_moved_meanwhile_is_counted_by_whoever_loads(
+    run: Callable[..., Result], service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_case(service)
+    job = recompute.run
+    monkeypatch.setattr(recompute, "run", lambda theirs: (job(theirs), job(theirs))[1])  # the watch was first
+    assert "deadlines moved 1, open cases 1, " in said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
 
 
 def test_a_dry_run_of_a_region_that_nobody_counts_by_says_so(

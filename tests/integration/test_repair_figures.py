@@ -162,6 +162,24 @@ def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
     assert (steps, listed["next_actions"]) == ([True, True, True], [{"action": "dispatch", "role": "dispatcher"}])
 
 
+def test_the_most_overdue_incident_is_listed_first_and_is_never_the_one_cut_off(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    city.repair(kind="burst")
+    city.clock.move(timedelta(minutes=20))
+    city.repair(kind="leak")
+    city.clock.move(timedelta(minutes=45))  # both arrivals have run out, and nobody has arrived
+    city.repair(kind="no-water")
+    city.count(connection)
+    answer = city.client.get("/api/v1/dispatch").json()
+    assert [row["kind"] for row in answer["incidents"]] == ["burst", "leak", "no-water"]
+    first, _, last = answer["incidents"]
+    assert (first["commitment"], first["lapses"]) == ("repair.arrival", 1)
+    assert first["due_at"] < answer["at"] < last["due_at"]
+    cut = city.client.get("/api/v1/dispatch?limit=1").json()
+    assert ([row["kind"] for row in cut["incidents"]], cut["more"]) == (["burst"], True)
+
+
 def test_an_incident_counts_in_the_period_of_its_first_report(city: City, connection: psycopg.Connection[Any]) -> None:
     city.repair()
     assert city.count(connection, first=date(2026, 9, 16), last=date(2026, 9, 16)).incidents == 1

@@ -66,6 +66,14 @@ def test_a_second_up_on_the_same_data_directory_is_refused(it: Installation) -> 
     assert it.run("status").code == 0
 
 
+def test_each_line_of_a_log_has_one_time_and_no_control_codes(it: Installation) -> None:
+    wait_until(lambda: it.run("status").code == 0, what="a status that is well")  # Faust's workers are up
+    written = {part: it.log(part) for part in PARTS if part not in ("postgres", "kafka")}
+    assert not [part for part, text in written.items() if "\x1b" in text or "OK ^" in text]
+    twice = re.compile(r"^\S+Z [a-z-]+\[\d+\] .{0,3}\d{4}-\d\d-\d\d", re.MULTILINE)
+    assert not [part for part, text in written.items() if twice.search(text)]
+
+
 def test_a_port_in_use_is_refused_before_anything_is_started(home: Path) -> None:
     port = free_port()
     with socket.create_server(("127.0.0.1", port)):
@@ -100,6 +108,12 @@ def test_a_setting_that_makes_no_sense_is_named(home: Path) -> None:
     assert complaint.startswith("tongshui: bad-setting: TONGSHUI_CLOCK_FACTOR: found 'fast'")
 
 
+def test_a_variable_that_is_no_setting_is_refused_with_the_one_that_was_meant(home: Path) -> None:
+    complaint = refused(Installation(home, htpp_port=free_port())).complaint
+    assert complaint.startswith("tongshui: unknown-setting: found the variable TONGSHUI_HTPP_PORT")
+    assert "did you mean TONGSHUI_HTTP_PORT?" in complaint
+
+
 def test_external_parts_without_their_addresses_are_refused(home: Path) -> None:
     ended = Installation(home).run("up", "--external")
     assert ended.code == 1
@@ -120,7 +134,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
         wait_until(lambda: it.output().count("migrate: failed") >= 2, what="two tries")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
-        tries = it.output().splitlines()
+        _, *tries = it.output().splitlines()  # and first what is waited for
         line = r"migrate: failed after \d+\.\d s \(postgres-unreachable: .*\); it is tried again in \d\.\d s"
         assert all(re.fullmatch(line, each) for each in tries), tries
 
@@ -130,7 +144,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
         wait_until(lambda: "kafka-unreachable" in it.output() or process.poll() is not None, what="a try without Kafka")
         assert process.poll() is None, it.output()
         kafka.start()
-        wait_until(lambda: "relay: ready" in it.output(), what="the first process")
+        wait_until(lambda: "relay: started" in it.output(), what="the first process")
     finally:
         it.kill()
         kafka.kill()
@@ -147,11 +161,13 @@ def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: I
         "up", "--external"
     )
     assert ended.code == 1
-    assert ended.complaint.startswith("tongshui: postgres-unreachable:")
-    assert 'database "none" does not exist' in ended.complaint
+    _, complaint = ended.err.splitlines()  # the first says what is begun
+    assert complaint.startswith("tongshui: postgres-unreachable:")
+    assert 'database "none" does not exist' in complaint
     ended = Installation(home, **there, partitions=8).run("up", "--external")
     assert ended.code == 1
-    assert ended.complaint.startswith("tongshui: partition-count: found 4 partitions")
+    _, complaint = ended.err.splitlines()
+    assert complaint.startswith("tongshui: partition-count: found 4 partitions")
 
 
 @pytest.mark.parametrize(
@@ -223,6 +239,44 @@ def test_a_part_that_dies_is_told_and_started_again(it: Installation) -> None:
     assert re.search(r"billing .* restarts [1-9]", it.run("status").out)
 
 
+# ---- small
+
+
+@pytest.fixture
+def small(home: Path) -> Iterator[Installation]:
+    """A small installation that is well."""
+    running = Installation(home)
+    try:
+        running.start("--small")
+        wait_until(lambda: running.run("status").code == 0, what="a status that is well")
+        yield running
+    finally:
+        if running.process is not None and running.process.poll() is None:
+            running.kill()
+
+
+def test_a_small_installation_shares_memory_and_each_part_still_dies_and_comes_again_alone(small: Installation) -> None:
+    relay, billing = small.part("relay")["pid"], small.kill_part("billing")
+    small.wait_for_part("billing", other_than=billing)
+    assert small.part("relay")["pid"] == relay
+    assert psutil.Process(relay).name() == "ts-relay"
+    shared = psutil.Process(relay).memory_full_info()
+    assert shared.pss < 0.7 * shared.rss
+    processes = small.processes()
+    assert small.stop() == 0, small.output()
+    wait_until(lambda: gone(processes), 10, what="the end of every process")
+
+
+@pytest.mark.slow
+def test_without_its_fork_server_every_part_comes_again_as_a_program(small: Installation) -> None:
+    relay = small.part("relay")["pid"]
+    psutil.Process(psutil.Process(relay).ppid()).kill()
+    for part in PARTS[2:]:
+        small.wait_for_part(part, other_than=relay)
+    wait_until(lambda: small.run("status").code == 0, what="a status that is well again")
+    assert "app.cli" in psutil.Process(small.part("relay")["pid"]).cmdline()
+
+
 # ---- the commands
 
 
@@ -231,7 +285,9 @@ def test_status_tells_of_every_part(it: Installation) -> None:
     text = it.run("status").out
     for part in PARTS:
         assert re.search(rf"^  {part} +up +pid \d+ +restarts \d+$", text, re.MULTILINE), text
-    for words in ("postgres   up", "kafka      up, cluster", f"head {it.head()}", "lag 0 events", "lapsed", "lateness"):
+    addresses = (f"at {it.settings.kafka_bootstrap}", "database ")
+    shown = ("postgres   up", "kafka      up, cluster", f"head {it.head()}", "lag 0 events", "lapsed", "lateness")
+    for words in (*addresses, *shown):
         assert words in text
     for reader in ("cases", "windows", "breaches", "due", "billing"):
         assert re.search(rf"^reader +{reader} .* 0 behind$", text, re.MULTILINE), text

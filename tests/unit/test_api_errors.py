@@ -23,7 +23,7 @@ from api.http.errors import PROBLEM_JSON
 from api.http.strict import BODY_LIMIT_BYTES
 from domain.kernel.refusals import Refusal, refusals, restored
 from infra.eventstore.commands import BusyError, StoreUnavailableError
-from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault
+from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault, staff
 
 ROOT = Path(__file__).parents[2]
 
@@ -163,6 +163,38 @@ def test_a_reason_is_a_code_because_free_text_may_name_somebody(client: Client, 
     answer = problem(client.post(f"/api/v1/repairs/{uuid4()}/assessment", body))
     assert answer["fields"][0]["field"] == "reason"
     assert "13812345678" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/x-www-form-urlencoded"}])
+def test_a_command_without_fields_needs_no_body(client: Client, service: FakeService, headers: dict[str, str]) -> None:
+    headers = headers | staff("crew", channel="crew-phone")
+    case_id = client.post("/api/v1/repairs", fault()).json()["case_id"]
+    answers = [
+        client.request("POST", f"/api/v1/repairs/{case_id}/completion", content=content, headers=headers | more)
+        for content, more in ((b"", {}), (b"{}", {"Content-Type": "application/json"}))
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+    assert len(service.commands) == 3
+
+
+def test_an_empty_form_that_another_site_could_send_is_refused(client: Client, service: FakeService) -> None:
+    path = f"/api/v1/repairs/{uuid4()}/completion"
+    for headers in ({}, {"Content-Type": "text/plain"}):
+        answer = client.request("POST", path, content=b"", headers=headers)
+        assert problem(answer)["code"] == "wrong-content-type"
+    assert service.commands == []
+
+
+def test_a_body_that_has_fields_is_still_asked_for(client: Client) -> None:
+    answer = client.request("POST", "/api/v1/repairs", content=b"", headers=staff("hotline"))
+    assert problem(answer)["code"] == "wrong-content-type"
+
+
+def test_the_openapi_document_says_which_bodies_may_be_left_out(client: Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert paths["/api/v1/repairs/{case_id}/closure"]["post"]["requestBody"]["required"] is False
+    assert paths["/api/v1/repairs/{case_id}/completion"]["post"]["requestBody"]["required"] is False
+    assert paths["/api/v1/repairs"]["post"]["requestBody"]["required"] is True
 
 
 @pytest.mark.parametrize(

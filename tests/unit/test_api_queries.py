@@ -15,7 +15,7 @@ from api.app import create_app
 from api.board.cases import repair_stage
 from api.pages import STATIC
 from api.publication.reference import known_region
-from app.status_report import _is_well, clock_lines, room_lines
+from app.status_report import _is_well, clock_lines, postgres_address, room_lines, supervised_lines
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
 from domain.kernel.facts import Recorded
@@ -23,6 +23,7 @@ from infra.disk_space import Disk
 from infra.eventstore.commands import Stream
 from infra.eventstore.envelope import CloudEvent, read
 from infra.eventstore.service import Service
+from infra.settings import Settings
 from infra.status import Process, StoppedReader
 from tests.api_world import (
     DISPATCHER,
@@ -41,7 +42,7 @@ from tests.statuses import STATUS
 
 @pytest.fixture
 def service() -> FakeService:
-    return FakeService()
+    return FakeService(demo=True)
 
 
 @pytest.fixture
@@ -228,6 +229,17 @@ def test_the_published_parts_sum_to_240_and_the_report_says_238(client: Client) 
         assert sum(each["published"] for each in connections[groups]) == 240
 
 
+def test_a_real_installation_shows_its_own_counts_and_no_other_utilitys_figures() -> None:
+    service = FakeService()
+    service.answers["count_cases"] = lambda _: [counted(category="business", channel="website")]
+    service.answers["count_windows"] = lambda _: []
+    connections = Client(app_over(service)).get("/api/v1/counts").json()["connections"]
+    assert (connections["published_sum"], connections["published_reported"]) == (None, None)
+    shown = [*connections["by_category"], *connections["by_channel"]]
+    assert {each["published"] for each in shown} == {None}
+    assert [each["count"] for each in shown if each["code"] in ("business", "online")] == [1, 1]
+
+
 def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeService) -> None:
     window = {
         "case_id": uuid4(),
@@ -299,8 +311,8 @@ def test_names_of_codes_come_from_the_standard(client: Client) -> None:
 
 
 def test_the_demo_says_what_is_real_and_nothing_where_it_does_not_run(client: Client) -> None:
-    assert client.get("/api/v1/demo").json() == {}
-    shown = Client(app_over(FakeService(demo=True))).get("/api/v1/demo").json()
+    assert Client(app_over(FakeService())).get("/api/v1/demo").json() == {}
+    shown = client.get("/api/v1/demo").json()
     assert shown["running"] is True
     assert "Kitchener" in json.dumps(shown["real"])
     assert "Boston" in json.dumps(shown["real"])
@@ -475,3 +487,19 @@ def test_an_event_that_waits_too_long_to_be_on_kafka_is_not_well(waiting_s: floa
     assert STATUS.relay is not None
     status = replace(STATUS, relay=replace(STATUS.relay, waiting_s=waiting_s), watching=None)
     assert _is_well(status, None, 30.0) is well
+
+
+def test_a_part_that_is_being_started_is_not_called_down_beside_a_server_that_answers() -> None:
+    parts = {
+        "postgres": {"pid": 7, "up": False, "restarts": 1},
+        "kafka": {"pid": None, "up": False, "restarts": 0},
+        "relay": {"pid": 8, "up": True, "restarts": 0},
+    }
+    state = {"pid": 1, "started": "2026-09-16T01:00:00Z", "parts": parts}
+    lines = [line.split()[:2] for line in supervised_lines(state, {"postgres"})[1:]]
+    assert lines == [["postgres", "starting"], ["kafka", "DOWN"], ["relay", "up"]]
+
+
+def test_the_stores_address_is_shown_without_user_and_password() -> None:
+    url = "postgresql://billing:secret@db.example:5433/water?sslmode=require"
+    assert postgres_address(Settings(database_url=url)) == "db.example:5433, database water"

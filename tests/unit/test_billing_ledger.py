@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.billing import ledger, statement
+from consumers.billing import desk, ledger, statement
 from consumers.billing.desk import yuan
 from consumers.billing.ledger import BillingCase, Posting, take
 from consumers.billing.messages import (
@@ -261,3 +262,13 @@ def test_content_that_its_type_does_not_promise_is_named_without_its_value(type_
 
 def test_fen_are_shown_as_yuan_to_the_fen() -> None:
     assert [yuan(fen) for fen in (0, 5, -123_456_789)] == ["¥0.00", "¥0.05", "-¥1,234,567.89"]
+
+
+def test_the_desk_prints_time_in_china_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert desk._at(datetime(2026, 9, 16, 1, 0, tzinfo=UTC)) == "2026-09-16 09:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

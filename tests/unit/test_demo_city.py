@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 from app.demo import city
 from app.demo.script import Script
 from domain.deadlines.calendar import LOCAL
 from infra.eventstore.shipped_rules import shipped_rules
 
+README = Path(__file__).parents[2] / "README.md"
 RULES = shipped_rules()
 PLAN = city.plan(225, RULES)
 
@@ -122,6 +125,13 @@ def test_no_crew_is_sent_while_it_is_on_another_incident() -> None:
     assert len(taken) > 12
     for spans in taken.values():
         assert all(done + timedelta(minutes=20) < sent for (_, done), (sent, _) in pairwise(sorted(spans)))
+
+
+def test_a_crew_that_the_documents_link_to_is_one_of_the_citys() -> None:
+    texts = [README, *(README.parent / "docs").rglob("*.md")]
+    linked = {crew for text in texts for crew in re.findall(r"[?&]crew=([\w-]+)", text.read_text(encoding="utf-8"))}
+    assert linked
+    assert linked <= set(city.CREWS)
 
 
 def test_a_pause_is_approved_by_somebody_else_than_who_asked() -> None:

@@ -340,3 +340,24 @@ def test_an_arrival_is_explained_in_minutes() -> None:
     assert (term["outcome"], term["limit"], len(term["spans"])) == ("lapsed", "PT30M", 1)
     assert "  = 30 of 30 min counted 共计 30 分钟" in body["text"]
     assert any("unmet for 12 min after that" in line for line in body["text"])
+
+
+def test_minutes_that_have_not_been_are_to_come_and_not_counted() -> None:
+    service = FakeService()
+    client = Client(app_over(service))
+    case = client.post("/api/v1/repairs", fault()).json()["case_id"]
+    service.clock.move(timedelta(minutes=12))
+    text = client.get(url("repair.arrival", case)).json()["text"]
+    assert "  = 12 of 30 min counted 共计 12 分钟, 18 to come 尚有 18 分钟" in text
+    been, left = (line for line in text if " min counted 计时" in line)
+    assert "12 min" in been
+    assert "18 min" in left
+    assert ("to come 尚未到" in been, "to come 尚未到" in left) == (False, True)
+
+
+def test_days_that_have_not_been_are_to_come_and_not_counted(service: FakeService) -> None:
+    at = datetime(2026, 9, 22, 2, 0, tzinfo=UTC)  # Tuesday morning: Thursday and Friday are over
+    text = list(lines(worked(service, WATER_ON, at)))
+    assert "  = 2 of 5 working days counted 共计 2 个工作日, 3 to come 尚有 3 个工作日" in text
+    to_come = [line.split()[0] for line in text if "to come 尚未到" in line]
+    assert to_come == ["3.", "4.", "5."]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,21 @@ def test_a_part_gets_its_environment_and_ours(tmp_path: Path, state_file: Path) 
         assert told.read_text() == os.environ["PATH"] + "|1"
 
 
+def test_a_part_that_cannot_be_forked_any_more_is_run_as_a_program(state_file: Path) -> None:
+    asked: list[str] = []
+
+    def fork(environment: Mapping[str, str]) -> Child:
+        asked.append(environment["MARK"])
+        raise ConnectionResetError("the fork server is gone")
+
+    part = Part("part", python(RUN_ON), env={"MARK": "of the part"}, fork=fork)
+    with Supervisor([part], Said(), state_file, patience=QUICK):
+        pid = pid_of(state_file, "part")
+        assert pid is not None
+        assert runs(pid)
+    assert asked == ["of the part"]
+
+
 def test_a_killed_part_is_started_again_and_reported(state_file: Path) -> None:
     said = Said()
     with Supervisor([Part("relay", python(RUN_ON))], said, state_file, patience=QUICK):
@@ -180,7 +195,7 @@ def test_a_part_that_is_too_slow_is_tried_again_with_more_patience_each_time(tmp
     tries = [line for line in said if "part-not-ready: found slow: not ready after" in line]
     assert len(tries) >= 2
     assert all("it is started again in 0.0 s" in line and "read " in line for line in tries)
-    assert said[-1].startswith("slow: ready after")
+    assert said.has("slow: ready after")
 
 
 def test_a_part_that_shall_not_restart_and_never_gets_ready_ends_the_start_and_what_ran_before(
@@ -245,10 +260,10 @@ def test_a_step_that_meets_a_part_that_is_away_is_tried_again_and_each_try_is_on
     with Supervisor([StartStep("migrate", migrate), Part("next", python(RUN_ON))], said, state_file, patience=QUICK):
         assert done == ["migrated"]
         assert state(state_file)["parts"]["next"]["up"]
+        assert len(said) == 4  # and "next: started"
     assert said.has("migrate: failed after ", "(postgres-unreachable: connection failed", "it is tried again in 0.0 s")
     assert said.has("migrate: failed after ", "(kafka-unreachable: KafkaTimeoutError", "it is tried again in 0.0 s")
     assert said.has("migrate: failed after ", "(ConnectionResetError: gone)", "it is tried again in 0.0 s")
-    assert len(said) == 4  # and "next: ready"
 
 
 @pytest.mark.parametrize(
@@ -352,6 +367,39 @@ def test_a_part_that_does_not_obey_is_killed_in_bounded_time(tmp_path: Path, sta
     assert said.has("stubborn: did not stop in time")
     assert pid is not None
     assert not runs(pid)
+
+
+def test_a_wish_to_stop_is_answered_at_once_with_what_is_stopped_and_who_is_waited_for(
+    tmp_path: Path, state_file: Path
+) -> None:
+    said, ready = Said(), tmp_path / "ready"
+    parts: Parts = [Part("good", python(RUN_ON)), Part("stubborn", python(STUBBORN, ready), ready=ready.exists)]
+    supervisor = Supervisor(parts, said, state_file, patience=SupervisorTimes(stop_s=0.5, silent_s=0.1))
+    supervisor.start()
+    supervisor.ask_to_stop()
+    assert supervisor.wait()
+    answer = "up: stopping stubborn, good, one after the other; Ctrl-C again kills what still runs"
+    assert said[-1] == answer  # before anything was stopped
+    supervisor.stop()
+    assert said.count(answer) == 1
+    assert said.has("stubborn: still stopping; it is killed in")
+    assert said[-1].startswith("up: everything has stopped after")
+
+
+def test_what_is_waited_for_is_named_before_the_wait_and_only_what_answered_is_called_ready(
+    tmp_path: Path, state_file: Path
+) -> None:
+    said, ready = Said(), tmp_path / "ready"
+    parts: Parts = [
+        Part("spawned", python(RUN_ON)),
+        StartStep("step", lambda: None, waited_for="tables are made"),
+        Part("asked", python(STUBBORN, ready), ready=ready.exists),
+    ]
+    with Supervisor(parts, said, state_file, patience=SupervisorTimes(stop_s=0)):
+        pids = [pid_of(state_file, "spawned"), pid_of(state_file, "asked")]
+        lines = list(said)
+    assert lines[:3] == [f"spawned: started, process {pids[0]}", "step: tables are made", "asked: starting"]
+    assert lines[3].startswith("asked: ready after ")
 
 
 def test_a_second_wish_to_stop_kills_at_once(tmp_path: Path, state_file: Path) -> None:

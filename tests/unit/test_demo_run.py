@@ -1,0 +1,63 @@
+"""What the demo tells whoever watches: how to call the program, and nothing that nobody explains."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from app.demo import play
+from app.demo.run import _Show, how_to_call, refusals_kept
+from app.supervisor import Supervisor
+from app.up import with_addresses
+from infra.embedded import EmbeddedError
+from infra.settings import Settings
+
+
+def test_what_is_said_to_be_typed_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    program = Path(sys.executable).with_name("tongshui")
+    monkeypatch.chdir(program.parents[2])
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    typed = how_to_call()
+    assert typed == str(program.relative_to(program.parents[2]))
+    assert "tongshui" in subprocess.run([typed, "--version"], capture_output=True, text=True, check=True).stdout
+    monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+    assert how_to_call() == "tongshui"
+
+
+def test_a_refusal_goes_to_the_demos_log_and_not_to_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_file = tmp_path / "log" / "demo.log"
+    with refusals_kept(log_file):
+        logging.getLogger(play.__name__).warning("%s was refused: %s %s", "/api/v1/repairs", "second-person-needed", "")
+    assert "second-person-needed" in log_file.read_text(encoding="utf-8")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("astray", "lines"), [({}, 0), ({"second-person-needed": 2, "crew-busy": 1}, 1)])
+def test_at_the_end_refusals_are_counted_and_explained(tmp_path: Path, astray: dict[str, int], lines: int) -> None:
+    said: list[str] = []
+    show = _Show(Settings(data_dir=tmp_path), cast(Supervisor, None), said.append, 0.0, 225, True)
+    show._astray = Counter(astray)
+    show._tell_refusals()
+    assert len(said) == lines
+    for line in said:
+        assert "refused 3 of the play's requests (second-person-needed ×2, crew-busy ×1)" in line
+        assert str(tmp_path / "log" / "demo.log") in line
+
+
+def test_who_forgets_the_demos_folder_is_told_where_it_runs(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, database_url="", kafka_bootstrap="")
+    with pytest.raises(EmbeddedError, match="run `tongshui up`"):
+        with_addresses(settings)
+    with (
+        Supervisor([], lambda line: None, tmp_path / "demo" / "up.json"),
+        pytest.raises(EmbeddedError, match=f"for the demo that runs set TONGSHUI_DATA_DIR={tmp_path / 'demo'}"),
+    ):
+        with_addresses(settings)

@@ -1,0 +1,57 @@
+"""What the targets of the Makefile install, as ``make`` itself would do it on a machine that has nothing yet."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DEVELOPMENT_ONLY = ("ruff", "mypy", "playwright", "pytest", "hypothesis", "uv", "import-linter", "confluent-kafka")
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="no make on this machine")
+
+
+def planned(tmp_path: Path, target: str) -> str:
+    """The commands that ``make`` would run for a target with a fresh environment."""
+    command = ["make", "--dry-run", "--no-print-directory", f"VENV={tmp_path / 'venv'}", target]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def names(lock: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9-]+)==", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", ["demo", "smoke"])
+def test_who_only_looks_installs_what_the_program_needs_and_no_more(tmp_path: Path, target: str) -> None:
+    commands = planned(tmp_path, target)
+    assert "-r requirements.txt" in commands
+    assert "requirements-dev.txt" not in commands
+    assert "crosscheck" not in commands
+    assert not names("requirements.txt") & set(DEVELOPMENT_ONLY)
+    assert "setuptools" in names("requirements.txt")  # which installs the checkout
+
+
+@pytest.mark.parametrize("target", ["test", "lint", "setup", "test-unit"])
+def test_who_develops_gets_the_development_lock_on_top(tmp_path: Path, target: str) -> None:
+    commands = planned(tmp_path, target)
+    assert commands.index("-r requirements.txt") < commands.index("-r requirements-dev.txt")
+    assert set(DEVELOPMENT_ONLY) <= names("requirements-dev.txt")
+
+
+def test_set_up_names_each_step_before_it_begins(tmp_path: Path) -> None:
+    commands = planned(tmp_path, "demo")
+    steps = [commands.index(f"set-up {number} of 3") for number in (1, 2, 3)]
+    assert steps == sorted(steps)
+    assert "--quiet --require-hashes -r requirements.txt" not in commands  # what is fetched is shown
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_the_tests_bring_a_browser_first_and_say_last_what_was_not_tested(tmp_path: Path, target: str) -> None:
+    commands = planned(tmp_path, target).splitlines()
+    brings = next(place for place, each in enumerate(commands) if "-m tests.e2e.browser" in each)
+    assert brings < min(place for place, each in enumerate(commands) if "/pytest " in each)
+    assert commands[-1].endswith(f"cat {tmp_path / 'venv'}/not-tested.txt")
