@@ -58,7 +58,10 @@ def test_no_browser_and_no_way_to_fetch_one_is_no_failure(
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_the_last_line_of_a_run_says_what_was_not_tested(tmp_path: Path, workers: str) -> None:
+def test_the_last_line_of_a_run_says_what_was_not_tested(
+    tmp_path: Path, workers: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_TESTED", raising=False)  # under `make test` a file collects what all runs say
     (tmp_path / "test_pages.py").write_text(SKIPS)
     command = [sys.executable, "-m", "pytest", "-q", "-n", workers, "-c", str(ROOT / "pyproject.toml")]
     command += ["--rootdir", str(tmp_path), "-p", "tests.conftest", str(tmp_path / "test_pages.py")]
