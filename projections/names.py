@@ -152,6 +152,7 @@ FLAGS: Mapping[str, Name] = {
     "merged": Name("由其他工单并入", "came with another incident"),
     "nothing-lapsed": Name("并无超时", "nothing had lapsed"),
     "before-arrival": Name("未到场先报", "before arrival"),
+    "contact-unclear": Name("联系方式待核实", "contact unclear"),
     "before-the-promise": Name("早于承诺起算", "before the promise began"),
     "after-dismissal": Name("判定无需抢修后", "after dismissal"),
     "not-what-was-known": Name("原值不符", "not what was known"),

@@ -26,20 +26,38 @@ from api.http.fields import (
     IdNumber,
     Instant,
     Name,
+    Pasted,
     Phone,
     SecondPerson,
     _short_detail,
+    plain_phone,
 )
 from domain.repairs.details import ASSET
+from domain.repairs.reports import Contact
 from domain.standard.standards import Precision, Severity
 
 
 class Reporter(Body):
-    """Who reports a fault. Goes to the vault and to no event."""
+    """Who reports a fault. Goes to the vault and to no event. Whatever is in these fields, the report is taken: a
+    telephone that nobody can read as one is kept as it was given, and the report is flagged ``contact-unclear``."""
 
-    name: Name | None = None
-    phone: Phone
-    address: Address | None = None
+    name: Annotated[Pasted | None, Field(examples=["张三"])] = None
+    phone: Annotated[Pasted | None, Field(examples=["0743-8220000"])] = None
+    address: Annotated[Pasted | None, Field(examples=["人民北路 1 号"])] = None
+
+    @property
+    def contact(self) -> Contact:
+        """What we know of how they can be told."""
+        if not self.phone:
+            return "none"
+        return "known" if plain_phone(self.phone) is not None else "unclear"
+
+    def particulars(self) -> dict[str, str]:
+        """What the vault keeps: the telephone in its plain form, or as it was given."""
+        plain = plain_phone(self.phone) if self.phone else None
+        given = {"name": self.name, "address": self.address, "phone": plain}
+        unread = {"phone_as_given": self.phone} if self.phone and plain is None else {}
+        return {name: value for name, value in given.items() if value} | unread
 
 
 class Position(Body):
@@ -49,7 +67,14 @@ class Position(Body):
     longitude: Annotated[float, Field(strict=True, ge=-180, le=180, allow_inf_nan=False, examples=[109.7382])]
 
 
-OrderNumber = Annotated[StrictStr, Field(pattern=r"^[A-Z0-9][A-Z0-9-]{0,39}$", examples=["JS20260916-00123"])]
+OrderNumber = Annotated[
+    StrictStr,
+    Field(
+        pattern=r"^[A-Za-z0-9〔\[(][A-Za-z0-9_./〔〕\[\]()-]{0,39}$",
+        examples=["JS20260916-00123"],
+        description="as that body writes it; large and small letters, brackets and dashes make no other number",
+    ),
+]
 
 
 class OutsideOrder(Body):
@@ -73,7 +98,7 @@ Precise = Annotated[
 
 
 class FaultReport(FromTheField):
-    """A first report of a fault. Imported history alone may have no reporter."""
+    """A first report of a fault. Without a reporter (a patrol, somebody without a phone) nobody is owed an answer."""
 
     reporter: Reporter | None = None
     precision: ToTheDay = "second"
@@ -85,7 +110,7 @@ class FaultReport(FromTheField):
 
 
 class FurtherReport(FromTheField):
-    """Another report of the same incident. Imported history alone may have no reporter."""
+    """Another report of the same incident. Without a reporter nobody is owed an answer to it."""
 
     reporter: Reporter | None = None
     precision: ToTheDay = "second"

@@ -7,12 +7,12 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from api.http.caller import Caller
-from api.http.commanding import PendingCommand, StaleLookup, named, new_case, particulars
+from api.http.commanding import PendingCommand, StaleLookup, named, new_case
 from api.repairs import bodies
 from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.geo import GeoPoint, cell_of
-from domain.repairs import answers, imported, orders, reports
+from domain.repairs import answers, orders, reports
 from domain.repairs.case import Repair
 from domain.repairs.facts import OrderReference
 from domain.standard.context import CommandContext
@@ -30,7 +30,6 @@ def report_fault(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        imported.require_reporter(ctx, body.reporter is not None)
         fact = reports.report_fault(
             snapshot.of(case),
             ctx,
@@ -42,6 +41,7 @@ def report_fault(
             precision=body.precision,
             origin=body.origin,
             order=reference,
+            contact=_contact(body.reporter),
             cell=cell_of(_place(body.place)) if body.place is not None else None,
         )
         return [(case, ctx.event(fact)), *_taken_in(snapshot, ctx, body, case.id, 1)]
@@ -57,7 +57,6 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
-        imported.require_reporter(ctx, body.reporter is not None)
         linked = reports.link_report(
             _repair(snapshot, case),
             ctx,
@@ -65,6 +64,7 @@ def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happe
             order=reference,
             precision=body.precision,
             origin=body.origin,
+            contact=_contact(body.reporter),
         )
         return [(case, ctx.event(linked)), *_taken_in(snapshot, ctx, body, case_id, linked.report)]
 
@@ -174,9 +174,13 @@ def _repair(snapshot: Snapshot, case: Stream) -> Repair | None:
     return state
 
 
+def _contact(reporter: bodies.Reporter | None) -> reports.Contact:
+    return reporter.contact if reporter is not None else "none"
+
+
 def _reporter(reporter: bodies.Reporter | None, place: bodies.Position | None) -> NewSubject:
     """Whoever reported; of imported history without one the vault knows the place at most."""
-    known = particulars(reporter) if reporter is not None else {}
+    known = reporter.particulars() if reporter is not None else {}
     where = {} if place is None else {"latitude": f"{place.latitude:.6f}", "longitude": f"{place.longitude:.6f}"}
     return NewSubject(uuid4(), 1, known | where)
 

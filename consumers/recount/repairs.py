@@ -20,7 +20,8 @@ class RepairCount:
         taken_out = {event.data["report"] for event in named(events, "ReportUnlinked")}
         reports = named(events, "FaultReported", "ReportLinked")
         self.reports = [each for each in reports if _number(each) not in taken_out]
-        self.waiting = {_number(each) for each in self.reports}
+        # Who left no way to be told is owed no answer.
+        self.waiting = {_number(each) for each in self.reports if each.data.get("answer_owed", True)}
         self.first_report = in_time_order(self.reports)[0]
         opened = next(event for event in events if event.name == "FaultReported")
         # One burst is one incident: what was merged is promised by the case that it goes on in.
@@ -166,7 +167,7 @@ class RepairCount:
     def _answer(self) -> RecountVerdict | None:
         """From the end of the incident until everybody who reported it has been told, after it ended."""
         over, minutes = first([*self.done, *self.dismissals]), self.standard.get("answer_minutes")
-        if over is None or minutes is None:
+        if over is None or minutes is None or not self.waiting:
             return None
         told: dict[int, PublishedEvent] = {}
         for answer in self.answers:

@@ -16,7 +16,7 @@ from domain.repairs.case import AnswerOrder, Repair, credible
 from domain.repairs.checks import existing, from_the_field, known_to, late
 from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
 from domain.repairs.promises import standard_of
-from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport
+from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport, ReporterMissing
 from domain.repairs.reports import known_report
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import ANSWER_WORDS, Standard, require_known
@@ -61,11 +61,14 @@ class OrderedAnswer:
 def order_answer(case: Repair | None, ctx: CommandContext, *, report: int, way: str) -> OrderedAnswer:
     """Have the program tell whoever made a report what became of it.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report``, ``unknown-way``, ``incident-not-over``,
-    ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already, or arrived.
+    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report``, ``reporter-missing``, ``unknown-way``,
+    ``incident-not-over``, ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already,
+    or arrived.
     """
     known = known_to(case, ctx, "repair.answer")
     found = known_report(known, report)
+    if not found.answer_owed:
+        raise ReporterMissing(report, known)
     require_known(UnknownWay, way, {*ctx.standard.answer_ways} & {*ctx.standard.notice_ways})
     text = _text(known, ctx.standard)
     message = to_subject(KIND, way, f"抢修回访 {known.number}", text, found.subject)

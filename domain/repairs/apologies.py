@@ -39,7 +39,7 @@ def sorry_for(case: Repair, standard: Standard) -> tuple[int, ...]:
     return tuple(
         each.number
         for each in case.reported
-        if each.number not in case.unlinked | told and each.channel not in standard.history_channels
+        if each.number in case.answers_owed - told and each.channel not in standard.history_channels
     )
 
 

@@ -63,8 +63,8 @@ class AnswerOrder:
 @dataclass(frozen=True, slots=True)
 class Report:
     """One report of the incident: its number, when it was made, who made it, and the outside order it came with; over
-    which channel it was told, how closely its time is known, and over which way of the source's own (imported history
-    only)."""
+    which channel it was told, how closely its time is known, over which way of the source's own (imported history
+    only), and whether anybody is to be told what became of it."""
 
     number: int
     moment: Moment
@@ -73,6 +73,7 @@ class Report:
     channel: str = ""
     precision: Precision = "second"
     origin: str | None = None
+    answer_owed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,11 @@ class Repair:
     def reports(self) -> tuple[Moment, ...]:
         """When it was reported, by the reports that are of this incident; never empty."""
         return tuple(report.moment for report in self.reported if report.number not in self.unlinked)
+
+    @property
+    def answers_owed(self) -> frozenset[int]:
+        """The numbers of the reports whose makers are to be told what became of it."""
+        return frozenset(each.number for each in self.reported if each.answer_owed) - self.unlinked
 
     @property
     def over(self) -> Moment | None:
@@ -186,6 +192,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
         first = Report(1, moment, fact.subject, fact.order, recorded.channel, fact.precision, fact.origin)
+        first = first if fact.answer_owed else replace(first, answer_owed=False)
         return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,), mass=fact.mass)
     if case is None:
         return None
@@ -204,6 +211,7 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
     match recorded.fact:
         case ReportLinked(number, subject) as linked:
             further = Report(number, moment, subject, linked.order, recorded.channel, linked.precision, linked.origin)
+            further = further if linked.answer_owed else replace(further, answer_owed=False)
             return replace(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
             return replace(case, unlinked=case.unlinked | {number})

@@ -53,6 +53,11 @@ class OrderReference:
     number: Annotated[str, "The order's number at that body."]
 
 
+AnswerOwed = Annotated[
+    bool, "Whether somebody is to be told what became of it; false where whoever found it left no way to be told."
+]
+
+
 @fact("报修", "fault reported", topic="repair", stage="reported")
 class FaultReported:
     """Somebody reported a fault and an incident was opened; the clock of its promises starts at ``happened_at``.
@@ -77,12 +82,13 @@ class FaultReported:
         str | None, "Square of some 200 m that it lies in, never a position; null where no place was told."
     ] = None
     precision: Annotated[
-        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+        Precision, "How exactly the instant is known: second; day (its beginning is told); by (it had happened by it)."
     ] = "second"
     origin: Annotated[
         str | None,
         "How the source of imported history was told, as a code; null for what was reported here.",
     ] = None
+    answer_owed: AnswerOwed = True
 
 
 @fact("并入报修", "further report", topic="repair")
@@ -97,12 +103,13 @@ class ReportLinked:
         OrderReference | None, "The order of another body that the report came with; null where it came with none."
     ] = None
     precision: Annotated[
-        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+        Precision, "How exactly the instant is known: second; day (its beginning is told); by (it had happened by it)."
     ] = "second"
     origin: Annotated[
         str | None,
         "How the source of imported history was told, as a code; null for what was reported here.",
     ] = None
+    answer_owed: AnswerOwed = True
 
 
 @fact("拆分报修", "report unlinked", topic="repair")
@@ -315,7 +322,7 @@ class RepairCompleted:
     flags: Flags = ()
     confirmed_by: SecondPerson = None
     precision: Annotated[
-        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+        Precision, "How exactly the instant is known: second; day (its beginning is told); by (it had happened by it)."
     ] = "second"
 
 
@@ -339,7 +346,7 @@ class IncidentDismissed:
     flags: Flags = ()
     confirmed_by: SecondPerson = None
     precision: Annotated[
-        Precision, "How exactly the instant is known: to the second, the minute, the hour or the day."
+        Precision, "How exactly the instant is known: second; day (its beginning is told); by (it had happened by it)."
     ] = "second"
 
 

@@ -9,7 +9,7 @@ may be; how the source was told is another thing, and both are counted.
 
 from __future__ import annotations
 
-from domain.repairs.refusals import BadPrecision, ReporterMissing, UnknownOrigin
+from domain.repairs.refusals import BadPrecision, UnknownOrigin
 from domain.standard.context import CommandContext
 from domain.standard.standards import Precision, require_known
 
@@ -26,9 +26,3 @@ def require_import_fields(ctx: CommandContext, precision: Precision, origin: str
         raise BadPrecision(precision, ctx)
     if origin is not None:
         require_known(UnknownOrigin, origin, ctx.standard.origins if is_history(ctx) else ())
-
-
-def require_reporter(ctx: CommandContext, is_named: bool) -> None:
-    """Refuses ``reporter-missing``: every reporter of today is answered. Imported history may have none."""
-    if not is_named and not is_history(ctx):
-        raise ReporterMissing()

@@ -82,7 +82,7 @@ def waiting(case: Repair) -> tuple[int, ...]:
         return ()
     over = case.over
     told = {report for report, moment in case.answered if over is not None and moment.at >= over.at}
-    return tuple(r.number for r in case.reported if r.number not in case.unlinked and r.number not in told)
+    return tuple(r.number for r in case.reported if r.number in case.answers_owed and r.number not in told)
 
 
 def next_actions(known: Progress) -> tuple[NextAction, ...]:

@@ -231,7 +231,7 @@ def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | No
     then (our decision). The last of them counts; a report that is linked later owes an answer too. Of an earlier order
     book that has no answers nobody can say."""
     start = case.over
-    if standard.answer_minutes is None or start is None:
+    if standard.answer_minutes is None or start is None or not case.answers_owed:
         return None
     answered = _all_answered(case, start)
     if _is_history(report, standard) and (answered is None or start.by in case.rough):
@@ -248,7 +248,7 @@ def _all_answered(case: Repair, start: Moment) -> Moment | None:
     for report, moment in sorted(case.answered, key=lambda answer: answer[1]):
         if moment.at >= start.at:
             first.setdefault(report, moment)
-    waiting = {each.number for each in case.reported} - case.unlinked
+    waiting = case.answers_owed
     return max(first[report] for report in waiting) if waiting <= first.keys() else None
 
 

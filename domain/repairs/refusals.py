@@ -156,10 +156,12 @@ class ReporterMissing(NotAcceptable):
     """The reporter is missing."""
 
     title_zh = "缺少报修人"
-    found = "a report that nobody made"
-    needed = "whom to answer"
-    next_step = "give the reporter's telephone"
-    next_step_zh = "请填写报修人联系方式，以便回复"
+    needed = "a report whose maker can be told"
+    next_step = "nothing is to be done: nobody waits for an answer to this report"
+    next_step_zh = "该报修未留联系方式，无需回复"
+
+    def __init__(self, report: int, case: Repair) -> None:
+        super().__init__(found=f"report {report} of {case.number}, whose maker left no way to be told")
 
 
 class AlreadyDispatched(Conflict):

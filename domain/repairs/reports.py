@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 from domain.kernel.refusals import CaseExists, UnknownFaultKind
@@ -20,10 +21,13 @@ from domain.repairs.checks import (
 )
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
-from domain.repairs.imported import require_import_fields
+from domain.repairs.imported import is_history, require_import_fields
 from domain.repairs.refusals import FirstReport, NoSuchReport, SameIncident, WorkBegun
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Precision, Standard, district, require_known
+
+Contact = Literal["known", "unclear", "none"]
+"""What we know of how whoever reported can be told: a number; something that nobody could read as one; nothing."""
 
 
 def report_fault(
@@ -39,6 +43,7 @@ def report_fault(
     cell: str | None = None,
     precision: Precision = "second",
     origin: str | None = None,
+    contact: Contact = "known",
 ) -> FaultReported:
     """Open an incident at its first report; ``order``: that it came with, ``cell``: where it lies, coarsely.
 
@@ -63,14 +68,25 @@ def report_fault(
         district_code,
         zone,
         subject,
-        late(ctx),
+        late(ctx) + _unclear(contact),
         confirmed_by,
         mass,
         order=order,
         cell=cell,
         precision=precision,
         origin=origin,
+        answer_owed=_is_answer_owed(ctx, contact, order),
     )
+
+
+def _unclear(contact: Contact) -> tuple[str, ...]:
+    return (CONTACT_UNCLEAR,) if contact == "unclear" else ()
+
+
+def _is_answer_owed(ctx: CommandContext, contact: Contact, order: OrderReference | None) -> bool:
+    """A patrol, or somebody without a phone, left no way to be told; whose order it came with is told all the same. Of
+    imported history nobody can say."""
+    return contact != "none" or order is not None or is_history(ctx)
 
 
 def link_report(
@@ -81,13 +97,22 @@ def link_report(
     order: OrderReference | None = None,
     precision: Precision = "second",
     origin: str | None = None,
+    contact: Contact = "known",
 ) -> ReportLinked:
     """Take a further report of the same burst into the incident. Refuses as ``known_to`` does, ``bad-precision`` and
     ``unknown-origin``."""
     known = known_to(case, ctx, "repair.link")
     require_import_fields(ctx, precision, origin)
-    flags = late(ctx) + (("after-close",) if known.closed else ())
-    linked = ReportLinked(_next_report(known), subject, flags, order=order, precision=precision, origin=origin)
+    flags = late(ctx) + (("after-close",) if known.closed else ()) + _unclear(contact)
+    linked = ReportLinked(
+        _next_report(known),
+        subject,
+        flags,
+        order=order,
+        precision=precision,
+        origin=origin,
+        answer_owed=_is_answer_owed(ctx, contact, order),
+    )
     return from_the_field(known, ctx, linked)
 
 
@@ -133,10 +158,22 @@ def merge(case: Repair | None, other: Repair | None, ctx: CommandContext, *, cas
     flags = (MERGED,) + (("after-close",) if target.closed else ())
     own = [each for each in known.reported if each.number not in known.unlinked]
     moved = tuple(
-        Moved(ReportLinked(number, each.subject, flags, None, each.order, each.precision, each.origin), each.moment.at)
-        for number, each in enumerate(own, _next_report(target))
+        Moved(_as_linked(each, number, flags), each.moment.at) for number, each in enumerate(own, _next_report(target))
     )
     return Merged(IncidentMerged(into, ctx.confirmed_by), moved)
+
+
+def _as_linked(report: Report, number: int, flags: tuple[str, ...]) -> ReportLinked:
+    return ReportLinked(
+        number,
+        report.subject,
+        flags,
+        None,
+        report.order,
+        report.precision,
+        report.origin,
+        report.answer_owed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +218,7 @@ def unlink_report(
         order=found.order,
         precision=found.precision,
         origin=found.origin,
+        answer_owed=found.answer_owed,
     )
     return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
 
@@ -193,6 +231,8 @@ def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     return tuple(sorted({kind, *alike}))
 
 
+CONTACT_UNCLEAR = "contact-unclear"
+"""The flag of a report whose maker can be reached only by what the vault keeps as it was given."""
 MERGED = "merged"
 """The flag of a report that came with another incident."""
 UNLINKED = "unlinked"

@@ -7,6 +7,8 @@ from then on the store is the source.
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -71,8 +73,16 @@ def squad_day_stream(squad: str, day: date) -> Stream:
 
 
 def order_stream(source: str, number: str) -> Stream:
-    """The stream of another body's order, by its source and its number there."""
-    return Stream(kinds.ORDER, uuid5(NAMESPACE, f"order:{source}:{number}"))
+    """The stream of another body's order, by its source and its number there. How the number is written makes no other
+    order: ``js_2026〔3〕`` and ``JS-2026-3`` are one."""
+    return Stream(kinds.ORDER, uuid5(NAMESPACE, f"order:{source}:{order_number(number)}"))
+
+
+def order_number(number: str) -> str:
+    """The one form in which order numbers are compared: large letters and digits, single hyphens between them. A number
+    of large letters, digits and hyphens is its own form, as it always was."""
+    plain = unicodedata.normalize("NFKC", number).upper()
+    return plain if re.fullmatch(r"[A-Z0-9][A-Z0-9-]*", plain) else "-".join(re.findall(r"[A-Z0-9]+", plain))
 
 
 def crew_stream(crew: str) -> Stream:

@@ -49,7 +49,6 @@ def test_history_is_taken_at_its_own_date_without_a_reporter(client: Client, ser
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
-        ({"reporter": None}, "reporter-missing"),
         ({"precision": "day"}, "bad-precision"),
         ({"precision": "hour"}, "bad-body"),
         ({"origin": "hotline"}, "unknown-origin"),

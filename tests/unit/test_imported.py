@@ -15,7 +15,6 @@ from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.repairs import details, dispatch, field, outlook, reports
 from domain.repairs import dismissal as repair_dismissal
-from domain.repairs import imported as repair_imported
 from domain.repairs.facts import (
     CaseClosed,
     CrewArrived,
@@ -173,12 +172,6 @@ def test_only_history_is_precise_to_the_day_and_has_an_origin() -> None:
         report("import", origin="pigeon")
     with refused("bad-precision"):
         field.complete(repairing(RULES).state, context(RULES, minutes(9)), precision="day")
-
-
-def test_whoever_reports_today_is_named() -> None:
-    repair_imported.require_reporter(context(RULES, NINE, channel="import"), is_named=False)
-    with refused("reporter-missing"):
-        repair_imported.require_reporter(context(RULES, NINE, channel="hotline"), is_named=False)
 
 
 def test_a_wrong_link_undone_keeps_how_closely_its_time_is_known() -> None:

@@ -167,7 +167,7 @@ def test_of_many_reports_the_good_ones_are_kept_and_the_bad_ones_named(client: C
         fault(),
         fault(kind="dragons"),
         "nothing",
-        fault(reporter={"phone": "no number"}),
+        fault(reporter={"telephone": "no number"}),
         fault(happened_at="2026-09-16T09:00:00"),
         fault(district="hexi"),
     ]
