@@ -3,11 +3,12 @@ window a second person (our decision: or every promise could be saved by a word)
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
+from domain.repairs.imported import is_history
 from domain.repairs.promises import standard_of, start_of_completion
 from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
 from domain.standard.context import CommandContext, require_power
@@ -17,16 +18,38 @@ from domain.standard.standards import Severity
 def assess(case: Repair | None, ctx: CommandContext, *, severity: Severity, reason: str) -> SeverityAssessed:
     """Class the repair. The same class again, or an earlier look told later, is taken and flagged.
 
-    Refuses ``already-assessed`` for another class after the first one: that is a reassessment.
+    Refuses ``already-assessed`` for another class after the first one: that is a reassessment. Refuses
+    ``second-person-needed`` for a first class that gives more time once most of the window has run, or the class
+    itself is overdue (our decision: "major" at minute 239 would else save the promise by one person's word).
     """
     known = known_to(case, ctx)
     seen = tuple(moment for moment, _ in known.assessed)
     if seen and severity != known.severity and ctx.happened_at >= min(seen).at:
         raise AlreadyAssessed(known)
+    comes_late = not seen and _gives_more_time(known, ctx, severity) and _is_late_to_class(known, ctx)
+    if comes_late:
+        require_other_person(ctx, ctx.confirmed_by, "a first class that gives more time, late", "confirmed_by")
     flags = field_flags(known, ctx, crew=None, before=seen)
     if not known.arrived:
         flags += ("before-arrival",)
-    return from_the_field(known, ctx, SeverityAssessed(severity, reason, flags))
+    confirmed_by = ctx.confirmed_by if comes_late else None
+    return from_the_field(known, ctx, SeverityAssessed(severity, reason, flags, confirmed_by))
+
+
+def _gives_more_time(case: Repair, ctx: CommandContext, severity: Severity) -> bool:
+    """Whether the class ends later than the one that holds until there is one, or has no end at all."""
+    standard = standard_of(case, ctx.rules)
+    before, after = (standard.completion_minutes[each] for each in (standard.unassessed_as, severity))
+    return before is not None and (after is None or after > before)
+
+
+def _is_late_to_class(case: Repair, ctx: CommandContext) -> bool:
+    """Whether most of the window has run, or the class itself was due before. Old history is told by who may."""
+    if is_history(ctx):
+        return False
+    minutes = standard_of(case, ctx.rules).assessment_minutes
+    due = minutes is not None and any(_looked_at(ctx) > each.at + timedelta(minutes=minutes) for each in case.arrived)
+    return due or _has_mostly_run(case, ctx)
 
 
 def reassess(

@@ -387,7 +387,7 @@ def test_a_field_fact_is_never_refused_for_its_order(facts: list[tuple[str, int]
     for place, (name, minute) in enumerate(facts):
         if place == close_at:
             play.say(CaseClosed(), minutes(900))
-        fact = FIELD[name](play.state, context(RULES, minutes(minute), at=minutes(900)))
+        fact = FIELD[name](play.state, context(RULES, minutes(minute), at=minutes(900), confirmed_by="dispatcher-2"))
         play.say(fact, minutes(minute), at=minutes(900 + place))
     assert play.state.number == "BX-1"
 

@@ -31,7 +31,7 @@ from domain.repairs.facts import (
     WorkLogged,
 )
 from domain.repairs.promises import ARRIVAL, ASSESSMENT, COMPLETION, CONTINUITY
-from domain.standard.standards import Rules
+from domain.standard.standards import Rules, Severity
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, context, minutes, names, repairing
 
@@ -142,6 +142,32 @@ def test_once_three_quarters_have_run_a_reassessment_needs_a_second_person(appro
     with refused("second-person-needed"):
         reassess(play, 180, approved_by=approved_by)
     assert reassess(play, 180, approved_by="manager-1").approved_by == "manager-1"
+
+
+@pytest.mark.parametrize("severity", ["medium", "major"])
+def test_a_first_class_that_gives_more_time_needs_a_second_person_late_in_the_window(severity: Severity) -> None:
+    """Before, "major" at minute 239 took the four hours away, by the crew alone."""
+
+    def told(play: Play, minute: float, confirmed_by: str | None = None) -> SeverityAssessed:
+        ctx = context(RULES, minutes(minute), confirmed_by=confirmed_by)
+        return repair_severity.assess(play.state, ctx, severity=severity, reason="trunk")
+
+    late_arrival = repairing(RULES)
+    late_arrival.say(CrewArrived("crew-1", None), minutes(150))
+    assert told(late_arrival, 179).confirmed_by is None
+    for confirmed_by in (None, "crew-1"):
+        with refused("second-person-needed"):
+            told(late_arrival, 239, confirmed_by)
+    assert told(late_arrival, 239, "dispatcher-2").confirmed_by == "dispatcher-2"
+    overdue = on_site()
+    with refused("second-person-needed"):
+        told(overdue, 120)
+
+
+def test_a_first_class_that_gives_no_more_time_is_taken_from_one_person_however_late() -> None:
+    ctx = context(RULES, minutes(239))
+    fact = repair_severity.assess(on_site().state, ctx, severity="small", reason="valve")
+    assert (fact.severity, fact.confirmed_by) == ("small", None)
 
 
 def test_a_reassessment_claimed_for_earlier_is_looked_at_when_it_is_told() -> None:
