@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import ServiceDep
@@ -31,32 +32,39 @@ class CrewForm(Body):
     """A crew: its name, what it can do, who leads it."""
 
     crew: CrewCode
-    name_zh: PublicName
-    skills: Annotated[list[Code], Field(max_length=32, examples=[["pipes"]])]
-    lead: StaffId
+    name_zh: Annotated[PublicName, Field(description="Its Chinese name, as people are shown it.")]
+    skills: Annotated[
+        list[Code],
+        Field(max_length=32, examples=[["pipes"]], description="What the crew can do, as codes of the standard."),
+    ]
+    lead: Annotated[StaffId, Field(description="Staff id of who leads the crew.")]
 
 
 class CrewFix(Body):
     """The district of the crew's last fix: no coordinates."""
 
-    district: Annotated[Code, Field(examples=["zhenxi"])]
+    district: Annotated[Code, Field(examples=["zhenxi"], description="Code of the district.")]
     happened_at: HappenedAt = None
 
 
 class Suggested(BaseModel):
     """A crew that is free and at work. ``district`` and the age of its fix in seconds, where it was ever seen."""
 
-    crew: str
-    name_zh: str
-    skills: list[str]
-    district: str | None
-    seen_seconds_ago: int | None
+    crew: Annotated[str, Field(description="The crew's code.")]
+    name_zh: described.ChineseName
+    skills: Annotated[list[str], Field(description="What the crew can do, as codes of the standard.")]
+    district: Annotated[
+        str | None, Field(description="Code of the district where the crew was last seen; null where it never was.")
+    ]
+    seen_seconds_ago: Annotated[
+        int | None, Field(description="Seconds since the last fix of the crew's phone; null where there never was one.")
+    ]
 
 
 class Suggestions(BaseModel):
     """Free crews, the nearest first."""
 
-    crews: list[Suggested]
+    crews: Annotated[list[Suggested], Field(description="The free crews, the nearest first.")]
 
 
 @_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组")

@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StrictBool
 
+from api.http import described
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import CallerDep, context_now
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
-from api.http.fields import Body, Code, CrewCode, Digest, FromTheField
+from api.http.fields import Body, Code, CrewCode, Digest, EvidenceDigest, FromTheField
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.metering import abnormal_use as abnormal
@@ -32,28 +33,39 @@ MeterFilter = Annotated[str, Query(min_length=3, max_length=32, description="of 
 class AnomalyLook(FromTheField):
     """How it was looked at again, and the digest of the photo or of the record."""
 
-    by: Literal["re-read", "photo"]
-    evidence_digest: Digest | None = None
+    by: Annotated[
+        Literal["re-read", "photo"],
+        Field(description="How it was looked at again: the meter was read once more, or the photo was looked at."),
+    ]
+    evidence_digest: EvidenceDigest = None
 
 
 class AnomalyDismissal(Body):
     """Why it is nothing, by a code of the standard."""
 
-    reason: Annotated[Code, Field(examples=["misread"])]
-    evidence_digest: Digest | None = None
+    reason: Annotated[Code, Field(examples=["misread"], description="Why, as a code of the standard.")]
+    evidence_digest: EvidenceDigest = None
 
 
 class Notification(FromTheField):
     """How the user was told, and the digest of the signed slip or of the receipt."""
 
-    way: Annotated[Code, Field(examples=["door"])]
-    proof_digest: Digest
+    way: Annotated[
+        Code,
+        Field(
+            examples=["door"],
+            description="By which way, as a code of the standard (for example sms, phone, at-the-door).",
+        ),
+    ]
+    proof_digest: Annotated[
+        Digest, Field(description="SHA-256 of the signed slip or of the receipt, as sha256: and 64 hex digits.")
+    ]
 
 
 class HelpOffered(FromTheField):
     """Whether the user accepted help with finding the leak."""
 
-    accepted: StrictBool
+    accepted: Annotated[StrictBool, Field(description="Whether the user accepted help with finding the leak.")]
 
 
 class HelpStarted(FromTheField):
@@ -65,13 +77,15 @@ class HelpStarted(FromTheField):
 class HelpFinished(FromTheField):
     """What was found, by a code of the standard."""
 
-    finding: Annotated[Code, Field(examples=["leak-behind-meter"])]
+    finding: Annotated[
+        Code, Field(examples=["leak-behind-meter"], description="What was found, as a code of the standard.")
+    ]
 
 
 class UsageOutcome(Body):
     """What came of it, by a code of the standard."""
 
-    outcome: Annotated[Code, Field(examples=["genuine-use"])]
+    outcome: Annotated[Code, Field(examples=["genuine-use"], description="What came of it, as a code of the standard.")]
 
 
 class UsageView(BaseModel):
@@ -80,36 +94,71 @@ class UsageView(BaseModel):
     ``connection`` and ``point``: where the meter was in service when it was found.
     """
 
-    case_id: UUID
-    case_number: str
-    meter: str
-    read_at: datetime
-    litres: int
-    used_litres: int | None
-    signs: list[str]
-    signs_zh: list[str]
-    connection: UUID | None
-    point: int | None
-    found_at: datetime
-    standing: bool
-    held: bool
-    confirmed_at: datetime | None
-    dismissed_at: datetime | None
-    notified_at: datetime | None
-    notified_by: str | None
-    offered_at: datetime | None
-    help_started_at: datetime | None
-    help_finished_at: datetime | None
-    finding: str | None
-    outcome: str | None
-    open: bool
-    version: int
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    meter: described.MeterNumber
+    read_at: described.ReadAt
+    litres: Annotated[int, Field(description="What the dial showed, in litres.")]
+    used_litres: Annotated[
+        int | None,
+        Field(
+            description=(
+                "What was used since the reading before, in litres; null: the dial fell, and nothing can be told."
+            )
+        ),
+    ]
+    signs: Annotated[list[str], Field(description="Why the reading stands out, as codes.")]
+    signs_zh: Annotated[list[str], Field(description="Why the reading stands out, in Chinese.")]
+    connection: Annotated[
+        UUID | None,
+        Field(
+            description=(
+                "Id of the connection where the meter was in service when it was found; null where it was in none."
+            )
+        ),
+    ]
+    point: Annotated[
+        int | None, Field(description="Number of the supply point there, from 1; null where the meter was in none.")
+    ]
+    found_at: Annotated[datetime, Field(description="When the reading was found to stand out.")]
+    standing: Annotated[bool, Field(description="Whether the reading still stands out, after whatever came in later.")]
+    held: Annotated[bool, Field(description="Whether billing waits for the case.")]
+    confirmed_at: Annotated[
+        datetime | None, Field(description="When it was looked at again and confirmed; null while it was not.")
+    ]
+    dismissed_at: Annotated[
+        datetime | None, Field(description="When it was said to be nothing; null where it was not.")
+    ]
+    notified_at: Annotated[datetime | None, Field(description="When the user was told; null while they were not.")]
+    notified_by: Annotated[
+        str | None,
+        Field(description="By which way the user was told, as a code of the standard; null while they were not."),
+    ]
+    offered_at: Annotated[
+        datetime | None,
+        Field(description="When the user was offered help with finding the leak; null while they were not."),
+    ]
+    help_started_at: Annotated[
+        datetime | None, Field(description="When a crew began to look for the leak; null while none did.")
+    ]
+    help_finished_at: Annotated[
+        datetime | None, Field(description="When the search for the leak was over; null while it is not.")
+    ]
+    finding: Annotated[
+        str | None,
+        Field(description="What the search found, as a code of the standard; null while it found nothing yet."),
+    ]
+    outcome: Annotated[
+        str | None, Field(description="What came of it, as a code of the standard; null while the case has no outcome.")
+    ]
+    open: described.IsOpen
+    version: described.EventsRead
 
 
 class UsageCases(BaseModel):
     """Cases of abnormal use, the oldest first: it is the next to look at."""
 
-    cases: list[UsageView]
+    cases: Annotated[list[UsageView], Field(description="The cases, the oldest first.")]
 
 
 @_queries.get("", summary="Abnormal use, the oldest first 用量异常清单")

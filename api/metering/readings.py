@@ -13,6 +13,7 @@ from kafka.errors import KafkaError
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from api.http import described
 from api.http.answers import COMMAND_ERRORS, documented
 from api.http.caller import Caller, CallerDep, context_now
 from api.http.dependencies import Limit, ServiceDep
@@ -54,6 +55,10 @@ class Batch(Body):
             min_length=1,
             max_length=ROWS_AT_MOST,
             examples=[[{"meter": "JS-2026-0001", "read_at": "2026-09-16T08:00:00+08:00", "value_m3": "12.345"}]],
+            description=(
+                "The readings, each an object of meter (its number), read_at (with its offset) and "
+                "value_m3 (m³ as a decimal in text)."
+            ),
         ),
     ]
 
@@ -61,41 +66,48 @@ class Batch(Body):
 class RowRefused(BaseModel):
     """A row that was not taken: its number from 1, why, and which field; never what was in it."""
 
-    row: int
-    code: str = Field(examples=["bad-reading"])
+    row: Annotated[int, Field(description="Number of the row in the batch, from 1.")]
+    code: str = Field(examples=["bad-reading"], description="Code of the refusal.")
     field: str = Field(examples=["value_m3"], description="empty: the row as a whole")
-    problem: str
-    problem_zh: str
+    problem: Annotated[str, Field(description="What is wrong, in English; it never quotes the value.")]
+    problem_zh: Annotated[str, Field(description="What is wrong, in Chinese; it never quotes the value.")]
 
 
 class ReadingsTaken(BaseModel):
     """How many rows Kafka has acknowledged, and the others. A meter that nobody knows is found out afterwards."""
 
-    accepted: int
-    refused: list[RowRefused]
+    accepted: Annotated[int, Field(description="How many rows Kafka has acknowledged.")]
+    refused: Annotated[list[RowRefused], Field(description="The rows that were not taken.")]
 
 
 class Anomaly(BaseModel):
     """A reading whose consumption stands out. ``used_litres`` None: the dial fell, and nothing can be told."""
 
-    meter: str
-    read_at: datetime
-    used_litres: int | None
-    flags: list[str] = Field(examples=[["high"]])
-    flags_zh: list[str]
-    found_at: datetime
+    meter: described.MeterNumber
+    read_at: described.ReadAt
+    used_litres: Annotated[
+        int | None,
+        Field(
+            description=(
+                "What was used since the reading before, in litres; null: the dial fell, and nothing can be told."
+            )
+        ),
+    ]
+    flags: list[str] = Field(examples=[["high"]], description="Why the reading stands out, as codes.")
+    flags_zh: Annotated[list[str], Field(description="Why the reading stands out, in Chinese.")]
+    found_at: Annotated[datetime, Field(description="When the reading was found to stand out.")]
 
 
 class SetAside(BaseModel):
     """A reading that was kept and not judged. One of an unknown meter is taken up by itself once its meter is in
     service; one that contradicts an earlier one of the same time stays, and so does one of a meter that was out."""
 
-    meter: str
-    read_at: datetime
-    litres: int
-    reason: Aside
-    reason_zh: str
-    at: datetime
+    meter: described.MeterNumber
+    read_at: described.ReadAt
+    litres: Annotated[int, Field(description="What the dial showed, in litres.")]
+    reason: Annotated[Aside, Field(description="Why the reading was not judged, as a code.")]
+    reason_zh: Annotated[str, Field(description="Why the reading was not judged, in Chinese.")]
+    at: Annotated[datetime, Field(description="When it was set aside.")]
 
 
 class ReadingsProducer:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_model
 from pydantic import Field as Bounded
 
+from api.http.described import words
 from api.http.fields import Body, CivilDay, Instant, clean_text
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
@@ -56,8 +57,13 @@ def catalogue_of(body: Body) -> Catalogue:
 @cache
 def _form(document: type, name: str, *, whole: bool = False) -> type[Body]:
     hints = get_type_hints(document)
+    told = get_type_hints(document, include_extras=True)
     made: dict[str, Any] = {
-        field.name: (_type(hints[field.name]), ... if whole else _default(field)) for field in fields(document)
+        field.name: (
+            Annotated[_type(hints[field.name]), Bounded(description=words(told[field.name]))],
+            ... if whole else _default(field),
+        )
+        for field in fields(document)
     }
     model: type[Body] = create_model(name, __base__=Body, __doc__=document.__doc__, **made)
     return model

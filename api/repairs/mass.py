@@ -55,20 +55,22 @@ MassCode = Annotated[Code, Path(description="the mass incident's code")]
 class MassForm(Body):
     """A mass incident: its own code, a cause of the standard, the districts."""
 
-    mass: Annotated[Code, Field(examples=["frost-a"])]
-    cause: Annotated[Code, Field(examples=["frost"])]
-    districts: Annotated[list[Code], Field(min_length=1, max_length=100)]
+    mass: Annotated[Code, Field(examples=["frost-a"], description="The mass incident's own code.")]
+    cause: Annotated[Code, Field(examples=["frost"], description="What caused it, as a code of the standard.")]
+    districts: Annotated[
+        list[Code], Field(min_length=1, max_length=100, description="Codes of the districts that it lies in.")
+    ]
     happened_at: HappenedAt = None
 
 
 class MassView(BaseModel):
     """One mass incident; ``until`` None: it holds."""
 
-    mass: str
-    cause: str
-    districts: list[str]
-    since: datetime
-    until: datetime | None
+    mass: Annotated[str, Field(description="The mass incident's own code.")]
+    cause: Annotated[str, Field(description="What caused it, as a code of the standard.")]
+    districts: Annotated[list[str], Field(description="Codes of the districts that it lies in.")]
+    since: Annotated[datetime, Field(description="From when on it holds.")]
+    until: Annotated[datetime | None, Field(description="Until when it held; null: it holds.")]
     incidents: Annotated[int, Field(description="how many incidents are tagged with it")]
     open: Annotated[int, Field(description="how many of them are still open")]
     lapses: Annotated[int, Field(description="lapses of theirs that stand")]
@@ -78,34 +80,49 @@ class MassView(BaseModel):
 class MassList(BaseModel):
     """Every mass incident, in the order of declaration."""
 
-    mass_incidents: list[MassView]
+    mass_incidents: Annotated[list[MassView], Field(description="The mass incidents, in the order of declaration.")]
 
 
 class Bulk(Body):
     """Reports as they would be sent one by one; each is accepted or refused by itself."""
 
-    reports: Annotated[list[Any], Field(min_length=1, max_length=MOST_REPORTS)]
+    reports: Annotated[
+        list[Any],
+        Field(min_length=1, max_length=MOST_REPORTS, description="The reports, each as the body of a single report."),
+    ]
 
 
 class BulkRow(BaseModel):
     """What became of one report, ``row`` from 1: its case, or why it was refused."""
 
-    row: int
-    case_id: UUID | None = None
-    case_number: str | None = None
-    code: str | None = None
-    found: str | None = None
-    needed: str | None = None
-    next_step: str | None = None
-    next_step_zh: str | None = None
+    row: Annotated[int, Field(description="Number of the report in the batch, from 1.")]
+    case_id: Annotated[
+        UUID | None, Field(description="Id of the case that the report opened; null where it was refused.")
+    ] = None
+    case_number: Annotated[
+        str | None, Field(description="The number that people know the case by; null where the report was refused.")
+    ] = None
+    code: Annotated[str | None, Field(description="Code of the refusal; null where the report was accepted.")] = None
+    found: Annotated[
+        str | None, Field(description="What was found, in English; null where the report was accepted.")
+    ] = None
+    needed: Annotated[
+        str | None, Field(description="What was needed, in English; null where the report was accepted.")
+    ] = None
+    next_step: Annotated[
+        str | None, Field(description="What to do next, in English; null where the report was accepted.")
+    ] = None
+    next_step_zh: Annotated[
+        str | None, Field(description="What to do next, in Chinese; null where the report was accepted.")
+    ] = None
 
 
 class BulkAnswer(BaseModel):
     """Row by row, in the order of sending."""
 
-    accepted: int
-    refused: int
-    rows: list[BulkRow]
+    accepted: Annotated[int, Field(description="How many reports were accepted.")]
+    refused: Annotated[int, Field(description="How many reports were refused.")]
+    rows: Annotated[list[BulkRow], Field(description="What became of each report, in the order of sending.")]
 
 
 # ---- declared, ended
