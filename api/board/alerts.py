@@ -16,6 +16,7 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Fact
@@ -28,7 +29,9 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 
 router = APIRouter(prefix="/api/v1", tags=["alerts 告警"], route_class=StrictRoute)
 
-CommitmentPath = Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["repair.arrival"])]
+CommitmentPath = Annotated[
+    str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["repair.arrival"], description="the promise's code")
+]
 
 
 class Acknowledgement(Body):
@@ -121,6 +124,7 @@ def alerts(
     "/cases/{case_id}/windows/{commitment}/acknowledgement",
     summary="Take a lapse, or a rung before it, in hand 确认接手",
     responses=COMMAND_ERRORS,
+    openapi_extra=needs("window.acknowledge"),
 )
 async def acknowledge(case_id: CaseId, commitment: CommitmentPath, body: Acknowledgement, runner: Runner) -> Accepted:
     """Ends the ladder of that lapse; the lapse stands. Said twice by the same person it changes nothing."""

@@ -102,7 +102,9 @@ class DocumentBody(Body):
         Field(
             examples=["verified"],
             description=(
-                "How the document came: upload, seen at the counter, shared by another office, or verified there."
+                "How the document came: upload, seen at the counter, shared by another office, or verified there. "
+                "Seen, and shared over another channel than the platform's, can only be said with the power "
+                "connection.reject-document."
             ),
         ),
     ]

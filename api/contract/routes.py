@@ -25,7 +25,15 @@ router = APIRouter(
 )
 page = APIRouter(include_in_schema=False, route_class=StrictRoute)
 
-TypeName = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9.]+$", examples=["water.repair.CrewArrived.v1"])]
+TypeName = Annotated[
+    str,
+    Path(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9.]+$",
+        examples=["water.repair.CrewArrived.v1"],
+        description="the event's public type name",
+    ),
+]
 
 
 class EventType(BaseModel):

@@ -12,6 +12,7 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
 from domain import kinds
@@ -67,7 +68,7 @@ class Suggestions(BaseModel):
     crews: Annotated[list[Suggested], Field(description="The free crews, the nearest first.")]
 
 
-@_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组")
+@_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组", openapi_extra=needs("crew.form"))
 async def form(body: CrewForm, runner: Runner) -> Accepted:
     return await runner.instruct(
         crew_stream(body.crew),
@@ -77,17 +78,19 @@ async def form(body: CrewForm, runner: Runner) -> Accepted:
     )
 
 
-@_commands.post("/{crew}/shift/start", summary="The crew begins work 上班")
+@_commands.post("/{crew}/shift/start", summary="The crew begins work 上班", openapi_extra=needs("crew.shift"))
 async def start_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
     return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.start_shift(state, ctx, crew=crew))
 
 
-@_commands.post("/{crew}/shift/end", summary="The crew goes home 下班")
+@_commands.post("/{crew}/shift/end", summary="The crew goes home 下班", openapi_extra=needs("crew.shift"))
 async def end_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
     return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.end_shift(state, ctx, crew=crew))
 
 
-@_commands.post("/{crew}/position", summary="The district of the crew's last fix 位置")
+@_commands.post(
+    "/{crew}/position", summary="The district of the crew's last fix 位置", openapi_extra=needs("crew.locate")
+)
 async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
     return await runner.field(
         crew_stream(crew),

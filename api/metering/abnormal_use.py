@@ -15,6 +15,7 @@ from api.http.caller import CallerDep, context_now
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, Digest, EvidenceDigest, FromTheField
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.metering import abnormal_use as abnormal
@@ -27,7 +28,7 @@ _commands = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses
 _queries = APIRouter(prefix="/api/v1/usage", route_class=StrictRoute, responses=QUERY_ERRORS)
 
 Runner = Annotated[CommandRunner, Depends(runner_of(kinds.USAGE))]
-MeterFilter = Annotated[str, Query(min_length=3, max_length=32, description="of this meter alone")]
+MeterFilter = Annotated[str | None, Query(min_length=3, max_length=32, description="of this meter alone")]
 
 
 class AnomalyLook(FromTheField):
@@ -161,12 +162,12 @@ class UsageCases(BaseModel):
     cases: Annotated[list[UsageView], Field(description="The cases, the oldest first.")]
 
 
-@_queries.get("", summary="Abnormal use, the oldest first 用量异常清单")
+@_queries.get("", summary="Abnormal use, the oldest first 用量异常清单", openapi_extra=needs("usage.read"))
 def cases(
     caller: CallerDep,
     service: ServiceDep,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = True,
-    meter: MeterFilter | None = None,
+    meter: MeterFilter = None,
     limit: Limit = 100,
 ) -> UsageCases:
     require_power(context_now(caller, service), "usage.read")
@@ -177,14 +178,16 @@ def cases(
     return UsageCases(cases=found)
 
 
-@_commands.post("/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常")
+@_commands.post(
+    "/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常", openapi_extra=needs("usage.audit")
+)
 async def confirm(case_id: CaseId, body: AnomalyLook, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: abnormal.confirm(case, ctx, by=body.by, evidence_digest=body.evidence_digest)
     )
 
 
-@_commands.post("/{case_id}/dismissal", summary="It is nothing 排除异常")
+@_commands.post("/{case_id}/dismissal", summary="It is nothing 排除异常", openapi_extra=needs("usage.dismiss"))
 async def dismiss(case_id: CaseId, body: AnomalyDismissal, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -192,29 +195,39 @@ async def dismiss(case_id: CaseId, body: AnomalyDismissal, runner: Runner) -> Ac
     )
 
 
-@_commands.post("/{case_id}/notification", summary="The user was told, with proof 告知用户")
+@_commands.post(
+    "/{case_id}/notification", summary="The user was told, with proof 告知用户", openapi_extra=needs("usage.notify")
+)
 async def notify(case_id: CaseId, body: Notification, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: abnormal.notify(case, ctx, way=body.way, proof_digest=body.proof_digest)
     )
 
 
-@_commands.post("/{case_id}/leak-help/offer", summary="Help with finding the leak was offered 提供查漏")
+@_commands.post(
+    "/{case_id}/leak-help/offer",
+    summary="Help with finding the leak was offered 提供查漏",
+    openapi_extra=needs("usage.help"),
+)
 async def offer_help(case_id: CaseId, body: HelpOffered, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: abnormal.offer_help(case, ctx, accepted=body.accepted))
 
 
-@_commands.post("/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏")
+@_commands.post(
+    "/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏", openapi_extra=needs("usage.help")
+)
 async def start_help(case_id: CaseId, body: HelpStarted, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: abnormal.start_help(case, ctx, crew=body.crew))
 
 
-@_commands.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成")
+@_commands.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成", openapi_extra=needs("usage.help"))
 async def finish_help(case_id: CaseId, body: HelpFinished, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: abnormal.finish_help(case, ctx, finding=body.finding))
 
 
-@_commands.post("/{case_id}/outcome", summary="What came of it; billing goes on 处理结果")
+@_commands.post(
+    "/{case_id}/outcome", summary="What came of it; billing goes on 处理结果", openapi_extra=needs("usage.conclude")
+)
 async def conclude(case_id: CaseId, body: UsageOutcome, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: abnormal.conclude(case, ctx, outcome=body.outcome))
 

@@ -19,6 +19,7 @@ from api.http.caller import CallerDep, context_now
 from api.http.commanding import CommandRunner, PendingCommand, events, meter_number, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, CivilDay, Code, FromTheField, Instant, SecondPerson
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Fact
@@ -145,7 +146,7 @@ class _Found:
     pending: bool
 
 
-@_queries.get("", summary="Reading rounds, the one due next first 抄表任务")
+@_queries.get("", summary="Reading rounds, the one due next first 抄表任务", openapi_extra=needs("book.read"))
 def rounds(
     caller: CallerDep,
     service: ServiceDep,
@@ -158,7 +159,7 @@ def rounds(
     return Books(books=[BookRow.model_validate(row) for row in rows])
 
 
-@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表")
+@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表", openapi_extra=needs("book.read"))
 def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookView:
     require_power(context_now(caller, service), "book.read")
     book: ReadingRound | None = service.load(Stream(kinds.BOOK, case_id))[0]
@@ -184,7 +185,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
     )
 
 
-@_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务")
+@_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务", openapi_extra=needs("book.open"))
 async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
     number, case = await runner.new_number(), book_stream(body.book, body.month)
 
@@ -205,7 +206,9 @@ async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, number=number), creates=True)
 
 
-@_commands.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
+@_commands.post(
+    "/{case_id}/audit", summary="Readings were checked by a second person 读数复核", openapi_extra=needs("book.audit")
+)
 async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
     found = await run_in_threadpool(_stored, runner.service, body.rows)
     standing_out = [each for each in found if each.row.signs]
@@ -225,7 +228,9 @@ async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=others))
 
 
-@_commands.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
+@_commands.post(
+    "/{case_id}/exceptions", summary="A meter could not be read 抄表例外", openapi_extra=needs("book.except")
+)
 async def exempt(case_id: CaseId, body: Exemption, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: books.exempt(case, ctx, meter=body.meter, reason=body.reason)

@@ -18,6 +18,7 @@ from api.http.answers import COMMAND_ERRORS, documented
 from api.http.caller import Caller, CallerDep, context_now
 from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body
+from api.http.powers import needs
 from api.http.refusals import ReadingsUnavailable
 from api.http.strict import StrictRoute
 from domain.kernel.refusals import Refusal
@@ -157,7 +158,7 @@ class ReadingsProducer:
             return self._producer
 
 
-@router.post("", status_code=202, summary="Send a batch of readings 批量上报读数")
+@router.post("", status_code=202, summary="Send a batch of readings 批量上报读数", openapi_extra=needs("readings.send"))
 async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Request) -> ReadingsTaken:
     found, refused = _judged(body.readings, caller, service)
     if found:
@@ -165,7 +166,7 @@ async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Req
     return ReadingsTaken(accepted=len(found), refused=refused)
 
 
-@router.get("/anomalies", summary="What stands out, newest first 用量异常")
+@router.get("/anomalies", summary="What stands out, newest first 用量异常", openapi_extra=needs("readings.read"))
 def anomalies(
     caller: CallerDep,
     service: ServiceDep,
@@ -180,7 +181,11 @@ def anomalies(
     return [Anomaly(**row, flags_zh=[FLAGS_ZH[flag] for flag in row["flags"]]) for row in rows]
 
 
-@router.get("/set-aside", summary="Readings that were kept and not judged, newest first 待核读数")
+@router.get(
+    "/set-aside",
+    summary="Readings that were kept and not judged, newest first 待核读数",
+    openapi_extra=needs("readings.read"),
+)
 def set_aside(
     caller: CallerDep,
     service: ServiceDep,

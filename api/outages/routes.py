@@ -15,6 +15,7 @@ from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, PendingCommand, events, runner_of
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from domain import kinds
@@ -164,7 +165,7 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     )
 
 
-@_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水")
+@_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水", openapi_extra=needs("outage.plan"))
 async def plan(body: Planned, runner: Runner) -> Accepted:
     number, case = await runner.new_number(), runner.new_case()
 
@@ -186,7 +187,12 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,), number=number))
 
 
-@_commands.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
+@_commands.post(
+    "/emergency",
+    status_code=201,
+    summary="Water is off because of an incident 突发停水",
+    openapi_extra=needs("outage.report"),
+)
 async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     number, case, incident = await runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
     happened_at = body.happened_at or runner.now()
@@ -208,17 +214,25 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(incident,), number=number))
 
 
-@_commands.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
+@_commands.post(
+    "/{case_id}/start", summary="Turn the water of a planned outage off 开始停水", openapi_extra=needs("outage.report")
+)
 async def start(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, begun.start)
 
 
-@_commands.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
+@_commands.post(
+    "/{case_id}/cancellation", summary="A planned outage will not be 取消停水", openapi_extra=needs("outage.cancel")
+)
 async def cancel(case_id: CaseId, body: Cancellation, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda outage, ctx: begun.cancel(outage, ctx, reason=body.reason))
 
 
-@_commands.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
+@_commands.post(
+    "/{case_id}/notices/order",
+    summary="Have the users told how the outage stands 发送停水通知",
+    openapi_extra=needs("outage.notify"),
+)
 async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Accepted:
     def decide(outage: Outage | None, ctx: CommandContext) -> EventToAppend:
         ordered = notices.order_notice(outage, ctx, way=body.way)
@@ -227,38 +241,46 @@ async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Ac
     return await runner.instruct(case_id, decide)
 
 
-@_commands.post("/{case_id}/notices", summary="The users were told 停水通知")
+@_commands.post("/{case_id}/notices", summary="The users were told 停水通知", openapi_extra=needs("outage.report"))
 async def send_notice(case_id: CaseId, body: UserNotice, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.send_notice(outage, ctx, way=body.way, digest=body.digest)
     )
 
 
-@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
+@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达", openapi_extra=needs("outage.report"))
 async def prove_notice(case_id: CaseId, body: Proof, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
     )
 
 
-@_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门")
+@_commands.post(
+    "/{case_id}/report", summary="The authority was told 报告主管部门", openapi_extra=needs("outage.report")
+)
 async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda outage, ctx: notices.report(outage, ctx, document=body.document))
 
 
-@_commands.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
+@_commands.post(
+    "/{case_id}/extension",
+    summary="It takes longer, or in an emergency: until when 公布或延长停水",
+    openapi_extra=needs("outage.report"),
+)
 async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda outage, ctx: begun.extend(outage, ctx, end=body.end))
 
 
-@_commands.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
+@_commands.post(
+    "/{case_id}/water", summary="Emergency water was handed out 应急供水", openapi_extra=needs("outage.report")
+)
 async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: begun.provide_water(outage, ctx, point=body.point, litres=body.litres)
     )
 
 
-@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("outage.report"))
 async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, begun.restore)
 

@@ -21,6 +21,7 @@ from api.http.commanding import CommandRunner
 from api.http.dependencies import ServiceDep
 from api.http.errors import as_refusal
 from api.http.fields import Body, Code, HappenedAt, When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
@@ -128,7 +129,12 @@ class BulkAnswer(BaseModel):
 # ---- declared, ended
 
 
-@_commands.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
+@_commands.post(
+    "/mass-incidents",
+    status_code=201,
+    summary="Declare a mass incident 宣布群发事件",
+    openapi_extra=needs("mass.declare"),
+)
 async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     def say(register: mass.Register | None, ctx: CommandContext) -> Fact:
         return mass.declare(register, ctx, mass=body.mass, cause=body.cause, districts=body.districts)
@@ -136,7 +142,9 @@ async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, respon
     return await published(service, _command(caller, body.happened_at, say), response, body.mass)
 
 
-@_commands.post("/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束")
+@_commands.post(
+    "/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束", openapi_extra=needs("mass.end")
+)
 async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     command = _command(caller, body.happened_at, lambda register, ctx: mass.end(register, ctx, mass=code))
     return await published(service, command, response, code)
@@ -179,7 +187,9 @@ def _command(
 # ---- many reports at once
 
 
-@_bulk.post("/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修")
+@_bulk.post(
+    "/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修", openapi_extra=needs(None)
+)
 async def report_many(body: Bulk, caller: CallerDep, service: ServiceDep) -> BulkAnswer:
     register: mass.Register | None = (await run_in_threadpool(service.load, MASS))[0]
     rows = await asyncio.gather(

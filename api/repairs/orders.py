@@ -19,6 +19,7 @@ from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, PendingCommand, StaleLookup, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from api.repairs.bodies import OrderNumber
@@ -81,7 +82,11 @@ def the_order(source: OrderSourcePath, number: OrderNumberPath, service: Service
     )
 
 
-@_commands.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
+@_commands.post(
+    "/{source}/{number}/reply",
+    summary="The source was told what became of it 回复热线工单",
+    openapi_extra=needs("order.reply"),
+)
 async def reply(source: OrderSourcePath, number: OrderNumberPath, body: Reply, runner: Runner) -> Accepted:
     """Answers whoever made the report too: the hotline tells them."""
     stream = order_stream(source, number)
@@ -108,7 +113,9 @@ def replying(runner: CommandRunner, stream: Stream, seen: orders.OutsideOrder | 
     return PendingCommand(stream, runner.caller, decide, others=(case,) if case is not None else ())
 
 
-@_commands.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
+@_commands.post(
+    "/{source}/{number}/extension", summary="The source gives more time 延期回复", openapi_extra=needs("order.extend")
+)
 async def extend(source: OrderSourcePath, number: OrderNumberPath, body: MoreTime, runner: Runner) -> Accepted:
     return await runner.instruct(
         order_stream(source, number),
