@@ -54,9 +54,14 @@ class TellingView(BaseModel):
     """A role told by a way besides the page. ``state``: waiting, sent, proven, dead, withdrawn, or unreachable (the
     settings have no such way for the role). ``grouped``: in a message about several cases."""
 
-    role: Annotated[str, Field(description="Role that is told.")]
+    role: Annotated[str, Field(description="Role that is told, as a code.")]
     way: Annotated[str, Field(description="By which way, as a code of the standard.")]
-    change: Annotated[str, Field(description="What the role is told of, as a code.")]
+    change: Annotated[
+        str,
+        Field(
+            description="What the message said of the window: nearing, lapsed, escalated, retracted, met or cancelled."
+        ),
+    ]
     state: Annotated[
         str,
         Field(
@@ -73,7 +78,7 @@ class AlertView(BaseModel):
     """A window fact that calls ``roles``. ``step``: the rung, or the step after a lapse. ``cause``: why nobody need
     act any more (None: it is open); ``closed_by``: who took it in hand."""
 
-    id: Annotated[UUID, Field(description="Id of the alert: of the event that raised it.")]
+    id: Annotated[UUID, Field(description="Id of the event that the alert is about.")]
     case_id: described.CaseId
     case_number: described.CaseNumber
     mass: described.Mass

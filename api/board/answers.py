@@ -83,7 +83,7 @@ class TimelineEntry(BaseModel):
     role: Annotated[str, Field(description="The role in which somebody acted.")]
     channel: Annotated[str, Field(description="The channel over which it was told, as a code of the standard.")]
     standard: Annotated[
-        str | None, Field(description="Version of the standard that it follows; null where it follows none.")
+        str | None, Field(description="Version of the standard that the verdict follows; null where it is no verdict.")
     ]
     calendar: described.CountedBy
     data: Annotated[
@@ -165,7 +165,9 @@ class CaseView(BaseModel):
     held: Annotated[
         bool | None, Field(description="Whether billing waits for the case; null of other cases than abnormal use.")
     ] = None
-    book: Annotated[str | None, Field(description="Code of the book; null of other cases than reading rounds.")] = None
+    book: Annotated[
+        str | None, Field(description="Code of the meter route; null of other cases than reading rounds.")
+    ] = None
     unread: Annotated[
         int | None, Field(description="How many meters are still unread; null of other cases than reading rounds.")
     ] = None

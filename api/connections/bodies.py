@@ -278,15 +278,13 @@ class MeterBody(Body):
             description="Number of the meter; it is taken without blanks around it and in capitals.",
         ),
     ]
-    body_code: Annotated[BodyMark, Field(description="Type of the meter, as it stands on its body.")]
+    body_code: Annotated[BodyMark, Field(description="Mark on the meter's body.")]
     dn_mm: Annotated[StrictInt, Field(ge=1, le=4_000, description="Nominal diameter in millimetres.")]
-    verified_on: Annotated[CivilDay, Field(description="Day of the forced verification.")]
-    expires_on: Annotated[CivilDay, Field(description="Last day on which the verification holds.")]
-    initial_reading_m3: Annotated[
-        Amount, Field(description="Reading of the dial when it goes in, in m³, as a decimal in text.")
-    ]
+    verified_on: Annotated[CivilDay, Field(description="Day of the verification.")]
+    expires_on: Annotated[CivilDay, Field(description="Day on which the verification ends.")]
+    initial_reading_m3: Annotated[Amount, Field(description="Reading at installation, in m³, as a decimal in text.")]
     dial_max_m3: Annotated[
-        StrictInt, Field(ge=1, le=999_999_999, description="The highest reading of the dial, in m³.")
+        StrictInt, Field(ge=1, le=999_999_999, description="Largest reading that the dial can show, in m³.")
     ]
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ class CrewForm(Body):
         list[Code],
         Field(max_length=32, examples=[["pipes"]], description="What the crew can do, as codes of the standard."),
     ]
-    lead: Annotated[StaffId, Field(description="Staff id of who leads the crew.")]
+    lead: Annotated[StaffId, Field(description="Actor id of who leads the crew.")]
 
 
 class CrewFix(Body):

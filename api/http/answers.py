@@ -56,5 +56,5 @@ class Accepted(BaseModel):
             description="Version in its case of the last event that was written; below the first one where none was."
         ),
     ]
-    position: Annotated[int, Field(description="Position of the store's log after them.")]
+    position: Annotated[int, Field(description="Position of the store's log after them; 0 where none was written.")]
     recorded_at: Annotated[datetime | None, Field(description="When they were recorded; null where none was written.")]

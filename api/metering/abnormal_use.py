@@ -36,7 +36,7 @@ class AnomalyLook(FromTheField):
 
     by: Annotated[
         Literal["re-read", "photo"],
-        Field(description="How it was looked at again: the meter was read once more, or the photo was looked at."),
+        Field(description="How it was looked at again: re-read at the dial, or by a photo."),
     ]
     evidence_digest: EvidenceDigest = None
 
@@ -59,14 +59,14 @@ class Notification(FromTheField):
         ),
     ]
     proof_digest: Annotated[
-        Digest, Field(description="SHA-256 of the signed slip or of the receipt, as sha256: and 64 hex digits.")
+        Digest, Field(description="SHA-256 of the proof that the user was told, as sha256: and 64 hex digits.")
     ]
 
 
 class HelpOffered(FromTheField):
-    """Whether the user accepted help with finding the leak."""
+    """Whether the user accepts the help."""
 
-    accepted: Annotated[StrictBool, Field(description="Whether the user accepted help with finding the leak.")]
+    accepted: Annotated[StrictBool, Field(description="Whether the user accepts the help.")]
 
 
 class HelpStarted(FromTheField):
@@ -102,14 +102,13 @@ class UsageView(BaseModel):
     litres: Annotated[int, Field(description="What the dial showed, in litres.")]
     used_litres: Annotated[
         int | None,
-        Field(
-            description=(
-                "What was used since the reading before, in litres; null: the dial fell, and nothing can be told."
-            )
-        ),
+        Field(description=("Use since the reading before, in litres; null where it cannot be told.")),
     ]
-    signs: Annotated[list[str], Field(description="Why the reading stands out, as codes.")]
-    signs_zh: Annotated[list[str], Field(description="Why the reading stands out, in Chinese.")]
+    signs: Annotated[
+        list[str],
+        Field(description="What about the reading stands out: high, zero, falling, dial-over or never-still."),
+    ]
+    signs_zh: Annotated[list[str], Field(description="What about the reading stands out, in Chinese.")]
     connection: Annotated[
         UUID | None,
         Field(

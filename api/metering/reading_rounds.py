@@ -52,18 +52,16 @@ MeterNumber = Annotated[
 class RoundOpening(Body):
     """A book to be read: which meters, by which day, by whom. One round for each book and month."""
 
-    book: Annotated[Code, Field(examples=["zhenxi-07"], description="Code of the book.")]
+    book: Annotated[Code, Field(examples=["zhenxi-07"], description="Code of the meter route.")]
     month: Annotated[
         StrictStr,
-        Field(
-            pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"], description="The month of the round, as YYYY-MM."
-        ),
+        Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"], description="Month of the round, as YYYY-MM."),
     ]
-    due_on: Annotated[CivilDay, Field(description="Day by which every meter of the book is read.")]
-    reader: Annotated[SecondPerson, Field(description="Actor id of who reads the book.")]
+    due_on: Annotated[CivilDay, Field(description="Day by which the route is read.")]
+    reader: Annotated[SecondPerson, Field(description="Actor id of the meter reader.")]
     meters: Annotated[
         list[MeterNumber],
-        Field(min_length=1, max_length=books.MOST_METERS, description="Numbers of the meters that are to be read."),
+        Field(min_length=1, max_length=books.MOST_METERS, description="Numbers of the meters to read."),
     ]
 
 
@@ -125,10 +123,10 @@ class BookView(BaseModel):
 
     case_id: described.CaseId
     case_number: described.CaseNumber
-    book: Annotated[str, Field(description="Code of the book.")]
-    month: Annotated[str, Field(description="The month of the round, as YYYY-MM.")]
-    due_on: Annotated[date, Field(description="Day by which every meter of the book is read.")]
-    reader: Annotated[str, Field(description="Actor id of who reads the book.")]
+    book: Annotated[str, Field(description="Code of the meter route.")]
+    month: Annotated[str, Field(description="Month of the round, as YYYY-MM.")]
+    due_on: Annotated[date, Field(description="Day by which the route is read.")]
+    reader: Annotated[str, Field(description="Actor id of the meter reader.")]
     stage: described.Stage
     audited: Annotated[int, Field(description="How many readings were checked by a second person.")]
     excepted: Annotated[

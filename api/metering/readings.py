@@ -88,14 +88,13 @@ class Anomaly(BaseModel):
     read_at: described.ReadAt
     used_litres: Annotated[
         int | None,
-        Field(
-            description=(
-                "What was used since the reading before, in litres; null: the dial fell, and nothing can be told."
-            )
-        ),
+        Field(description=("Use since the reading before, in litres; null where it cannot be told.")),
     ]
-    flags: list[str] = Field(examples=[["high"]], description="Why the reading stands out, as codes.")
-    flags_zh: Annotated[list[str], Field(description="Why the reading stands out, in Chinese.")]
+    flags: list[str] = Field(
+        examples=[["high"]],
+        description="What about the reading stands out: high, zero, falling, dial-over or never-still.",
+    )
+    flags_zh: Annotated[list[str], Field(description="What about the reading stands out, in Chinese.")]
     found_at: Annotated[datetime, Field(description="When the reading was found to stand out.")]
 
 

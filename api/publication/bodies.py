@@ -114,7 +114,7 @@ class SquadRoster(Body):
     """A squad of the standard, and everybody who is in it."""
 
     squad: Annotated[Code, Field(description="Code of the squad.")]
-    members: Annotated[list[StaffId], Field(max_length=50, description="Staff ids of everybody who is in it.")]
+    members: Annotated[list[StaffId], Field(max_length=50, description="Actor ids of the squad's members.")]
 
 
 class Asker(Body):
@@ -132,7 +132,7 @@ class Asker(Body):
     ] = None
     address: Annotated[
         Address | None,
-        Field(description="Address of the person or the company; null where it was not told. It goes to the vault."),
+        Field(description="Address that the person tells; null where none was told. It goes to the vault."),
     ] = None
 
 

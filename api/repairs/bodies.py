@@ -37,9 +37,7 @@ class Reporter(Body):
     phone: Annotated[Phone, Field(description="Telephone number of the person. It goes to the vault.")]
     address: Annotated[
         Address | None,
-        Field(
-            description="Where the fault is, in the person's words; null where it was not told. It goes to the vault."
-        ),
+        Field(description="Address that the person tells; null where none was told. It goes to the vault."),
     ] = None
 
 
@@ -79,7 +77,8 @@ class OutsideOrder(Body):
     source: Annotated[Code, Field(examples=["hotline-12345"], description="Code of the body whose order it is.")]
     number: Annotated[OrderNumber, Field(description="The order's number at that body.")]
     reply_by: Annotated[
-        Instant | None, Field(description="By when that body wants its reply; null: the standard's working days.")
+        Instant | None,
+        Field(description="When the other body wants its reply; null where the standard's own limit holds."),
     ] = None
 
 
@@ -395,6 +394,4 @@ class ApplicantDetails(Body):
             )
         ),
     ] = None
-    address: Annotated[
-        Address, Field(description="Where water is wanted, in the person's words. It goes to the vault.")
-    ]
+    address: Annotated[Address, Field(description="Address that the person tells. It goes to the vault.")]

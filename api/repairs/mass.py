@@ -56,10 +56,10 @@ MassCode = Annotated[Code, Path(description="the mass incident's code")]
 class MassForm(Body):
     """A mass incident: its own code, a cause of the standard, the districts."""
 
-    mass: Annotated[Code, Field(examples=["frost-a"], description="The mass incident's own code.")]
+    mass: Annotated[Code, Field(examples=["frost-a"], description="Code of the mass incident.")]
     cause: Annotated[Code, Field(examples=["frost"], description="What caused it, as a code of the standard.")]
     districts: Annotated[
-        list[Code], Field(min_length=1, max_length=100, description="Codes of the districts that it lies in.")
+        list[Code], Field(min_length=1, max_length=100, description="Codes of the districts in which it holds.")
     ]
     happened_at: HappenedAt = None
 
@@ -67,9 +67,9 @@ class MassForm(Body):
 class MassView(BaseModel):
     """One mass incident; ``until`` None: it holds."""
 
-    mass: Annotated[str, Field(description="The mass incident's own code.")]
+    mass: Annotated[str, Field(description="Code of the mass incident.")]
     cause: Annotated[str, Field(description="What caused it, as a code of the standard.")]
-    districts: Annotated[list[str], Field(description="Codes of the districts that it lies in.")]
+    districts: Annotated[list[str], Field(description="Codes of the districts in which it holds.")]
     since: Annotated[datetime, Field(description="From when on it holds.")]
     until: Annotated[datetime | None, Field(description="Until when it held; null: it holds.")]
     incidents: Annotated[int, Field(description="how many incidents are tagged with it")]

@@ -47,8 +47,8 @@ class Reply(FromTheField):
 class MoreTime(Body):
     """Until when the source gives time, and the document in which it does."""
 
-    reply_by: Annotated[Instant, Field(description="Until when the source gives time.")]
-    document: Annotated[DocumentNumber, Field(description="Number of the document in which it does.")]
+    reply_by: Annotated[Instant, Field(description="When the other body wants its reply.")]
+    document: Annotated[DocumentNumber, Field(description="Number of the document in which the source gave more time.")]
 
 
 class OrderView(BaseModel):
