@@ -17,8 +17,9 @@ from domain.kernel import fields as events
 
 
 def words(alias: Any) -> str:
-    """The description that an alias of ``domain.kernel.fields``, or a field of a dataclass of ours, carries."""
-    return str(alias.__metadata__[0])
+    """The description that an alias of ``domain.kernel.fields``, or a field of a dataclass of ours, carries; empty
+    where it carries none, which a test of the OpenAPI document finds."""
+    return next((str(said) for said in getattr(alias, "__metadata__", ()) if isinstance(said, str)), "")
 
 
 CaseId = Annotated[UUID, Field(description=words(events.CaseId))]

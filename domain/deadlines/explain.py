@@ -141,7 +141,8 @@ class TermExplained:
         int | None, "How many working days the limit has; null of a limit around the clock, and without an end."
     ] = None
     limit: Annotated[
-        timedelta | None, "How long the limit is, around the clock; null of one in working days, and without an end."
+        timedelta | None,
+        "How long the limit is around the clock, as an ISO 8601 duration; null of one in working days and without end.",
     ] = None
     days: Annotated[
         tuple[DayCounted, ...],
