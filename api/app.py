@@ -17,8 +17,10 @@ from api.crews import routes as crews
 from api.crews import squads
 from api.http import errors
 from api.http.access_log import Outer
+from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
 from api.http.metrics import ProcessMetrics
+from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
 from api.metering import abnormal_use as usage
 from api.metering import reading_rounds as books
@@ -29,7 +31,10 @@ from api.publication import disclosure, reference, works
 from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
+from domain.deadlines.explain import WindowExplained
 from infra.eventstore.service import Service
+from projections.reports.figures import PeriodFigures
+from projections.reports.published import Beside, Contradiction
 
 COMMANDS = (
     mass,
@@ -61,11 +66,15 @@ QUERIES = (
     health,
     pages,
 )
+DATACLASSES = (WindowExplained, PeriodFigures, Beside, Contradiction)
+"""The dataclasses that answers hold; their fields say what they mean as those of facts do."""
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
 Send `Idempotency-Key` with every command that you may have to repeat. `X-Actor`, `X-Role` and `X-Channel` are taken
-at their word, which is why only this machine may ask.
+at their word, which is why only this machine may ask. `x-power` of an operation is the power that the role must have by
+the standard in force, or else it is refused `wrong-role`; `none`: whoever it is. What a repair's facts say over a
+channel of imported history needs `history.import` as well.
 """
 
 
@@ -100,12 +109,13 @@ def create_app(service: Service) -> FastAPI:
     app.add_middleware(LoopbackOnly)
     app.add_middleware(Outer, figures=app.state.figures)
     app.add_middleware(Linger)
-    _describe_problem(app)
+    _complete_document(app)
     return app
 
 
-def _describe_problem(app: FastAPI) -> None:
-    """Put the form of errors, which no route returns itself, into the OpenAPI document; drop the framework's own."""
+def _complete_document(app: FastAPI) -> None:
+    """Put into the OpenAPI document what the framework does not: the form of errors, which no route returns itself, the
+    meaning of the fields of dataclasses, the power that each command needs. Drop the framework's own form of errors."""
     made = app.openapi
 
     def openapi() -> dict[str, object]:
@@ -117,6 +127,8 @@ def _describe_problem(app: FastAPI) -> None:
             problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
+            describe_dataclasses(schemas, DATACLASSES)
+            describe_powers(document["paths"])
         assert app.openapi_schema is not None
         return app.openapi_schema
 

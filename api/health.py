@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.http.answers import documented
 from api.http.dependencies import ServiceDep
@@ -22,40 +23,48 @@ router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)
 class ProcessHealth(BaseModel):
     """The processes of one name: how many beat, and the youngest beat's age. One that was restarted counts once."""
 
-    name: str
-    alive: int
-    up: bool
-    beat_age_s: float
+    name: Annotated[str, Field(description="Name of the processes.")]
+    alive: Annotated[int, Field(description="How many of them beat.")]
+    up: Annotated[bool, Field(description="Whether at least one of them beats.")]
+    beat_age_s: Annotated[float, Field(description="Real seconds since the youngest beat.")]
 
 
 class ReaderHealth(BaseModel):
     """A reader over all its partitions; ``lag`` is the largest distance to what is acknowledged on Kafka."""
 
-    name: str
-    lag: int
+    name: Annotated[str, Field(description="Name of the reader.")]
+    lag: Annotated[
+        int, Field(description="The largest distance, over its partitions, to what is acknowledged on Kafka.")
+    ]
 
 
 class RelayHealth(BaseModel):
     """The relay: ``lag`` events are in the store and not known to be on Kafka."""
 
-    all_out: int
-    lag: int
-    tails_lost: int
-    refills: int
-    last_error: str | None
+    all_out: Annotated[int, Field(description="Position in the store's log up to which every event is on Kafka.")]
+    lag: Annotated[int, Field(description="How many events are in the store and not known to be on Kafka.")]
+    tails_lost: Annotated[int, Field(description="How often Kafka had lost events that it had acknowledged.")]
+    refills: Annotated[int, Field(description="How often the topics were filled anew from the store.")]
+    last_error: Annotated[
+        str | None, Field(description="The relay's last error, its first line; null where there was none.")
+    ]
 
 
 class Health(BaseModel):
     """The store takes commands, and so far everything else has come."""
 
-    status: str
-    service_time: datetime
-    clock_factor: float
-    head_position: int
-    recorded_at: datetime | None
-    relay: RelayHealth | None
-    readers: list[ReaderHealth]
-    parts: list[ProcessHealth]
+    status: Annotated[str, Field(description="Always ok: whoever cannot take a command answers 503.")]
+    service_time: Annotated[datetime, Field(description="The service's clock.")]
+    clock_factor: Annotated[float, Field(description="Seconds of service time in one real second; 1 but in the demo.")]
+    head_position: Annotated[int, Field(description="Position of the newest event in the store's log.")]
+    recorded_at: Annotated[
+        datetime | None, Field(description="When the newest event was recorded; null where there is none.")
+    ]
+    relay: Annotated[
+        RelayHealth | None, Field(description="The relay from the store to Kafka; null where none has run yet.")
+    ]
+    readers: Annotated[list[ReaderHealth], Field(description="The readers of the topics.")]
+    parts: Annotated[list[ProcessHealth], Field(description="The processes of the service, by name.")]
 
 
 @router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable, store-cannot-write"))

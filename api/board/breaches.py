@@ -56,7 +56,10 @@ async def stream(
     request: Request,
     service: ServiceDep,
     after: AfterCursor = None,
-    last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", max_length=4_096)] = None,
+    last_event_id: Annotated[
+        str | None,
+        Header(alias="Last-Event-ID", max_length=4_096, description="the cursor of the last row that was seen"),
+    ] = None,
 ) -> EventStream:
     # A browser that reconnects repeats its first address and adds what it saw last: the header is the newer word.
     place = last_event_id or after

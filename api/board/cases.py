@@ -68,7 +68,12 @@ def case(case_id: CaseId, service: ServiceDep) -> CaseView:
 )
 def window_explained(
     case_id: CaseId,
-    commitment: Annotated[str, Path(pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["connection.water_on"])],
+    commitment: Annotated[
+        str,
+        Path(
+            pattern=r"^[a-z-]{1,32}\.[a-z_-]{1,32}$", examples=["connection.water_on"], description="the promise's code"
+        ),
+    ],
     service: ServiceDep,
     as_of: Annotated[AwareDatetime | None, Query(description="an instant that has passed; left out: now")] = None,
 ) -> WindowExplanation:

@@ -14,6 +14,7 @@ from psycopg.rows import DictRow
 from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from domain.kernel.refusals import DatesOutOfOrder
@@ -57,6 +58,7 @@ def counted(service: ServiceDep, first: From = None, last: To = None) -> Figures
     "/charges",
     summary="Every charge quoted, paid, refunded or refused",
     responses=documented(_403="wrong-role"),
+    openapi_extra=needs("charges.read"),
 )
 def charges(
     service: ServiceDep,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from api.http import described
 from domain.connections import outlook
 from domain.connections.case import Account, Connection, PapersPledge, UsageClass
 from domain.connections.promises import papers_in, standard_of
@@ -19,141 +20,217 @@ from domain.standard.standards import Rules
 class DocumentView(BaseModel):
     """A document that the applicant owes; ``since``: when it came in."""
 
-    code: str
-    name_zh: str
-    main: bool
+    code: Annotated[str, Field(description="Code of the document.")]
+    name_zh: described.ChineseName
+    main: Annotated[bool, Field(description="Whether nothing can be admitted without it.")]
     # `in` in JSON; here it is a word of the language.
-    is_in: bool = Field(alias="in")
-    since: datetime | None
+    is_in: bool = Field(alias="in", description="Whether it is in.")
+    since: Annotated[datetime | None, Field(description="When it came in; null while it is not in.")]
 
 
 class FeeView(BaseModel):
     """One line of money, in fen (分). ``balance``: still to be paid; below zero: to be refunded."""
 
-    fee: str
-    quoted: int
-    paid: int
-    refunded: int
-    balance: int
+    fee: Annotated[str, Field(description="Code of the fee.")]
+    quoted: Annotated[int, Field(description="What was quoted, in fen.")]
+    paid: Annotated[int, Field(description="What was paid, in fen, reversals taken off.")]
+    refunded: Annotated[int, Field(description="What was refunded, in fen, reversals taken off.")]
+    balance: Annotated[int, Field(description="What is still to be paid, in fen; below zero: to be refunded.")]
 
 
 class NextActionView(BaseModel):
     """What can be done next, as the power it needs; by whom first of all, and by whom else."""
 
-    action: str = Field(examples=["sign-contract"])
-    role: str
-    roles: list[str]
+    action: str = Field(
+        examples=["sign-contract"],
+        description="What can be done next, as the power that it needs, without its kind of case.",
+    )
+    role: Annotated[
+        str, Field(description="Role whose it is first of all; empty where only the public or nobody has the power.")
+    ]
+    roles: Annotated[list[str], Field(description="Every role that may do it, the first one among them.")]
 
 
 class PauseView(BaseModel):
     """A pause; the clock stands while it is approved and not revoked."""
 
-    pause: int
-    reason: str
-    state: Literal["pending", "approved", "declined", "revoked"]
-    since: datetime
-    ended_at: datetime | None
+    pause: Annotated[int, Field(description="Number of the pause in its case, from 1.")]
+    reason: Annotated[str, Field(description="Why, as a code of the standard.")]
+    state: Annotated[
+        Literal["pending", "approved", "declined", "revoked"],
+        Field(
+            description=(
+                "Whether a second person has yet to decide on it, approved it, declined it, or it was "
+                "revoked afterwards."
+            )
+        ),
+    ]
+    since: Annotated[datetime, Field(description="From when on the clock stands.")]
+    ended_at: Annotated[datetime | None, Field(description="When the pause ended; null while it lasts.")]
 
 
 class VisitView(BaseModel):
     """A home visit."""
 
-    visit: UUID
-    squad: str
-    purpose: str
-    begin: datetime
-    end: datetime
-    state: Literal["booked", "made", "cancelled"]
-    made_at: datetime | None
+    visit: Annotated[UUID, Field(description="Id of the visit.")]
+    squad: Annotated[str, Field(description="Code of the squad.")]
+    purpose: Annotated[str, Field(description="What the squad comes for, as a code of the standard.")]
+    begin: Annotated[datetime, Field(description="Beginning of the time in which the squad comes.")]
+    end: Annotated[datetime, Field(description="End of the time in which the squad comes.")]
+    state: Annotated[
+        Literal["booked", "made", "cancelled"],
+        Field(description="Whether the visit is booked, was made, or was cancelled."),
+    ]
+    made_at: Annotated[datetime | None, Field(description="When the squad was there; null while it was not.")]
 
 
 class CommitmentView(BaseModel):
     """The applicant's commitment to supply papers later."""
 
-    papers: list[str]
-    deadline: date
-    due_at: datetime
-    consequence: Literal["end", "suspend"]
-    state: Literal["running", "kept", "broken", "repaired"]
-    barred_until: datetime | None
+    papers: Annotated[list[str], Field(description="Codes of the papers that are supplied later.")]
+    deadline: Annotated[date, Field(description="Day by which the papers are there.")]
+    due_at: Annotated[datetime, Field(description="Instant at which the deadline ends.")]
+    consequence: Annotated[
+        Literal["end", "suspend"],
+        Field(description="What happens where they are not: the case ends, or it is suspended."),
+    ]
+    state: Annotated[
+        Literal["running", "kept", "broken", "repaired"],
+        Field(description="Whether the promise runs, was kept, was broken, or was broken and made good."),
+    ]
+    barred_until: Annotated[
+        datetime | None,
+        Field(description="Until when the applicant may not promise papers again; null where nothing bars them."),
+    ]
 
 
 class CustomerView(BaseModel):
     """Whose the water is, as the vault has them, under which contract; ``since``: from when on."""
 
-    subject: UUID
-    revision: int
-    contract: str | None
-    since: datetime
+    subject: Annotated[
+        UUID, Field(description="Id of the customer in the vault; the particulars themselves are in no event.")
+    ]
+    revision: Annotated[int, Field(description="Revision of the customer's particulars in the vault.")]
+    contract: Annotated[str | None, Field(description="Number of the contract; null where there is none yet.")]
+    since: Annotated[datetime, Field(description="From when on it is the customer.")]
 
 
 class ClassView(BaseModel):
     """What the water is used for: price class → percent; ``since``: from when on."""
 
-    usage_split: dict[str, int]
-    household_size: int | None
-    since: datetime
+    usage_split: Annotated[
+        dict[str, int], Field(description="Price class → percent of the use; the percents sum to 100.")
+    ]
+    household_size: Annotated[
+        int | None, Field(description="Persons in the household; null where it is no household or is not known.")
+    ]
+    since: Annotated[datetime, Field(description="From when on it holds.")]
 
 
 class SupplyPointView(BaseModel):
     """A supply point with water, as it stands now; ``coming``: changes of class that are told already."""
 
-    point: int
-    meter: str
-    customer: CustomerView
-    use: ClassView
-    coming: list[ClassView]
+    point: Annotated[int, Field(description="Number of the supply point in its case, from 1.")]
+    meter: Annotated[str, Field(description="Number of the meter that is in.")]
+    customer: Annotated[CustomerView, Field(description="Whose the water is now.")]
+    use: Annotated[ClassView, Field(description="What the water is used for now.")]
+    coming: Annotated[list[ClassView], Field(description="Changes of class that are told already and do not hold yet.")]
 
 
 class StopView(BaseModel):
     """Why nothing goes on: ended, withdrawn, refused, suspended; ``final``: for good."""
 
-    kind: str
-    reason: str
-    since: datetime
-    final: bool
+    kind: Annotated[str, Field(description="How it stopped: ended, withdrawn, refused or suspended.")]
+    reason: Annotated[str, Field(description="Why, as a code.")]
+    since: Annotated[datetime, Field(description="When it stopped.")]
+    final: Annotated[bool, Field(description="Whether it is for good.")]
 
 
 class ConnectionView(BaseModel):
     """A connection case and what comes next in it. ``step``: 1 apply, sign, pay; 2 install and water on."""
 
-    case_id: UUID
-    case_number: str
-    version: int
-    category: str
-    channel: str
-    desk: str | None
-    owner: str | None
-    stage: str
-    step: outlook.UserStep
-    supply_points: int
-    points_on: list[int]
-    accounts: list[SupplyPointView]
-    received_at: datetime
-    notice_at: datetime | None
-    admitted_at: datetime | None
-    basis: str | None
-    documents: list[DocumentView]
-    missing: list[str]
-    declined_outstanding: bool
-    barred: bool
-    commitment: CommitmentView | None
-    promised_at: datetime | None
-    tentative: bool
-    gross_minutes: int
-    net_minutes: int | None
-    working_days_counted: int
-    working_days_stood: int
-    quote: int | None
-    catalogue: str | None
-    contract: str | None
-    fees: list[FeeView]
-    pauses: list[PauseView]
-    visits: list[VisitView]
-    appearances: int
-    stopped: StopView | None
-    next_actions: list[NextActionView]
-    standard: str
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    version: Annotated[int, Field(description="Version of the case: how many events it has.")]
+    category: Annotated[str, Field(description="Category of the applicant, as a code of the standard.")]
+    channel: Annotated[str, Field(description="The channel over which it was applied for, as a code of the standard.")]
+    desk: Annotated[str | None, Field(description="Code of the desk; null where no desk has it.")]
+    owner: Annotated[str | None, Field(description="Actor id of who answers for the case; null where nobody does yet.")]
+    stage: described.Stage
+    step: Annotated[
+        outlook.UserStep,
+        Field(
+            description=(
+                "The step that the applicant sees: 1 apply, sign and pay, 2 install and water on; or done, or stopped."
+            )
+        ),
+    ]
+    supply_points: Annotated[int, Field(description="How many places want water.")]
+    points_on: Annotated[list[int], Field(description="Numbers of the supply points with water.")]
+    accounts: Annotated[list[SupplyPointView], Field(description="The supply points with water, as they stand now.")]
+    received_at: Annotated[datetime, Field(description="When the application was received.")]
+    notice_at: Annotated[datetime | None, Field(description="When the one-time notice was given; null where none was.")]
+    admitted_at: Annotated[datetime | None, Field(description="When it was admitted; null while it is not.")]
+    basis: Annotated[
+        str | None,
+        Field(
+            description=(
+                "Why it is admitted: the office, complete papers, papers outstanding, or silence; null while it is not."
+            )
+        ),
+    ]
+    documents: Annotated[
+        list[DocumentView], Field(description="Every document that the applicant owes, in the standard's order.")
+    ]
+    missing: Annotated[list[str], Field(description="Codes of the documents that are not in.")]
+    declined_outstanding: Annotated[bool, Field(description="Whether the applicant wants no papers outstanding.")]
+    barred: Annotated[
+        bool, Field(description="Whether a broken promise of papers bars the applicant from promising papers again.")
+    ]
+    commitment: Annotated[
+        CommitmentView | None,
+        Field(description="The applicant's promise to supply papers later; null where none was made."),
+    ]
+    promised_at: Annotated[
+        datetime | None,
+        Field(
+            description=(
+                "Until when water is promised; null where the case stopped, or waits for papers after its notice."
+            )
+        ),
+    ]
+    tentative: Annotated[
+        bool, Field(description="Whether the promised end follows a calendar that is not published yet.")
+    ]
+    gross_minutes: Annotated[int, Field(description="Minutes from receipt until water is on everywhere, or until now.")]
+    net_minutes: Annotated[
+        int | None,
+        Field(
+            description=(
+                "Minutes from admission until water is on everywhere, or until now, without the pauses "
+                "that count; null before admission."
+            )
+        ),
+    ]
+    working_days_counted: Annotated[int, Field(description="Working days of the limit that have counted so far.")]
+    working_days_stood: Annotated[
+        int, Field(description="Working days of the limit during which the clock has stood so far.")
+    ]
+    quote: Annotated[
+        int | None, Field(description="Number of the quote in its case, from 1; null where there is none.")
+    ]
+    catalogue: Annotated[
+        str | None,
+        Field(description="Version of the fee catalogue that the quote follows; null where there is no quote."),
+    ]
+    contract: Annotated[str | None, Field(description="Number of the contract; null where there is none yet.")]
+    fees: Annotated[list[FeeView], Field(description="Every line that has a quote or money on it.")]
+    pauses: Annotated[list[PauseView], Field(description="The pauses, in order of their numbers.")]
+    visits: Annotated[list[VisitView], Field(description="The home visits, in order of their beginnings.")]
+    appearances: Annotated[int, Field(description="How often the applicant had to come in person.")]
+    stopped: Annotated[StopView | None, Field(description="Why nothing goes on; null where it does.")]
+    next_actions: Annotated[list[NextActionView], Field(description="What can be done next.")]
+    standard: Annotated[str, Field(description="Version of the standard that the case follows.")]
 
 
 def connection_view(case_id: UUID, case: Connection, version: int, rules: Rules, at: datetime) -> ConnectionView:

@@ -77,57 +77,104 @@ VisitId = Annotated[UUID, Field(description="minted by whoever books")]
 class PointBody(Body):
     """A place that wants water: its grid cell, and how its use splits over price classes, in percent."""
 
-    address_code: GridCode
-    usage_split: Annotated[dict[Code, Percent], Field(min_length=1, max_length=10, examples=[{"residential": 100}])]
-    household_size: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
+    address_code: Annotated[GridCode, Field(description="Place in the utility's own grid; never a door.")]
+    usage_split: Annotated[
+        dict[Code, Percent],
+        Field(
+            min_length=1,
+            max_length=10,
+            examples=[{"residential": 100}],
+            description="Price class → percent of the use; the percents sum to 100.",
+        ),
+    ]
+    household_size: Annotated[
+        Annotated[StrictInt, Field(ge=1, le=100)] | None,
+        Field(description="Persons in the household; null where it is no household or is not known."),
+    ] = None
 
 
 class DocumentBody(Body):
     """A document that is handed in, and by which way; an upload with its digest."""
 
-    document: Annotated[Code, Field(examples=["identity"])]
-    way: Annotated[DocumentWay, Field(examples=["verified"])]
-    digest: Digest | None = None
+    document: Annotated[Code, Field(examples=["identity"], description="Code of the document.")]
+    way: Annotated[
+        DocumentWay,
+        Field(
+            examples=["verified"],
+            description=(
+                "How the document came: upload, seen at the counter, shared by another office, or verified there. "
+                "Seen, and shared over another channel than the platform's, can only be said with the power "
+                "connection.reject-document."
+            ),
+        ),
+    ]
+    digest: Annotated[
+        Digest | None,
+        Field(
+            description="SHA-256 of the document, as sha256: and 64 hex digits; needed with an upload, null elsewhere."
+        ),
+    ] = None
 
 
 class Application(Body):
     """An application for a water connection, on the one form of every channel."""
 
-    applicant: ApplicantDetails
-    category: Annotated[Code, Field(examples=["private"])]
-    supply_points: Annotated[StrictInt, Field(ge=0, le=1_000_000, examples=[1])]
-    points: Annotated[tuple[PointBody, ...], Field(max_length=500)] = ()
-    documents: Annotated[tuple[DocumentBody, ...], Field(max_length=20)] = ()
-    declined_outstanding: StrictBool = False
-    consultation: UUID | None = None
+    applicant: Annotated[ApplicantDetails, Field(description="Who applies. It goes to the vault and to no event.")]
+    category: Annotated[
+        Code, Field(examples=["private"], description="Category of the applicant, as a code of the standard.")
+    ]
+    supply_points: Annotated[
+        StrictInt, Field(ge=0, le=1_000_000, examples=[1], description="How many places want water.")
+    ]
+    points: Annotated[
+        tuple[PointBody, ...],
+        Field(
+            max_length=500,
+            description="The places that want water, in order of their numbers; empty where they are not told yet.",
+        ),
+    ] = ()
+    documents: Annotated[
+        tuple[DocumentBody, ...], Field(max_length=20, description="The documents that are handed in with it.")
+    ] = ()
+    declined_outstanding: Annotated[
+        StrictBool, Field(description="Whether the applicant wants no papers outstanding.")
+    ] = False
+    consultation: Annotated[
+        UUID | None, Field(description="Id of the consultation before it; null where there was none.")
+    ] = None
     happened_at: HappenedAt = None
 
 
 class Owner(Body):
     """Who answers for the case from now on."""
 
-    owner: Actor
+    owner: Annotated[Actor, Field(description="Actor id of who answers for the case.")]
 
 
 class Appearance(Body):
     """The applicant had to come in person."""
 
-    place: Annotated[Code, Field(examples=["counter"])]
-    purpose: Annotated[Code, Field(examples=["papers"])]
+    place: Annotated[Code, Field(examples=["counter"], description="Where the applicant had to come, as a code.")]
+    purpose: Annotated[
+        Code,
+        Field(
+            examples=["papers"], description="What for: application, papers, contract, payment, collection or other."
+        ),
+    ]
     happened_at: HappenedAt = None
 
 
 class Reason(Body):
     """A reason, as a code."""
 
-    reason: Annotated[Code, Field(examples=["no-longer-needed"])]
+    reason: Annotated[Code, Field(examples=["no-longer-needed"], description="Why, as a code of the standard.")]
 
 
 class ReasonedRefusal(Body):
     """A reason of the standard's list, and the written refusal."""
 
-    reason: Annotated[Code, Field(examples=["no-supply-capacity"])]
-    document_digest: Digest
+    reason: Annotated[Code, Field(examples=["no-supply-capacity"], description="Why, as a code of the standard.")]
+    document_digest: Annotated[Digest, Field(description="SHA-256 of the document, as sha256: and 64 hex digits.")]
 
 
 # ---- papers
@@ -142,34 +189,38 @@ class DocumentHandedIn(DocumentBody):
 class Defect(Body):
     """What is wrong with a document."""
 
-    defect: Annotated[Code, Field(examples=["illegible"])]
+    defect: Annotated[Code, Field(examples=["illegible"], description="What is wrong, as a code of the standard.")]
 
 
 class DocumentDefect(Body):
     """A document, and what is wrong with it; `missing` where it is not there."""
 
-    document: Annotated[Code, Field(examples=["identity"])]
-    defect: Annotated[Code, Field(examples=["missing"])]
+    document: Annotated[Code, Field(examples=["identity"], description="Code of the document.")]
+    defect: Annotated[Code, Field(examples=["missing"], description="What is wrong, as a code of the standard.")]
 
 
 class Items(Body):
     """What is missing."""
 
-    items: Annotated[list[DocumentDefect], Field(max_length=20)]
+    items: Annotated[list[DocumentDefect], Field(max_length=20, description="Everything that is missing or wrong.")]
 
 
 class PapersCommitment(Body):
     """The applicant's written commitment: which papers, by the close of which day."""
 
-    papers: CodeList
-    deadline: CivilDay
-    commitment_digest: Digest
+    papers: Annotated[CodeList, Field(description="Codes of the papers that are supplied later.")]
+    deadline: Annotated[
+        CivilDay, Field(description="Day by which the papers are there; it ends at the close of business.")
+    ]
+    commitment_digest: Annotated[
+        Digest, Field(description="SHA-256 of the signed promise, as sha256: and 64 hex digits.")
+    ]
 
 
 class CommitmentEvidence(Body):
     """What shows that the commitment was made good."""
 
-    evidence_digest: Digest
+    evidence_digest: Annotated[Digest, Field(description="SHA-256 of the proof, as sha256: and 64 hex digits.")]
 
 
 # ---- on site
@@ -178,24 +229,24 @@ class CommitmentEvidence(Body):
 class Survey(Body):
     """What the surveyor found."""
 
-    feasible: StrictBool
-    findings: CodeList = ()
+    feasible: Annotated[StrictBool, Field(description="Whether the site can be supplied.")]
+    findings: Annotated[CodeList, Field(description="What the survey found, as codes of the standard.")] = ()
     happened_at: HappenedAt = None
 
 
 class Design(Body):
     """The approved drawing."""
 
-    drawing_digest: Digest
+    drawing_digest: Annotated[Digest, Field(description="SHA-256 of the drawing, as sha256: and 64 hex digits.")]
     happened_at: HappenedAt = None
 
 
 class OnSiteApproval(Body):
     """Surveyed, designed and approved at the door."""
 
-    visit: VisitId
-    squad: Code
-    drawing_digest: Digest
+    visit: Annotated[VisitId, Field(description="Id of the visit, given by whoever books it.")]
+    squad: Annotated[Code, Field(description="Code of the squad.")]
+    drawing_digest: Annotated[Digest, Field(description="SHA-256 of the drawing, as sha256: and 64 hex digits.")]
     happened_at: HappenedAt = None
 
 
@@ -209,8 +260,10 @@ class ConstructionStart(Body):
 class Inspection(Body):
     """The outcome of the final inspection."""
 
-    passed: StrictBool
-    defects: CodeList = ()
+    passed: Annotated[StrictBool, Field(description="Whether it passed.")]
+    defects: Annotated[
+        CodeList, Field(description="What is wrong, as codes of the standard; empty where it passed.")
+    ] = ()
     happened_at: HappenedAt = None
 
 
@@ -218,14 +271,21 @@ class MeterBody(Body):
     """A meter with its forced verification. The number is taken without blanks around it and in capitals."""
 
     number: Annotated[
-        StrictStr, Field(pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$", examples=["JS-2026-0001"])
+        StrictStr,
+        Field(
+            pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$",
+            examples=["JS-2026-0001"],
+            description="Number of the meter; it is taken without blanks around it and in capitals.",
+        ),
     ]
-    body_code: BodyMark
-    dn_mm: Annotated[StrictInt, Field(ge=1, le=4_000)]
-    verified_on: CivilDay
-    expires_on: CivilDay
-    initial_reading_m3: Amount
-    dial_max_m3: Annotated[StrictInt, Field(ge=1, le=999_999_999)]
+    body_code: Annotated[BodyMark, Field(description="Mark on the meter's body.")]
+    dn_mm: Annotated[StrictInt, Field(ge=1, le=4_000, description="Nominal diameter in millimetres.")]
+    verified_on: Annotated[CivilDay, Field(description="Day of the verification.")]
+    expires_on: Annotated[CivilDay, Field(description="Day on which the verification ends.")]
+    initial_reading_m3: Annotated[Amount, Field(description="Reading at installation, in m³, as a decimal in text.")]
+    dial_max_m3: Annotated[
+        StrictInt, Field(ge=1, le=999_999_999, description="Largest reading that the dial can show, in m³.")
+    ]
 
     @model_validator(mode="after")
     def _reading_fits_the_dial(self) -> MeterBody:
@@ -237,7 +297,7 @@ class MeterBody(Body):
 class MeterIn(Body):
     """A meter goes in at one supply point."""
 
-    meter: MeterBody
+    meter: Annotated[MeterBody, Field(description="The meter that went in.")]
     happened_at: HappenedAt = None
 
 
@@ -245,16 +305,20 @@ class MeterReplacement(Body):
     """Another meter in place of the one that is in; what the old dial showed at the end, and why, by a code of the
     standard."""
 
-    final_reading_m3: Amount
-    meter: MeterBody
-    reason: Annotated[Code, Field(examples=["expired"])]
+    final_reading_m3: Annotated[
+        Amount, Field(description="Last reading of the meter that was taken out, in m³, as a decimal in text.")
+    ]
+    meter: Annotated[MeterBody, Field(description="The meter that went in instead.")]
+    reason: Annotated[Code, Field(examples=["expired"], description="Why, as a code of the standard.")]
     happened_at: HappenedAt = None
 
 
 class WaterOn(Body):
     """Water on at one supply point; the meter may be left out where it is in."""
 
-    meter: MeterBody | None = None
+    meter: Annotated[MeterBody | None, Field(description="The meter that went in; null where one is in already.")] = (
+        None
+    )
     happened_at: HappenedAt = None
 
 
@@ -265,31 +329,58 @@ class ClassChange(Body):
     """Another mix of price classes, from when on, and why, by a code of the standard; with what the dial showed then,
     where somebody looked. `document_digest`: of the application or the report of who looked."""
 
-    usage_split: Annotated[dict[Code, Percent], Field(min_length=1, max_length=10, examples=[{"non-residential": 100}])]
-    household_size: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
-    reason: Annotated[Code, Field(examples=["use-changed"])]
-    document_digest: Digest
+    usage_split: Annotated[
+        dict[Code, Percent],
+        Field(
+            min_length=1,
+            max_length=10,
+            examples=[{"non-residential": 100}],
+            description="Price class → percent of the use; the percents sum to 100.",
+        ),
+    ]
+    household_size: Annotated[
+        Annotated[StrictInt, Field(ge=1, le=100)] | None,
+        Field(description="Persons in the household; null where it is no household or is not known."),
+    ] = None
+    reason: Annotated[Code, Field(examples=["use-changed"], description="Why, as a code of the standard.")]
+    document_digest: Annotated[Digest, Field(description="SHA-256 of the document, as sha256: and 64 hex digits.")]
     effective_at: EffectiveAt = None
-    reading_m3: Amount | None = None
+    reading_m3: Annotated[
+        Amount | None,
+        Field(
+            description=(
+                "Reading of the dial at that instant, in m³, as a decimal in text; null where the meter was not read."
+            )
+        ),
+    ] = None
 
 
 class CustomerChange(Body):
     """Another customer, with a contract of their own, and what the dial showed at the hand-over. `document_digest`: of
     what proves the right."""
 
-    customer: ApplicantDetails
-    contract: PaperNumber
-    reading_m3: Amount
-    reason: Annotated[Code, Field(examples=["sale"])]
-    document_digest: Digest
+    customer: Annotated[ApplicantDetails, Field(description="The new customer. It goes to the vault and to no event.")]
+    contract: Annotated[PaperNumber, Field(description="Number of the new customer's contract.")]
+    reading_m3: Annotated[
+        Amount, Field(description="Reading of the dial at that instant, in m³, as a decimal in text.")
+    ]
+    reason: Annotated[Code, Field(examples=["sale"], description="Why, as a code of the standard.")]
+    document_digest: Annotated[
+        Digest, Field(description="SHA-256 of the document that proves the right, as sha256: and 64 hex digits.")
+    ]
     effective_at: EffectiveAt = None
 
 
 class Renaming(Body):
     """The customer's particulars with the new name, whole. `document_digest`: of what proves it."""
 
-    customer: ApplicantDetails
-    document_digest: Digest
+    customer: Annotated[
+        ApplicantDetails,
+        Field(description="The customer's particulars with the new name, whole. It goes to the vault and to no event."),
+    ]
+    document_digest: Annotated[
+        Digest, Field(description="SHA-256 of the document that proves the new name, as sha256: and 64 hex digits.")
+    ]
 
 
 # ---- charges
@@ -298,51 +389,64 @@ class Renaming(Body):
 class QuoteLineBody(Body):
     """A fee of the catalogue, and how much of its unit."""
 
-    fee: Annotated[Code, Field(examples=["installation"])]
-    quantity: Quantity
+    fee: Annotated[Code, Field(examples=["installation"], description="Code of the fee.")]
+    quantity: Annotated[Quantity, Field(description="How many units, as a decimal in text.")]
 
 
 class QuoteBody(Body):
     """The lines of a quote."""
 
-    lines: Annotated[list[QuoteLineBody], Field(min_length=1, max_length=20)]
+    lines: Annotated[list[QuoteLineBody], Field(min_length=1, max_length=20, description="The fees of the quote.")]
 
 
 class ChargeAsked(Body):
     """A charge that somebody would ask for. Its name is looked at and not kept."""
 
-    charge: Annotated[Code, Field(examples=["account-opening"])]
-    name_zh: Annotated[Name, Field(examples=["开户费"])]
+    charge: Annotated[Code, Field(examples=["account-opening"], description="Code of the charge that was asked for.")]
+    name_zh: Annotated[
+        Name,
+        Field(
+            examples=["开户费"],
+            description="Chinese name of the charge as it was asked for; it is looked at and not kept.",
+        ),
+    ]
     amount_fen: Fen
 
 
 class SignedContract(Body):
     """The signed contract."""
 
-    contract: PaperNumber
+    contract: Annotated[PaperNumber, Field(description="Number of the contract.")]
     digest: Digest
 
 
 class MoneyBody(Body):
     """Money on one line of the quote."""
 
-    fee: Annotated[Code, Field(examples=["installation"])]
+    fee: Annotated[Code, Field(examples=["installation"], description="Code of the fee.")]
     amount_fen: Fen
 
 
 class PaymentBody(Body):
     """Money that came in, by the cashier's or the platform's own number."""
 
-    payment: Annotated[PaperNumber, Field(examples=["PAY-2026-0001"])]
-    lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20)]
+    payment: Annotated[
+        PaperNumber,
+        Field(
+            examples=["PAY-2026-0001"], description="Number of the payment, as the cashier or the platform gives it."
+        ),
+    ]
+    lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20, description="What was paid for each fee.")]
     happened_at: HappenedAt = None
 
 
 class RefundBody(Body):
     """Money that goes back."""
 
-    refund: Annotated[PaperNumber, Field(examples=["TK-2026-0001"])]
-    lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20)]
+    refund: Annotated[
+        PaperNumber, Field(examples=["TK-2026-0001"], description="Number of the refund, as the cashier gives it.")
+    ]
+    lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20, description="What is refunded of each fee.")]
 
 
 # ---- visits and what is handed over
@@ -351,33 +455,47 @@ class RefundBody(Body):
 class VisitBooking(Body):
     """A squad comes between these instants."""
 
-    visit: VisitId
-    squad: Annotated[Code, Field(examples=["squad-1"])]
-    purpose: Annotated[Code, Field(examples=["survey"])]
-    begin: Instant
-    end: Instant
+    visit: Annotated[VisitId, Field(description="Id of the visit, given by whoever books it.")]
+    squad: Annotated[Code, Field(examples=["squad-1"], description="Code of the squad.")]
+    purpose: Annotated[
+        Code, Field(examples=["survey"], description="What the squad comes for, as a code of the standard.")
+    ]
+    begin: Annotated[Instant, Field(description="Beginning of the time in which the squad comes.")]
+    end: Annotated[Instant, Field(description="End of the time in which the squad comes.")]
 
 
 class VisitReassignment(Body):
     """Another squad, or another time."""
 
-    squad: Annotated[Code, Field(examples=["squad-2"])]
-    begin: Instant
-    end: Instant
+    squad: Annotated[Code, Field(examples=["squad-2"], description="Code of the squad.")]
+    begin: Annotated[Instant, Field(description="Beginning of the time in which the squad comes.")]
+    end: Annotated[Instant, Field(description="End of the time in which the squad comes.")]
 
 
 class VisitMade(Body):
     """The squad was there, and saw or took along these papers."""
 
-    papers_collected: CodeList = ()
+    papers_collected: Annotated[CodeList, Field(description="Codes of the papers that the squad took along.")] = ()
     happened_at: HappenedAt = None
 
 
 class DeliverableBody(Body):
     """What went out, and how."""
 
-    deliverable: Annotated[Code, Field(examples=["plan"])]
-    way: Annotated[Code, Field(examples=["wechat"])]
+    deliverable: Annotated[
+        Code,
+        Field(
+            examples=["plan"],
+            description="Code of what is handed over, for example plan, budget, drawings, contract or invoice.",
+        ),
+    ]
+    way: Annotated[
+        Code,
+        Field(
+            examples=["wechat"],
+            description="By which way, as a code of the standard (for example sms, phone, at-the-door).",
+        ),
+    ]
     digest: Digest
     happened_at: HappenedAt = None
 
@@ -385,7 +503,13 @@ class DeliverableBody(Body):
 class DeliverableReceipt(Body):
     """What arrived."""
 
-    deliverable: Annotated[Code, Field(examples=["plan"])]
+    deliverable: Annotated[
+        Code,
+        Field(
+            examples=["plan"],
+            description="Code of what is handed over, for example plan, budget, drawings, contract or invoice.",
+        ),
+    ]
     digest: Digest
     happened_at: HappenedAt = None
 
@@ -396,6 +520,6 @@ class DeliverableReceipt(Body):
 class PauseBody(Body):
     """Why the clock is to stand, with evidence."""
 
-    reason: Annotated[Code, Field(examples=["government-permit"])]
-    evidence_digest: Digest
+    reason: Annotated[Code, Field(examples=["government-permit"], description="Why, as a code of the standard.")]
+    evidence_digest: Annotated[Digest, Field(description="SHA-256 of the proof, as sha256: and 64 hex digits.")]
     happened_at: HappenedAt = None

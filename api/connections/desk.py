@@ -15,11 +15,13 @@ from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["desk 窗口"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
-Word = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9-]{0,63}$")]
+WORD = r"^[a-z][a-z0-9-]{0,63}$"
+DeskFilter = Annotated[str | None, Query(pattern=WORD, description="only this desk's")]
+OwnerFilter = Annotated[str | None, Query(pattern=WORD, description="only those that this person answers for")]
 
 
 @router.get("/desk", summary="Applications under way, the one due next first")
-def desk(service: ServiceDep, desk: Word = None, owner: Word = None, limit: Limit = 50) -> DeskList:
+def desk(service: ServiceDep, desk: DeskFilter = None, owner: OwnerFilter = None, limit: Limit = 50) -> DeskList:
     wanted = {"desk": desk, "owner": owner, "limit": limit + 1}
     with service.connection() as connection:
         rows = connection.execute(sql("list_desk"), wanted).fetchall()

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends
 from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, PendingCommand, events, named, particulars, runner_of
 from api.http.dependencies import CaseId
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
 from domain import kinds
@@ -23,7 +24,12 @@ PreServiceRunner = Annotated[CommandRunner, Depends(runner_of(kinds.PRESERVICE))
 router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
 
-@router.post("/consultations", status_code=201, summary="Record a consultation 登记咨询")
+@router.post(
+    "/consultations",
+    status_code=201,
+    summary="Record a consultation 登记咨询",
+    openapi_extra=needs("consultation.record"),
+)
 async def consult(body: Consulted, runner: ConsultationRunner) -> Accepted:
     """Who asked goes to the vault, where they said so."""
     number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
@@ -38,7 +44,12 @@ async def consult(body: Consulted, runner: ConsultationRunner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, subject=asked, number=number))
 
 
-@router.post("/preservices", status_code=201, summary="A company asks for service ahead of building 前置服务申请")
+@router.post(
+    "/preservices",
+    status_code=201,
+    summary="A company asks for service ahead of building 前置服务申请",
+    openapi_extra=needs("preservice.request"),
+)
 async def request(body: PreServiceAsked, runner: PreServiceRunner) -> Accepted:
     number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
     asked = _vaulted(body.applicant)
@@ -58,7 +69,11 @@ async def request(body: PreServiceAsked, runner: PreServiceRunner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, subject=asked, number=number))
 
 
-@router.post("/preservices/{case_id}/given", summary="Hand over what was asked for 提供前置服务")
+@router.post(
+    "/preservices/{case_id}/given",
+    summary="Hand over what was asked for 提供前置服务",
+    openapi_extra=needs("preservice.give"),
+)
 async def give(case_id: CaseId, body: PreServiceHanded, runner: PreServiceRunner) -> Accepted:
     return await runner.field(
         case_id,

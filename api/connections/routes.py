@@ -13,6 +13,7 @@ from api.connections.commands import Runner
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Nothing, When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import accounts, charges, intake, papers, pauses, site, visits
@@ -42,17 +43,23 @@ def the_case(case_id: CaseId, service: ServiceDep) -> ConnectionView:
 # ---- intake
 
 
-@_commands.post("", status_code=201, summary="Take an application in 收件")
+@_commands.post("", status_code=201, summary="Take an application in 收件", openapi_extra=needs("connection.receive"))
 async def receive(body: bodies.Application, runner: Runner) -> Accepted:
     return await commands.receive(runner, body)
 
 
-@_commands.post("/{case_id}/owner", summary="Somebody else answers for the case 更换专人")
+@_commands.post(
+    "/{case_id}/owner", summary="Somebody else answers for the case 更换专人", openapi_extra=needs("connection.route")
+)
 async def replace_owner(case_id: CaseId, body: bodies.Owner, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: intake.replace_owner(case, ctx, owner=body.owner))
 
 
-@_commands.post("/{case_id}/appearances", summary="The applicant had to come in person 到场")
+@_commands.post(
+    "/{case_id}/appearances",
+    summary="The applicant had to come in person 到场",
+    openapi_extra=needs("connection.appear"),
+)
 async def appear(case_id: CaseId, body: bodies.Appearance, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -61,12 +68,16 @@ async def appear(case_id: CaseId, body: bodies.Appearance, runner: Runner) -> Ac
     )
 
 
-@_commands.post("/{case_id}/withdrawal", summary="The applicant withdraws 撤回")
+@_commands.post(
+    "/{case_id}/withdrawal", summary="The applicant withdraws 撤回", openapi_extra=needs("connection.withdraw")
+)
 async def withdraw(case_id: CaseId, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: intake.withdraw(case, ctx, reason=body.reason))
 
 
-@_commands.post("/{case_id}/refusal", summary="Refuse with a reason of the list 不予受理")
+@_commands.post(
+    "/{case_id}/refusal", summary="Refuse with a reason of the list 不予受理", openapi_extra=needs("connection.refuse")
+)
 async def refuse(case_id: CaseId, body: bodies.ReasonedRefusal, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -77,7 +88,9 @@ async def refuse(case_id: CaseId, body: bodies.ReasonedRefusal, runner: Runner) 
 # ---- papers
 
 
-@_commands.post("/{case_id}/documents", summary="A document is there 提交材料")
+@_commands.post(
+    "/{case_id}/documents", summary="A document is there 提交材料", openapi_extra=needs("connection.supply-document")
+)
 async def supply_document(case_id: CaseId, body: bodies.DocumentHandedIn, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -86,7 +99,11 @@ async def supply_document(case_id: CaseId, body: bodies.DocumentHandedIn, runner
     )
 
 
-@_commands.post("/{case_id}/documents/{document}/rejection", summary="A document does not do 退回材料")
+@_commands.post(
+    "/{case_id}/documents/{document}/rejection",
+    summary="A document does not do 退回材料",
+    openapi_extra=needs("connection.reject-document"),
+)
 async def reject_document(case_id: CaseId, document: DocumentCode, body: bodies.Defect, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -94,29 +111,49 @@ async def reject_document(case_id: CaseId, document: DocumentCode, body: bodies.
     )
 
 
-@_commands.post("/{case_id}/notice", summary="The one-time notice of everything that is missing 一次性告知")
+@_commands.post(
+    "/{case_id}/notice",
+    summary="The one-time notice of everything that is missing 一次性告知",
+    openapi_extra=needs("connection.give-notice"),
+)
 async def give_notice(case_id: CaseId, body: bodies.Items, runner: Runner) -> Accepted:
     named = commands.items(body.items)
     return await runner.instruct(case_id, lambda case, ctx: papers.give_notice(case, ctx, items=named))
 
 
-@_commands.post("/{case_id}/further-requests", summary="Ask for what could not be seen the first time 再次告知")
+@_commands.post(
+    "/{case_id}/further-requests",
+    summary="Ask for what could not be seen the first time 再次告知",
+    openapi_extra=needs("connection.request-further"),
+)
 async def request_further(case_id: CaseId, body: bodies.Items, runner: Runner) -> Accepted:
     named = commands.items(body.items)
     return await runner.instruct(case_id, lambda case, ctx: papers.request_further(case, ctx, items=named))
 
 
-@_commands.post("/{case_id}/papers-commitment", summary="The applicant commits to supply papers later 容缺承诺")
+@_commands.post(
+    "/{case_id}/papers-commitment",
+    summary="The applicant commits to supply papers later 容缺承诺",
+    openapi_extra=needs("connection.promise-papers"),
+)
 async def promise_papers(case_id: CaseId, body: bodies.PapersCommitment, runner: Runner) -> Accepted:
     return await commands.promise_papers(runner, case_id, body)
 
 
-@_commands.post("/{case_id}/papers-commitment/refusal", summary="The applicant wants no papers outstanding 不选择容缺")
+@_commands.post(
+    "/{case_id}/papers-commitment/refusal",
+    summary="The applicant wants no papers outstanding 不选择容缺",
+    openapi_extra=needs("connection.decline-outstanding"),
+)
 async def decline_outstanding(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, papers.decline_outstanding)
 
 
-@_commands.post("/{case_id}/papers-commitment/repair", summary="A broken commitment was made good 信用修复")
+@_commands.post(
+    "/{case_id}/papers-commitment/repair",
+    summary="A broken commitment was made good 信用修复",
+    openapi_extra=needs("connection.repair-commitment"),
+)
 async def repair_commitment(case_id: CaseId, body: bodies.CommitmentEvidence, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -124,12 +161,14 @@ async def repair_commitment(case_id: CaseId, body: bodies.CommitmentEvidence, ru
     )
 
 
-@_commands.post("/{case_id}/admission", summary="The office admits 受理")
+@_commands.post("/{case_id}/admission", summary="The office admits 受理", openapi_extra=needs("connection.admit"))
 async def admit(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, papers.admit)
 
 
-@_commands.post("/{case_id}/resumption", summary="A stopped case goes on 恢复办理")
+@_commands.post(
+    "/{case_id}/resumption", summary="A stopped case goes on 恢复办理", openapi_extra=needs("connection.resume")
+)
 async def resume(case_id: CaseId, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: papers.resume(case, ctx, reason=body.reason))
 
@@ -137,7 +176,7 @@ async def resume(case_id: CaseId, body: bodies.Reason, runner: Runner) -> Accept
 # ---- on site
 
 
-@_commands.post("/{case_id}/survey", summary="A surveyor saw the site 勘察")
+@_commands.post("/{case_id}/survey", summary="A surveyor saw the site 勘察", openapi_extra=needs("connection.survey"))
 async def survey(case_id: CaseId, body: bodies.Survey, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -146,7 +185,7 @@ async def survey(case_id: CaseId, body: bodies.Survey, runner: Runner) -> Accept
     )
 
 
-@_commands.post("/{case_id}/design", summary="The design is approved 设计")
+@_commands.post("/{case_id}/design", summary="The design is approved 设计", openapi_extra=needs("connection.design"))
 async def design(case_id: CaseId, body: bodies.Design, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -155,7 +194,11 @@ async def design(case_id: CaseId, body: bodies.Design, runner: Runner) -> Accept
     )
 
 
-@_commands.post("/{case_id}/on-site-approval", summary="Approved at the door; construction starts 现场审批即施工")
+@_commands.post(
+    "/{case_id}/on-site-approval",
+    summary="Approved at the door; construction starts 现场审批即施工",
+    openapi_extra=needs("connection.approve-on-site"),
+)
 async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -166,17 +209,21 @@ async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: 
     )
 
 
-@_commands.post("/{case_id}/construction/start", summary="Work begins 开工")
+@_commands.post(
+    "/{case_id}/construction/start", summary="Work begins 开工", openapi_extra=needs("connection.construct")
+)
 async def start_construction(case_id: CaseId, body: bodies.ConstructionStart, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: site.start_construction(case, ctx, crew=body.crew))
 
 
-@_commands.post("/{case_id}/construction/completion", summary="The pipe is laid 完工")
+@_commands.post(
+    "/{case_id}/construction/completion", summary="The pipe is laid 完工", openapi_extra=needs("connection.construct")
+)
 async def complete_construction(case_id: CaseId, body: When, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, site.complete_construction)
 
 
-@_commands.post("/{case_id}/inspection", summary="Final inspection 验收")
+@_commands.post("/{case_id}/inspection", summary="Final inspection 验收", openapi_extra=needs("connection.inspect"))
 async def inspect(case_id: CaseId, body: bodies.Inspection, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -185,13 +232,21 @@ async def inspect(case_id: CaseId, body: bodies.Inspection, runner: Runner) -> A
     )
 
 
-@_commands.post("/{case_id}/supply-points/{point}/meter", summary="A verified meter goes in 装表")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/meter",
+    summary="A verified meter goes in 装表",
+    openapi_extra=needs("connection.install-meter"),
+)
 async def install_meter(case_id: CaseId, point: Point, body: bodies.MeterIn, runner: Runner) -> Accepted:
     happened_at = body.happened_at or runner.now()
     return await runner.carry_out(commands.install_meter(runner.caller, case_id, point, body, happened_at))
 
 
-@_commands.post("/{case_id}/supply-points/{point}/meter-replacement", summary="Another meter in its place 换表")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/meter-replacement",
+    summary="Another meter in its place 换表",
+    openapi_extra=needs("connection.replace-meter"),
+)
 async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplacement, runner: Runner) -> Accepted:
     happened_at = body.happened_at or runner.now()
     return await runner.with_case_lookup(
@@ -199,7 +254,11 @@ async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplace
     )
 
 
-@_commands.post("/{case_id}/supply-points/{point}/water-on", summary="Water on at a supply point 通水")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/water-on",
+    summary="Water on at a supply point 通水",
+    openapi_extra=needs("connection.turn-water-on"),
+)
 async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, runner: Runner) -> Accepted:
     happened_at = body.happened_at or runner.now()
     return await runner.carry_out(commands.turn_water_on(runner.caller, case_id, point, body, happened_at))
@@ -208,7 +267,11 @@ async def turn_water_on(case_id: CaseId, point: Point, body: bodies.WaterOn, run
 # ---- once water is on
 
 
-@_commands.post("/{case_id}/supply-points/{point}/class", summary="Its water is used for something else 用水性质变更")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/class",
+    summary="Its water is used for something else 用水性质变更",
+    openapi_extra=needs("connection.change-class"),
+)
 async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -226,12 +289,20 @@ async def change_class(case_id: CaseId, point: Point, body: bodies.ClassChange, 
     )
 
 
-@_commands.post("/{case_id}/supply-points/{point}/customer", summary="It is another customer's 过户")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/customer",
+    summary="It is another customer's 过户",
+    openapi_extra=needs("connection.change-customer"),
+)
 async def change_customer(case_id: CaseId, point: Point, body: bodies.CustomerChange, runner: Runner) -> Accepted:
     return await commands.change_customer(runner, case_id, point, body)
 
 
-@_commands.post("/{case_id}/supply-points/{point}/customer/name", summary="Its customer has another name 更名")
+@_commands.post(
+    "/{case_id}/supply-points/{point}/customer/name",
+    summary="Its customer has another name 更名",
+    openapi_extra=needs("connection.rename-customer"),
+)
 async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, runner: Runner) -> Accepted:
     return await commands.rename_customer(runner, case_id, point, body)
 
@@ -239,13 +310,19 @@ async def rename_customer(case_id: CaseId, point: Point, body: bodies.Renaming, 
 # ---- charges
 
 
-@_commands.post("/{case_id}/quotes", summary="Quote by the catalogue in force 报价")
+@_commands.post(
+    "/{case_id}/quotes", summary="Quote by the catalogue in force 报价", openapi_extra=needs("connection.quote")
+)
 async def issue_quote(case_id: CaseId, body: bodies.QuoteBody, runner: Runner) -> Accepted:
     lines = [(line.fee, line.quantity) for line in body.lines]
     return await runner.instruct(case_id, lambda case, ctx: charges.issue_quote(case, ctx, lines=lines))
 
 
-@_commands.post("/{case_id}/charges", summary="Ask for a charge by name: only the quote's are allowed 收费核查")
+@_commands.post(
+    "/{case_id}/charges",
+    summary="Ask for a charge by name: only the quote's are allowed 收费核查",
+    openapi_extra=needs("connection.quote"),
+)
 async def ask_charge(case_id: CaseId, body: bodies.ChargeAsked, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -255,7 +332,9 @@ async def ask_charge(case_id: CaseId, body: bodies.ChargeAsked, runner: Runner) 
     )
 
 
-@_commands.post("/{case_id}/contract", summary="The contract was signed 签约")
+@_commands.post(
+    "/{case_id}/contract", summary="The contract was signed 签约", openapi_extra=needs("connection.sign-contract")
+)
 async def sign_contract(case_id: CaseId, body: bodies.SignedContract, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -263,7 +342,7 @@ async def sign_contract(case_id: CaseId, body: bodies.SignedContract, runner: Ru
     )
 
 
-@_commands.post("/{case_id}/payments", summary="Money came in 缴费")
+@_commands.post("/{case_id}/payments", summary="Money came in 缴费", openapi_extra=needs("connection.pay"))
 async def pay(case_id: CaseId, body: bodies.PaymentBody, runner: Runner) -> Accepted:
     lines = commands.money(body.lines)
     return await runner.field(
@@ -271,7 +350,11 @@ async def pay(case_id: CaseId, body: bodies.PaymentBody, runner: Runner) -> Acce
     )
 
 
-@_commands.post("/{case_id}/payments/{number}/reversal", summary="A payment was entered in error or bounced 冲正")
+@_commands.post(
+    "/{case_id}/payments/{number}/reversal",
+    summary="A payment was entered in error or bounced 冲正",
+    openapi_extra=needs("connection.reverse-payment"),
+)
 async def reverse_payment(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -279,13 +362,17 @@ async def reverse_payment(case_id: CaseId, number: MoneyNumber, body: bodies.Rea
     )
 
 
-@_commands.post("/{case_id}/refunds", summary="Money goes back 退费")
+@_commands.post("/{case_id}/refunds", summary="Money goes back 退费", openapi_extra=needs("connection.refund"))
 async def refund(case_id: CaseId, body: bodies.RefundBody, runner: Runner) -> Accepted:
     lines = commands.money(body.lines)
     return await runner.instruct(case_id, lambda case, ctx: charges.refund(case, ctx, refund=body.refund, lines=lines))
 
 
-@_commands.post("/{case_id}/refunds/{number}/reversal", summary="A refund was entered in error or bounced 退费冲正")
+@_commands.post(
+    "/{case_id}/refunds/{number}/reversal",
+    summary="A refund was entered in error or bounced 退费冲正",
+    openapi_extra=needs("connection.refund"),
+)
 async def reverse_refund(case_id: CaseId, number: MoneyNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -296,19 +383,27 @@ async def reverse_refund(case_id: CaseId, number: MoneyNumber, body: bodies.Reas
 # ---- visits, and what is handed over
 
 
-@_commands.post("/{case_id}/visits", summary="A squad comes to the door 预约上门")
+@_commands.post(
+    "/{case_id}/visits", summary="A squad comes to the door 预约上门", openapi_extra=needs("connection.book-visit")
+)
 async def book_visit(case_id: CaseId, body: bodies.VisitBooking, runner: Runner) -> Accepted:
     return await runner.carry_out(commands.book_visit(runner.caller, case_id, body))
 
 
-@_commands.post("/{case_id}/visits/{visit}/reassignment", summary="Another squad, or another time 改派")
+@_commands.post(
+    "/{case_id}/visits/{visit}/reassignment",
+    summary="Another squad, or another time 改派",
+    openapi_extra=needs("connection.reassign-visit"),
+)
 async def reassign_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitReassignment, runner: Runner) -> Accepted:
     return await runner.with_case_lookup(
         case_id, lambda case: commands.reassign_visit(runner.caller, case_id, visit, body, case)
     )
 
 
-@_commands.post("/{case_id}/visits/{visit}/made", summary="The squad was there 已上门")
+@_commands.post(
+    "/{case_id}/visits/{visit}/made", summary="The squad was there 已上门", openapi_extra=needs("connection.make-visit")
+)
 async def make_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitMade, runner: Runner) -> Accepted:
     happened_at = body.happened_at or runner.now()
     return await runner.with_case_lookup(
@@ -316,14 +411,22 @@ async def make_visit(case_id: CaseId, visit: VisitId, body: bodies.VisitMade, ru
     )
 
 
-@_commands.post("/{case_id}/visits/{visit}/cancellation", summary="Nobody comes after all 取消上门")
+@_commands.post(
+    "/{case_id}/visits/{visit}/cancellation",
+    summary="Nobody comes after all 取消上门",
+    openapi_extra=needs("connection.book-visit"),
+)
 async def cancel_visit(case_id: CaseId, visit: VisitId, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.with_case_lookup(
         case_id, lambda case: commands.cancel_visit(runner.caller, case_id, visit, body, case)
     )
 
 
-@_commands.post("/{case_id}/deliverables", summary="Plan, budget, drawings, contract or invoice went out 送达")
+@_commands.post(
+    "/{case_id}/deliverables",
+    summary="Plan, budget, drawings, contract or invoice went out 送达",
+    openapi_extra=needs("connection.deliver"),
+)
 async def deliver(case_id: CaseId, body: bodies.DeliverableBody, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -332,7 +435,9 @@ async def deliver(case_id: CaseId, body: bodies.DeliverableBody, runner: Runner)
     )
 
 
-@_commands.post("/{case_id}/deliverables/receipt", summary="It arrived 签收")
+@_commands.post(
+    "/{case_id}/deliverables/receipt", summary="It arrived 签收", openapi_extra=needs("connection.confirm-delivery")
+)
 async def confirm_delivery(case_id: CaseId, body: bodies.DeliverableReceipt, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -344,7 +449,9 @@ async def confirm_delivery(case_id: CaseId, body: bodies.DeliverableReceipt, run
 # ---- pauses
 
 
-@_commands.post("/{case_id}/pauses", summary="Ask that the clock stand 申请中止")
+@_commands.post(
+    "/{case_id}/pauses", summary="Ask that the clock stand 申请中止", openapi_extra=needs("connection.request-pause")
+)
 async def request_pause(case_id: CaseId, body: bodies.PauseBody, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -353,22 +460,38 @@ async def request_pause(case_id: CaseId, body: bodies.PauseBody, runner: Runner)
     )
 
 
-@_commands.post("/{case_id}/pauses/{pause}/approval", summary="A second person approves 批准中止")
+@_commands.post(
+    "/{case_id}/pauses/{pause}/approval",
+    summary="A second person approves 批准中止",
+    openapi_extra=needs("connection.approve-pause"),
+)
 async def approve_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.approve(case, ctx, pause=pause))
 
 
-@_commands.post("/{case_id}/pauses/{pause}/decline", summary="A second person declines 不批准中止")
+@_commands.post(
+    "/{case_id}/pauses/{pause}/decline",
+    summary="A second person declines 不批准中止",
+    openapi_extra=needs("connection.approve-pause"),
+)
 async def decline_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.decline(case, ctx, pause=pause))
 
 
-@_commands.post("/{case_id}/pauses/{pause}/end", summary="The reason fell away 结束中止")
+@_commands.post(
+    "/{case_id}/pauses/{pause}/end",
+    summary="The reason fell away 结束中止",
+    openapi_extra=needs("connection.end-pause"),
+)
 async def end_pause(case_id: CaseId, pause: PauseNumber, body: When, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: pauses.end(case, ctx, pause=pause))
 
 
-@_commands.post("/{case_id}/pauses/{pause}/revocation", summary="It should never have been a pause 撤销中止")
+@_commands.post(
+    "/{case_id}/pauses/{pause}/revocation",
+    summary="It should never have been a pause 撤销中止",
+    openapi_extra=needs("connection.revoke-pause"),
+)
 async def revoke_pause(case_id: CaseId, pause: PauseNumber, body: bodies.Reason, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: pauses.revoke(case, ctx, pause=pause, reason=body.reason))
 

@@ -27,16 +27,24 @@ router = APIRouter(
 )
 page = APIRouter(include_in_schema=False, route_class=StrictRoute)
 
-TypeName = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9.]+$", examples=["water.repair.CrewArrived.v1"])]
+TypeName = Annotated[
+    str,
+    Path(
+        max_length=100,
+        pattern=r"^[A-Za-z0-9.]+$",
+        examples=["water.repair.CrewArrived.v1"],
+        description="the event's public type name",
+    ),
+]
 
 
 class EventType(BaseModel):
     """One type of event."""
 
-    type: str = Field(examples=["water.repair.CrewArrived.v1"])
-    title: str
-    title_zh: str
-    meaning: str
+    type: str = Field(examples=["water.repair.CrewArrived.v1"], description="Public type name of the event.")
+    title: Annotated[str, Field(description="Its English name.")]
+    title_zh: Annotated[str, Field(description="Its Chinese name.")]
+    meaning: Annotated[str, Field(description="What it says, in English.")]
     schema_at: str = Field(description="where its JSON Schema is")
     page_at: str = Field(description="where its page is")
 
@@ -44,11 +52,11 @@ class EventType(BaseModel):
 class OtherRecord(BaseModel):
     """A record that is no event: of a topic that is not of the store's log."""
 
-    name: str = Field(examples=["water.readings.MeterReading.v1"])
-    title: str
-    title_zh: str
-    topic: str
-    meaning: str
+    name: str = Field(examples=["water.readings.MeterReading.v1"], description="Public name of the record's type.")
+    title: Annotated[str, Field(description="Its English name.")]
+    title_zh: Annotated[str, Field(description="Its Chinese name.")]
+    topic: Annotated[str, Field(description="Name of the Kafka topic that it is on.")]
+    meaning: Annotated[str, Field(description="What it says, in English.")]
     schema_at: str = Field(description="where its JSON Schema is")
     page_at: str = Field(description="where its page is")
 
@@ -56,15 +64,15 @@ class OtherRecord(BaseModel):
 class ContractOverview(BaseModel):
     """What outside teams may rely on when they read our topics. ``frozen``: since when, and how a type ends."""
 
-    version: str
-    frozen_on: date
-    frozen: str
-    asyncapi_at: str
-    plain_at: str
-    readers_rule_at: str
-    editions_at: str
-    types: list[EventType]
-    others: list[OtherRecord]
+    version: Annotated[str, Field(description="Version of the event contract.")]
+    frozen_on: Annotated[date, Field(description="Day since which the contract is frozen.")]
+    frozen: Annotated[str, Field(description="What stays as it is, and how a type ends.")]
+    asyncapi_at: Annotated[str, Field(description="Path of the AsyncAPI document.")]
+    plain_at: Annotated[str, Field(description="Path of all JSON Schemas in one, in standard keywords alone.")]
+    readers_rule_at: Annotated[str, Field(description="Path of the reader's rule, in words and as test vectors.")]
+    editions_at: Annotated[str, Field(description="Path of the list of editions.")]
+    types: Annotated[list[EventType], Field(description="Every type of event.")]
+    others: Annotated[list[OtherRecord], Field(description="The records that are no events.")]
 
 
 @router.get("", summary="The event contract: every type of event, and where its documents are")

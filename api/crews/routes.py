@@ -7,10 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
 from domain import kinds
@@ -31,35 +33,42 @@ class CrewForm(Body):
     """A crew: its name, what it can do, who leads it."""
 
     crew: CrewCode
-    name_zh: PublicName
-    skills: Annotated[list[Code], Field(max_length=32, examples=[["pipes"]])]
-    lead: StaffId
+    name_zh: Annotated[PublicName, Field(description="Its Chinese name, as people are shown it.")]
+    skills: Annotated[
+        list[Code],
+        Field(max_length=32, examples=[["pipes"]], description="What the crew can do, as codes of the standard."),
+    ]
+    lead: Annotated[StaffId, Field(description="Actor id of who leads the crew.")]
 
 
 class CrewFix(Body):
     """The district of the crew's last fix: no coordinates."""
 
-    district: Annotated[Code, Field(examples=["zhenxi"])]
+    district: Annotated[Code, Field(examples=["zhenxi"], description="Code of the district.")]
     happened_at: HappenedAt = None
 
 
 class Suggested(BaseModel):
     """A crew that is free and at work. ``district`` and the age of its fix in seconds, where it was ever seen."""
 
-    crew: str
-    name_zh: str
-    skills: list[str]
-    district: str | None
-    seen_seconds_ago: int | None
+    crew: Annotated[str, Field(description="The crew's code.")]
+    name_zh: described.ChineseName
+    skills: Annotated[list[str], Field(description="What the crew can do, as codes of the standard.")]
+    district: Annotated[
+        str | None, Field(description="Code of the district where the crew was last seen; null where it never was.")
+    ]
+    seen_seconds_ago: Annotated[
+        int | None, Field(description="Seconds since the last fix of the crew's phone; null where there never was one.")
+    ]
 
 
 class Suggestions(BaseModel):
     """Free crews, the nearest first."""
 
-    crews: list[Suggested]
+    crews: Annotated[list[Suggested], Field(description="The free crews, the nearest first.")]
 
 
-@_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组")
+@_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组", openapi_extra=needs("crew.form"))
 async def form(body: CrewForm, runner: Runner) -> Accepted:
     return await runner.instruct(
         crew_stream(body.crew),
@@ -69,17 +78,19 @@ async def form(body: CrewForm, runner: Runner) -> Accepted:
     )
 
 
-@_commands.post("/{crew}/shift/start", summary="The crew begins work 上班")
+@_commands.post("/{crew}/shift/start", summary="The crew begins work 上班", openapi_extra=needs("crew.shift"))
 async def start_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
     return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.start_shift(state, ctx, crew=crew))
 
 
-@_commands.post("/{crew}/shift/end", summary="The crew goes home 下班")
+@_commands.post("/{crew}/shift/end", summary="The crew goes home 下班", openapi_extra=needs("crew.shift"))
 async def end_shift(crew: CrewPath, body: When, runner: Runner) -> Accepted:
     return await runner.field(crew_stream(crew), body, lambda state, ctx: crews.end_shift(state, ctx, crew=crew))
 
 
-@_commands.post("/{crew}/position", summary="The district of the crew's last fix 位置")
+@_commands.post(
+    "/{crew}/position", summary="The district of the crew's last fix 位置", openapi_extra=needs("crew.locate")
+)
 async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
     return await runner.field(
         crew_stream(crew),

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import SquadRoster
 from api.publication.routes import published
@@ -22,7 +23,9 @@ from infra.eventstore.shipped_rules import squad_stream
 router = APIRouter(prefix="/api/v1/squads", tags=["squads 专班"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
 
-@router.post("", status_code=201, summary="Form a squad, or change who is in it 组建专班")
+@router.post(
+    "", status_code=201, summary="Form a squad, or change who is in it 组建专班", openapi_extra=needs("squad.form")
+)
 async def form(body: SquadRoster, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     return await published(service, forming(service, caller, body), response, body.squad)
 

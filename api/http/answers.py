@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
-from uuid import UUID
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.errors import PROBLEM_JSON
 
 Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
@@ -47,9 +47,14 @@ WINDOW_ERRORS = CASE_ERRORS | documented(
 class Accepted(BaseModel):
     """What became of a command: the case, its versions that were written, and the log's position after them."""
 
-    case_id: UUID
-    case_number: str = Field(examples=["BX-2026-000017"])
-    first_version: int
-    last_version: int
-    position: int
-    recorded_at: datetime | None
+    case_id: described.CaseId
+    case_number: described.CaseNumber = Field(examples=["BX-2026-000017"])
+    first_version: Annotated[int, Field(description="Version in its case of the first event that was written.")]
+    last_version: Annotated[
+        int,
+        Field(
+            description="Version in its case of the last event that was written; below the first one where none was."
+        ),
+    ]
+    position: Annotated[int, Field(description="Position of the store's log after them; 0 where none was written.")]
+    recorded_at: Annotated[datetime | None, Field(description="When they were recorded; null where none was written.")]

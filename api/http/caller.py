@@ -49,7 +49,14 @@ async def the_caller(
     channel: Annotated[
         str, Header(alias="X-Channel", max_length=64, description="a channel of the standard in force")
     ] = DEFAULT_CHANNEL,
-    correlation_id: Annotated[str | None, Header(alias="X-Correlation-Id", pattern=_WORD)] = None,
+    correlation_id: Annotated[
+        str | None,
+        Header(
+            alias="X-Correlation-Id",
+            pattern=_WORD,
+            description="an id of yours that every event of the request carries; left out: one of ours",
+        ),
+    ] = None,
     confirmed_by: Annotated[
         str | None,
         Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),

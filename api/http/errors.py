@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -50,16 +50,16 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z_-]{0,40}(?:[0-9]{1,3}[A-Za-z_-]{0,40}
 class Problem(BaseModel):
     """RFC 9457 problem details, with what was found, what was needed and the next step, in English and Chinese."""
 
-    type: str = Field(examples=["urn:tongshui:error:no-such-case"])
-    title: str
-    status: int
-    code: str
-    detail: str
-    detail_zh: str
-    found: str
-    needed: str
-    next_step: str
-    next_step_zh: str
+    type: str = Field(examples=["urn:tongshui:error:no-such-case"], description="URN of the kind of error.")
+    title: Annotated[str, Field(description="The kind of error, in English.")]
+    status: Annotated[int, Field(description="The HTTP status.")]
+    code: Annotated[str, Field(description="The stable code of the error.")]
+    detail: Annotated[str, Field(description="What was found, what was needed and the next step, in one English text.")]
+    detail_zh: Annotated[str, Field(description="The error and the next step, in one Chinese text.")]
+    found: Annotated[str, Field(description="What was found, in English.")]
+    needed: Annotated[str, Field(description="What was needed, in English.")]
+    next_step: Annotated[str, Field(description="What to do next, in English.")]
+    next_step_zh: Annotated[str, Field(description="What to do next, in Chinese.")]
     fields: list[FieldProblem] | None = Field(default=None, description="with bad-body, naive-time, bad-parameter")
     incident: str | None = Field(default=None, description="with internal-error: what to quote to the operator")
 

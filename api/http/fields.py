@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from api.http.described import words
+from domain.kernel import fields as events
 from domain.repairs.details import ASSET_LENGTH
 from infra.decoders import converter
 
@@ -167,12 +169,14 @@ Cause = Annotated[
 """A phrase of a catalogue, taken down as its code: ``Main corrosion`` and ``main-corrosion`` are one."""
 CrewCode = Annotated[
     StrictStr,
-    Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*$", max_length=32),
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*$", max_length=32, description=words(events.CrewCode)),
     AfterValidator(_short_numbers),
 ]
 Digest = Annotated[
-    StrictStr, Field(pattern=r"^sha256:[0-9a-f]{64}$", examples=["sha256:" + "0" * 64], description="of a file")
+    StrictStr,
+    Field(pattern=r"^sha256:[0-9a-f]{64}$", examples=["sha256:" + "0" * 64], description=words(events.Digest)),
 ]
+EvidenceDigest = Annotated[Digest | None, Field(description=words(events.EvidenceDigest))]
 BodyMark = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}$")]
 
 

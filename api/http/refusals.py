@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field
 
@@ -14,9 +14,9 @@ from domain.kernel.refusals import Refusal
 class FieldProblem(BaseModel):
     """What is wrong with one field; names the field, never its value."""
 
-    field: str = Field(examples=["reporter.phone"])
-    problem: str
-    problem_zh: str
+    field: str = Field(examples=["reporter.phone"], description="Path of the field, for example reporter.phone.")
+    problem: Annotated[str, Field(description="What is wrong, in English; it never quotes the value.")]
+    problem_zh: Annotated[str, Field(description="What is wrong, in Chinese; it never quotes the value.")]
 
 
 class EdgeRefusal(Refusal):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import AfterValidator, BaseModel, Field, StrictStr
@@ -14,11 +13,13 @@ from starlette.concurrency import run_in_threadpool
 
 from api.board.answers import WindowView
 from api.board.cases import book_stage, windows_on_record
+from api.http import described
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.caller import CallerDep, context_now
 from api.http.commanding import CommandRunner, PendingCommand, events, meter_number, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, CivilDay, Code, FromTheField, Instant, SecondPerson
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Fact
@@ -51,66 +52,88 @@ MeterNumber = Annotated[
 class RoundOpening(Body):
     """A book to be read: which meters, by which day, by whom. One round for each book and month."""
 
-    book: Annotated[Code, Field(examples=["zhenxi-07"])]
-    month: Annotated[StrictStr, Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"])]
-    due_on: CivilDay
-    reader: SecondPerson
-    meters: Annotated[list[MeterNumber], Field(min_length=1, max_length=books.MOST_METERS)]
+    book: Annotated[Code, Field(examples=["zhenxi-07"], description="Code of the meter route.")]
+    month: Annotated[
+        StrictStr,
+        Field(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-09"], description="Month of the round, as YYYY-MM."),
+    ]
+    due_on: Annotated[CivilDay, Field(description="Day by which the route is read.")]
+    reader: Annotated[SecondPerson, Field(description="Actor id of the meter reader.")]
+    meters: Annotated[
+        list[MeterNumber],
+        Field(min_length=1, max_length=books.MOST_METERS, description="Numbers of the meters to read."),
+    ]
 
 
 class AuditRow(Body):
     """A reading that came in: of which meter, and when the dial was read."""
 
-    meter: MeterNumber
-    read_at: Instant
+    meter: Annotated[MeterNumber, Field(description="Number of the meter.")]
+    read_at: Annotated[Instant, Field(description="When the dial was read.")]
 
 
 class Audit(Body):
     """Readings that were checked, by somebody who did not read them."""
 
-    rows: Annotated[list[AuditRow], Field(min_length=1, max_length=books.MOST_ROWS)]
+    rows: Annotated[
+        list[AuditRow], Field(min_length=1, max_length=books.MOST_ROWS, description="The readings that were checked.")
+    ]
 
 
 class Exemption(FromTheField):
     """A meter that could not be read, and why by a code of the standard."""
 
-    meter: MeterNumber
-    reason: Annotated[Code, Field(examples=["no-access"])]
+    meter: Annotated[MeterNumber, Field(description="Number of the meter.")]
+    reason: Annotated[Code, Field(examples=["no-access"], description="Why, as a code of the standard.")]
 
 
 class BookRow(BaseModel):
     """A round in the list; from Kafka's read models, so a moment behind the store."""
 
-    case_id: UUID
-    case_number: str
-    stage: str
-    open: bool
-    opened_at: datetime
-    due_at: datetime | None
-    state: str | None
-    lapses: int | None
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    stage: described.Stage
+    open: described.IsOpen
+    opened_at: Annotated[datetime, Field(description="When the round was opened.")]
+    due_at: Annotated[
+        datetime | None, Field(description="When the limit of the round ends; null where none is known yet.")
+    ]
+    state: Annotated[
+        str | None,
+        Field(
+            description=(
+                "How the limit of the round stands: running, met, lapsed, cancelled or unknown; null "
+                "where none is known yet."
+            )
+        ),
+    ]
+    lapses: Annotated[
+        int | None, Field(description="How many lapses of the round's limit stand; null where no limit is known yet.")
+    ]
 
 
 class Books(BaseModel):
     """Rounds, the one due next first."""
 
-    books: list[BookRow]
+    books: Annotated[list[BookRow], Field(description="The rounds, the one due next first.")]
 
 
 class BookView(BaseModel):
     """A round as the store has it: what was read, what could not be, and what is still unread."""
 
-    case_id: UUID
-    case_number: str
-    book: str
-    month: str
-    due_on: date
-    reader: str
-    stage: str
-    audited: int
-    excepted: dict[str, str]
-    unread: list[str]
-    windows: list[WindowView]
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    book: Annotated[str, Field(description="Code of the meter route.")]
+    month: Annotated[str, Field(description="Month of the round, as YYYY-MM.")]
+    due_on: Annotated[date, Field(description="Day by which the route is read.")]
+    reader: Annotated[str, Field(description="Actor id of the meter reader.")]
+    stage: described.Stage
+    audited: Annotated[int, Field(description="How many readings were checked by a second person.")]
+    excepted: Annotated[
+        dict[str, str], Field(description="Number of a meter that could not be read → why, as a code of the standard.")
+    ]
+    unread: Annotated[list[str], Field(description="Numbers of the meters that are still unread.")]
+    windows: Annotated[list[WindowView], Field(description="The verdicts on record, one window for each promise.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +144,7 @@ class _Found:
     pending: bool
 
 
-@_queries.get("", summary="Reading rounds, the one due next first 抄表任务")
+@_queries.get("", summary="Reading rounds, the one due next first 抄表任务", openapi_extra=needs("book.read"))
 def rounds(
     caller: CallerDep,
     service: ServiceDep,
@@ -134,7 +157,7 @@ def rounds(
     return Books(books=[BookRow.model_validate(row) for row in rows])
 
 
-@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表")
+@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表", openapi_extra=needs("book.read"))
 def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookView:
     require_power(context_now(caller, service), "book.read")
     book: ReadingRound | None = service.load(Stream(kinds.BOOK, case_id))[0]
@@ -160,7 +183,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
     )
 
 
-@_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务")
+@_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务", openapi_extra=needs("book.open"))
 async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
     number, case = await runner.new_number(), book_stream(body.book, body.month)
 
@@ -181,7 +204,9 @@ async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, number=number), creates=True)
 
 
-@_commands.post("/{case_id}/audit", summary="Readings were checked by a second person 读数复核")
+@_commands.post(
+    "/{case_id}/audit", summary="Readings were checked by a second person 读数复核", openapi_extra=needs("book.audit")
+)
 async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
     found = await run_in_threadpool(_stored, runner.service, body.rows)
     standing_out = [each for each in found if each.row.signs]
@@ -201,7 +226,9 @@ async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=others))
 
 
-@_commands.post("/{case_id}/exceptions", summary="A meter could not be read 抄表例外")
+@_commands.post(
+    "/{case_id}/exceptions", summary="A meter could not be read 抄表例外", openapi_extra=needs("book.except")
+)
 async def exempt(case_id: CaseId, body: Exemption, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: books.exempt(case, ctx, meter=body.meter, reason=body.reason)

@@ -13,10 +13,12 @@ from kafka.errors import KafkaError
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 
+from api.http import described
 from api.http.answers import COMMAND_ERRORS, documented
 from api.http.caller import Caller, CallerDep, context_now
 from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body
+from api.http.powers import needs
 from api.http.refusals import ReadingsUnavailable
 from api.http.strict import StrictRoute
 from domain.kernel.refusals import Refusal
@@ -54,6 +56,10 @@ class Batch(Body):
             min_length=1,
             max_length=ROWS_AT_MOST,
             examples=[[{"meter": "JS-2026-0001", "read_at": "2026-09-16T08:00:00+08:00", "value_m3": "12.345"}]],
+            description=(
+                "The readings, each an object of meter (its number), read_at (with its offset) and "
+                "value_m3 (m³ as a decimal in text)."
+            ),
         ),
     ]
 
@@ -61,41 +67,47 @@ class Batch(Body):
 class RowRefused(BaseModel):
     """A row that was not taken: its number from 1, why, and which field; never what was in it."""
 
-    row: int
-    code: str = Field(examples=["bad-reading"])
+    row: Annotated[int, Field(description="Number of the row in the batch, from 1.")]
+    code: str = Field(examples=["bad-reading"], description="Code of the refusal.")
     field: str = Field(examples=["value_m3"], description="empty: the row as a whole")
-    problem: str
-    problem_zh: str
+    problem: Annotated[str, Field(description="What is wrong, in English; it never quotes the value.")]
+    problem_zh: Annotated[str, Field(description="What is wrong, in Chinese; it never quotes the value.")]
 
 
 class ReadingsTaken(BaseModel):
     """How many rows Kafka has acknowledged, and the others. A meter that nobody knows is found out afterwards."""
 
-    accepted: int
-    refused: list[RowRefused]
+    accepted: Annotated[int, Field(description="How many rows Kafka has acknowledged.")]
+    refused: Annotated[list[RowRefused], Field(description="The rows that were not taken.")]
 
 
 class Anomaly(BaseModel):
     """A reading whose consumption stands out. ``used_litres`` None: the dial fell, and nothing can be told."""
 
-    meter: str
-    read_at: datetime
-    used_litres: int | None
-    flags: list[str] = Field(examples=[["high"]])
-    flags_zh: list[str]
-    found_at: datetime
+    meter: described.MeterNumber
+    read_at: described.ReadAt
+    used_litres: Annotated[
+        int | None,
+        Field(description=("Use since the reading before, in litres; null where it cannot be told.")),
+    ]
+    flags: list[str] = Field(
+        examples=[["high"]],
+        description="What about the reading stands out: high, zero, falling, dial-over or never-still.",
+    )
+    flags_zh: Annotated[list[str], Field(description="What about the reading stands out, in Chinese.")]
+    found_at: Annotated[datetime, Field(description="When the reading was found to stand out.")]
 
 
 class SetAside(BaseModel):
     """A reading that was kept and not judged. One of an unknown meter is taken up by itself once its meter is in
     service; one that contradicts an earlier one of the same time stays, and so does one of a meter that was out."""
 
-    meter: str
-    read_at: datetime
-    litres: int
-    reason: Aside
-    reason_zh: str
-    at: datetime
+    meter: described.MeterNumber
+    read_at: described.ReadAt
+    litres: Annotated[int, Field(description="What the dial showed, in litres.")]
+    reason: Annotated[Aside, Field(description="Why the reading was not judged, as a code.")]
+    reason_zh: Annotated[str, Field(description="Why the reading was not judged, in Chinese.")]
+    at: Annotated[datetime, Field(description="When it was set aside.")]
 
 
 class ReadingsProducer:
@@ -145,7 +157,7 @@ class ReadingsProducer:
             return self._producer
 
 
-@router.post("", status_code=202, summary="Send a batch of readings 批量上报读数")
+@router.post("", status_code=202, summary="Send a batch of readings 批量上报读数", openapi_extra=needs("readings.send"))
 async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Request) -> ReadingsTaken:
     found, refused = _judged(body.readings, caller, service)
     if found:
@@ -153,7 +165,7 @@ async def send(body: Batch, caller: CallerDep, service: ServiceDep, request: Req
     return ReadingsTaken(accepted=len(found), refused=refused)
 
 
-@router.get("/anomalies", summary="What stands out, newest first 用量异常")
+@router.get("/anomalies", summary="What stands out, newest first 用量异常", openapi_extra=needs("readings.read"))
 def anomalies(
     caller: CallerDep,
     service: ServiceDep,
@@ -168,7 +180,11 @@ def anomalies(
     return [Anomaly(**row, flags_zh=[FLAGS_ZH[flag] for flag in row["flags"]]) for row in rows]
 
 
-@router.get("/set-aside", summary="Readings that were kept and not judged, newest first 待核读数")
+@router.get(
+    "/set-aside",
+    summary="Readings that were kept and not judged, newest first 待核读数",
+    openapi_extra=needs("readings.read"),
+)
 def set_aside(
     caller: CallerDep,
     service: ServiceDep,

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
@@ -23,47 +24,56 @@ OutageState = Literal["planned", "running", "over", "cancelled"]
 class OutageListRow(BaseModel):
     """An outage in the list; read from Kafka's read model, so a moment behind the store."""
 
-    case_id: UUID
-    case_number: str = Field(examples=["TS-2026-000017"])
-    state: OutageState
-    kind: Literal["planned", "emergency"]
-    incident: UUID | None
-    districts: list[str]
-    affected_users: int
-    announced_at: datetime
-    begin_at: datetime | None
-    end_at: datetime | None
-    started_at: datetime | None
-    restored_at: datetime | None
-    cancelled_at: datetime | None
-    first_notice_at: datetime | None
-    reported_at: datetime | None
-    notices: int
-    proven: int
-    failed: int
-    water_litres: int
+    case_id: described.CaseId
+    case_number: described.CaseNumber = Field(examples=["TS-2026-000017"])
+    state: Annotated[OutageState, Field(description="Whether the outage is planned, runs, is over, or was cancelled.")]
+    kind: Annotated[
+        Literal["planned", "emergency"],
+        Field(description="Whether the outage was planned or is because of an incident."),
+    ]
+    incident: Annotated[
+        UUID | None, Field(description="Id of the incident that the outage is because of; null: planned.")
+    ]
+    districts: Annotated[list[str], Field(description="Codes of the districts without water.")]
+    affected_users: Annotated[int, Field(description="Users without water.")]
+    announced_at: Annotated[datetime, Field(description="When the outage was announced.")]
+    begin_at: Annotated[
+        datetime | None, Field(description="Announced beginning of the outage; null where none was announced.")
+    ]
+    end_at: Annotated[datetime | None, Field(description="Announced end of the outage; null where none was announced.")]
+    started_at: Annotated[datetime | None, Field(description="When water went off; null while it is on.")]
+    restored_at: Annotated[datetime | None, Field(description="When water was back; null while it is not.")]
+    cancelled_at: Annotated[datetime | None, Field(description="When it was cancelled; null where it was not.")]
+    first_notice_at: Annotated[
+        datetime | None, Field(description="When the users were first told; null while they were not.")
+    ]
+    reported_at: Annotated[datetime | None, Field(description="When the authority was told; null while it was not.")]
+    notices: Annotated[int, Field(description="How many notices were sent.")]
+    proven: Annotated[int, Field(description="How many notices have their delivery proven.")]
+    failed: Annotated[int, Field(description="How many notices could not be delivered.")]
+    water_litres: Annotated[int, Field(description="How much water was handed out, in litres.")]
 
 
 class OutageList(BaseModel):
     """Outages: the running ones first, then the planned ones, the next one first; then the latest that are over."""
 
-    outages: list[OutageListRow]
+    outages: Annotated[list[OutageListRow], Field(description="The outages.")]
 
 
 class NoticeRow(BaseModel):
     """What the public is told of an outage, as it was sent."""
 
-    case_id: UUID
-    title: str
-    text: str
-    audience: list[str]
-    told_at: datetime
+    case_id: Annotated[UUID, Field(description="Id of the outage.")]
+    title: Annotated[str, Field(description="Title of the notice.")]
+    text: Annotated[str, Field(description="The notice as it was sent.")]
+    audience: Annotated[list[str], Field(description="Codes of the districts whose users are told.")]
+    told_at: Annotated[datetime, Field(description="When it was sent.")]
 
 
 class NoticeList(BaseModel):
     """The latest notices first."""
 
-    notices: list[NoticeRow]
+    notices: Annotated[list[NoticeRow], Field(description="The notices, the latest first.")]
 
 
 @router.get("/outages", summary="Outages: running, planned, over")

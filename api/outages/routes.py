@@ -10,10 +10,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, StrictInt
 
+from api.http import described
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, PendingCommand, events, runner_of
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from domain import kinds
@@ -40,84 +42,98 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.OUTAGE))]
 class Planned(Body):
     """A planned outage, with the number of the authority's approval."""
 
-    districts: Districts
-    affected_users: Users
-    begin: Instant
-    end: Instant
-    approval: DocumentNumber | None = None
+    districts: Annotated[Districts, Field(description="Codes of the districts without water.")]
+    affected_users: Annotated[Users, Field(description="Users without water.")]
+    begin: Annotated[Instant, Field(description="Announced beginning of the outage.")]
+    end: Annotated[Instant, Field(description="Announced end of the outage.")]
+    approval: Annotated[
+        DocumentNumber | None, Field(description="Number of the authority's approval; null where there is none.")
+    ] = None
 
 
 class Emergency(FromTheField):
     """Water is off because of an incident."""
 
-    incident: UUID
-    districts: Districts
-    affected_users: Users
+    incident: Annotated[UUID, Field(description="Id of the incident that the outage is because of.")]
+    districts: Annotated[Districts, Field(description="Codes of the districts without water.")]
+    affected_users: Annotated[Users, Field(description="Users without water.")]
 
 
 class UserNotice(FromTheField):
     """How the users were told, and the digest of what was sent."""
 
-    way: Code
-    digest: Digest
+    way: Annotated[
+        Code, Field(description="By which way, as a code of the standard (for example sms, phone, at-the-door).")
+    ]
+    digest: Annotated[Digest, Field(description="SHA-256 of what was sent, as sha256: and 64 hex digits.")]
 
 
 class Proof(FromTheField):
     """Which notice arrived, from 1, and the digest of the proof."""
 
-    notice: Annotated[StrictInt, Field(ge=1, le=10_000)]
-    digest: Digest
+    notice: Annotated[StrictInt, Field(ge=1, le=10_000, description="Number of the notice in its outage, from 1.")]
+    digest: Annotated[Digest, Field(description="SHA-256 of the proof, as sha256: and 64 hex digits.")]
 
 
 class AuthorityReport(FromTheField):
     """The document in which the authority was told."""
 
-    document: DocumentNumber
+    document: Annotated[DocumentNumber, Field(description="Number of the document in which the authority was told.")]
 
 
 class Cancellation(Body):
     """Why the outage will not be, by a code of the standard."""
 
-    reason: Annotated[Code, Field(examples=["work-postponed"])]
+    reason: Annotated[Code, Field(examples=["work-postponed"], description="Why, as a code of the standard.")]
 
 
 class NoticeOrder(Body):
     """By which way of the standard the users are to be told; the text is the standard's."""
 
-    way: Annotated[Code, Field(examples=["sms"])]
+    way: Annotated[
+        Code,
+        Field(
+            examples=["sms"],
+            description="By which way, as a code of the standard (for example sms, phone, at-the-door).",
+        ),
+    ]
 
 
 class Extension(Body):
     """Until when it will take."""
 
-    end: Instant
+    end: Annotated[Instant, Field(description="New announced end of the outage.")]
 
 
 class Water(FromTheField):
     """Emergency water: at which point, by its code, and how much."""
 
-    point: Annotated[Code, Field(examples=["renmin-square"])]
-    litres: Annotated[StrictInt, Field(ge=1, le=MOST_LITRES)]
+    point: Annotated[
+        Code, Field(examples=["renmin-square"], description="Code of the place where water was handed out.")
+    ]
+    litres: Annotated[StrictInt, Field(ge=1, le=MOST_LITRES, description="How much water was handed out, in litres.")]
 
 
 class OutageView(BaseModel):
     """An outage as it stands; ``incident`` None: planned. ``noticed``: when each notice was sent, from number 1."""
 
-    case_id: UUID
-    case_number: str
-    districts: list[str]
-    affected_users: int
-    incident: UUID | None
-    end: datetime | None
-    noticed: list[datetime]
-    ordered: int
-    undelivered: int
-    proven: list[int]
-    reported: bool
-    started_at: datetime | None
-    cancelled_at: datetime | None
-    restored_at: datetime | None
-    water_litres: int
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    districts: Annotated[list[str], Field(description="Codes of the districts without water.")]
+    affected_users: Annotated[int, Field(description="Users without water.")]
+    incident: Annotated[
+        UUID | None, Field(description="Id of the incident that the outage is because of; null: planned.")
+    ]
+    end: Annotated[datetime | None, Field(description="Announced end of the outage; null where none was announced.")]
+    noticed: Annotated[list[datetime], Field(description="When each notice was sent, from number 1.")]
+    ordered: Annotated[int, Field(description="How many notices the program was told to send.")]
+    undelivered: Annotated[int, Field(description="How many of these could not be delivered.")]
+    proven: Annotated[list[int], Field(description="Numbers of the notices whose delivery is proven.")]
+    reported: Annotated[bool, Field(description="Whether the authority was told.")]
+    started_at: Annotated[datetime | None, Field(description="When water went off; null while it is on.")]
+    cancelled_at: Annotated[datetime | None, Field(description="When it was cancelled; null where it was not.")]
+    restored_at: Annotated[datetime | None, Field(description="When water was back; null while it is not.")]
+    water_litres: Annotated[int, Field(description="How much water was handed out, in litres.")]
 
 
 @_queries.get("/{case_id}", summary="How the outage stands")
@@ -149,7 +165,7 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     )
 
 
-@_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水")
+@_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水", openapi_extra=needs("outage.plan"))
 async def plan(body: Planned, runner: Runner) -> Accepted:
     number, case = await runner.new_number(), runner.new_case()
 
@@ -171,7 +187,12 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,), number=number))
 
 
-@_commands.post("/emergency", status_code=201, summary="Water is off because of an incident 突发停水")
+@_commands.post(
+    "/emergency",
+    status_code=201,
+    summary="Water is off because of an incident 突发停水",
+    openapi_extra=needs("outage.report"),
+)
 async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     number, case, incident = await runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
     happened_at = body.happened_at or runner.now()
@@ -193,17 +214,25 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(incident,), number=number))
 
 
-@_commands.post("/{case_id}/start", summary="Turn the water of a planned outage off 开始停水")
+@_commands.post(
+    "/{case_id}/start", summary="Turn the water of a planned outage off 开始停水", openapi_extra=needs("outage.report")
+)
 async def start(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, begun.start)
 
 
-@_commands.post("/{case_id}/cancellation", summary="A planned outage will not be 取消停水")
+@_commands.post(
+    "/{case_id}/cancellation", summary="A planned outage will not be 取消停水", openapi_extra=needs("outage.cancel")
+)
 async def cancel(case_id: CaseId, body: Cancellation, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda outage, ctx: begun.cancel(outage, ctx, reason=body.reason))
 
 
-@_commands.post("/{case_id}/notices/order", summary="Have the users told how the outage stands 发送停水通知")
+@_commands.post(
+    "/{case_id}/notices/order",
+    summary="Have the users told how the outage stands 发送停水通知",
+    openapi_extra=needs("outage.notify"),
+)
 async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Accepted:
     def decide(outage: Outage | None, ctx: CommandContext) -> EventToAppend:
         ordered = notices.order_notice(outage, ctx, way=body.way)
@@ -212,38 +241,46 @@ async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Ac
     return await runner.instruct(case_id, decide)
 
 
-@_commands.post("/{case_id}/notices", summary="The users were told 停水通知")
+@_commands.post("/{case_id}/notices", summary="The users were told 停水通知", openapi_extra=needs("outage.report"))
 async def send_notice(case_id: CaseId, body: UserNotice, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.send_notice(outage, ctx, way=body.way, digest=body.digest)
     )
 
 
-@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达")
+@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达", openapi_extra=needs("outage.report"))
 async def prove_notice(case_id: CaseId, body: Proof, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
     )
 
 
-@_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门")
+@_commands.post(
+    "/{case_id}/report", summary="The authority was told 报告主管部门", openapi_extra=needs("outage.report")
+)
 async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda outage, ctx: notices.report(outage, ctx, document=body.document))
 
 
-@_commands.post("/{case_id}/extension", summary="It takes longer, or in an emergency: until when 公布或延长停水")
+@_commands.post(
+    "/{case_id}/extension",
+    summary="It takes longer, or in an emergency: until when 公布或延长停水",
+    openapi_extra=needs("outage.report"),
+)
 async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda outage, ctx: begun.extend(outage, ctx, end=body.end))
 
 
-@_commands.post("/{case_id}/water", summary="Emergency water was handed out 应急供水")
+@_commands.post(
+    "/{case_id}/water", summary="Emergency water was handed out 应急供水", openapi_extra=needs("outage.report")
+)
 async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: begun.provide_water(outage, ctx, point=body.point, litres=body.litres)
     )
 
 
-@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("outage.report"))
 async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, begun.restore)
 

@@ -3,114 +3,133 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from api.http import described
 
 
 class StandardDraftView(BaseModel):
     """A standard that waits for a second person's approval."""
 
-    version: str
-    effective_from: datetime
-    drafted_by: str
-    document: dict[str, Any]
+    version: described.DocumentVersion
+    effective_from: Annotated[datetime, Field(description="From when on it is to be in force.")]
+    drafted_by: Annotated[str, Field(description="Actor id of who drafted it.")]
+    document: Annotated[dict[str, Any], Field(description="The whole document, as its body is described.")]
 
 
 class StandardsView(BaseModel):
     """Every standard that was published, oldest first, each whole; and the drafts."""
 
-    at: datetime
-    in_force: str
-    standards: list[dict[str, Any]]
-    drafts: list[StandardDraftView]
+    at: described.AnsweredAt
+    in_force: described.StandardInForce
+    standards: Annotated[
+        list[dict[str, Any]], Field(description="Every standard that was published, oldest first, each whole.")
+    ]
+    drafts: Annotated[
+        list[StandardDraftView], Field(description="The standards that wait for a second person's approval.")
+    ]
 
 
 class ReviewView(BaseModel):
     """An authority's opinion."""
 
-    authority: str
-    agreed: bool
-    document: str
-    reviewer: str
+    authority: Annotated[str, Field(description="The authority that reviewed it, as a role.")]
+    agreed: Annotated[bool, Field(description="Whether the authority agrees.")]
+    document: Annotated[str, Field(description="Number of the written opinion.")]
+    reviewer: Annotated[str, Field(description="Actor id of who gave the opinion.")]
 
 
 class CatalogueDraftView(BaseModel):
     """A catalogue under review."""
 
-    version: str
-    effective_from: datetime
-    drafted_by: str
-    reviews: list[ReviewView]
-    catalogue: dict[str, Any]
+    version: described.DocumentVersion
+    effective_from: Annotated[datetime, Field(description="From when on it is to be in force.")]
+    drafted_by: Annotated[str, Field(description="Actor id of who drafted it.")]
+    reviews: Annotated[list[ReviewView], Field(description="The opinions of the authorities so far.")]
+    catalogue: Annotated[dict[str, Any], Field(description="The whole catalogue, as its body is described.")]
 
 
 class FeesView(BaseModel):
     """Every fee catalogue that was published, oldest first, each whole; and the drafts under review."""
 
-    at: datetime
-    in_force: str | None
-    catalogues: list[dict[str, Any]]
-    drafts: list[CatalogueDraftView]
+    at: described.AnsweredAt
+    in_force: Annotated[str | None, Field(description="Version of the fee catalogue in force; null where none is.")]
+    catalogues: Annotated[
+        list[dict[str, Any]], Field(description="Every fee catalogue that was published, oldest first, each whole.")
+    ]
+    drafts: Annotated[list[CatalogueDraftView], Field(description="The catalogues under review.")]
 
 
 class MoveView(BaseModel):
     """An open deadline that a calendar would move, or make tentative or settled."""
 
-    case_id: str
-    case_number: str
-    commitment: str
-    old_due_at: datetime | None
-    new_due_at: datetime | None
-    old_tentative: bool
-    new_tentative: bool
+    case_id: Annotated[str, Field(description="Id of the case.")]
+    case_number: described.CaseNumber
+    commitment: described.PromiseCode
+    old_due_at: Annotated[datetime | None, Field(description="When the limit ends now; null where it has no end.")]
+    new_due_at: Annotated[
+        datetime | None, Field(description="When the limit would end; null where it would have no end.")
+    ]
+    old_tentative: Annotated[
+        bool, Field(description="Whether the end now follows a calendar that is not published yet.")
+    ]
+    new_tentative: Annotated[
+        bool, Field(description="Whether the end would follow a calendar that is not published yet.")
+    ]
 
 
 class DryRunView(BaseModel):
     """What a notice would do if it were published now. Nothing is stored."""
 
-    calendar: str
-    looked_at: int
-    moved: int
-    moves: list[MoveView]
-    more: bool
+    calendar: Annotated[str, Field(description="Version of the calendar that the notice would make.")]
+    looked_at: Annotated[int, Field(description="How many open deadlines were looked at.")]
+    moved: Annotated[int, Field(description="How many of them would move, or become tentative or settled.")]
+    moves: Annotated[list[MoveView], Field(description="Those that would, as many as are shown.")]
+    more: Annotated[bool, Field(description="Whether more would than are shown.")]
 
 
 class MovedDay(BaseModel):
     """A civil day that a notice moves."""
 
-    date: date
-    off: bool
-    name: str
+    date: Annotated[date, Field(description="The civil day.")]
+    off: Annotated[
+        bool, Field(description="Whether it is a day off; false: a day that is worked although it is a weekend's.")
+    ]
+    name: Annotated[str, Field(description="Name of the holiday, as the notice has it.")]
 
 
 class CalendarView(BaseModel):
     """A region's calendar: every version, and the days of the newest one from ``from`` on."""
 
-    region: str
-    version: str
-    published_at: datetime
-    settled_until: date
-    source: str
-    versions: list[str]
-    days: list[MovedDay]
+    region: Annotated[str, Field(description="Code of the region whose calendar it is.")]
+    version: Annotated[str, Field(description="Its newest version.")]
+    published_at: Annotated[datetime, Field(description="When the newest version was published.")]
+    settled_until: Annotated[date, Field(description="Last day for which the holiday notices are out.")]
+    source: Annotated[str, Field(description="Title or number of the document that the newest version is from.")]
+    versions: Annotated[list[str], Field(description="Every version, oldest first.")]
+    days: Annotated[list[MovedDay], Field(description="The days that the newest version moves.")]
 
 
 class WarningView(BaseModel):
     """Something that a person should do something about."""
 
-    code: str
-    year: int
-    settled_until: date
-    message: str
-    message_zh: str
+    code: Annotated[str, Field(description="The warning's code.")]
+    year: Annotated[int, Field(description="The year whose notice is missing.")]
+    settled_until: Annotated[date, Field(description="Last day for which the holiday notices are out.")]
+    message: Annotated[str, Field(description="What should be done, in English.")]
+    message_zh: Annotated[str, Field(description="What should be done, in Chinese.")]
 
 
 class CalendarsView(BaseModel):
     """The calendars, which one we judge by, and what is missing in it."""
 
-    at: datetime
-    judged_by: str
-    settled_days: int
-    calendars: list[CalendarView]
-    warnings: list[WarningView]
+    at: described.AnsweredAt
+    judged_by: Annotated[str, Field(description="Version of the calendar by which limits are judged.")]
+    settled_days: Annotated[
+        int,
+        Field(description="Days from today for which the holiday notices are out; below zero where they have run out."),
+    ]
+    calendars: Annotated[list[CalendarView], Field(description="The calendars of all regions.")]
+    warnings: Annotated[list[WarningView], Field(description="What is missing in them.")]

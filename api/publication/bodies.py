@@ -42,26 +42,52 @@ StaffId = Annotated[
 class FeeReview(Body):
     """An authority's opinion of a drafted catalogue; which authority, the caller's role says."""
 
-    outcome: Literal["agreed", "objected"]
+    outcome: Annotated[Literal["agreed", "objected"], Field(description="Whether the authority agrees or objects.")]
     document: Annotated[DocumentNumber, Field(description="the number of the written opinion")]
 
 
 class HolidayDayForm(Body):
     """One civil day that a notice moves."""
 
-    name: PublicName
-    date: CivilDay
-    isOffDay: StrictBool  # noqa: N815 the data set's own spelling
+    name: Annotated[PublicName, Field(description="Name of the holiday, as the notice has it.")]
+    date: Annotated[CivilDay, Field(description="The civil day.")]
+    isOffDay: Annotated[  # noqa: N815 the data set's own spelling
+        StrictBool,
+        Field(description="Whether it is a day off; false: a day that is worked although it is a weekend's."),
+    ]
 
 
 class HolidayNotice(Body):
     """A year's notice in the form of the holiday-cn data set; what the file says about itself is let through."""
 
-    schema_uri: Annotated[StrictStr | None, Field(alias="$schema", max_length=200)] = None
-    id_uri: Annotated[StrictStr | None, Field(alias="$id", max_length=200)] = None
-    year: Annotated[StrictInt, Field(ge=2000, le=2199)]
-    papers: Annotated[tuple[Annotated[StrictStr, Field(max_length=200)], ...], Field(max_length=20)] = ()
-    days: Annotated[list[HolidayDayForm], Field(min_length=1, max_length=366)]
+    schema_uri: Annotated[
+        StrictStr | None,
+        Field(
+            alias="$schema",
+            max_length=200,
+            description=(
+                "Address of the data set's own schema; null where it is left out. It is let through and not kept."
+            ),
+        ),
+    ] = None
+    id_uri: Annotated[
+        StrictStr | None,
+        Field(
+            alias="$id",
+            max_length=200,
+            description=(
+                "Address of the data set's own file; null where it is left out. It is let through and not kept."
+            ),
+        ),
+    ] = None
+    year: Annotated[StrictInt, Field(ge=2000, le=2199, description="The year that the notice is about.")]
+    papers: Annotated[
+        tuple[Annotated[StrictStr, Field(max_length=200)], ...],
+        Field(max_length=20, description="Addresses of the published notices; they are let through and not kept."),
+    ] = ()
+    days: Annotated[
+        list[HolidayDayForm], Field(min_length=1, max_length=366, description="Every civil day that the notice moves.")
+    ]
     time_zone: Annotated[
         StrictStr | None, Field(max_length=60, description="for example America/New_York; left out: as before")
     ] = None
@@ -70,49 +96,82 @@ class HolidayNotice(Body):
 class CalendarNotice(Body):
     """A notice to be merged into a region's calendar; ``version`` left out: counted up."""
 
-    region: Region = "CN"
-    version: Version | None = None
-    notice: HolidayNotice
-    source: Annotated[PublicSource, Field(examples=["国务院办公厅关于2027年部分节假日安排的通知"])]
+    region: Annotated[Region, Field(description="Code of the calendar that the notice changes.")] = "CN"
+    version: Annotated[
+        Version | None, Field(description="Version of the calendar with the notice in it; null: counted up.")
+    ] = None
+    notice: Annotated[HolidayNotice, Field(description="The notice, in the form of the holiday-cn data set.")]
+    source: Annotated[
+        PublicSource,
+        Field(
+            examples=["国务院办公厅关于2027年部分节假日安排的通知"],
+            description="Title or number of the document that it is from.",
+        ),
+    ]
 
 
 class SquadRoster(Body):
     """A squad of the standard, and everybody who is in it."""
 
-    squad: Code
-    members: Annotated[list[StaffId], Field(max_length=50)]
+    squad: Annotated[Code, Field(description="Code of the squad.")]
+    members: Annotated[list[StaffId], Field(max_length=50, description="Actor ids of the squad's members.")]
 
 
 class Asker(Body):
     """Who asks, before there is an application. Goes to the vault and to no event."""
 
-    name: Name
-    phone: Phone
-    id_number: IdNumber | None = None
-    address: Address | None = None
+    name: Annotated[Name, Field(description="Name of the person or the company. It goes to the vault.")]
+    phone: Annotated[Phone, Field(description="Telephone number of the person. It goes to the vault.")]
+    id_number: Annotated[
+        IdNumber | None,
+        Field(
+            description=(
+                "Number of the identity card, or 统一社会信用代码; null where it was not told. It goes to the vault."
+            )
+        ),
+    ] = None
+    address: Annotated[
+        Address | None,
+        Field(description="Address that the person tells; null where none was told. It goes to the vault."),
+    ] = None
 
 
 class Consulted(Body):
     """A question that was answered; ``applicant`` goes to the vault and to no event."""
 
-    topic: Annotated[Code, Field(examples=["technical"])]
-    applicant: Asker | None = None
+    topic: Annotated[Code, Field(examples=["technical"], description="What it was about, as a code of the standard.")]
+    applicant: Annotated[
+        Asker | None, Field(description="Who asked; null where nobody said. It goes to the vault and to no event.")
+    ] = None
     happened_at: HappenedAt = None
 
 
 class PreServiceAsked(Body):
     """A company asks for a service ahead of building. ``applicant`` goes to the vault and to no event."""
 
-    service: Annotated[Code, Field(examples=["pipe-information"])]
-    category: Annotated[Code, Field(examples=["business"])]
-    applicant: Asker
+    service: Annotated[
+        Code,
+        Field(
+            examples=["pipe-information"], description="What is asked for before building, as a code of the standard."
+        ),
+    ]
+    category: Annotated[
+        Code, Field(examples=["business"], description="Category of the applicant, as a code of the standard.")
+    ]
+    applicant: Annotated[Asker, Field(description="Who asks. It goes to the vault and to no event.")]
     happened_at: HappenedAt = None
 
 
 class PreServiceHanded(Body):
     """What was handed over."""
 
-    deliverable: Annotated[Code, Field(examples=["drawings"])]
+    deliverable: Annotated[
+        Code,
+        Field(
+            examples=["drawings"],
+            description="Code of what is handed over, for example plan, budget, drawings, contract or invoice.",
+        ),
+    ]
     digest: Digest
     happened_at: HappenedAt = None
 
@@ -120,14 +179,14 @@ class PreServiceHanded(Body):
 class WorkEntered(Body):
     """A work for a community. ``name_zh`` is its public name."""
 
-    kind: Annotated[Code, Field(examples=["pump-room"])]
-    community: Annotated[Code, Field(examples=["hongqimen"])]
-    name_zh: PublicName
+    kind: Annotated[Code, Field(examples=["pump-room"], description="Kind of work, as a code of the standard.")]
+    community: Annotated[Code, Field(examples=["hongqimen"], description="Code of the community.")]
+    name_zh: Annotated[PublicName, Field(description="Its public name in Chinese.")]
     happened_at: HappenedAt = None
 
 
 class WorkDone(Body):
     """The work is done."""
 
-    households_served: Annotated[StrictInt, Field(ge=0, le=1_000_000)]
+    households_served: Annotated[StrictInt, Field(ge=0, le=1_000_000, description="How many households it serves.")]
     happened_at: HappenedAt = None

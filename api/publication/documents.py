@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_model
 from pydantic import Field as Bounded
 
+from api.http.described import words
 from api.http.fields import Body, CivilDay, Instant, clean_text
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
@@ -45,19 +46,29 @@ def body_of(document: type, name: str) -> type[Body]:
 
 def standard_of(body: Body) -> StandardPublished:
     """The standard that a StandardBody says."""
-    return _STANDARD(body.model_dump(mode="json"))
+    return _STANDARD(_plain(body))
 
 
 def catalogue_of(body: Body) -> Catalogue:
     """The fee catalogue that a CatalogueBody says."""
-    return _CATALOGUE(body.model_dump(mode="json"))
+    return _CATALOGUE(_plain(body))
+
+
+def _plain(body: Body) -> dict[str, Any]:
+    # What was left out stands there as the domain has it, a tuple or a time: no reason to warn whoever runs the API.
+    return body.model_dump(mode="json", warnings=False)
 
 
 @cache
 def _form(document: type, name: str, *, whole: bool = False) -> type[Body]:
     hints = get_type_hints(document)
+    told = get_type_hints(document, include_extras=True)
     made: dict[str, Any] = {
-        field.name: (_type(hints[field.name]), ... if whole else _default(field)) for field in fields(document)
+        field.name: (
+            Annotated[_type(hints[field.name]), Bounded(description=words(told[field.name]))],
+            ... if whole else _default(field),
+        )
+        for field in fields(document)
     }
     model: type[Body] = create_model(name, __base__=Body, __doc__=document.__doc__, **made)
     return model

@@ -14,6 +14,7 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.fields import Nothing
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.answers import (
     CalendarsView,
@@ -43,13 +44,21 @@ from infra.status import calendar_status
 
 router = APIRouter(prefix="/api/v1", tags=["publication 公开"], route_class=StrictRoute)
 
-VersionPath = Annotated[str, Path(max_length=40, pattern=r"^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*$")]
+VersionPath = Annotated[
+    str, Path(max_length=40, pattern=r"^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*$", description="the draft's version")
+]
 
 
 # ---- standards
 
 
-@router.post("/standards", status_code=201, summary="Draft a standard 起草标准", responses=COMMAND_ERRORS)
+@router.post(
+    "/standards",
+    status_code=201,
+    summary="Draft a standard 起草标准",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("standard.draft"),
+)
 async def draft_standard(
     body: StandardBody,  # type: ignore[valid-type]
     caller: CallerDep,
@@ -61,7 +70,12 @@ async def draft_standard(
     return await published(service, command, response, document.version)
 
 
-@router.post("/standards/{version}/approval", summary="Approve a drafted standard 批准标准", responses=COMMAND_ERRORS)
+@router.post(
+    "/standards/{version}/approval",
+    summary="Approve a drafted standard 批准标准",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("standard.approve"),
+)
 async def approve_standard(
     version: VersionPath, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
@@ -94,7 +108,11 @@ def standards(service: ServiceDep) -> StandardsView:
 
 
 @router.post(
-    "/fees/catalogues", status_code=201, summary="Draft a fee catalogue 起草收费目录", responses=COMMAND_ERRORS
+    "/fees/catalogues",
+    status_code=201,
+    summary="Draft a fee catalogue 起草收费目录",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("fees.draft"),
 )
 async def draft_catalogue(
     body: CatalogueBody,  # type: ignore[valid-type]
@@ -108,7 +126,10 @@ async def draft_catalogue(
 
 
 @router.post(
-    "/fees/catalogues/{version}/review", summary="An authority reviews a draft 部门审核", responses=COMMAND_ERRORS
+    "/fees/catalogues/{version}/review",
+    summary="An authority reviews a draft 部门审核",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("fees.review"),
 )
 async def review_catalogue(
     version: VersionPath, body: FeeReview, caller: CallerDep, service: ServiceDep, response: Response
@@ -121,6 +142,7 @@ async def review_catalogue(
     "/fees/catalogues/{version}/publication",
     summary="Publish a reviewed catalogue 公布收费目录",
     responses=COMMAND_ERRORS,
+    openapi_extra=needs("fees.publish"),
 )
 async def publish_catalogue(
     version: VersionPath, body: Nothing, caller: CallerDep, service: ServiceDep, response: Response
@@ -158,7 +180,13 @@ def _catalogue_draft(draft: CatalogueDraft) -> CatalogueDraftView:
 # ---- calendars
 
 
-@router.post("/calendars", status_code=201, summary="Publish a year's notice 发布放假安排", responses=COMMAND_ERRORS)
+@router.post(
+    "/calendars",
+    status_code=201,
+    summary="Publish a year's notice 发布放假安排",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("calendar.publish"),
+)
 async def publish_calendar(
     body: CalendarNotice, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
@@ -169,7 +197,9 @@ async def publish_calendar(
 MOVES_SHOWN = 1_000
 
 
-@router.post("/calendars/dry-run", summary="What a notice would move 试算", responses=COMMAND_ERRORS)
+@router.post(
+    "/calendars/dry-run", summary="What a notice would move 试算", responses=COMMAND_ERRORS, openapi_extra=needs(None)
+)
 async def try_calendar(body: CalendarNotice, caller: CallerDep, service: ServiceDep) -> DryRunView:
     found = await run_in_threadpool(_dry_run, service, _wanted(body))
     shown = [

@@ -10,6 +10,7 @@ from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId
 from api.http.fields import When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import WorkDone, WorkEntered
 from domain import kinds
@@ -20,7 +21,7 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.WORK))]
 router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
 
-@router.post("", status_code=201, summary="Register a work 登记工程")
+@router.post("", status_code=201, summary="Register a work 登记工程", openapi_extra=needs("works.register"))
 async def register(body: WorkEntered, runner: Runner) -> Accepted:
     number = await runner.new_number()
     return await runner.field(
@@ -32,12 +33,12 @@ async def register(body: WorkEntered, runner: Runner) -> Accepted:
     )
 
 
-@router.post("/{case_id}/start", summary="Work began 开工")
+@router.post("/{case_id}/start", summary="Work began 开工", openapi_extra=needs("works.report"))
 async def start(case_id: CaseId, body: When, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, works.start)
 
 
-@router.post("/{case_id}/completion", summary="The work is done 竣工")
+@router.post("/{case_id}/completion", summary="The work is done 竣工", openapi_extra=needs("works.report"))
 async def complete(case_id: CaseId, body: WorkDone, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda work, ctx: works.complete(work, ctx, households_served=body.households_served)

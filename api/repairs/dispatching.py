@@ -11,6 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
@@ -32,67 +33,79 @@ Role = Literal["dispatcher", "crew", "hotline"]
 class NextStep(BaseModel):
     """An action, and the role whose it is first of all."""
 
-    action: str = Field(examples=["dispatch"])
-    role: str = Field(examples=["dispatcher"])
+    action: str = Field(examples=["dispatch"], description="What can be done next, as a code.")
+    role: str = Field(examples=["dispatcher"], description="Role whose it is first of all.")
 
 
 class IncidentRow(BaseModel):
     """An open incident as the dispatcher sees it. ``commitment`` and ``due_at``: of its first limit that is
     still owed, also when it has run out; None: none is. ``lapses`` are those that stand, of all its promises."""
 
-    case_id: UUID
-    case_number: str
-    kind: str
-    district: str
-    zone: str
-    stage: str
-    severity: str | None
-    crew: str | None
-    reports: int
-    open: bool
-    mass: str | None
-    opened_at: datetime
-    commitment: str | None
-    due_at: datetime | None
-    lapses: int
-    version: int
-    next_actions: list[NextStep]
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    kind: Annotated[str, Field(description="Kind of fault, as a code of the standard.")]
+    district: Annotated[str, Field(description="Code of the district.")]
+    zone: Annotated[str, Field(description="Whether the district is in town or out of it: which arrival limit holds.")]
+    stage: described.Stage
+    severity: Annotated[
+        str | None, Field(description="Class of the repair: small, medium or major; null where it is not classed yet.")
+    ]
+    crew: Annotated[str | None, Field(description="Code of the crew that is on it; null where none is.")]
+    reports: Annotated[int, Field(description="How many reports the incident has.")]
+    open: described.IsOpen
+    mass: described.Mass
+    opened_at: Annotated[datetime, Field(description="When the incident began: at its first report.")]
+    commitment: Annotated[str | None, Field(description="Code of the promise whose limit ends next; null: none runs.")]
+    due_at: Annotated[datetime | None, Field(description="When that limit ends; null: none runs.")]
+    lapses: Annotated[int, Field(description="How many lapses stand, of all its promises.")]
+    version: described.EventsRead
+    next_actions: Annotated[list[NextStep], Field(description="What can be done next.")]
 
 
 class Incidents(BaseModel):
     """Open incidents, and closed ones whose reporters wait: the most overdue first, then the one due next; those that
     owe nothing by a time last."""
 
-    at: datetime
-    incidents: list[IncidentRow]
-    more: bool
+    at: described.AnsweredAt
+    incidents: Annotated[list[IncidentRow], Field(description="The incidents, the one due next first.")]
+    more: described.More
 
 
 class ReportView(BaseModel):
     """One report: its number, when it was made, the outside order it came with, and when its maker was told what
     became of it, and that we are sorry."""
 
-    report: int
-    reported_at: datetime
-    order_source: str | None
-    order_number: str | None
-    answered_at: datetime | None
-    apologised_at: datetime | None
+    report: Annotated[int, Field(description="Number of the report in its incident, from 1.")]
+    reported_at: Annotated[datetime, Field(description="When the report was made.")]
+    order_source: Annotated[
+        str | None, Field(description="Code of the body whose order it came with; null where it came with none.")
+    ]
+    order_number: Annotated[
+        str | None, Field(description="The order's number at that body; null where it came with none.")
+    ]
+    answered_at: Annotated[
+        datetime | None, Field(description="When the reporter was told what became of it; null while they were not.")
+    ]
+    apologised_at: Annotated[
+        datetime | None, Field(description="When the reporter was told that we are sorry; null where they were not.")
+    ]
 
 
 class IncidentView(BaseModel):
     """An incident as it stands in the store. Nobody's particulars are in it."""
 
-    case_id: UUID
-    case_number: str
-    kind: str
-    district: str
-    crew: str | None
-    severity: str | None
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    kind: Annotated[str, Field(description="Kind of fault, as a code of the standard.")]
+    district: Annotated[str, Field(description="Code of the district.")]
+    crew: Annotated[str | None, Field(description="Code of the crew that is on it; null where none is.")]
+    severity: Annotated[
+        str | None, Field(description="Class of the repair: small, medium or major; null where it is not classed yet.")
+    ]
     expected_at: datetime | None = Field(default=None, description="when the crew, held up, expects to be on site")
     merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
-    reports: list[ReportView]
-    next_actions: list[NextStep]
+    reports: Annotated[list[ReportView], Field(description="The reports, in order of their numbers.")]
+    next_actions: Annotated[list[NextStep], Field(description="What can be done next.")]
 
 
 @router.get(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from api.http import described
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.fields import Instant
@@ -24,20 +24,22 @@ router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_clas
 class Linkable(BaseModel):
     """An open incident of the same district whose kind of fault may be the same burst."""
 
-    case_id: UUID
-    case_number: str
-    kind: str
-    stage: str
-    crew: str | None
-    opened_at: datetime
-    reports: int
+    case_id: described.CaseId
+    case_number: described.CaseNumber
+    kind: Annotated[str, Field(description="Kind of fault, as a code of the standard.")]
+    stage: described.Stage
+    crew: Annotated[str | None, Field(description="Code of the crew that is on it; null where none is.")]
+    opened_at: Annotated[datetime, Field(description="When the incident began: at its first report.")]
+    reports: Annotated[int, Field(description="How many reports the incident has.")]
     near: bool = Field(description="in the same square of some 200 m as the report, or in one beside it")
 
 
 class Linkables(BaseModel):
     """Open incidents, those near by first and of these the nearest in time."""
 
-    incidents: list[Linkable]
+    incidents: Annotated[
+        list[Linkable], Field(description="The incidents, those near by first and of these the nearest in time.")
+    ]
 
 
 @router.get("/suggestions", summary="Incidents that a report may belong to 并单建议")

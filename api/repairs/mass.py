@@ -21,6 +21,7 @@ from api.http.commanding import CommandRunner
 from api.http.dependencies import ServiceDep
 from api.http.errors import as_refusal
 from api.http.fields import Body, Code, HappenedAt, When
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.routes import published
 from api.repairs import bodies, commands
@@ -55,20 +56,22 @@ MassCode = Annotated[Code, Path(description="the mass incident's code")]
 class MassForm(Body):
     """A mass incident: its own code, a cause of the standard, the districts."""
 
-    mass: Annotated[Code, Field(examples=["frost-a"])]
-    cause: Annotated[Code, Field(examples=["frost"])]
-    districts: Annotated[list[Code], Field(min_length=1, max_length=100)]
+    mass: Annotated[Code, Field(examples=["frost-a"], description="Code of the mass incident.")]
+    cause: Annotated[Code, Field(examples=["frost"], description="What caused it, as a code of the standard.")]
+    districts: Annotated[
+        list[Code], Field(min_length=1, max_length=100, description="Codes of the districts in which it holds.")
+    ]
     happened_at: HappenedAt = None
 
 
 class MassView(BaseModel):
     """One mass incident; ``until`` None: it holds."""
 
-    mass: str
-    cause: str
-    districts: list[str]
-    since: datetime
-    until: datetime | None
+    mass: Annotated[str, Field(description="Code of the mass incident.")]
+    cause: Annotated[str, Field(description="What caused it, as a code of the standard.")]
+    districts: Annotated[list[str], Field(description="Codes of the districts in which it holds.")]
+    since: Annotated[datetime, Field(description="From when on it holds.")]
+    until: Annotated[datetime | None, Field(description="Until when it held; null: it holds.")]
     incidents: Annotated[int, Field(description="how many incidents are tagged with it")]
     open: Annotated[int, Field(description="how many of them are still open")]
     lapses: Annotated[int, Field(description="lapses of theirs that stand")]
@@ -78,40 +81,60 @@ class MassView(BaseModel):
 class MassList(BaseModel):
     """Every mass incident, in the order of declaration."""
 
-    mass_incidents: list[MassView]
+    mass_incidents: Annotated[list[MassView], Field(description="The mass incidents, in the order of declaration.")]
 
 
 class Bulk(Body):
     """Reports as they would be sent one by one; each is accepted or refused by itself."""
 
-    reports: Annotated[list[Any], Field(min_length=1, max_length=MOST_REPORTS)]
+    reports: Annotated[
+        list[Any],
+        Field(min_length=1, max_length=MOST_REPORTS, description="The reports, each as the body of a single report."),
+    ]
 
 
 class BulkRow(BaseModel):
     """What became of one report, ``row`` from 1: its case, or why it was refused."""
 
-    row: int
-    case_id: UUID | None = None
-    case_number: str | None = None
-    code: str | None = None
-    found: str | None = None
-    needed: str | None = None
-    next_step: str | None = None
-    next_step_zh: str | None = None
+    row: Annotated[int, Field(description="Number of the report in the batch, from 1.")]
+    case_id: Annotated[
+        UUID | None, Field(description="Id of the case that the report opened; null where it was refused.")
+    ] = None
+    case_number: Annotated[
+        str | None, Field(description="The number that people know the case by; null where the report was refused.")
+    ] = None
+    code: Annotated[str | None, Field(description="Code of the refusal; null where the report was accepted.")] = None
+    found: Annotated[
+        str | None, Field(description="What was found, in English; null where the report was accepted.")
+    ] = None
+    needed: Annotated[
+        str | None, Field(description="What was needed, in English; null where the report was accepted.")
+    ] = None
+    next_step: Annotated[
+        str | None, Field(description="What to do next, in English; null where the report was accepted.")
+    ] = None
+    next_step_zh: Annotated[
+        str | None, Field(description="What to do next, in Chinese; null where the report was accepted.")
+    ] = None
 
 
 class BulkAnswer(BaseModel):
     """Row by row, in the order of sending."""
 
-    accepted: int
-    refused: int
-    rows: list[BulkRow]
+    accepted: Annotated[int, Field(description="How many reports were accepted.")]
+    refused: Annotated[int, Field(description="How many reports were refused.")]
+    rows: Annotated[list[BulkRow], Field(description="What became of each report, in the order of sending.")]
 
 
 # ---- declared, ended
 
 
-@_commands.post("/mass-incidents", status_code=201, summary="Declare a mass incident 宣布群发事件")
+@_commands.post(
+    "/mass-incidents",
+    status_code=201,
+    summary="Declare a mass incident 宣布群发事件",
+    openapi_extra=needs("mass.declare"),
+)
 async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     def say(register: mass.Register | None, ctx: CommandContext) -> Fact:
         return mass.declare(register, ctx, mass=body.mass, cause=body.cause, districts=body.districts)
@@ -119,7 +142,9 @@ async def declare(body: MassForm, caller: CallerDep, service: ServiceDep, respon
     return await published(service, _command(caller, body.happened_at, say), response, body.mass)
 
 
-@_commands.post("/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束")
+@_commands.post(
+    "/mass-incidents/{code}/end", summary="A mass incident is over 群发事件结束", openapi_extra=needs("mass.end")
+)
 async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep, response: Response) -> Accepted:
     command = _command(caller, body.happened_at, lambda register, ctx: mass.end(register, ctx, mass=code))
     return await published(service, command, response, code)
@@ -162,7 +187,9 @@ def _command(
 # ---- many reports at once
 
 
-@_bulk.post("/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修")
+@_bulk.post(
+    "/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修", openapi_extra=needs(None)
+)
 async def report_many(body: Bulk, caller: CallerDep, service: ServiceDep) -> BulkAnswer:
     register: mass.Register | None = (await run_in_threadpool(service.load, MASS))[0]
     rows = await asyncio.gather(

@@ -11,7 +11,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from api.board.answers import WindowView
 from api.board.cases import windows_on_record
@@ -19,6 +19,7 @@ from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, PendingCommand, StaleLookup, runner_of
 from api.http.dependencies import ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.bodies import DocumentNumber
 from api.repairs.bodies import OrderNumber
@@ -40,28 +41,28 @@ OrderNumberPath = Annotated[OrderNumber, Path(description="its number there")]
 class Reply(FromTheField):
     """The source was told what became of it: the digest of the reply."""
 
-    digest: Digest
+    digest: Annotated[Digest, Field(description="SHA-256 of the reply, as sha256: and 64 hex digits.")]
 
 
 class MoreTime(Body):
     """Until when the source gives time, and the document in which it does."""
 
-    reply_by: Instant
-    document: DocumentNumber
+    reply_by: Annotated[Instant, Field(description="When the other body wants its reply.")]
+    document: Annotated[DocumentNumber, Field(description="Number of the document in which the source gave more time.")]
 
 
 class OrderView(BaseModel):
     """An order as it stands. ``case_id`` and ``report``: the incident that it belongs to."""
 
-    order_id: UUID
-    source: str
-    number: str
-    case_id: UUID
-    report: int
-    received_at: datetime
-    reply_by: datetime | None
-    replied_at: datetime | None
-    windows: list[WindowView]
+    order_id: Annotated[UUID, Field(description="Id of the order, which is a case of its own.")]
+    source: Annotated[str, Field(description="Code of the body whose order it is.")]
+    number: Annotated[str, Field(description="The order's number at that body.")]
+    case_id: Annotated[UUID, Field(description="Id of the incident that it belongs to.")]
+    report: Annotated[int, Field(description="Number of the report in its incident, from 1.")]
+    received_at: Annotated[datetime, Field(description="When the order was received.")]
+    reply_by: Annotated[datetime | None, Field(description="When the limit to reply ends; null where it has no end.")]
+    replied_at: Annotated[datetime | None, Field(description="When the body had its reply; null while it has none.")]
+    windows: Annotated[list[WindowView], Field(description="The verdicts on record, one window for each promise.")]
 
 
 @_queries.get("/{source}/{number}", summary="How the order stands")
@@ -81,7 +82,11 @@ def the_order(source: OrderSourcePath, number: OrderNumberPath, service: Service
     )
 
 
-@_commands.post("/{source}/{number}/reply", summary="The source was told what became of it 回复热线工单")
+@_commands.post(
+    "/{source}/{number}/reply",
+    summary="The source was told what became of it 回复热线工单",
+    openapi_extra=needs("order.reply"),
+)
 async def reply(source: OrderSourcePath, number: OrderNumberPath, body: Reply, runner: Runner) -> Accepted:
     """Answers whoever made the report too: the hotline tells them."""
     stream = order_stream(source, number)
@@ -108,7 +113,9 @@ def replying(runner: CommandRunner, stream: Stream, seen: orders.OutsideOrder | 
     return PendingCommand(stream, runner.caller, decide, others=(case,) if case is not None else ())
 
 
-@_commands.post("/{source}/{number}/extension", summary="The source gives more time 延期回复")
+@_commands.post(
+    "/{source}/{number}/extension", summary="The source gives more time 延期回复", openapi_extra=needs("order.extend")
+)
 async def extend(source: OrderSourcePath, number: OrderNumberPath, body: MoreTime, runner: Runner) -> Accepted:
     return await runner.instruct(
         order_stream(source, number),

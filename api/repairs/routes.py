@@ -12,6 +12,7 @@ from api.http.answers import COMMAND_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId
 from api.http.fields import FromTheField, Nothing
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
 from api.repairs.evidence import measured
@@ -26,7 +27,7 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's number in the incident")]
 
 
-@router.post("", status_code=201, summary="Report a fault 报修")
+@router.post("", status_code=201, summary="Report a fault 报修", openapi_extra=needs(None))
 async def report_fault(body: bodies.FaultReport, runner: Runner) -> Accepted:
     number, happened_at = await runner.new_number(), body.happened_at or runner.now()
     register = await runner.load(MASS)
@@ -35,12 +36,17 @@ async def report_fault(body: bodies.FaultReport, runner: Runner) -> Accepted:
     return await runner.carry_out(command, creates=True)
 
 
-@router.post("/{case_id}/reports", summary="Link a further report 并单")
+@router.post("/{case_id}/reports", summary="Link a further report 并单", openapi_extra=needs("repair.link"))
 async def link_report(case_id: CaseId, body: bodies.FurtherReport, runner: Runner) -> Accepted:
     return await runner.carry_out(commands.link_report(runner.caller, case_id, body, body.happened_at or runner.now()))
 
 
-@router.post("/{case_id}/reports/{report}/unlinking", status_code=201, summary="Undo a wrong link 拆单")
+@router.post(
+    "/{case_id}/reports/{report}/unlinking",
+    status_code=201,
+    summary="Undo a wrong link 拆单",
+    openapi_extra=needs("repair.unlink"),
+)
 async def unlink_report(case_id: CaseId, report: ReportNumber, body: bodies.Unlinking, runner: Runner) -> Accepted:
     """Answers with the new case, whose clock starts when the report was made."""
     number = await runner.new_number()
@@ -51,14 +57,22 @@ async def unlink_report(case_id: CaseId, report: ReportNumber, body: bodies.Unli
     )
 
 
-@router.post("/{case_id}/merging", summary="It is the same burst as another incident 并入其他工单")
+@router.post(
+    "/{case_id}/merging",
+    summary="It is the same burst as another incident 并入其他工单",
+    openapi_extra=needs("repair.unlink"),
+)
 async def merge(case_id: CaseId, body: bodies.Merging, runner: Runner) -> Accepted:
     """The other incident takes over reports and outside orders; its clock starts at the first report of both. To undo
     it, undo the links there."""
     return await runner.with_case_lookup(case_id, lambda seen: crew_commands.merge(runner.caller, case_id, body, seen))
 
 
-@router.post("/{case_id}/reports/{report}/answer", summary="A reporter was told what became of it 回复报修人")
+@router.post(
+    "/{case_id}/reports/{report}/answer",
+    summary="A reporter was told what became of it 回复报修人",
+    openapi_extra=needs("repair.answer"),
+)
 async def answer_reporter(
     case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner
 ) -> Accepted:
@@ -69,7 +83,11 @@ async def answer_reporter(
     )
 
 
-@router.post("/{case_id}/reports/{report}/apology", summary="A reporter was told that we are sorry 致歉")
+@router.post(
+    "/{case_id}/reports/{report}/apology",
+    summary="A reporter was told that we are sorry 致歉",
+    openapi_extra=needs("repair.answer"),
+)
 async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -78,29 +96,33 @@ async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.Reporter
     )
 
 
-@router.post("/{case_id}/reports/{report}/answer/order", summary="Have the program answer a reporter 发送回复")
+@router.post(
+    "/{case_id}/reports/{report}/answer/order",
+    summary="Have the program answer a reporter 发送回复",
+    openapi_extra=needs("repair.answer"),
+)
 async def order_answer(case_id: CaseId, report: ReportNumber, body: bodies.AnswerByProgram, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: commands.ordered_answer(case, ctx, report, body.way))
 
 
-@router.post("/{case_id}/dispatch", summary="Send a crew 派单")
+@router.post("/{case_id}/dispatch", summary="Send a crew 派单", openapi_extra=needs("repair.dispatch"))
 async def dispatch(case_id: CaseId, body: bodies.Dispatch, runner: Runner) -> Accepted:
     return await runner.with_case_lookup(
         case_id, lambda seen: crew_commands.dispatch(runner.caller, case_id, body, seen)
     )
 
 
-@router.post("/{case_id}/decline", summary="The crew says no 拒单")
+@router.post("/{case_id}/decline", summary="The crew says no 拒单", openapi_extra=needs("repair.tell"))
 async def decline(case_id: CaseId, body: bodies.Declined, runner: Runner) -> Accepted:
     return await runner.carry_out(crew_commands.decline(runner, case_id, body))
 
 
-@router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单")
+@router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单", openapi_extra=needs("repair.tell"))
 async def acknowledge(case_id: CaseId, body: bodies.DispatchConfirmation, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: repair_dispatch.acknowledge(case, ctx, crew=body.crew))
 
 
-@router.post("/{case_id}/delay", summary="The crew is held up on its way 途中受阻")
+@router.post("/{case_id}/delay", summary="The crew is held up on its way 途中受阻", openapi_extra=needs("repair.tell"))
 async def delay(case_id: CaseId, body: bodies.Delay, runner: Runner) -> Accepted:
     """No limit moves with it; the dispatcher sees when the crew expects to be on site."""
     return await runner.field(
@@ -108,20 +130,22 @@ async def delay(case_id: CaseId, body: bodies.Delay, runner: Runner) -> Accepted
     )
 
 
-@router.post("/{case_id}/arrival", summary="The crew is on site 到场")
+@router.post("/{case_id}/arrival", summary="The crew is on site 到场", openapi_extra=needs("repair.tell"))
 async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accepted:
     proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)
     return await runner.field(case_id, body, lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof))
 
 
-@router.post("/{case_id}/assessment", summary="Class the repair 定级")
+@router.post("/{case_id}/assessment", summary="Class the repair 定级", openapi_extra=needs("repair.tell"))
 async def assess(case_id: CaseId, body: bodies.Assessment, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: severity.assess(case, ctx, severity=body.severity, reason=body.reason)
     )
 
 
-@router.post("/{case_id}/reassessment", summary="Give the repair another class 重新定级")
+@router.post(
+    "/{case_id}/reassessment", summary="Give the repair another class 重新定级", openapi_extra=needs("repair.reassess")
+)
 async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -137,53 +161,69 @@ async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -
     )
 
 
-@router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录")
+@router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录", openapi_extra=needs("repair.tell"))
 async def log_work(case_id: CaseId, body: bodies.WorkLog, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: field.log_work(case, ctx, note=body.note, crew=body.crew)
     )
 
 
-@router.post("/{case_id}/hand-overs", summary="One crew takes over from another 交接班")
+@router.post(
+    "/{case_id}/hand-overs", summary="One crew takes over from another 交接班", openapi_extra=needs("repair.tell")
+)
 async def hand_over(case_id: CaseId, body: bodies.HandOver, runner: Runner) -> Accepted:
     return await runner.carry_out(crew_commands.hand_over(runner, case_id, body))
 
 
-@router.post("/{case_id}/user-side", summary="The fault lies behind the meter 表后故障")
+@router.post(
+    "/{case_id}/user-side", summary="The fault lies behind the meter 表后故障", openapi_extra=needs("repair.tell")
+)
 async def find_user_side(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, user_side.find_user_side)
 
 
-@router.post("/{case_id}/paid-service/consent", summary="The user agrees to a paid service 同意有偿服务")
+@router.post(
+    "/{case_id}/paid-service/consent",
+    summary="The user agrees to a paid service 同意有偿服务",
+    openapi_extra=needs("repair.tell"),
+)
 async def consent(case_id: CaseId, body: bodies.Consent, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: user_side.consent(case, ctx, consent_digest=body.consent_digest)
     )
 
 
-@router.post("/{case_id}/paid-service", summary="The paid service begins 有偿服务开始")
+@router.post(
+    "/{case_id}/paid-service",
+    summary="The paid service begins 有偿服务开始",
+    openapi_extra=needs("repair.start-paid-service"),
+)
 async def start_paid_service(case_id: CaseId, body: bodies.PaidService, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: user_side.start_paid_service(case, ctx, crew=body.crew))
 
 
-@router.post("/{case_id}/completion", summary="The repair is done 修复完成")
+@router.post("/{case_id}/completion", summary="The repair is done 修复完成", openapi_extra=needs("repair.tell"))
 async def complete(case_id: CaseId, body: bodies.Completion, runner: Runner) -> Accepted:
     return await crew_commands.releasing_crew(
         runner, case_id, body, lambda case, ctx: field.complete(case, ctx, precision=body.precision), "completed"
     )
 
 
-@router.post("/{case_id}/restoration", summary="Water flows again 恢复供水")
+@router.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("repair.tell"))
 async def restore_water(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, field.restore_water)
 
 
-@router.post("/{case_id}/closure", summary="Close the file 关单")
+@router.post("/{case_id}/closure", summary="Close the file 关单", openapi_extra=needs("repair.close"))
 async def close(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await crew_commands.releasing_crew(runner, case_id, None, field.close, "closed")
 
 
-@router.post("/{case_id}/dismissal", summary="The incident needs no repair of ours 无需抢修")
+@router.post(
+    "/{case_id}/dismissal",
+    summary="The incident needs no repair of ours 无需抢修",
+    openapi_extra=needs("repair.dismiss"),
+)
 async def dismiss(case_id: CaseId, body: bodies.IncidentDismissal, runner: Runner) -> Accepted:
     return await crew_commands.releasing_crew(
         runner,
@@ -196,7 +236,11 @@ async def dismiss(case_id: CaseId, body: bodies.IncidentDismissal, runner: Runne
     )
 
 
-@router.post("/{case_id}/rejections", summary="What was told from the field did not happen so 证据不予认可")
+@router.post(
+    "/{case_id}/rejections",
+    summary="What was told from the field did not happen so 证据不予认可",
+    openapi_extra=needs("repair.reject"),
+)
 async def reject_evidence(case_id: CaseId, body: bodies.Rejection, runner: Runner) -> Accepted:
     return await runner.instruct(
         case_id,
@@ -207,7 +251,7 @@ async def reject_evidence(case_id: CaseId, body: bodies.Rejection, runner: Runne
     )
 
 
-@router.post("/{case_id}/pipe", summary="Which pipe failed 管段信息")
+@router.post("/{case_id}/pipe", summary="Which pipe failed 管段信息", openapi_extra=needs("repair.tell"))
 async def identify_pipe(case_id: CaseId, body: bodies.Pipe, runner: Runner) -> Accepted:
     return await runner.field(
         case_id,
@@ -218,7 +262,11 @@ async def identify_pipe(case_id: CaseId, body: bodies.Pipe, runner: Runner) -> A
     )
 
 
-@router.post("/{case_id}/corrections", summary="Correct a detail; what stood there stays on record 更正")
+@router.post(
+    "/{case_id}/corrections",
+    summary="Correct a detail; what stood there stays on record 更正",
+    openapi_extra=needs("repair.correct"),
+)
 async def correct(case_id: CaseId, body: bodies.Correction, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda case, ctx: details.correct(case, ctx, detail=body.detail, old=body.old, new=body.new)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from api.app import create_app
+from api.http.powers import NONE, POWER
 from app.reference.markdown import page, prose, slug, table
 from app.reference.schemas import Schema, allowed, described, fields, kind, meaning, objects, referred
 from infra.eventstore.service import Service
@@ -55,10 +56,14 @@ def _overview(document: Mapping[str, Any], groups: Mapping[str, list[tuple[str, 
     lines: list[str] = []
     for tag, operations in groups.items():
         rows = (
-            (f"[`{method} {path}`]({slug(tag)}.md#{_anchor(path, method)})", operation.get("summary", ""))
+            (
+                f"[`{method} {path}`]({slug(tag)}.md#{_anchor(path, method)})",
+                operation.get("summary", ""),
+                f"`{operation[POWER]}`" if operation.get(POWER, NONE) != NONE else "",
+            )
             for path, method, operation in operations
         )
-        lines += [f"## {tag} {{ #{slug(tag)} }}", "", *table(("route", "what it does"), rows)]
+        lines += [f"## {tag} {{ #{slug(tag)} }}", "", *table(("route", "what it does", "power that it needs"), rows)]
     problem: list[str] = ["## Errors", "", "Every error is `application/problem+json`. Its codes are in ", ""]
     problem[2] += "[Refusal codes](../refusals.md)."
     problem += fields(known["Problem"])

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import zip_longest
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from domain.deadlines import windows
@@ -68,13 +68,13 @@ class Known:
 class EventNamed:
     """An event that decided something; other parts name it by its id."""
 
-    event_id: UUID
-    version: int
-    fact: str
-    happened_at: datetime
-    recorded_at: datetime
-    role: str
-    channel: str
+    event_id: Annotated[UUID, "Id of the event."]
+    version: Annotated[int, "Number of the event in its case, from 1."]
+    fact: Annotated[str, "Name of the fact, without topic and version."]
+    happened_at: Annotated[datetime, "When it happened."]
+    recorded_at: Annotated[datetime, "When it was recorded."]
+    role: Annotated[str, "The role in which somebody acted."]
+    channel: Annotated[str, "The channel over which it was told, as a code of the standard."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +85,37 @@ class DayCounted:
     ``by``: the events that made it so, where it was not the calendar.
     """
 
-    day: date
-    rule: DayRule
-    number: int | None
-    name: str | None = None
-    by: tuple[UUID, ...] = ()
+    day: Annotated[date, "The civil day."]
+    rule: Annotated[DayRule, "Why the day counts or does not, as a code."]
+    number: Annotated[int | None, "Which working day of the limit it is, from 1; null where it does not count."]
+    name: Annotated[
+        str | None, "Name of the holiday, or why the clock stood, as a code; null where there is neither."
+    ] = None
+    by: Annotated[tuple[UUID, ...], "Ids of the events that made it so; empty where the calendar did."] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SpanCounted:
     """A stretch of a limit around the clock, and the events that begin it."""
 
-    since: datetime
-    until: datetime
-    rule: SpanRule
-    counted: bool
-    by: tuple[UUID, ...]
+    since: Annotated[datetime, "Beginning of the stretch."]
+    until: Annotated[datetime, "End of the stretch."]
+    rule: Annotated[
+        SpanRule, "Why the stretch counts or does not: the limit had not begun, another term held, or it runs."
+    ]
+    counted: Annotated[bool, "Whether it counts."]
+    by: Annotated[tuple[UUID, ...], "Ids of the events that begin the stretch."]
 
 
 @dataclass(frozen=True, slots=True)
 class CalendarStep:
     """What a version of the calendar made of the limit: ``due_at`` by counting, ``judged`` what is judged by."""
 
-    calendar: str
-    published_at: datetime
-    due_at: datetime
-    judged: datetime
-    tentative: bool
+    calendar: Annotated[str, "Version of the calendar."]
+    published_at: Annotated[datetime, "When that version was published."]
+    due_at: Annotated[datetime, "The end of the limit by counting with that version."]
+    judged: Annotated[datetime, "The end that is judged by: a revision never takes days away that were promised."]
+    tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,29 +128,47 @@ class TermExplained:
     ``overrun_until``: until when it stayed unmet after its end, or until when that is known.
     """
 
-    since: datetime
-    replaced_at: datetime | None
-    due_at: datetime | None
-    tentative: bool
-    reason: str | None
-    outcome: TermOutcome
-    by: tuple[UUID, ...]
-    working_days: int | None = None
-    limit: timedelta | None = None
-    days: tuple[DayCounted, ...] = ()
-    spans: tuple[SpanCounted, ...] = ()
-    calendars: tuple[CalendarStep, ...] = ()
-    overrun_until: datetime | None = None
+    since: Annotated[datetime, "From when on the term held."]
+    replaced_at: Annotated[datetime | None, "When another term replaced it; null where none did."]
+    due_at: Annotated[datetime | None, "End of the term; null where it had none."]
+    tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
+    reason: Annotated[str | None, "Why it had no end, as a code; null where it had one."]
+    outcome: Annotated[
+        TermOutcome, "What became of the term: it had no end, was replaced in time, lapsed, was met, or runs."
+    ]
+    by: Annotated[tuple[UUID, ...], "Ids of the events that decided it."]
+    working_days: Annotated[
+        int | None, "How many working days the limit has; null of a limit around the clock, and without an end."
+    ] = None
+    limit: Annotated[
+        timedelta | None,
+        "How long the limit is around the clock, as an ISO 8601 duration; null of one in working days and without end.",
+    ] = None
+    days: Annotated[
+        tuple[DayCounted, ...],
+        "Every civil day of a limit in working days, from its starting day to its end; empty of others.",
+    ] = ()
+    spans: Annotated[
+        tuple[SpanCounted, ...],
+        "The stretches of a limit around the clock, from the window's opening to its end; empty of others.",
+    ] = ()
+    calendars: Annotated[
+        tuple[CalendarStep, ...], "What each version of the calendar made of a limit in working days; empty of others."
+    ] = ()
+    overrun_until: Annotated[
+        datetime | None,
+        "Until when it stayed unmet after its end, or until when that is known; null where it did not lapse.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceCounted:
     """One of what a commitment counts, for example a trip; ``allowed`` False: one too many, a lapse."""
 
-    at: datetime
-    by: UUID
-    number: int
-    allowed: bool
+    at: Annotated[datetime, "When it happened."]
+    by: Annotated[UUID, "Id of the event."]
+    number: Annotated[int, "Which one it is, from 1."]
+    allowed: Annotated[bool, "Whether it is within the promise; false: one too many, a lapse."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,24 +176,24 @@ class VerdictGiven:
     """What went on record about the window: what was said, when, and what it stood on. ``step`` of the ladder after a
     lapse; ``notify``: who is called; ``by``: who acknowledged."""
 
-    event_id: UUID
-    version: int
-    verdict: str
-    recorded_at: datetime
-    number: int
-    due_at: datetime | None
-    old_due_at: datetime | None
-    met_at: datetime | None
-    on_time: bool | None
-    lapse: int | None
-    rung: str | None
-    reason: str | None
-    standard: str
-    calendar: str | None
-    decided_by: tuple[UUID, ...]
-    step: str | None = None
-    notify: tuple[str, ...] = ()
-    by: str | None = None
+    event_id: Annotated[UUID, "Id of the event."]
+    version: Annotated[int, "Number of the event in its case, from 1."]
+    verdict: Annotated[str, "What was said about the window, as a code, for example opened, met or lapsed."]
+    recorded_at: Annotated[datetime, "When it was recorded."]
+    number: Annotated[int, "Number of the fact about the window, from 1."]
+    due_at: Annotated[datetime | None, "When the limit ended by it; null where it had no end."]
+    old_due_at: Annotated[datetime | None, "When the limit ended before; null where the fact moves no end."]
+    met_at: Annotated[datetime | None, "When the promise was fulfilled; null where the fact does not say so."]
+    on_time: Annotated[bool | None, "Whether it was fulfilled in time; null where the fact does not say so."]
+    lapse: Annotated[int | None, "Number of the lapse in its window, from 1; null where the fact is about none."]
+    rung: Annotated[str | None, "Code of the reminder; null where the fact is about none."]
+    reason: Annotated[str | None, "Why, as a code; null where the fact gives no reason."]
+    standard: Annotated[str, "Version of the standard that it follows."]
+    calendar: Annotated[str | None, "Version of the calendar that it was counted by; null where no days are counted."]
+    decided_by: Annotated[tuple[UUID, ...], "Ids of the events that decided it."]
+    step: Annotated[str | None, "Code of the escalation level after a lapse; null where the fact is about none."] = None
+    notify: Annotated[tuple[str, ...], "Roles that are told, as codes."] = ()
+    by: Annotated[str | None, "Actor id of who took it in hand; null where nobody did by it."] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,26 +204,38 @@ class WindowExplained:
     commitment that is a count; ``terms`` of every other. ``events``: those that the parts name, in their order.
     """
 
-    commitment: str
-    as_of: datetime
-    state: WindowState
-    opened_at: datetime
-    due_at: datetime | None
-    tentative: bool
-    met_at: datetime | None
-    met_by: tuple[UUID, ...]
-    on_time: bool | None
-    lapses: tuple[datetime, ...]
-    reason: str | None
-    settles_at: datetime | None
-    standard: str
-    calendar: str | None
-    decided_by: tuple[UUID, ...]
-    terms: tuple[TermExplained, ...]
-    allowed: int | None
-    occurrences: tuple[OccurrenceCounted, ...]
-    verdicts: tuple[VerdictGiven, ...]
-    events: tuple[EventNamed, ...]
+    commitment: Annotated[str, "The promise's code, for example repair.arrival."]
+    as_of: Annotated[datetime, "The instant of which this is told, by what was known then."]
+    state: Annotated[
+        WindowState,
+        "Whether the limit ran, was met, lapsed, was cancelled, or is of imported history that nobody can judge.",
+    ]
+    opened_at: Annotated[datetime, "When the limit began."]
+    due_at: Annotated[datetime | None, "When the limit ends; null where it has no end."]
+    tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
+    met_at: Annotated[datetime | None, "When the promise was fulfilled; null while it is not."]
+    met_by: Annotated[tuple[UUID, ...], "Ids of the events that fulfilled the promise; empty while it is not."]
+    on_time: Annotated[bool | None, "Whether it was fulfilled in time; null where it is not fulfilled, or had no end."]
+    lapses: Annotated[tuple[datetime, ...], "The instants of the lapses that stand."]
+    reason: Annotated[str | None, "Why no end is owed any longer, as a code; null where one is."]
+    settles_at: Annotated[
+        datetime | None,
+        "Until then the verdict, met or lapsed, is open; null where none stands, or none is ever settled.",
+    ]
+    standard: Annotated[str, "Version of the standard that it follows."]
+    calendar: Annotated[str | None, "Version of the calendar that it was counted by; null where no days are counted."]
+    decided_by: Annotated[tuple[UUID, ...], "Ids of the events that decided it."]
+    terms: Annotated[
+        tuple[TermExplained, ...], "The terms that it had, one after the other; empty of a promise that is a count."
+    ]
+    allowed: Annotated[
+        int | None, "How many are allowed by a promise that is a count, for example of trips; null of others."
+    ]
+    occurrences: Annotated[
+        tuple[OccurrenceCounted, ...], "What a promise that is a count has counted; empty of others."
+    ]
+    verdicts: Annotated[tuple[VerdictGiven, ...], "What is on record about the window."]
+    events: Annotated[tuple[EventNamed, ...], "The events that the parts name, in their order."]
 
 
 def explain_commitment(

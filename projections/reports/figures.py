@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from psycopg.rows import DictRow
@@ -31,27 +31,27 @@ class ChannelFigures:
     ``kept_percent`` is of the commitments that were decided; None while none was.
     """
 
-    channel: str
-    made: int
-    kept: int
-    broken: int
-    repaired: int
-    kept_percent: float | None
-    no_trip: int
-    one_trip: int
-    more_trips: int
-    too_many_trips: int
+    channel: Annotated[str, "The channel over which was applied, as a code of the standard."]
+    made: Annotated[int, "How many promises to supply papers later were made."]
+    kept: Annotated[int, "How many of them were kept."]
+    broken: Annotated[int, "How many of them were broken, also those that were made good."]
+    repaired: Annotated[int, "How many of the broken ones were made good."]
+    kept_percent: Annotated[float | None, "Percent kept of those that are decided; null while none is."]
+    no_trip: Annotated[int, "Applicants who never had to come."]
+    one_trip: Annotated[int, "Applicants who had to come once."]
+    more_trips: Annotated[int, "Applicants who had to come more than once."]
+    too_many_trips: Annotated[int, "Applicants who had to come more often than was promised."]
 
 
 @dataclass(frozen=True, slots=True)
 class WorksFigures:
     """The works of one kind; communities and households of the completed ones."""
 
-    kind: str
-    registered: int
-    completed: int
-    communities: int
-    households: int
+    kind: Annotated[str, "Kind of work, as a code of the standard."]
+    registered: Annotated[int, "How many works there are."]
+    completed: Annotated[int, "How many of them are done."]
+    communities: Annotated[int, "How many communities the completed ones are for."]
+    households: Annotated[int, "How many households the completed ones serve."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,28 @@ class OutageFigures:
     each of the ``customers``, an estimate of the standard's, and None where the standard does not say how many.
     """
 
-    planned: int
-    emergency: int
-    cancelled: int
-    noticed: int
-    affected_users: int
-    water_litres: int
-    lost_minutes: int
-    customers: int | None
-    index_minutes: float | None
+    planned: Annotated[int, "How many planned outages there were."]
+    emergency: Annotated[int, "How many outages were because of an incident."]
+    cancelled: Annotated[int, "How many planned outages that were to begin in the period were cancelled."]
+    noticed: Annotated[int, "How many outages whose water went off the users were told of."]
+    affected_users: Annotated[int, "Users without water, summed over the outages whose water went off."]
+    water_litres: Annotated[int, "How much water was handed out, in litres."]
+    lost_minutes: Annotated[int, "Σ(minutes without water × users) within the period, whenever the outage began."]
+    customers: Annotated[
+        int | None, "Customers of the utility, an estimate of the standard's; null where it does not say."
+    ]
+    index_minutes: Annotated[
+        float | None,
+        "Minutes without water for each customer; null where the standard does not say how many there are.",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
     """A time in minutes: half were done within the median, nine in ten within p90. None while there is none."""
 
-    median: int | None
-    p90: int | None
+    median: Annotated[int | None, "Minutes within which half were done; null while none is."]
+    p90: Annotated[int | None, "Minutes within which nine in ten were done; null while none is."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,39 +94,41 @@ class PeriodFigures:
     from admission less approved pauses. Amounts are fen, reversals taken off.
     """
 
-    first: date | None
-    last: date | None
-    applications: int
-    by_category: Mapping[str, int]
-    by_channel: Mapping[str, int]
-    online: int
-    by_basis: Mapping[str, int]
-    by_outcome: Mapping[str, int]
-    home_visits: int
-    users_visited: int
-    papers_outstanding: int
-    papers_outstanding_at_home: int
-    outstanding_declined: int
-    approved_on_site: int
-    channels: tuple[ChannelFigures, ...]
-    consultations: int
-    preservices: int
-    preservices_given: int
-    works: tuple[WorksFigures, ...]
-    water_on: int
-    on_time: int
-    on_time_percent: float | None
-    lapsed: int
-    gross: Spread
-    net: Spread
-    pauses: Mapping[str, int]
-    charges_refused: int
-    further_requests_refused: int
-    quoted_fen: int
-    paid_fen: int
-    refunded_fen: int
-    repairs: RepairFigures
-    outages: OutageFigures
+    first: Annotated[date | None, "First day of the period in China; null: no bound."]
+    last: Annotated[date | None, "Last day of the period in China, included; null: no bound."]
+    applications: Annotated[int, "How many applications were received."]
+    by_category: Annotated[Mapping[str, int], "Category of the applicant → applications."]
+    by_channel: Annotated[Mapping[str, int], "Channel → applications."]
+    online: Annotated[int, "How many applications came over the online channels."]
+    by_basis: Annotated[Mapping[str, int], "Why it was admitted, or not-admitted → applications."]
+    by_outcome: Annotated[Mapping[str, int], "What became of it: water_on, how it stopped, or open → applications."]
+    home_visits: Annotated[int, "How many home visits were made in the period."]
+    users_visited: Annotated[int, "How many applications they were for."]
+    papers_outstanding: Annotated[int, "How many applications were admitted with papers outstanding."]
+    papers_outstanding_at_home: Annotated[int, "How many of these had a home visit."]
+    outstanding_declined: Annotated[int, "How many applicants wanted no papers outstanding."]
+    approved_on_site: Annotated[int, "How many were surveyed, designed and approved at the door."]
+    channels: Annotated[tuple[ChannelFigures, ...], "The figures of each channel."]
+    consultations: Annotated[int, "How many consultations there were."]
+    preservices: Annotated[int, "How many services before building were asked for."]
+    preservices_given: Annotated[int, "How many of them were given."]
+    works: Annotated[tuple[WorksFigures, ...], "The figures of each kind of work for the community."]
+    water_on: Annotated[int, "How many applications have water everywhere."]
+    on_time: Annotated[int, "How many of these had it in time."]
+    on_time_percent: Annotated[float | None, "Percent in time of those with water everywhere; null while none has."]
+    lapsed: Annotated[int, "How many applications have a lapse that stands."]
+    gross: Annotated[Spread, "Minutes from receipt to water on everywhere."]
+    net: Annotated[Spread, "Minutes from admission to water on everywhere, less approved pauses."]
+    pauses: Annotated[Mapping[str, int], "Reason → pauses that were approved and not revoked."]
+    charges_refused: Annotated[int, "How many charges were asked for and refused."]
+    further_requests_refused: Annotated[
+        int, "How many requests for papers were refused, since they had to be asked the first time."
+    ]
+    quoted_fen: Annotated[int, "What was quoted, in fen."]
+    paid_fen: Annotated[int, "What was paid, in fen, reversals taken off."]
+    refunded_fen: Annotated[int, "What was refunded, in fen, reversals taken off."]
+    repairs: Annotated[RepairFigures, "The figures of repairs."]
+    outages: Annotated[OutageFigures, "The figures of outages."]
 
 
 def bounds(first: date | None, last: date | None) -> dict[str, datetime | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 from projections.reports.figures import PeriodFigures
 
@@ -56,20 +57,20 @@ def parts_sum() -> int:
 class Beside:
     """One number of ours beside the published one (as it was printed; None: not published)."""
 
-    code: str
-    name: str
-    name_zh: str
-    ours: int
-    published: str | None
+    code: Annotated[str, "The code."]
+    name: Annotated[str, "Its English name, as people are shown it."]
+    name_zh: Annotated[str, "Its Chinese name, as people are shown it."]
+    ours: Annotated[int, "Our own number."]
+    published: Annotated[str | None, "The published number as it was printed; null where none was published."]
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """Published numbers that cannot both be right."""
 
-    code: str
-    text: str
-    text_zh: str
+    code: Annotated[str, "The code."]
+    text: Annotated[str, "What contradicts what, in English."]
+    text_zh: Annotated[str, "What contradicts what, in Chinese."]
 
 
 def beside(figures: PeriodFigures) -> tuple[Beside, ...]:

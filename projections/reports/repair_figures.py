@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
 from psycopg.rows import DictRow
@@ -26,12 +26,12 @@ class Verdicts:
     """How often a promise was kept. ``on_time_percent`` is of those that are decided: on time and late; None while
     there is none. ``no_limit``: no end is owed (any longer). ``unknown``: imported history does not tell."""
 
-    on_time: int
-    late: int
-    running: int
-    no_limit: int
-    unknown: int
-    on_time_percent: float | None
+    on_time: Annotated[int, "How often it was kept."]
+    late: Annotated[int, "How often it lapsed, whatever came after."]
+    running: Annotated[int, "How often it is not decided yet."]
+    no_limit: Annotated[int, "How often no end is owed, or not any longer."]
+    unknown: Annotated[int, "How often imported history does not tell."]
+    on_time_percent: Annotated[float | None, "Percent kept of those that are decided; null while none is."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +39,43 @@ class ClassFigures:
     """One class of repair: how many incidents had it first and have it at last, and how the promise to complete was
     kept by each. Minutes from the first report to the completion, by the final class."""
 
-    severity: str
-    first: int
-    final: int
-    by_first: Verdicts
-    by_final: Verdicts
-    median_minutes: int | None
-    p90_minutes: int | None
+    severity: Annotated[str, "Class of the repair: small, medium or major; or unassessed."]
+    first: Annotated[int, "How many incidents had the class first."]
+    final: Annotated[int, "How many incidents have it at last."]
+    by_first: Annotated[Verdicts, "How the promise to complete was kept, of those that had the class first."]
+    by_final: Annotated[Verdicts, "How the promise to complete was kept, of those that have it at last."]
+    median_minutes: Annotated[
+        int | None,
+        "Minutes from the first report to the end of the repair, within which half were done; of a "
+        "major repair until water flows; null where none was done.",
+    ]
+    p90_minutes: Annotated[
+        int | None, "The same minutes, within which nine in ten were done; null where none was done."
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class RepairFigures:
     """All figures of repairs. ``reclassified``: the final class is another than the first."""
 
-    incidents: int
-    reports: int
-    open: int
-    by_channel: Mapping[str, int]
-    by_kind: Mapping[str, int]
-    by_district: Mapping[str, int]
-    reclassified: int
-    arrival: Verdicts
-    arrival_median_minutes: int | None
-    arrival_p90_minutes: int | None
-    classes: tuple[ClassFigures, ...]
-    answers: Verdicts
-    orders: int
-    orders_replied: Verdicts
+    incidents: Annotated[int, "How many incidents began in the period; what was merged is counted where it goes on."]
+    reports: Annotated[int, "How many reports they have."]
+    open: Annotated[int, "How many of them are still open."]
+    by_channel: Annotated[Mapping[str, int], "Channel → incidents."]
+    by_kind: Annotated[Mapping[str, int], "Kind of fault → incidents."]
+    by_district: Annotated[Mapping[str, int], "Code of the district → incidents."]
+    reclassified: Annotated[int, "How many have another class at last than first."]
+    arrival: Annotated[Verdicts, "How the promise to be on site was kept."]
+    arrival_median_minutes: Annotated[
+        int | None, "Minutes to a crew on site, within which half were; null where none was."
+    ]
+    arrival_p90_minutes: Annotated[
+        int | None, "Minutes to a crew on site, within which nine in ten were; null where none was."
+    ]
+    classes: Annotated[tuple[ClassFigures, ...], "The figures of each class of repair."]
+    answers: Annotated[Verdicts, "How the promise to tell reporters was kept."]
+    orders: Annotated[int, "How many orders of other bodies came in the period."]
+    orders_replied: Annotated[Verdicts, "How the promise to reply to them was kept."]
 
 
 FigureRow = Mapping[str, Any]

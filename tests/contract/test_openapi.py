@@ -7,6 +7,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from api.http.powers import NONE, POWER
+from domain.kernel.roles import POWERS
 from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 COMMANDS = {
@@ -233,6 +235,32 @@ def test_every_command_describes_body_headers_answer_and_errors(
         if not code.startswith("2"):
             described = answer["content"]["application/problem+json"]["schema"]
             assert described == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_every_property_says_what_it_means(document: dict[str, Any]) -> None:
+    silent = [
+        f"{name}.{field}"
+        for name, schema in document["components"]["schemas"].items()
+        for field, described in schema.get("properties", {}).items()
+        if not described.get("description", "").strip()
+    ]
+    assert silent == [], "say what each of these means: Annotated[…, Field(description=…)], or api/http/described.py"
+
+
+def test_every_parameter_says_what_it_means(document: dict[str, Any]) -> None:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            for each in operation.get("parameters", ()):
+                assert each.get("description", "").strip(), f"{method} {path}: {each['name']}"
+
+
+def test_every_command_says_which_power_it_needs_or_that_it_needs_none(document: dict[str, Any]) -> None:
+    for path in COMMANDS:
+        operation = document["paths"][path]["post"]
+        assert POWER in operation, f"{path}: say openapi_extra=needs(…) of the route"
+        assert operation[POWER] in {NONE, *POWERS}
+        said = "Needs no power." if operation[POWER] == NONE else f"Needs the power `{operation[POWER]}`."
+        assert said in operation["description"]
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

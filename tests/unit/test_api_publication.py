@@ -120,6 +120,12 @@ def test_a_third_document_needs_a_new_promise(client: Client, service: FakeServi
     assert facts(service, STANDARDS.id)[-1] == "water.public.StandardDrafted.v1"
 
 
+def test_a_standard_may_leave_out_what_has_a_default(client: Client) -> None:
+    told(client, "standards", STANDARD | {"alerts": {"most_per_hour": 5}, "readings": {}}, MANAGER)
+    (draft,) = client.get("/api/v1/standards").json()["drafts"]
+    assert (draft["document"]["alerts"]["most_per_hour"], draft["document"]["alerts"]["quiet_from"]) == (5, "22:00:00")
+
+
 def test_a_standard_by_an_unpublished_calendar_is_refused(client: Client) -> None:
     overlaid = STANDARD | {"calendar_regions": ["CN", "CN-Xiangxi"]}
     assert code(client, "standards", overlaid, MANAGER) == (422, "unknown-region")

@@ -248,10 +248,12 @@ def test_the_reference_has_every_event_with_every_field_of_it(made: dict[str, st
 
 
 def test_the_reference_has_every_route_command_setting_power_and_code(made: dict[str, str]) -> None:
-    index = made["reference/api/index.md"]
+    index = made["reference/api/index.md"].splitlines()
     for path, methods in api_document()["paths"].items():
-        for method in methods:
-            assert f"`{method.upper()} {path}`" in index
+        for method, operation in methods.items():
+            (row,) = (line for line in index if f"`{method.upper()} {path}`" in line)
+            power = operation.get("x-power", "none")
+            assert row.endswith("|  |" if power == "none" else f"| `{power}` |"), row
 
     def leaves(command: click.Command, name: str) -> Iterator[str]:
         if isinstance(command, click.Group):
@@ -268,6 +270,19 @@ def test_the_reference_has_every_route_command_setting_power_and_code(made: dict
     }
     for page, parts in wanted.items():
         assert [part for part in parts if part not in made[f"reference/{page}.md"]] == []
+
+
+def test_the_reference_says_of_each_operation_what_its_fields_mean_and_which_power_it_needs(
+    made: dict[str, str],
+) -> None:
+    page = made["reference/api/repairs.md"]
+    section = page.split("`POST /api/v1/repairs/{case_id}/hand-overs`")[1].split("\n## ")[0]
+    assert "Needs the power `repair.tell`. 需要权限 `repair.tell`。" in section
+    assert re.search(
+        r"^\| `from_crew` \| string \| yes \| .+ \| Code of the crew that leaves\. \|$", section, re.MULTILINE
+    )
+    pages = [text for name, text in made.items() if name.startswith("reference/api/")]
+    assert [line for text in pages for line in text.splitlines() if re.match(r"\| `[^`]+` \|.*\|\s+\|$", line)] == []
 
 
 def test_the_reference_says_what_each_schema_of_the_database_is_for(made: dict[str, str]) -> None:
