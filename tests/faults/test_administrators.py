@@ -87,6 +87,7 @@ def test_a_topic_that_lost_its_history_is_told_by_every_tool_and_filled_again(it
     even(it)
 
 
+@pytest.mark.slow
 def test_topics_deleted_under_live_parts_come_back_whole(it: Installation) -> None:
     everything = list(topics(it.settings))
     with admin_client(it.settings) as admin:

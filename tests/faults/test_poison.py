@@ -196,6 +196,7 @@ def test_each_dead_letter_is_published_and_tells_no_content(it: Installation) ->
     assert "0743" not in it.output()
 
 
+@pytest.mark.slow
 def test_an_event_whose_predecessor_is_not_there_holds_only_until_the_chain_goes_on(it: Installation) -> None:
     """The reader's rule does not apply it, and does not wait for it for ever."""
     tell_cases(it, 1)

@@ -255,6 +255,7 @@ def small(home: Path) -> Iterator[Installation]:
             running.kill()
 
 
+@pytest.mark.slow
 def test_a_small_installation_shares_memory_and_each_part_still_dies_and_comes_again_alone(small: Installation) -> None:
     relay, billing = small.part("relay")["pid"], small.kill_part("billing")
     small.wait_for_part("billing", other_than=billing)
