@@ -127,11 +127,11 @@ def asker(service: Service) -> Ask:
     """What the watch asks with: each case is loaded, judged, and what is new appended to its own stream."""
     from projections.watch.watch import Evaluated
 
-    asking = service.questions("window-watch")
+    evaluator = service.evaluator("window-watch")
 
     def ask(questions: Sequence[Question]) -> list[Evaluated]:
         with _in_the_watchs_words():
-            receipts = asking.ask([question.case_id for question in questions])
+            receipts = evaluator.evaluate([question.case_id for question in questions])
         answers = []
         for question in questions:
             if question.case_id not in receipts:

@@ -24,7 +24,7 @@ def project(service: Service, events: Sequence[dict[str, Any]]) -> None:
     assert all(event.partition < partitions for event in records)
     with service.connection() as connection, connection.transaction(), connection.cursor() as cursor:
         for model in VIEWS:
-            topics = {service.settings.home_topic(name) for name in model.families}
+            topics = {service.settings.home_topic(name) for name in model.topics}
             assert model.step(cursor, [event for event in records if event.topic in topics], {}) == []
 
 

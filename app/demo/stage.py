@@ -30,7 +30,7 @@ from app.demo.script import Request, Script
 from domain.kinds import Kind
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
-from infra.eventstore.commands import Command, Receipt, Stream, asking
+from infra.eventstore.commands import Command, Receipt, Stream, evaluation_of
 from infra.eventstore.consistency_check import published
 from infra.eventstore.service import Service
 from infra.settings import Settings
@@ -64,7 +64,7 @@ def fill(settings: Settings, connection: psycopg.Connection[DictRow]) -> int:
 
     Raises ValueError for an event that a model cannot take.
     """
-    topics = {model.name: {settings.home_topic(family) for family in model.families} for model in VIEWS}
+    topics = {model.name: {settings.home_topic(topic) for topic in model.topics} for model in VIEWS}
     for model in VIEWS:
         connection.execute(SQL("TRUNCATE {}").format(Identifier(*model.table.split("."))))
     positions: set[int] = set()
@@ -210,7 +210,7 @@ class Stage:
             if due_at not in self._known[case_id].values():
                 continue  # another fact has moved it since
             self._clock.set(max(due_at, self._clock.now()))
-            receipt = self._service.run(asking(Stream(self._kind, case_id), "window-watch"))
+            receipt = self._service.run(evaluation_of(Stream(self._kind, case_id), "window-watch"))
             self._heard[case_id] = receipt.next_ask_at
             self.asked += 1
             self._take_down()

@@ -144,7 +144,7 @@ class Command:
     subject: NewSubject | None = None
 
 
-def asking(case: Stream, asker: str) -> Command:
+def evaluation_of(case: Stream, asker: str) -> Command:
     """A command that says nothing: what the rulebook concludes by now is appended. ``asker``: the part that asks."""
     command_id = str(uuid4())
     stamp = Stamp(asker, "system", "system", command_id, correlation_id=command_id)

@@ -54,7 +54,7 @@ def expected_rows(
 ) -> dict[str, dict[tuple[Any, ...], dict[str, Any]]]:
     """Model name → key → row, folded from the store alone."""
     rows: dict[str, dict[tuple[Any, ...], Any]] = {model.name: {} for model in models}
-    topics = {model.name: {settings.home_topic(family) for family in model.families} for model in models}
+    topics = {model.name: {settings.home_topic(topic) for topic in model.topics} for model in models}
     for event in published(settings, connection):
         for model in models:
             if event.topic in topics[model.name]:

@@ -1,9 +1,9 @@
-"""Questions by the hundred: cases are loaded in one query, judged one by one, and what is new is appended at once.
+"""Evaluation by the hundred: cases are loaded in one query, judged one by one, and what is new is appended at once.
 
-The window watch asks this way. A question says nothing itself, so it needs no place in the writer's queue, no key and
-no future: one whose commit was lost on the wire is asked again, and finds what it said on record. The rest is as with
-commands: a case that changed meanwhile is loaded and judged anew, and newer rules are looked up before anything is
-appended.
+The window watch evaluates this way. An evaluation brings no fact of its own, so it needs no place in the writer's
+queue, no key and no future: one whose commit was lost on the wire is repeated, and finds on record what it appended.
+The rest is as with commands: a case that changed meanwhile is loaded and judged anew, and newer rules are looked up
+before anything is appended.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from domain.deadlines.windows import WindowLapsed
 from domain.standard.standards import Rules
 from infra.clock import Clock
 from infra.eventstore.application import StoreApplication
-from infra.eventstore.commands import IdempotencyKey, Receipt, Stream, asking
+from infra.eventstore.commands import IdempotencyKey, Receipt, Stream, evaluation_of
 from infra.eventstore.envelope import recorded_of
 from infra.eventstore.recorder import AlreadyAppended, Appended, RulesChanged
 from infra.eventstore.writer import Decided, Decision, PendingWrite, beside, parts
@@ -37,8 +37,8 @@ ROUNDS = 5
 """How often a case that others change meanwhile is judged anew before it is left to the next question."""
 
 
-class Questions:
-    """Asks the domain about cases. Belongs to one thread."""
+class Evaluator:
+    """Evaluates cases: appends what the rulebook concludes by now. Belongs to one thread."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Questions:
         self._refreshed = refreshed
         self._asker = asker
 
-    def ask(self, cases: Sequence[UUID]) -> dict[UUID, Receipt | None]:
+    def evaluate(self, cases: Sequence[UUID]) -> dict[UUID, Receipt | None]:
         """Append what the rulebook concludes by now, in the order of ``cases``.
 
         None: a stream that owes nothing by any time. A case that cannot be read, or that others kept changing, is left
@@ -86,19 +86,19 @@ class Questions:
             if kind is None:
                 continue
             silent.discard(case_id)
-            decided = self._asked(Stream(kind, case_id), events, rules)
+            decided = self._decided(Stream(kind, case_id), events, rules)
             if decided is not None:
                 judged[case_id] = decided
         return judged, silent
 
-    def _asked(self, case: Stream, events: Sequence[tuple[UUID, str, bytes]], rules: Rules) -> Decided | None:
+    def _decided(self, case: Stream, events: Sequence[tuple[UUID, str, bytes]], rules: Rules) -> Decided | None:
         """None: the case cannot be read, or judged, by this program."""
         try:
             facts = [recorded_of(text) for _, _, text in events]
         except (KeyError, msgspec.DecodeError):
             log.exception("an event of stream %s cannot be read by this program", case.id)
             return None
-        command = asking(case, self._asker)
+        command = evaluation_of(case, self._asker)
         waiting = PendingWrite(command, NOBODY, KEYLESS)
         try:
             loaded = kinds.folded(case.kind, facts), facts[-1].version

@@ -23,7 +23,7 @@ from domain.kernel.facts import Recorded
 from domain.kinds import Kind, State
 from domain.standard.standards import Rules
 from infra.eventstore import shipped_rules as published
-from infra.eventstore.commands import Receipt, Stream, UnreadableStreamError, asking
+from infra.eventstore.commands import Receipt, Stream, UnreadableStreamError, evaluation_of
 from infra.eventstore.envelope import folded
 from infra.eventstore.service import Service, load_publications
 from infra.sql import sql
@@ -188,7 +188,7 @@ def _parts(cases: Iterator[UUID]) -> Iterator[list[UUID]]:
 
 
 def _ask(service: Service, kind: Kind, cases: Sequence[UUID]) -> list[Receipt]:
-    futures = [service.submit(asking(Stream(kind, case_id), "recompute")) for case_id in cases]
+    futures = [service.submit(evaluation_of(Stream(kind, case_id), "recompute")) for case_id in cases]
     return [receipt for future in futures if (receipt := _receipt(future)) is not None]
 
 

@@ -25,7 +25,7 @@ from infra.eventstore import shipped_rules as published
 from infra.eventstore.application import StoreApplication, open_store
 from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.envelope import CloudEvent, Envelope, folded, read
-from infra.eventstore.evaluation import Questions
+from infra.eventstore.evaluation import Evaluator
 from infra.eventstore.writer import Writer
 from infra.postgres.connections import connect
 from infra.settings import Settings
@@ -61,9 +61,9 @@ class Service:
         """Run a command and wait for its receipt."""
         return self.submit(command).result()
 
-    def questions(self, asker: str) -> Questions:
-        """What asks about many cases at once, for one thread. ``asker``: the part that asks."""
-        return Questions(self.store, self.clock, lambda: self.rules, self._writer.refreshed_rules, asker)
+    def evaluator(self, asker: str) -> Evaluator:
+        """Evaluates many cases at once, for one thread. ``asker``: the part that asks for it."""
+        return Evaluator(self.store, self.clock, lambda: self.rules, self._writer.refreshed_rules, asker)
 
     def next_number(self, prefix: str) -> str:
         """A fresh case number, for example ``BX-2026-000017``. Numbers may have gaps; they never repeat."""

@@ -69,7 +69,7 @@ class StreamModel(Protocol):
     def name(self) -> str: ...
 
     @property
-    def families(self) -> tuple[str, ...]: ...
+    def topics(self) -> tuple[str, ...]: ...
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]: ...
 
@@ -126,7 +126,7 @@ class ModelStream:
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
         self.applied_events = 0
         self._poisoned = poisoned
-        self._topics = {model.name: {settings.home_topic(name) for name in model.families} for model in models}
+        self._topics = {model.name: {settings.home_topic(name) for name in model.topics} for model in models}
         self._topic_ids: Mapping[str, UUID] = {}
         self._connection: psycopg.Connection[Any] | None = None
         self._minding: psycopg.Connection[Any] | None = None

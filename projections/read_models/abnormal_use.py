@@ -131,7 +131,7 @@ USAGE = Model(
     table="views.usage",
     row=UsageRow,
     key=("case_id",),
-    families=("usage",),
+    topics=("usage",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

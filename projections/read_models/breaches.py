@@ -72,7 +72,7 @@ BREACHES = Model(
     table="views.breaches",
     row=Breach,
     key=("topic", "partition", "position"),
-    families=("breach",),
+    topics=("breach",),
     key_of=lambda event: (event.topic, event.partition, event.position),
     fold=fold,
 )

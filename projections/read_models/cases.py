@@ -270,7 +270,7 @@ CASES = Model(
     table="views.cases",
     row=CaseRow,
     key=("case_id",),
-    families=("repair", "connection", "usage"),
+    topics=("repair", "connection", "usage"),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

@@ -113,6 +113,6 @@ CHARGES = Journal(
     table="views.charges",
     row=ChargeRow,
     key=("case_id", "version", "line"),
-    families=("connection",),
+    topics=("connection",),
     rows_of=rows_of,
 )

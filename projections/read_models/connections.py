@@ -312,7 +312,7 @@ CONNECTIONS = Model(
     table="views.connections",
     row=ConnectionRow,
     key=("case_id",),
-    families=("connection",),
+    topics=("connection",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

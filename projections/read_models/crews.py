@@ -60,7 +60,7 @@ CREWS = Model(
     table="views.crews",
     row=CrewRow,
     key=("stream_id",),
-    families=("crew",),
+    topics=("crew",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

@@ -61,13 +61,13 @@ def as_jsonb(rows: Sequence[Any]) -> Jsonb:
 @dataclass(frozen=True)
 class Table(Generic[R]):
     """What every read model has: its table, the dataclass of a row with the table's columns, the key among them, and
-    the families of events that it reads."""
+    the topics of events that it reads."""
 
     name: str
     table: str
     row: type[R]
     key: tuple[str, ...]
-    families: tuple[str, ...]
+    topics: tuple[str, ...]
 
     @property
     def columns(self) -> tuple[str, ...]:

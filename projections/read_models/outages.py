@@ -107,7 +107,7 @@ OUTAGES = Model(
     table="views.outages",
     row=OutageRow,
     key=("case_id",),
-    families=("repair",),
+    topics=("repair",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

@@ -62,7 +62,7 @@ AHEAD = Model(
     table="views.ahead",
     row=Ahead,
     key=("case_id",),
-    families=("connection",),
+    topics=("connection",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

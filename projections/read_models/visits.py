@@ -77,7 +77,7 @@ VISITS = Model(
     table="views.visits",
     row=VisitRow,
     key=("case_id", "visit"),
-    families=("connection",),
+    topics=("connection",),
     key_of=key_of,
     fold=fold,
 )

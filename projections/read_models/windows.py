@@ -136,7 +136,7 @@ WINDOWS = Model(
     table="views.windows",
     row=WindowRow,
     key=("case_id", "commitment"),
-    families=("repair", "connection", "usage"),
+    topics=("repair", "connection", "usage"),
     key_of=lambda event: (event.case_id, event.data.get("commitment")) if event.type in WINDOW_TYPES else None,
     fold=fold,
 )

@@ -62,7 +62,7 @@ WORKS = Model(
     table="views.works",
     row=WorkRow,
     key=("case_id",),
-    families=("public",),
+    topics=("public",),
     key_of=lambda event: (event.case_id,),
     fold=fold,
 )

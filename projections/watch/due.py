@@ -69,7 +69,7 @@ class DueIndex:
     """The index as a model of the stream shell."""
 
     name = "due"
-    families = ("repair", "connection", "usage")
+    topics = ("repair", "connection", "usage")
 
     def step(self, cursor: Cursor[Any], events: Sequence[Event], topic_ids: Mapping[str, UUID]) -> list[DeadLetter]:
         """Apply events in the cursor's transaction; what cannot be read becomes "ask about this case now"."""

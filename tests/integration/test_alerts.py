@@ -15,7 +15,7 @@ import pytest
 
 from domain import kinds
 from infra.clock import ManualClock
-from infra.eventstore.commands import Stream, asking
+from infra.eventstore.commands import Stream, evaluation_of
 from infra.eventstore.service import Service, open_service
 from infra.outbox.gateway import signature
 from infra.outbox.sender import Sender, ways_of
@@ -77,7 +77,7 @@ class Duty:
         """So many minutes later the watch asks about the cases."""
         self.clock.move(timedelta(minutes=minutes))
         for case_id in cases:
-            self.service.run(asking(Stream(kinds.REPAIR, UUID(case_id)), "watch"))
+            self.service.run(evaluation_of(Stream(kinds.REPAIR, UUID(case_id)), "watch"))
 
     def send(self) -> None:
         """Until nothing more is to be done."""

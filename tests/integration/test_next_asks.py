@@ -52,7 +52,7 @@ def instants(connection: psycopg.Connection[Any]) -> Rows:
 def asked_anew(service: Service, connection: psycopg.Connection[Any]) -> Rows:
     """The same as the domain says now, which is asked about every case in the index."""
     cases = [row["case_id"] for row in connection.execute("SELECT DISTINCT case_id FROM watch.due").fetchall()]
-    answers = service.questions("test").ask(cases)
+    answers = service.evaluator("test").evaluate(cases)
     return {
         (case_id, commitment): at
         for case_id, answer in answers.items()

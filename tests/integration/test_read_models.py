@@ -109,7 +109,7 @@ def test_a_record_is_parsed_once_however_many_models_read_it(
     monkeypatch.setattr(record_module, "_WIRE", counting)
     batch = [record for record in records(stream.settings) if record.topic == stream.settings.home_topic("connection")]
     stream.feed(batch)
-    readers = sum("connection" in model.families for model in MODELS)
+    readers = sum("connection" in model.topics for model in MODELS)
     assert readers >= 6
     assert counting.counts == Counter(record.value for record in batch)
     assert stream.applied_events == readers * len(batch)

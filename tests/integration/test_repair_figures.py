@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from app.demo.stage import fill
 from domain import kinds
 from infra.clock import ManualClock
-from infra.eventstore.commands import Stream, asking
+from infra.eventstore.commands import Stream, evaluation_of
 from infra.eventstore.service import Service
 from projections.reports.figures import figures
 from projections.reports.figures_text import lines
@@ -53,7 +53,7 @@ class City:
             cases = [(row["id"], kinds.opened_as(row["topic"])) for row in cursor]
         for case_id, kind in cases:
             if kind is not None:
-                self.service.run(asking(Stream(kind, case_id), "window-watch"))
+                self.service.run(evaluation_of(Stream(kind, case_id), "window-watch"))
         fill(self.service.settings, connection)
         return figures(connection, days.get("first"), days.get("last")).repairs
 

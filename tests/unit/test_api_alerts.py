@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain import kinds
-from infra.eventstore.commands import Stream, asking
+from infra.eventstore.commands import Stream, evaluation_of
 from tests.api_world import MORNING, Client, FakeService, app_over, fault, staff
 
 ARRIVAL = "repair.arrival"
@@ -31,7 +31,7 @@ def lapsed(service: FakeService, client: Client) -> str:
     """An incident to which nobody came in half an hour."""
     case_id = str(client.post("/api/v1/repairs", fault(), headers=staff("hotline")).json()["case_id"])
     service.clock.move(timedelta(minutes=30))
-    service.run(asking(Stream(kinds.REPAIR, UUID(case_id)), "watch"))
+    service.run(evaluation_of(Stream(kinds.REPAIR, UUID(case_id)), "watch"))
     return case_id
 
 
@@ -93,7 +93,7 @@ def test_a_case_or_a_window_that_is_not_there_is_not_found(client: Client, lapse
 
 def test_an_explanation_tells_steps_and_who_took_it_in_hand(service: FakeService, client: Client, lapsed: str) -> None:
     service.clock.move(timedelta(minutes=10))
-    service.run(asking(Stream(kinds.REPAIR, UUID(lapsed)), "watch"))
+    service.run(evaluation_of(Stream(kinds.REPAIR, UUID(lapsed)), "watch"))
     taken(client, lapsed)
     found = client.get(f"/api/v1/cases/{lapsed}/windows/{ARRIVAL}").json()
     step, acknowledged = found["window"]["verdicts"][-2:]

@@ -18,7 +18,7 @@ from domain.kernel.facts import Recorded
 from domain.kernel.refusals import Refusal
 from domain.metering import reading_rounds as books
 from domain.metering.reading_rounds import ReadingAudited, ReadingExcepted, ReadingRoundOpened
-from infra.eventstore.commands import Stream, asking
+from infra.eventstore.commands import Stream, evaluation_of
 from infra.eventstore.shipped_rules import shipped_rules, usage_stream
 from projections.readings.cases import ReadingFinding, command_for
 from tests.api_world import MORNING, Client, FakeService, app_over, staff
@@ -114,7 +114,7 @@ def test_a_round_runs_until_the_close_of_business_of_its_day(client: Client, boo
 def test_a_book_unread_by_its_day_lapses(service: FakeService, client: Client, book: UUID) -> None:
     audited(client, book, "JS-001")
     service.clock.move(timedelta(days=2, hours=9))
-    service.run(asking(Stream(kinds.BOOK, book), "test"))
+    service.run(evaluation_of(Stream(kinds.BOOK, book), "test"))
     assert window(client, book) == ("lapsed", 1)
 
 

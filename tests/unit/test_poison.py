@@ -113,7 +113,7 @@ MODEL = Model(
     table="views.told",
     row=Row,
     key=("case_id",),
-    families=("repair",),
+    topics=("repair",),
     key_of=lambda one: ([],) if one.data["key"] == "list" else (one.case_id,),
     fold=lambda row, one: Row(one.case_id, one.data["number"]),
 )
@@ -122,7 +122,7 @@ JOURNAL = Journal(
     table="views.noted",
     row=Row,
     key=("case_id",),
-    families=("repair",),
+    topics=("repair",),
     rows_of=lambda one: [Row(one.case_id, one.data["number"])],
 )
 POISON = {
@@ -205,8 +205,8 @@ def oddities(one: Event) -> Iterator[Event]:
 
 
 def reads(model: Any, one: Event) -> bool:
-    copied = model.families == ("breach",) and one.type.split(".")[2] in BREACH_FACTS
-    return copied or one.topic.split(".")[1] in model.families
+    copied = model.topics == ("breach",) and one.type.split(".")[2] in BREACH_FACTS
+    return copied or one.topic.split(".")[1] in model.topics
 
 
 @pytest.mark.parametrize("model", VIEWS, ids=lambda model: str(model.name))

@@ -41,7 +41,7 @@ def _published(history: Path) -> Iterator[Record]:
 
 
 def rows_of(model: Model[Any] | Journal[Any], events: list[Event]) -> list[Any]:
-    topics = {SETTINGS.home_topic(name) for name in model.families}
+    topics = {SETTINGS.home_topic(name) for name in model.topics}
     rows: dict[tuple[Any, ...], Any] = {}
     for event in events:
         if event.topic in topics:

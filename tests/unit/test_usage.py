@@ -88,10 +88,10 @@ def windows(client: Client, case_id: UUID) -> dict[str, tuple[str, int]]:
 
 def after(service: FakeService, client: Client, case_id: UUID, minutes: int) -> dict[str, tuple[str, int]]:
     """The limits on record when the watch has asked, so many minutes later."""
-    from infra.eventstore.commands import Stream, asking
+    from infra.eventstore.commands import Stream, evaluation_of
 
     service.clock.move(timedelta(minutes=minutes))
-    service.run(asking(Stream(kinds.USAGE, case_id), "test"))
+    service.run(evaluation_of(Stream(kinds.USAGE, case_id), "test"))
     return windows(client, case_id)
 
 
