@@ -189,7 +189,7 @@ class RepairCount:
     ) -> RecountVerdict:
         """The verdict, with what a dismissal takes away: what was open when it was dismissed is owed no more."""
         dismissed = _exact_first(self.dismissals)
-        if dismissed is None or (met is not None and met.at <= dismissed.at):
+        if dismissed is None or (met is not None and max(met.at, opened_at) <= dismissed.at):
             return verdict(commitment, opened_at, changes, met)
         begun = changes[0].at
         if _precision(dismissed) != "second":

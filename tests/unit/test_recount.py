@@ -126,6 +126,14 @@ THERE_IN_TIME_THEN_AN_EARLIER_REPORT: Sequence[tuple[Fact, float, str]] = (
 )
 
 
+CLASSED_AND_DISMISSED_BEFORE_ARRIVAL: Sequence[tuple[Fact, float, str]] = (
+    (CrewArrived("crew-1", None), 60, ""),
+    (SeverityAssessed("major", "trunk"), 0, ""),
+    (IncidentDismissed("not-ours", None), 0, ""),
+)
+
+
+@example(CLASSED_AND_DISMISSED_BEFORE_ARRIVAL, "report", "urban", "hotline", "second")
 @example(THERE_IN_TIME_THEN_AN_EARLIER_REPORT, "report", "urban", "hotline", "second")
 @example(MAJOR_THEN_WATER_THEN_A_LOG, "report", "urban", "hotline", "second")
 @given(
