@@ -133,9 +133,15 @@ _ZH = {
 
 
 def field_path(location: Sequence[Any]) -> str:
-    """``reporter.phone``. A name that does not look like one of ours is not repeated: it may hold anything."""
-    names = [str(part) for part in location]
-    return ".".join(name if FIELD_NAME.fullmatch(name) else "(not repeated)" for name in names)
+    """``reporter.phone``, ``rows.3.meter`` of the third row. A name that is none of ours is not repeated:
+    it may hold anything."""
+    return ".".join(_part(part) for part in location)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, int):
+        return str(part + 1)
+    return part if isinstance(part, str) and FIELD_NAME.fullmatch(part) else "(not repeated)"
 
 
 def _validation(error: RequestValidationError) -> EdgeRefusal:

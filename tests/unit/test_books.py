@@ -83,6 +83,13 @@ def window(client: Client, book: UUID) -> tuple[str, int]:
     return found["state"], found["lapses"]
 
 
+def test_a_bad_row_of_an_audit_is_named_by_its_number(client: Client, book: UUID) -> None:
+    good = {"meter": "JS-001", "read_at": READ_AT.isoformat()}
+    rows = [good, good, good | {"read_at": "soon"}]
+    answer = client.post(f"{PATH}/{book}/audit", {"rows": rows}, headers=staff("manager"))
+    assert [each["field"] for each in answer.json()["fields"]] == ["rows.3.read_at"]
+
+
 @pytest.mark.parametrize(
     ("read_at", "code"),
     [
