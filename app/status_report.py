@@ -23,7 +23,7 @@ from infra.embedded.errors import EmbeddedError
 from infra.eventstore.application import open_store
 from infra.eventstore.service import load_rules
 from infra.kafka.cluster import admin_client, look_up, topics
-from infra.kafka.diagnose import KafkaShut
+from infra.kafka.diagnose import KafkaRefused
 from infra.kafka.topic_settings import TopicFinding, findings
 from infra.settings import Settings
 from infra.sql import sql
@@ -99,8 +99,8 @@ def _kafka(settings: Settings) -> tuple[str, list[TopicFinding]]:
         with admin_client(settings) as admin:
             cluster = look_up(admin, topics(settings))
             wrong = findings(admin, settings)
-    except KafkaShut as shut:
-        return f"DOWN: {shut}", []
+    except KafkaRefused as refused:
+        return f"DOWN: {refused}", []
     except KafkaError as error:
         return f"DOWN: {type(error).__name__}", []
     return f"up, cluster {cluster.id}, {len(cluster.topics)} of {len(topics(settings))} topics", wrong

@@ -10,7 +10,7 @@ from kafka import errors as kafka
 from kafka.errors import KafkaError
 
 from infra.embedded.errors import OF_RESOURCES, EmbeddedError
-from infra.kafka.diagnose import KafkaShut, postgres_code
+from infra.kafka.diagnose import KafkaRefused, postgres_code
 
 _OF_NETWORKS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EINTR})
 # Of psycopg's SQLSTATEs: connection, transaction rollback, resources, objects in use, operator's intervention, system.
@@ -47,7 +47,7 @@ def may_pass(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError):  # the event-sourcing library's, around psycopg's
         return error.__cause__ is None or may_pass(error.__cause__)
     if isinstance(error, KafkaError):
-        return not isinstance(error, KafkaShut) and (error.retriable or isinstance(error, _PASSING_KAFKA))
+        return not isinstance(error, KafkaRefused) and (error.retriable or isinstance(error, _PASSING_KAFKA))
     if isinstance(error, OSError):
         return isinstance(error, ConnectionError | TimeoutError) or error.errno in OF_RESOURCES | _OF_NETWORKS
     return False
@@ -70,9 +70,9 @@ def in_words(error: BaseException) -> str:
         return f"store-cannot-write: {why}"
     if isinstance(error, psycopg.OperationalError):
         return f"{postgres_code(str(error))}: {said}"
-    if isinstance(error, KafkaError) and not isinstance(error, KafkaShut):
+    if isinstance(error, KafkaError) and not isinstance(error, KafkaRefused):
         return f"kafka-unreachable: {type(error).__name__}: {said}"
-    return said if isinstance(error, EmbeddedError | KafkaShut) else f"{type(error).__name__}: {said}"
+    return said if isinstance(error, EmbeddedError | KafkaRefused) else f"{type(error).__name__}: {said}"
 
 
 def _postgres_may_pass(error: psycopg.Error) -> bool:

@@ -45,7 +45,7 @@ def one_clear_line() -> Iterator[None]:
     from infra.eventstore.documents import DocumentError
     from infra.failures import why_it_cannot_write
     from infra.kafka.cluster import BusRefusal
-    from infra.kafka.diagnose import KafkaShut, postgres_code
+    from infra.kafka.diagnose import KafkaRefused, postgres_code
     from infra.postgres.migrate import MigrationError
 
     try:
@@ -73,8 +73,8 @@ def one_clear_line() -> Iterator[None]:
         said = str(error).splitlines()[0]
         code = "store-cannot-write" if why_it_cannot_write(error) else postgres_code(str(error))
         fail(f"{code}: {said}; see `tongshui status`, or TONGSHUI_DATABASE_URL")
-    except KafkaShut as shut:
-        fail(str(shut))
+    except KafkaRefused as refused:
+        fail(str(refused))
     except KafkaError as error:
         fail(f"kafka-unreachable: {type(error).__name__}: {error}; see `tongshui status`, or TONGSHUI_KAFKA_BOOTSTRAP")
 

@@ -20,7 +20,7 @@ from kafka.partitioner import murmur2
 from kafka.structs import TopicPartition
 
 from infra.kafka.batches import Damage, damage_of, tolerate
-from infra.kafka.diagnose import why_shut
+from infra.kafka.diagnose import why_refused
 from infra.kafka.topic_settings import at_creation
 from infra.kafka_clients import opened
 from infra.settings import EVENT_TOPICS, Settings
@@ -165,9 +165,9 @@ def named(settings: Settings) -> Iterator[None]:
     try:
         yield
     except (KafkaTimeoutError, OSError) as error:
-        shut = why_shut(settings)
-        if shut is not None:
-            raise shut from error
+        refused = why_refused(settings)
+        if refused is not None:
+            raise refused from error
         if isinstance(error, KafkaTimeoutError):
             raise
         raise KafkaTimeoutError(str(error)) from error

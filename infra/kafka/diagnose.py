@@ -23,7 +23,7 @@ UNKNOWN_MECHANISM, WRONG_STATE = 33, 34
 _KNOWN = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
-class KafkaShut(KafkaError):  # type: ignore[misc]  # untyped library
+class KafkaRefused(KafkaError):  # type: ignore[misc]  # untyped library
     """A broker is there and does not let us in: stable code, what was found, what was needed, the next step.
 
     ``kafka-certificate-unknown``, ``kafka-certificate-unreadable``, ``kafka-speaks-no-tls``, ``kafka-demands-tls``,
@@ -52,7 +52,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
         if settings.kafka_ssl_certfile:
             context.load_cert_chain(settings.kafka_ssl_certfile, settings.kafka_ssl_keyfile)
     except OSError as error:
-        raise KafkaShut(
+        raise KafkaRefused(
             "kafka-certificate-unreadable",
             found=f"{error.strerror or error} in {settings.kafka_ssl_cafile} or {settings.kafka_ssl_certfile}",
             needed="PEM files that this user can read",
@@ -77,7 +77,7 @@ def postgres_code(said: str) -> str:
     return next((code for words, code in _POSTGRES if words in said), "postgres-unreachable")
 
 
-def why_shut(settings: Settings) -> KafkaShut | None:
+def why_refused(settings: Settings) -> KafkaRefused | None:
     """Why the first broker that answers does not let us in; None where none answers, or it does."""
     for address in settings.kafka_bootstrap.split(","):
         host, _, port = address.strip().rpartition(":")
@@ -86,8 +86,8 @@ def why_shut(settings: Settings) -> KafkaShut | None:
                 return _Door(settings, host, address).knock(plain)
         except (OSError, ValueError):
             continue
-        except KafkaShut as shut:
-            return shut
+        except KafkaRefused as refused:
+            return refused
     return None
 
 
@@ -97,31 +97,31 @@ class _Door:
         self.host = host
         self.address = address
 
-    def knock(self, plain: socket.socket) -> KafkaShut | None:
+    def knock(self, plain: socket.socket) -> KafkaRefused | None:
         context = tls_context(self.settings)
         if context is None:
             if self._speaks_tls():
-                return self.shut("demands-tls", "a broker that speaks TLS only", self.protocol("SSL or SASL_SSL"))
+                return self.refused("demands-tls", "a broker that speaks TLS only", self.protocol("SSL or SASL_SSL"))
             return self.enter(plain)
         try:
             with context.wrap_socket(plain, server_hostname=self.host) as secure:
                 return self.enter(secure)
         except ssl.SSLCertVerificationError as error:
-            return self.shut(
+            return self.refused(
                 "certificate-unknown",
                 f"a broker whose certificate is not to be trusted: {error.verify_message}",
                 "one that the authority in TONGSHUI_KAFKA_SSL_CAFILE signed, for that host",
             )
         except ssl.SSLError as error:
             if "certificate required" in str(error).lower() or "CERTIFICATE_REQUIRED" in str(error):
-                return self.shut(
+                return self.refused(
                     "demands-certificate",
                     "a broker that wants to see a certificate of ours",
                     "TONGSHUI_KAFKA_SSL_CERTFILE and …_KEYFILE",
                 )
-            return self.shut("speaks-no-tls", "a broker that answers no TLS", self.protocol("one without SSL"))
+            return self.refused("speaks-no-tls", "a broker that answers no TLS", self.protocol("one without SSL"))
 
-    def enter(self, connection: socket.socket) -> KafkaShut | None:
+    def enter(self, connection: socket.socket) -> KafkaRefused | None:
         """Past TLS: the mechanism, then the password."""
         wanted = self.settings.kafka_sasl_mechanism or "PLAIN"
         asks = self.settings.kafka_security_protocol.startswith("SASL")
@@ -130,16 +130,16 @@ class _Door:
         if not asks:
             if code == WRONG_STATE:
                 return None
-            return self.shut("demands-login", "a broker that wants a password", self.protocol("one with SASL"))
+            return self.refused("demands-login", "a broker that wants a password", self.protocol("one with SASL"))
         if code == UNKNOWN_MECHANISM:
-            return self.shut(
+            return self.refused(
                 "mechanism-unknown",
                 f"a broker that does not know the mechanism {wanted}; it knows {', '.join(_texts(answer[2:]))}",
                 "one of those in TONGSHUI_KAFKA_SASL_MECHANISM",
             )
         return self.log_in(connection, wanted) if wanted in _KNOWN else None
 
-    def log_in(self, connection: socket.socket, wanted: str) -> KafkaShut | None:
+    def log_in(self, connection: socket.socket, wanted: str) -> KafkaRefused | None:
         mechanism: Any = get_sasl_mechanism(wanted)(
             sasl_mechanism=wanted,
             sasl_plain_username=self.settings.kafka_sasl_username or "",
@@ -150,7 +150,7 @@ class _Door:
             answer = _ask(connection, AUTHENTICATE, 0, struct.pack(">i", len(token)) + token)
             code, length = struct.unpack_from(">hh", answer)
             if code:
-                return self.shut(
+                return self.refused(
                     "login-refused",
                     f"a broker that refuses the user {self.settings.kafka_sasl_username!r} with this password",
                     "TONGSHUI_KAFKA_SASL_USERNAME and …_SASL_PASSWORD as the brokers have them",
@@ -172,8 +172,8 @@ class _Door:
     def protocol(self, wanted: str) -> str:
         return f"{wanted} in TONGSHUI_KAFKA_SECURITY_PROTOCOL, which is {self.settings.kafka_security_protocol}"
 
-    def shut(self, code: str, found: str, needed: str) -> KafkaShut:
-        return KafkaShut(
+    def refused(self, code: str, found: str, needed: str) -> KafkaRefused:
+        return KafkaRefused(
             f"kafka-{code}", found=f"{found} ({self.address})", needed=needed, next_step="correct the settings"
         )
 

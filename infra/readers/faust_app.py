@@ -28,7 +28,7 @@ from psycopg import Cursor
 
 from infra.kafka.batches import tolerate_in_faust
 from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
-from infra.kafka.diagnose import tls_context, why_shut
+from infra.kafka.diagnose import tls_context, why_refused
 from infra.postgres.connections import connect
 from infra.readers.dead_letters import LetterLimit, ReaderStopped, note_stop, save_dead_letters
 from infra.readers.places import load_places, lock_places, positions_at, relayed_positions, save_places, start_offsets
@@ -470,9 +470,9 @@ def run_worker(app: faust.App) -> None:
 
     Raises KafkaShut where a broker does not let us in: Faust's own client would not say why.
     """
-    shut = why_shut(app.source.settings)
-    if shut is not None:
-        raise shut
+    refused = why_refused(app.source.settings)
+    if refused is not None:
+        raise refused
     # The process has set up its log; Faust's own would come on top, with another time and a spinner's control codes.
     worker = app.Worker(quiet=True, override_logging=False, redirect_stdouts=False, blocking_timeout=None)
     worker.spinner = None

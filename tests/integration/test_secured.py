@@ -22,7 +22,7 @@ from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.application import open_store
 from infra.eventstore.service import connection_pool
 from infra.kafka.cluster import admin_client, client_config, ensure_topics, look_up_cluster
-from infra.kafka.diagnose import KafkaShut
+from infra.kafka.diagnose import KafkaRefused
 from infra.postgres.connections import connect
 from infra.settings import Settings
 from tests.integration.relaying import (
@@ -145,7 +145,7 @@ def test_a_broker_that_does_not_let_us_in_is_named_by_its_reason(
 ) -> None:
     changes = WRONG[code] or {"kafka_ssl_cafile": str(another.certificate)}
     settings = secured(broker, ours, store_settings.database_url, tmp_path, **changes)
-    with pytest.raises(KafkaShut) as shut:
+    with pytest.raises(KafkaRefused) as shut:
         look_up_cluster(settings, ())
     assert shut.value.code == code
     assert broker.bootstrap in str(shut.value) or code == "kafka-certificate-unreadable"
@@ -158,7 +158,7 @@ def test_a_broker_that_does_not_let_us_in_is_named_by_its_reason(
 @pytest.mark.usefixtures("impatient")
 def test_a_broker_without_tls_is_named(kafka: EmbeddedKafka, ours: Authority, database: str, tmp_path: Path) -> None:
     settings = secured(kafka, ours, database, tmp_path)
-    with pytest.raises(KafkaShut, match="kafka-speaks-no-tls"):
+    with pytest.raises(KafkaRefused, match="kafka-speaks-no-tls"):
         look_up_cluster(settings, ())
 
 

@@ -38,7 +38,7 @@ from infra.embedded import EmbeddedError
 from infra.embedded.children import Child, end, spawn
 from infra.failures import in_words, may_pass
 from infra.kafka.cluster import BusRefusal
-from infra.kafka.diagnose import KafkaShut
+from infra.kafka.diagnose import KafkaRefused
 from infra.postgres.migrate import MigrationError
 
 ROOT = Path(__file__).parents[2]
@@ -270,7 +270,7 @@ def test_a_step_that_meets_a_part_that_is_away_is_tried_again_and_each_try_is_on
     "hopeless",
     [
         BusRefusal("partition-count", found="8", needed="4", next_step="set it"),
-        KafkaShut("kafka-login-refused", found="a", needed="b", next_step="c"),
+        KafkaRefused("kafka-login-refused", found="a", needed="b", next_step="c"),
         MigrationError("schema-newer", "a", "b", "c"),
         psycopg.OperationalError('FATAL:  password authentication failed for user "u"'),
         psycopg.OperationalError('FATAL:  database "none" does not exist'),
