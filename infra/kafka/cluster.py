@@ -175,7 +175,7 @@ def named(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def admin_client(settings: Settings) -> Iterator[Any]:
-    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaShut where one does
+    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaRefused where one does
     and does not let us in."""
     with named(settings):
         limits = {"client_id": "tongshui-admin", "request_timeout_ms": REPLY_MS}

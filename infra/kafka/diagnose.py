@@ -43,7 +43,7 @@ class KafkaRefused(KafkaError):  # type: ignore[misc]  # untyped library
 def tls_context(settings: Settings) -> ssl.SSLContext | None:
     """Whom we trust and what we show, for clients that take a context. None: the protocol has no TLS.
 
-    Raises KafkaShut ``kafka-certificate-unreadable``.
+    Raises KafkaRefused ``kafka-certificate-unreadable``.
     """
     if settings.kafka_security_protocol not in ("SSL", "SASL_SSL"):
         return None

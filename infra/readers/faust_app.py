@@ -468,7 +468,7 @@ def _credentials(settings: Settings) -> Any:
 def run_worker(app: faust.App) -> None:
     """Run the app until it is told to stop (SIGTERM, SIGINT). Never returns: a Faust worker ends its process.
 
-    Raises KafkaShut where a broker does not let us in: Faust's own client would not say why.
+    Raises KafkaRefused where a broker does not let us in: Faust's own client would not say why.
     """
     refused = why_refused(app.source.settings)
     if refused is not None:
