@@ -175,8 +175,8 @@ def named(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def admin_client(settings: Settings) -> Iterator[Any]:
-    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaRefused where one does
-    and does not let us in."""
+    """A kafka-python admin client. Raises KafkaTimeoutError where no broker answers in 10 s, KafkaRefused where one
+    does and does not let us in."""
     with named(settings):
         limits = {"client_id": "tongshui-admin", "request_timeout_ms": REPLY_MS}
         admin = opened(KafkaAdminClient, **client_config(settings), **limits)
