@@ -182,7 +182,7 @@ class ModelStream:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 away = time.monotonic() - begun
                 log.warning("PostgreSQL does not answer for %.1f s, same batch again: %s", away, error)
-                self.close()
+                self._close_writer()
                 time.sleep(min(1.0, 0.1 + away / 4))
             else:
                 return
@@ -194,9 +194,8 @@ class ModelStream:
         """
         try:
             if self._minding is None:
-                self._minding = connect(
-                    self.settings
-                )  # kept: a connection every two seconds costs PostgreSQL a process
+                # Kept: a connection every two seconds costs PostgreSQL a process each time.
+                self._minding = connect(self.settings)
             return self._compared(self._minding, time.monotonic())
         except (psycopg.OperationalError, psycopg.InterfaceError):
             if self._minding is not None:
@@ -226,6 +225,13 @@ class ModelStream:
         return dict.fromkeys(again, 0), {"applied_events": self.applied_events, "still_s": still}
 
     def close(self) -> None:
+        """Close what is open. Called once nothing is read any more."""
+        self._close_writer()
+        if self._minding is not None:
+            self._minding.close()
+            self._minding = None
+
+    def _close_writer(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None

@@ -18,6 +18,7 @@ from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import usage_stream
 from infra.kafka.cluster import ensure_readings_topic, ensure_topics
+from infra.kafka.meter_readings import MeterReading
 from infra.settings import Settings
 from projections.readings.cases import UsageCaseWriter
 from projections.readings.processor import Processor
@@ -176,11 +177,17 @@ def test_the_watch_knows_the_kind_of_such_a_case(
     assert whole.load(Stream(kinds.USAGE, case))[0].ledger
 
 
+def up_to_now(readings: list[MeterReading]) -> list[MeterReading]:
+    """The same, the last of them this morning: in the month of the round."""
+    later = MORNING - timedelta(minutes=30) - readings[-1].read_at
+    return [MeterReading(each.meter, each.read_at + later, each.litres) for each in readings]
+
+
 def test_an_audit_takes_what_is_stored_and_starts_the_hour_of_what_stands_out(
     whole: Service, processor: Processor, connection: psycopg.Connection[Any]
 ) -> None:
     know(connection, "JS-1", "JS-2")
-    high, plain = months("JS-1", 10, 20, 30, 40, 70), months("JS-2", 7, 19)
+    high, plain = (up_to_now(months("JS-1", 10, 20, 30, 40, 70)), up_to_now(months("JS-2", 7, 19)))
     take(processor, connection, high + plain)
     client = Client(app_of(whole))
     round_ = {"book": "zhenxi-07", "month": "2026-09", "due_on": "2026-09-18", "reader": "reader-7"}
