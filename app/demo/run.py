@@ -22,7 +22,7 @@ from app.demo import city, play
 from app.demo.play import Player
 from app.demo.script import Script
 from app.supervisor import Supervisor, running_state
-from app.up import DEMO_DIR, state_file, supervisor, with_addresses
+from app.up import DEMO_DIR, refuse_taken_port, state_file, supervisor, with_addresses
 from consumers.tail import follow, line
 from infra.clock import ScaledClock
 from infra.embedded import EmbeddedPostgres
@@ -67,7 +67,8 @@ def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float,
 
 
 def _clear(settings: Settings, say: Say) -> None:
-    """Forget the last demo; never while it runs, and never anything that is not a demo's own folder."""
+    """Remove the last demo's data; never while it runs, never where the new one could not start because its port is
+    taken, and never anything that is not a demo's own folder."""
     if running_state(state_file(settings)) is not None:
         raise EmbeddedError(
             "already-running",
@@ -75,8 +76,9 @@ def _clear(settings: Settings, say: Say) -> None:
             needed="nothing that runs there",
             next_step="use it, or stop it with Ctrl-C where it runs",
         )
+    refuse_taken_port(settings)
     if settings.data_dir.exists():
-        say(f"demo: forgetting the last one in {settings.data_dir}")
+        say(f"demo: removing the data of the last demo in {settings.data_dir}")
         EmbeddedPostgres(settings.data_dir / "postgres").wipe()
         shutil.rmtree(settings.data_dir)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -12,7 +13,7 @@ from typing import cast
 import pytest
 
 from app.demo import play
-from app.demo.run import _Show, how_to_call, refusals_kept
+from app.demo.run import _Show, how_to_call, refusals_kept, run_demo
 from app.supervisor import Supervisor
 from app.up import with_addresses
 from infra.embedded import EmbeddedError
@@ -61,3 +62,14 @@ def test_who_forgets_the_demos_folder_is_told_where_it_runs(tmp_path: Path) -> N
         pytest.raises(EmbeddedError, match=f"for the demo that runs set TONGSHUI_DATA_DIR={tmp_path / 'demo'}"),
     ):
         with_addresses(settings)
+
+
+def test_a_demo_whose_port_is_taken_leaves_the_last_ones_data(tmp_path: Path) -> None:
+    kept = tmp_path / "demo" / "log" / "demo.log"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the last demo\n", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(data_dir=tmp_path, http_port=taken.getsockname()[1])
+        with pytest.raises(EmbeddedError, match="port-in-use"):
+            run_demo(settings, lambda line: None, until_proven=False, factor=600.0, seed=225, fresh=True)
+    assert kept.read_text(encoding="utf-8") == "the last demo\n"
