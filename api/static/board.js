@@ -333,6 +333,7 @@ function details(data) {
   add("兑现", data.met_at && `${SHORT.format(Date.parse(data.met_at))}${data.on_time === false ? "（迟）" : ""}`);
   add("第几次超时", data.lapse);
   add("班组", data.crew);
+  add("预计到场", data.expected_at && SHORT.format(Date.parse(data.expected_at)));
   add("等级", data.severity && named(SEVERITIES, data.severity)[0]);
   add("理由", data.reason && (REASONS[data.reason]?.[0] ?? data.reason));
   add("类型", labels.fault_kinds[data.kind] ?? data.kind);
