@@ -16,14 +16,14 @@ $(RUN): requirements.txt pyproject.toml
 	@echo "set-up 1 of 3: a Python environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "set-up 2 of 3: $$(grep -c '^[a-z].*==' requirements.txt) packages, some 100 MB to fetch: a minute or a few, once"
-	@$(PIP) --require-hashes -r requirements.txt
+	@$(PIP) --quiet --require-hashes -r requirements.txt
 	@echo "set-up 3 of 3: tongshui itself, as $(BIN)/tongshui"
 	@$(PIP) --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV): $(RUN) requirements-dev.txt requirements-crosscheck.txt
-	@echo "set-up for development: linters, test tools"
-	@$(PIP) --require-hashes -r requirements-dev.txt
+	@echo "set-up for development: linters, test tools; a minute or two, once"
+	@$(PIP) --quiet --require-hashes -r requirements-dev.txt
 	@$(PIP) --quiet --require-hashes --upgrade --target $(VENV)/crosscheck -r requirements-crosscheck.txt
 	@touch $@
 

@@ -29,6 +29,7 @@ from infra.settings import Settings
 from infra.sql import sql
 from infra.status import (
     CalendarStatus,
+    CanaryStatus,
     StandardStatus,
     Status,
     Watching,
@@ -207,20 +208,25 @@ def topic_lines(found: Status) -> list[str]:
 
 
 def watch_lines(watching: Watching) -> list[str]:
-    """What the window watches have asked and missed, and whether their canaries are heard."""
+    """What the window watches have evaluated and missed, and whether their canaries are received."""
     opened = sum(watching.open_windows.values())
-    lines = [f"watch      {opened} windows open, asked {watching.asked}, missed {watching.missed}"]
+    index = f"{opened} windows in the index at the last sweep" if watching.open_windows else "index not counted yet"
+    lines = [f"watch      evaluated {watching.asked} times, missed {watching.missed} cases; {index}"]
     for canary in watching.canaries:
         if not canary.up and canary.silent_s > watching.silent_s:
             continue  # of a process that has ended; another one's is the news
-        late = f"{canary.lateness_ms:.0f} ms late" if canary.lateness_ms is not None else "not heard yet"
-        lines.append(
-            f"canary     pid {canary.pid}, {late}, heard {canary.heard} of {canary.sung}, "
-            f"the last {canary.silent_s:.0f} s ago"
-        )
+        lines.append(f"canary     pid {canary.pid}, sent {canary.sung}, {_received(canary)}")
     if watching.is_silent:
         lines.append("           SILENT: lapses may stay away, see the watch and Kafka 值守静默，超时可能漏报")
     return lines
+
+
+def _received(canary: CanaryStatus) -> str:
+    """One is sent each minute, so that for the first minute of a watch none can have been received."""
+    if not canary.heard:
+        return f"none received yet; its watch began {canary.silent_s:.0f} s ago"
+    late = f", {canary.lateness_ms:.0f} ms late" if canary.lateness_ms is not None else ""
+    return f"received {canary.heard}, the last {canary.silent_s:.0f} s ago{late}"
 
 
 def _positions(found: Status) -> list[str]:

@@ -95,7 +95,7 @@ def supervisor(
     Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
     """
     refuse_second(settings)
-    _refuse_taken_port(settings)
+    refuse_taken_port(settings)
     first_use.prepare()
     services: list[ServicePart] = []
     if external:
@@ -181,7 +181,8 @@ def refuse_second(settings: Settings) -> None:
         take_lock(file).close()
 
 
-def _refuse_taken_port(settings: Settings) -> None:
+def refuse_taken_port(settings: Settings) -> None:
+    """Raise EmbeddedError "port-in-use" where something else listens on the port of the API."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -17,7 +17,7 @@ LOCAL = ZoneInfo("Asia/Shanghai")
 MARKS = {
     "WindowNearing": "临近 nearing  ",
     "WindowLapsed": "超时 LAPSED   ",
-    "WindowRetracted": "撤销 retracted",
+    "WindowRetracted": "撤回 retracted",
     "WindowEscalated": "升级 escalated",
 }
 

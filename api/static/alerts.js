@@ -1,5 +1,5 @@
 // 告警: what calls staff and nobody has in hand, and the button that takes it in hand, under the staff id that is typed in.
-import { SHORT, ask, byId, en, make, named, pair, setText, tell } from "./page.js";
+import { SHORT, ask, byId, caseLink, en, labelCells, levelNamed, make, named, pair, setText, tell } from "./page.js";
 import { CHANGES, COMMITMENTS, ROLES } from "./names.js";
 
 const API = "/api/v1";
@@ -8,11 +8,14 @@ const AGAIN_MS = 2000;
 const KEPT = "tongshui-me";
 
 const me = { role: "", actor: "", ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+// A role's own address, such as /dispatch?role=crew, shows the alerts of that role.
+const asked = new URLSearchParams(location.search).get("role");
+if (asked in ROLES) me.role = asked;
 
 // ---- one row
 
 function what(alert) {
-  const step = alert.step === null ? null : make("span", { class: "meta" }, alert.step);
+  const step = alert.step === null ? null : make("span", { class: "meta", title: alert.step }, ...pair(levelNamed(alert.step)));
   const urgent = alert.urgent ? make("span", { class: "lack" }, "紧急 ", en("urgent")) : null;
   return [make("b", {}, ...pair(named(CHANGES, alert.change))), make("span", { class: "meta" }, ...pair(named(COMMITMENTS, alert.commitment))), step, urgent].filter(Boolean);
 }
@@ -23,10 +26,10 @@ function shown(alert, now) {
   const over = Date.parse(alert.due_at) <= now;
   const mass = alert.mass === null ? null : make("span", { class: "mass", title: alert.mass }, "群发事件 ", en("mass incident"));
   return make("tr", { data: { alert: alert.id, near: over ? "over" : "today" } },
-    make("th", { scope: "row" }, alert.case_number, " ", mass),
+    make("th", { scope: "row" }, caseLink(alert), " ", mass),
     make("td", { class: "wide" }, ...what(alert)),
     make("td", { class: "due" }, make("b", {}, SHORT.format(Date.parse(alert.due_at)))),
-    make("td", { class: "wide" }, alert.roles.map((role) => named(ROLES, role)[0]).join("、")),
+    make("td", { class: "wide" }, ...alert.roles.map((role) => make("span", { class: "role" }, ...pair(named(ROLES, role))))),
     make("td", {}, button));
 }
 
@@ -66,6 +69,7 @@ async function look() {
   // A row that is still there stays, so that a button does not go away under the hand.
   const known = new Map([...rows.children].map((row) => [row.dataset.alert, row]));
   rows.replaceChildren(...answer.alerts.map((alert) => known.get(alert.id) ?? shown(alert, now)));
+  labelCells(rows);
   setText(byId("n-alerts"), `${answer.alerts.length}${answer.more ? "+" : ""}`);
   byId("no-alerts").hidden = answer.alerts.length > 0;
   byId("more-alerts").hidden = !answer.more;
@@ -85,7 +89,7 @@ function choose(name, input) {
   });
 }
 
-byId("me-role").append(...Object.entries(ROLES).map(([code, [zh]]) => make("option", { value: code }, zh)));
+byId("me-role").append(...Object.entries(ROLES).map(([code, [zh, english]]) => make("option", { value: code }, `${zh} ${english}`)));
 choose("role", byId("me-role"));
 choose("actor", byId("me-actor"));
 again();

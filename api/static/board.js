@@ -84,7 +84,7 @@ async function showHealth() {
   const parts = [part("up", `存储 #${health.head_position}`, "store")];
   if (health.relay) {
     const behind = health.relay.lag > 0;
-    parts.push(part(behind ? "behind" : "up", behind ? `转发 −${health.relay.lag}` : "转发", "relay", health.relay.last_error));
+    parts.push(part(behind ? "behind" : "up", behind ? `转发滞后 ${health.relay.lag}` : "转发", behind ? `relay, ${health.relay.lag} behind` : "relay", health.relay.last_error));
   }
   if (health.readers.length) parts.push(readers(health.readers));
   for (const one of health.parts) {
@@ -96,7 +96,7 @@ async function showHealth() {
 // One mark for all of them: a row of ten would push the page about whenever one is a moment behind.
 function readers(all) {
   const behind = all.filter((reader) => reader.lag);
-  const names = (some) => some.map((reader) => (reader.lag ? `${reader.name} −${reader.lag}` : reader.name)).join(", ");
+  const names = (some) => some.map((reader) => (reader.lag ? `${reader.name} 滞后 ${reader.lag} behind` : reader.name)).join(", ");
   return behind.length
     ? part("behind", `读模型 ${behind.length}/${all.length} 滞后`, "behind", names(behind))
     : part("up", `读模型 ${all.length} 个`, "read models", names(all));
@@ -333,6 +333,7 @@ function details(data) {
   add("兑现", data.met_at && `${SHORT.format(Date.parse(data.met_at))}${data.on_time === false ? "（迟）" : ""}`);
   add("第几次超时", data.lapse);
   add("班组", data.crew);
+  add("预计到场", data.expected_at && SHORT.format(Date.parse(data.expected_at)));
   add("等级", data.severity && named(SEVERITIES, data.severity)[0]);
   add("理由", data.reason && (REASONS[data.reason]?.[0] ?? data.reason));
   add("类型", labels.fault_kinds[data.kind] ?? data.kind);
@@ -387,6 +388,8 @@ async function start() {
   every(3000, showHealth);
   every(2000, showCounts);
   every(1500, showWindows);
+  const asked = new URLSearchParams(location.search).get("case");
+  if (asked) openCase(asked);
   const stream = () => openStream().catch(() => setTimeout(stream, 3000));
   stream();
 }

@@ -1,5 +1,5 @@
 // 窗口: the applications under way, the one due next first; what is missing in each and who does what next.
-import { DAY, SHORT, ask, byId, en, lookAgain, make, named, offer, pair, setText } from "./page.js";
+import { DAY, SHORT, ask, byId, caseLink, en, labelCells, lookAgain, make, named, offer, pair, setText } from "./page.js";
 import { ACTIONS, CHANNELS, ROLES, STAGES } from "./names.js";
 
 const API = "/api/v1";
@@ -51,7 +51,7 @@ function shown(each, now) {
   const category = labels.applicant_categories[each.category] ?? each.category;
   const points = each.supply_points > 1 ? ` · 用水点 ${each.points_on}/${each.supply_points}` : "";
   return make("tr", { data: { case: each.case_id, near: near(each, now) } },
-    make("th", { scope: "row" }, each.case_number, make("span", { class: "meta" }, `${category} · ${named(CHANNELS, each.channel)[0]}${points}`)),
+    make("th", { scope: "row" }, caseLink(each), make("span", { class: "meta" }, `${category} · ${named(CHANNELS, each.channel)[0]}${points}`)),
     make("td", { class: "due" }, ...due(each)),
     make("td", {}, ...pair(named(STAGES, each.stage))),
     make("td", { class: "wide" }, ...missing(found)),
@@ -73,6 +73,7 @@ async function look() {
 function show(answer) {
   const now = Date.parse(answer.at);
   byId("rows").replaceChildren(...answer.applications.map((each) => shown(each, now)));
+  labelCells(byId("rows"));
   setText(byId("n-open"), `${answer.applications.length}${answer.more ? "+" : ""}`);
   byId("none").hidden = answer.applications.length > 0;
   byId("more").hidden = !answer.more;

@@ -107,7 +107,7 @@ function showFigures(shown) {
     figure(["容缺受理（户）", "with papers outstanding"], f.papers_outstanding),
     figure(["其中上门服务（户）", "of these, served at home"], f.papers_outstanding_at_home),
     ...f.channels.filter((each) => each.kept_percent !== null).map((each) =>
-      figure([`容缺承诺兑现率：${named(CHANNELS, each.channel)[0]}`, `commitments kept, ${named(CHANNELS, each.channel)[1]}`], percent(each.kept_percent))),
+      figure([`容缺承诺兑现率：${named(CHANNELS, each.channel)[0]}`, `papers pledges kept, ${named(CHANNELS, each.channel)[1]}`], percent(each.kept_percent))),
     ...f.channels.map((each) =>
       figure([`跑腿 0 / 1 / 更多：${named(CHANNELS, each.channel)[0]}`, `trips, ${named(CHANNELS, each.channel)[1]}`], `${each.no_trip} / ${each.one_trip} / ${each.more_trips}`)),
     figure(["技术咨询", "consultations"], f.consultations),

@@ -1,11 +1,13 @@
 // 调度: open incidents, the most overdue first, then the one due next; what is next in each, whose it is, and which crews are free near by.
-import { SHORT, ask, byId, en, lookAgain, make, named, offer, pair, setText } from "./page.js";
+import { SHORT, ask, byId, caseLink, en, labelCells, lookAgain, make, named, offer, pair, setText } from "./page.js";
 import { COMMITMENTS, REPAIR_ACTIONS, ROLES, SEVERITIES, STAGES } from "./names.js";
 
 const API = "/api/v1";
 const ROWS = 80;
 const AGAIN_MS = 2000;
 const CLOSE_MS = 10 * 60 * 1000;
+// Whose turn an incident can be; the address of another role shows its alerts and every incident.
+const TURNS = ["dispatcher", "crew", "hotline"];
 
 let labels = { fault_kinds: {}, districts: {} };
 const wanted = new URLSearchParams(location.search);
@@ -20,10 +22,10 @@ function near(each, now) {
 
 function due(each, now) {
   const lapsed = each.lapses ? make("span", { class: "lack" }, `超时 ${each.lapses} `, en("lapsed")) : null;
-  if (each.due_at === null) return [make("b", {}, "—"), lapsed].filter(Boolean);
+  if (each.due_at === null) return [make("b", {}, "— "), lapsed].filter(Boolean);
   const over = near(each, now) === "over" ? make("span", { class: "lack" }, "已逾期 ", en("overdue")) : null;
   const of = make("span", { class: "meta" }, ...pair(named(COMMITMENTS, each.commitment)));
-  return [make("b", {}, SHORT.format(Date.parse(each.due_at))), of, over, lapsed].filter(Boolean);
+  return [make("b", {}, SHORT.format(Date.parse(each.due_at))), of, over, over && lapsed ? " · " : null, lapsed].filter(Boolean);
 }
 
 function next(each) {
@@ -48,7 +50,7 @@ function shown(each, now, free) {
   const crews = each.crew === null ? (free.get(each.district) ?? []) : [];
   const mass = each.mass === null ? null : make("span", { class: "mass", title: each.mass }, "群发事件 ", en("mass incident"));
   return make("tr", { data: { case: each.case_id, near: near(each, now) } },
-    make("th", { scope: "row" }, each.case_number, " ", mass, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
+    make("th", { scope: "row" }, caseLink(each), " ", mass, make("span", { class: "meta" }, `${kind} · ${where}${reports}`)),
     make("td", { class: "due" }, ...due(each, now)),
     make("td", {}, ...stage(each)),
     make("td", { class: "act wide" }, ...next(each)),
@@ -67,11 +69,13 @@ async function freeCrews(incidents) {
 
 async function look() {
   const query = new URLSearchParams({ limit: ROWS });
-  for (const name of ["role", "crew"]) if (wanted.get(name)) query.set(name, wanted.get(name));
+  if (TURNS.includes(wanted.get("role"))) query.set("role", wanted.get("role"));
+  if (wanted.get("crew")) query.set("crew", wanted.get("crew"));
   const answer = await ask(`${API}/dispatch?${query}`);
   const free = await freeCrews(answer.incidents);
   const now = Date.parse(answer.at);
   byId("rows").replaceChildren(...answer.incidents.map((each) => shown(each, now, free)));
+  labelCells(byId("rows"));
   setText(byId("n-open"), `${answer.incidents.length}${answer.more ? "+" : ""}`);
   byId("none").hidden = answer.incidents.length > 0 || wanted.size > 0;
   byId("none-chosen").hidden = answer.incidents.length > 0 || wanted.size === 0;
@@ -82,6 +86,10 @@ async function look() {
 // ---- start
 
 async function start() {
+  // Who is on the road or at the telephone comes for the incidents; a dispatcher for what calls.
+  if (wanted.get("crew") || ["crew", "hotline"].includes(wanted.get("role"))) {
+    document.querySelector("main").append(byId("alerts").closest("section"));
+  }
   try {
     labels = await ask(`${API}/labels`);
   } catch { /* codes are shown instead of names */ }

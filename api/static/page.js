@@ -21,6 +21,35 @@ export const en = (text) => make("span", { lang: "en" }, text);
 export const pair = ([zh, english]) => [zh, " ", en(english)];
 export const named = (names, code) => names[code] ?? [code ?? "—", ""];
 
+// A standard names reminders and escalation levels by codes alone; those that are built like the shipped ones are read out.
+const LEVELS = {
+  half: ["时限过半", "half of the time is over"],
+  "three-quarters": ["时限已过四分之三", "three quarters of the time are over"],
+  "nine-tenths": ["时限已过九成", "nine tenths of the time are over"],
+  "half-again": ["超时又过半个时限", "over by half of the time again"],
+  "third-working-day": ["第三个工作日", "third working day"],
+  "fourth-working-day": ["第四个工作日", "fourth working day"],
+};
+const UNITS = { min: "分钟", hour: "小时", "working-day": "个工作日" };
+const SINCE = { after: ["超时已", "since the lapse"], unacknowledged: ["未接单已", "not acknowledged"], "no-arrival": ["未到场已", "no arrival"] };
+
+export function levelNamed(code) {
+  const [, since, count, unit] = /^(after|unacknowledged|no-arrival)-(\d+)-(min|hour|working-day)s?$/.exec(code) ?? [];
+  if (since) return [`${SINCE[since][0]} ${count} ${UNITS[unit]}`, `${count} ${unit.replace("-", " ")}${count > 1 && unit !== "min" ? "s" : ""} ${SINCE[since][1]}`];
+  return LEVELS[code] ?? [code.replaceAll("-", " "), ""];
+}
+
+// The case's timeline is on the board.
+export const caseLink = (each) => make("a", { href: `/?${new URLSearchParams({ case: each.case_id })}`, title: "时间线 timeline" }, each.case_number);
+
+// On a narrow screen a row is shown as a card, and each cell says what stands above its column.
+export function labelCells(rows) {
+  const heads = [...rows.closest("table").querySelectorAll("thead th")].map((head) => head.firstChild.textContent.trim());
+  for (const row of rows.children) {
+    for (const [place, cell] of [...row.children].entries()) cell.dataset.label = heads[place];
+  }
+}
+
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -12,9 +12,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+import httpx
 import psycopg
 from psycopg.rows import dict_row
 
@@ -22,16 +24,18 @@ from app.demo import city, play
 from app.demo.play import Player
 from app.demo.script import Script
 from app.supervisor import Supervisor, running_state
-from app.up import DEMO_DIR, state_file, supervisor, with_addresses
-from consumers.tail import follow, line
+from app.up import DEMO_DIR, refuse_taken_port, state_file, supervisor, with_addresses
+from consumers.tail import follow
+from domain.deadlines.calendar import LOCAL
 from infra.clock import ScaledClock
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.readers.record import Unreadable
+from infra.readers.record import Event, Unreadable
 from infra.settings import Settings
 from infra.sql import sql
+from projections.names import COMMITMENTS, FACTS, REASONS, ROLES, name
 from projections.read_models.views import VIEWS
 
 Say = Callable[[str], None]
@@ -41,6 +45,8 @@ SETTLE_S = 60.0
 PROOF_S = 150.0
 THREADS_END_S = 2.0
 """Nothing is lost with a request that is under way: its script is played again under the same key."""
+NUMBER_S = 5.0
+"""How long the API may take to say a case's number."""
 
 
 def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
@@ -67,7 +73,8 @@ def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float,
 
 
 def _clear(settings: Settings, say: Say) -> None:
-    """Forget the last demo; never while it runs, and never anything that is not a demo's own folder."""
+    """Remove the last demo's data; never while it runs, never where the new one could not start because its port is
+    taken, and never anything that is not a demo's own folder."""
     if running_state(state_file(settings)) is not None:
         raise EmbeddedError(
             "already-running",
@@ -75,8 +82,9 @@ def _clear(settings: Settings, say: Say) -> None:
             needed="nothing that runs there",
             next_step="use it, or stop it with Ctrl-C where it runs",
         )
+    refuse_taken_port(settings)
     if settings.data_dir.exists():
-        say(f"demo: forgetting the last one in {settings.data_dir}")
+        say(f"demo: removing the data of the last demo in {settings.data_dir}")
         EmbeddedPostgres(settings.data_dir / "postgres").wipe()
         shutil.rmtree(settings.data_dir)
 
@@ -86,13 +94,28 @@ def _tell(settings: Settings, say: Say, factor: float) -> None:
     say(f"  通水 demo city: http://{settings.http_host}:{settings.http_port}/")
     say(f"  The service clock runs × {factor:g}: half an hour is {1800 / factor:g} s, a day is {86400 / factor:g} s.")
     say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
+    say("  For dispatchers: /dispatch 调度. For the counter and case owners: /desk 窗口. Public: /disclosure 公示.")
     say("  Real: kinds and times of day of the fault reports. Simulated: crews, arrivals, applications.")
-    say("  Public: /disclosure 公示. For the counter and case owners: /desk 窗口.")
-    say("  In another terminal, from this folder:")
+    say("  In another terminal, from this folder (CASE is a number from the page, such as BX-2026-000001):")
     for arguments in ("status", "tail breach", "timeline CASE"):
         say(f"    TONGSHUI_DATA_DIR={settings.data_dir} {how_to_call()} {arguments}")
     say("  Ctrl-C stops everything.")
     say("")
+
+
+def first_seen(record: Event, number: str, elapsed_s: float) -> str:
+    """A lapse or its retraction as a sentence: seconds since the start, case number, promise, end, and who is called or
+    why the lapse was taken back."""
+    data = record.data
+    kind = record.type.split(".")[2]
+    said = [f"case {number}", f"promise {name(COMMITMENTS, data['commitment'])}"]
+    if data.get("due_at"):
+        said.append(f"due {datetime.fromisoformat(data['due_at']).astimezone(LOCAL):%m-%d %H:%M}")
+    if called := data.get("notify"):
+        said.append(f"called 通知 {', '.join(name(ROLES, role) for role in called)}")
+    if reason := data.get("reason"):
+        said.append(f"because {name(REASONS, reason)}")
+    return f"{kind} {FACTS[kind].zh} after {elapsed_s:.1f} s from the start: {', '.join(said)}"
 
 
 def how_to_call() -> str:
@@ -233,13 +256,23 @@ class _Show:
         if not self._stop.is_set():
             self._say("demo: every script has been played; the city rests, limits still run")
 
+    def _number_of(self, record: Event) -> str:
+        """The number of the record's case, or its id where the API does not answer."""
+        api = f"http://{self._settings.http_host}:{self._settings.http_port}/api/v1"
+        try:
+            answer = httpx.get(f"{api}/cases/{record.case_id}", timeout=NUMBER_S, trust_env=False).raise_for_status()
+            return str(answer.json()["case_number"])
+        except (httpx.HTTPError, ValueError, KeyError):
+            return str(record.case_id)
+
     def _follow(self) -> None:
         for record in follow(self._settings, self._settings.breach_topic, self._stop, self._say, from_start=True):
             if isinstance(record, Unreadable):
                 continue
             name = record.type.split(".")[2]
             if name not in self._seen and name in ("WindowLapsed", "WindowRetracted"):
-                self._say(f"demo: first {name} after {time.monotonic() - self._begun:.1f} s: {line(record)}")
+                number = self._number_of(record)
+                self._say(f"demo: first {first_seen(record, number, time.monotonic() - self._begun)}")
                 self._seen.add(name)
             if self._seen >= {"WindowLapsed", "WindowRetracted"}:
                 self._proven.set()

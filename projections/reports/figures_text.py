@@ -121,7 +121,7 @@ def _channel(channel: ChannelFigures) -> str:
     trips = f"trips 跑腿 0/1/more {channel.no_trip}/{channel.one_trip}/{channel.more_trips}"
     if not channel.made:
         return trips
-    kept = f"{_percent(channel.kept_percent)} of {channel.kept + channel.broken} commitments kept 守信"
+    kept = f"{_percent(channel.kept_percent)} of {channel.kept + channel.broken} papers pledges kept 容缺承诺兑现"
     return f"{trips}; {kept}"
 
 

@@ -105,7 +105,7 @@ class Canaries:
                 self.heard += 1
                 self.lateness_ms = (song.late_s + time.monotonic() - song.sung_at) * 1000
             elif not stop.is_set():
-                log.error("canary %d was sung and not heard within %.0f s", song.number, HEARD_WITHIN_S)
+                log.error("canary %d was sent and not received within %.0f s", song.number, HEARD_WITHIN_S)
             self._note(heard)
 
     def _listen(self, listener: Any, value: bytes, stop: threading.Event) -> bool:

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from domain import kinds
 from infra.eventstore.commands import Stream
-from tests.api_world import fault
+from tests.api_world import PAPERS, application, fault
 from tests.e2e.city import City
 
 pytestmark = pytest.mark.browser
@@ -94,7 +94,8 @@ def test_an_alert_is_on_the_page_until_somebody_takes_it_in_hand(page: Page, cit
     rows = shown(page, city).locator("#alerts tr")
     expect(rows).to_have_count(2)
     expect(rows.first).to_contain_text("超时")
-    expect(rows.last).to_contain_text("after-10-min")
+    expect(rows.last).to_contain_text("超时已 10 分钟")
+    expect(rows.last).to_contain_text("10 min since the lapse")
     rows.first.get_by_role("button").click()
     expect(page.locator("#alert-failed")).to_contain_text("请先选择岗位并填写工号")
     page.locator("#me-role").select_option("manager")
@@ -105,3 +106,60 @@ def test_an_alert_is_on_the_page_until_somebody_takes_it_in_hand(page: Page, cit
     expect(page.locator("#no-alerts")).to_be_visible()
     acknowledged = city.service.load(Stream(kinds.REPAIR, UUID(case_id)))[1][-1]
     assert (acknowledged["type"], acknowledged["actor"]) == ("water.repair.WindowAcknowledged.v1", "manager-7")
+
+
+def lapsed_and_alerted(city: City) -> str:
+    """An incident whose arrival lapsed: an alert to the duty manager, one to the manager."""
+    case_id = city.post("repairs", fault())
+    city.clock.move(timedelta(minutes=40))
+    city.ask(case_id)
+    return case_id
+
+
+@pytest.mark.parametrize(
+    ("query", "alerts", "first"),
+    [("", 2, "h-alerts"), ("?role=manager", 1, "h-alerts"), ("?role=crew", 0, "h-dispatch")],
+)
+def test_a_roles_own_address_shows_its_alerts_and_a_crew_its_incidents_first(
+    page: Page, city: City, query: str, alerts: int, first: str
+) -> None:
+    lapsed_and_alerted(city)
+    shown(page, city, query)
+    expect(page.locator("#alerts tr")).to_have_count(alerts)
+    expect(page.locator("#me-role")).to_have_value(query.removeprefix("?role="))
+    expect(page.locator("main section").first).to_have_attribute("aria-labelledby", first)
+
+
+@pytest.mark.parametrize("path", ["", "desk", "dispatch"])
+def test_on_a_telephone_nothing_lies_beside_the_page(page: Page, city: City, path: str) -> None:
+    lapsed_and_alerted(city)
+    city.post("connections", application(documents=PAPERS), channel="website", role="applicant")
+    city.show()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{city.url}/{path}")
+    expect(page.locator("body")).to_have_attribute("data-state", "shown")
+    expect(page.locator(".window" if path == "" else "#rows tr").first).to_be_visible()
+    wide = "[...document.querySelectorAll('html, .card, .top')].map((each) => each.scrollWidth - each.clientWidth)"
+    assert set(page.evaluate(wide)) == {0}
+
+
+def test_on_a_telephone_an_alert_is_a_card_with_its_button(page: Page, city: City) -> None:
+    lapsed_and_alerted(city)
+    page.set_viewport_size({"width": 390, "height": 844})
+    shown(page, city)
+    for button in page.locator("#alerts").get_by_role("button").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= 390
+    expect(page.locator("#alerts td").first).to_have_attribute("data-label", "告警")
+
+
+def test_an_incident_leads_to_its_timeline_on_the_board(page: Page, city: City) -> None:
+    case_id = city.post("repairs", fault())
+    city.post(f"repairs/{case_id}/dispatch", {"crew": "crew-1"}, "office", "dispatcher")
+    body = {"crew": "crew-1", "expected_at": (city.clock.now() + timedelta(minutes=50)).isoformat()}
+    city.post(f"repairs/{case_id}/delay", body, "crew-phone", "crew")
+    shown(page, city).locator("#rows th a").click()
+    expect(page.locator("#drawer")).to_be_visible()
+    expect(page.locator("#case-number")).to_have_text("BX-2026-000001")
+    expect(page.locator("#timeline")).to_contain_text("预计到场")

@@ -119,6 +119,15 @@ def test_a_click_on_a_case_opens_its_timeline_and_escape_closes_it(page: Page, c
     expect(page.locator("#drawer")).to_be_hidden()
 
 
+def test_a_limits_promise_can_be_read_in_both_languages_on_a_laptop(page: Page, city: City) -> None:
+    late_repair(city)
+    page.set_viewport_size({"width": 1280, "height": 900})
+    opened(page, city)
+    expect(page.locator(".window .promise").first).to_be_visible()
+    lines = "[...document.querySelectorAll('.window .promise, .stream h2')]"
+    assert set(page.evaluate(f"{lines}.map((each) => each.scrollWidth > each.clientWidth)")) == {False}
+
+
 def test_everything_can_be_reached_by_keyboard(page: Page, city: City) -> None:
     city.post("repairs", fault())
     city.show()

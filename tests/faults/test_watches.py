@@ -410,8 +410,8 @@ def _canary(connection: psycopg.Connection[Any], settings: Settings) -> CanarySt
     ("canaries", "silent"),
     [
         pytest.param((), False, id="no watch has ever run here"),
-        pytest.param((CanaryStatus(1, 3, 3, 20.0, 50.0, up=True),), False, id="heard within the minute"),
-        pytest.param((CanaryStatus(1, 9, 3, 20.0, 400.0, up=True),), True, id="it runs and is not heard"),
+        pytest.param((CanaryStatus(1, 3, 3, 20.0, 50.0, up=True),), False, id="received within the minute"),
+        pytest.param((CanaryStatus(1, 9, 3, 20.0, 400.0, up=True),), True, id="it runs and nothing is received"),
         pytest.param((CanaryStatus(1, 3, 3, 20.0, 400.0, up=False),), True, id="no watch runs any more"),
         pytest.param(
             (CanaryStatus(1, 3, 3, 20.0, 400.0, up=False), CanaryStatus(2, 1, 1, 20.0, 5.0, up=True)),

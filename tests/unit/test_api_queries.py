@@ -15,7 +15,7 @@ from api.app import create_app
 from api.board.cases import repair_stage
 from api.pages import STATIC
 from api.publication.reference import known_region
-from app.status_report import _is_well, clock_lines, postgres_address, room_lines, supervised_lines
+from app.status_report import _is_well, clock_lines, postgres_address, room_lines, supervised_lines, watch_lines
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, from_published
 from domain.kernel.facts import Recorded
@@ -24,7 +24,7 @@ from infra.eventstore.commands import Stream
 from infra.eventstore.envelope import CloudEvent, read
 from infra.eventstore.service import Service
 from infra.settings import Settings
-from infra.status import Process, StoppedReader
+from infra.status import CanaryStatus, Process, StoppedReader
 from tests.api_world import (
     DISPATCHER,
     MORNING,
@@ -480,6 +480,19 @@ def test_a_process_whose_clock_differs_is_named(
     assert [line.partition(":")[0] for line in lines] == ([said] if said else [])
     gone = replace(process, up=False)
     assert clock_lines(replace(STATUS, processes=(gone,)), 2.0) == []
+
+
+def test_the_watch_says_what_it_has_done_and_in_its_first_minute_nothing_untrue() -> None:
+    assert STATUS.watching is not None
+    assert watch_lines(STATUS.watching) == [
+        "watch      evaluated 9 times, missed 1 cases; 4 windows in the index at the last sweep",
+        "canary     pid 10, sent 5, received 4, the last 12 s ago, 21 ms late",
+    ]
+    young = replace(STATUS.watching, open_windows={}, canaries=(CanaryStatus(10, 0, 0, None, 33.0, up=True),))
+    assert watch_lines(young) == [
+        "watch      evaluated 9 times, missed 1 cases; index not counted yet",
+        "canary     pid 10, sent 0, none received yet; its watch began 33 s ago",
+    ]
 
 
 @pytest.mark.parametrize(("waiting_s", "well"), [(0.0, True), (30.0, True), (30.5, False)])

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from app.demo import city
 from app.demo.script import Script
 from domain.deadlines.calendar import LOCAL
@@ -127,11 +129,30 @@ def test_no_crew_is_sent_while_it_is_on_another_incident() -> None:
         assert all(done + timedelta(minutes=20) < sent for (_, done), (sent, _) in pairwise(sorted(spans)))
 
 
-def test_a_crew_that_the_documents_link_to_is_one_of_the_citys() -> None:
+def linked_crews() -> set[str]:
     texts = [README, *(README.parent / "docs").rglob("*.md")]
-    linked = {crew for text in texts for crew in re.findall(r"[?&]crew=([\w-]+)", text.read_text(encoding="utf-8"))}
+    return {crew for text in texts for crew in re.findall(r"[?&]crew=([\w-]+)", text.read_text(encoding="utf-8"))}
+
+
+def test_a_crew_that_the_documents_link_to_is_one_of_the_citys() -> None:
+    linked = linked_crews()
     assert linked
     assert linked <= set(city.CREWS)
+
+
+@pytest.mark.parametrize("hours", [2, 3, 5])
+def test_a_crew_that_the_documents_link_to_has_work_while_the_reader_looks(hours: int) -> None:
+    """From half a minute of the reader's time after the start to a minute later, whenever everything was up."""
+    plan = city.plan(225, RULES, opens_at=city.START + timedelta(hours=hours))
+    begin, end = (city.START + timedelta(seconds=600 * real) for real in (30, 90))
+    busy = {
+        sent.body["crew"]
+        for script in plan
+        if script.kind == "repairs"
+        for sent, done in [[next(r for r in script.requests if r.path == p) for p in ("/dispatch", "/completion")]]
+        if sent.at < begin and end < done.at
+    }
+    assert linked_crews() <= busy
 
 
 def test_a_pause_is_approved_by_somebody_else_than_who_asked() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -12,11 +14,14 @@ from typing import cast
 import pytest
 
 from app.demo import play
-from app.demo.run import _Show, how_to_call, refusals_kept
+from app.demo.run import _Show, first_seen, how_to_call, refusals_kept, run_demo
 from app.supervisor import Supervisor
 from app.up import with_addresses
 from infra.embedded import EmbeddedError
+from infra.kafka.cluster import Record, case_key
+from infra.readers.record import Event, parse
 from infra.settings import Settings
+from tests.unit.test_histories import FOLDER
 
 
 def test_what_is_said_to_be_typed_can_be_typed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +66,37 @@ def test_who_forgets_the_demos_folder_is_told_where_it_runs(tmp_path: Path) -> N
         pytest.raises(EmbeddedError, match=f"for the demo that runs set TONGSHUI_DATA_DIR={tmp_path / 'demo'}"),
     ):
         with_addresses(settings)
+
+
+def test_a_demo_whose_port_is_taken_leaves_the_last_ones_data(tmp_path: Path) -> None:
+    kept = tmp_path / "demo" / "log" / "demo.log"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("the last demo\n", encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(data_dir=tmp_path, http_port=taken.getsockname()[1])
+        with pytest.raises(EmbeddedError, match="port-in-use"):
+            run_demo(settings, lambda line: None, until_proven=False, factor=600.0, seed=225, fresh=True)
+    assert kept.read_text(encoding="utf-8") == "the last demo\n"
+
+
+@pytest.mark.parametrize(
+    ("fact", "said"),
+    [
+        (
+            "WindowLapsed",
+            "WindowLapsed 超时 after 23.4 s from the start: case BX-2026-000001, promise 到场 repair.arrival, "
+            "due 09-16 09:30, called 通知 值班经理 duty-manager",
+        ),
+        (
+            "WindowRetracted",
+            "WindowRetracted 超时撤回 after 23.4 s from the start: case BX-2026-000001, promise 到场 repair.arrival, "
+            "due 09-16 09:30, because 已按时兑现 met-in-time",
+        ),
+    ],
+)
+def test_the_first_lapse_says_case_promise_and_who_is_called(fact: str, said: str) -> None:
+    lines = (FOLDER / "repair-late-and-retracted.jsonl").read_bytes().splitlines()
+    line = next(each for each in lines if f".{fact}.".encode() in each)
+    event = parse(Record("t", 0, 0, case_key(json.loads(line)["subject"]), line, {"previousposition": b"0"}))
+    assert isinstance(event, Event)
+    assert first_seen(event, "BX-2026-000001", 23.4) == said

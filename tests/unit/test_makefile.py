@@ -46,7 +46,9 @@ def test_set_up_names_each_step_before_it_begins(tmp_path: Path) -> None:
     commands = planned(tmp_path, "demo")
     steps = [commands.index(f"set-up {number} of 3") for number in (1, 2, 3)]
     assert steps == sorted(steps)
-    assert "--quiet --require-hashes -r requirements.txt" not in commands  # what is fetched is shown
+    installs = [line for line in commands.splitlines() if "pip " in line and " install " in line]
+    assert installs
+    assert all("--quiet" in line for line in installs)  # the steps are to be seen, not the names of 80 packages
 
 
 @pytest.mark.parametrize("target", ["test", "test-all"])
