@@ -100,10 +100,10 @@ LIMIT 500
 -- name: list_incidents
 -- Open incidents, and closed ones whose reporters wait, by the end of their first limit that is still owed: one that ran
 -- out long ago comes before one that runs. What is owed of a closed one is the answer. A reporter waits while
--- the promise to answer is not met; of imported history nobody can say. Sorry: more reports than apologies, while a lapse
--- stands that asks for one.
+-- the promise to answer is not met; nobody waits where no answer is owed, and of imported history nobody can say. Sorry:
+-- more reports than apologies, while a lapse stands that asks for one.
 SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports, c.open,
-       c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, coalesce(l.answered, false) AS answered,
+       c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, NOT coalesce(l.waits, false) AS answered,
        coalesce(l.sorry, false) AND c.apologies < c.reports AND c.channel <> ALL(%(history)s::text[]) AS sorry
 FROM views.cases c
 LEFT JOIN LATERAL (
@@ -113,7 +113,7 @@ LEFT JOIN LATERAL (
     ORDER BY due_at LIMIT 1
 ) w ON true
 LEFT JOIN LATERAL (
-    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state IN ('met', 'unknown')) AS answered,
+    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state NOT IN ('met', 'unknown')) AS waits,
            bool_or(commitment = ANY(%(apologies)s::text[]) AND lapses > 0) AS sorry
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true

@@ -162,6 +162,18 @@ def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
     assert (steps, listed["next_actions"]) == ([True, True, True], [{"action": "dispatch", "role": "dispatcher"}])
 
 
+def test_a_patrols_find_that_is_repaired_waits_for_nobodys_answer(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    there, done = (10, "arrival", {"crew": "c-1"}), (60, "completion", {})
+    city.repair(there, (12, "assessment", SMALL), done, reporter=None)
+    city.repair(there, (12, "assessment", SMALL), done)
+    city.count(connection)
+    listed = city.client.get("/api/v1/dispatch").json()["incidents"]
+    steps = {row["case_number"]: [each["action"] for each in row["next_actions"]] for row in listed}
+    assert sorted(steps.values()) == [["answer"], ["close"]]
+
+
 def test_the_most_overdue_incident_is_listed_first_and_is_never_the_one_cut_off(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:
