@@ -165,7 +165,8 @@ def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
 def test_a_patrols_find_that_is_repaired_waits_for_nobodys_answer(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:
-    there, done = (10, "arrival", {"crew": "c-1"}), (60, "completion", {})
+    there: tuple[float, str, dict[str, Any]] = (10, "arrival", {"crew": "c-1"})
+    done: tuple[float, str, dict[str, Any]] = (60, "completion", {})
     city.repair(there, (12, "assessment", SMALL), done, reporter=None)
     city.repair(there, (12, "assessment", SMALL), done)
     city.count(connection)
