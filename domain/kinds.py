@@ -29,7 +29,6 @@ from domain.metering import reading_rounds as books
 from domain.outages import case as outage_case
 from domain.outages import facts as outage_facts
 from domain.outages import promises as outage_promises
-from domain.outages.facts import EmergencyOutageBegan, OutagePlanned
 from domain.publication import generations, publishing, works
 from domain.repairs import case as repair_case
 from domain.repairs import facts as repair_facts
@@ -158,7 +157,7 @@ OUTAGE = Kind(
     "repair",
     outage_case.evolve,
     outage_promises.obligations,
-    opened_by=(OutagePlanned, EmergencyOutageBegan),
+    opened_by=tuple(outage_facts.BEGUN_AS),
     number_prefix="TS",
     stages=outage_facts.STAGES,
     stops=outage_facts.STOPS,

@@ -128,8 +128,7 @@ def _known(state: Any, channel: str) -> dict[str, str | None]:
         case OutsideOrder():
             return {"channel": channel, "class": state.source}
         case Outage():
-            sort = "planned" if state.is_planned else "emergency"
-            return {"channel": channel, "district": "+".join(state.districts), "class": sort}
+            return {"channel": channel, "district": "+".join(state.districts), "class": state.begun_as}
         case ReadingRound():
             return {"channel": channel, "crew": state.reader}
         case Usage():

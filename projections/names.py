@@ -92,6 +92,8 @@ REASONS: Mapping[str, Name] = {
     "pause": Name("中止", "pause"),
     "extended": Name("延期", "extended"),
     "work-logged": Name("作业记录", "work logged"),
+    "announced-anew": Name("重新公告", "announced anew"),
+    "water-off": Name("已停水", "water is off"),
     "judged-anew": Name("重新判定", "judged anew"),
     "papers-in": Name("材料已补齐", "papers in"),
     "papers-upheld": Name("承诺经核实已兑现", "commitment upheld"),
@@ -157,12 +159,17 @@ FLAGS: Mapping[str, Name] = {
     "after-dismissal": Name("判定无需抢修后", "after dismissal"),
     "not-what-was-known": Name("原值不符", "not what was known"),
     "younger-than-the-fault": Name("管段晚于故障敷设", "pipe younger than the fault"),
+    "without-notice": Name("未按时通知", "without notice in time"),
+    "outside-announced-times": Name("不在公告时间", "outside the announced times"),
+    "called-off": Name("已取消后停水", "after it was cancelled"),
+    "fire-service-not-told": Name("未告知消防", "fire service not told"),
 }
 """What is odd about a fact from the field."""
 
 OUTAGE_KINDS: Mapping[str, Name] = {
     "planned": Name("计划停水", "planned outage"),
     "emergency": Name("突发停水", "emergency outage"),
+    "unannounced": Name("无通知停水", "outage without notice"),
 }
 
 REPAIR_ACTIONS: Mapping[str, Name] = {

@@ -164,7 +164,7 @@ def _outage(outage: Outage) -> dict[str, Any]:
         "stage": outage_stage(outage),
         "open": outage.restored is None and outage.cancelled is None,
         "opened_at": outage.announced.at,
-        "kind": "planned" if outage.is_planned else "emergency",
+        "kind": outage.begun_as,
         "district": outage.districts[0],
         "affected_users": outage.affected_users,
     }

@@ -13,6 +13,7 @@ from api.http import described
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
+from domain.outages.facts import BegunAs
 from domain.outages.notices import KIND
 from infra.sql import sql
 
@@ -28,8 +29,8 @@ class OutageListRow(BaseModel):
     case_number: described.CaseNumber = Field(examples=["TS-2026-000017"])
     state: Annotated[OutageState, Field(description="Whether the outage is planned, runs, is over, or was cancelled.")]
     kind: Annotated[
-        Literal["planned", "emergency"],
-        Field(description="Whether the outage was planned or is because of an incident."),
+        BegunAs,
+        Field(description="Whether the outage was planned, is because of an incident, or came without either."),
     ]
     incident: Annotated[
         UUID | None, Field(description="Id of the incident that the outage is because of; null: planned.")

@@ -1,4 +1,4 @@
-"""Outages 停水: planned with approval and notice, or in an emergency; told, extended, over."""
+"""Outages 停水: planned with notice, in an emergency, or without either; told, rescheduled, extended, over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field, StrictInt
+from pydantic import BaseModel, Field, StrictBool, StrictInt
 
 from api.http import described
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
@@ -25,6 +25,8 @@ from domain.outages import begun, notices
 from domain.outages.begun import MOST_LITRES
 from domain.outages.case import Outage
 from domain.outages.checks import MOST_USERS
+from domain.outages.effect import PlannedEffect
+from domain.outages.facts import BegunAs
 from domain.repairs import checks
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
@@ -40,15 +42,72 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.OUTAGE))]
 
 
 class Planned(Body):
-    """A planned outage, with the number of the authority's approval."""
+    """A planned outage, with its effect: who and what is without water, and how they get water in the meantime."""
 
     districts: Annotated[Districts, Field(description="Codes of the districts without water.")]
     affected_users: Annotated[Users, Field(description="Users without water.")]
     begin: Annotated[Instant, Field(description="Announced beginning of the outage.")]
     end: Annotated[Instant, Field(description="Announced end of the outage.")]
     approval: Annotated[
-        DocumentNumber | None, Field(description="Number of the authority's approval; null where there is none.")
+        DocumentNumber | None,
+        Field(description="Number of the authority's approval; null where none is needed. A large effect needs one."),
     ] = None
+    places: Annotated[
+        list[Code],
+        Field(
+            max_length=20,
+            examples=[["hospital"]],
+            default_factory=list,
+            description="Kinds of place without water that count for the effect, as codes of the standard.",
+        ),
+    ]
+    supply: Annotated[
+        Code | None,
+        Field(
+            examples=["tanker"],
+            description="How people get water in the meantime, as a code of the standard; null: not at all. A large "
+            "effect needs one.",
+        ),
+    ] = None
+    fire_affected: Annotated[
+        StrictBool, Field(description="Whether water for fire fighting may be affected: the fire service is told then.")
+    ] = False
+    extent: Annotated[
+        str | None,
+        Field(
+            min_length=2,
+            max_length=200,
+            examples=["人民路以北"],
+            description="Streets and buildings without water, in public words; null where the districts say it all.",
+        ),
+    ] = None
+
+
+class NewTimes(Body):
+    """Other times of a planned outage; ``approval`` and ``supply`` where the new effect needs them."""
+
+    begin: Annotated[Instant, Field(description="New announced beginning of the outage.")]
+    end: Annotated[Instant, Field(description="New announced end of the outage.")]
+    approval: Annotated[
+        DocumentNumber | None, Field(description="Number of the authority's approval; null: the earlier one holds.")
+    ] = None
+    supply: Annotated[
+        Code | None,
+        Field(description="How people get water in the meantime, as a code of the standard; null: that stays."),
+    ] = None
+
+
+class Unannounced(FromTheField):
+    """Water is off though nobody planned it and no incident is known."""
+
+    districts: Annotated[Districts, Field(description="Codes of the districts without water.")]
+    affected_users: Annotated[Users, Field(description="Users without water.")]
+
+
+class FireServiceReport(FromTheField):
+    """The document in which the fire service was told."""
+
+    document: Annotated[DocumentNumber, Field(description="Number of the document in which the fire service was told.")]
 
 
 class Emergency(FromTheField):
@@ -115,15 +174,26 @@ class Water(FromTheField):
 
 
 class OutageView(BaseModel):
-    """An outage as it stands; ``incident`` None: planned. ``noticed``: when each notice was sent, from number 1."""
+    """An outage as it stands. ``noticed``: when each notice was sent, from number 1."""
 
     case_id: described.CaseId
     case_number: described.CaseNumber
     districts: Annotated[list[str], Field(description="Codes of the districts without water.")]
     affected_users: Annotated[int, Field(description="Users without water.")]
     incident: Annotated[
-        UUID | None, Field(description="Id of the incident that the outage is because of; null: planned.")
+        UUID | None, Field(description="Id of the incident that the outage is because of; null: there is none.")
     ]
+    kind: Annotated[
+        BegunAs,
+        Field(description="Whether it was planned, is because of an incident, or came without either."),
+    ]
+    begin: Annotated[datetime | None, Field(description="Announced beginning; null where nobody planned it.")]
+    approval: Annotated[str | None, Field(description="Number of the authority's approval; null where there is none.")]
+    places: Annotated[list[str], Field(description="Kinds of place without water, as codes.")]
+    supply: Annotated[str | None, Field(description="How people get water in the meantime; null: nothing planned.")]
+    fire_affected: Annotated[bool, Field(description="Whether water for fire fighting may be affected.")]
+    fire_told: Annotated[bool, Field(description="Whether the fire service was told.")]
+    extent: Annotated[str | None, Field(description="Streets and buildings without water; null: the districts.")]
     end: Annotated[datetime | None, Field(description="Announced end of the outage; null where none was announced.")]
     noticed: Annotated[list[datetime], Field(description="When each notice was sent, from number 1.")]
     ordered: Annotated[int, Field(description="How many notices the program was told to send.")]
@@ -152,6 +222,14 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
         districts=list(outage.districts),
         affected_users=outage.affected_users,
         incident=outage.incident,
+        kind=outage.begun_as,
+        begin=outage.begin,
+        approval=outage.approval,
+        places=list(outage.places),
+        supply=outage.supply,
+        fire_affected=outage.fire_affected,
+        fire_told=bool(outage.fire_told),
+        extent=outage.extent,
         end=outage.end,
         noticed=[notice.at for notice in outage.notices],
         ordered=len(outage.ordered),
@@ -181,6 +259,7 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
             end=body.end,
             approval=body.approval,
             mass=snapshot.of(MASS),
+            effect=PlannedEffect(tuple(body.places), body.supply, body.fire_affected, body.extent),
         )
         return events(case, fact, ctx)
 
@@ -212,6 +291,70 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
         return events(case, fact, ctx)
 
     return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(incident,), number=number))
+
+
+@_commands.post(
+    "/unannounced",
+    status_code=201,
+    summary="Water is off without a plan and without a known incident 无通知停水",
+    openapi_extra=needs("outage.report"),
+)
+async def begin_unannounced(body: Unannounced, runner: Runner) -> Accepted:
+    number, case = await runner.new_number(), runner.new_case()
+    happened_at = body.happened_at or runner.now()
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = runner.context(snapshot, body, happened_at)
+        fact = begun.begin_unannounced(
+            snapshot.of(case), ctx, number=number, districts=body.districts, affected_users=body.affected_users
+        )
+        return events(case, fact, ctx)
+
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, number=number))
+
+
+@_commands.post(
+    "/{case_id}/water-off",
+    summary="Water of a planned outage went off, as announced or not 登记停水",
+    openapi_extra=needs("outage.report"),
+)
+async def record_start(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
+    return await runner.field(case_id, body, begun.record_start)
+
+
+@_commands.post(
+    "/{case_id}/new-times",
+    summary="A planned outage will be at other times 停水改期",
+    openapi_extra=needs("outage.plan"),
+)
+async def reschedule(case_id: CaseId, body: NewTimes, runner: Runner) -> Accepted:
+    case = Stream(kinds.OUTAGE, case_id)
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(runner.caller.stamp)
+        fact = begun.reschedule(
+            snapshot.of(case),
+            ctx,
+            begin=body.begin,
+            end=body.end,
+            approval=body.approval,
+            supply=body.supply,
+            mass=snapshot.of(MASS),
+        )
+        return events(case, fact, ctx)
+
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,)))
+
+
+@_commands.post(
+    "/{case_id}/fire-service",
+    summary="The fire service was told 告知消防部门",
+    openapi_extra=needs("outage.report"),
+)
+async def tell_fire_service(case_id: CaseId, body: FireServiceReport, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id, body, lambda outage, ctx: notices.tell_fire_service(outage, ctx, document=body.document)
+    )
 
 
 @_commands.post(

@@ -1,10 +1,12 @@
-"""Planned outages of the demo, made up: one that keeps its word, one that takes longer than was announced, twice."""
+"""Planned outages of the demo, made up: one that keeps its word; one that takes longer than was announced, twice; a
+small one that needs no approval and is put off; and one whose water goes off before the announced time."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.demo.script import MANAGER, Scene, Script, Who
 
@@ -12,9 +14,11 @@ DISPATCHER: Who = ("dispatcher-1", "dispatcher", "office")
 
 
 def outages(start: datetime) -> Iterator[Script]:
-    """Two planned outages, told to the users on the page a day and more ahead."""
+    """Four planned outages, told to the users on the page a day and more ahead."""
     yield _outage(1, start + timedelta(minutes=3), ["zhenxi", "donghe"], 1_200, begin_h=30, end_h=33, over_h=32.75)
     yield _outage(2, start + timedelta(hours=4), ["qianzhou"], 640, begin_h=46, end_h=50, over_h=53, extended_h=52)
+    yield _outage(3, start + timedelta(hours=5), ["hexi"], 90, begin_h=40, end_h=42, over_h=65.5, put_off_h=64)
+    yield _outage(4, start + timedelta(hours=6), ["shijiachong"], 150, begin_h=34, end_h=38, over_h=33, off_h=28)
 
 
 def _outage(
@@ -27,25 +31,38 @@ def _outage(
     end_h: float,
     over_h: float,
     extended_h: float | None = None,
+    put_off_h: float | None = None,
+    off_h: float | None = None,
 ) -> Script:
-    """Hours count from the planning. ``extended_h``: the end that is announced when it is seen to take longer."""
+    """Hours count from the planning. ``extended_h``: the end that is announced when it is seen to take longer;
+    ``put_off_h``: the beginning that is announced instead of the first; ``off_h``: when water goes off, where that is
+    not the announced time."""
     scene = Scene(random.Random(number))
 
     def after(hours: float) -> datetime:
         return planned + timedelta(hours=hours)
 
-    body = {
-        "districts": districts,
-        "affected_users": users,
-        "begin": after(begin_h).isoformat(),
-        "end": after(end_h).isoformat(),
-        "approval": f"示例停水批复〔2026〕{number}号",
-    }
+    def times(begin: float) -> dict[str, str]:
+        return {"begin": after(begin).isoformat(), "end": after(begin + end_h - begin_h).isoformat()}
+
+    body: dict[str, Any] = {"districts": districts, "affected_users": users, **times(begin_h)}
+    if users > LARGE:
+        body |= {"approval": f"示例停水批复〔2026〕{number}号", "supply": "tanker"}
     scene.instruct(planned, "/planned", body, MANAGER)
     scene.instruct(after(0.1), "/notices/order", {"way": "page"}, DISPATCHER)
-    scene.instruct(after(begin_h), "/start", {}, DISPATCHER)
+    if put_off_h is not None:
+        scene.instruct(after(2), "/new-times", times(put_off_h), MANAGER)
+        scene.instruct(after(2.1), "/notices/order", {"way": "page"}, DISPATCHER)
+    if off_h is not None:
+        scene.tell(after(off_h), "/water-off", {}, DISPATCHER)
+    else:
+        scene.instruct(after(put_off_h or begin_h), "/start", {}, DISPATCHER)
     if extended_h is not None:
         scene.instruct(after(end_h - 0.5), "/extension", {"end": after(extended_h).isoformat()}, DISPATCHER)
         scene.instruct(after(end_h - 0.4), "/notices/order", {"way": "page"}, DISPATCHER)
     scene.tell(after(over_h), "/restoration", {}, DISPATCHER)
     return scene.script(f"outage-{number}", "outages")
+
+
+LARGE = 500
+"""Users from which on an outage of the demo is approved, also under the law that asked it of every one."""

@@ -33,15 +33,15 @@ def order(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdi
 
 
 def outage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerdict]:
-    """Users told, authority told, water back by the announced end."""
+    """Users told, authority told, water back by the announced end; since the law of 2026 also: changes told, the fire
+    service told, and no water off at another time than announced."""
     planned = first(named(events, "OutagePlanned"))
-    begun = planned or named(events, "EmergencyOutageBegan")[0]
+    begun = planned or named(events, "EmergencyOutageBegan", "UnannouncedOutageBegan")[0]
     standard = policy.in_force(begun.at)
-    started = first(named(events, "OutageStarted")) if planned else begun
-    restored = None
-    if started is not None:
-        restored = first(each for each in named(events, "OutageRestored") if each.at >= started.at)
-    cancelled = first(named(events, "OutageCancelled")) if started is None else None
+    off = first(named(events, "OutageStarted")) if planned else begun
+    restored = first(each for each in named(events, "OutageRestored") if off is not None and each.at >= off.at)
+    cancelled = first(named(events, "OutageCancelled")) if off is None else None
+    notices = in_time_order(named(events, "OutageNoticeSent"))
 
     def owed(commitment: str, changes: list[DueChange], met: PublishedEvent | None) -> RecountVerdict:
         if cancelled is not None and (met is None or met.at > cancelled.at):
@@ -50,28 +50,132 @@ def outage(events: Sequence[PublishedEvent], policy: Policy) -> list[RecountVerd
         return verdict(commitment, changes[0].at, changes, met)
 
     found = []
-    if (due_at := _notice_due(begun, planned, standard.get("emergency_notice_minutes"), standard)) is not None:
-        notice = first(since(begun.at, named(events, "OutageNoticeSent"), standard))
-        found.append(owed("outage.notice", [DueChange(begun.at, due_at, (begun.id,))], notice))
+    notice = first(since(begun.at, notices, standard))
+    if planned is not None:
+        found.append(owed("outage.notice", *_planned_notice(events, planned, off, notices, standard)))
+    elif begun.name == "UnannouncedOutageBegan":
+        found.append(owed("outage.notice", [DueChange(begun.at, begun.at, (begun.id,))], notice))
+    elif (minutes := standard.get("emergency_notice_minutes")) is not None:
+        found.append(owed("outage.notice", [DueChange(begun.at, after(begun.at, minutes), (begun.id,))], notice))
     report_minutes = standard.get("emergency_report_minutes")
-    if planned is None and report_minutes is not None:
+    if begun.name == "EmergencyOutageBegan" and report_minutes is not None:
         due_at = after(begun.at, report_minutes)
         reported = first(since(begun.at, named(events, "OutageReported"), standard))
         found.append(owed("outage.report", [DueChange(begun.at, due_at, (begun.id,))], reported))
-    ends = [*([planned] if planned else []), *named(events, "OutageExtended")]
+    ends = [*([planned] if planned else []), *named(events, "OutageExtended", "OutageRescheduled")]
     if ends:
         changes = [DueChange(each.at, instant(each.data["end"]), (each.id,)) for each in in_time_order(ends)]
         found.append(owed("outage.restore", changes, restored))
+    held = standard.get("planned_outages")
+    if planned is not None and held is not None:
+        change = _change_told(events, off, notices, standard)
+        found += [change] if change is not None else []
+        if planned.data.get("fire_affected"):
+            found.append(owed("outage.fire-notice", *_fire_told(events, planned, off, standard)))
     return found
 
 
-def _notice_due(
-    begun: PublishedEvent, planned: PublishedEvent | None, emergency_minutes: int | None, standard: StandardDocument
-) -> datetime | None:
-    """So many hours before a planned outage begins; so many minutes after an emergency began."""
-    if planned is not None:
-        return instant(planned.data["begin"]) - timedelta(hours=standard.get("outage_notice_hours", 24))
-    return None if emergency_minutes is None else after(begun.at, emergency_minutes)
+def _announcements(events: Sequence[PublishedEvent]) -> list[PublishedEvent]:
+    """What announced a beginning: the plan, then the other ones in order of time."""
+    return [*in_time_order(named(events, "OutagePlanned")), *in_time_order(named(events, "OutageRescheduled"))]
+
+
+def _planned_notice(
+    events: Sequence[PublishedEvent],
+    planned: PublishedEvent,
+    off: PublishedEvent | None,
+    notices: Sequence[PublishedEvent],
+    standard: StandardDocument,
+) -> tuple[list[DueChange], PublishedEvent | None]:
+    """So many hours before the beginning, as it stood when the users were first told. Water that went off at another
+    time than announced went off untold, unless the promise had been broken before."""
+    ahead = timedelta(hours=standard.get("outage_notice_hours", 24))
+    told = first(since(planned.at, notices, standard))
+    changes: list[DueChange] = []
+    for each in _announcements(events):
+        if each is planned or told is None or each.moment < told.moment:
+            changes.append(DueChange(max(each.at, planned.at), instant(each.data["begin"]) - ahead, (each.id,)))
+    held = standard.get("planned_outages")
+    if off is None or held is None or _as_announced(events, off, held["start_tolerance_minutes"]):
+        return changes, told
+    off_at = max(off.at, planned.at)
+    later = next((each for each in notices if each.at >= off_at), None)
+    if told is not None and told.at <= _end_at(changes, told.at):
+        return [DueChange(planned.at, off_at, (off.id,))], later
+    if off_at >= _end_at(changes, off_at):
+        return changes, told
+    return [*(each for each in changes if each.at < off_at), DueChange(off_at, off_at, (off.id,))], later
+
+
+def _as_announced(events: Sequence[PublishedEvent], off: PublishedEvent, tolerance: int) -> bool:
+    """Whether water went off at the time that was announced last by then, give or take the tolerance in minutes."""
+    if any(each.at <= off.at for each in named(events, "OutageCancelled")):
+        return False
+    begin = None
+    for each in _announcements(events):
+        if each.at <= off.at:
+            begin = instant(each.data["begin"])
+    minutes = timedelta(minutes=tolerance)
+    return begin is not None and begin - minutes <= off.at <= begin + minutes
+
+
+def _end_at(changes: Sequence[DueChange], at: datetime) -> datetime:
+    """The end in force at an instant; before the first change, the first one's."""
+    chosen = changes[0]
+    for change in changes:
+        if change.at <= at:
+            chosen = change
+    assert chosen.due_at is not None
+    return chosen.due_at
+
+
+def _change_told(
+    events: Sequence[PublishedEvent],
+    off: PublishedEvent | None,
+    notices: Sequence[PublishedEvent],
+    standard: StandardDocument,
+) -> RecountVerdict | None:
+    """Other times, a later end, and that it is cancelled, told to users who had been told of the outage."""
+    if not notices:
+        return None
+    ahead = timedelta(hours=standard.get("outage_notice_hours", 24))
+    soon = timedelta(minutes=standard["planned_outages"]["change_notice_minutes"])
+    called_off = first(named(events, "OutageCancelled"))
+    is_before = called_off is not None and (off is None or called_off.at <= off.at)
+    said = [*named(events, "OutageRescheduled", "OutageExtended"), *([called_off] if called_off and is_before else [])]
+    said = [each for each in in_time_order(said) if notices[0].moment < each.moment]
+    changes: list[DueChange] = []
+    unanswered: list[DueChange] = []
+    for number, each in enumerate(said):
+        is_new_times = each.name == "OutageRescheduled"
+        due_at = instant(each.data["begin"]) - ahead if is_new_times else each.at + soon
+        change = DueChange(each.at, due_at, (each.id,))
+        changes.append(change)
+        following = said[number + 1].at if number + 1 < len(said) else None
+        told = next((notice.at for notice in notices if notice.at >= each.at), None)
+        if following is None or told is None or told > min(due_at, following):
+            unanswered.append(change)
+        is_moot = following is None and is_new_times and off is not None and each.at <= off.at < due_at
+        if off is not None and is_moot and (told is None or told > off.at):
+            unanswered.append(DueChange(off.at, None, (off.id,), "water-off"))
+    if not changes:
+        return None
+    met = next((notice for notice in notices if notice.at >= unanswered[-1].at), None)
+    return verdict("outage.change-notice", changes[0].at, unanswered, met)
+
+
+def _fire_told(
+    events: Sequence[PublishedEvent], planned: PublishedEvent, off: PublishedEvent | None, standard: StandardDocument
+) -> tuple[list[DueChange], PublishedEvent | None]:
+    """Before the announced beginning, or before water went off where that was earlier."""
+    changes = [
+        DueChange(max(each.at, planned.at), instant(each.data["begin"]), (each.id,)) for each in _announcements(events)
+    ]
+    if off is not None:
+        off_at = max(off.at, planned.at)
+        if off_at < _end_at(changes, off_at):
+            changes = [*(each for each in changes if each.at < off_at), DueChange(off_at, off_at, (off.id,))]
+    return changes, first(since(planned.at, named(events, "FireServiceTold"), standard))
 
 
 # ---- reading rounds

@@ -31,6 +31,7 @@ COUNTED: dict[str, Counting] = {
     "water.repair.OrderReceived.v1": others.order,
     "water.repair.OutagePlanned.v1": others.outage,
     "water.repair.EmergencyOutageBegan.v1": others.outage,
+    "water.repair.UnannouncedOutageBegan.v1": others.outage,
     "water.usage.UsageAnomalyFound.v1": others.usage,
     "water.usage.ReadingRoundOpened.v1": others.book,
 }

@@ -249,7 +249,9 @@ class WindowMoved:
     due_at: Annotated[datetime | None, "When it ends now; null where it has no end limit any longer."]
     tentative: Annotated[bool, "Whether the end follows a calendar that is not published yet."]
     cause: Annotated[
-        str, "Why the end moved: start, standard, calendar, reclassified, pause, work-logged, extended or judged-anew."
+        str,
+        "Why the end moved: start, standard, calendar, reclassified, pause, work-logged, extended, announced-anew or "
+        "judged-anew.",
     ]
     basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
 

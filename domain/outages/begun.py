@@ -20,21 +20,33 @@ from domain.outages.checks import (
     require_not_started,
     require_notice,
 )
+from domain.outages.effect import (
+    NO_EFFECT,
+    PlannedEffect,
+    effect_of,
+    oddities_of_start,
+    require_approved,
+    require_effect,
+    require_supplied,
+    require_told,
+)
 from domain.outages.facts import (
     EmergencyOutageBegan,
     EmergencyWaterProvided,
     OutageCancelled,
     OutageExtended,
     OutagePlanned,
+    OutageRescheduled,
     OutageRestored,
     OutageStarted,
+    UnannouncedOutageBegan,
 )
-from domain.outages.refusals import OutageNotApproved, OutageNotStarted, UnknownOutageReason
+from domain.outages.refusals import OutageNotStarted, UnknownOutageReason
 from domain.repairs.checks import require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known
-from domain.standard.values import require_clean, require_codes, require_range, require_said
+from domain.standard.values import require_clean, require_codes, require_range
 
 MOST_LITRES = 1_000_000
 
@@ -50,21 +62,35 @@ def plan(
     end: datetime,
     approval: str | None,
     mass: Register | None,
+    effect: PlannedEffect = NO_EFFECT,
 ) -> OutagePlanned:
-    """Plan an outage.
+    """Plan an outage. Whether it needs the authority's approval, and water in the meantime, follows from its effect.
 
     Refuses ``wrong-role``, ``case-exists``, ``unknown-district``, ``code-twice``, ``out-of-range``, ``bad-text``,
-    ``outage-not-approved``, ``dates-out-of-order``, ``notice-too-short``, ``mass-running`` where a mass incident holds.
+    ``unknown-sensitive-place``, ``unknown-supply``, ``outage-not-approved``, ``temporary-supply-missing``,
+    ``dates-out-of-order``, ``notice-too-short``, ``mass-running`` where a mass incident holds.
     """
     require_power(ctx, "outage.plan")
     require_new(state)
     require_extent(ctx, districts, affected_users)
-    if approval is None:
-        raise OutageNotApproved()
-    require_said("the approval", approval)
-    fact = OutagePlanned(number, tuple(districts), affected_users, begin, end, approval)
-    require_clean(fact)
     require_later(end, begin, "an outage until", "it begins")
+    require_effect(ctx.standard, effect)
+    reasons = effect_of(ctx.standard, affected_users, end - begin, effect.places)
+    require_approved(ctx.standard, reasons, approval)
+    require_supplied(ctx.standard, reasons, effect.supply)
+    fact = OutagePlanned(
+        number,
+        tuple(districts),
+        affected_users,
+        begin,
+        end,
+        approval or "",
+        effect.places,
+        effect.supply,
+        effect.fire_affected,
+        effect.extent,
+    )
+    require_clean(fact)
     require_notice(ctx, begin, ctx.at)
     for code in districts:
         require_no_mass(mass, code, ctx.at)
@@ -92,16 +118,77 @@ def begin_emergency(
     return EmergencyOutageBegan(number, incident, tuple(districts), affected_users, flags(ctx), confirmed_by(ctx))
 
 
-def start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
-    """Turn the water of a planned outage off. An instruction: nobody may without notice in time.
+def begin_unannounced(
+    state: Outage | None, ctx: CommandContext, *, number: str, districts: Sequence[str], affected_users: int
+) -> UnannouncedOutageBegan:
+    """Water is off though nobody planned it and no incident is known. It is a fact, and taken however it came about.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``outage-started``, ``outage-cancelled``, ``notice-too-short``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-district``,
+    ``code-twice``, ``out-of-range``.
+    """
+    require_power(ctx, "outage.report")
+    require_credible(ctx)
+    require_new(state)
+    require_extent(ctx, districts, affected_users)
+    return UnannouncedOutageBegan(number, tuple(districts), affected_users, flags(ctx), confirmed_by(ctx))
+
+
+def start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
+    """Turn the water of a planned outage off. An instruction: nobody may without notice in time, at other times than
+    announced, or before the fire service is told where fire fighting may be affected. Where water went off all the
+    same, ``record_start`` takes it.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``outage-started``, ``outage-cancelled``, ``notice-too-short``,
+    ``outside-announced-times``, ``fire-service-not-told``.
     """
     outage = known_to(state, ctx)
     require_not_started(outage)
     require_not_cancelled(outage)
-    require_notice(ctx, ctx.at, min((notice.at for notice in outage.notices), default=None))
+    require_told(outage, ctx)
     return OutageStarted()
+
+
+def record_start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
+    """Water of a planned outage went off: with notice or without it, at the announced time or at another one. What
+    happened is taken; flags say what is wrong with it, and the notice promise is judged by it.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``outage-started``.
+    """
+    outage = known_to(state, ctx)
+    require_not_started(outage)
+    return OutageStarted((*flags(ctx, outage), *oddities_of_start(outage, ctx)), confirmed_by(ctx))
+
+
+def reschedule(
+    state: Outage | None,
+    ctx: CommandContext,
+    *,
+    begin: datetime,
+    end: datetime,
+    approval: str | None = None,
+    supply: str | None = None,
+    mass: Register | None,
+) -> OutageRescheduled:
+    """A planned outage will be at other times: it is announced anew, with the whole notice from now on.
+
+    ``approval`` and ``supply``: of the new times, where the effect of these is large and the first ones' was not.
+    Refuses ``wrong-role``, ``no-such-case``, ``outage-started``, ``outage-cancelled``, ``dates-out-of-order``,
+    ``unknown-supply``, ``outage-not-approved``, ``temporary-supply-missing``, ``notice-too-short``, ``mass-running``.
+    """
+    outage = known_to(state, ctx, "outage.plan")
+    require_not_started(outage)
+    require_not_cancelled(outage)
+    require_later(end, begin, "an outage until", "it begins")
+    require_effect(ctx.standard, PlannedEffect(supply=supply))
+    reasons = effect_of(ctx.standard, outage.affected_users, end - begin, outage.places)
+    require_approved(ctx.standard, reasons, approval or outage.approval)
+    require_supplied(ctx.standard, reasons, supply or outage.supply)
+    require_notice(ctx, begin, ctx.at)
+    for code in outage.districts:
+        require_no_mass(mass, code, ctx.at)
+    fact = OutageRescheduled(begin, end, approval, supply)
+    require_clean(fact)
+    return fact
 
 
 def cancel(state: Outage | None, ctx: CommandContext, *, reason: str) -> OutageCancelled:

@@ -10,8 +10,10 @@ from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.outages.facts import (
+    BegunAs,
     EmergencyOutageBegan,
     EmergencyWaterProvided,
+    FireServiceTold,
     OutageCancelled,
     OutageExtended,
     OutageNoticeFailed,
@@ -20,8 +22,10 @@ from domain.outages.facts import (
     OutageNoticeSent,
     OutagePlanned,
     OutageReported,
+    OutageRescheduled,
     OutageRestored,
     OutageStarted,
+    UnannouncedOutageBegan,
 )
 
 
@@ -36,10 +40,10 @@ class NoticeOrder:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """An outage. ``incident`` None: it was planned, to begin at ``begin``. ``announced``: when that was, or it began.
+    """An outage: planned, because of an ``incident``, or neither. ``announced``: when it was planned, or it began.
 
-    ``ends`` are the announced ends with when each was announced; ``notices`` are in the order in which they were told,
-    which gives them their numbers.
+    ``begins`` and ``ends`` are the announced ones with when each was announced; ``extensions``: when it was said that
+    water stays off longer. ``notices`` are in the order in which they were told, which gives them their numbers.
     """
 
     number: str
@@ -47,7 +51,14 @@ class Outage:
     affected_users: int
     incident: UUID | None
     announced: Moment
-    begin: datetime | None = None
+    approval: str | None = None
+    places: tuple[str, ...] = ()
+    supply: str | None = None
+    fire_affected: bool = False
+    extent: str | None = None
+    begins: tuple[tuple[Moment, datetime], ...] = ()
+    extensions: tuple[Moment, ...] = ()
+    fire_told: tuple[Moment, ...] = ()
     ends: tuple[tuple[Moment, datetime], ...] = ()
     ordered: tuple[NoticeOrder, ...] = ()
     failed: frozenset[UUID] = frozenset()
@@ -62,8 +73,23 @@ class Outage:
     ledger: WindowLedger = field(default_factory=dict)
 
     @property
+    def begun_as(self) -> BegunAs:
+        """How it came about: planned, emergency or unannounced."""
+        return "planned" if self.begins else "emergency" if self.incident is not None else "unannounced"
+
+    @property
     def is_planned(self) -> bool:
-        return self.incident is None
+        return bool(self.begins)
+
+    @property
+    def begin(self) -> datetime | None:
+        """The beginning that was announced last; None where nobody planned it."""
+        return self.announced_begins[-1][1] if self.begins else None
+
+    @property
+    def announced_begins(self) -> tuple[tuple[Moment, datetime], ...]:
+        """The announced beginnings with when each was announced, in order of time; the plan is the first of them."""
+        return tuple(sorted(self.begins, key=lambda each: (each[0] != self.announced, each[0])))
 
     @property
     def end(self) -> datetime | None:
@@ -93,15 +119,34 @@ def evolve(state: Outage | None, recorded: Recorded) -> Outage | None:
     """The outage after a fact of its stream; never refuses."""
     moment = Moment(recorded.happened_at, recorded.event_id)
     match recorded.fact:
-        case OutagePlanned(number, districts, users, begin, end):
-            return Outage(number, districts, users, None, moment, begin, ends=((moment, end),))
+        case OutagePlanned() as plan:
+            return _planned(plan, moment)
         case EmergencyOutageBegan(number, incident, districts, users):
             return Outage(number, districts, users, incident, moment)
+        case UnannouncedOutageBegan(number, districts, users):
+            return Outage(number, districts, users, None, moment)
     if state is None:
         return None
     if isinstance(recorded.fact, WindowFact):
         return changed(state, ledger=record(state.ledger, recorded.fact))
     return _happened(state, recorded, moment)
+
+
+def _planned(plan: OutagePlanned, moment: Moment) -> Outage:
+    return Outage(
+        plan.number,
+        plan.districts,
+        plan.affected_users,
+        None,
+        moment,
+        approval=plan.approval or None,
+        places=plan.places,
+        supply=plan.supply,
+        fire_affected=plan.fire_affected,
+        extent=plan.extent,
+        begins=((moment, plan.begin),),
+        ends=((moment, plan.end),),
+    )
 
 
 def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
@@ -122,7 +167,17 @@ def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
         case OutageStarted():
             return replace(outage, starts=(*outage.starts, moment))
         case OutageExtended(end):
-            return replace(outage, ends=(*outage.ends, (moment, end)))
+            return replace(outage, ends=(*outage.ends, (moment, end)), extensions=(*outage.extensions, moment))
+        case OutageRescheduled(begin, end, approval, supply):
+            return replace(
+                outage,
+                begins=(*outage.begins, (moment, begin)),
+                ends=(*outage.ends, (moment, end)),
+                approval=approval or outage.approval,
+                supply=supply or outage.supply,
+            )
+        case FireServiceTold():
+            return replace(outage, fire_told=(*outage.fire_told, moment))
         case EmergencyWaterProvided(_, litres):
             return replace(outage, water_litres=outage.water_litres + litres)
         case OutageRestored():

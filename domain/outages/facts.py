@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.kernel.facts import Name, fact
@@ -26,14 +26,23 @@ STOPS: Mapping[str, Name] = {
 
 @fact("计划停水", "outage planned", topic="repair", stage="outage_planned")
 class OutagePlanned:
-    """Water will be off between two instants (UTC), as the authority approved in that document."""
+    """Water will be off between two instants (UTC). The authority approved it in that document where its effect is
+    large (供水条例 §23, since 2026-06-01), every one before that."""
 
     number: CaseNumber
     districts: Annotated[tuple[str, ...], "Codes of the districts without water."]
     affected_users: Annotated[int, "Users without water."]
     begin: Annotated[datetime, "Announced beginning of the outage."]
     end: Annotated[datetime, "Announced end of the outage."]
-    approval: Annotated[str, "Number of the authority's approval."]
+    approval: Annotated[str, "Number of the authority's approval; empty where none was needed."]
+    places: Annotated[tuple[str, ...], "Kinds of place without water that count for its effect, as codes."] = ()
+    supply: Annotated[
+        str | None, "How people get water in the meantime, as a code of the standard; null where nothing is planned."
+    ] = None
+    fire_affected: Annotated[bool, "Whether water for fire fighting may be affected."] = False
+    extent: Annotated[str | None, "Streets and buildings without water, in public words; null where not narrower."] = (
+        None
+    )
 
 
 @fact("突发停水", "emergency outage", topic="repair", stage="water_off")
@@ -48,13 +57,49 @@ class EmergencyOutageBegan:
     confirmed_by: SecondPerson = None
 
 
+@fact("无通知停水", "outage without notice", topic="repair", stage="water_off")
+class UnannouncedOutageBegan:
+    """Water is off though nobody had planned it, told anybody, or reported an incident: the notice was broken."""
+
+    number: CaseNumber
+    districts: Annotated[tuple[str, ...], "Codes of the districts without water."]
+    affected_users: Annotated[int, "Users without water."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
+@fact("停水改期", "outage rescheduled", topic="repair")
+class OutageRescheduled:
+    """A planned outage will be at other times. Who was told of the old ones is told anew, with the whole notice."""
+
+    begin: Annotated[datetime, "New announced beginning of the outage."]
+    end: Annotated[datetime, "New announced end of the outage."]
+    approval: Annotated[
+        str | None, "Number of the authority's approval of the new times; null where the earlier one holds."
+    ] = None
+    supply: Annotated[
+        str | None, "How people get water in the meantime, as a code of the standard; null where that stays."
+    ] = None
+
+
+@fact("告知消防部门", "fire service told", topic="repair")
+class FireServiceTold:
+    """The fire service was told that water for fire fighting may be affected, in that document."""
+
+    document: Annotated[str, "Number of the document in which the fire service was told."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
 @fact("下达停水通知", "outage notice ordered", topic="repair")
 class OutageNoticeOrdered:
     """The users are to be told. ``about``: which text of the standard; ``digest``: of the text as it will be sent."""
 
     way: Way
     about: Annotated[
-        str, "Which text of the standard: planned, emergency, emergency-until, extended, restored or cancelled."
+        str,
+        "Which text of the standard: planned, emergency, emergency-until, extended, rescheduled, restored or "
+        "cancelled.",
     ]
     digest: Annotated[str, "SHA-256 of the text as it will be sent, as sha256: and 64 hex digits."]
 
@@ -116,7 +161,13 @@ class OutageCancelled:
 
 @fact("开始停水", "outage began", topic="repair", stage="water_off")
 class OutageStarted:
-    """Water of a planned outage is off."""
+    """Water of a planned outage is off: turned off by an instruction, or found to be off.
+
+    ``flags`` say where it went off without notice, or outside the announced times.
+    """
+
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("延长停水", "outage extended", topic="repair")
@@ -143,5 +194,13 @@ class OutageRestored:
     flags: Flags = ()
     confirmed_by: SecondPerson = None
 
+
+BegunAs = Literal["planned", "emergency", "unannounced"]
+BEGUN_AS: Mapping[type, BegunAs] = {
+    OutagePlanned: "planned",
+    EmergencyOutageBegan: "emergency",
+    UnannouncedOutageBegan: "unannounced",
+}
+"""The facts that an outage begins with, and how it came about by each."""
 
 """Facts of windows are registered with the family of repairs, whose topic outages share."""

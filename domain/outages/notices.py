@@ -15,6 +15,7 @@ from domain.kernel.refusals import Refusal, UnknownWay
 from domain.outages.case import NoticeOrder, Outage
 from domain.outages.checks import confirmed_by, flags, known_to
 from domain.outages.facts import (
+    FireServiceTold,
     OutageNoticeFailed,
     OutageNoticeOrdered,
     OutageNoticeProven,
@@ -64,8 +65,15 @@ def stands_as(outage: Outage) -> str:
     if outage.restored is not None:
         return "restored"
     if outage.is_planned:
-        return "extended" if len(outage.ends) > 1 else "planned"
+        return _planned_stands_as(outage)
     return ("emergency", "emergency-until", "extended")[min(len(outage.ends), 2)]
+
+
+def _planned_stands_as(outage: Outage) -> str:
+    announced = outage.announced_begins[-1][0]
+    if outage.extensions and max(outage.extensions) > announced:
+        return "extended"
+    return "rescheduled" if len(outage.begins) > 1 else "planned"
 
 
 def notice_text(outage: Outage, standard: Standard) -> str | None:
@@ -75,6 +83,8 @@ def notice_text(outage: Outage, standard: Standard) -> str | None:
         return None
     known = standard.districts
     names = "、".join(known[code].name_zh if code in known else code for code in outage.districts)
+    if outage.extent is not None:
+        names = f"{names}（{outage.extent}）"
     begin = outage.started.at if outage.started is not None else outage.begin
     restored = outage.restored.at if outage.restored is not None else None
     words = (outage.number, names, _zh(begin), _zh(outage.end), _zh(restored))
@@ -130,6 +140,18 @@ def prove_notice(state: Outage | None, ctx: CommandContext, *, notice: int, dige
     if not 1 <= notice <= len(outage.notices):
         raise _no_such_notice(f"notice {notice} of {len(outage.notices)}", "a notice that was sent")
     return OutageNoticeProven(notice, digest)
+
+
+def tell_fire_service(state: Outage | None, ctx: CommandContext, *, document: str) -> FireServiceTold:
+    """The fire service was told that water for fire fighting may be affected.
+
+    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
+    """
+    known = known_to(state, ctx)
+    fact = FireServiceTold(document, flags(ctx, known), confirmed_by(ctx))
+    require_clean(fact)
+    require_said("the document", document)
+    return fact
 
 
 def report(state: Outage | None, ctx: CommandContext, *, document: str) -> OutageReported:

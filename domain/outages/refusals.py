@@ -7,21 +7,100 @@ from typing import TYPE_CHECKING
 from domain.kernel.refusals import Conflict, NotFound, UnknownCode
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Collection
+    from datetime import datetime, timedelta
 
     from domain.kernel.facts import Moment
     from domain.outages.case import Outage
     from domain.standard.context import CommandContext
+    from domain.standard.standards import Standard
 
 
 class OutageNotApproved(Conflict):
     """The outage is not approved."""
 
     title_zh = "停水未经批准"
-    found = "no approval"
-    needed = "the number of the authority's approval (城市供水条例 §22)"
     next_step = "have the authority approve it first"
-    next_step_zh = "计划停水须先经主管部门批准"
+
+    def __init__(self, standard: Standard, reasons: Collection[str] | None) -> None:
+        why, why_zh = _large(standard, reasons)
+        super().__init__(
+            found="no approval",
+            needed=f"the number of the authority's approval{why}",
+            next_step_zh=f"{why_zh}计划停水须先经主管部门批准",
+        )
+
+
+class TemporarySupplyMissing(Conflict):
+    """Nobody says how people get water in the meantime."""
+
+    title_zh = "缺少临时供水方案"
+
+    def __init__(self, standard: Standard, reasons: Collection[str]) -> None:
+        why, why_zh = _large(standard, reasons)
+        ways = standard.planned_outages.supply_ways if standard.planned_outages is not None else {}
+        super().__init__(
+            found="no way of temporary supply",
+            needed=f"one of {', '.join(sorted(ways))}{why}",
+            next_step="say how people's basic needs are met until water is back",
+            next_step_zh=f"{why_zh}请说明停水期间的临时供水方式",
+        )
+
+
+_EFFECT_ZH = {"users": "用户多", "hours": "时间长", "places": "涉及重要场所"}
+
+
+def _large(standard: Standard, reasons: Collection[str] | None) -> tuple[str, str]:
+    """Why the effect counts as large, in English and Chinese; empty where the standard asks it of every outage."""
+    policy = standard.planned_outages
+    if policy is None or not reasons:
+        return "", ""
+    limits = {
+        "users": f"{policy.large_from_users} users or more",
+        "hours": f"{policy.large_from_hours} hours or more",
+        "places": f"water of {', '.join(sorted(policy.sensitive_places))}",
+    }
+    because = "; ".join(limits[reason] for reason in reasons)
+    return f": its effect is large ({because})", f"影响较大（{'、'.join(_EFFECT_ZH[reason] for reason in reasons)}），"
+
+
+class UnknownSensitivePlace(UnknownCode):
+    """Unknown kind of place."""
+
+    title_zh = "未知的场所类别"
+
+
+class UnknownSupply(UnknownCode):
+    """Unknown way of temporary supply."""
+
+    title_zh = "未知的临时供水方式"
+
+
+class OutsideAnnouncedTimes(Conflict):
+    """Water may not go off at another time than announced."""
+
+    title_zh = "不在公告的停水时间内"
+    next_step = "announce new times, and tell the users; where water is off already, record that it went off"
+    next_step_zh = "请改期并重新通知用户；已停水的请如实登记"
+
+    def __init__(self, case: Outage, at: datetime, begin: datetime, tolerance: timedelta) -> None:
+        minutes = int(tolerance.total_seconds() // 60)
+        super().__init__(
+            found=f"{case.number}, to be turned off at {at.isoformat()}",
+            needed=f"within {minutes} minutes of the announced beginning, {begin.isoformat()}",
+        )
+
+
+class FireServiceNotTold(Conflict):
+    """The fire service was not told."""
+
+    title_zh = "未告知消防部门"
+    needed = "the fire service told before water for fire fighting goes off"
+    next_step = "tell the fire service, and record the document"
+    next_step_zh = "停水影响消防用水，请先告知消防救援部门并登记"
+
+    def __init__(self, case: Outage) -> None:
+        super().__init__(found=f"{case.number}, which may affect fire fighting; nobody told the fire service")
 
 
 class NoticeTooShort(Conflict):
@@ -33,7 +112,7 @@ class NoticeTooShort(Conflict):
     def __init__(self, noticed_at: datetime | None, hours: int, begin: datetime) -> None:
         super().__init__(
             found="no notice" if noticed_at is None else f"notice at {noticed_at.isoformat()}",
-            needed=f"{hours} hours before water goes off at {begin.isoformat()} (城市供水条例 §22)",
+            needed=f"{hours} hours before water goes off at {begin.isoformat()}",
             next_step_zh=f"须提前{hours}小时通知用户，请推迟停水时间",
         )
 

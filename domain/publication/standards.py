@@ -213,6 +213,11 @@ def _require_tables(document: Standard) -> None:
     for name in _TABLES:
         require_codes(name, list(getattr(document, name)))
     require_codes("steps", [step.code for step in document.steps])
+    if (held := document.planned_outages) is not None:
+        require_codes("planned_outages: sensitive_places", list(held.sensitive_places))
+        require_codes("planned_outages: supply_ways", list(held.supply_ways))
+        if not held.supply_ways:
+            raise TableEmpty("planned_outages: supply_ways")
     for name in ("steps", "applicant_categories", "districts", "fault_kinds", "squads", "allowed_lateness_minutes"):
         if not getattr(document, name):
             raise TableEmpty(name)
@@ -391,7 +396,7 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "papers: longest_working_days", document.papers.longest_working_days, 1, MOST_DAYS
     yield "papers: bar_months", document.papers.bar_months, 0, 120
     yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
-    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90  # the least by 城市供水条例 §22
+    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90  # the least by law
     yield "max_supply_points", document.max_supply_points, 1, 100_000
     for name, most in (
         ("emergency_notice_minutes", MOST_MINUTES),
@@ -406,6 +411,11 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "reassessment_second_person_percent", percent, 0, 100
     yield "geofence_metres", document.geofence_metres, 1, 10_000
     yield "late_upload_minutes", document.late_upload_minutes, 1, MOST_MINUTES
+    if (held := document.planned_outages) is not None:
+        yield "planned_outages: large_from_users", held.large_from_users or 1, 1, 1_000_000_000
+        yield "planned_outages: large_from_hours", held.large_from_hours or 1, 1, 24 * MOST_DAYS
+        yield "planned_outages: start_tolerance_minutes", held.start_tolerance_minutes, 0, 24 * 60
+        yield "planned_outages: change_notice_minutes", held.change_notice_minutes, 1, MOST_MINUTES
     for code, source in document.order_sources.items():
         yield f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS
     for name in ("assessment_minutes", "continuity_minutes", "answer_minutes"):

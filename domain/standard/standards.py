@@ -221,6 +221,31 @@ class ReadingPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedOutagePolicy:
+    """How a planned outage is held to the law of 2026 (供水条例 §23, since 2026-06-01). What counts as a large effect,
+    the tolerance and the minutes are our decision: the law names no number. The effect is large where one of the three
+    holds, and then the outage needs the authority's approval and water in the meantime."""
+
+    large_from_users: Annotated[
+        int | None, "Users without water from which on the effect is large; null: their number does not decide."
+    ]
+    large_from_hours: Annotated[
+        int | None, "Announced hours without water from which on the effect is large; null: they do not decide."
+    ]
+    sensitive_places: Annotated[
+        Mapping[str, str], "Code → Chinese name of the kinds of place whose water makes the effect large."
+    ]
+    supply_ways: Annotated[Mapping[str, str], "Code → how people get water in the meantime."]
+    start_tolerance_minutes: Annotated[
+        int,
+        "Minutes before and after the announced beginning in which water may go off; otherwise the notice is broken.",
+    ]
+    change_notice_minutes: Annotated[
+        int, "Minutes in which users who were told of an outage are told that it is cancelled or takes longer."
+    ]
+
+
+@dataclass(frozen=True, slots=True)
 class KindLimit:
     """A completion limit in days for one kind of fault, whatever its class: so many working or civil days, until the
     close of business or until the time of day at which it began."""
@@ -337,6 +362,11 @@ class StandardPublished:
     ] = None
     emergency_report_minutes: Annotated[
         int | None, "Minutes in which the authority is told of an emergency; null: no promise."
+    ] = None
+    planned_outages: Annotated[
+        PlannedOutagePolicy | None,
+        "What decides whether a planned outage needs approval, and how it is held to its notice; null: every one needs "
+        "approval, and its beginning is not held to what was announced (the law before 2026-06-01).",
     ] = None
     outage_cancel_reasons: Annotated[Mapping[str, str], "Code → why a planned outage may be cancelled."] = field(
         default_factory=dict
@@ -464,7 +494,7 @@ ANSWER_STANDS = ("completed", "dismissed")
 """How an incident can end: what a standard may have a text for."""
 ANSWER_WORDS = ("number", "kind", "district", "at")
 """What a text to a reporter may name in braces."""
-OUTAGE_STANDS = ("planned", "emergency", "emergency-until", "extended", "restored", "cancelled")
+OUTAGE_STANDS = ("planned", "emergency", "emergency-until", "extended", "rescheduled", "restored", "cancelled")
 """How an outage can stand: what a standard may have a text for."""
 OUTAGE_WORDS = ("number", "districts", "begin", "end", "restored")
 """What a text on an outage may name in braces."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -177,11 +178,12 @@ def publish_shipped(store: StoreApplication, clock: Clock) -> None:
     """Publish what the program ships and the store has not: all at the first start, what is new after an upgrade."""
     now = clock.now()
     states = _fold(store, [stream for stream, _ in published.first_publication(now)])
-    versions = {id_: store.log.last_version(id_) for id_ in states}
-    envelopes = [
-        Envelope(stream.id, versions.get(stream.id, 0) + 1, stream.kind.topic, said.fact, now, None, stamp)
-        for stream, said, stamp in published.missing_publications(states, now)
-    ]
+    versions = Counter({id_: store.log.last_version(id_) for id_ in states})
+    envelopes = []
+    for stream, said, stamp in published.missing_publications(states, now):
+        versions[stream.id] += 1
+        version = versions[stream.id]
+        envelopes.append(Envelope(stream.id, version, stream.kind.topic, said.fact, now, None, stamp))
     if not envelopes:
         return
     try:

@@ -24,6 +24,7 @@ from domain.standard.fees import CataloguePublished
 from domain.standard.standards import Rules, StandardPublished, make_rules
 from infra.decoders import decoder
 from infra.eventstore.commands import Stamp, Stream
+from infra.eventstore.documents import trial_standard_of
 
 NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
 """Of every id that is made from a name (uuid5): standards, calendars, meters."""
@@ -35,8 +36,8 @@ SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
 
 UPGRADE = Stamp("tongshui", "system", "system", command_id="program-upgrade", correlation_id="program-upgrade")
-SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3")
-"""Versions of the standard that older programs shipped."""
+SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3", "0225-4")
+"""Versions of the standard that older programs shipped as their last one."""
 
 _STANDARD = decoder(StandardPublished)
 _CATALOGUE = decoder(CataloguePublished)
@@ -96,6 +97,13 @@ def shipped_standard() -> StandardPublished:
     return _STANDARD.decode(text)
 
 
+def shipped_standards() -> tuple[StandardPublished, ...]:
+    """Every shipped standard, oldest first: "0225", and what the law of 2026-06-01 changed in it."""
+    first = shipped_standard()
+    changes = (resources.files("infra") / "data" / "standard-2026-06.json").read_bytes()
+    return first, trial_standard_of(changes, {first.version: first}, first.version)
+
+
 def shipped_trials() -> dict[str, bytes]:
     """The example standards for a trial (`tongshui what-if`), by their names."""
     folder = resources.files("infra") / "data" / "what-if"
@@ -151,7 +159,7 @@ def calendar_of(region: str, notices: Iterable[Mapping[str, Any]], statutory: It
 def first_publication(at: datetime) -> list[tuple[Stream, EventToAppend]]:
     """What a new installation publishes before anything else."""
     return [
-        (STANDARDS, EventToAppend(shipped_standard(), at)),
+        *((STANDARDS, EventToAppend(standard, at)) for standard in shipped_standards()),
         (calendar_stream(SHIPPED_REGION), EventToAppend(shipped_calendar(), at)),
         (FEES, EventToAppend(shipped_catalogue(), at)),
     ]
@@ -165,7 +173,8 @@ def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple
     missing = [(stream, said, FIRST_START) for stream, said in first_publication(at) if stream.id not in states]
     standards: Standards | None = states.get(STANDARDS.id)
     if standards is not None and standards.published[-1].version in SHIPPED_BEFORE:
-        upgraded = replace(shipped_standard(), effective_from=at)
+        newest = shipped_standards()[-1]
+        upgraded = replace(newest, effective_from=max(at, newest.effective_from))
         missing.append((STANDARDS, EventToAppend(upgraded, at), UPGRADE))
     return missing
 
@@ -190,8 +199,8 @@ def rules_from(states: Mapping[UUID, Any], position: int = 0) -> Rules:
 def shipped_rules() -> Rules:
     """The shipped rules without any store: for unit tests and `tongshui due`."""
     epoch = datetime(2021, 1, 1, tzinfo=UTC)
-    states = {
-        stream.id: stream.kind.evolve(None, Recorded(stated.fact, stream.id, 1, epoch))
-        for stream, stated in first_publication(epoch)
-    }
+    states: dict[UUID, Any] = {}
+    for stream, stated in first_publication(epoch):
+        known = states.get(stream.id)
+        states[stream.id] = stream.kind.evolve(known, Recorded(stated.fact, stream.id, 1, epoch))
     return rules_from(states)

@@ -17,6 +17,7 @@ LIMIT %(limit)s
 -- Outages belong to the period in which water went off, or was to.
 SELECT count(*) FILTER (WHERE kind = 'planned' AND started_at IS NOT NULL) AS planned,
        count(*) FILTER (WHERE kind = 'emergency') AS emergency,
+       count(*) FILTER (WHERE kind = 'unannounced') AS unannounced,
        count(*) FILTER (WHERE kind = 'planned' AND started_at IS NULL AND cancelled_at IS NOT NULL) AS cancelled,
        coalesce(sum(affected_users) FILTER (WHERE started_at IS NOT NULL), 0)::bigint AS affected_users,
        count(*) FILTER (WHERE started_at IS NOT NULL AND notices > 0) AS noticed,

@@ -870,7 +870,7 @@ CREATE TABLE views.outages (
     cancelled_at timestamp with time zone,
     water_litres bigint NOT NULL,
     "position" bigint NOT NULL,
-    CONSTRAINT outages_kind_check CHECK ((kind = ANY (ARRAY['planned'::text, 'emergency'::text])))
+    CONSTRAINT outages_kind_check CHECK ((kind = ANY (ARRAY['planned'::text, 'emergency'::text, 'unannounced'::text])))
 );
 
 CREATE TABLE views.places (

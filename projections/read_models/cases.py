@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain import kinds
 from domain.kernel.facts import DECLARED
+from domain.outages.facts import BEGUN_AS
 from domain.repairs.case import CREW_ELSEWHERE
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
@@ -194,6 +195,8 @@ STEPS: dict[str, RowStep] = {
     "CaseSuspended": _stopped("suspended"),
     "CaseResumed": _resumed,
     "OutageCancelled": _stopped("cancelled"),
+    # Water that went off all the same: the cancelled outage is one again.
+    "OutageStarted": lambda row, data: replace(row, stage=row.reached, open=True),
     "OutageRestored": _over,
     "ReadingRoundCompleted": _over,
     # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
@@ -204,7 +207,7 @@ STEPS: dict[str, RowStep] = {
 
 OPENED = {cls.__name__: kind.name for kind in kinds.PROMISING for cls in kind.opened_by}
 """What opens a case: its kind."""
-KINDS = {"OutagePlanned": "planned", "EmergencyOutageBegan": "emergency"}
+KINDS = {fact.__name__: kind for fact, kind in BEGUN_AS.items()}
 
 
 def fold(row: CaseRow | None, event: Event) -> CaseRow | None:

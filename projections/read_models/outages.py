@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.outages.facts import BEGUN_AS
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time
@@ -15,8 +16,8 @@ from projections.read_models.windows import required_time
 
 @dataclass(frozen=True, slots=True)
 class OutageRow:
-    """One outage. ``kind``: planned or emergency. ``begin_at`` and ``end_at`` are the announced ones; ``failed`` counts
-    the ordered notices that could not be delivered."""
+    """One outage. ``kind``: planned, emergency or unannounced. ``begin_at`` and ``end_at`` are the announced ones;
+    ``failed`` counts the ordered notices that could not be delivered."""
 
     case_id: UUID
     case_number: str
@@ -50,6 +51,8 @@ def _restored(row: OutageRow, event: Event) -> OutageRow:
     return replace(row, restored_at=_earlier(row.restored_at, event))
 
 
+KINDS = {fact.__name__: kind for fact, kind in BEGUN_AS.items()}
+
 RowStep = Callable[[OutageRow, Event], OutageRow]
 
 STEPS: dict[str, RowStep] = {
@@ -61,6 +64,9 @@ STEPS: dict[str, RowStep] = {
     "OutageReported": lambda row, event: replace(row, reported_at=_earlier(row.reported_at, event)),
     "OutageStarted": lambda row, event: replace(row, started_at=_earlier(row.started_at, event)),
     "OutageExtended": lambda row, event: replace(row, end_at=required_time(event.data["end"])),
+    "OutageRescheduled": lambda row, event: replace(
+        row, begin_at=required_time(event.data["begin"]), end_at=required_time(event.data["end"])
+    ),
     "OutageCancelled": lambda row, event: replace(row, cancelled_at=event.happened_at),
     "OutageRestored": _restored,
     "EmergencyWaterProvided": lambda row, event: replace(row, water_litres=row.water_litres + event.data["litres"]),
@@ -70,20 +76,21 @@ STEPS: dict[str, RowStep] = {
 def fold(row: OutageRow | None, event: Event) -> OutageRow | None:
     """The outage's row after the event; other cases have none."""
     name = fact_name(event)
-    if name in ("OutagePlanned", "EmergencyOutageBegan"):
-        return _announced(event, planned=name == "OutagePlanned")
+    if name in KINDS:
+        return _announced(event, KINDS[name])
     if row is None or name not in STEPS:
         return row
     return replace(STEPS[name](row, event), position=event.position)
 
 
-def _announced(event: Event, *, planned: bool) -> OutageRow:
+def _announced(event: Event, kind: str) -> OutageRow:
     data: dict[str, Any] = event.data
+    planned = kind == "planned"
     return OutageRow(
         case_id=event.case_id,
         case_number=data["number"],
-        kind="planned" if planned else "emergency",
-        incident=None if planned else UUID(data["incident"]),
+        kind=kind,
+        incident=UUID(data["incident"]) if kind == "emergency" else None,
         districts=tuple(data["districts"]),
         affected_users=data["affected_users"],
         announced_at=event.happened_at,

@@ -64,6 +64,7 @@ class OutageFigures:
 
     planned: Annotated[int, "How many planned outages there were."]
     emergency: Annotated[int, "How many outages were because of an incident."]
+    unannounced: Annotated[int, "How many outages came without a plan and without a known incident."]
     cancelled: Annotated[int, "How many planned outages that were to begin in the period were cancelled."]
     noticed: Annotated[int, "How many outages whose water went off the users were told of."]
     affected_users: Annotated[int, "Users without water, summed over the outages whose water went off."]

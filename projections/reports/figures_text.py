@@ -139,9 +139,12 @@ def _spread(spread: Spread) -> str:
 
 
 def _outages(outages: OutageFigures) -> Iterator[str]:
-    if not outages.planned + outages.emergency + outages.cancelled + outages.lost_minutes:
+    if not outages.planned + outages.emergency + outages.unannounced + outages.cancelled + outages.lost_minutes:
         return
-    kinds = f"planned 计划 {outages.planned}, emergency 突发 {outages.emergency}, cancelled 取消 {outages.cancelled}"
+    kinds = (
+        f"planned 计划 {outages.planned}, emergency 突发 {outages.emergency}, "
+        f"without notice 无通知 {outages.unannounced}, cancelled 取消 {outages.cancelled}"
+    )
     yield _line("停水 outages", f"{kinds}; users told 已通知 {outages.noticed}")
     index = "–" if outages.index_minutes is None else f"{outages.index_minutes:g} min"
     of = f"{outages.lost_minutes} user-minutes 户·分钟 / {outages.customers or '–'} customers 用户"

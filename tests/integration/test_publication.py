@@ -196,7 +196,7 @@ def test_a_standard_goes_from_a_file_to_every_process(
     refused(run("standard", "approve", "0225-5", *DIRECTOR), "no-such-draft")
     second = open_service(service.settings, clock=service.clock)
     now = service.clock.now()
-    assert second.rules.in_force(now).version == "0225-4"
+    assert second.rules.in_force(now).version == "2026-06-1"
     assert second.rules.in_force(now + timedelta(days=1)).silence_working_days == 4
     second.close()
 

@@ -23,7 +23,7 @@ from domain.standard.context import NOBODY, Person
 from domain.standard.standards import StandardPublished
 from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
-from infra.eventstore.shipped_rules import shipped_calendar, shipped_standard
+from infra.eventstore.shipped_rules import shipped_calendar, shipped_standards
 from tests.unit.cases import NINE, Play
 
 LONG_AGO = datetime(2021, 1, 1, tzinfo=UTC)
@@ -61,10 +61,17 @@ def policy_events(
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> list[PublishedEvent]:
     """The publications that the rules of a play are made of; by default the shipped ones."""
-    documents = list(standards or [shipped_standard()])
+    documents = list(standards or shipped_standards())
     days = list(calendars or [(LONG_AGO, shipped_calendar())])
     found = [published(document, position) for position, document in enumerate(documents, start=1)]
     return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
+
+
+def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
+    """The shipped standards that events were judged by: the first one, and those that their windows name."""
+    first, *later = shipped_standards()
+    named = {event.data["basis"]["standard"] for event in events if event.name.startswith("Window")}
+    return [first, *(each for each in later if each.version in named)]
 
 
 def policy_of(

@@ -91,11 +91,11 @@ def test_a_standard_goes_from_a_draft_to_the_public(client: Client, service: Fak
     drafted = told(client, "standards", STANDARD, MANAGER)
     assert (drafted["case_id"], drafted["case_number"]) == (str(STANDARDS.id), "0225-5")
     waiting = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in waiting["standards"]] == ["0225-4"]
+    assert [each["version"] for each in waiting["standards"]] == ["0225-4", "2026-06-1"]
     assert (waiting["drafts"][0]["version"], waiting["drafts"][0]["drafted_by"]) == ("0225-5", "manager-1")
     told(client, "standards/0225-5/approval", {}, DIRECTOR, 200)
     shown = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in shown["standards"]] == ["0225-4", "0225-5"]
+    assert [each["version"] for each in shown["standards"]] == ["0225-4", "2026-06-1", "0225-5"]
     assert shown["drafts"] == []
     stored = json.loads(service.events[STANDARDS.id][-1])
     assert stored["type"] == "water.public.StandardPublished.v1"
@@ -416,8 +416,8 @@ def test_a_standard_older_than_the_program_says_what_nobody_may_do() -> None:
 
     rules = shipped_rules()
     status = Status(Head(0, None, UUID(int=1)), 1.0, None, (), ())
-    assert standard_lines(replace(status, standard=standard_status(rules, MORNING))) == ["standard   0225-4"]
-    (shipped,) = rules.standards
+    assert standard_lines(replace(status, standard=standard_status(rules, MORNING))) == ["standard   2026-06-1"]
+    _, shipped = rules.standards
     less = {power: roles for power, roles in shipped.powers.items() if power != "repair.dispatch"}
     older = replace(rules, standards=(replace(shipped, powers=less),))
     _, warning = standard_lines(replace(status, standard=standard_status(older, MORNING)))

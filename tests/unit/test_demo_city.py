@@ -202,14 +202,15 @@ def test_the_first_lapse_needs_no_application() -> None:
     assert first - city.START == timedelta(minutes=2)
 
 
-def test_two_outages_are_announced_a_day_ahead_and_one_takes_longer_than_announced() -> None:
+def test_outages_are_announced_a_day_ahead_one_takes_longer_than_announced_and_one_begins_early() -> None:
     planned = [script for script in PLAN if script.kind == "outages"]
-    late = []
+    late, early = [], []
     for script in planned:
         first, over = script.requests[0], script.requests[-1]
         begin, end = (datetime.fromisoformat(first.body[name]) for name in ("begin", "end"))
         assert begin - script.requests[1].at > timedelta(hours=24)
         assert over.happened_at is not None
-        ends = [datetime.fromisoformat(r.body["end"]) for r in script.requests if r.path == "/extension"]
+        ends = [datetime.fromisoformat(r.body["end"]) for r in script.requests if "end" in r.body]
         late.append(over.happened_at > (ends or [end])[-1])
-    assert late == [False, True]
+        early += [begin - r.at for r in script.requests if r.path == "/water-off"]
+    assert (late, early) == ([False, True, False, False], [timedelta(hours=6)])

@@ -27,6 +27,7 @@ PLANNED = {
     "begin": "2026-09-17T02:00:00Z",
     "end": "2026-09-17T08:00:00Z",
     "approval": "示例文号〔2026〕7号",
+    "supply": "tanker",
 }
 PATH = "/api/v1/outages"
 
@@ -127,7 +128,9 @@ def test_water_is_not_turned_off_without_notice_in_time(client: Client, service:
     told(client, f"{case_id}/notices", {"way": "wechat", "digest": DIGEST})
     service.clock.move(timedelta(hours=23))
     told(client, f"{case_id}/start", {}, 409, "notice-too-short")
-    service.clock.move(timedelta(hours=1))
+    told(client, f"{case_id}/new-times", {"begin": "2026-09-18T02:00:00Z", "end": "2026-09-18T08:00:00Z"})
+    told(client, f"{case_id}/notices", {"way": "wechat", "digest": DIGEST})
+    service.clock.move(timedelta(hours=24))
     told(client, f"{case_id}/start", {})
     told(client, f"{case_id}/start", {}, 409, "outage-started")
 
@@ -290,7 +293,7 @@ def test_a_standard_without_ways_or_texts_orders_nothing() -> None:
     older = replace(shipped_rules().standards[0], outage_texts={})
     service = FakeService(replace(shipped_rules(), standards=(older,)))
     client = Client(app_over(service))
-    case_id = planned(client)
+    case_id = planned(client, supply=None)
     told(client, f"{case_id}/notices/order", {"way": "sms"}, 409, "no-notice-text")
     assert service.messages == []
 

@@ -57,6 +57,7 @@ from tests.unit.recounting import (
     policy_events,
     policy_of,
     published,
+    standards_of,
     told_apart,
 )
 
@@ -312,7 +313,7 @@ PROMISING = sorted(
 @pytest.mark.parametrize("name", PROMISING)
 def test_a_stored_history_recounts_to_what_is_on_record(name: str) -> None:
     events = history(name)
-    found = told_apart(disagreements(events, policy_of(), events[-1].recorded_at))
+    found = told_apart(disagreements(events, policy_of(standards_of(events)), events[-1].recorded_at))
     assert set(found) == {(commitment, "window", None, "opened") for commitment in TOLD_BEFORE.get(name, ())}
 
 
@@ -417,7 +418,8 @@ def test_two_events_under_one_version_are_found() -> None:
 
 def as_published(*names: str) -> list[PublishedEvent]:
     """The policy and these histories, as on the topics."""
-    return [*policy_events(), *(event for name in names for event in history(name))]
+    told = [event for name in names for event in history(name)]
+    return [*policy_events(standards_of(told)), *told]
 
 
 def test_verify_counts_what_it_recounted_and_names_what_it_did_not() -> None:
@@ -466,7 +468,7 @@ def test_an_end_that_was_wrong_for_a_while_is_found_step_by_step() -> None:
     # An outage's end that was announced as 16:00 and put down as 17:00, until it was moved to 18:00.
     change = with_data("WindowOpened", "outage.restore", due_at="2026-09-18T09:00:00Z")
     tampered = [after for event in history("outage-told") if (after := change(event)) is not None]
-    events = [*policy_events(), *tampered]
+    events = [*policy_events(standards_of(tampered)), *tampered]
     assert verify(events).agrees, "what is on record last is right"
     found = verify(events, steps=True).disagreements
     assert [(each.commitment, each.what) for each in found] == [("outage.restore", "due_at")]

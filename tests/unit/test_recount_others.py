@@ -18,13 +18,16 @@ from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
 from domain.outages.facts import (
     EmergencyOutageBegan,
+    FireServiceTold,
     OutageCancelled,
     OutageExtended,
     OutageNoticeSent,
     OutagePlanned,
     OutageReported,
+    OutageRescheduled,
     OutageRestored,
     OutageStarted,
+    UnannouncedOutageBegan,
 )
 from domain.repairs import orders
 from infra.eventstore.shipped_rules import shipped_rules
@@ -68,6 +71,32 @@ OPENINGS: dict[str, tuple[Kind, Fact, tuple[Fact, ...]]] = {
             OutageStarted(),
             OutageExtended(minutes(1_200)),
             OutageExtended(minutes(2_000)),
+            OutageRestored(),
+        ),
+    ),
+    "planned outage that is announced anew": (
+        kinds.OUTAGE,
+        OutagePlanned("TS-1", ("qianzhou",), 100, minutes(1_600), minutes(1_900), "", fire_affected=True),
+        (
+            OutageNoticeSent("sms", PROOF),
+            OutageNoticeSent("page", PROOF),
+            OutageRescheduled(minutes(1_700), minutes(1_900)),
+            OutageRescheduled(minutes(2_100), minutes(2_400)),
+            OutageCancelled("postponed"),
+            OutageStarted(),
+            OutageStarted(("without-notice",)),
+            OutageExtended(minutes(2_600)),
+            FireServiceTold("doc-1"),
+            OutageRestored(),
+        ),
+    ),
+    "outage without notice": (
+        kinds.OUTAGE,
+        UnannouncedOutageBegan("TS-1", ("qianzhou",), 100),
+        (
+            OutageNoticeSent("sms", PROOF),
+            OutageReported("doc-1"),
+            OutageExtended(minutes(300)),
             OutageRestored(),
         ),
     ),
