@@ -87,7 +87,7 @@ def _done(service: Service, command: Command, what: str) -> str:
 
 
 def calendar_wanted(
-    raw: bytes, file_name: str, *, region: str, source: str | None, version: str | None
+    raw: bytes, file_name: str, *, region: str, source: str | None, version: str | None, confirmed_by: str | None = None
 ) -> CalendarWanted:
     """What a file wants published. Raises DocumentError, also where it says that it is of another region."""
     notice = documents.notice_of(raw)
@@ -95,7 +95,7 @@ def calendar_wanted(
     if about.get("region", region) != region:
         raise DocumentError(f"the file is of region {str(about['region'])[:40]!r}, found --region {region}")
     papers = about.get("source") or "; ".join(map(str, about.get("papers") or ())) or file_name
-    return CalendarWanted(region, notice, source or str(papers)[:200], version)
+    return CalendarWanted(region, notice, source or str(papers)[:200], version, confirmed_by)
 
 
 def publish_calendar(service: Service, wanted: CalendarWanted, who: Stamp) -> Iterator[str]:
@@ -114,6 +114,13 @@ def publish_calendar(service: Service, wanted: CalendarWanted, who: Stamp) -> It
 def try_calendar(service: Service, wanted: CalendarWanted) -> Iterator[str]:
     """Every open deadline that would move, and how many; nothing is stored."""
     document = publication.calendar_to_try(service, wanted)
+    missing = publication.calendar_leaves_out(service, document)
+    for day in missing.worked:
+        yield f"statutory day that would be worked  {day}"
+    for day in missing.fallen:
+        yield f"day that would fall away  {day}"
+    if missing:
+        yield "to publish it all the same, have a second person confirm: --confirmed-by"
     try:
         found = recompute.dry_run(service, document)
     except LookupError as error:

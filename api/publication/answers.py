@@ -88,6 +88,15 @@ class DryRunView(BaseModel):
     moved: Annotated[int, Field(description="How many of them would move, or become tentative or settled.")]
     moves: Annotated[list[MoveView], Field(description="Those that would, as many as are shown.")]
     more: Annotated[bool, Field(description="Whether more would than are shown.")]
+    statutory_worked: Annotated[
+        list[date], Field(description="Statutory days that would be worked: to publish it, a second person confirms.")
+    ]
+    fallen_away: Annotated[
+        list[date],
+        Field(
+            description="Days that the calendar moves now and would not any more; a second person confirms them too."
+        ),
+    ]
 
 
 class MovedDay(BaseModel):

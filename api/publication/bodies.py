@@ -108,6 +108,10 @@ class CalendarNotice(Body):
             description="Title or number of the document that it is from.",
         ),
     ]
+    confirmed_by: Annotated[
+        StaffId | None,
+        Field(description="Actor id of who confirms what the notice leaves out; null where it leaves out nothing."),
+    ] = None
 
 
 class SquadRoster(Body):

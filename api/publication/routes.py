@@ -32,7 +32,7 @@ from api.publication.answers import (
 from api.publication.bodies import CalendarNotice, FeeReview
 from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
 from domain.deadlines.calendar import Day, local_date
-from domain.publication.calendars import CalendarWarning, HolidayNotice
+from domain.publication.calendars import CalendarWarning, HolidayNotice, LeftOut
 from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
 from domain.publication.refusals import UnknownRegion
 from infra.eventstore import publication, recompute
@@ -201,7 +201,7 @@ MOVES_SHOWN = 1_000
     "/calendars/dry-run", summary="What a notice would move 试算", responses=COMMAND_ERRORS, openapi_extra=needs(None)
 )
 async def try_calendar(body: CalendarNotice, caller: CallerDep, service: ServiceDep) -> DryRunView:
-    found = await run_in_threadpool(_dry_run, service, _wanted(body))
+    found, missing = await run_in_threadpool(_dry_run, service, _wanted(body))
     shown = [
         MoveView(
             case_id=str(move.case_id),
@@ -216,14 +216,21 @@ async def try_calendar(body: CalendarNotice, caller: CallerDep, service: Service
     ]
     moved = len(found.moves)
     return DryRunView(
-        calendar=found.calendar, looked_at=found.looked_at, moved=moved, moves=shown, more=moved > len(shown)
+        calendar=found.calendar,
+        looked_at=found.looked_at,
+        moved=moved,
+        moves=shown,
+        more=moved > len(shown),
+        statutory_worked=list(missing.worked),
+        fallen_away=list(missing.fallen),
     )
 
 
-def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
+def _dry_run(service: Service, wanted: CalendarWanted) -> tuple[recompute.DryRun, LeftOut]:
     document = publication.calendar_to_try(service, wanted)
+    missing = publication.calendar_leaves_out(service, document)
     try:
-        return recompute.dry_run(service, document)
+        return recompute.dry_run(service, document), missing
     except LookupError:
         raise UnknownRegion(
             wanted.region,
@@ -236,7 +243,11 @@ def _dry_run(service: Service, wanted: CalendarWanted) -> recompute.DryRun:
 def _wanted(body: CalendarNotice) -> CalendarWanted:
     days = tuple(Day(day.date, day.isOffDay, day.name) for day in body.notice.days)
     return CalendarWanted(
-        body.region, HolidayNotice(body.notice.year, days, body.notice.time_zone), body.source, body.version
+        body.region,
+        HolidayNotice(body.notice.year, days, body.notice.time_zone),
+        body.source,
+        body.version,
+        body.confirmed_by,
     )
 
 

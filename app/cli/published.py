@@ -57,16 +57,26 @@ def calendar() -> None:
 @click.option("--version", "name", default=None, help="Left out: counted up.")
 @click.option("--source", default=None, help="Which notice it is. Left out: the file's papers, or its name.")
 @click.option("--dry-run", is_flag=True, help="Publish nothing; list every open deadline that would move.")
+@click.option("--confirmed-by", default=None, help="Staff id of who confirms what the notice leaves out.")
 @click.option("--actor", default="operator", show_default=True, help="Your staff id.")
 @click.option("--role", default="operator", show_default=True, help="The role in which you act.")
 @command
 def calendar_load(
-    file: BinaryIO, region: str, name: str | None, source: str | None, dry_run: bool, actor: str, role: str
+    file: BinaryIO,
+    region: str,
+    name: str | None,
+    source: str | None,
+    dry_run: bool,
+    confirmed_by: str | None,
+    actor: str,
+    role: str,
 ) -> None:
     """Publish a year's notice from FILE, in the form of the holiday-cn data set. Open deadlines move."""
     from app import admin as office
 
-    wanted = office.calendar_wanted(file.read(), file.name, region=region, source=source, version=name)
+    wanted = office.calendar_wanted(
+        file.read(), file.name, region=region, source=source, version=name, confirmed_by=confirmed_by
+    )
     with office.at_the_office(located_settings()) as service:
         lines = (
             office.try_calendar(service, wanted)

@@ -45,6 +45,11 @@ class CalendarPublished:
     statutory: Annotated[tuple[date, ...], "Statutory holidays, on which no limit ends and no office is open."]
     source: Annotated[str, "Where the days come from: the notice of the State Council's office, or the law."]
     time_zone: Annotated[str, "IANA name of the calendar's wall clock."] = HOME
+    confirmed_by: Annotated[
+        str | None,
+        "Actor id of the second person who confirmed what the notice leaves out: statutory days that it leaves worked, "
+        "and days of the calendar before that it no longer moves; null where it leaves out nothing.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

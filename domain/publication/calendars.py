@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from domain.deadlines.calendar import HOME, Calendar, CalendarPublished, Day
+from domain.deadlines.calendar import HOME, SATURDAY, Calendar, CalendarPublished, Day
 from domain.kernel.refusals import Refusal
 from domain.publication.documents import require_new_version
 from domain.publication.publishing import Calendars
 from domain.publication.refusals import (
+    CalendarLeavesOut,
     CalendarUnchanged,
     DayTwice,
     OutsideCalendar,
@@ -27,7 +28,7 @@ from domain.publication.refusals import (
     UnknownTimeZone,
     YearSkipped,
 )
-from domain.standard.context import CommandContext, require_power
+from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
 from domain.standard.standards import Standard
 from domain.standard.values import require_clean, require_range, require_said
@@ -50,14 +51,42 @@ class HolidayNotice:
     time_zone: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What a calendar leaves out of what was known: ``worked``, statutory days that are worked by it, and ``fallen``,
+    days that the calendar before moved and this one does not. Both in order."""
+
+    worked: tuple[date, ...]
+    fallen: tuple[date, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.worked or self.fallen)
+
+
+def left_out(latest: CalendarPublished | None, document: CalendarPublished) -> LeftOut:
+    """What the document leaves out: a notice that was cut off in the middle would be published without a word. A day
+    that it moves to the other side than before is no such day: it says something of it."""
+    moved = {day.date: day.off for day in document.days}
+    known = {*document.statutory, *(latest.statutory if latest is not None else ())}
+    worked = [day for day in known if day <= document.settled_until and not moved.get(day, day.weekday() >= SATURDAY)]
+    before = latest.days if latest is not None else ()
+    return LeftOut(tuple(sorted(worked)), tuple(sorted(day.date for day in before if day.date not in moved)))
+
+
 def publish(
-    state: Calendars | None, ctx: CommandContext, *, document: CalendarPublished, regions: Collection[str]
+    state: Calendars | None,
+    ctx: CommandContext,
+    *,
+    document: CalendarPublished,
+    regions: Collection[str],
+    confirmed_by: str | None = None,
 ) -> CalendarPublished:
-    """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar.
+    """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar; ``confirmed_by``:
+    the second person who confirms what the calendar leaves out (our decision: four eyes).
 
     Refuses ``wrong-role``, ``unknown-region`` (an overlay without what it lies over), ``bad-version``,
     ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``,
-    ``unknown-time-zone``.
+    ``unknown-time-zone``, ``calendar-leaves-out``, ``same-person``.
     """
     require_power(ctx, "calendar.publish")
     published = [each for _, each in (state or Calendars()).published]
@@ -69,7 +98,13 @@ def publish(
     _require_days(document)
     if published:
         _require_going_on(published[-1], document)
-    return document
+    missing = left_out(published[-1] if published else None, document)
+    if not missing:
+        return document
+    if confirmed_by is None:
+        raise CalendarLeavesOut(missing)
+    require_second_person(ctx, confirmed_by, "what the calendar leaves out")
+    return replace(document, confirmed_by=confirmed_by)
 
 
 def notice_merged(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import date, datetime
 
     from domain.deadlines.calendar import CalendarPublished
     from domain.deadlines.limits import Intake
-    from domain.publication.calendars import HolidayNotice
+    from domain.publication.calendars import HolidayNotice, LeftOut
     from domain.publication.works import Work
     from domain.standard.fees import BannedName, FeeItem, Formula
     from domain.standard.standards import DocumentRequirement, Promise, StandardPublished
@@ -216,6 +216,31 @@ class EffectiveInThePast(NotAcceptable):
 
     def __init__(self, effective_from: datetime, at: datetime) -> None:
         super().__init__(found=f"in force from {effective_from.isoformat()}", needed=f"not before {at.isoformat()}")
+
+
+class CalendarLeavesOut(Conflict):
+    """The calendar leaves out days that were known."""
+
+    title_zh = "放假安排有遗漏"
+    next_step = "load the whole notice, or have a second person confirm (confirmed_by)"
+    next_step_zh = "请载入完整的放假安排；确属如此的，请由另一人确认"
+
+    def __init__(self, missing: LeftOut) -> None:
+        super().__init__(
+            found=f"statutory days that are worked: {_shown(missing.worked)}; "
+            f"days that fall away: {_shown(missing.fallen)}",
+            needed="a calendar that leaves out no statutory day and no day that is published, or a second person",
+        )
+
+
+MOST_SHOWN = 10
+
+
+def _shown(days: Sequence[date]) -> str:
+    if not days:
+        return "none"
+    more = f" and {len(days) - MOST_SHOWN} more" if len(days) > MOST_SHOWN else ""
+    return f"{len(days)} ({', '.join(day.isoformat() for day in days[:MOST_SHOWN])}{more})"
 
 
 class SettledGoesBack(NotAcceptable):

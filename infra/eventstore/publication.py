@@ -13,7 +13,7 @@ from typing import Any
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import EventToAppend, Fact
 from domain.publication import calendars, catalogues, standards
-from domain.publication.calendars import HolidayNotice
+from domain.publication.calendars import HolidayNotice, LeftOut
 from domain.publication.publishing import Calendars, Catalogues, Standards
 from domain.standard.context import CommandContext
 from domain.standard.fees import Catalogue
@@ -115,12 +115,14 @@ def publish_catalogue(stamp: Stamp, version: str, key: IdempotencyKey | None = N
 
 @dataclass(frozen=True, slots=True)
 class CalendarWanted:
-    """A notice to be merged into a region's calendar. ``version`` None: counted up."""
+    """A notice to be merged into a region's calendar. ``version`` None: counted up. ``confirmed_by``: the second person
+    who confirms what it leaves out."""
 
     region: str
     notice: HolidayNotice
     source: str
     version: str | None = None
+    confirmed_by: str | None = None
 
 
 def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey | None = None) -> Command:
@@ -129,7 +131,13 @@ def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey |
     others = _calendars({wanted.region.rpartition("-")[0]} - {""})
 
     def say(state: Calendars | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
-        return calendars.publish(state, ctx, document=merged(state, wanted), regions=_regions(snapshot, others))
+        return calendars.publish(
+            state,
+            ctx,
+            document=merged(state, wanted),
+            regions=_regions(snapshot, others),
+            confirmed_by=wanted.confirmed_by,
+        )
 
     return _publication(stream, stamp, key, say, others)
 
@@ -152,6 +160,13 @@ def calendar_to_try(service: Service, wanted: CalendarWanted) -> CalendarPublish
     """The calendar that would be published now: for a dry run, which nobody's power is needed for."""
     state: Calendars | None = service.load(calendar_stream(wanted.region))[0]
     return merged(state, wanted)
+
+
+def calendar_leaves_out(service: Service, document: CalendarPublished) -> LeftOut:
+    """What the calendar would leave out if it were published now."""
+    state: Calendars | None = service.load(calendar_stream(document.region))[0]
+    latest = state.published[-1][1] if state is not None and state.published else None
+    return calendars.left_out(latest, document)
 
 
 def published_calendars(service: Service) -> dict[str, Calendars]:

@@ -40,6 +40,7 @@ NOTICE = {"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOff
 REVISED = json.loads((resources.files("infra") / "data" / "holiday-cn" / "2026.json").read_text(encoding="utf-8"))
 REVISED["days"].append({"name": "临时放假", "date": "2026-09-21", "isOffDay": True})
 MANAGER = ("--actor", "staff-1", "--role", "manager")
+CONFIRMED = (*MANAGER, "--confirmed-by", "director-2")
 OTHER = ("--actor", "staff-2", "--role", "manager")
 DIRECTOR = ("--actor", "staff-3", "--role", "deputy-director")
 
@@ -90,7 +91,7 @@ def due_on(service: Service, stream: Stream) -> str:
 
 
 def test_a_notice_is_loaded_shown_and_judged_by(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
-    said(run("calendar", "load", written(tmp_path, NOTICE), "--source", "示例通知", *MANAGER))
+    said(run("calendar", "load", written(tmp_path, NOTICE), "--source", "示例通知", *CONFIRMED))
     shown = said(run("calendar", "show"))
     assert "2027-1" in shown
     assert "settled until 2027-12-28" in shown
@@ -118,7 +119,7 @@ def test_loading_what_was_tried_moves_just_that_and_counts_it_the_same(
 ) -> None:
     case = open_case(service)
     tried = said(run("calendar", "load", written(tmp_path, REVISED), "--dry-run"))
-    loaded = said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
+    loaded = said(run("calendar", "load", written(tmp_path, REVISED), *CONFIRMED))
     assert "deadlines that would move 1, open cases 1" in tried
     assert "deadlines moved 1, open cases 1, " in loaded
     assert due_on(service, case) == "2026-09-23"
@@ -132,7 +133,7 @@ def test_what_the_watch_has_moved_meanwhile_is_counted_by_whoever_loads(
     open_case(service)
     job = recompute.run
     monkeypatch.setattr(recompute, "run", lambda theirs: (job(theirs), job(theirs))[1])  # the watch was first
-    assert "deadlines moved 1, open cases 1, " in said(run("calendar", "load", written(tmp_path, REVISED), *MANAGER))
+    assert "deadlines moved 1, open cases 1, " in said(run("calendar", "load", written(tmp_path, REVISED), *CONFIRMED))
 
 
 def test_a_dry_run_of_a_region_that_nobody_counts_by_says_so(
@@ -143,14 +144,14 @@ def test_a_dry_run_of_a_region_that_nobody_counts_by_says_so(
 
 
 def test_what_is_no_notice_is_one_clear_line(run: Callable[..., Result], service: Service, tmp_path: Path) -> None:
-    refused(run("calendar", "load", written(tmp_path, NOTICE | {"x": 1}), *MANAGER), "bad-document")
-    refused(run("calendar", "load", written(tmp_path, NOTICE | {"year": 2028}), *MANAGER), "outside-calendar")
+    refused(run("calendar", "load", written(tmp_path, NOTICE | {"x": 1}), *CONFIRMED), "bad-document")
+    refused(run("calendar", "load", written(tmp_path, NOTICE | {"year": 2028}), *CONFIRMED), "outside-calendar")
     late = {"year": 2029, "days": [{"name": "元旦", "date": "2029-01-01", "isOffDay": True}]}
-    refused(run("calendar", "load", written(tmp_path, late), *MANAGER), "year-skipped")
+    refused(run("calendar", "load", written(tmp_path, late), *CONFIRMED), "year-skipped")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "crew"), "wrong-role")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "king"), "unknown-role")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "张三", "--role", "manager"), "bad-actor")
-    refused(run("calendar", "load", written(tmp_path, NOTICE), "--region", "US-NY", *MANAGER), "unknown-region")
+    refused(run("calendar", "load", written(tmp_path, NOTICE), "--region", "US-NY", *CONFIRMED), "unknown-region")
     assert len(service.load(calendar_stream("CN"))[1]) == 1
 
 
@@ -170,7 +171,7 @@ def test_of_two_notices_at_once_both_are_in_the_calendar(service: Service) -> No
     years = (notice_of(msgspec.json.encode(NOTICE)), notice_of(msgspec.json.encode(REVISED)))
 
     def load(number: int) -> Receipt:
-        wanted = CalendarWanted("CN", years[number], "示例通知")
+        wanted = CalendarWanted("CN", years[number], "示例通知", confirmed_by="director-2")
         return service.run(publication.publish_calendar(stamp(f"staff-{number}", "manager"), wanted))
 
     with ThreadPoolExecutor(2) as pool:

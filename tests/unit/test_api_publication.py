@@ -40,7 +40,7 @@ NOTICE: dict[str, Any] = {
     "papers": ["示例通知"],
     "days": [NEW_YEAR],
 }
-CALENDAR = {"region": "CN", "notice": NOTICE, "source": "示例通知"}
+CALENDAR = {"confirmed_by": "director-2", "region": "CN", "notice": NOTICE, "source": "示例通知"}
 SQUAD = {"squad": "squad-1", "members": ["sq-1", "sq-2"]}
 CONSULTATION = {"topic": "technical", "applicant": ASKER}
 PRESERVICE = {"service": "pipe-information", "category": "business", "applicant": ASKER}

@@ -145,9 +145,15 @@ def known() -> Calendars:
 
 
 def published(
-    rules: Rules, state: Calendars | None, document: CalendarPublished, *, role: str = "manager", regions: Any = ()
+    rules: Rules,
+    state: Calendars | None,
+    document: CalendarPublished,
+    *,
+    role: str = "manager",
+    regions: Any = (),
+    confirmed_by: str | None = "director-2",
 ) -> Calendars:
-    fact = calendars.publish(state, by(rules, role), document=document, regions=regions)
+    fact = calendars.publish(state, by(rules, role), document=document, regions=regions, confirmed_by=confirmed_by)
     made: Calendars = after(evolve_calendar, state, fact)
     return made
 
@@ -155,6 +161,42 @@ def published(
 def test_a_calendar_is_published_beside_the_earlier_ones(rules: Rules, known: Calendars) -> None:
     state = published(rules, known, merged(SHIPPED, NEXT))
     assert [document.version for _, document in state.published] == ["2026-1", "2027-1"]
+
+
+STATUTORY = tuple(day for day in SHIPPED.statutory if day.year == 2027 and day.weekday() < 5)
+
+
+def test_a_notice_that_leaves_statutory_days_worked_needs_a_second_person(rules: Rules, known: Calendars) -> None:
+    document = merged(SHIPPED, NEXT)
+    worked = tuple(day for day in STATUTORY if day != date(2027, 2, 8))
+    assert calendars.left_out(SHIPPED, document).worked == worked
+    with refused("calendar-leaves-out") as error:
+        published(rules, known, document, confirmed_by=None)
+    assert f"statutory days that are worked: {len(worked)} (2027-01-01, " in error.value.found
+    with refused("same-person"):
+        published(rules, known, document, confirmed_by=by(rules, "manager").by.actor)
+    state = published(rules, known, document)
+    assert state.published[-1][1].confirmed_by == "director-2"
+
+
+def test_a_whole_notice_needs_nobody_and_names_nobody(rules: Rules, known: Calendars) -> None:
+    whole = merged(SHIPPED, notice(2027, *((day.isoformat(), OFF) for day in STATUTORY)))
+    state = published(rules, known, whole, confirmed_by=None)
+    assert state.published[-1][1].confirmed_by is None
+    assert published(rules, known, whole).published[-1][1].confirmed_by is None
+
+
+def test_days_of_a_loaded_year_that_fall_away_need_a_second_person(rules: Rules, known: Calendars) -> None:
+    of_2026 = [day.date for day in shipped_notice(2026).days]
+    document = merged(SHIPPED, notice(2026, ("2026-01-01", OFF), ("2026-02-16", OFF)))
+    kept = {date(2026, 1, 1), date(2026, 2, 16)}
+    assert calendars.left_out(SHIPPED, document).fallen == tuple(sorted(set(of_2026) - kept))
+    with refused("calendar-leaves-out"):
+        published(rules, known, document, confirmed_by=None)
+    # A day that is said to be worked after all says so.
+    turned = [(day.date.isoformat(), day.off if day.date != date(2026, 1, 2) else WORKED) for day in SHIPPED.days]
+    revised = merged(SHIPPED, notice(2026, *(day for day in turned if day[0].startswith("2026"))))
+    assert not calendars.left_out(SHIPPED, revised)
 
 
 def test_an_operator_may_publish_and_the_counter_may_not(rules: Rules, known: Calendars) -> None:
