@@ -33,7 +33,7 @@ from domain.kernel.fields import Digest, PromiseCode, Way
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
-from domain.standard.standards import AlertPolicy, Rules, Standard
+from domain.standard.standards import AlertPolicy, EscalationStep, Rules, Rung, Standard
 
 KIND = "window.alert"
 """Of messages to staff about one case: the case learns what became of them."""
@@ -323,10 +323,36 @@ def _letter_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standar
         "number": said.case_number,
         "commitment": standard.alerts.names.get(said.commitment, said.commitment),
         "due": _local(said.due_at),
-        "step": said.step or "",
+        "step": _level_named(standard, said),
     }
     text = filled(_text(standard, said.change), words)
     return AlertMessage(role, way, f"通水 {said.case_number}", text, tuple(news))
+
+
+def _level_named(standard: Standard, said: WaitingAlert) -> str:
+    """When the reminder or the escalation level comes, in Chinese; its code where the standard in force has none of
+    that code any more."""
+    before = next((each for each in standard.ladders.get(said.commitment, ()) if each.name == said.step), None)
+    if said.change == "nearing" and before is not None:
+        return _reminder_named(before)
+    after = next((each for each in ladder_after(standard, said.commitment) if each.name == said.step), None)
+    return _escalation_named(after) if said.change == "escalated" and after is not None else said.step or ""
+
+
+def _reminder_named(each: Rung) -> str:
+    if each.minutes is not None:
+        return f"{'未接单' if each.unless_acknowledged else '计时'}已{_duration(each.minutes)}"
+    return f"时限已过{each.percent}%" if each.percent is not None else f"第{each.working_day}个工作日"
+
+
+def _escalation_named(each: EscalationStep) -> str:
+    if each.minutes is not None:
+        return f"超时已{_duration(each.minutes)}"
+    return f"超出时限{each.percent}%" if each.percent is not None else f"超时已{each.working_days}个工作日"
+
+
+def _duration(minutes: int) -> str:
+    return f"{minutes // 60}小时" if minutes % 60 == 0 else f"{minutes}分钟"
 
 
 def _letter_on_several(

@@ -121,8 +121,28 @@ def test_only_the_program_brings_in_what_became_of_a_message() -> None:
 
 def test_a_message_says_what_ran_out_and_names_nobody() -> None:
     (letter,) = planned([waiting(change="escalated", step="after-10-min")]).letters
-    assert letter.text == "【超时升级】BX-1 到场已于09-16 12:00超时，至今无人确认接手（after-10-min）。请立即处理。"
+    assert letter.text == "【超时升级】BX-1 到场已于09-16 12:00超时，至今无人确认接手（超时已10分钟）。请立即处理。"
     assert (letter.role, letter.way, letter.title, letter.group) == ("manager", "email", "通水 BX-1", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "commitment", "step", "named"),
+    [
+        ("escalated", "repair.completion", "after-1-hour", "超时已1小时"),
+        ("escalated", "repair.completion", "half-again", "超出时限50%"),
+        ("escalated", "connection.water_on", "after-3-working-days", "超时已3个工作日"),
+        ("nearing", ARRIVAL, "unacknowledged-5-min", "未接单已5分钟"),
+        ("nearing", ARRIVAL, "no-arrival-20-min", "计时已20分钟"),
+        ("nearing", "repair.completion", "three-quarters", "时限已过75%"),
+        ("nearing", "connection.water_on", "fourth-working-day", "第4个工作日"),
+        ("escalated", ARRIVAL, "of-an-older-standard", "of-an-older-standard"),
+    ],
+)
+def test_a_message_says_in_chinese_which_reminder_or_escalation_level_it_is(
+    change: str, commitment: str, step: str, named: str
+) -> None:
+    (letter,) = planned([waiting(change=change, commitment=commitment, step=step)]).letters
+    assert f"（{named}）。" in letter.text
 
 
 def test_what_one_role_waits_to_hear_of_one_case_is_one_message_with_the_newest_news() -> None:
