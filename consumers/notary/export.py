@@ -127,7 +127,7 @@ class _Writing:
         self.partition = partition
         self.withheld = withheld
         self.file: BinaryIO = path.open("wb")
-        self.place: ReadPosition = START
+        self.read_position: ReadPosition = START
         self.written: dict[int, bytes] = {}
         self.left: dict[tuple[int, bytes], Record] = {}
         self.records = 0
@@ -138,8 +138,8 @@ class _Writing:
 
     def take(self, records: Iterable[Record]) -> None:
         records = list(records)
-        applied = apply(records, {self.partition: self.place})
-        self.place = applied.places.get(self.partition, self.place)
+        applied = apply(records, {self.partition: self.read_position})
+        self.read_position = applied.read_positions.get(self.partition, self.read_position)
         for event in applied.events:
             self.event(event)
         for record in records:

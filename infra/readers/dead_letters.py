@@ -77,10 +77,10 @@ class ReaderStopped(BusRefusal):
     would pass over every one of them. Nothing of the batch was applied."""
 
     def __init__(self, reader: str, letters: int, at: DeadLetter, settings: Settings) -> None:
-        place = f"{at.topic}/{at.partition} position {at.position}"
+        where = f"{at.topic}/{at.partition} position {at.position}"
         super().__init__(
             "reader-stopped",
-            found=f"{letters} dead letters of the reader {reader}, now {at.code} at {place}",
+            found=f"{letters} dead letters of the reader {reader}, now {at.code} at {where}",
             needed=f"at most {settings.dead_letters_at_most} in {settings.dead_letters_within_s:.0f} s",
             next_step=f"see `tongshui dead-letters list --reader {reader}`; run a program that can read them, or "
             f"`tongshui dead-letters release {reader}` 读取已停止：请修复程序后重启，或由专人放行",
@@ -108,7 +108,11 @@ class LetterLimit:
         self._stops: dict[str, _Stop | None] = {}
 
     def check(
-        self, cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter], places: Mapping[Partition, ReadPosition]
+        self,
+        cursor: Cursor[Any],
+        reader: str,
+        letters: Sequence[DeadLetter],
+        read_positions: Mapping[Partition, ReadPosition],
     ) -> None:
         """To be asked in the batch's transaction, after its dead letters were saved. Raises ReaderStopped."""
         linked = [letter for letter in letters if letter.position is not None]
@@ -119,7 +123,7 @@ class LetterLimit:
             lately = int(row[0]) if row is not None else 0
             if stop is not None or lately > self._settings.dead_letters_at_most:
                 raise ReaderStopped(reader, lately, linked[0], self._settings)
-        elif stop is not None and places.get(stop.at, START).position >= stop.position:
+        elif stop is not None and read_positions.get(stop.at, START).position >= stop.position:
             cursor.execute(sql("release_reader"), {"reader": reader, "by": "tongshui", "reason": "went on by itself"})
             self._stops[reader] = None
 

@@ -1,7 +1,7 @@
 """A read model: a pure fold from events to rows of one table, and the set-based SQL that applies it.
 
 A row is written by one partition only and a fold reads nothing of another case, so models need no locks beyond the
-place rows that their reader holds.
+the rows of read positions that their reader holds.
 """
 
 from __future__ import annotations

@@ -108,7 +108,7 @@ def test_a_case_that_withdrew_and_got_its_money_back_owes_nothing(
     assert {ledger: int(fen) for ledger, fen in sums} == {"receivable": 0, "income": 0, "cash": 0}
 
 
-def test_delivered_again_in_other_batches_and_without_places_it_has_its_effect_once(
+def test_delivered_again_in_other_batches_and_without_read_positions_it_has_its_effect_once(
     booked: psycopg.Connection[Any], settings: Settings
 ) -> None:
     before = digest(booked, 1)
@@ -139,12 +139,12 @@ def test_a_missing_record_holds_its_partition_and_is_seen(
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     records = mine(settings)
-    place = (records[5].topic, records[5].partition)
-    there = [record for record in records if (record.topic, record.partition) == place]
+    read_position = (records[5].topic, records[5].partition)
+    there = [record for record in records if (record.topic, record.partition) == read_position]
     shown = billing.Shown()
     applied = feed(settings, connection, [there[0], *there[2:]])
     shown.batch(applied)
-    assert shown.as_detail()["held"] == [f"{place[0]}/{place[1]}"]
+    assert shown.as_detail()["held"] == [f"{read_position[0]}/{read_position[1]}"]
     assert len(applied.events) == 1
     filled = feed(settings, connection, there)
     shown.batch(filled)

@@ -251,5 +251,5 @@ def test_the_readers_rule_makes_a_dead_letter_of_it_that_repeats_nothing() -> No
     (letter,) = outcome.dead_letters
     assert (letter.code, letter.offset, letter.size_bytes) == (UNDECODABLE, 3, len(bad))
     assert secret.decode() not in repr(letter)
-    assert outcome.places == {}
+    assert outcome.read_positions == {}
     assert START.offset == -1
