@@ -111,7 +111,8 @@ def tell(
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What roles are to hear because of a window fact. ``step``: the rung, or the step after a lapse."""
+    """What roles are to hear because of a window fact. ``step``: the reminder, or the escalation level after a
+    lapse."""
 
     change: WindowChange
     commitment: str
@@ -125,8 +126,8 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Alerts of the commitment that nobody need act on any more, for ``cause``; of one kind, lapse or rung where one is
-    named, else all. ``by``: who acknowledged."""
+    """Alerts of the commitment that nobody need act on any more, for ``cause``; of one kind, lapse or reminder where
+    one is named, else all. ``by``: who acknowledged."""
 
     commitment: str
     cause: str
