@@ -28,7 +28,7 @@ from infra.sql import sql
 LAPSES_LOOKED_AT = 1_000
 BEAT_PATIENCE_SECONDS = 10.0
 CANARY_PATIENCE_SECONDS = 180.0
-"""A canary is sung each minute; three that are not heard are no accident."""
+"""A canary is sent each minute; three that are not received are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +144,8 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class CanaryStatus:
-    """A watch's canary: how often it was sung and read back, how late the last time (None: never yet), and since when
-    nothing was heard of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
+    """A watch's canary: how often it was sent and received, how late the last time (None: never yet), and since when
+    nothing was received of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
 
     pid: int
     sung: int
@@ -173,7 +173,7 @@ class Watching:
 
     @property
     def silent_s(self) -> float:
-        """Since when no canary at all was heard; 0 where no watch has run here in the last day."""
+        """Since when no canary at all was received; 0 where no watch has run here in the last day."""
         return min((canary.silent_s for canary in self.canaries), default=0.0)
 
     @property

@@ -22,7 +22,7 @@ from consumers.billing.consumer import TABLE, topics
 from consumers.billing.reconcile import compare
 from infra.kafka.cluster import BusRefusal, Cluster, Partition, Record, consumer, logs, look_up_cluster, read_ranges
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit
+from infra.readers.dead_letters import DeadLetterLimit
 from infra.readers.loop import store_batch
 from infra.readers.read_positions import load_read_positions
 from infra.readers.record import link_of
@@ -141,7 +141,7 @@ class _Making:
         self.connection = connection
         self.build = build
         self.records = 0
-        self.limit = LetterLimit(settings)
+        self.limit = DeadLetterLimit(settings)
 
     def read(self, ends: Mapping[Partition, int]) -> None:
         """Read on up to these positions, and not beyond. Raises BusRefusal "chain-broken"."""

@@ -244,7 +244,7 @@ class AlertMessage:
 class Plan:
     """What is sent now, and until when each of the rest waits."""
 
-    letters: tuple[AlertMessage, ...]
+    messages: tuple[AlertMessage, ...]
     held: tuple[tuple[WaitingAlert, datetime], ...]
 
 
@@ -258,13 +258,13 @@ def plan(waiting: Iterable[WaitingAlert], made: Sequence[SentMessage], standard:
             held.append((each, quiet_until))
         else:
             found[each.role, each.way].append(each)
-    letters: list[AlertMessage] = []
+    messages: list[AlertMessage] = []
     for (role, way), tells in found.items():
         before = [each for each in made if (each.role, each.way) == (role, way)]
         planned = _planned(role, way, tells, before, standard, at)
-        letters += planned.letters
+        messages += planned.messages
         held += planned.held
-    return Plan(tuple(letters), tuple(held))
+    return Plan(tuple(messages), tuple(held))
 
 
 def quiet_end(policy: AlertPolicy, at: datetime) -> datetime | None:
@@ -288,7 +288,7 @@ def _planned(
     """For one role and one way: a mass incident's together, one message a case while the hour has room, then a
     digest."""
     policy = standard.alerts
-    letters: list[AlertMessage] = []
+    messages: list[AlertMessage] = []
     held: list[tuple[WaitingAlert, datetime]] = []
     groups: defaultdict[str, list[WaitingAlert]] = defaultdict(list)
     cases: defaultdict[UUID, list[WaitingAlert]] = defaultdict(list)
@@ -300,7 +300,7 @@ def _planned(
     room = policy.most_per_hour - sum(each.group is None and each.at > at - timedelta(hours=1) for each in made)
     for number, news in enumerate(cases.values()):
         if number < room:
-            letters.append(_letter_on_a_case(role, way, news, standard))
+            messages.append(_message_on_a_case(role, way, news, standard))
         else:
             for each in news:
                 groups["corrections" if each.corrects else "digest"].append(each)
@@ -310,16 +310,16 @@ def _planned(
         if last is not None and last + timedelta(minutes=pause) > at:
             held += [(each, last + timedelta(minutes=pause)) for each in news]
         else:
-            letters.append(_letter_on_several(role, way, group, news, standard))
-    return Plan(tuple(letters), tuple(held))
+            messages.append(_message_on_several(role, way, group, news, standard))
+    return Plan(tuple(messages), tuple(held))
 
 
 # ---- texts
 
 
-def _letter_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standard: Standard) -> AlertMessage:
-    letter = AlertMessage(role, way, "", "", tuple(news))
-    said = letter.newest
+def _message_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standard: Standard) -> AlertMessage:
+    message = AlertMessage(role, way, "", "", tuple(news))
+    said = message.newest
     words = {
         "number": said.case_number,
         "commitment": standard.alerts.names.get(said.commitment, said.commitment),
@@ -356,7 +356,7 @@ def _duration(minutes: int) -> str:
     return f"{minutes // 60}小时" if minutes % 60 == 0 else f"{minutes}分钟"
 
 
-def _letter_on_several(
+def _message_on_several(
     role: str, way: str, group: str, news: Sequence[WaitingAlert], standard: Standard
 ) -> AlertMessage:
     numbers = list(dict.fromkeys(each.case_number for each in news))

@@ -62,7 +62,7 @@ class Mender:
 # ---- see
 
 
-def letters(
+def dead_letters(
     connection: psycopg.Connection[Any],
     *,
     number: int | None = None,
@@ -76,9 +76,9 @@ def letters(
         return list(cursor.execute(sql("dead_letters"), wanted).fetchall())
 
 
-def letter(connection: psycopg.Connection[Any], number: int) -> DeadLetterRow:
+def dead_letter(connection: psycopg.Connection[Any], number: int) -> DeadLetterRow:
     """Raises BusRefusal "no-such-letter"."""
-    found = letters(connection, number=number, states=None)
+    found = dead_letters(connection, number=number, states=None)
     if not found:
         raise BusRefusal(
             "no-such-letter",
@@ -157,7 +157,7 @@ def raw(settings: Settings, row: DeadLetterRow) -> Record:
 
 def resolve(connection: psycopg.Connection[Any], number: int, *, by: str, reason: str) -> None:
     """Settle a letter without its event, for a reason. Raises BusRefusal "no-such-letter", "settled-already"."""
-    _settle(connection, letter(connection, number), "resolved", by, reason)
+    _settle(connection, dead_letter(connection, number), "resolved", by, reason)
 
 
 def mark(connection: psycopg.Connection[Any], settings: Settings, number: int, *, by: str, reason: str) -> str:
@@ -166,7 +166,7 @@ def mark(connection: psycopg.Connection[Any], settings: Settings, number: int, *
     A record of the chain is marked, and the running reader takes it at its next look. A meter reading, which is not in
     the store, is sent to its topic again: stored already, it is dropped by its key. Raises BusRefusal.
     """
-    row = letter(connection, number)
+    row = dead_letter(connection, number)
     if row["topic"] == settings.readings_topic:
         offset = _send_again(settings, row)
         _settle(connection, row, "resolved", by, f"sent again at offset {offset}: {reason}")
@@ -255,7 +255,7 @@ def repair(
     Raises BusRefusal: "no-such-letter", "settled-already", "not-of-the-store", "no-mender" (a reader that this program
     does not have), "not-passed" (the reader stands before it and will read it itself), "still-unreadable".
     """
-    row = letter(connection, number)
+    row = dead_letter(connection, number)
     position = _require_position(row)
     mender = menders.get(row["reader"])
     if mender is None:
@@ -272,7 +272,7 @@ def repair(
         )
         state = cursor.execute(sql("lock_dead_letter"), {"id": number}).fetchone()
         if state is None or state[0] not in ("open", "again"):
-            raise _settled_already(letter(connection, number))
+            raise _settled_already(dead_letter(connection, number))
         events = _case_so_far(cursor, settings, row, position, read_position)
         still = [each for each in mender.mend(cursor, events) if each.position == position]
         if still:
@@ -288,7 +288,7 @@ def repair_marked(
     again, with the reason as its note."""
     done: list[tuple[int, str | None]] = []
     for (number,) in connection.execute(sql("dead_letters_again"), {"readers": list(menders)}).fetchall():
-        row = letter(connection, number)
+        row = dead_letter(connection, number)
         by = str(row["settled_by"] or "tongshui")
         try:
             repair(connection, settings, number, menders, by=by, reason=str(row["note"] or "read again"))

@@ -31,7 +31,7 @@ from infra.kafka.batches import tolerate_in_faust
 from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
 from infra.kafka.diagnose import tls_context, why_refused
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit, ReaderStopped, note_stop, save_dead_letters
+from infra.readers.dead_letters import DeadLetterLimit, ReaderStopped, note_stop, save_dead_letters
 from infra.readers.read_positions import (
     load_read_positions,
     lock_read_positions,
@@ -128,7 +128,7 @@ class ModelStream:
         self.settings = settings
         self.linger_s = linger_s
         self._again = again
-        self._limit = LetterLimit(settings)
+        self._limit = DeadLetterLimit(settings)
         self.models = tuple(models)
         self.table = f"{schema}.places"
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
@@ -266,13 +266,13 @@ class ModelStream:
         partitions = {Partition(each.record.topic, each.record.partition) for each in parsed}
         read_positions = lock_read_positions(cursor, self.table, model.name, BUILD, partitions)
         outcome = apply_parsed(parsed, read_positions, self._topic_ids)
-        letters = list(outcome.dead_letters)
-        letters += model.step(cursor, outcome.events, self._topic_ids)
-        save_dead_letters(cursor, model.name, letters)
-        if letters and self._poisoned is not None:
-            self._poisoned(cursor, letters)
+        dead_letters = list(outcome.dead_letters)
+        dead_letters += model.step(cursor, outcome.events, self._topic_ids)
+        save_dead_letters(cursor, model.name, dead_letters)
+        if dead_letters and self._poisoned is not None:
+            self._poisoned(cursor, dead_letters)
         save_read_positions(cursor, self.table, model.name, BUILD, outcome.read_positions)
-        self._limit.check(cursor, model.name, letters, {**read_positions, **outcome.read_positions})
+        self._limit.check(cursor, model.name, dead_letters, {**read_positions, **outcome.read_positions})
         return outcome
 
 

@@ -27,7 +27,7 @@ from infra.kafka.cluster import (
     record_of,
 )
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit, ReaderStopped, T, note_stop, save_dead_letters
+from infra.readers.dead_letters import DeadLetterLimit, ReaderStopped, T, note_stop, save_dead_letters
 from infra.readers.read_positions import (
     load_read_positions,
     lock_read_positions,
@@ -66,7 +66,7 @@ def store_batch(
     build: int,
     topic_ids: Mapping[str, UUID],
     step: BatchStep,
-    limit: LetterLimit,
+    limit: DeadLetterLimit,
 ) -> Applied:
     """Apply a batch in one transaction: what the step writes, dead letters, read positions. Raises ReaderStopped."""
     partitions = {Partition(record.topic, record.partition) for record in records}
@@ -74,12 +74,14 @@ def store_batch(
         read_positions = lock_read_positions(cursor, table, reader, build, partitions)
         applied = apply(records, read_positions, topic_ids)
         refused = step(cursor, applied.events) if applied.events else None
-        ids = {letter.topic: topic_ids.get(letter.topic, letter.topic_id) for letter in refused or ()}
-        named = [msgspec.structs.replace(letter, topic_id=ids[letter.topic]) for letter in refused or ()]
-        letters = [*applied.dead_letters, *named]
-        save_dead_letters(cursor, reader, letters)
+        ids = {
+            dead_letter.topic: topic_ids.get(dead_letter.topic, dead_letter.topic_id) for dead_letter in refused or ()
+        }
+        named = [msgspec.structs.replace(dead_letter, topic_id=ids[dead_letter.topic]) for dead_letter in refused or ()]
+        dead_letters = [*applied.dead_letters, *named]
+        save_dead_letters(cursor, reader, dead_letters)
         save_read_positions(cursor, table, reader, build, applied.read_positions)
-        limit.check(cursor, reader, letters, {**read_positions, **applied.read_positions})
+        limit.check(cursor, reader, dead_letters, {**read_positions, **applied.read_positions})
     return applied
 
 
@@ -133,7 +135,7 @@ class _Shell:
         self.build = build
         self.on_batch = on_batch
         self.on_look = on_look
-        self.limit = LetterLimit(settings)
+        self.limit = DeadLetterLimit(settings)
         self.alarm = HoldAlarm(settings.hold_alarm_s)
         self.connection: psycopg.Connection[Any] | None = None
         self.cluster = Cluster("", {})

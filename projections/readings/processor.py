@@ -77,7 +77,7 @@ class _Gone(NamedTuple):
     """How many readings were lost, and the dead letter that tells it (None: none were)."""
 
     readings: int
-    letter: DeadLetter | None
+    dead_letter: DeadLetter | None
 
 
 class _In(NamedTuple):
@@ -144,7 +144,7 @@ class Processor:
             starts = {p: _start(read_positions[p.partition], where[p]) for p in assigned}
             self._save_read_positions(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
             self._save_seen(cursor, where, {p: each.readings for p, each in zip(assigned, gone, strict=True)})
-            save_dead_letters(cursor, READER, [each.letter for each in gone if each.letter is not None])
+            save_dead_letters(cursor, READER, [each.dead_letter for each in gone if each.dead_letter is not None])
         return starts
 
     def see(self, connection: psycopg.Connection[Any], where: Mapping[Partition, PartitionLog]) -> None:
@@ -154,7 +154,7 @@ class Processor:
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
         """A batch in one transaction: rows, histories, anomalies, dead letters, read positions."""
-        found, letters = self._parsed(records, topic_id)
+        found, dead_letters = self._parsed(records, topic_id)
         self._make_months(connection, [reading.read_at for _, reading in found])
         ends = {record.partition: record.next_offset for record in records}
         with connection.transaction(), connection.cursor() as cursor:
@@ -164,7 +164,7 @@ class Processor:
                 reading for record, reading in found if record.offset >= read_positions[record.partition].next_offset
             ]
             stored, aside = self.take(cursor, fresh)
-            save_dead_letters(cursor, READER, letters)
+            save_dead_letters(cursor, READER, dead_letters)
             moved = {partition: max(end, read_positions[partition].next_offset) for partition, end in ends.items()}
             self._save_read_positions(cursor, moved, topic_id)
         self.stored += stored
@@ -176,21 +176,21 @@ class Processor:
         now = self._clock.now()
         standard = self._rules().in_force(now)
         found: list[tuple[Record, MeterReading]] = []
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for record in records:
             if record.damage is not None:
-                letters.append(_letter(record, topic_id, UNDECODABLE, record.damage.reason))
+                dead_letters.append(_letter(record, topic_id, UNDECODABLE, record.damage.reason))
                 continue
             try:
                 reading = from_json(record.value or b"")
                 require_not_future(standard, reading.read_at, now)
             except BadRowError as error:
-                letters.append(_letter(record, topic_id, "bad-reading", str(error)))
+                dead_letters.append(_letter(record, topic_id, "bad-reading", str(error)))
             except Refusal as refusal:
-                letters.append(_letter(record, topic_id, refusal.code, "read_at is later than now"))
+                dead_letters.append(_letter(record, topic_id, refusal.code, "read_at is later than now"))
             else:
                 found.append((record, reading))
-        return found, letters
+        return found, dead_letters
 
     def _lock_read_positions(
         self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID
@@ -303,7 +303,7 @@ class Processor:
         the dead letters of the events that do not tell a meter."""
         found: dict[str, _In] = {}
         ends: list[MeterReading] = []
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for event in events:
             if event.type in METER_EVENTS:
                 try:
@@ -312,7 +312,7 @@ class Processor:
                     into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, at, at)
                     last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
-                    letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
+                    dead_letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
                 else:
                     # Put in again further on in the batch: what it was first put in with is what its use counts from.
                     first = found.get(meter.number, into)
@@ -324,7 +324,7 @@ class Processor:
             self._introduce(cursor, found)
         if ends:
             self._end(cursor, ends)
-        return letters
+        return dead_letters
 
     def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
@@ -374,7 +374,7 @@ def _gone(partition: Partition, read_position: _ReadPosition, log_: PartitionLog
     why = "the topic was made anew" if read_position.of_the_old_topic else "retention deleted them"
     log.error("%s: %d readings were gone before they were read: %s", partition, readings, why)
     reason = f"{readings} readings from this offset on were gone before they were read: {why}"
-    return _Gone(readings, _letter_at(partition, read_position.next_offset, log_.topic_id, GONE, reason))
+    return _Gone(readings, _dead_letter_at(partition, read_position.next_offset, log_.topic_id, GONE, reason))
 
 
 def _litres(cubic_metres: str) -> int:
@@ -383,10 +383,10 @@ def _litres(cubic_metres: str) -> int:
 
 def _letter(record: Record, topic_id: UUID, code: str, reason: str) -> DeadLetter:
     partition = Partition(record.topic, record.partition)
-    return _letter_at(partition, record.offset, topic_id, code, reason, record.value or b"")
+    return _dead_letter_at(partition, record.offset, topic_id, code, reason, record.value or b"")
 
 
-def _letter_at(
+def _dead_letter_at(
     partition: Partition, offset: int, topic_id: UUID, code: str, reason: str, value: bytes = b""
 ) -> DeadLetter:
     return DeadLetter(

@@ -24,7 +24,7 @@ from infra.decoders import converter
 from infra.eventstore.service import Service
 from infra.kafka.cluster import BusRefusal
 from infra.postgres.connections import connect
-from infra.readers.dead_letter_desk import letters, repair
+from infra.readers.dead_letter_desk import dead_letters, repair
 from infra.readers.record import Event, parse
 from infra.settings import Settings
 from infra.status import collect
@@ -336,7 +336,7 @@ def test_a_payment_that_an_older_program_could_not_read_is_repaired_in_its_order
         ("payment", "missing"),
         ("payment-reversed", "missing"),
     }
-    found = letters(connection)
+    found = dead_letters(connection)
     assert {row["code"] for row in found} == {"bad-data"}
     assert "bank" in found[0]["reason"]
     menders = {billing.READER: billing.mender()}

@@ -58,7 +58,7 @@ def connection(store_settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         yield opened
 
 
-def letter(offset: int = 3) -> DeadLetter:
+def dead_letter(offset: int = 3) -> DeadLetter:
     return DeadLetter(
         topic="t",
         topic_id=TOPIC_ID,
@@ -113,8 +113,8 @@ def test_a_read_position_is_locked_until_the_transaction_ends(
 
 def test_a_dead_letter_read_again_is_one_row(connection: psycopg.Connection[Any]) -> None:
     for _ in range(2):
-        save_dead_letters(connection.cursor(), "cases", [letter(3), letter(4)])
-    save_dead_letters(connection.cursor(), "windows", [letter(3)])
+        save_dead_letters(connection.cursor(), "cases", [dead_letter(3), dead_letter(4)])
+    save_dead_letters(connection.cursor(), "windows", [dead_letter(3)])
     rows = connection.execute("SELECT reader, record_offset FROM store.dead_letters ORDER BY id").fetchall()
     assert rows == [("cases", 3), ("cases", 4), ("windows", 3)]
 

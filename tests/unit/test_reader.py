@@ -235,17 +235,17 @@ def test_older_records_seen_again_do_not_move_the_read_position_back() -> None:
 def test_rubbish_becomes_a_dead_letter_and_the_next_is_applied() -> None:
     applied = apply([record(3, 0), raw(b"\xff rubbish", None, offset=8), record(5, 3)], {}, {TOPIC: NEW})
     assert [event.position for event in applied.events] == [3, 5]
-    (letter,) = applied.dead_letters
-    assert (letter.topic, letter.partition, letter.offset, letter.topic_id) == (TOPIC, 2, 8, NEW)
-    assert (letter.code, letter.position, letter.size_bytes) == ("not-json", None, 9)
-    assert letter.sha256 == sha256(b"\xff rubbish").hexdigest()
+    (dead_letter,) = applied.dead_letters
+    assert (dead_letter.topic, dead_letter.partition, dead_letter.offset, dead_letter.topic_id) == (TOPIC, 2, 8, NEW)
+    assert (dead_letter.code, dead_letter.position, dead_letter.size_bytes) == ("not-json", None, 9)
+    assert dead_letter.sha256 == sha256(b"\xff rubbish").hexdigest()
 
 
 def test_a_link_whose_content_cannot_be_read_does_not_stop_the_partition() -> None:
     applied = apply([record(3, 0), record(5, 3, time="yesterday"), record(9, 5)], {})
     assert [event.position for event in applied.events] == [3, 9]
-    (letter,) = applied.dead_letters
-    assert (letter.position, letter.code, letter.case_id) == (5, "bad-time", CASE)
+    (dead_letter,) = applied.dead_letters
+    assert (dead_letter.position, dead_letter.code, dead_letter.case_id) == (5, "bad-time", CASE)
 
 
 def test_an_unreadable_link_is_judged_by_the_rule_as_well() -> None:
