@@ -42,14 +42,14 @@ def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) ->
     """Write everything into the folder ``out``, which must be new or empty. Returns what to tell, and whether every
     event that the newest checkpoint signs is there.
 
-    ``hashes_only``: families of which only leaf hashes are written, for an auditor without the right to read them.
+    ``hashes_only``: topics of which only leaf hashes are written, for an auditor without the right to read them.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise NotaryRefusal("folder-not-empty", found=f"{out}", needed="a new folder", next_step="name another one")
     (out / TOPICS).mkdir(parents=True)
     # Before the records: what is added meanwhile is behind the newest checkpoint, never missing before it.
     found = read_logs(settings)
-    withheld = {settings.home_topic(family) for family in hashes_only}
+    withheld = {settings.home_topic(topic) for topic in hashes_only}
     names = chained_topics(settings)
     cluster = look_up_cluster(settings, names)
     written = {

@@ -144,4 +144,4 @@ class OutageRestored:
     confirmed_by: SecondPerson = None
 
 
-"""Facts of windows are registered with the family of repairs, whose topic outages share."""
+"""Facts of windows are registered with the topic of repairs, which outages share."""

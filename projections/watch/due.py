@@ -21,7 +21,7 @@ from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
-from projections.read_models.model import as_jsonb, fact_name, family
+from projections.read_models.model import as_jsonb, fact_name, topic_of
 from projections.read_models.windows import time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
@@ -52,7 +52,7 @@ def fold(row: DueRow | None, event: Event) -> DueRow | None:
     return DueRow(
         case_id=event.case_id,
         commitment=data["commitment"],
-        family=family(event),
+        family=topic_of(event),
         number=data["number"],
         due_at=time(data["due_at"]),
         # Now, that is. After a clock was set back the log's own time stays ahead of it, and now would be too late.
@@ -104,10 +104,10 @@ class DueIndex:
             for dead_letter in dead_letters
             if dead_letter.case_id is not None and dead_letter.position is not None
         ]
-        families = [dead_letter.topic.split(".")[-2] for dead_letter in known]
+        topics = [dead_letter.topic.split(".")[-2] for dead_letter in known]
         if known:
             cursor.execute(
-                sql("watch_ask_now"), {"ids": [dead_letter.case_id for dead_letter in known], "families": families}
+                sql("watch_ask_now"), {"ids": [dead_letter.case_id for dead_letter in known], "families": topics}
             )
             cursor.execute(sql("announce_due"))
 
