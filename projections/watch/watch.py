@@ -168,7 +168,7 @@ class Watch:
             self.write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
             self._pace(len(questions), time.monotonic() - begun)
-        self._sing(reached)
+        self._send_canary(reached)
         return len(questions)
 
     def _pace(self, number: int, took_s: float) -> None:
@@ -177,7 +177,7 @@ class Watch:
         else:
             self._most = min(AT_MOST, 2 * self._most)
 
-    def _sing(self, reached: datetime) -> None:
+    def _send_canary(self, reached: datetime) -> None:
         """The canary has its turn where a window that falls due at its instant would have had it."""
         if self.canary.due_at > reached:
             return
