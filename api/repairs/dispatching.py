@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
@@ -22,10 +21,15 @@ from domain.repairs.case import Repair, Report
 from domain.repairs.outlook import Delay, Milestone, NextAction, Outline, Reporter
 from domain.repairs.promises import standard_of
 from domain.standard.standards import Rules
+from infra.decoders import converter
 from infra.eventstore.commands import Stream
 from infra.sql import sql
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
+
+_MILESTONES = converter(tuple[Milestone, ...])
+_REPORTERS = converter(tuple[Reporter, ...])
+_DELAYS = converter(tuple[Delay, ...])
 
 Role = Literal["dispatcher", "crew", "hotline"]
 
@@ -180,9 +184,9 @@ def outline_of(row: Mapping[str, Any]) -> Outline:
         severity=row["severity"],
         closed=not row["open"],
         merged=row["stage"] == "merged",
-        milestones=msgspec.convert(row["milestones"], tuple[Milestone, ...]),
-        reporters=msgspec.convert(row["reporters"], tuple[Reporter, ...]),
-        delays=msgspec.convert(row["delays"], tuple[Delay, ...]),
+        milestones=_MILESTONES(row["milestones"]),
+        reporters=_REPORTERS(row["reporters"]),
+        delays=_DELAYS(row["delays"]),
         lapsed=frozenset(row["lapsed"]),
         untold=row["untold"],
     )
