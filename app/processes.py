@@ -242,7 +242,7 @@ def run_watch(settings: Settings) -> None:
 
     service = open_service(settings)
     canaries = Canaries(settings)
-    watch = Watch(settings, service.clock, asker(service), looker(service), canaries.sing)
+    watch = Watch(settings, service.clock, asker(service), looker(service), canaries.send)
     threading.Thread(
         target=partial(_until_death, partial(_recompute, service, watch)), name="recompute", daemon=True
     ).start()
@@ -250,7 +250,7 @@ def run_watch(settings: Settings) -> None:
     beats = Beats(settings, "watch")
 
     def beat(detail: dict[str, Any]) -> None:
-        canary = {"sung": watch.canary.sung, "heard": canaries.heard, "lateness_ms": canaries.lateness_ms}
+        canary = {"sung": watch.canary.sent, "heard": canaries.received, "lateness_ms": canaries.lateness_ms}
         shown = {"asked": watch.asked, "missed": watch.missed, "on_duty": watch.on_duty, "canary": canary}
         beats.beat(detail | shown)
 

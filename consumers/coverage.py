@@ -96,7 +96,7 @@ class TopicReading:
         self._needed: Needed | None = None
         self._missing: list[str] = []
         self._logs: dict[Partition, PartitionLog] = {}
-        self._places: dict[Partition, ReadPosition] = {}
+        self._read_positions: dict[Partition, ReadPosition] = {}
         self._linked: dict[Partition, int] = {}
         self._seen = 0
 
@@ -129,8 +129,8 @@ class TopicReading:
             ranges = {p: (max(its.first, self._end(p)), its.end) for p, its in where.items()}
             self._logs = where
             for partition, records in read_ranges(client, ranges):
-                outcome = apply(records, self._places)
-                self._places.update(outcome.places)
+                outcome = apply(records, self._read_positions)
+                self._read_positions.update(outcome.read_positions)
                 links = [link.position for record in records if (link := link_of(record)) is not None]
                 self._linked[partition] = max([self._linked.get(partition, 0), *links])
                 for event in outcome.events:
@@ -142,11 +142,11 @@ class TopicReading:
 
     def _gaps(self) -> Iterator[str]:
         for partition, its in sorted(self._logs.items()):
-            place, last = self._places.get(partition, START).position, self._linked.get(partition, 0)
-            if last > place:
-                behind = f"behind position {place}" if place else "at its beginning"
+            read_position, last = self._read_positions.get(partition, START).position, self._linked.get(partition, 0)
+            if last > read_position:
+                behind = f"behind position {read_position}" if read_position else "at its beginning"
                 yield f"{partition} lacks records {behind}: nothing from there up to position {last} can be used"
-            elif its.first > 0 and not place:
+            elif its.first > 0 and not read_position:
                 yield f"{partition} begins at offset {its.first} and has no record of ours"
 
 

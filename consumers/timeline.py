@@ -21,8 +21,8 @@ from infra.readers.record import Event
 from infra.settings import Settings
 
 LOCAL = ZoneInfo("Asia/Shanghai")
-CASE_FAMILIES = ("repair", "connection", "usage")
-STREAM_FAMILIES = (*CASE_FAMILIES, "public", "crew")
+CASE_TOPICS = ("repair", "connection", "usage")
+STREAM_TOPICS = (*CASE_TOPICS, "public", "crew")
 """Where a stream that is known by its id is looked for: a standard, a calendar, a crew has a timeline too."""
 
 
@@ -56,7 +56,7 @@ def timeline_and_seen(settings: Settings, case: str) -> tuple[list[Event], list[
         wanted: UUID | None = UUID(case)
     except ValueError:
         wanted = None
-    topics = [settings.home_topic(family) for family in (CASE_FAMILIES if wanted is None else STREAM_FAMILIES)]
+    topics = [settings.home_topic(topic) for topic in (CASE_TOPICS if wanted is None else STREAM_TOPICS)]
     number = None if wanted is None else partition_of(case_key(wanted), settings.partitions)
     reading = TopicReading(settings, topics, number=number)
     events = list(reading)

@@ -28,7 +28,7 @@ from infra.sql import sql
 LAPSES_LOOKED_AT = 1_000
 BEAT_PATIENCE_SECONDS = 10.0
 CANARY_PATIENCE_SECONDS = 180.0
-"""A canary is sung each minute; three that are not heard are no accident."""
+"""A canary is sent each minute; three that are not received are no accident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class RelayStatus:
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One reader's place in one partition. ``lag`` is the distance to what the relay saw acknowledged there."""
+    """One reader's position in one partition. ``lag`` is the distance to what the relay saw acknowledged there."""
 
     schema: str
     reader: str
@@ -144,8 +144,8 @@ class Lateness:
 
 @dataclass(frozen=True, slots=True)
 class CanaryStatus:
-    """A watch's canary: how often it was sung and read back, how late the last time (None: never yet), and since when
-    nothing was heard of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
+    """A watch's canary: how often it was sent and received, how late the last time (None: never yet), and since when
+    nothing was received of it (since the watch's start where nothing ever was). ``up``: the watch's process beats."""
 
     pid: int
     sung: int
@@ -173,7 +173,7 @@ class Watching:
 
     @property
     def silent_s(self) -> float:
-        """Since when no canary at all was heard; 0 where no watch has run here in the last day."""
+        """Since when no canary at all was received; 0 where no watch has run here in the last day."""
         return min((canary.silent_s for canary in self.canaries), default=0.0)
 
     @property
@@ -290,9 +290,9 @@ def calendar_status(rules: Rules, at: datetime) -> CalendarStatus:
 def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figures: bool = True) -> Status:
     """Ask PostgreSQL. Raises what psycopg raises when it does not answer. ``figures=False``: the cheap part only."""
     # Readers before checkpoints before the head: what moves meanwhile shows as a little lag, never as a negative one.
-    places = connection.execute(sql("reader_places")).fetchall()
+    positions = connection.execute(sql("reader_positions")).fetchall()
     relay = connection.execute(sql("relay_now")).fetchone()
-    published = connection.execute(sql("relay_places")).fetchall()
+    published = connection.execute(sql("relay_positions")).fetchall()
     head = connection.execute(sql("head_now")).fetchone()
     assert head is not None
     anchor = connection.execute(sql("clock_anchor")).fetchone()
@@ -303,7 +303,7 @@ def collect(connection: psycopg.Connection[DictRow], settings: Settings, *, figu
         head=Head(head["position"], head["recorded_at"], head["generation"]),
         clock_factor=factor,
         relay=_relay(connection, relay, head["position"], anchor) if relay is not None else None,
-        readers=_readers(places, published),
+        readers=_readers(positions, published),
         notary=NotaryStatus(unsigned=max(0, head["position"] - notary["position"]), **notary)
         if notary is not None
         else None,
@@ -323,10 +323,10 @@ def _relay(connection: psycopg.Connection[DictRow], row: DictRow, head: int, anc
     return RelayStatus(lag=lag, waiting_s=round(waiting_s, 1), **row)
 
 
-def _readers(places: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:
+def _readers(positions: list[DictRow], published: list[DictRow]) -> tuple[Reader, ...]:
     out = {(row["topic"], row["partition"]): row["position"] for row in published}
     readers = []
-    for row in places:
+    for row in positions:
         acknowledged = row["published"]
         if acknowledged is None:
             acknowledged = out.get((row["topic"], row["partition"]), 0)

@@ -39,7 +39,6 @@ LONGEST = (
     "test_embedded",
     "test_tickets",
     "test_poison",
-    "test_readings_killed",
     "test_outbox",
     "test_figures_api",
     "test_page",

@@ -57,14 +57,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """As much of an SMTP server as one letter needs. ``refuses`` is what it answers to a recipient, once each."""
+    """As much of an SMTP server as one message needs. ``refuses`` is what it answers to a recipient, once each."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Mail)
-        self.letters: list[tuple[str, str, bytes]] = []
+        self.messages: list[tuple[str, str, bytes]] = []
         self.refuses: list[bytes] = []
 
     @property
@@ -88,15 +88,15 @@ class _Mail(socketserver.StreamRequestHandler):
                 self._say(self.server.refuses.pop(0) if self.server.refuses else b"250 OK")
             elif verb == b"DATA":
                 self._say(b"354 go on")
-                self.server.letters.append((sender, to, self._letter()))
-                self._say(b"250 2.0.0 Ok: queued as Q%d" % len(self.server.letters))
+                self.server.messages.append((sender, to, self._message()))
+                self._say(b"250 2.0.0 Ok: queued as Q%d" % len(self.server.messages))
             elif verb == b"QUIT":
                 self._say(b"221 bye")
                 return
             else:
                 self._say(b"250 mail.example")
 
-    def _letter(self) -> bytes:
+    def _message(self) -> bytes:
         lines = []
         while (line := self.rfile.readline()) not in (b".\r\n", b""):
             lines.append(line.removeprefix(b"."))

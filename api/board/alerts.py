@@ -35,8 +35,8 @@ CommitmentPath = Annotated[
 
 
 class Acknowledgement(Body):
-    """Taking in hand: of one ``lapse`` by its number, or of one ``rung`` of a nearing; neither: the newest lapse that
-    stands. Who it is, ``X-Actor`` says."""
+    """Taking in hand: of one ``lapse`` by its number, or of one reminder (``rung``) of a nearing; neither: the newest
+    lapse that stands. Who it is, ``X-Actor`` says."""
 
     lapse: Annotated[
         int | None,
@@ -44,7 +44,7 @@ class Acknowledgement(Body):
             ge=1,
             le=100_000,
             strict=True,
-            description="Number of the lapse in its window, from 1; null: the newest lapse that stands, or the rung.",
+            description="Number of the lapse in its window, from 1; null: the newest that stands, or the reminder.",
         ),
     ] = None
     rung: Annotated[Code | None, Field(description="Code of the reminder; null: it is about a lapse.")] = None
@@ -75,8 +75,8 @@ class TellingView(BaseModel):
 
 
 class AlertView(BaseModel):
-    """A window fact that calls ``roles``. ``step``: the rung, or the step after a lapse. ``cause``: why nobody need
-    act any more (None: it is open); ``closed_by``: who took it in hand."""
+    """A window fact that calls ``roles``. ``step``: the reminder, or the escalation level after a lapse. ``cause``: why
+    nobody need act any more (None: it is open); ``closed_by``: who took it in hand."""
 
     id: Annotated[UUID, Field(description="Id of the event that the alert is about.")]
     case_id: described.CaseId
@@ -127,7 +127,7 @@ def alerts(
 
 @router.post(
     "/cases/{case_id}/windows/{commitment}/acknowledgement",
-    summary="Take a lapse, or a rung before it, in hand 确认接手",
+    summary="Take a lapse, or a reminder before it, in hand 确认接手",
     responses=COMMAND_ERRORS,
     openapi_extra=needs("window.acknowledge"),
 )
@@ -136,7 +136,7 @@ async def acknowledge(case_id: CaseId, commitment: CommitmentPath, body: Acknowl
     kind = await run_in_threadpool(existing_kind, runner.service, case_id)
 
     def decide(case: Any, ctx: CommandContext) -> Fact | tuple[()]:
-        fact = escalation.acknowledge(case.ledger, ctx, commitment=commitment, lapse=body.lapse, rung=body.rung)
+        fact = escalation.acknowledge(case.ledger, ctx, commitment=commitment, lapse=body.lapse, reminder=body.rung)
         return fact if fact is not None else ()
 
     return await runner.instruct(Stream(kind, case_id), decide)

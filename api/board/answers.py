@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.http import described
-from api.http.answers import BreachChange, Family, WindowState
+from api.http.answers import BreachChange, CaseKind, WindowState
 from domain.deadlines.explain import WindowExplained
 
 
@@ -58,7 +58,7 @@ class WindowExplanation(BaseModel):
 
     case_id: described.CaseId
     case_number: described.CaseNumber
-    family: Annotated[Family, Field(description="Kind of case.")]
+    family: Annotated[CaseKind, Field(description="Kind of case.")]
     window: Annotated[WindowExplained, Field(description="The window, with all of its parts.")]
     text: Annotated[list[str], Field(description="The same in lines for people, in English and Chinese.")]
 
@@ -179,7 +179,7 @@ class CaseRow(BaseModel):
     """A case in the list; read from Kafka's read model, so a moment behind the store."""
 
     case_id: described.CaseId
-    family: Annotated[Family, Field(description="Kind of case.")]
+    family: Annotated[CaseKind, Field(description="Kind of case.")]
     case_number: described.CaseNumber
     kind: described.Kind
     category: described.Category
@@ -222,7 +222,7 @@ class BoardWindow(WindowView):
     """A window with what a board shows of its case."""
 
     case_id: described.CaseId
-    family: Annotated[Family, Field(description="Kind of case.")]
+    family: Annotated[CaseKind, Field(description="Kind of case.")]
     case_number: described.CaseNumberIfRead
     kind: described.Kind
     category: described.Category
@@ -259,7 +259,7 @@ class BreachRow(BaseModel):
         BreachChange,
         Field(description="What changed: a promise nears its end, ran out, is escalated, or its lapse fell away."),
     ]
-    family: Annotated[Family, Field(description="Kind of case.")]
+    family: Annotated[CaseKind, Field(description="Kind of case.")]
     case_id: described.CaseId
     case_number: described.CaseNumberIfRead
     kind: described.Kind

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from api.board.answers import BoardWindow, ConnectionCounts, Counts, PublishedTally, RepairCounts, WindowCounts, Windows
-from api.http.answers import QUERY_ERRORS, Family
+from api.http.answers import QUERY_ERRORS, CaseKind
 from api.http.dependencies import Limit, ServiceDep
 from api.http.strict import StrictRoute
 from infra.sql import sql
@@ -24,7 +24,7 @@ SEVERITIES = ("small", "medium", "major", "unassessed")
 def windows(
     service: ServiceDep,
     running: Annotated[bool, Query(description="only running ones; otherwise the latest due of every state")] = True,
-    kind: Annotated[Family | None, Query(description="only this kind of case")] = None,
+    kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
     limit: Limit = 100,
 ) -> Windows:
     query = sql("windows_running") if running else sql("windows_latest")

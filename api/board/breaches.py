@@ -48,7 +48,7 @@ def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100)
 
 @router.get(
     "/stream",
-    summary="The breach stream as server-sent events; without a place it begins now",
+    summary="The breach stream as server-sent events; without a cursor it begins now",
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}},
 )
@@ -62,27 +62,27 @@ async def stream(
     ] = None,
 ) -> EventStream:
     # A browser that reconnects repeats its first address and adds what it saw last: the header is the newer word.
-    place = last_event_id or after
-    if place is None:
+    cursor = last_event_id or after
+    if cursor is None:
         start = Cursor(await run_in_threadpool(heads, service))
     else:
-        start = cursors.parse(place, service.settings.partitions)
+        start = cursors.parse(cursor, service.settings.partitions)
     pulse: Pulse = request.app.state.pulse
     pulse.require_room()
     return EventStream(events(service, pulse, start), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 async def events(
-    service: Service, pulse: Pulse, place: Cursor, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    service: Service, pulse: Pulse, cursor: Cursor, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
 ) -> AsyncIterator[str]:
-    """The stream's text: every row after ``place`` exactly once, in order within a partition, until closed."""
+    """The stream's text: every row after ``cursor`` exactly once, in order within a partition, until closed."""
     with pulse.listening():
         yield f"retry: {RETRY_MS}\n\n"
         while not pulse.closed:
             change = pulse.next()
-            rows = await _rows(service, place)
+            rows = await _rows(service, cursor)
             for row in rows:
-                place = place.after(row.partition, row.position)
+                cursor = cursor.after(row.partition, row.position)
                 yield event(row)
             if len(rows) == PAGE:
                 continue
@@ -91,49 +91,49 @@ async def events(
                 yield ": still here\n\n"
 
 
-async def _rows(service: Service, place: Cursor) -> Sequence[BreachRow]:
+async def _rows(service: Service, cursor: Cursor) -> Sequence[BreachRow]:
     try:
-        return (await run_in_threadpool(page, service, place, PAGE)).breaches
+        return (await run_in_threadpool(page, service, cursor, PAGE)).breaches
     except psycopg.OperationalError:
         # The stream stays open while PostgreSQL is away; the pulse looks again and wakes it.
         return ()
 
 
 def event(row: BreachRow) -> str:
-    """One server-sent event. Its id is the place after it."""
+    """One server-sent event. Its id is the cursor after it."""
     return f"id: {row.cursor}\nevent: {row.change}\ndata: {row.model_dump_json()}\n\n"
 
 
 # ---- reading
 
 
-def page(service: Service, place: Cursor, limit: int) -> Breaches:
-    """The rows after a place, at most ``limit``."""
+def page(service: Service, cursor: Cursor, limit: int) -> Breaches:
+    """The rows after a cursor, at most ``limit``."""
     with service.connection() as connection:
         rows = connection.execute(
             sql("breaches_after"),
             {
                 "topic": service.settings.breach_topic,
-                "partitions": list(place.places.keys()),
-                "positions": list(place.places.values()),
+                "partitions": list(cursor.positions.keys()),
+                "positions": list(cursor.positions.values()),
                 "limit": limit,
             },
         ).fetchall()
-    return _page(rows, place, more=len(rows) == limit)
+    return _page(rows, cursor, more=len(rows) == limit)
 
 
 def latest(service: Service, limit: int) -> Breaches:
-    """The newest rows, and the place behind everything that is visible."""
+    """The newest rows, and the cursor behind everything that is visible."""
     partitions = list(range(service.settings.partitions))
     with service.connection() as connection:
         rows = connection.execute(
             sql("breaches_latest"), {"topic": service.settings.breach_topic, "partitions": partitions, "limit": limit}
         ).fetchall()
     hidden, shown = rows[:-limit], rows[-limit:]
-    place = Cursor(dict.fromkeys(partitions, 0))
+    cursor = Cursor(dict.fromkeys(partitions, 0))
     for row in hidden:
-        place = place.after(row["partition"], row["position"])
-    return _page(shown, place, more=False)
+        cursor = cursor.after(row["partition"], row["position"])
+    return _page(shown, cursor, more=False)
 
 
 def heads(service: Service) -> Heads:
@@ -146,9 +146,9 @@ def heads(service: Service) -> Heads:
     return {row["partition"]: row["position"] or 0 for row in rows}
 
 
-def _page(rows: Sequence[Mapping[str, Any]], place: Cursor, *, more: bool) -> Breaches:
+def _page(rows: Sequence[Mapping[str, Any]], cursor: Cursor, *, more: bool) -> Breaches:
     shaped = []
     for row in rows:
-        place = place.after(row["partition"], row["position"])
-        shaped.append(BreachRow.model_validate({**row, "cursor": str(place)}))
-    return Breaches(breaches=shaped, next=str(place), more=more)
+        cursor = cursor.after(row["partition"], row["position"])
+        shaped.append(BreachRow.model_validate({**row, "cursor": str(cursor)}))
+    return Breaches(breaches=shaped, next=str(cursor), more=more)

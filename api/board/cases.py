@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime
 
 from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExplanation, WindowView
-from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, Family, WindowState
+from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, CaseKind, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import kinds
@@ -36,7 +36,7 @@ router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=St
 @router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS)
 def cases(
     service: ServiceDep,
-    kind: Annotated[Family | None, Query(description="only this kind of case")] = None,
+    kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
     number: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{1,40}$", description="the case's number")] = None,
     limit: Limit = 100,
@@ -78,9 +78,9 @@ def window_explained(
     as_of: Annotated[AwareDatetime | None, Query(description="an instant that has passed; left out: now")] = None,
 ) -> WindowExplanation:
     found = explain_window(service, case_id, commitment, as_of)
-    family = cast(Family, found.family)
+    case_kind = cast(CaseKind, found.family)
     return WindowExplanation(
-        case_id=case_id, case_number=found.case_number, family=family, window=found.window, text=list(lines(found))
+        case_id=case_id, case_number=found.case_number, family=case_kind, window=found.window, text=list(lines(found))
     )
 
 

@@ -188,11 +188,11 @@ def _index() -> Iterator[str]:
     yield f'<pre lang="en" class="rule">{escape(rule.WORDS)}</pre>'
     for name, (title, words) in rule.READING.items():
         yield f'<h3 id="{name}" lang="en">{escape(title)}</h3><pre lang="en" class="rule">{escape(words)}</pre>'
-    family = ""
+    last_topic = ""
     for name, found in sorted(published.schemas().items()):
-        if (topic := name.split(".")[1]) != family:
-            yield f"{'</table>' if family else ''}<h2>water.{topic}.v1</h2><table>"
-            family = topic
+        if (topic := name.split(".")[1]) != last_topic:
+            yield f"{'</table>' if last_topic else ''}<h2>water.{topic}.v1</h2><table>"
+            last_topic = topic
         meaning = worded(found["description"].partition("\n\n")[0])
         link = f'<a href="/contract/events/{name}">{escape(found["title"])}</a>'
         yield f'<tr><th>{escape(found["x-title-zh"])}</th><td lang="en">{link}</td><td lang="en">{meaning}</td></tr>'

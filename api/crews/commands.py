@@ -7,11 +7,12 @@ the command looks again (``StaleLookup``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from api.http.answers import Accepted
 from api.http.caller import Caller
-from api.http.commanding import Claim, CommandRunner, Decision, PendingCommand, StaleLookup, events
+from api.http.commanding import Claim, CommandRunner, Decision, PendingCommand, StaleLookup
 from api.repairs import bodies, commands
 from domain import kinds
 from domain.crews import crews
@@ -28,22 +29,14 @@ from infra.eventstore.shipped_rules import crew_stream
 async def releasing_crew(
     runner: CommandRunner, case_id: UUID, claim: Claim | None, decide: Decision, reason: Freed
 ) -> Accepted:
-    """A command on an incident after which its crew is free for another one. ``claim``: the times that are claimed for
-    a fact from the field; None: an instruction."""
+    """A command on an incident after which its crew is free for another one; ``claim``: as ``CommandRunner.command``
+    has it."""
     case = Stream(kinds.REPAIR, case_id)
-    happened_at = (claim.happened_at or runner.now()) if claim is not None else None
 
     def command(seen: Repair | None) -> PendingCommand:
         crew = _crew_of(seen)
-
-        def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            if claim is None or happened_at is None:
-                ctx = snapshot.context(runner.caller.stamp)
-            else:
-                ctx = runner.context(snapshot, claim, happened_at)
-            return [*events(case, decide(snapshot.of(case), ctx), ctx), *_freed(snapshot, case, crew, reason)]
-
-        return PendingCommand(case, runner.caller, decided, others=_streams(crew))
+        freed = partial(_freed, case=case, crew=crew, reason=reason)
+        return runner.command(case, claim, decide, further=freed, others=_streams(crew))
 
     return await runner.with_case_lookup(case, command)
 
@@ -97,7 +90,7 @@ def decline(runner: CommandRunner, case_id: UUID, body: bodies.Declined) -> Pend
         released = crews.release(snapshot.of(crew), case_id=case_id, reason="declined")
         return [(crew, EventToAppend(released, happened_at))] if released is not None else []
 
-    return runner.from_the_field(
+    return runner.command(
         case_id,
         body,
         lambda case, ctx: repair_dispatch.decline(case, ctx, crew=body.crew, reason=body.reason),

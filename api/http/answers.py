@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.http import described
 from api.http.errors import PROBLEM_JSON
 
-Family = Literal["repair", "connection", "order", "outage", "usage", "book"]
+CaseKind = Literal["repair", "connection", "order", "outage", "usage", "book"]
 """The kinds of case, as lists name them."""
 WindowState = Literal["running", "met", "lapsed", "cancelled", "unknown"]
 BreachChange = Literal["nearing", "lapsed", "retracted", "escalated"]

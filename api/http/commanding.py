@@ -76,17 +76,11 @@ class CommandRunner:
 
     async def field(self, case: UUID | Stream, claim: Claim, decide: Decision) -> Accepted:
         """A fact from the field, on one case: it happened when ``claim`` says, or now."""
-        return await self.carry_out(self.from_the_field(case, claim, decide))
+        return await self.carry_out(self.command(case, claim, decide))
 
     async def instruct(self, case: UUID | Stream, decide: Decision, *, confirmed_by: str | None = None) -> Accepted:
         """An instruction, on one case: it happens when it is taken down."""
-        stream = self.stream(case)
-
-        def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            ctx = snapshot.context(self.caller.stamp, None, confirmed_by)
-            return events(stream, decide(snapshot.of(stream), ctx), ctx)
-
-        return await self.carry_out(PendingCommand(stream, self.caller, decided))
+        return await self.carry_out(self.command(case, None, decide, confirmed_by=confirmed_by))
 
     async def with_case_lookup(
         self, case: UUID | Stream, command: Callable[[Any], PendingCommand], *, creates: bool = False
@@ -99,26 +93,34 @@ class CommandRunner:
 
         return await retry_on_stale(attempt)
 
-    def from_the_field(
+    def command(
         self,
         case: UUID | Stream,
-        claim: Claim,
+        claim: Claim | None,
         decide: Decision,
         *,
         further: Callable[[Snapshot], Sequence[StreamEvent]] = lambda _: (),
         others: tuple[Stream, ...] = (),
+        confirmed_by: str | None = None,
     ) -> PendingCommand:
-        """The command that takes a fact from the field down, and ``further`` events in the ``others``."""
-        stream, happened_at = self.stream(case), claim.happened_at or self.now()
+        """The command on one case, and ``further`` events in the ``others``. ``claim``: the times that are claimed for
+        a fact from the field; None: an instruction, with its second person in ``confirmed_by``."""
+        stream = self.stream(case)
+        happened_at = (claim.happened_at or self.now()) if claim is not None else None
 
         def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            ctx = self.context(snapshot, claim, happened_at)
+            ctx = self.context(snapshot, claim, happened_at, confirmed_by)
             return [*events(stream, decide(snapshot.of(stream), ctx), ctx), *further(snapshot)]
 
         return PendingCommand(stream, self.caller, decided, others=others)
 
-    def context(self, snapshot: Snapshot, claim: Claim, happened_at: datetime) -> CommandContext:
-        """The context of a fact from the field: with second person and time of the device, where the body has them."""
+    def context(
+        self, snapshot: Snapshot, claim: Claim | None, happened_at: datetime | None, confirmed_by: str | None = None
+    ) -> CommandContext:
+        """The context of an instruction (``claim`` None), or of a fact from the field: with second person and time of
+        the device, where the body has them."""
+        if claim is None:
+            return snapshot.context(self.caller.stamp, None, confirmed_by)
         if isinstance(claim, FromTheField):
             return snapshot.context(self.caller.stamp, happened_at, claim.confirmed_by, claim.reported_at)
         return snapshot.context(self.caller.stamp, happened_at)

@@ -1,8 +1,8 @@
-"""A place in the breach stream: one position for each partition of its topic.
+"""A position in the breach stream: one position for each partition of its topic.
 
 Within a partition breach rows become visible in order of position, because one reader applies them in that order and
-commits row and place together. Between partitions no order holds: position 18 of partition 0 may be visible before
-position 17 of partition 1. A single number as "read up to here" would skip the 17 for good; one number for each
+commits row and read position together. Between partitions no order holds: position 18 of partition 0 may be visible
+before position 17 of partition 1. A single number as "read up to here" would skip the 17 for good; one number for each
 partition cannot.
 """
 
@@ -22,14 +22,14 @@ _PAIRS = re.compile(r"[0-9]{1,5}:[0-9]{1,18}(?:,[0-9]{1,5}:[0-9]{1,18}){0,9999}"
 class Cursor:
     """Partition → the last position that was read of it; every partition of the topic is a key."""
 
-    places: Mapping[int, int]
+    positions: Mapping[int, int]
 
     def __str__(self) -> str:
-        return ",".join(f"{partition}:{position}" for partition, position in sorted(self.places.items()))
+        return ",".join(f"{partition}:{position}" for partition, position in sorted(self.positions.items()))
 
     def after(self, partition: int, position: int) -> Cursor:
-        """The place after that row."""
-        return Cursor({**self.places, partition: position})
+        """The position after that row."""
+        return Cursor({**self.positions, partition: position})
 
 
 def parse(text: str, partitions: int) -> Cursor:

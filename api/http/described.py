@@ -55,7 +55,7 @@ Kind = Annotated[
     str | None,
     Field(
         description=(
-            "Kind of fault, as a code of the standard, or of the case within its family; null where it has none."
+            "Kind of fault, as a code of the standard, or of the case within its kind; null where it has none."
         )
     ),
 ]

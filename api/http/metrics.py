@@ -102,7 +102,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _notary(status)
     yield labelled(
         CounterMetricFamily("tongshui_dead_letters", "Records a reader could not read", labels=("reader",)),
-        [((reader,), letters) for reader, letters in status.dead_letters.items()],
+        [((reader,), dead_letters) for reader, dead_letters in status.dead_letters.items()],
     )
     yield labelled(
         GaugeMetricFamily("tongshui_reader_stopped", "1 where too many dead letters stopped it", labels=("reader",)),

@@ -18,14 +18,18 @@ from api.http.strict import StrictRoute
 from domain import kinds
 from domain.repairs import checks, outlook
 from domain.repairs.case import Repair, Report
-from domain.repairs.outlook import NextAction, Progress
+from domain.repairs.outlook import Delay, Milestone, NextAction, Outline, Reporter
 from domain.repairs.promises import standard_of
+from domain.standard.standards import Rules
+from infra.decoders import converter
 from infra.eventstore.commands import Stream
 from infra.sql import sql
 
-_STAGES = tuple(kinds.REPAIR.stages)
-
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
+
+_MILESTONES = converter(tuple[Milestone, ...])
+_REPORTERS = converter(tuple[Reporter, ...])
+_DELAYS = converter(tuple[Delay, ...])
 
 Role = Literal["dispatcher", "crew", "hotline"]
 
@@ -51,6 +55,9 @@ class IncidentRow(BaseModel):
         str | None, Field(description="Class of the repair: small, medium or major; null where it is not classed yet.")
     ]
     crew: Annotated[str | None, Field(description="Code of the crew that is on it; null where none is.")]
+    expected_at: Annotated[
+        datetime | None, Field(description="When the crew, held up, expects to be on site; null where it said nothing.")
+    ] = None
     reports: Annotated[int, Field(description="How many reports the incident has.")]
     open: described.IsOpen
     mass: described.Mass
@@ -119,16 +126,10 @@ def dispatch(
 ) -> Incidents:
     # Whose turn it is, is a rule and no column: with a role asked for, more rows are looked at than are shown.
     looked_at = limit + 1 if role is None else 5 * limit + 1
-    standard = service.rules.in_force(service.clock.now())
-    wanted = {
-        "crew": crew,
-        "limit": looked_at,
-        "apologies": list(standard.apologies),
-        "history": list(standard.history_channels),
-    }
     with service.connection() as connection:
-        found = connection.execute(sql("list_incidents"), wanted).fetchall()
-    rows = [row for row in map(_row, found) if role is None or any(step.role == role for step in row.next_actions)]
+        found = connection.execute(sql("list_incidents"), {"crew": crew, "limit": looked_at}).fetchall()
+    every = [_row(each, service.rules) for each in found]
+    rows = [row for row in every if role is None or any(step.role == role for step in row.next_actions)]
     return Incidents(at=service.clock.now(), incidents=rows[:limit], more=len(rows) > limit or len(found) == looked_at)
 
 
@@ -137,7 +138,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
     case: Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
     if case is None:
         raise checks.no_such_case()
-    standard = standard_of(case, service.rules)
+    known = outlook.outline(case)
     return IncidentView(
         case_id=case_id,
         case_number=case.number,
@@ -145,10 +146,10 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
         district=case.district,
         crew=case.crew,
         severity=case.severity,
-        expected_at=case.expected_at,
+        expected_at=outlook.expected_at(known),
         merged_into=case.merged_into,
         reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
-        next_actions=_steps(outlook.next_actions(outlook.progress(case, standard))),
+        next_actions=_steps(outlook.next_actions(outlook.progress(known, standard_of(case, service.rules)))),
     )
 
 
@@ -165,28 +166,29 @@ def _report(case: Repair, report: Report) -> ReportView:
     )
 
 
-def _row(found: Mapping[str, Any]) -> IncidentRow:
-    return IncidentRow(**found, next_actions=_steps(outlook.next_actions(_progress(found))))
+def _row(found: Mapping[str, Any], rules: Rules) -> IncidentRow:
+    known = outline_of(found)
+    standard = rules.in_force(known.first_reported_at or found["opened_at"])
+    shown = {name: found[name] for name in IncidentRow.model_fields.keys() & found.keys()}
+    return IncidentRow(
+        **shown,
+        expected_at=outlook.expected_at(known),
+        next_actions=_steps(outlook.next_actions(outlook.progress(known, standard))),
+    )
 
 
-def _progress(row: Mapping[str, Any]) -> Progress:
-    """As far as the read model tells; a step beyond another one that was never told counts for both."""
-    reached = _STAGES.index(row["reached"])
-
-    def at_least(stage: str) -> bool:
-        return reached >= _STAGES.index(stage)
-
-    return Progress(
-        crew=row["crew"] is not None,
-        acknowledged=at_least("acknowledged"),
-        arrived=at_least("on_site"),
+def outline_of(row: Mapping[str, Any]) -> Outline:
+    """The outline of an incident by its row of ``list_incidents``."""
+    return Outline(
+        crew=row["crew"],
         severity=row["severity"],
-        completed=at_least("completed"),
-        restored=at_least("restored"),
-        answered=row["answered"],
         closed=not row["open"],
-        dismissed=row["reached"] == "dismissed",
-        sorry=row["sorry"],
+        merged=row["stage"] == "merged",
+        milestones=_MILESTONES(row["milestones"]),
+        reporters=_REPORTERS(row["reporters"]),
+        delays=_DELAYS(row["delays"]),
+        lapsed=frozenset(row["lapsed"]),
+        untold=row["untold"],
     )
 
 

@@ -38,6 +38,13 @@ function next(each) {
   ].filter(Boolean);
 }
 
+// Of a crew that is held up: when it expects to be on site.
+function crew(each) {
+  if (each.crew === null) return ["—"];
+  if (each.expected_at === null) return [each.crew];
+  return [each.crew, make("span", { class: "meta" }, `预计 ${SHORT.format(Date.parse(each.expected_at))} 到场 `, en("expected on site"))];
+}
+
 function stage(each) {
   const severity = each.severity === null ? [] : [make("span", { class: "meta" }, ...pair(named(SEVERITIES, each.severity)))];
   return [...pair(named(STAGES, each.stage)), ...severity];
@@ -54,7 +61,7 @@ function shown(each, now, free) {
     make("td", { class: "due" }, ...due(each, now)),
     make("td", {}, ...stage(each)),
     make("td", { class: "act wide" }, ...next(each)),
-    make("td", {}, each.crew ?? "—"),
+    make("td", {}, ...crew(each)),
     make("td", {}, crews.length ? crews.join("、") : "—"));
 }
 

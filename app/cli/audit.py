@@ -24,20 +24,20 @@ def audit() -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A new folder.")
 @click.option(
     "--hashes-only",
-    "families",
+    "topics",
     multiple=True,
     type=click.Choice(TOPICS),
-    help="Of this family leaf hashes alone, for who may not read it; may be given again.",
+    help="Of this topic leaf hashes alone, for who may not read it; may be given again.",
 )
 @command
-def audit_export(out: Path, families: tuple[str, ...]) -> None:
+def audit_export(out: Path, topics: tuple[str, ...]) -> None:
     """Write every topic of events, the checkpoints and the leaf hashes into a folder, from Kafka alone.
 
     Exit 1 where the topics do not have everything that is signed, or nothing is signed yet.
     """
     from consumers.notary.export import export
 
-    lines, whole = export(kafka_settings(), out, hashes_only=families)
+    lines, whole = export(kafka_settings(), out, hashes_only=topics)
     for line in lines:
         click.echo(line)
     sys.exit(0 if whole else 1)

@@ -24,7 +24,7 @@ def dead_letters_list(reader: str | None, every: bool, limit: int) -> None:
     from infra.readers import dead_letter_desk as desk
 
     with connected() as connection:
-        found = desk.letters(connection, reader=reader, states=None if every else ("open", "again"), most=limit)
+        found = desk.dead_letters(connection, reader=reader, states=None if every else ("open", "again"), most=limit)
     for line in desk.lines(found):
         click.echo(line)
     sys.exit(1 if any(row["state"] in ("open", "again") for row in found) else 0)
@@ -40,7 +40,7 @@ def dead_letters_show(number: int, with_record: bool) -> None:
 
     settings = located_settings()
     with connected() as connection:
-        row = desk.letter(connection, number)
+        row = desk.dead_letter(connection, number)
     for line in desk.details(row):
         click.echo(line)
     if with_record:

@@ -193,5 +193,5 @@ def promises_page() -> str:
     )
 
 
-def _named(rung: Any) -> str:
-    return re.sub(r"\s+", " ", f"`{getattr(rung, 'name', rung)}`")
+def _named(reminder: Any) -> str:
+    return re.sub(r"\s+", " ", f"`{getattr(reminder, 'name', reminder)}`")

@@ -56,7 +56,7 @@ def status(connection: psycopg.Connection[Any]) -> tuple[list[str], bool]:
         lines.append(f"ledger     {name} {row['ledger']:<11} {row['fee']:<16} {yuan(row['amount_fen']):>16}")
     balanced = counts["balance_fen"] == 0
     lines.append(f"balance    {yuan(counts['balance_fen'])} {'平 balances' if balanced else '不平 DOES NOT BALANCE'}")
-    for row in _rows(connection, "billing_places", build=build):
+    for row in _rows(connection, "billing_read_positions", build=build):
         lines.append(f"place      {row['topic']}/{row['partition']} position {row['position']}")
     for row in _rows(connection, "billing_odd", build=build, most=MOST_SHOWN):
         note = row["note"] or "the same thing was booked before 同一事项已入账"

@@ -1,9 +1,9 @@
 """Billing's books made anew from zero, beside those in use, and put in their place in one transaction.
 
 All topics are read from their first record into a new build, with the process's own step. Meanwhile the old books stay
-in use. At the end the old ones are held still for a moment, the new ones are read up to exactly their places, compared
-with the store and take over. So nothing is billed twice, and a rebuild that dies or does not agree changes nothing.
-Account numbers are no part of a build: a customer keeps his.
+in use. At the end the old ones are held still for a moment, the new ones are read up to exactly their read positions,
+compared with the store and take over. So nothing is billed twice, and a rebuild that dies or does not agree changes
+nothing. Account numbers are no part of a build: a customer keeps his.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from consumers.billing.consumer import TABLE, topics
 from consumers.billing.reconcile import compare
 from infra.kafka.cluster import BusRefusal, Cluster, Partition, Record, consumer, logs, look_up_cluster, read_ranges
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit
+from infra.readers.dead_letters import DeadLetterLimit
 from infra.readers.loop import store_batch
-from infra.readers.places import load_places
+from infra.readers.read_positions import load_read_positions
 from infra.readers.record import link_of
 from infra.settings import Settings
 from infra.sql import sql
@@ -116,8 +116,12 @@ def _take_over(connection: psycopg.Connection[Any], settings: Settings, making: 
 def _ends(connection: psycopg.Connection[Any], settings: Settings, build: int) -> dict[Partition, int]:
     """The position up to which the build has each partition of today's topics."""
     mine = set(topics(settings))
-    places = load_places(connection, TABLE, [(READER, build)])
-    return {at: place.position for (_, _, at), place in places.items() if at.topic in mine and place.position}
+    read_positions = load_read_positions(connection, TABLE, [(READER, build)])
+    return {
+        at: read_position.position
+        for (_, _, at), read_position in read_positions.items()
+        if at.topic in mine and read_position.position
+    }
 
 
 def _drop(connection: psycopg.Connection[Any], build: int) -> None:
@@ -137,26 +141,26 @@ class _Making:
         self.connection = connection
         self.build = build
         self.records = 0
-        self.limit = LetterLimit(settings)
+        self.limit = DeadLetterLimit(settings)
 
     def read(self, ends: Mapping[Partition, int]) -> None:
         """Read on up to these positions, and not beyond. Raises BusRefusal "chain-broken"."""
         cluster = look_up_cluster(self.settings, topics(self.settings))
-        places = load_places(self.connection, TABLE, [(READER, self.build)])
+        read_positions = load_read_positions(self.connection, TABLE, [(READER, self.build)])
         behind = {
             at: end
             for at, end in ends.items()
-            if (place := places.get((READER, self.build, at))) is None or place.position < end
+            if (read_position := read_positions.get((READER, self.build, at))) is None or read_position.position < end
         }
         for batch in self._batches(cluster, behind):
             self._store(cluster, batch)
-        places = load_places(self.connection, TABLE, [(READER, self.build)])
+        read_positions = load_read_positions(self.connection, TABLE, [(READER, self.build)])
         for at, end in behind.items():
-            place = places.get((READER, self.build, at))
-            if place is None or place.position != end:
+            read_position = read_positions.get((READER, self.build, at))
+            if read_position is None or read_position.position != end:
                 raise BusRefusal(
                     "chain-broken",
-                    found=f"{at} up to position {place.position if place is not None else 0}",
+                    found=f"{at} up to position {read_position.position if read_position is not None else 0}",
                     needed=f"everything up to {end}, where the books in use are",
                     next_step="let the relay fill the topics again, then rebuild 请待中继补齐主题后再重建",
                 )

@@ -1,8 +1,8 @@
 """The daily reconciliation: billing's books against the store, by kind of movement and fee: count, sum and hash.
 
-Both sides are cut at billing's own places, so what it has not read yet is no difference. Where a group differs it is
-gone through item by item, and each difference is a row with a number of its own, open until somebody settles it by
-name and reason. One that is still there the next day is found again.
+Both sides are cut at billing's own read positions, so what it has not read yet is no difference. Where a group differs
+it is gone through item by item, and each difference is a row with a number of its own, open until somebody settles it
+by name and reason. One that is still there the next day is found again.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ def reconcile(connection: psycopg.Connection[Any], settings: Settings, build: in
 
 def compare(connection: psycopg.Connection[Any], settings: Settings, build: int) -> Reconciled:
     """As ``reconcile``, in the caller's transaction."""
-    places = _places(connection, build)
-    stored = _figures(statement.items(connection, settings, places))
+    read_positions = _read_positions(connection, build)
+    stored = _figures(statement.items(connection, settings, read_positions))
     booked = _figures(items(connection, build))
     groups = {
         group: (stored.get(group, GroupTotals()), booked.get(group, GroupTotals()))
@@ -93,7 +93,7 @@ def compare(connection: psycopg.Connection[Any], settings: Settings, build: int)
     unequal = {group for group, (store, books) in groups.items() if store != books}
     found: list[BooksDifference] = []
     if unequal:
-        theirs = _of(statement.items(connection, settings, places), unequal)
+        theirs = _of(statement.items(connection, settings, read_positions), unequal)
         ours = _of(items(connection, build), unequal)
         found = sorted(_differences(theirs, ours), key=lambda one: (one.kind, one.fee, one.item))
     return Reconciled(build, groups, found)
@@ -138,9 +138,9 @@ def _rows(connection: psycopg.Connection[Any], name: str, build: int) -> Iterato
         yield from cursor.stream(sql(name), {"build": build}, size=1_000)
 
 
-def _places(connection: psycopg.Connection[Any], build: int) -> dict[Partition, int]:
+def _read_positions(connection: psycopg.Connection[Any], build: int) -> dict[Partition, int]:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(sql("billing_places"), {"build": build}).fetchall()
+        rows = cursor.execute(sql("billing_read_positions"), {"build": build}).fetchall()
     return {Partition(topic, partition): position for topic, partition, position, _ in rows}
 
 

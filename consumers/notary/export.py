@@ -42,14 +42,14 @@ def export(settings: Settings, out: Path, *, hashes_only: Sequence[str] = ()) ->
     """Write everything into the folder ``out``, which must be new or empty. Returns what to tell, and whether every
     event that the newest checkpoint signs is there.
 
-    ``hashes_only``: families of which only leaf hashes are written, for an auditor without the right to read them.
+    ``hashes_only``: topics of which only leaf hashes are written, for an auditor without the right to read them.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise NotaryRefusal("folder-not-empty", found=f"{out}", needed="a new folder", next_step="name another one")
     (out / TOPICS).mkdir(parents=True)
     # Before the records: what is added meanwhile is behind the newest checkpoint, never missing before it.
     found = read_logs(settings)
-    withheld = {settings.home_topic(family) for family in hashes_only}
+    withheld = {settings.home_topic(topic) for topic in hashes_only}
     names = chained_topics(settings)
     cluster = look_up_cluster(settings, names)
     written = {
@@ -127,7 +127,7 @@ class _Writing:
         self.partition = partition
         self.withheld = withheld
         self.file: BinaryIO = path.open("wb")
-        self.place: ReadPosition = START
+        self.read_position: ReadPosition = START
         self.written: dict[int, bytes] = {}
         self.left: dict[tuple[int, bytes], Record] = {}
         self.records = 0
@@ -138,8 +138,8 @@ class _Writing:
 
     def take(self, records: Iterable[Record]) -> None:
         records = list(records)
-        applied = apply(records, {self.partition: self.place})
-        self.place = applied.places.get(self.partition, self.place)
+        applied = apply(records, {self.partition: self.read_position})
+        self.read_position = applied.read_positions.get(self.partition, self.read_position)
         for event in applied.events:
             self.event(event)
         for record in records:

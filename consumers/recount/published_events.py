@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PublishedEvent:
-    """One published event. ``name`` is the fact's, without family and version; ``at``: when it happened as claimed."""
+    """One published event. ``name`` is the fact's, without topic and version; ``at``: when it happened as claimed."""
 
     position: int
     id: UUID

@@ -14,7 +14,7 @@ from domain.connections.case import Connection, Interruption
 from domain.connections.stages import stage_stops
 from domain.deadlines.calendar import CalendarVersion, closing_time
 from domain.deadlines.limits import ClockStop, End, WorkingDays, count, end
-from domain.deadlines.windows import CountPromise, Obligation, RungAt, Term
+from domain.deadlines.windows import CountPromise, Obligation, ReminderAt, Term
 from domain.kernel.facts import Moment, Name
 from domain.standard.ladders import counted
 from domain.standard.standards import Rules, Standard
@@ -129,7 +129,7 @@ def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=ends[-1][1].calendar,
-        rungs=_rungs(case, standard, start.at, _applied(calendars, ends[-1][1])),
+        reminders=_reminders(case, standard, start.at, _applied(calendars, ends[-1][1])),
         notify_on_lapse=standard.notify_on_lapse.get(WATER_ON, ()),
         settles_after=standard.settles_after,
         cause="pause",
@@ -158,21 +158,23 @@ def _applied(calendars: Sequence[CalendarVersion], found: End) -> CalendarVersio
     return next(version for version in reversed(calendars) if version.calendar.version == found.calendar)
 
 
-def _rungs(case: Connection, standard: Standard, start: datetime, version: CalendarVersion) -> tuple[RungAt, ...]:
+def _reminders(
+    case: Connection, standard: Standard, start: datetime, version: CalendarVersion
+) -> tuple[ReminderAt, ...]:
     limit = water_on_limit(case, standard, start)
     return tuple(
-        RungAt(
-            rung.name,
+        ReminderAt(
+            reminder.name,
             count(
                 WorkingDays(
-                    start, rung.working_day, limit.close_of_business, limit.stops, limit.stops_cap_working_days
+                    start, reminder.working_day, limit.close_of_business, limit.stops, limit.stops_cap_working_days
                 ),
                 version.calendar,
             ).due_at,
-            rung.notify,
+            reminder.notify,
         )
-        for rung in standard.ladders.get(WATER_ON, ())
-        if rung.working_day is not None
+        for reminder in standard.ladders.get(WATER_ON, ())
+        if reminder.working_day is not None
     )
 
 

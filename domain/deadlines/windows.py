@@ -39,20 +39,20 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class RungAt:
-    """A rung of the ladder at its instant."""
+class ReminderAt:
+    """A reminder before the end, at its instant."""
 
-    rung: str
+    reminder: str
     at: datetime
     notify: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StepAt:
-    """A step of the ladder after the lapse at ``due_at``, at its instant."""
+class EscalationLevelAt:
+    """An escalation level after the lapse at ``due_at``, at its instant."""
 
     due_at: datetime
-    step: str
+    level: str
     at: datetime
     notify: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class Obligation:
     met_by: tuple[UUID, ...]
     standard: str
     calendar: str | None
-    rungs: tuple[RungAt, ...] = ()
+    reminders: tuple[ReminderAt, ...] = ()
     notify_on_lapse: tuple[str, ...] = ()
     cause: str = "reclassified"
     settles_after: timedelta | None = None
@@ -102,7 +102,7 @@ class Window:
 
     ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: a count, or no end limit (any longer);
     ``cancelled`` says why in the second case. ``next_ask_at``: when the verdict can next change by the mere passing of
-    time; None if it cannot. ``steps``: of the ladder after a lapse, those that were reached.
+    time; None if it cannot. ``levels``: the escalation levels after a lapse that were reached.
     """
 
     commitment: str
@@ -111,14 +111,14 @@ class Window:
     tentative: bool
     met_at: datetime | None
     lapses: tuple[datetime, ...]
-    passed: tuple[RungAt, ...]
+    passed: tuple[ReminderAt, ...]
     next_ask_at: datetime | None
     basis: Basis
     notify_on_lapse: tuple[str, ...] = ()
     cause: str = "reclassified"
     cancelled: str | None = None
     settles_after: timedelta | None = None
-    steps: tuple[StepAt, ...] = ()
+    levels: tuple[EscalationLevelAt, ...] = ()
 
     def settles_at(self, decided_at: datetime) -> datetime | None:
         """When a verdict of ``decided_at`` (the meeting, or the end that ran out) is settled; None: never."""
@@ -146,9 +146,9 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         tentative=last.tentative,
         met_at=met_at if last.due_at is not None else None,
         lapses=lapses,
-        passed=tuple(mark for mark in obligation.rungs if warned and mark.at <= at),
+        passed=tuple(mark for mark in obligation.reminders if warned and mark.at <= at),
         next_ask_at=min(
-            [end for end in ends if end > at] + [mark.at for mark in obligation.rungs if warned and mark.at > at],
+            [end for end in ends if end > at] + [mark.at for mark in obligation.reminders if warned and mark.at > at],
             default=None,
         ),
         basis=Basis(
@@ -385,8 +385,8 @@ WINDOW_FACTS: tuple[type, ...] = get_args(WindowFact)
 class OnRecord:
     """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
     the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is.
-    ``neared``: rungs and the ends they were of; ``escalated``: lapses by number and the steps after them.
-    ``acknowledged``: by whom, of lapses by number and of rungs by name, each with its end."""
+    ``neared``: reminders and the ends they were of; ``escalated``: lapses by number and the levels after them.
+    ``acknowledged``: by whom, of lapses by number and of reminders by name, each with its end."""
 
     number: int
     opened_at: datetime
@@ -622,14 +622,14 @@ class _Difference:
     def _nearing(self, known: OnRecord) -> None:
         w = self._window
         for mark in w.passed:
-            if (mark.rung, w.due_at) not in known.neared:
-                self._say(WindowNearing, due_at=w.due_at, rung=mark.rung, notify=mark.notify)
+            if (mark.reminder, w.due_at) not in known.neared:
+                self._say(WindowNearing, due_at=w.due_at, rung=mark.reminder, notify=mark.notify)
 
     def _escalated(self, known: OnRecord, lapses: Mapping[datetime, int]) -> None:
-        for step in self._window.steps:
-            lapse = lapses[step.due_at]
-            if (lapse, step.step) not in known.escalated:
-                self._say(WindowEscalated, lapse=lapse, due_at=step.due_at, step=step.step, notify=step.notify)
+        for each in self._window.levels:
+            lapse = lapses[each.due_at]
+            if (lapse, each.level) not in known.escalated:
+                self._say(WindowEscalated, lapse=lapse, due_at=each.due_at, step=each.level, notify=each.notify)
 
 
 def _why_retracted(window: Window, due_at: datetime) -> str:

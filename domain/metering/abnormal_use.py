@@ -42,7 +42,7 @@ from domain.metering.refusals import (
 )
 from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power
-from domain.standard.ladders import counted, obligation, rungs
+from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.standards import Rules, Standard, require_known
 
 AUDIT = "usage.audit"
@@ -410,8 +410,8 @@ def _ended(moment: Moment, reason: str) -> Term:
 
 def _obligation(commitment: str, standard: Standard, terms: tuple[Term, ...], met: Moment | None) -> Obligation:
     last = terms[-1]
-    steps = rungs(standard, commitment, last.since, last.due_at) if last.due_at is not None else ()
-    return obligation(commitment, standard, terms[0].since, terms, met, steps, "judged-anew")
+    due_reminders = reminders(standard, commitment, last.since, last.due_at) if last.due_at is not None else ()
+    return obligation(commitment, standard, terms[0].since, terms, met, due_reminders, "judged-anew")
 
 
 # ---- decisions: what the processor of readings says

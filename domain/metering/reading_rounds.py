@@ -23,7 +23,7 @@ from domain.metering.refusals import BadMonth, MeterNotInBook, ReadingOutOfPerio
 from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
-from domain.standard.ladders import counted, obligation, rungs
+from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.standards import Rules, require_known
 from domain.standard.values import require_range
 
@@ -164,10 +164,10 @@ def obligations(state: ReadingRound | None, rules: Rules) -> tuple[Obligation, .
     opened = state.opened
     due_at = closing_time(state.due_on, standard.close_of_business)
     term = Term(opened.at, due_at, (opened.by,))
-    steps = rungs(standard, READ, opened.at, due_at)
+    due_reminders = reminders(standard, READ, opened.at, due_at)
     settled = [counted(state.settled.get(meter, ()), opened.at, standard) for meter in state.meters]
     met = max(min(moments) for moments in settled) if all(settled) else None
-    return (obligation(READ, standard, opened.at, (term,), met, steps),)
+    return (obligation(READ, standard, opened.at, (term,), met, due_reminders),)
 
 
 # ---- decisions

@@ -203,4 +203,4 @@ BEGUN_AS: Mapping[type, BegunAs] = {
 }
 """The facts that an outage begins with, and how it came about by each."""
 
-"""Facts of windows are registered with the family of repairs, whose topic outages share."""
+"""Facts of windows are registered with the topic of repairs, which outages share."""

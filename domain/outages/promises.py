@@ -18,7 +18,7 @@ from itertools import pairwise
 from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
 from domain.outages.case import Outage
-from domain.standard.ladders import counted, obligation, rungs
+from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.standards import Rules, Standard
 
 NOTICE = "outage.notice"
@@ -213,8 +213,8 @@ def _obligation(
     """``runs_from``: where the ladder's percentages begin."""
     cancelled = outage.cancelled
     last = terms[-1].due_at
-    steps = rungs(standard, commitment, runs_from, last) if last is not None and last > runs_from else ()
+    due_reminders = reminders(standard, commitment, runs_from, last) if last is not None and last > runs_from else ()
     if cancelled is not None and (met is None or met.at > cancelled.at):
         since = max(cancelled.at, terms[-1].since)
-        terms, steps = (*terms, Term(since, None, (cancelled.by,), reason="outage-cancelled")), ()
-    return obligation(commitment, standard, terms[0].since, terms, met, steps, cause)
+        terms, due_reminders = (*terms, Term(since, None, (cancelled.by,), reason="outage-cancelled")), ()
+    return obligation(commitment, standard, terms[0].since, terms, met, due_reminders, cause)

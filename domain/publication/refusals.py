@@ -330,10 +330,10 @@ class DeskWithoutOwner(NotAcceptable):
 
 
 class RungUnclear(NotAcceptable):
-    """When a rung is reached is not clear."""
+    """When a reminder is due is not clear."""
 
     title_zh = "提醒时间不明确"
-    next_step = "say once when the rung is reached"
+    next_step = "say once when the reminder is due"
     next_step_zh = "每级提醒须且只能有一种时间规定"
 
     def __init__(

@@ -466,20 +466,20 @@ def _require_ladders(document: Standard) -> None:
     for commitment, told_on_lapse in document.notify_on_lapse.items():
         _require_addressees(commitment, told_on_lapse)
     for commitment, ladder in document.ladders.items():
-        require_codes(f"the ladder of {commitment}", [rung.name for rung in ladder])
-        for rung in ladder:
-            _require_rung(commitment, rung)
+        require_codes(f"the ladder of {commitment}", [reminder.name for reminder in ladder])
+        for reminder in ladder:
+            _require_reminder(commitment, reminder)
     _require_escalations(document)
 
 
-def _require_rung(commitment: str, rung: Rung) -> None:
+def _require_reminder(commitment: str, reminder: Rung) -> None:
     said = {
-        "percent": (rung.percent, 100),
-        "minutes": (rung.minutes, MOST_MINUTES),
-        "working_day": (rung.working_day, MOST_DAYS),
+        "percent": (reminder.percent, 100),
+        "minutes": (reminder.minutes, MOST_MINUTES),
+        "working_day": (reminder.working_day, MOST_DAYS),
     }
-    _require_one_time(commitment, rung.name, said)
-    _require_addressees(commitment, rung.notify)
+    _require_one_time(commitment, reminder.name, said)
+    _require_addressees(commitment, reminder.notify)
 
 
 def _require_one_time(commitment: str, name: str, said: Mapping[str, tuple[int | None, int]]) -> None:
@@ -494,25 +494,25 @@ def _require_escalations(document: Standard) -> None:
     """Refuses what the ladders before the end refuse, and ``unknown-way``. A commitment whose lapse calls nobody out
     has no ladder after it: ``nobody-called``."""
     patterns = {*COMMITMENTS, *(f"{each.partition('.')[0]}.*" for each in COMMITMENTS), "*"}
-    for pattern, steps in document.escalations.items():
+    for pattern, levels in document.escalations.items():
         require_known(UnknownCommitment, pattern, patterns)
         if pattern in COMMITMENTS and not document.notify_on_lapse.get(pattern):
             raise NobodyCalled(pattern)
-        require_codes(f"the ladder after {pattern}", [step.name for step in steps])
-        for step in steps:
-            _require_step(pattern, step)
+        require_codes(f"the ladder after {pattern}", [level.name for level in levels])
+        for level in levels:
+            _require_level(pattern, level)
     _require_alerts(document.alerts, patterns)
 
 
-def _require_step(pattern: str, step: EscalationStep) -> None:
+def _require_level(pattern: str, level: EscalationStep) -> None:
     said = {
-        "minutes": (step.minutes, MOST_MINUTES),
-        "percent": (step.percent, 1_000),
-        "working_days": (step.working_days, MOST_DAYS),
+        "minutes": (level.minutes, MOST_MINUTES),
+        "percent": (level.percent, 1_000),
+        "working_days": (level.working_days, MOST_DAYS),
     }
-    _require_one_time(pattern, step.name, said)
-    _require_addressees(pattern, step.notify)
-    _require_staff_ways(step.ways)
+    _require_one_time(pattern, level.name, said)
+    _require_addressees(pattern, level.notify)
+    _require_staff_ways(level.ways)
 
 
 def _require_alerts(alerts: AlertPolicy, patterns: Collection[str]) -> None:

@@ -1,7 +1,8 @@
 """Apologies 致歉: after a lapse of the promises that the standard names, whoever reported is told that we are sorry.
 
 Our decision: it is a task of the ladder and no promise, so nothing runs out. It is owed to everybody who reported while
-the lapse stands; one that is taken back takes the task with it. Nobody is owed one for an earlier order book.
+the lapse stands (``outlook.sorry_for``); one that is taken back takes the task with it. Nobody is owed one for an
+earlier order book, and nobody for a find that owes no answer.
 """
 
 from __future__ import annotations
@@ -29,18 +30,6 @@ def apologise(case: Repair | None, ctx: CommandContext, *, report: int, way: str
     flags = late(ctx) + (("repeated",) if before else ())
     flags += () if _has_lapsed(known, standard_of(known, ctx.rules)) else ("nothing-lapsed",)
     return from_the_field(known, ctx, ApologyMade(report, way, digest, flags))
-
-
-def sorry_for(case: Repair, standard: Standard) -> tuple[int, ...]:
-    """The numbers of the reports whose makers are owed an apology."""
-    if case.merged_into is not None or not _has_lapsed(case, standard):
-        return ()
-    told = {report for report, _ in case.apologised}
-    return tuple(
-        each.number
-        for each in case.reported
-        if each.number in case.answers_owed - told and each.channel not in standard.history_channels
-    )
 
 
 def _has_lapsed(case: Repair, standard: Standard) -> bool:

@@ -149,13 +149,6 @@ class Repair:
         """The class by the assessment that happened last; None before the first."""
         return max(self.assessed)[1] if self.assessed else None
 
-    @property
-    def expected_at(self) -> datetime | None:
-        """When the crew that has the job said last that it expects to be on site; None where it said nothing, or is
-        there."""
-        said = [(moment, at) for moment, crew, at in self.delayed if crew == self.crew]
-        return max(said)[1] if said and not self.arrived else None
-
     def detail(self, name: str) -> str | None:
         """What is known of a detail; None where nothing is."""
         if name not in self.details:

@@ -23,7 +23,7 @@ from domain.repairs.checks import early, late, require_credible
 from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import NoSuchOrder, OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
-from domain.standard.ladders import counted, rungs
+from domain.standard.ladders import counted, reminders
 from domain.standard.standards import OrderSource, Rules, Standard, require_known
 from domain.standard.values import require_clean, require_said
 
@@ -144,7 +144,7 @@ def obligations(state: OutsideOrder | None, rules: Rules) -> tuple[Obligation, .
             met_by=(met.by,) if met else (),
             standard=standard.version,
             calendar=calendar,
-            rungs=rungs(standard, REPLY, begun.at, last),
+            reminders=reminders(standard, REPLY, begun.at, last),
             notify_on_lapse=standard.notify_on_lapse.get(REPLY, ()),
             settles_after=standard.settles_after,
             cause="extended",

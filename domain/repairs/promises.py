@@ -26,7 +26,7 @@ from domain.deadlines.limits import End, WorkingDays, end
 from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
 from domain.repairs.case import Repair, Report, credible
-from domain.standard.ladders import counted, obligation, rungs
+from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.standards import Rules, Severity, Standard
 
 ARRIVAL = "repair.arrival"
@@ -65,7 +65,9 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return (
-        tuple(replace(each, rungs=(), notify_on_lapse=()) for each in owed) if _is_history(report, standard) else owed
+        tuple(replace(each, reminders=(), notify_on_lapse=()) for each in owed)
+        if _is_history(report, standard)
+        else owed
     )
 
 
@@ -80,9 +82,14 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
         return _unknown(ARRIVAL, standard, first)
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
-    steps = rungs(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
+    due_reminders = reminders(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
     return obligation(
-        ARRIVAL, standard, first.at, (Term(first.at, due_at, (first.by,)),), min(case.arrived, default=None), steps
+        ARRIVAL,
+        standard,
+        first.at,
+        (Term(first.at, due_at, (first.by,)),),
+        min(case.arrived, default=None),
+        due_reminders,
     )
 
 
@@ -109,8 +116,8 @@ def _completion(case: Repair, standard: Standard, report: Report) -> Obligation:
     due_at, done = terms[-1].due_at, _completed(case)
     if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
-    steps = rungs(standard, COMPLETION, start.at, due_at) if due_at else ()
-    return obligation(COMPLETION, standard, first.at, terms, done, steps)
+    due_reminders = reminders(standard, COMPLETION, start.at, due_at) if due_at else ()
+    return obligation(COMPLETION, standard, first.at, terms, done, due_reminders)
 
 
 def _completion_in_days(case: Repair, standard: Standard, report: Report, rules: Rules) -> Obligation:
@@ -123,8 +130,8 @@ def _completion_in_days(case: Repair, standard: Standard, report: Report, rules:
     if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
         return _unknown(COMPLETION, standard, first)
     terms = tuple(Term(begin.at, days.due_at, (begin.by,), days.tentative, counted=days) for begin, days in found)
-    steps = rungs(standard, COMPLETION, start.at, due_at)
-    owed = obligation(COMPLETION, standard, first.at, terms, done, steps)
+    due_reminders = reminders(standard, COMPLETION, start.at, due_at)
+    owed = obligation(COMPLETION, standard, first.at, terms, done, due_reminders)
     return replace(owed, calendar=found[-1][1].calendar)
 
 
@@ -185,8 +192,8 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     due_at = start.at + timedelta(minutes=standard.assessment_minutes)
     assessed = counted((moment for moment, _ in case.assessed), case.first_report.moment.at, standard)
     met = min(assessed, default=None)
-    steps = rungs(standard, ASSESSMENT, start.at, due_at)
-    return obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, steps)
+    due_reminders = reminders(standard, ASSESSMENT, start.at, due_at)
+    return obligation(ASSESSMENT, standard, start.at, (Term(start.at, due_at, (start.by,)),), met, due_reminders)
 
 
 # ---- continuity
@@ -199,9 +206,9 @@ def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     if not terms:
         return None
     last, due_at = terms[-1], terms[-1].due_at
-    steps = rungs(standard, CONTINUITY, last.since, due_at) if due_at else ()
+    due_reminders = reminders(standard, CONTINUITY, last.since, due_at) if due_at else ()
     restored = min(case.restored, default=None)
-    return obligation(CONTINUITY, standard, terms[0].since, terms, restored, steps, cause="work-logged")
+    return obligation(CONTINUITY, standard, terms[0].since, terms, restored, due_reminders, cause="work-logged")
 
 
 def _continuous(case: Repair, gap_minutes: int) -> Iterator[Term]:
@@ -237,9 +244,9 @@ def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | No
     if _is_history(report, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)
     due_at = start.at + timedelta(minutes=standard.answer_minutes)
-    steps = rungs(standard, ANSWER, start.at, due_at)
+    due_reminders = reminders(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
-    return obligation(ANSWER, standard, start.at, terms, answered, steps)
+    return obligation(ANSWER, standard, start.at, terms, answered, due_reminders)
 
 
 def _all_answered(case: Repair, start: Moment) -> Moment | None:
@@ -286,7 +293,7 @@ def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
         return owed
     if dismissed.by in case.rough:
         # What had run out by then is not known either.
-        return replace(owed, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), rungs=())
+        return replace(owed, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), reminders=())
     before = tuple(term for term in owed.terms if term.since < dismissed.at)
     last = Term(max(dismissed.at, first.since), None, (dismissed.by,), reason=DISMISSED)
-    return replace(owed, terms=(*before, last), met_at=None, met_by=(), rungs=())
+    return replace(owed, terms=(*before, last), met_at=None, met_by=(), reminders=())

@@ -226,8 +226,8 @@ def unlink_report(
 def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     """The kinds of fault that one burst may be reported as, this one among them. Refuses ``unknown-fault-kind``."""
     require_known(UnknownFaultKind, kind, standard.fault_kinds)
-    family = standard.fault_families.get(kind)
-    alike = {each for each, its in standard.fault_families.items() if its == family} if family is not None else set()
+    burst = standard.fault_families.get(kind)
+    alike = {each for each, its in standard.fault_families.items() if its == burst} if burst is not None else set()
     return tuple(sorted({kind, *alike}))
 
 

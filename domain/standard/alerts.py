@@ -33,7 +33,7 @@ from domain.kernel.fields import Digest, PromiseCode, Way
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
-from domain.standard.standards import AlertPolicy, Rules, Standard
+from domain.standard.standards import AlertPolicy, EscalationStep, Rules, Rung, Standard
 
 KIND = "window.alert"
 """Of messages to staff about one case: the case learns what became of them."""
@@ -111,7 +111,8 @@ def tell(
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """What roles are to hear because of a window fact. ``step``: the rung, or the step after a lapse."""
+    """What roles are to hear because of a window fact. ``step``: the reminder, or the escalation level after a
+    lapse."""
 
     change: WindowChange
     commitment: str
@@ -125,8 +126,8 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """Alerts of the commitment that nobody need act on any more, for ``cause``; of one kind, lapse or rung where one is
-    named, else all. ``by``: who acknowledged."""
+    """Alerts of the commitment that nobody need act on any more, for ``cause``; of one kind, lapse or reminder where
+    one is named, else all. ``by``: who acknowledged."""
 
     commitment: str
     cause: str
@@ -243,7 +244,7 @@ class AlertMessage:
 class Plan:
     """What is sent now, and until when each of the rest waits."""
 
-    letters: tuple[AlertMessage, ...]
+    messages: tuple[AlertMessage, ...]
     held: tuple[tuple[WaitingAlert, datetime], ...]
 
 
@@ -257,13 +258,13 @@ def plan(waiting: Iterable[WaitingAlert], made: Sequence[SentMessage], standard:
             held.append((each, quiet_until))
         else:
             found[each.role, each.way].append(each)
-    letters: list[AlertMessage] = []
+    messages: list[AlertMessage] = []
     for (role, way), tells in found.items():
         before = [each for each in made if (each.role, each.way) == (role, way)]
         planned = _planned(role, way, tells, before, standard, at)
-        letters += planned.letters
+        messages += planned.messages
         held += planned.held
-    return Plan(tuple(letters), tuple(held))
+    return Plan(tuple(messages), tuple(held))
 
 
 def quiet_end(policy: AlertPolicy, at: datetime) -> datetime | None:
@@ -287,7 +288,7 @@ def _planned(
     """For one role and one way: a mass incident's together, one message a case while the hour has room, then a
     digest."""
     policy = standard.alerts
-    letters: list[AlertMessage] = []
+    messages: list[AlertMessage] = []
     held: list[tuple[WaitingAlert, datetime]] = []
     groups: defaultdict[str, list[WaitingAlert]] = defaultdict(list)
     cases: defaultdict[UUID, list[WaitingAlert]] = defaultdict(list)
@@ -299,7 +300,7 @@ def _planned(
     room = policy.most_per_hour - sum(each.group is None and each.at > at - timedelta(hours=1) for each in made)
     for number, news in enumerate(cases.values()):
         if number < room:
-            letters.append(_letter_on_a_case(role, way, news, standard))
+            messages.append(_message_on_a_case(role, way, news, standard))
         else:
             for each in news:
                 groups["corrections" if each.corrects else "digest"].append(each)
@@ -309,27 +310,53 @@ def _planned(
         if last is not None and last + timedelta(minutes=pause) > at:
             held += [(each, last + timedelta(minutes=pause)) for each in news]
         else:
-            letters.append(_letter_on_several(role, way, group, news, standard))
-    return Plan(tuple(letters), tuple(held))
+            messages.append(_message_on_several(role, way, group, news, standard))
+    return Plan(tuple(messages), tuple(held))
 
 
 # ---- texts
 
 
-def _letter_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standard: Standard) -> AlertMessage:
-    letter = AlertMessage(role, way, "", "", tuple(news))
-    said = letter.newest
+def _message_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standard: Standard) -> AlertMessage:
+    message = AlertMessage(role, way, "", "", tuple(news))
+    said = message.newest
     words = {
         "number": said.case_number,
         "commitment": standard.alerts.names.get(said.commitment, said.commitment),
         "due": _local(said.due_at),
-        "step": said.step or "",
+        "step": _level_named(standard, said),
     }
     text = filled(_text(standard, said.change), words)
     return AlertMessage(role, way, f"通水 {said.case_number}", text, tuple(news))
 
 
-def _letter_on_several(
+def _level_named(standard: Standard, said: WaitingAlert) -> str:
+    """When the reminder or the escalation level comes, in Chinese; its code where the standard in force has none of
+    that code any more."""
+    before = next((each for each in standard.ladders.get(said.commitment, ()) if each.name == said.step), None)
+    if said.change == "nearing" and before is not None:
+        return _reminder_named(before)
+    after = next((each for each in ladder_after(standard, said.commitment) if each.name == said.step), None)
+    return _escalation_named(after) if said.change == "escalated" and after is not None else said.step or ""
+
+
+def _reminder_named(each: Rung) -> str:
+    if each.minutes is not None:
+        return f"{'未接单' if each.unless_acknowledged else '计时'}已{_duration(each.minutes)}"
+    return f"时限已过{each.percent}%" if each.percent is not None else f"第{each.working_day}个工作日"
+
+
+def _escalation_named(each: EscalationStep) -> str:
+    if each.minutes is not None:
+        return f"超时已{_duration(each.minutes)}"
+    return f"超出时限{each.percent}%" if each.percent is not None else f"超时已{each.working_days}个工作日"
+
+
+def _duration(minutes: int) -> str:
+    return f"{minutes // 60}小时" if minutes % 60 == 0 else f"{minutes}分钟"
+
+
+def _message_on_several(
     role: str, way: str, group: str, news: Sequence[WaitingAlert], standard: Standard
 ) -> AlertMessage:
     numbers = list(dict.fromkeys(each.case_number for each in news))

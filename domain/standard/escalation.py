@@ -1,6 +1,7 @@
-"""The ladder after a lapse: its steps, each at its instant, until somebody acknowledges or the promise no longer runs.
+"""The ladder after a lapse: its escalation levels, each at its instant, until somebody acknowledges or the promise no
+longer runs.
 
-Our decisions. The steps count from the end that ran out, also where the lapse becomes known later: who should have
+Our decisions. The levels count from the end that ran out, also where the lapse becomes known later: who should have
 been told by now is told now. The ladder is climbed while the window stands lapsed: once it is met, cancelled or
 retracted, or has a later end (a reassessment, the next work log), it ends; a later end that runs out too begins a new
 one, and so does a lapse that comes back after it was retracted. A lapse that calls nobody out (imported history) has
@@ -16,9 +17,9 @@ from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import (
     Basis,
     CountPromise,
+    EscalationLevelAt,
     Obligation,
     OnRecord,
-    StepAt,
     Window,
     WindowAcknowledged,
     WindowLedger,
@@ -31,7 +32,7 @@ from domain.standard.standards import EscalationStep, Rules, Standard
 
 
 def ladder_after(standard: Standard, commitment: str) -> tuple[EscalationStep, ...]:
-    """The steps after a lapse of the commitment: by its own name, else of its kind of case, else of all."""
+    """The escalation levels after a lapse of the commitment: by its own name, else of its kind of case, else of all."""
     kind = commitment.partition(".")[0]
     for pattern in (commitment, f"{kind}.*", "*"):
         if pattern in standard.escalations:
@@ -42,24 +43,24 @@ def ladder_after(standard: Standard, commitment: str) -> tuple[EscalationStep, .
 def climbed(
     window: Window, owed: Obligation | CountPromise, known: OnRecord | None, rules: Rules, at: datetime
 ) -> Window:
-    """The window with the steps that were reached by ``at``, and the next one in ``next_ask_at``. ``known``: what is on
-    record of it, which says what was acknowledged."""
+    """The window with the levels that were reached by ``at``, and the next one in ``next_ask_at``. ``known``: what is
+    on record of it, which says what was acknowledged."""
     if not window.lapses or not owed.notify_on_lapse or not _climbing(window, owed, at):
         return window
     standard = rules.version(window.basis.standard)
     ladder = ladder_after(standard, window.commitment) if standard is not None else ()
     if standard is None or not ladder:
         return window
-    steps = [
-        StepAt(due_at, step.name, instant, step.notify)
+    levels = [
+        EscalationLevelAt(due_at, level.name, instant, level.notify)
         for due_at in window.lapses
         if window.due_at in (None, due_at) and not _is_acknowledged(known, due_at)
-        for step, instant in _instants(ladder, standard, rules, window.opened_at, due_at)
+        for level, instant in _instants(ladder, standard, rules, window.opened_at, due_at)
     ]
-    steps.sort(key=lambda step: (step.at, step.due_at, step.step))
-    ahead = [step.at for step in steps if step.at > at]
+    levels.sort(key=lambda each: (each.at, each.due_at, each.level))
+    ahead = [each.at for each in levels if each.at > at]
     asks = [*ahead, window.next_ask_at] if window.next_ask_at is not None else ahead
-    return changed(window, steps=tuple(step for step in steps if step.at <= at), next_ask_at=min(asks, default=None))
+    return changed(window, levels=tuple(each for each in levels if each.at <= at), next_ask_at=min(asks, default=None))
 
 
 def _climbing(window: Window, owed: Obligation | CountPromise, at: datetime) -> bool:
@@ -75,29 +76,29 @@ def _is_acknowledged(known: OnRecord | None, due_at: datetime) -> bool:
 def _instants(
     ladder: tuple[EscalationStep, ...], standard: Standard, rules: Rules, opened_at: datetime, due_at: datetime
 ) -> Iterator[tuple[EscalationStep, datetime]]:
-    for step in ladder:
-        if step.minutes is not None:
-            yield step, due_at + timedelta(minutes=step.minutes)
-        elif step.percent is not None:
-            yield step, due_at + (due_at - opened_at) * step.percent / 100
-        elif step.working_days is not None:
+    for level in ladder:
+        if level.minutes is not None:
+            yield level, due_at + timedelta(minutes=level.minutes)
+        elif level.percent is not None:
+            yield level, due_at + (due_at - opened_at) * level.percent / 100
+        elif level.working_days is not None:
             calendar = rules.calendars_of(standard)[-1].calendar
-            day = calendar.add_working_days(local_date(due_at), step.working_days)
-            yield step, closing_time(day, standard.close_of_business)
+            day = calendar.add_working_days(local_date(due_at), level.working_days)
+            yield level, closing_time(day, standard.close_of_business)
 
 
 # ---- somebody has it in hand
 
 
 def acknowledge(
-    ledger: WindowLedger, ctx: CommandContext, *, commitment: str, lapse: int | None = None, rung: str | None = None
+    ledger: WindowLedger, ctx: CommandContext, *, commitment: str, lapse: int | None = None, reminder: str | None = None
 ) -> WindowAcknowledged | None:
-    """A named person takes a lapse, or the rung of a nearing, in hand; with neither named, the newest lapse that
+    """A named person takes a lapse, or the reminder of a nearing, in hand; with neither named, the newest lapse that
     stands. None: the same person has said so already.
 
-    Our decision: acknowledging a rung quiets that rung only. The later ones tell somebody else that time passes, which
-    is so whoever knows. Refuses ``wrong-role``, ``person-needed``, ``no-such-window``, ``nothing-to-acknowledge`` and
-    ``already-acknowledged``.
+    Our decision: acknowledging a reminder quiets that reminder only. The later ones tell somebody else that time
+    passes, which is so whoever knows. Refuses ``wrong-role``, ``person-needed``, ``no-such-window``,
+    ``nothing-to-acknowledge`` and ``already-acknowledged``.
     """
     require_power(ctx, "window.acknowledge")
     _require_name(ctx)
@@ -107,7 +108,7 @@ def acknowledge(
             found=f"no window {commitment[:64]} of the case",
             needed="one of " + (", ".join(sorted(ledger)) or "none: the case owes nothing"),
         )
-    what, due_at = _target(known, commitment, lapse, rung)
+    what, due_at = _target(known, commitment, lapse, reminder)
     by = known.acknowledged.get((what, due_at))
     if by == ctx.by.actor:
         return None
@@ -124,19 +125,19 @@ def acknowledge(
     )
 
 
-def _target(known: OnRecord, commitment: str, lapse: int | None, rung: str | None) -> tuple[int | str, datetime]:
+def _target(known: OnRecord, commitment: str, lapse: int | None, reminder: str | None) -> tuple[int | str, datetime]:
     over = known.cancelled or known.met_at is not None
     lapses: dict[int | str, datetime] = {number: due for due, number in known.lapses.items()}
-    # Rungs of an end that ran out are not asked about any more: the lapse is.
-    rungs: dict[int | str, datetime] = {
+    # Reminders of an end that ran out are not asked about any more: the lapse is.
+    reminders: dict[int | str, datetime] = {
         name: due for name, due in sorted(known.neared) if due == known.due_at and due not in known.lapses
     }
-    wanted: int | str | None = lapse if lapse is not None else rung
+    wanted: int | str | None = lapse if lapse is not None else reminder
     if wanted is None:
         wanted = max(known.lapses.values(), default=None)
-    found = lapses.get(wanted) or rungs.get(wanted) if wanted is not None and not over else None
+    found = lapses.get(wanted) or reminders.get(wanted) if wanted is not None and not over else None
     if wanted is None or found is None:
-        state = "over" if over else f"{len(lapses)} lapses and {len(rungs)} rungs that stand"
+        state = "over" if over else f"{len(lapses)} lapses and {len(reminders)} reminders that stand"
         raise NothingToAcknowledge(commitment, state)
     return wanted, found
 

@@ -1,37 +1,38 @@
-"""Round-the-clock limits: the rungs before their end, and one obligation from its terms, by the standard."""
+"""Round-the-clock limits: the reminders before their end, and one obligation from its terms, by the standard."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from domain.deadlines.windows import Obligation, RungAt, Term
+from domain.deadlines.windows import Obligation, ReminderAt, Term
 from domain.kernel.facts import Moment
 from domain.standard.standards import Standard
 
 
-def rungs(
+def reminders(
     standard: Standard,
     commitment: str,
     start: datetime,
     due_at: datetime,
     acknowledged_at: datetime | None = None,
-) -> tuple[RungAt, ...]:
-    """The rungs of a commitment between start and end; those that an acknowledgement in time takes off are left out.
+) -> tuple[ReminderAt, ...]:
+    """The reminders of a commitment between start and end; those that an acknowledgement in time takes off are left
+    out.
 
-    Rungs by working day are for limits in working days and are passed over.
+    Reminders by working day are for limits in working days and are passed over.
     """
     found = []
-    for rung in standard.ladders.get(commitment, ()):
-        if rung.minutes is not None:
-            at = start + timedelta(minutes=rung.minutes)
-        elif rung.percent is not None:
-            at = start + (due_at - start) * rung.percent / 100
+    for reminder in standard.ladders.get(commitment, ()):
+        if reminder.minutes is not None:
+            at = start + timedelta(minutes=reminder.minutes)
+        elif reminder.percent is not None:
+            at = start + (due_at - start) * reminder.percent / 100
         else:
             continue
-        if rung.unless_acknowledged and acknowledged_at is not None and acknowledged_at <= at:
+        if reminder.unless_acknowledged and acknowledged_at is not None and acknowledged_at <= at:
             continue
-        found.append(RungAt(rung.name, at, rung.notify))
+        found.append(ReminderAt(reminder.name, at, reminder.notify))
     return tuple(found)
 
 
@@ -47,11 +48,11 @@ def obligation(
     opened_at: datetime,
     terms: tuple[Term, ...],
     met: Moment | None,
-    steps: tuple[RungAt, ...],
+    reminders: tuple[ReminderAt, ...],
     cause: str = "reclassified",
 ) -> Obligation:
-    """One commitment whose limit is counted round the clock; ``met``: what met it, ``steps``: its rungs. What met it
-    before it was owed met it when it began to be owed."""
+    """One commitment whose limit is counted round the clock; ``met``: what met it, ``reminders``: those before its end.
+    What met it before it was owed met it when it began to be owed."""
     return Obligation(
         commitment=commitment,
         opened_at=opened_at,
@@ -60,7 +61,7 @@ def obligation(
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,
-        rungs=steps,
+        reminders=reminders,
         notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
         cause=cause,
         settles_after=standard.settles_after,

@@ -19,7 +19,7 @@ class NothingToAcknowledge(Conflict):
     """Nothing there that somebody could take in hand."""
 
     title_zh = "没有需要确认接手的事项"
-    needed = "a lapse that stands, or a rung of the end that runs, of a promise that is not met"
+    needed = "a lapse that stands, or a reminder of the end that runs, of a promise that is not met"
     next_step = "look at the case: it was met, taken back, or nobody was called yet"
     next_step_zh = "没有需要确认的超时或预警，请查看案件"
 

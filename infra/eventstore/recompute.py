@@ -156,11 +156,11 @@ def _open_cases(service: Service, kind: Kind, newest: Sequence[str]) -> Iterator
     settings = service.settings
     topic = settings.home_topic(kind.topic)
     with service.connection() as connection:
-        place = connection.execute(
+        read_position = connection.execute(
             sql("windows_read_to"), {"topic": topic, "partitions": settings.partitions}
         ).fetchone()
         like = f"water.{kind.topic}.Window%"
-        position = place["position"] if place is not None else 0
+        position = read_position["position"] if read_position is not None else 0
         rows = connection.execute(sql("windows_since"), {"after": position, "like": like}).fetchall()
     touched = [row["case_id"] for row in rows]
     recent = [case_id for case_id, its in service.kinds_of(touched).items() if its is kind]

@@ -103,17 +103,17 @@ class AlertPlanner:
         made = [SentMessage(**row) for row in connection.execute(sql("alerts_made"), {"since": since})]
         planned = alerts.plan([WaitingAlert(**row) for row in rows], made, standard, now)
         self._store(connection, planned, now)
-        return len(planned.letters)
+        return len(planned.messages)
 
     def _store(self, connection: psycopg.Connection[DictRow], planned: Plan, now: datetime) -> None:
-        ids = [_id_of(letter) for letter in planned.letters]
-        if planned.letters:
-            rows = [_message(id_, letter, now) for id_, letter in zip(ids, planned.letters, strict=True)]
+        ids = [_id_of(message) for message in planned.messages]
+        if planned.messages:
+            rows = [_message(id_, message, now) for id_, message in zip(ids, planned.messages, strict=True)]
             connection.execute(sql("alerts_put_messages"), {"rows": Jsonb(rows)})
             told = [
                 _telling(each, message_id=str(id_))
-                for id_, letter in zip(ids, planned.letters, strict=True)
-                for each in letter.tells
+                for id_, message in zip(ids, planned.messages, strict=True)
+                for each in message.tells
             ]
             connection.execute(sql("alerts_tell"), {"rows": Jsonb(told)})
         if planned.held:
@@ -142,27 +142,27 @@ def _telling(each: WaitingAlert, **more: str) -> dict[str, str]:
     return {"alert": str(each.alert), "role": each.role, "way": each.way, "change": each.change, **more}
 
 
-def _id_of(letter: AlertMessage) -> UUID:
-    said = letter.newest
-    return uuid5(said.alert, f"{letter.role} {letter.way} {said.change} {letter.group or ''}")
+def _id_of(message: AlertMessage) -> UUID:
+    said = message.newest
+    return uuid5(said.alert, f"{message.role} {message.way} {said.change} {message.group or ''}")
 
 
-def _message(id_: UUID, letter: AlertMessage, now: datetime) -> dict[str, Any]:
-    said = letter.newest
-    alone = letter.group is None
-    about = {"alert": str(said.alert), "commitment": said.commitment, "change": said.change, "role": letter.role}
+def _message(id_: UUID, message: AlertMessage, now: datetime) -> dict[str, Any]:
+    said = message.newest
+    alone = message.group is None
+    about = {"alert": str(said.alert), "commitment": said.commitment, "change": said.change, "role": message.role}
     return {
         "id": str(id_),
         "case_id": str(said.case_id) if alone else None,
         "kind": alerts.KIND if alone else alerts.GROUP_KIND,
-        "way": letter.way,
-        "title": letter.title,
-        "text": letter.text,
-        "digest": digest_of(letter.text.encode()),
-        "audience": [letter.role],
+        "way": message.way,
+        "title": message.title,
+        "text": message.text,
+        "digest": digest_of(message.text.encode()),
+        "audience": [message.role],
         "about": about if alone else None,
         "made_at": now.isoformat(),
-        "grouped": letter.group,
+        "grouped": message.group,
     }
 
 

@@ -28,9 +28,9 @@ class Mail:
         to = settings.smtp_list if outgoing.address is None else outgoing.address["email"]
         if not settings.smtp_host or not settings.smtp_from or not to:
             raise DeliveryError("mail-not-configured", permanent=True)
-        letter = _letter(outgoing, settings.smtp_from, to)
+        message = _message(outgoing, settings.smtp_from, to)
         try:
-            code, answer = self._hand_over(letter, settings.smtp_from, to)
+            code, answer = self._hand_over(message, settings.smtp_from, to)
         except smtplib.SMTPResponseException as error:
             raise _refused(error.smtp_code) from None
         except smtplib.SMTPException:  # its words may repeat the address: they are not kept
@@ -42,7 +42,7 @@ class Mail:
         queued = _QUEUED.search(answer)
         return delivery(queued[1].decode() if queued else str(code), "accepted", answer)
 
-    def _hand_over(self, letter: bytes, sender: str, to: str) -> tuple[int, bytes]:
+    def _hand_over(self, message: bytes, sender: str, to: str) -> tuple[int, bytes]:
         settings = self._settings
         with smtplib.SMTP(settings.smtp_host, settings.smtp_port, timeout=settings.gateway_timeout_s) as server:
             server.ehlo_or_helo_if_needed()
@@ -54,7 +54,7 @@ class Mail:
             for code, answer in (server.mail(sender), server.rcpt(to)):
                 if code >= 300:
                     raise smtplib.SMTPResponseException(code, answer)
-            code, answer = server.data(letter)
+            code, answer = server.data(message)
             if code >= 300:
                 raise smtplib.SMTPResponseException(code, answer)
             return code, answer
@@ -64,15 +64,15 @@ def _refused(code: int) -> DeliveryError:
     return DeliveryError(f"mail-refused-{code}", permanent=500 <= code < 600)
 
 
-def _letter(outgoing: Outgoing, sender: str, to: str) -> bytes:
-    letter = EmailMessage(policy=SMTP)
+def _message(outgoing: Outgoing, sender: str, to: str) -> bytes:
+    message = EmailMessage(policy=SMTP)
     try:
-        letter["From"], letter["To"] = sender, to
-        letter["Subject"] = outgoing.title
+        message["From"], message["To"] = sender, to
+        message["Subject"] = outgoing.title
     except ValueError:  # a line break in an address would begin another header
         raise DeliveryError("bad-address", permanent=True) from None
-    letter["Date"] = formatdate()
+    message["Date"] = formatdate()
     # The same letter tried twice has the same id: a mailbox shows it once.
-    letter["Message-ID"] = f"<{outgoing.id}@{sender.rpartition('@')[2] or 'localhost'}>"
-    letter.set_content(outgoing.text, charset="utf-8", cte="base64")
-    return letter.as_bytes()
+    message["Message-ID"] = f"<{outgoing.id}@{sender.rpartition('@')[2] or 'localhost'}>"
+    message.set_content(outgoing.text, charset="utf-8", cte="base64")
+    return message.as_bytes()

@@ -1,9 +1,9 @@
 """Dead letters in the hands of a person: see them, look at the record, have it repaired or read again, settle it.
 
 A repair is done after its cause: by a program that can read the record. It takes the event from the store, not from
-Kafka, and makes the rows of its whole case anew up to the reader's place, in one transaction with the letter's state
-and under the lock of the place. So the event has its effect exactly once and in its order, however late, and whoever
-else repairs or reads at the same moment.
+Kafka, and makes the rows of its whole case anew up to the reader's read position, in one transaction with the letter's
+state and under the lock of the read position. So the event has its effect exactly once and in its order, however late,
+and whoever else repairs or reads at the same moment.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from infra.kafka.cluster import (
     read_ranges,
     route,
 )
-from infra.readers.places import lock_places
+from infra.readers.read_positions import lock_read_positions
 from infra.readers.record import Event, Unreadable, parse
 from infra.readers.rule import START, DeadLetter, ReadPosition
 from infra.settings import Settings
@@ -50,8 +50,8 @@ DeadLetterRow = Mapping[str, Any]
 class Mender:
     """How a reader's rows are made anew from events.
 
-    ``build``: of its places. ``mend`` gets the events of one case in one topic, up to the reader's place, and gives
-    the dead letters of those that it still cannot take.
+    ``build``: of its read positions. ``mend`` gets the events of one case in one topic, up to the reader's read
+    position, and gives the dead letters of those that it still cannot take.
     """
 
     table: str
@@ -62,7 +62,7 @@ class Mender:
 # ---- see
 
 
-def letters(
+def dead_letters(
     connection: psycopg.Connection[Any],
     *,
     number: int | None = None,
@@ -76,9 +76,9 @@ def letters(
         return list(cursor.execute(sql("dead_letters"), wanted).fetchall())
 
 
-def letter(connection: psycopg.Connection[Any], number: int) -> DeadLetterRow:
+def dead_letter(connection: psycopg.Connection[Any], number: int) -> DeadLetterRow:
     """Raises BusRefusal "no-such-letter"."""
-    found = letters(connection, number=number, states=None)
+    found = dead_letters(connection, number=number, states=None)
     if not found:
         raise BusRefusal(
             "no-such-letter",
@@ -157,7 +157,7 @@ def raw(settings: Settings, row: DeadLetterRow) -> Record:
 
 def resolve(connection: psycopg.Connection[Any], number: int, *, by: str, reason: str) -> None:
     """Settle a letter without its event, for a reason. Raises BusRefusal "no-such-letter", "settled-already"."""
-    _settle(connection, letter(connection, number), "resolved", by, reason)
+    _settle(connection, dead_letter(connection, number), "resolved", by, reason)
 
 
 def mark(connection: psycopg.Connection[Any], settings: Settings, number: int, *, by: str, reason: str) -> str:
@@ -166,7 +166,7 @@ def mark(connection: psycopg.Connection[Any], settings: Settings, number: int, *
     A record of the chain is marked, and the running reader takes it at its next look. A meter reading, which is not in
     the store, is sent to its topic again: stored already, it is dropped by its key. Raises BusRefusal.
     """
-    row = letter(connection, number)
+    row = dead_letter(connection, number)
     if row["topic"] == settings.readings_topic:
         offset = _send_again(settings, row)
         _settle(connection, row, "resolved", by, f"sent again at offset {offset}: {reason}")
@@ -255,7 +255,7 @@ def repair(
     Raises BusRefusal: "no-such-letter", "settled-already", "not-of-the-store", "no-mender" (a reader that this program
     does not have), "not-passed" (the reader stands before it and will read it itself), "still-unreadable".
     """
-    row = letter(connection, number)
+    row = dead_letter(connection, number)
     position = _require_position(row)
     mender = menders.get(row["reader"])
     if mender is None:
@@ -267,11 +267,13 @@ def repair(
         )
     with connection.transaction(), connection.cursor() as cursor:
         at = Partition(row["topic"], row["partition"])
-        place = lock_places(cursor, mender.table, row["reader"], mender.build(connection), [at]).get(at, START)
+        read_position = lock_read_positions(cursor, mender.table, row["reader"], mender.build(connection), [at]).get(
+            at, START
+        )
         state = cursor.execute(sql("lock_dead_letter"), {"id": number}).fetchone()
         if state is None or state[0] not in ("open", "again"):
-            raise _settled_already(letter(connection, number))
-        events = _case_so_far(cursor, settings, row, position, place)
+            raise _settled_already(dead_letter(connection, number))
+        events = _case_so_far(cursor, settings, row, position, read_position)
         still = [each for each in mender.mend(cursor, events) if each.position == position]
         if still:
             raise _still_unreadable(row, still[0].code, still[0].reason)
@@ -286,7 +288,7 @@ def repair_marked(
     again, with the reason as its note."""
     done: list[tuple[int, str | None]] = []
     for (number,) in connection.execute(sql("dead_letters_again"), {"readers": list(menders)}).fetchall():
-        row = letter(connection, number)
+        row = dead_letter(connection, number)
         by = str(row["settled_by"] or "tongshui")
         try:
             repair(connection, settings, number, menders, by=by, reason=str(row["note"] or "read again"))
@@ -300,9 +302,9 @@ def repair_marked(
 
 
 def _case_so_far(
-    cursor: Cursor[Any], settings: Settings, row: DeadLetterRow, position: int, place: ReadPosition
+    cursor: Cursor[Any], settings: Settings, row: DeadLetterRow, position: int, read_position: ReadPosition
 ) -> list[Event]:
-    """The events of the letter's case in its topic, up to the reader's place."""
+    """The events of the letter's case in its topic, up to the reader's read position."""
     at = cursor.execute(sql("event_at"), {"position": position}).fetchone()
     if at is None or row["topic"] not in {topic for topic, _ in _routes(settings, str(at[1]), at[0])}:
         raise BusRefusal(
@@ -312,10 +314,10 @@ def _case_so_far(
             next_step="find out who writes to the topic, and `resolve` it with that as the reason "
             "该记录并非本系统写入，查明来源后写明原因结案",
         )
-    if place.position < position:
+    if read_position.position < position:
         raise BusRefusal(
             "not-passed",
-            found=f"the reader {row['reader']} at position {place.position}",
+            found=f"the reader {row['reader']} at position {read_position.position}",
             needed=f"a reader that has passed position {position}",
             next_step="let it run: it reads the record itself 读取方尚未越过该记录，继续运行即可",
         )
@@ -325,7 +327,7 @@ def _case_so_far(
             if topic == row["topic"]:
                 record = Record(topic, partition, -1, case_key(case_id), bytes(state), {"previousposition": b"0"})
                 event = parse(record)
-                if isinstance(event, Event) and event.position <= place.position:
+                if isinstance(event, Event) and event.position <= read_position.position:
                     found.append(event)
                 elif isinstance(event, Unreadable) and event.position in (None, position):
                     raise _still_unreadable(row, event.code, event.reason)

@@ -50,24 +50,24 @@ def kept_or_dead(
     return first + kept_or_dead(cursor, items[middle:], keep, dead)
 
 
-def save_dead_letters(cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter]) -> None:
+def save_dead_letters(cursor: Cursor[Any], reader: str, dead_letters: Sequence[DeadLetter]) -> None:
     """Write dead letters as rows; one read again is the same row. The relay publishes them."""
-    if not letters:
+    if not dead_letters:
         return
     cursor.execute(
         sql("insert_dead_letters"),
         {
             "reader": reader,
-            "topics": [letter.topic for letter in letters],
-            "topic_ids": [letter.topic_id for letter in letters],
-            "partitions": [letter.partition for letter in letters],
-            "offsets": [letter.offset for letter in letters],
-            "positions": [letter.position for letter in letters],
-            "codes": [letter.code for letter in letters],
-            "reasons": [letter.reason for letter in letters],
-            "sizes": [letter.size_bytes for letter in letters],
-            "sha256s": [letter.sha256 for letter in letters],
-            "cases": [letter.case_id for letter in letters],
+            "topics": [dead_letter.topic for dead_letter in dead_letters],
+            "topic_ids": [dead_letter.topic_id for dead_letter in dead_letters],
+            "partitions": [dead_letter.partition for dead_letter in dead_letters],
+            "offsets": [dead_letter.offset for dead_letter in dead_letters],
+            "positions": [dead_letter.position for dead_letter in dead_letters],
+            "codes": [dead_letter.code for dead_letter in dead_letters],
+            "reasons": [dead_letter.reason for dead_letter in dead_letters],
+            "sizes": [dead_letter.size_bytes for dead_letter in dead_letters],
+            "sha256s": [dead_letter.sha256 for dead_letter in dead_letters],
+            "cases": [dead_letter.case_id for dead_letter in dead_letters],
         },
     )
 
@@ -76,17 +76,17 @@ class ReaderStopped(BusRefusal):
     """A reader met more records that it cannot take than settings allow: that is a fault of the program, and going on
     would pass over every one of them. Nothing of the batch was applied."""
 
-    def __init__(self, reader: str, letters: int, at: DeadLetter, settings: Settings) -> None:
-        place = f"{at.topic}/{at.partition} position {at.position}"
+    def __init__(self, reader: str, dead_letters: int, at: DeadLetter, settings: Settings) -> None:
+        where = f"{at.topic}/{at.partition} position {at.position}"
         super().__init__(
             "reader-stopped",
-            found=f"{letters} dead letters of the reader {reader}, now {at.code} at {place}",
+            found=f"{dead_letters} dead letters of the reader {reader}, now {at.code} at {where}",
             needed=f"at most {settings.dead_letters_at_most} in {settings.dead_letters_within_s:.0f} s",
             next_step=f"see `tongshui dead-letters list --reader {reader}`; run a program that can read them, or "
             f"`tongshui dead-letters release {reader}` 读取已停止：请修复程序后重启，或由专人放行",
         )
         self.reader = reader
-        self.letters = letters
+        self.dead_letters = dead_letters
         self.at = at
 
 
@@ -95,7 +95,7 @@ class _Stop(msgspec.Struct, frozen=True):
     position: int
 
 
-class LetterLimit:
+class DeadLetterLimit:
     """Stops a reader that meets too many records it cannot take.
 
     Only links of the chain count, for with each of them the reader passes over an event; rubbish that somebody wrote
@@ -108,10 +108,14 @@ class LetterLimit:
         self._stops: dict[str, _Stop | None] = {}
 
     def check(
-        self, cursor: Cursor[Any], reader: str, letters: Sequence[DeadLetter], places: Mapping[Partition, ReadPosition]
+        self,
+        cursor: Cursor[Any],
+        reader: str,
+        dead_letters: Sequence[DeadLetter],
+        read_positions: Mapping[Partition, ReadPosition],
     ) -> None:
         """To be asked in the batch's transaction, after its dead letters were saved. Raises ReaderStopped."""
-        linked = [letter for letter in letters if letter.position is not None]
+        linked = [dead_letter for dead_letter in dead_letters if dead_letter.position is not None]
         stop = self._stop(cursor, reader)
         if linked:
             within = {"reader": reader, "within_s": self._settings.dead_letters_within_s}
@@ -119,7 +123,7 @@ class LetterLimit:
             lately = int(row[0]) if row is not None else 0
             if stop is not None or lately > self._settings.dead_letters_at_most:
                 raise ReaderStopped(reader, lately, linked[0], self._settings)
-        elif stop is not None and places.get(stop.at, START).position >= stop.position:
+        elif stop is not None and read_positions.get(stop.at, START).position >= stop.position:
             cursor.execute(sql("release_reader"), {"reader": reader, "by": "tongshui", "reason": "went on by itself"})
             self._stops[reader] = None
 
@@ -137,7 +141,7 @@ def note_stop(connection: psycopg.Connection[Any], stopped: ReaderStopped) -> No
         sql("stop_reader"),
         {
             "reader": stopped.reader,
-            "letters": stopped.letters,
+            "letters": stopped.dead_letters,
             "topic": at.topic,
             "partition": at.partition,
             "position": at.position,

@@ -1,9 +1,10 @@
 """The Faust shell: Faust owns consumption, assignment and scaling by workers; PostgreSQL owns what was applied.
 
-Where to read from comes from the place rows, not from Kafka's committed offsets. Nothing is decided in an agent: it
-hands records to a queue, in chunks as they were fetched, and whatever has gathered there is the next batch, applied in
-one transaction. An agent never raises (Faust acknowledges the whole batch of one that does, and never delivers it
-again): while PostgreSQL is away the batch is tried in place, and a failure without a name ends the process at once.
+Where to read from comes from the rows of read positions, not from Kafka's committed offsets. Nothing is decided in an
+agent: it hands records to a queue, in chunks as they were fetched, and whatever has gathered there is the next batch,
+applied in one transaction. An agent never raises (Faust acknowledges the whole batch of one that does, and never
+delivers it again): while PostgreSQL is away the batch is tried in place, and a failure without a name ends the process
+at once.
 """
 
 from __future__ import annotations
@@ -30,8 +31,15 @@ from infra.kafka.batches import tolerate_in_faust
 from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
 from infra.kafka.diagnose import tls_context, why_refused
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit, ReaderStopped, note_stop, save_dead_letters
-from infra.readers.places import load_places, lock_places, positions_at, relayed_positions, save_places, start_offsets
+from infra.readers.dead_letters import DeadLetterLimit, ReaderStopped, note_stop, save_dead_letters
+from infra.readers.read_positions import (
+    load_read_positions,
+    lock_read_positions,
+    positions_at,
+    relayed_positions,
+    save_read_positions,
+    start_offsets,
+)
 from infra.readers.record import Event, ParsedRecord, parse_all
 from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply_parsed
 from infra.relay.topic_guard import ask_for_walks
@@ -120,7 +128,7 @@ class ModelStream:
         self.settings = settings
         self.linger_s = linger_s
         self._again = again
-        self._limit = LetterLimit(settings)
+        self._limit = DeadLetterLimit(settings)
         self.models = tuple(models)
         self.table = f"{schema}.places"
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
@@ -142,7 +150,7 @@ class ModelStream:
         return tuple(sorted(set().union(*self._topics.values())))
 
     def start_offsets(self, assigned: set[Partition]) -> dict[Partition, int]:
-        """Where to read each assigned partition from: behind the smallest place of the models. Blocks.
+        """Where to read each assigned partition from: behind the smallest read position of the models. Blocks.
 
         Raises KafkaError, also where a topic is not there (any more, or yet), and what psycopg raises.
         """
@@ -190,7 +198,8 @@ class ModelStream:
     def standing_still(self) -> tuple[list[Partition], dict[str, float]]:
         """Partitions to read again from their first record, and "model topic/partition" → how long it stands still.
 
-        Compares the places with what the relay had acknowledged: a missing record shows even if none comes after it.
+        Compares the read positions with what the relay had acknowledged: a missing record shows even if none comes
+        after it.
         """
         try:
             if self._minding is None:
@@ -205,14 +214,18 @@ class ModelStream:
 
     def _compared(self, connection: psycopg.Connection[Any], now: float) -> tuple[list[Partition], dict[str, float]]:
         out = relayed_positions(connection, self.topics)
-        places = load_places(connection, self.table, [(model.name, BUILD) for model in self.models])
+        read_positions = load_read_positions(connection, self.table, [(model.name, BUILD) for model in self.models])
         if self._again is not None:
             self._again(connection)
         again: list[Partition] = []
         still: dict[str, float] = {}
         for name, alarm in self._alarms.items():
             mine = {p: position for p, position in out.items() if p.topic in self._topics[name]}
-            alarm.compare(mine, {p: place for (model, _, p), place in places.items() if model == name}, now)
+            alarm.compare(
+                mine,
+                {p: read_position for (model, _, p), read_position in read_positions.items() if model == name},
+                now,
+            )
             due = alarm.due(now)
             ask_for_walks(connection, due, by=name)
             again += due
@@ -251,15 +264,15 @@ class ModelStream:
 
     def _step(self, cursor: Cursor[Any], model: StreamModel, parsed: Sequence[ParsedRecord]) -> Applied:
         partitions = {Partition(each.record.topic, each.record.partition) for each in parsed}
-        places = lock_places(cursor, self.table, model.name, BUILD, partitions)
-        outcome = apply_parsed(parsed, places, self._topic_ids)
-        letters = list(outcome.dead_letters)
-        letters += model.step(cursor, outcome.events, self._topic_ids)
-        save_dead_letters(cursor, model.name, letters)
-        if letters and self._poisoned is not None:
-            self._poisoned(cursor, letters)
-        save_places(cursor, self.table, model.name, BUILD, outcome.places)
-        self._limit.check(cursor, model.name, letters, {**places, **outcome.places})
+        read_positions = lock_read_positions(cursor, self.table, model.name, BUILD, partitions)
+        outcome = apply_parsed(parsed, read_positions, self._topic_ids)
+        dead_letters = list(outcome.dead_letters)
+        dead_letters += model.step(cursor, outcome.events, self._topic_ids)
+        save_dead_letters(cursor, model.name, dead_letters)
+        if dead_letters and self._poisoned is not None:
+            self._poisoned(cursor, dead_letters)
+        save_read_positions(cursor, self.table, model.name, BUILD, outcome.read_positions)
+        self._limit.check(cursor, model.name, dead_letters, {**read_positions, **outcome.read_positions})
         return outcome
 
 
@@ -280,7 +293,7 @@ class _NoMemory(dict[Any, Any]):
         pass
 
 
-class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
+class PositionedConsumer(driver.Consumer):  # type: ignore[misc]
     """A Faust consumer that starts where PostgreSQL says; asked at start and after every rebalance."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -330,9 +343,9 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         return last + 1
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        return await self._thread.call_thread(self._seek_to_places)  # type: ignore[no-any-return]
+        return await self._thread.call_thread(self._seek_to_read_positions)  # type: ignore[no-any-return]
 
-    async def _seek_to_places(self) -> Mapping[TP, int]:
+    async def _seek_to_read_positions(self) -> Mapping[TP, int]:
         """In the consumer thread's loop; the questions to Kafka and PostgreSQL are asked off it.
 
         Asked until both answer: Faust takes a seek that failed for one that was done.
@@ -355,15 +368,15 @@ class PlacedConsumer(driver.Consumer):  # type: ignore[misc]
         return {}
 
 
-class PlacedTransport(driver.Transport):  # type: ignore[misc]
-    Consumer = PlacedConsumer
+class PositionedTransport(driver.Transport):  # type: ignore[misc]
+    Consumer = PositionedConsumer
 
 
 class _App(faust.App):  # type: ignore[misc]
     source: FaustSource
 
     def _new_transport(self) -> Any:
-        return PlacedTransport(self.conf.broker_consumer, self, loop=self.loop)
+        return PositionedTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
 def build_app(source: FaustSource, name: str, beat: Beat | None = None) -> faust.App:

@@ -27,8 +27,15 @@ from infra.kafka.cluster import (
     record_of,
 )
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import LetterLimit, ReaderStopped, T, note_stop, save_dead_letters
-from infra.readers.places import load_places, lock_places, positions_at, relayed_positions, save_places, start_offsets
+from infra.readers.dead_letters import DeadLetterLimit, ReaderStopped, T, note_stop, save_dead_letters
+from infra.readers.read_positions import (
+    load_read_positions,
+    lock_read_positions,
+    positions_at,
+    relayed_positions,
+    save_read_positions,
+    start_offsets,
+)
 from infra.readers.record import Event
 from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply
 from infra.relay.topic_guard import ask_for_walks
@@ -59,20 +66,22 @@ def store_batch(
     build: int,
     topic_ids: Mapping[str, UUID],
     step: BatchStep,
-    limit: LetterLimit,
+    limit: DeadLetterLimit,
 ) -> Applied:
-    """Apply a batch in one transaction: what the step writes, dead letters, places. Raises ReaderStopped."""
+    """Apply a batch in one transaction: what the step writes, dead letters, read positions. Raises ReaderStopped."""
     partitions = {Partition(record.topic, record.partition) for record in records}
     with connection.transaction(), connection.cursor() as cursor:
-        places = lock_places(cursor, table, reader, build, partitions)
-        applied = apply(records, places, topic_ids)
+        read_positions = lock_read_positions(cursor, table, reader, build, partitions)
+        applied = apply(records, read_positions, topic_ids)
         refused = step(cursor, applied.events) if applied.events else None
-        ids = {letter.topic: topic_ids.get(letter.topic, letter.topic_id) for letter in refused or ()}
-        named = [msgspec.structs.replace(letter, topic_id=ids[letter.topic]) for letter in refused or ()]
-        letters = [*applied.dead_letters, *named]
-        save_dead_letters(cursor, reader, letters)
-        save_places(cursor, table, reader, build, applied.places)
-        limit.check(cursor, reader, letters, {**places, **applied.places})
+        ids = {
+            dead_letter.topic: topic_ids.get(dead_letter.topic, dead_letter.topic_id) for dead_letter in refused or ()
+        }
+        named = [msgspec.structs.replace(dead_letter, topic_id=ids[dead_letter.topic]) for dead_letter in refused or ()]
+        dead_letters = [*applied.dead_letters, *named]
+        save_dead_letters(cursor, reader, dead_letters)
+        save_read_positions(cursor, table, reader, build, applied.read_positions)
+        limit.check(cursor, reader, dead_letters, {**read_positions, **applied.read_positions})
     return applied
 
 
@@ -90,9 +99,9 @@ def run_reader(
 ) -> None:
     """Read whole topics with kafka-python until ``stop`` is set, one PostgreSQL transaction for each polled batch.
 
-    Places are rows of ``<schema>.places``. All partitions are assigned by hand, without a consumer group: the place
-    rows already make a second process harmless, offsets come from PostgreSQL, and a killed process goes on at once
-    when restarted instead of waiting out its own dead session. A second process is a hot standby.
+    Read positions are rows of ``<schema>.places``. All partitions are assigned by hand, without a consumer group: the
+    read position rows already make a second process harmless, offsets come from PostgreSQL, and a killed process goes
+    on at once when restarted instead of waiting out its own dead session. A second process is a hot standby.
 
     While PostgreSQL is away the same batch is tried again in place. What ``step`` raises, other than psycopg's
     operational errors, ends the reader: it is a fault that repeating does not mend. So does ReaderStopped, which is
@@ -126,7 +135,7 @@ class _Shell:
         self.build = build
         self.on_batch = on_batch
         self.on_look = on_look
-        self.limit = LetterLimit(settings)
+        self.limit = DeadLetterLimit(settings)
         self.alarm = HoldAlarm(settings.hold_alarm_s)
         self.connection: psycopg.Connection[Any] | None = None
         self.cluster = Cluster("", {})
@@ -225,7 +234,7 @@ class _Shell:
                     self.connection = connect(self.settings)
                 return work(self.connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                # A commit whose answer was lost is safe to repeat: the places tell what stuck.
+                # A commit whose answer was lost is safe to repeat: the read positions tell what stuck.
                 away = time.monotonic() - begun
                 log.warning(
                     "%s: PostgreSQL does not answer (%s), for %.1f s; same batch again", self.reader, error, away
@@ -256,8 +265,10 @@ class _Shell:
 
     def compare(self, connection: psycopg.Connection[Any], now: float) -> None:
         out = relayed_positions(connection, self.topics)
-        places = load_places(connection, self.table, [(self.reader, self.build)])
-        self.alarm.compare(out, {partition: place for (_, _, partition), place in places.items()}, now)
+        read_positions = load_read_positions(connection, self.table, [(self.reader, self.build)])
+        self.alarm.compare(
+            out, {partition: read_position for (_, _, partition), read_position in read_positions.items()}, now
+        )
 
     def made_anew(self) -> bool:
         """Whether topics have other ids than when reading began. Asked every half minute."""

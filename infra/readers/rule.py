@@ -2,8 +2,8 @@
 
 A record has a position p and the position q of the record before it in its partition (0: none); a reader has a stored
 position s for the partition. p <= s: drop it. q <= s < p: apply it. q > s: hold, that is read on and apply nothing of
-the partition until a record fits again. With the place stored in the transaction that writes the rows, a repeated
-record is dropped, a lost one is noticed, and each event is applied exactly once, in order.
+the partition until a record fits again. With the read position stored in the transaction that writes the rows, a
+repeated record is dropped, a lost one is noticed, and each event is applied exactly once, in order.
 
 The protocol model, the Faust app and the plain loop drive the same ``apply``.
 """
@@ -83,8 +83,8 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
     events: list[Event]
     """To be applied, in the order of the batch: by position within a partition."""
-    places: dict[Partition, ReadPosition]
-    """The places that changed; to be stored in the transaction that applies the events."""
+    read_positions: dict[Partition, ReadPosition]
+    """The read positions that changed; to be stored in the transaction that applies the events."""
     moved: frozenset[Partition]
     """Partitions whose position grew."""
     dead_letters: list[DeadLetter]
@@ -96,30 +96,30 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
 
 def apply(
     records: Iterable[Record],
-    places: Mapping[Partition, ReadPosition],
+    read_positions: Mapping[Partition, ReadPosition],
     topic_ids: Mapping[str, UUID] = _NO_TOPIC_IDS,
 ) -> Applied:
-    """Judge records, in order of offset within each partition, against places, by the reader's rule. Pure.
+    """Judge records, in order of offset within each partition, against read positions, by the reader's rule. Pure.
 
-    ``topic_ids`` are the ids of the topics the records were read from; a topic not named keeps the id its place has.
-    A linked record whose content cannot be read becomes a dead letter *and* moves the place: it is one of the chain,
-    and holding for ever would stop the partition. An unreadable record that is no link moves nothing.
+    ``topic_ids`` are the ids of the topics the records were read from; a topic not named keeps the id its read position
+    has. A linked record whose content cannot be read becomes a dead letter *and* moves the read position: it is one of
+    the chain, and holding for ever would stop the partition. An unreadable record that is no link moves nothing.
     """
-    return apply_parsed(parse_all(records), places, topic_ids)
+    return apply_parsed(parse_all(records), read_positions, topic_ids)
 
 
 def apply_parsed(
     parsed: Iterable[ParsedRecord],
-    places: Mapping[Partition, ReadPosition],
+    read_positions: Mapping[Partition, ReadPosition],
     topic_ids: Mapping[str, UUID] = _NO_TOPIC_IDS,
 ) -> Applied:
     """As ``apply``, for records that were parsed already: a process with several readers parses each record once."""
-    return _Batch(places, topic_ids).run(parsed)
+    return _Batch(read_positions, topic_ids).run(parsed)
 
 
 class _Batch:
-    def __init__(self, places: Mapping[Partition, ReadPosition], topic_ids: Mapping[str, UUID]) -> None:
-        self.places = places
+    def __init__(self, read_positions: Mapping[Partition, ReadPosition], topic_ids: Mapping[str, UUID]) -> None:
+        self.read_positions = read_positions
         self.topic_ids = topic_ids
         self.events: list[Event] = []
         self.now: dict[Partition, ReadPosition] = {}
@@ -133,7 +133,7 @@ class _Batch:
             self.take(each.record, each.found, Partition(each.record.topic, each.record.partition))
         return Applied(
             events=self.events,
-            places=self.now,
+            read_positions=self.now,
             moved=frozenset(self.moved),
             dead_letters=self.dead,
             held=self.held,
@@ -141,35 +141,35 @@ class _Batch:
         )
 
     def take(self, record: Record, found: Event | Unreadable, at: Partition) -> None:
-        place = self.now.get(at) or self.places.get(at, START)
+        read_position = self.now.get(at) or self.read_positions.get(at, START)
         if found.position is None or found.previous is None:
-            self.dead.append(self.dead_letter(record, found, place))
-        elif found.position <= place.position:
+            self.dead.append(self.dead_letter(record, found, read_position))
+        elif found.position <= read_position.position:
             self.dropped += 1
-            if found.position == place.position:
+            if found.position == read_position.position:
                 # Seen again at another offset, or in a topic made anew: that is where to read on from next time.
-                self.set_place(at, record, place.position, place)
-        elif found.previous > place.position:
-            self.held.setdefault(at, Held(place.position, found.previous, found.position, record.offset))
+                self.set_read_position(at, record, read_position.position, read_position)
+        elif found.previous > read_position.position:
+            self.held.setdefault(at, Held(read_position.position, found.previous, found.position, record.offset))
         else:
             if isinstance(found, Event):
                 self.events.append(found)
             else:
-                self.dead.append(self.dead_letter(record, found, place))
-            self.set_place(at, record, found.position, place)
+                self.dead.append(self.dead_letter(record, found, read_position))
+            self.set_read_position(at, record, found.position, read_position)
             self.moved.add(at)
             self.held.pop(at, None)
 
-    def set_place(self, at: Partition, record: Record, position: int, old: ReadPosition) -> None:
-        place = ReadPosition(position, record.offset, self.topic_ids.get(at.topic, old.topic_id))
-        if place != old:
-            self.now[at] = place
+    def set_read_position(self, at: Partition, record: Record, position: int, old: ReadPosition) -> None:
+        read_position = ReadPosition(position, record.offset, self.topic_ids.get(at.topic, old.topic_id))
+        if read_position != old:
+            self.now[at] = read_position
 
-    def dead_letter(self, record: Record, why: Unreadable, place: ReadPosition) -> DeadLetter:
+    def dead_letter(self, record: Record, why: Unreadable, read_position: ReadPosition) -> DeadLetter:
         value = record.value or b""
         return DeadLetter(
             topic=record.topic,
-            topic_id=self.topic_ids.get(record.topic) or place.topic_id or _UNKNOWN_TOPIC,
+            topic_id=self.topic_ids.get(record.topic) or read_position.topic_id or _UNKNOWN_TOPIC,
             partition=record.partition,
             offset=record.offset,
             position=why.position,
@@ -199,13 +199,15 @@ class HoldAlarm:
         self._held.update(applied.held)
         self._start(applied.held, now)
 
-    def compare(self, out: Mapping[Partition, int], places: Mapping[Partition, ReadPosition], now: float) -> None:
-        """Take in how far the relay is (``relayed_positions``), and the places; to be asked every few seconds.
+    def compare(
+        self, out: Mapping[Partition, int], read_positions: Mapping[Partition, ReadPosition], now: float
+    ) -> None:
+        """Take in how far the relay is (``relayed_positions``), and the read positions; to be asked every few seconds.
 
         The chain tells of a missing record only when a later one comes. Where a log was cut and has grown again just
         as far as we had read, none may come.
         """
-        behind = {p for p, position in out.items() if position > places.get(p, START).position}
+        behind = {p for p, position in out.items() if position > read_positions.get(p, START).position}
         self.forget([p for p in self._since if p not in behind and p not in self._held])
         self._start(behind, now)
 
@@ -236,9 +238,9 @@ class HoldAlarm:
             self._next.setdefault(partition, now + self.after_s)
 
 
-def start_offset(place: ReadPosition | None, where: PartitionLog) -> int:
-    """The offset to read from: behind the place, or the first where the place is not of this log."""
-    if place is None or place.offset < 0 or place.topic_id != where.topic_id:
+def start_offset(read_position: ReadPosition | None, where: PartitionLog) -> int:
+    """The offset to read from: behind the read position, or the first where the read position is not of this log."""
+    if read_position is None or read_position.offset < 0 or read_position.topic_id != where.topic_id:
         return where.first
-    behind = place.offset + 1
+    behind = read_position.offset + 1
     return behind if where.first <= behind <= where.end else where.first

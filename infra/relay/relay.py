@@ -571,7 +571,7 @@ class _DeadLetters:
 
     def send(self, row: tuple[Any, ...]) -> Any:
         number, reader, topic, topic_id, partition, offset, position, code, reason, size, digest, recorded_at = row
-        letter = DeadLetterRecord(
+        dead_letter = DeadLetterRecord(
             id=number,
             reader=reader,
             topic=topic,
@@ -587,7 +587,7 @@ class _DeadLetters:
         )
         return self.producer.send(
             self.settings.dead_letter_topic,
-            msgspec.json.encode(letter),
+            msgspec.json.encode(dead_letter),
             str(number).encode(),
             headers=[("content-type", JSON)],
             partition=number % self.settings.partitions,

@@ -99,12 +99,10 @@ LIMIT 500
 
 -- name: list_incidents
 -- Open incidents, and closed ones whose reporters wait, by the end of their first limit that is still owed: one that ran
--- out long ago comes before one that runs. What is owed of a closed one is the answer. A reporter waits while
--- the promise to answer is not met; nobody waits where no answer is owed, and of imported history nobody can say. Sorry:
--- more reports than apologies, while a lapse stands that asks for one.
-SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.reached, c.severity, c.crew, c.reports, c.open,
-       c.opened_at, c.version, c.mass, w.commitment, w.due_at, coalesce(l.lapses, 0)::int AS lapses, NOT coalesce(l.waits, false) AS answered,
-       coalesce(l.sorry, false) AND c.apologies < c.reports AND c.channel <> ALL(%(history)s::text[]) AS sorry
+-- out long ago comes before one that runs. What is owed of a closed one is the answer. What is next in each is the
+-- rulebook's to say. Untold: whether the reporters were told is not known, or no longer asked for.
+SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.severity, c.crew, c.reports, c.open, c.opened_at,
+       c.version, c.mass, c.milestones, c.reporters, c.delays, w.commitment, w.due_at, l.lapses, l.lapsed, l.untold
 FROM views.cases c
 LEFT JOIN LATERAL (
     SELECT commitment, due_at FROM views.windows
@@ -113,8 +111,9 @@ LEFT JOIN LATERAL (
     ORDER BY due_at LIMIT 1
 ) w ON true
 LEFT JOIN LATERAL (
-    SELECT sum(lapses) AS lapses, bool_or(commitment = 'repair.answer' AND state NOT IN ('met', 'unknown')) AS waits,
-           bool_or(commitment = ANY(%(apologies)s::text[]) AND lapses > 0) AS sorry
+    SELECT coalesce(sum(lapses), 0)::int AS lapses,
+           coalesce(array_agg(commitment) FILTER (WHERE lapses > 0), '{}') AS lapsed,
+           coalesce(bool_or(commitment = 'repair.answer' AND state IN ('cancelled', 'unknown')), false) AS untold
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
 WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))

@@ -283,7 +283,7 @@ FROM billing.postings WHERE build = %(build)s GROUP BY ledger, fee ORDER BY ledg
 SELECT position, type, case_id, outcome, note FROM billing.inbox
 WHERE build = %(build)s AND outcome <> 'booked' ORDER BY position DESC LIMIT %(most)s
 
--- name: billing_places
+-- name: billing_read_positions
 SELECT topic, partition, position, record_offset FROM billing.places
 WHERE reader = 'billing' AND build = %(build)s ORDER BY topic, partition
 

@@ -1,32 +1,32 @@
--- name: lock_places
+-- name: lock_read_positions
 SELECT topic, partition, topic_id, position, record_offset
-FROM {places}
+FROM {read_positions}
 WHERE reader = %(reader)s AND build = %(build)s
   AND (topic, partition) IN (SELECT * FROM unnest(%(topics)s::text[], %(partitions)s::int[]))
 ORDER BY topic, partition
 FOR UPDATE
 
--- name: insert_places
-INSERT INTO {places} (reader, build, topic, partition)
+-- name: insert_read_positions
+INSERT INTO {read_positions} (reader, build, topic, partition)
 SELECT %(reader)s, %(build)s, topic, partition
 FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS wanted (topic, partition)
 ORDER BY topic, partition
 ON CONFLICT DO NOTHING
 
--- name: save_places
-UPDATE {places} AS place
+-- name: save_read_positions
+UPDATE {read_positions} AS stored
 SET position = moved.position, record_offset = moved.record_offset, topic_id = moved.topic_id,
     updated_at = clock_timestamp()
 FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(positions)s::bigint[], %(offsets)s::bigint[],
             %(topic_ids)s::uuid[]) AS moved (topic, partition, position, record_offset, topic_id)
-WHERE place.reader = %(reader)s AND place.build = %(build)s
-  AND place.topic = moved.topic AND place.partition = moved.partition
+WHERE stored.reader = %(reader)s AND stored.build = %(build)s
+  AND stored.topic = moved.topic AND stored.partition = moved.partition
 
--- name: places_of
-SELECT place.reader, place.build, topic, partition, topic_id, position, record_offset
-FROM {places} AS place
+-- name: read_positions_of
+SELECT stored.reader, stored.build, topic, partition, topic_id, position, record_offset
+FROM {read_positions} AS stored
 JOIN unnest(%(readers)s::text[], %(builds)s::int[]) AS wanted (reader, build)
-  ON place.reader = wanted.reader AND place.build = wanted.build
+  ON stored.reader = wanted.reader AND stored.build = wanted.build
 
 -- name: insert_dead_letters
 INSERT INTO store.dead_letters

@@ -771,7 +771,9 @@ CREATE TABLE views.cases (
     first_severity text,
     first_assessed_at timestamp with time zone,
     last_assessed_at timestamp with time zone,
-    apologies integer DEFAULT 0 NOT NULL
+    milestones jsonb DEFAULT '[]'::jsonb NOT NULL,
+    reporters jsonb DEFAULT '[]'::jsonb NOT NULL,
+    delays jsonb DEFAULT '[]'::jsonb NOT NULL
 );
 
 CREATE TABLE views.charges (

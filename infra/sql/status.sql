@@ -15,14 +15,14 @@ LIMIT 1
 SELECT (convert_from(state, 'UTF8')::jsonb->>'recordedat')::timestamptz AS recorded_at, clock_timestamp() AS now
 FROM store.stored_events WHERE notification_id > %(all_out)s ORDER BY notification_id LIMIT 1
 
--- name: relay_places
+-- name: relay_positions
 -- Of a topic that was made anew the rows of the old one remain; positions are never used twice, so the furthest counts.
 SELECT topic, partition, max(position) AS position
 FROM store.relay_checkpoint
 WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY updated_at DESC LIMIT 1)
 GROUP BY topic, partition
 
--- name: reader_places
+-- name: reader_positions
 -- The readings' own topic has no positions: its offsets are shown in their place, and where the log was last seen to end.
 SELECT 'views' AS schema, reader, build, topic, partition, position, NULL::bigint AS published FROM views.places
 UNION ALL

@@ -20,8 +20,9 @@ CHANGES = {
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """One record of the breach topic. ``family``: the kind of case. ``rung``: of the ladder before the end, or the step
-    after it. ``settles_at``: until then a lapse is open; ``overturns``: a settled verdict fell with it."""
+    """One record of the breach topic. ``family``: the kind of case. ``rung``: the reminder before the end, or the
+    escalation level after it. ``settles_at``: until then a lapse is open; ``overturns``: a settled verdict fell with
+    it."""
 
     topic: str
     partition: int

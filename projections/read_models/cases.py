@@ -12,6 +12,7 @@ from domain import kinds
 from domain.kernel.facts import DECLARED
 from domain.outages.facts import BEGUN_AS
 from domain.repairs.case import CREW_ELSEWHERE
+from domain.repairs.outlook import MilestoneOf
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -25,7 +26,10 @@ class CaseRow:
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
     the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
     first, whenever they were told; ``cell`` is the square that an incident lies in, ``mass`` the mass incident that it
-    is tagged with, ``apologies`` to how many who reported one was made. ``district``: of an outage, the first.
+    is tagged with. ``district``: of an outage, the first.
+
+    ``milestones``, ``reporters`` and ``delays`` are what of an incident decides its next action, as
+    ``domain.repairs.outlook`` asks for it; the instants in them are texts.
     """
 
     case_id: UUID
@@ -57,7 +61,9 @@ class CaseRow:
     first_assessed_at: datetime | None = None
     last_assessed_at: datetime | None = None
     mass: str | None = None
-    apologies: int = 0
+    milestones: tuple[dict[str, Any], ...] = ()
+    reporters: tuple[dict[str, Any], ...] = ()
+    delays: tuple[dict[str, Any], ...] = ()
 
 
 STAGES: tuple[str, ...] = tuple(dict.fromkeys(stage for kind in kinds.PROMISING for stage in kind.stages))
@@ -104,10 +110,6 @@ def _unlinked(row: CaseRow, data: dict[str, Any]) -> CaseRow:
 def _merged(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """Its reports are counted where they are now."""
     return replace(row, stage="merged", open=False, crew=None, reports=0)
-
-
-def _apologised(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return row if "repeated" in data["flags"] else replace(row, apologies=row.apologies + 1)
 
 
 def _corrected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
@@ -174,7 +176,6 @@ STEPS: dict[str, RowStep] = {
     "ReportLinked": _linked,
     "ReportUnlinked": _unlinked,
     "IncidentMerged": _merged,
-    "ApologyMade": _apologised,
     "CrewDispatched": _dispatched,
     "DispatchDeclined": _without_crew,
     "CrewWithdrawn": _without_crew,
@@ -205,6 +206,102 @@ STEPS: dict[str, RowStep] = {
 }
 
 
+# ---- what decides the next action about an incident
+
+EventStep = Callable[["CaseRow", Event], "CaseRow"]
+"""The row after a fact, by its data, its time and its channel."""
+
+
+def _assessed(row: CaseRow, event: Event) -> CaseRow:
+    """Assessments come in any order: the first and the last are so by when the class was seen; of two at one instant
+    the one told first is the first."""
+    at, severity = event.happened_at, event.data["severity"]
+    if row.first_assessed_at is None or at < row.first_assessed_at:
+        row = replace(row, first_severity=severity, first_assessed_at=at)
+    if row.last_assessed_at is None or at >= row.last_assessed_at:
+        row = replace(row, severity=severity, last_assessed_at=at)
+    return row
+
+
+def _milestone(of: MilestoneOf) -> EventStep:
+    def step(row: CaseRow, event: Event) -> CaseRow:
+        rough = event.data.get("precision", "second") != "second"
+        reached = {"of": of, "at": event.happened_at.isoformat(), "rough": rough, "event": str(event.id)}
+        return replace(row, milestones=(*row.milestones, reached))
+
+    return step
+
+
+def _without_milestone(row: CaseRow, event: Event) -> CaseRow:
+    left = tuple(each for each in row.milestones if each["event"] != event.data["rejects"])
+    return replace(row, milestones=left)
+
+
+def _reporter(row: CaseRow, event: Event) -> CaseRow:
+    reporter = {
+        "report": event.data.get("report", 1),
+        "reported_at": event.happened_at.isoformat(),
+        "channel": event.channel,
+        "answer_owed": event.data.get("answer_owed", True),
+        "answered_at": None,
+        "apologised": False,
+    }
+    return replace(row, reporters=(*row.reporters, reporter))
+
+
+def _without_reporter(row: CaseRow, event: Event) -> CaseRow:
+    return replace(row, reporters=tuple(each for each in row.reporters if each["report"] != event.data["report"]))
+
+
+def _answered(row: CaseRow, event: Event) -> CaseRow:
+    """The last answer counts, whenever it was told."""
+
+    def later(before: str | None) -> str:
+        at = event.happened_at
+        return (at if before is None else max(at, datetime.fromisoformat(before))).isoformat()
+
+    return _about(row, event, lambda reporter: reporter | {"answered_at": later(reporter["answered_at"])})
+
+
+def _apologised(row: CaseRow, event: Event) -> CaseRow:
+    return _about(row, event, lambda reporter: reporter | {"apologised": True})
+
+
+def _about(row: CaseRow, event: Event, change: Callable[[dict[str, Any]], dict[str, Any]]) -> CaseRow:
+    report = event.data["report"]
+    return replace(row, reporters=tuple(change(each) if each["report"] == report else each for each in row.reporters))
+
+
+def _delayed(row: CaseRow, event: Event) -> CaseRow:
+    delay = {
+        "crew": event.data["crew"],
+        "told_at": event.happened_at.isoformat(),
+        "expected_at": event.data["expected_at"],
+    }
+    return replace(row, delays=(*row.delays, delay))
+
+
+EVENT_STEPS: dict[str, EventStep] = {
+    "FaultReported": _reporter,
+    "ReportLinked": _reporter,
+    "ReportUnlinked": _without_reporter,
+    "IncidentMerged": lambda row, event: replace(row, reporters=()),
+    "ReporterAnswered": _answered,
+    "ApologyMade": _apologised,
+    "CrewDelayed": _delayed,
+    "SeverityAssessed": _assessed,
+    "SeverityReassessed": _assessed,
+    "DispatchAcknowledged": _milestone("acknowledgement"),
+    "CrewArrived": _milestone("arrival"),
+    "RepairCompleted": _milestone("completion"),
+    "WaterRestored": _milestone("restoration"),
+    "IncidentDismissed": _milestone("dismissal"),
+    "EvidenceRejected": _without_milestone,
+}
+
+
+# ---- the row after an event
+
 OPENED = {cls.__name__: kind.name for kind in kinds.PROMISING for cls in kind.opened_by}
 """What opens a case: its kind."""
 KINDS = {fact.__name__: kind for fact, kind in BEGUN_AS.items()}
@@ -222,21 +319,10 @@ def fold(row: CaseRow | None, event: Event) -> CaseRow | None:
             row = _forward(row, STAGE_OF[name])
         if name in STEPS:
             row = STEPS[name](row, event.data)
-        elif name in ("SeverityAssessed", "SeverityReassessed"):
-            row = _assessed(row, event)
+    if name in EVENT_STEPS:
+        row = EVENT_STEPS[name](row, event)
     flags = row.flags + len(event.data.get("flags") or ())
     return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
-
-
-def _assessed(row: CaseRow, event: Event) -> CaseRow:
-    """Assessments come in any order: the first and the last are so by when the class was seen; of two at one instant
-    the one told first is the first."""
-    at, severity = event.happened_at, event.data["severity"]
-    if row.first_assessed_at is None or at < row.first_assessed_at:
-        row = replace(row, first_severity=severity, first_assessed_at=at)
-    if row.last_assessed_at is None or at >= row.last_assessed_at:
-        row = replace(row, severity=severity, last_assessed_at=at)
-    return row
 
 
 def _opened(event: Event, kind_of_case: str, first: str) -> CaseRow:

@@ -1,7 +1,7 @@
 """A read model: a pure fold from events to rows of one table, and the set-based SQL that applies it.
 
 A row is written by one partition only and a fold reads nothing of another case, so models need no locks beyond the
-place rows that their reader holds.
+the rows of read positions that their reader holds.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def fact_name(event: Event) -> str:
     return _words(event.type)[2]
 
 
-def family(event: Event) -> str:
-    """The family in a type name, for example ``repair``."""
+def topic_of(event: Event) -> str:
+    """The topic in a type name, for example ``repair``."""
     return _words(event.type)[1]
 
 
 def kind_of_case(commitment: str) -> str:
-    """The kind of case that a commitment is of: ``outage`` of ``outage.notice``. A family of events may have several
+    """The kind of case that a commitment is of: ``outage`` of ``outage.notice``. A topic may have several
     kinds of case."""
     return commitment.partition(".")[0]
 

@@ -1,9 +1,10 @@
 """The processor of meter readings: stores each once, judges it by its meter's history, writes down what stands out.
 
-The topic is not from the store and has no positions: the place is the offset, kept in the transaction that writes the
-rows, and the natural key (meter, time of reading) makes what was sent twice one row. In order, a reading is judged by
-the history row of its meter; one that comes late has all of the meter's readings judged anew, so that the outcome never
-depends on the order. Meters are known from the events that put them in; readings of others wait until theirs comes.
+The topic is not from the store and has no positions: the read position is the offset, kept in the transaction that
+writes the rows, and the natural key (meter, time of reading) makes what was sent twice one row. In order, a reading is
+judged by the history row of its meter; one that comes late has all of the meter's readings judged anew, so that the
+outcome never depends on the order. Meters are known from the events that put them in; readings of others wait until
+theirs comes.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class _Known(NamedTuple):
     first_in_at: datetime
 
 
-class _Place(NamedTuple):
+class _ReadPosition(NamedTuple):
     """How far a partition is read. ``of_the_old_topic``: readings that nobody had read when the topic was made anew."""
 
     next_offset: int
@@ -76,7 +77,7 @@ class _Gone(NamedTuple):
     """How many readings were lost, and the dead letter that tells it (None: none were)."""
 
     readings: int
-    letter: DeadLetter | None
+    dead_letter: DeadLetter | None
 
 
 class _In(NamedTuple):
@@ -130,20 +131,20 @@ class Processor:
     ) -> dict[Partition, int]:
         """Where to read from: behind what is stored, as far as the log still has it. ``look``: the logs as they are.
 
-        A topic made anew, and a log that lost its tail, are read from their first record: the place is taken back, and
-        what is stored already is dropped by its key. Readings that the log does not have any more, and that were not
-        read, are counted, and told as one dead letter of a partition.
+        A topic made anew, and a log that lost its tail, are read from their first record: the read position is taken
+        back, and what is stored already is dropped by its key. Readings that the log does not have any more, and that
+        were not read, are counted, and told as one dead letter of a partition.
         """
         numbers = sorted(partition.partition for partition in assigned)
         with connection.transaction(), connection.cursor() as cursor:
-            places = self._lock_places(cursor, numbers, topic_id)
-            # Looked at behind the lock: a place that another process moved on meanwhile is no lost tail.
+            read_positions = self._lock_read_positions(cursor, numbers, topic_id)
+            # Looked at behind the lock: a read position that another process moved on meanwhile is no lost tail.
             where = look()
-            gone = [_gone(p, places[p.partition], where[p]) for p in assigned]
-            starts = {p: _start(places[p.partition], where[p]) for p in assigned}
-            self._save_places(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
+            gone = [_gone(p, read_positions[p.partition], where[p]) for p in assigned]
+            starts = {p: _start(read_positions[p.partition], where[p]) for p in assigned}
+            self._save_read_positions(cursor, {p.partition: start for p, start in starts.items()}, topic_id)
             self._save_seen(cursor, where, {p: each.readings for p, each in zip(assigned, gone, strict=True)})
-            save_dead_letters(cursor, READER, [each.letter for each in gone if each.letter is not None])
+            save_dead_letters(cursor, READER, [each.dead_letter for each in gone if each.dead_letter is not None])
         return starts
 
     def see(self, connection: psycopg.Connection[Any], where: Mapping[Partition, PartitionLog]) -> None:
@@ -152,18 +153,20 @@ class Processor:
             self._save_seen(cursor, where, {})
 
     def store(self, connection: psycopg.Connection[Any], records: Sequence[Record], topic_id: UUID) -> None:
-        """A batch in one transaction: rows, histories, anomalies, dead letters, places."""
-        found, letters = self._parsed(records, topic_id)
+        """A batch in one transaction: rows, histories, anomalies, dead letters, read positions."""
+        found, dead_letters = self._parsed(records, topic_id)
         self._make_months(connection, [reading.read_at for _, reading in found])
         ends = {record.partition: record.next_offset for record in records}
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sql("readings_lock_shared"))
-            places = self._lock_places(cursor, sorted(ends), topic_id)
-            fresh = [reading for record, reading in found if record.offset >= places[record.partition].next_offset]
+            read_positions = self._lock_read_positions(cursor, sorted(ends), topic_id)
+            fresh = [
+                reading for record, reading in found if record.offset >= read_positions[record.partition].next_offset
+            ]
             stored, aside = self.take(cursor, fresh)
-            save_dead_letters(cursor, READER, letters)
-            moved = {partition: max(end, places[partition].next_offset) for partition, end in ends.items()}
-            self._save_places(cursor, moved, topic_id)
+            save_dead_letters(cursor, READER, dead_letters)
+            moved = {partition: max(end, read_positions[partition].next_offset) for partition, end in ends.items()}
+            self._save_read_positions(cursor, moved, topic_id)
         self.stored += stored
         self.set_aside += aside
 
@@ -173,28 +176,30 @@ class Processor:
         now = self._clock.now()
         standard = self._rules().in_force(now)
         found: list[tuple[Record, MeterReading]] = []
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for record in records:
             if record.damage is not None:
-                letters.append(_letter(record, topic_id, UNDECODABLE, record.damage.reason))
+                dead_letters.append(_letter(record, topic_id, UNDECODABLE, record.damage.reason))
                 continue
             try:
                 reading = from_json(record.value or b"")
                 require_not_future(standard, reading.read_at, now)
             except BadRowError as error:
-                letters.append(_letter(record, topic_id, "bad-reading", str(error)))
+                dead_letters.append(_letter(record, topic_id, "bad-reading", str(error)))
             except Refusal as refusal:
-                letters.append(_letter(record, topic_id, refusal.code, "read_at is later than now"))
+                dead_letters.append(_letter(record, topic_id, refusal.code, "read_at is later than now"))
             else:
                 found.append((record, reading))
-        return found, letters
+        return found, dead_letters
 
-    def _lock_places(self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID) -> dict[int, _Place]:
+    def _lock_read_positions(
+        self, cursor: Cursor[Any], partitions: Sequence[int], topic_id: UUID
+    ) -> dict[int, _ReadPosition]:
         names = {"topic": self.settings.readings_topic, "topic_id": topic_id, "partitions": list(partitions)}
         cursor.execute(sql("readings_offsets_begin"), names)
         cursor.execute(sql("readings_offsets_lock"), names)
         return {
-            partition: _Place(offset, 0) if known == topic_id else _Place(0, max(0, end - offset))
+            partition: _ReadPosition(offset, 0) if known == topic_id else _ReadPosition(0, max(0, end - offset))
             for partition, known, offset, end in cursor.fetchall()
         }
 
@@ -211,14 +216,14 @@ class Processor:
             },
         )
 
-    def _save_places(self, cursor: Cursor[Any], places: Mapping[int, int], topic_id: UUID) -> None:
+    def _save_read_positions(self, cursor: Cursor[Any], read_positions: Mapping[int, int], topic_id: UUID) -> None:
         cursor.execute(
             sql("readings_offsets_save"),
             {
                 "topic": self.settings.readings_topic,
                 "topic_id": topic_id,
-                "partitions": list(places),
-                "next_offsets": list(places.values()),
+                "partitions": list(read_positions),
+                "next_offsets": list(read_positions.values()),
             },
         )
 
@@ -298,7 +303,7 @@ class Processor:
         the dead letters of the events that do not tell a meter."""
         found: dict[str, _In] = {}
         ends: list[MeterReading] = []
-        letters: list[DeadLetter] = []
+        dead_letters: list[DeadLetter] = []
         for event in events:
             if event.type in METER_EVENTS:
                 try:
@@ -307,7 +312,7 @@ class Processor:
                     into = _In(_litres(meter.initial_reading_m3), meter.dial_max_m3, at, at)
                     last = _last_of(event) if event.type == REPLACED else None
                 except (msgspec.ValidationError, ArithmeticError, ValueError) as error:
-                    letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
+                    dead_letters.append(dead_letter_of(event, {}, "bad-data", type(error).__name__))
                 else:
                     # Put in again further on in the batch: what it was first put in with is what its use counts from.
                     first = found.get(meter.number, into)
@@ -319,7 +324,7 @@ class Processor:
             self._introduce(cursor, found)
         if ends:
             self._end(cursor, ends)
-        return letters
+        return dead_letters
 
     def _introduce(self, cursor: Cursor[Any], found: Mapping[str, _In]) -> None:
         # Alone: a batch that looked before and sets aside afterwards would leave its readings waiting for ever.
@@ -355,21 +360,21 @@ def _last_of(event: Event) -> MeterReading:
     return MeterReading(out.old_meter, event.happened_at, _litres(out.final_reading_m3))
 
 
-def _start(place: _Place, log_: PartitionLog) -> int:
-    return max(place.next_offset, log_.first) if place.next_offset <= log_.end else log_.first
+def _start(read_position: _ReadPosition, log_: PartitionLog) -> int:
+    return max(read_position.next_offset, log_.first) if read_position.next_offset <= log_.end else log_.first
 
 
-def _gone(partition: Partition, place: _Place, log_: PartitionLog) -> _Gone:
+def _gone(partition: Partition, read_position: _ReadPosition, log_: PartitionLog) -> _Gone:
     """The readings that are not in the log any more and were not read."""
-    # Where the log ends before the place it lost its tail; what was read of it is stored.
-    cut = max(0, log_.first - place.next_offset) if place.next_offset <= log_.end else 0
-    readings = cut + place.of_the_old_topic
+    # Where the log ends before the read position it lost its tail; what was read of it is stored.
+    cut = max(0, log_.first - read_position.next_offset) if read_position.next_offset <= log_.end else 0
+    readings = cut + read_position.of_the_old_topic
     if not readings:
         return _Gone(0, None)
-    why = "the topic was made anew" if place.of_the_old_topic else "retention deleted them"
+    why = "the topic was made anew" if read_position.of_the_old_topic else "retention deleted them"
     log.error("%s: %d readings were gone before they were read: %s", partition, readings, why)
     reason = f"{readings} readings from this offset on were gone before they were read: {why}"
-    return _Gone(readings, _letter_at(partition, place.next_offset, log_.topic_id, GONE, reason))
+    return _Gone(readings, _dead_letter_at(partition, read_position.next_offset, log_.topic_id, GONE, reason))
 
 
 def _litres(cubic_metres: str) -> int:
@@ -378,10 +383,10 @@ def _litres(cubic_metres: str) -> int:
 
 def _letter(record: Record, topic_id: UUID, code: str, reason: str) -> DeadLetter:
     partition = Partition(record.topic, record.partition)
-    return _letter_at(partition, record.offset, topic_id, code, reason, record.value or b"")
+    return _dead_letter_at(partition, record.offset, topic_id, code, reason, record.value or b"")
 
 
-def _letter_at(
+def _dead_letter_at(
     partition: Partition, offset: int, topic_id: UUID, code: str, reason: str, value: bytes = b""
 ) -> DeadLetter:
     return DeadLetter(

@@ -1,8 +1,8 @@
 """The topic of readings as a Faust app reads it: where from, what fits, what is stored; and the meters beside it.
 
-Its records carry no chain of positions, so the offset is the place and offsets are taken without a hole. What comes
-beyond the next one (Faust may hand on a batch that was fetched before a rebalance) is left out: it comes again in its
-order. A hole that stays is looked up in the log, which has holes where a producer used transactions.
+Its records carry no chain of positions, so the offset is the read position and offsets are taken without a hole. What
+comes beyond the next one (Faust may hand on a batch that was fetched before a rebalance) is left out: it comes again in
+its order. A hole that stays is looked up in the log, which has holes where a producer used transactions.
 """
 
 from __future__ import annotations

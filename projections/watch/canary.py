@@ -1,4 +1,4 @@
-"""The watch's canary on its way: sung by the watch's loop, sent to a topic of its own, read back, and written down.
+"""The watch's canary on its way: due in the watch's loop, sent to a topic of its own, read back, and written down.
 
 It falls due like a window and goes the way of a lapse, but for the store: no case, no event, nothing that anybody acts
 on. So whoever looks at its lateness sees what a lapse would have met in this minute, even in a night without one; and
@@ -32,38 +32,38 @@ from infra.sql import sql
 
 log = logging.getLogger(__name__)
 
-HEARD_WITHIN_S = 30.0
+RECEIVED_WITHIN_S = 30.0
 """A canary that is not read back by then is given up; the next one may be."""
 AGAIN_S = 1.0
 _LOOK_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Song:
+class DueCanary:
     """The watch's loop found the canary due: the how manieth, how late in real seconds, and when (monotonic)."""
 
     number: int
     late_s: float
-    sung_at: float
+    sent_at: float
 
 
 class Canaries:
-    """Sends one watch's songs and listens for them, in a thread of its own: the watch's loop never waits for Kafka."""
+    """Sends and receives one watch's canaries, in a thread of its own: the watch's loop never waits for Kafka."""
 
     def __init__(self, settings: Settings) -> None:
-        self.heard = 0
-        self.sung = 0
+        self.received = 0
+        self.sent = 0
         self.lateness_ms: float | None = None
         self._settings = settings
-        self._songs: queue.SimpleQueue[Song] = queue.SimpleQueue()
+        self._due: queue.SimpleQueue[DueCanary] = queue.SimpleQueue()
         self._who: dict[str, Any] = {"pid": os.getpid(), "began_at": real_now()}
 
-    def sing(self, song: Song) -> None:
-        """Take a song over from the watch's loop; returns at once."""
-        self._songs.put(song)
+    def send(self, canary: DueCanary) -> None:
+        """Take a canary over from the watch's loop; returns at once."""
+        self._due.put(canary)
 
     def run(self, stop: threading.Event) -> None:
-        """Serve songs until ``stop`` is set; while Kafka or PostgreSQL is away there is silence, as there should be."""
+        """Serve until ``stop`` is set; while Kafka or PostgreSQL is away there is silence, as there should be."""
         while not stop.is_set():
             try:
                 self._write(sql("canary_begins"), self._who)
@@ -93,33 +93,33 @@ class Canaries:
     def _serve(self, producer: Any, listener: Any, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                song = self._songs.get(timeout=_LOOK_S)
+                canary = self._due.get(timeout=_LOOK_S)
             except queue.Empty:
                 continue
-            self.sung = song.number
-            record = CanaryRecord(**self._who, number=song.number)
+            self.sent = canary.number
+            record = CanaryRecord(**self._who, number=canary.number)
             value = msgspec.json.encode(record)
             producer.send(self._settings.canary_topic, value, str(record.pid).encode(), partition=0)
-            heard = self._listen(listener, value, stop)
-            if heard:
-                self.heard += 1
-                self.lateness_ms = (song.late_s + time.monotonic() - song.sung_at) * 1000
+            received = self._receive(listener, value, stop)
+            if received:
+                self.received += 1
+                self.lateness_ms = (canary.late_s + time.monotonic() - canary.sent_at) * 1000
             elif not stop.is_set():
-                log.error("canary %d was sent and not received within %.0f s", song.number, HEARD_WITHIN_S)
-            self._note(heard)
+                log.error("canary %d was sent and not received within %.0f s", canary.number, RECEIVED_WITHIN_S)
+            self._note(received)
 
-    def _listen(self, listener: Any, value: bytes, stop: threading.Event) -> bool:
-        """Read on until the song comes; those of other watches pass."""
-        deadline = time.monotonic() + HEARD_WITHIN_S
+    def _receive(self, listener: Any, value: bytes, stop: threading.Event) -> bool:
+        """Read on until the canary comes; those of other watches pass."""
+        deadline = time.monotonic() + RECEIVED_WITHIN_S
         while time.monotonic() < deadline and not stop.is_set():
             found = listener.poll(timeout_ms=200)
             if any(record.value == value for records in found.values() for record in records):
                 return True
         return False
 
-    def _note(self, heard: bool) -> None:
-        figures = {"sung": self.sung, "heard": self.heard, "lateness_ms": self.lateness_ms if heard else None}
-        self._write(sql("canary_heard"), {**self._who, **figures, "now": heard})
+    def _note(self, received: bool) -> None:
+        figures = {"sung": self.sent, "heard": self.received, "lateness_ms": self.lateness_ms if received else None}
+        self._write(sql("canary_heard"), {**self._who, **figures, "now": received})
 
     def _write(self, query: Any, values: dict[str, Any]) -> None:
         with connect(self._settings) as connection:

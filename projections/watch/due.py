@@ -21,7 +21,7 @@ from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
 from infra.sql import sql
-from projections.read_models.model import as_jsonb, fact_name, family
+from projections.read_models.model import as_jsonb, fact_name, topic_of
 from projections.read_models.windows import time
 
 ENDS = frozenset({"WindowMet", "WindowCancelled"})
@@ -52,7 +52,7 @@ def fold(row: DueRow | None, event: Event) -> DueRow | None:
     return DueRow(
         case_id=event.case_id,
         commitment=data["commitment"],
-        family=family(event),
+        family=topic_of(event),
         number=data["number"],
         due_at=time(data["due_at"]),
         # Now, that is. After a clock was set back the log's own time stays ahead of it, and now would be too late.
@@ -97,12 +97,18 @@ class DueIndex:
         self._store(cursor, [row for key, row in rows.items() if row != before.get(key)])
         return dead
 
-    def poisoned(self, cursor: Cursor[Any], letters: Sequence[DeadLetter]) -> None:
+    def poisoned(self, cursor: Cursor[Any], dead_letters: Sequence[DeadLetter]) -> None:
         """A record that nobody can read may have opened a window: ask about its case."""
-        known = [letter for letter in letters if letter.case_id is not None and letter.position is not None]
-        families = [letter.topic.split(".")[-2] for letter in known]
+        known = [
+            dead_letter
+            for dead_letter in dead_letters
+            if dead_letter.case_id is not None and dead_letter.position is not None
+        ]
+        topics = [dead_letter.topic.split(".")[-2] for dead_letter in known]
         if known:
-            cursor.execute(sql("watch_ask_now"), {"ids": [letter.case_id for letter in known], "families": families})
+            cursor.execute(
+                sql("watch_ask_now"), {"ids": [dead_letter.case_id for dead_letter in known], "families": topics}
+            )
             cursor.execute(sql("announce_due"))
 
     def _load(self, cursor: Cursor[Any], ids: set[UUID]) -> dict[tuple[UUID, str], DueRow]:

@@ -24,7 +24,7 @@ from infra.clock import Clock
 from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
-from projections.watch.canary import Song
+from projections.watch.canary import DueCanary
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ class Canary:
 
     due_at: datetime
     lateness_ms: float = 0.0
-    sung: int = 0
+    sent: int = 0
 
 
-def _to_nobody(song: Song) -> None:
+def _to_nobody(canary: DueCanary) -> None:
     """What a watch without a listener does with its canary."""
 
 
@@ -101,7 +101,7 @@ class Watch:
     ask: Ask
     look: Ask
     """As ``ask``, but stores nothing: what the domain would answer, for the sweeper."""
-    sing: Callable[[Song], None] = _to_nobody
+    send: Callable[[DueCanary], None] = _to_nobody
     """Is handed the canary when it is due; must not wait."""
     asked: int = 0
     missed: int = 0
@@ -168,7 +168,7 @@ class Watch:
             self.write(connection, self.ask(questions), asked_for)
             self.asked += len(questions)
             self._pace(len(questions), time.monotonic() - begun)
-        self._sing(reached)
+        self._send_canary(reached)
         return len(questions)
 
     def _pace(self, number: int, took_s: float) -> None:
@@ -177,15 +177,15 @@ class Watch:
         else:
             self._most = min(AT_MOST, 2 * self._most)
 
-    def _sing(self, reached: datetime) -> None:
+    def _send_canary(self, reached: datetime) -> None:
         """The canary has its turn where a window that falls due at its instant would have had it."""
         if self.canary.due_at > reached:
             return
         late_s = max(0.0, (self.clock.now() - self.canary.due_at).total_seconds() / self.clock.factor)
         self.canary.lateness_ms = late_s * 1000
-        self.canary.sung += 1
+        self.canary.sent += 1
         self.canary.due_at = self._later(CANARY_EVERY_S)
-        self.sing(Song(self.canary.sung, late_s, time.monotonic()))
+        self.send(DueCanary(self.canary.sent, late_s, time.monotonic()))
 
     def sweep(self, connection: psycopg.Connection[Any], *, whole: bool | None = None) -> int:
         """Compare the store's open windows with the index; what differs is asked, counted, told. Returns how many."""

@@ -174,7 +174,7 @@ def lapses(service: Service, clock: ManualClock, number: int) -> None:
     """Half an hour later nobody is there."""
     watch = Watch(service.settings, service.clock, asker(service), looker(service))
     with watching(service) as connection:
-        for minutes in (5, 15):  # the rungs before the end are not what is measured
+        for minutes in (5, 15):  # the reminders before the end are not what is measured
             clock.move(timedelta(minutes=minutes))
             ask_all(watch, connection)
         clock.move(timedelta(minutes=11))

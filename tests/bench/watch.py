@@ -1,7 +1,7 @@
 """The window watch with a full index: lateness at a steady rate, a storm, an hour's stop, kill -9; beside it the floor.
 
 Real: PostgreSQL, Kafka, the relay and the watches, each the process that `tongshui up` starts. Every case that falls
-due here has its stream by the domain's own decisions: reported, its windows opened, and the two rungs before the
+due here has its stream by the domain's own decisions: reported, its windows opened, and the two reminders before the
 arrival limit told. It is recorded in one go, on a clock set to when that would have been. Its rows in the index are the
 domain's answers. The rest of the million are rows of the index alone: other cases, due between two hours and thirty
 days from now, so that nothing asks about them. The read models and the API do not run.
@@ -64,7 +64,7 @@ PATIENCE_S = 900
 ARRIVAL = timedelta(minutes=30)
 STAMP = Stamp("bench", "hotline", "hotline", "bench", "bench")
 STEPS = (timedelta(0), timedelta(minutes=5), timedelta(minutes=20))
-"""When the domain is asked before the arrival limit ends: at the report, and at the two rungs."""
+"""When the domain is asked before the arrival limit ends: at the report, and at the two reminders."""
 
 
 # ---- the stage

@@ -15,11 +15,11 @@ from uuid import UUID
 import jsonschema
 import pytest
 
-import infra.readers.places
+import infra.readers.read_positions
 from api.contract import published, rule
 from api.contract.additive import vector_breaks
 from infra.kafka.cluster import Partition, PartitionLog, Record, case_key, partition_of
-from infra.readers.places import start_offsets
+from infra.readers.read_positions import start_offsets
 from infra.readers.rule import HoldAlarm, ReadPosition, apply
 from tests.api_world import Client, FakeService, app_over
 from tests.samples.case_digests import link
@@ -49,7 +49,7 @@ def test_our_own_reader_keeps_the_rule(vector: Any) -> None:
     stored = ReadPosition(vector["stored"], 0)
     applied = apply(all_placed(vector["records"]), {HERE: stored})
     assert [event.position for event in applied.events] == vector["applied"]
-    assert applied.places.get(HERE, stored).position == vector["stored_after"]
+    assert applied.read_positions.get(HERE, stored).position == vector["stored_after"]
     assert bool(applied.held) == vector["held"]
 
 
@@ -75,7 +75,7 @@ def test_our_own_reader_steps_over_what_is_not_ours_and_counts_it(vector: Any) -
     assert [event.position for event in applied.events] == vector["applied"]
     assert [each.position for each in applied.dead_letters if each.position is not None] == vector["set_aside"]
     assert sum(each.position is None for each in applied.dead_letters) == vector["stepped_over"]
-    assert applied.places.get(HERE, stored).position == vector["stored_after"]
+    assert applied.read_positions.get(HERE, stored).position == vector["stored_after"]
     assert bool(applied.held) == vector["held"]
 
 
@@ -107,13 +107,13 @@ def test_what_is_to_be_applied_is_an_event_by_its_schema(vector: Any) -> None:
 @named("start_vectors")
 def test_our_own_reader_starts_where_the_vectors_say(vector: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     stored, log = vector["stored"], vector["log"]
-    place = ReadPosition(stored["position"], stored["offset"], UUID(stored["topic_id"])) if stored else None
-    places = {("reader", 1, HERE): place} if place is not None else {}
-    monkeypatch.setattr(infra.readers.places, "load_places", lambda *_: places)
+    read_position = ReadPosition(stored["position"], stored["offset"], UUID(stored["topic_id"])) if stored else None
+    read_positions = {("reader", 1, HERE): read_position} if read_position is not None else {}
+    monkeypatch.setattr(infra.readers.read_positions, "load_read_positions", lambda *_: read_positions)
     where = PartitionLog(UUID(log["topic_id"]), log["first"], log["end"])
     at = log["position_at_stored_offset"]
     found = start_offsets(
-        None,  # type: ignore[arg-type]  # places are given, so no table is asked
+        None,  # type: ignore[arg-type]  # read positions are given, so no table is asked
         "views.places",
         [("reader", 1)],
         {HERE: where},
@@ -124,10 +124,10 @@ def test_our_own_reader_starts_where_the_vectors_say(vector: Any, monkeypatch: p
 
 @named("hold_vectors")
 def test_our_own_reader_alarms_and_reads_again_when_the_vectors_say(vector: Any) -> None:
-    alarm, places = HoldAlarm(10), {HERE: ReadPosition(vector["stored"], 0)}
+    alarm, read_positions = HoldAlarm(10), {HERE: ReadPosition(vector["stored"], 0)}
     for batch in vector["batches"]:
-        applied = apply(all_placed(batch["records"]), places)
-        places |= applied.places
+        applied = apply(all_placed(batch["records"]), read_positions)
+        read_positions |= applied.read_positions
         alarm.update(applied, float(batch["at_s"]))
     assert (alarm.due(float(vector["now_s"])) == [HERE]) == vector["read_again_from_the_first"]
 

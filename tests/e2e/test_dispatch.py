@@ -159,7 +159,11 @@ def test_an_incident_leads_to_its_timeline_on_the_board(page: Page, city: City) 
     city.post(f"repairs/{case_id}/dispatch", {"crew": "crew-1"}, "office", "dispatcher")
     body = {"crew": "crew-1", "expected_at": (city.clock.now() + timedelta(minutes=50)).isoformat()}
     city.post(f"repairs/{case_id}/delay", body, "crew-phone", "crew")
-    shown(page, city).locator("#rows th a").click()
+    row = shown(page, city).locator("#rows tr")
+    expect(row.locator("td").nth(3)).to_contain_text("预计 09/16 09:50 到场")
+    box = row.locator("td").last.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)  # the whole row is the link
     expect(page.locator("#drawer")).to_be_visible()
     expect(page.locator("#case-number")).to_have_text("BX-2026-000001")
     expect(page.locator("#timeline")).to_contain_text("预计到场")

@@ -203,8 +203,8 @@ class Installation:
         """Up to which position everything is on Kafka."""
         return int(self.one("SELECT all_out FROM store.relay_state ORDER BY epoch DESC LIMIT 1") or 0)
 
-    def lowest_place(self, schema: str, reader: str, topic: str) -> int:
-        """The place of the partition that has come least far."""
+    def lowest_read_position(self, schema: str, reader: str, topic: str) -> int:
+        """The read position of the partition that has come least far."""
         return int(
             self.one(
                 f"SELECT min(position) FROM {schema}.places WHERE reader = %s AND topic = %s",

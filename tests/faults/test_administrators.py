@@ -19,6 +19,10 @@ from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, installed, wait_until
 from tests.integration.relaying import expected, on_kafka, read_anew
 
+# `make test` holds the same of the relay in integration/test_topic_history, of the readings in
+# integration/test_readings, of each tool's words in integration/test_whole.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def it() -> Iterator[Installation]:
@@ -87,7 +91,6 @@ def test_a_topic_that_lost_its_history_is_told_by_every_tool_and_filled_again(it
     even(it)
 
 
-@pytest.mark.slow
 def test_topics_deleted_under_live_parts_come_back_whole(it: Installation) -> None:
     everything = list(topics(it.settings))
     with admin_client(it.settings) as admin:

@@ -29,7 +29,7 @@ def it() -> Iterator[Installation]:
         yield running
 
 
-def places(it: Installation) -> dict[tuple[str, str, int], tuple[int, Any]]:
+def read_positions(it: Installation) -> dict[tuple[str, str, int], tuple[int, Any]]:
     """Reader and partition → its position and the topic it was seen in."""
     found = {}
     for schema in ("views", "watch", "billing"):
@@ -84,7 +84,7 @@ def test_a_lost_cluster_is_noticed_and_refilled_and_readers_end_in_the_same_stat
 ) -> None:
     tell_cases(it, 12)
     even(it)
-    old, tables, before = look_up_cluster(it.settings, ()).id, it.tables(), places(it)
+    old, tables, before = look_up_cluster(it.settings, ()).id, it.tables(), read_positions(it)
     refills = it.one("SELECT coalesce(sum(refills), 0)::int FROM store.relay_state")
     told = len(it.log("relay"))
 
@@ -101,7 +101,7 @@ def test_a_lost_cluster_is_noticed_and_refilled_and_readers_end_in_the_same_stat
     assert read_anew(it.settings) == expected(it.settings)
     wait_until(lambda: seen_in(it, new.topic_ids) >= 3, what="readers on the new topics")
     assert it.tables() == tables
-    assert {key: position for key, (position, _) in places(it).items()} == {
+    assert {key: position for key, (position, _) in read_positions(it).items()} == {
         key: position for key, (position, _) in before.items()
     }
     assert it.disagreements() == []
@@ -121,7 +121,9 @@ def test_a_lost_cluster_is_noticed_and_refilled_and_readers_end_in_the_same_stat
 
 def seen_in(it: Installation, topic_ids: Any) -> int:
     """How many readers have seen a record in the topics as they are now."""
-    return len({reader for (reader, topic, _), (_, topic_id) in places(it).items() if topic_id == topic_ids[topic]})
+    return len(
+        {reader for (reader, topic, _), (_, topic_id) in read_positions(it).items() if topic_id == topic_ids[topic]}
+    )
 
 
 def test_workers_that_go_on_running_drop_the_refill(it: Installation) -> None:

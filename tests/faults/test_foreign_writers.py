@@ -112,7 +112,7 @@ def every_partition(it: Installation) -> list[Partition]:
     return [*many, *readings, *(Partition(topic, 0) for topic in alone)]
 
 
-def letters(it: Installation, code: str | None = None) -> list[Row]:
+def dead_letters(it: Installation, code: str | None = None) -> list[Row]:
     return it.query("SELECT * FROM store.dead_letters WHERE code = coalesce(%s, code) ORDER BY id", code)
 
 
@@ -194,22 +194,22 @@ def transaction(it: Installation, *, commit: bool) -> Callable[[list[Partition]]
 
 
 def test_batches_that_cannot_be_decoded_are_dead_letters_by_offset(it: Installation) -> None:
-    places = [Partition(topic, 1) for topic in (*chained_topics(it.settings), it.settings.readings_topic)]
-    known, before = {row["id"] for row in letters(it)}, processes(it)
-    for place in places:
-        bad_header(it, place)
-    for place in places[:2]:
-        bomb(it, place)
+    read_positions = [Partition(topic, 1) for topic in (*chained_topics(it.settings), it.settings.readings_topic)]
+    known, before = {row["id"] for row in dead_letters(it)}, processes(it)
+    for read_position in read_positions:
+        bad_header(it, read_position)
+    for read_position in read_positions[:2]:
+        bomb(it, read_position)
     told = {"cases", "windows", "due", "billing", "meters", "readings", "breaches", "works", "crews"}
 
     def new() -> list[Row]:
-        return [row for row in letters(it, UNDECODABLE) if row["id"] not in known]
+        return [row for row in dead_letters(it, UNDECODABLE) if row["id"] not in known]
 
     wait_until(lambda: told <= {row["reader"] for row in new()}, what="the dead letters")
     assert all(row["reason"] and row["position"] is None and row["size_bytes"] > 60 for row in new())
     assert max(row["size_bytes"] for row in new()) < 100_000
     goes_on(it, before)
-    # The same after a restart, from the places that were stored.
+    # The same after a restart, from the read positions that were stored.
     for part in READING_PARTS:
         it.wait_for_part(part, other_than=it.kill_part(part))
     tell_cases(it, 2)

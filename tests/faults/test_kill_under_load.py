@@ -105,7 +105,10 @@ def kill(it: Installation, part: str, load: Load) -> Recovery:
     wait_until(lambda: works(it, part, load, begun, head), what=f"the work of {part}")
     works_s = time.monotonic() - begun
     now = it.head()
-    wait_until(lambda: it.all_out() > now and all(place > head for place in places(it)), what="the readers")
+    wait_until(
+        lambda: it.all_out() > now and all(read_position > head for read_position in read_positions(it)),
+        what="the readers",
+    )
     return Recovery(part, runs_s, works_s, time.monotonic() - begun)
 
 
@@ -116,21 +119,21 @@ def works(it: Installation, part: str, load: Load, killed_at: float, head: int) 
     if part in ("relay", "kafka"):
         return it.all_out() > head
     if part == "views":
-        return it.lowest_place("views", "cases", "repair") > head
+        return it.lowest_read_position("views", "cases", "repair") > head
     if part == "billing":
-        return it.lowest_place("billing", "billing", "connection") > head
+        return it.lowest_read_position("billing", "billing", "connection") > head
     if part == "watch":
         return bool(it.one(ASKED_SINCE, head))
     raise AssertionError(part)
 
 
-def places(it: Installation) -> list[int]:
-    """The lowest place of each reader of the busiest topics."""
+def read_positions(it: Installation) -> list[int]:
+    """The lowest read position of each reader of the busiest topics."""
     return [
-        it.lowest_place("views", "cases", "repair"),
-        it.lowest_place("views", "windows", "repair"),
-        it.lowest_place("watch", "due", "repair"),
-        it.lowest_place("billing", "billing", "connection"),
+        it.lowest_read_position("views", "cases", "repair"),
+        it.lowest_read_position("views", "windows", "repair"),
+        it.lowest_read_position("watch", "due", "repair"),
+        it.lowest_read_position("billing", "billing", "connection"),
     ]
 
 

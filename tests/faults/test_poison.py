@@ -120,11 +120,11 @@ def rows_about(it: Installation, cases: set[str]) -> list[Row]:
     return [row for rows in it.tables().values() for row in rows.values() if str(row.get("case_id")) in cases]
 
 
-def letters(it: Installation) -> list[Row]:
+def dead_letters(it: Installation) -> list[Row]:
     return it.query("SELECT * FROM store.dead_letters ORDER BY id")
 
 
-def published_letters(it: Installation) -> list[Row]:
+def published_dead_letters(it: Installation) -> list[Row]:
     records = on_kafka(it.settings)
     return [
         json.loads(record.value)
@@ -140,7 +140,7 @@ def test_rubbish_on_each_topic_is_told_with_its_place_and_reason_and_readers_go_
     even(it)
     settings = it.settings
     everywhere = [Partition(topic, number) for topic in topics(settings) for number in range(settings.partitions)]
-    known = {letter["id"] for letter in letters(it)}
+    known = {dead_letter["id"] for dead_letter in dead_letters(it)}
 
     written = write(it, [(partition, record) for partition in everywhere for record in rubbish()])
 
@@ -152,7 +152,7 @@ def test_rubbish_on_each_topic_is_told_with_its_place_and_reason_and_readers_go_
     new: list[Row] = []
 
     def told() -> bool:
-        new[:] = [letter for letter in letters(it) if letter["id"] not in known]
+        new[:] = [dead_letter for dead_letter in dead_letters(it) if dead_letter["id"] not in known]
         return len(new) >= len(wanted)
 
     wait_until(told, what="the dead letters")
@@ -174,21 +174,25 @@ def test_each_dead_letter_is_published_and_tells_no_content(it: Installation) ->
     tell_cases(it, 1)
     place = Partition(it.settings.home_topic("connection"), 1)
     write(it, [(place, record) for record in rubbish()])
-    wait_until(lambda: len(letters(it)) >= len(READERS["connection"]) * len(rubbish()), what="the dead letters")
-    wait_until(lambda: not [row for row in letters(it) if row["published_at"] is None], what="their publication")
+    wait_until(lambda: len(dead_letters(it)) >= len(READERS["connection"]) * len(rubbish()), what="the dead letters")
+    wait_until(lambda: not [row for row in dead_letters(it) if row["published_at"] is None], what="their publication")
 
-    rows = {row["id"]: row for row in letters(it)}
-    published = published_letters(it)
-    assert {letter["id"] for letter in published} == rows.keys()
-    for letter in published:
-        row = rows[letter["id"]]
-        assert (letter["topic"], letter["partition"], letter["offset"]) == (
+    rows = {row["id"]: row for row in dead_letters(it)}
+    published = published_dead_letters(it)
+    assert {dead_letter["id"] for dead_letter in published} == rows.keys()
+    for dead_letter in published:
+        row = rows[dead_letter["id"]]
+        assert (dead_letter["topic"], dead_letter["partition"], dead_letter["offset"]) == (
             row["topic"],
             row["partition"],
             row["record_offset"],
         )
-        assert (letter["reader"], letter["code"], letter["reason"]) == (row["reader"], row["code"], row["reason"])
-        assert letter["topic_id"] == str(row["topic_id"]) != str(uuid4())
+        assert (dead_letter["reader"], dead_letter["code"], dead_letter["reason"]) == (
+            row["reader"],
+            row["code"],
+            row["reason"],
+        )
+        assert dead_letter["topic_id"] == str(row["topic_id"]) != str(uuid4())
     assert SECRET not in json.dumps(published)
     assert SECRET not in repr(rows)
     for part in ("views", "watch", "billing", "relay", "api"):
@@ -203,7 +207,7 @@ def test_an_event_whose_predecessor_is_not_there_holds_only_until_the_chain_goes
     even(it)
     settings = it.settings
     before = read_rows(it)
-    dead = len(letters(it))
+    dead = len(dead_letters(it))
     forged = []
     for topic in (settings.home_topic("repair"), settings.home_topic("connection"), settings.breach_topic):
         for _ in range(8):
@@ -222,5 +226,5 @@ def test_an_event_whose_predecessor_is_not_there_holds_only_until_the_chain_goes
     tell_cases(it, 24)
     even(it)
     assert read_anew(settings) == expected(settings)
-    assert len(letters(it)) == dead
+    assert len(dead_letters(it)) == dead
     wait_until(lambda: it.run("status").code == 0, what="a status that is well again")

@@ -16,6 +16,10 @@ import pytest
 from tests.api_world import staff
 from tests.faults.installation import Installation, installed, wait_until
 
+# `make test` ends the processor's transaction in its middle in integration/test_readings, and kills whole processes
+# under load in faults/test_kill_under_load.
+pytestmark = pytest.mark.slow
+
 METERS = 500
 ROUNDS = 40
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)

@@ -378,10 +378,10 @@ def test_a_canary_is_sung_each_minute_and_heard_on_its_own_topic_and_nowhere_els
     try:
         with connection_of(service) as opened:
             watch = watch_of(service)
-            watch.sing = canaries.sing
+            watch.send = canaries.send
             head = collect(opened, settings).head.position
             watch.ask_due(opened)
-            assert watch.canary.sung == 0
+            assert watch.canary.sent == 0
             for number in (1, 2):
                 clock.move(timedelta(seconds=60, milliseconds=250))
                 watch.ask_due(opened)

@@ -18,7 +18,7 @@ from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext
 from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
-from infra.readers.dead_letters import LetterLimit
+from infra.readers.dead_letters import DeadLetterLimit
 from infra.readers.loop import store_batch
 from infra.readers.rule import Applied
 from infra.settings import Settings
@@ -95,5 +95,5 @@ def feed(settings: Settings, connection: psycopg.Connection[Any], batch: Sequenc
         build=build,
         topic_ids=topic_ids(settings),
         step=partial(step, build=build),
-        limit=LetterLimit(settings),
+        limit=DeadLetterLimit(settings),
     )

@@ -112,8 +112,8 @@ def duty(service: Service, clock: ManualClock) -> Iterator[Duty]:
         yield Duty(service, clock, url)
 
 
-def letters(mail: MailServer) -> list[tuple[str, str]]:
-    return [(to, message_from_bytes(raw, policy=email_policy).get_content().strip()) for _, to, raw in mail.letters]
+def messages(mail: MailServer) -> list[tuple[str, str]]:
+    return [(to, message_from_bytes(raw, policy=email_policy).get_content().strip()) for _, to, raw in mail.messages]
 
 
 def test_a_lapse_is_told_by_mail_and_by_a_signed_webhook_and_the_case_has_the_proofs(
@@ -124,13 +124,13 @@ def test_a_lapse_is_told_by_mail_and_by_a_signed_webhook_and_the_case_has_the_pr
     (alert,) = duty.alerts(role="duty-manager")
     assert (alert["change"], alert["lapse"], alert["roles"]) == ("lapsed", 1, ["duty-manager"])
     duty.send()
-    ((to, text),) = letters(mail)
+    ((to, text),) = messages(mail)
     assert to == "duty@example.org"
     assert text == "【超时】BX-2026-000001 到场已于09-16 09:30超时。请处理并在调度页面确认接手。"
     ((headers, body),) = gateway.received
     assert headers["X-Tongshui-Signature"] == signature(SECRET, headers["X-Tongshui-Timestamp"], body)
-    letter = json.loads(body)
-    assert (letter["kind"], letter["audience"], "to" in letter) == ("window.alert", ["duty-manager"], False)
+    message = json.loads(body)
+    assert (message["kind"], message["audience"], "to" in message) == ("window.alert", ["duty-manager"], False)
     told = [data for name, data in duty.timeline(case_id) if name == "AlertTold"]
     assert sorted((data["way"], data["receipt"], data["role"]) for data in told) == [
         ("email", "Q1", "duty-manager"),
@@ -140,7 +140,7 @@ def test_a_lapse_is_told_by_mail_and_by_a_signed_webhook_and_the_case_has_the_pr
     assert "example.org" not in json.dumps(duty.timeline(case_id)), "an address is no part of an event"
     assert {each["state"] for each in duty.alerts()[0]["tellings"]} == {"proven"}
     duty.send()
-    assert len(mail.letters) == len(gateway.received) == 1
+    assert len(mail.messages) == len(gateway.received) == 1
 
 
 def test_who_takes_it_in_hand_ends_the_ladder(duty: Duty, mail: MailServer) -> None:
@@ -158,7 +158,7 @@ def test_who_takes_it_in_hand_ends_the_ladder(duty: Duty, mail: MailServer) -> N
     duty.later(60, case_id)
     assert "WindowEscalated" not in [name for name, _ in duty.timeline(case_id)]
     duty.send()
-    assert mail.letters == [], "what somebody has in hand is not told any more"
+    assert mail.messages == [], "what somebody has in hand is not told any more"
     assert duty.on_alerts(case_id) == [("AlertWithdrawn", "lapsed", "email+webhook")]
 
 
@@ -175,7 +175,7 @@ def test_a_step_after_a_lapse_is_raised_once_and_told_where_the_settings_have_a_
         ("escalated", "after-30-min", ["deputy-director"]),
     ]
     duty.send()
-    assert sorted(to for to, _ in letters(mail)) == ["deputy@example.org", "duty@example.org"]
+    assert sorted(to for to, _ in messages(mail)) == ["deputy@example.org", "duty@example.org"]
     states = {(each["role"], each["way"]): each["state"] for alert in duty.alerts() for each in alert["tellings"]}
     assert states["manager", "sms"] == "unreachable", "no gateway is set; it is no dead letter"
     assert states["deputy-director", "email"] == "proven"
@@ -185,7 +185,7 @@ def test_a_retraction_withdraws_what_is_unsent_and_corrects_what_was_sent(duty: 
     case_id = duty.reported()
     duty.later(30, case_id)
     duty.send()
-    sent = len(mail.letters)
+    sent = len(mail.messages)
     duty.later(30, case_id)
     arrived_at = (duty.clock.now() - timedelta(minutes=36)).isoformat()
     duty.post(
@@ -195,7 +195,7 @@ def test_a_retraction_withdraws_what_is_unsent_and_corrects_what_was_sent(duty: 
     )
     assert duty.alerts() == []
     duty.send()
-    assert letters(mail)[sent:] == [
+    assert messages(mail)[sent:] == [
         ("duty@example.org", "【更正】此前通知的BX-2026-000001 到场（09-16 09:30）超时已撤回，请勿再据此处理。")
     ]
     known = duty.on_alerts(case_id)
@@ -203,7 +203,7 @@ def test_a_retraction_withdraws_what_is_unsent_and_corrects_what_was_sent(duty: 
     assert ("AlertWithdrawn", "escalated", "email") in known
     assert {each["cause"] for each in duty.alerts(open=False)} == {"retracted"}
     duty.send()
-    assert len(mail.letters) == sent + 1
+    assert len(mail.messages) == sent + 1
 
 
 def test_a_message_that_is_tried_again_is_withdrawn_when_it_is_moot(
@@ -218,7 +218,7 @@ def test_a_message_that_is_tried_again_is_withdrawn_when_it_is_moot(
     duty.sender.work()
     duty.acknowledge(case_id)
     duty.send()
-    assert mail.letters == []
+    assert mail.messages == []
     assert ("AlertWithdrawn", "lapsed", "email") in duty.on_alerts(case_id)
     assert ("AlertTold", "lapsed", "webhook") in duty.on_alerts(case_id)
 
@@ -231,12 +231,12 @@ def test_one_message_of_two_alerts_is_withdrawn_once_both_are_moot(duty: Duty, m
     duty.sender.teller.turn()
     with duty.service.connection() as connection:
         told = connection.execute("SELECT audience[1] AS role FROM outbox.messages WHERE way = 'email'").fetchall()
-    assert sorted(row["role"] for row in told) == ["deputy-director", "duty-manager"], "one letter a role and case"
+    assert sorted(row["role"] for row in told) == ["deputy-director", "duty-manager"], "one message a role and case"
     early = (duty.clock.now() - timedelta(minutes=280)).isoformat()
     duty.post(path, {"crew": "crew-1", "happened_at": early}, crew)
     duty.post(f"repairs/{case_id}/completion", {"happened_at": early}, crew)
     duty.send()
-    assert mail.letters == []
+    assert mail.messages == []
     moot = [each for each in duty.alerts(open=False) if each["commitment"] in (ARRIVAL, "repair.completion")]
     assert {each["cause"] for each in moot} == {"retracted"}
 
@@ -263,11 +263,11 @@ def test_at_night_what_is_not_urgent_is_held_and_goes_out_in_the_morning(duty: D
     duty.post(f"repairs/{case_id}/completion", {}, crew)
     duty.later(24 * 60, case_id)
     duty.send()
-    assert mail.letters == [], "the reporter waits for an answer; nobody is woken for it"
+    assert mail.messages == [], "the reporter waits for an answer; nobody is woken for it"
     assert [each["state"] for each in duty.alerts(role="duty-manager")[0]["tellings"]] == ["waiting", "proven"]
     duty.later(9 * 60)
     duty.send()
-    assert [to for to, _ in letters(mail)] == ["duty@example.org"]
+    assert [to for to, _ in messages(mail)] == ["duty@example.org"]
 
 
 def test_a_mass_incident_is_one_message_and_its_cases_are_on_the_page(duty: Duty, mail: MailServer) -> None:
@@ -276,13 +276,13 @@ def test_a_mass_incident_is_one_message_and_its_cases_are_on_the_page(duty: Duty
     cases = [duty.reported() for _ in range(5)]
     duty.later(30, *cases)
     duty.send()
-    ((to, text),) = letters(mail)
+    ((to, text),) = messages(mail)
     assert (to, text.startswith("【群发事件】frost-a：5条时限告警")) == ("duty@example.org", True)
     assert len(duty.alerts(role="duty-manager")) == 5
     duty.later(1)
     duty.post(f"repairs/{cases[0]}/dismissal", {"reason": "false-alarm"}, DISPATCHER)
     duty.send()
-    assert [to for to, _ in letters(mail)] == ["duty@example.org"] * 2, "who was told of it is told that it is off"
+    assert [to for to, _ in messages(mail)] == ["duty@example.org"] * 2, "who was told of it is told that it is off"
     assert ("AlertTold", "cancelled", "email") in duty.on_alerts(cases[0])
 
 
@@ -290,7 +290,7 @@ def test_beyond_so_many_an_hour_the_rest_is_one_digest(duty: Duty, mail: MailSer
     cases = [duty.reported() for _ in range(15)]
     duty.later(30, *cases)
     duty.send()
-    texts = [text for _, text in letters(mail)]
+    texts = [text for _, text in messages(mail)]
     assert len(texts) == 13
     assert [text for text in texts if text.startswith("【告警汇总】3条时限告警")] != []
 
@@ -304,4 +304,4 @@ def test_several_senders_make_each_message_once(duty: Duty, service: Service, ma
             sender.teller.turn()
             sender.work()
     duty.send()
-    assert len(mail.letters) == 6
+    assert len(mail.messages) == 6

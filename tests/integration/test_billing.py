@@ -24,7 +24,7 @@ from infra.decoders import converter
 from infra.eventstore.service import Service
 from infra.kafka.cluster import BusRefusal
 from infra.postgres.connections import connect
-from infra.readers.dead_letter_desk import letters, repair
+from infra.readers.dead_letter_desk import dead_letters, repair
 from infra.readers.record import Event, parse
 from infra.settings import Settings
 from infra.status import collect
@@ -108,7 +108,7 @@ def test_a_case_that_withdrew_and_got_its_money_back_owes_nothing(
     assert {ledger: int(fen) for ledger, fen in sums} == {"receivable": 0, "income": 0, "cash": 0}
 
 
-def test_delivered_again_in_other_batches_and_without_places_it_has_its_effect_once(
+def test_delivered_again_in_other_batches_and_without_read_positions_it_has_its_effect_once(
     booked: psycopg.Connection[Any], settings: Settings
 ) -> None:
     before = digest(booked, 1)
@@ -139,12 +139,12 @@ def test_a_missing_record_holds_its_partition_and_is_seen(
     connection: psycopg.Connection[Any], settings: Settings
 ) -> None:
     records = mine(settings)
-    place = (records[5].topic, records[5].partition)
-    there = [record for record in records if (record.topic, record.partition) == place]
+    read_position = (records[5].topic, records[5].partition)
+    there = [record for record in records if (record.topic, record.partition) == read_position]
     shown = billing.Shown()
     applied = feed(settings, connection, [there[0], *there[2:]])
     shown.batch(applied)
-    assert shown.as_detail()["held"] == [f"{place[0]}/{place[1]}"]
+    assert shown.as_detail()["held"] == [f"{read_position[0]}/{read_position[1]}"]
     assert len(applied.events) == 1
     filled = feed(settings, connection, there)
     shown.batch(filled)
@@ -336,7 +336,7 @@ def test_a_payment_that_an_older_program_could_not_read_is_repaired_in_its_order
         ("payment", "missing"),
         ("payment-reversed", "missing"),
     }
-    found = letters(connection)
+    found = dead_letters(connection)
     assert {row["code"] for row in found} == {"bad-data"}
     assert "bank" in found[0]["reason"]
     menders = {billing.READER: billing.mender()}

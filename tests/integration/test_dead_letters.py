@@ -39,7 +39,17 @@ from infra.kafka.cluster import (
     ensure_readings_topic,
     ensure_topics,
 )
-from infra.readers.dead_letter_desk import letter, letters, lines, mark, raw, release, repair, repair_marked, resolve
+from infra.readers.dead_letter_desk import (
+    dead_letter,
+    dead_letters,
+    lines,
+    mark,
+    raw,
+    release,
+    repair,
+    repair_marked,
+    resolve,
+)
 from infra.readers.dead_letters import ReaderStopped, note_stop
 from infra.readers.faust_app import ModelStream
 from infra.readers.record import parse
@@ -138,7 +148,7 @@ def test_what_billing_could_not_read_is_read_again_by_a_newer_program(
         wait_until(all_out(settings, head(connection)))
         with older_program(), billing_runs(settings):
             wait_until(read_all(settings, connection))
-        found = letters(connection, reader="billing")
+        found = dead_letters(connection, reader="billing")
         assert [row["code"] for row in found] == ["bad-data"] * 4
         assert reconcile.reconcile(connection, settings).differences
         # One is repaired by hand, the others by the reader itself; one is tried by a program that is still too old.
@@ -149,13 +159,13 @@ def test_what_billing_could_not_read_is_read_again_by_a_newer_program(
             assert {code for _, code in repair_marked(connection, settings, {"billing": billing.mender()})} == {
                 "still-unreadable"
             }
-        assert {row["state"] for row in letters(connection)} == {"open"}
-        for row in letters(connection):
+        assert {row["state"] for row in dead_letters(connection)} == {"open"}
+        for row in dead_letters(connection):
             mark(connection, settings, row["id"], by="op-1", reason="version 2")
         with billing_runs(settings):
-            wait_until(lambda: letters(connection) == [], what="the letters read again")
+            wait_until(lambda: dead_letters(connection) == [], what="the letters read again")
     assert reconcile.reconcile(connection, settings).differences == []
-    settled = letters(connection, states=None)
+    settled = dead_letters(connection, states=None)
     assert {(row["state"], row["settled_by"]) for row in settled} == {("repaired", "op-1")}
     assert all("by op-1" in line for line in lines(settled))
     assert "PAY-1" not in caplog.text, "content is nobody's but the books'"
@@ -191,7 +201,7 @@ def test_a_read_model_is_repaired_once_and_in_its_order(
         assert disagreements(settings, looking, VIEWS)
     menders = bootstrap.menders(settings)
     failed = {model.name: replace(menders[model.name], mend=lambda *_: [stale])}
-    first, *others = letters(connection, reader=model.name)
+    first, *others = dead_letters(connection, reader=model.name)
     stale = model.dead(_event(settings, first["position"]), KeyError("x"), {})
     with pytest.raises(BusRefusal, match="still-unreadable"):
         repair(connection, settings, first["id"], failed, by="op-1", reason="too early")
@@ -204,7 +214,7 @@ def test_a_read_model_is_repaired_once_and_in_its_order(
     healed.close()
     with psycopg.connect(settings.database_url, row_factory=dict_row) as looking:
         assert disagreements(settings, looking, VIEWS) == []
-    assert letters(connection) == []
+    assert dead_letters(connection) == []
 
 
 def test_what_the_watch_could_not_read_is_asked_about_at_once_and_read_again_at_its_next_look(
@@ -217,7 +227,7 @@ def test_what_the_watch_could_not_read_is_asked_about_at_once_and_read_again_at_
         broken.setattr(due, "fold", lambda row, event: _fails() if event.version == 2 else right(row, event))
         stream = _Stream(settings, "watch", [index], index.poisoned, again)
         stream.feed(records(settings))
-    found = letters(connection, reader="due")
+    found = dead_letters(connection, reader="due")
     assert found
     assert {row["code"] for row in found} == {"fold-failed"}
     asked = "SELECT count(*) FROM watch.due WHERE next_ask_at <= clock_timestamp() AND case_id = ANY(%s)"
@@ -232,8 +242,8 @@ def test_what_the_watch_could_not_read_is_asked_about_at_once_and_read_again_at_
         assert said_ == f"dead letter {row['id']}: the reader due is to try it again 已标记，由读取方重读\n"
     stream.minded()
     stream.close()
-    assert letters(connection) == []
-    assert {row["state"] for row in letters(connection, states=None)} == {"repaired"}
+    assert dead_letters(connection) == []
+    assert {row["state"] for row in dead_letters(connection, states=None)} == {"repaired"}
 
 
 right = due.fold
@@ -258,11 +268,11 @@ def test_what_a_table_refuses_is_one_dead_letter_and_everything_else_is_kept(
         stream.feed(batch)
         stream.close()
     feed(settings, connection, [record for record in batch if record.topic in billing_topics(settings)])
-    found = {(row["reader"], row["position"]) for row in letters(connection)}
+    found = {(row["reader"], row["position"]) for row in dead_letters(connection)}
     assert {reader for reader, _ in found} >= {"windows", "due", "billing"}
     assert len({position for _, position in found}) == 2
-    assert not any(SECRET in str(row) or "f\\u0000" in str(row) for row in letters(connection))
-    for row in letters(connection):
+    assert not any(SECRET in str(row) or "f\\u0000" in str(row) for row in dead_letters(connection))
+    for row in dead_letters(connection):
         repair(connection, settings, row["id"], bootstrap.menders(settings), by="op-1", reason="the store has it right")
     mended = [model for model in VIEWS if model.name in {reader for reader, _ in found}]
     with psycopg.connect(settings.database_url, row_factory=dict_row) as looking:
@@ -278,7 +288,7 @@ def test_who_repairs_at_the_same_moment_repairs_once(whole: Service, connection:
     settings = whole.settings
     with older_program():
         feed(settings, connection, mine(settings))
-    number = letters(connection)[-1]["id"]
+    number = dead_letters(connection)[-1]["id"]
     done: list[str] = []
     gate = threading.Barrier(4)
 
@@ -329,8 +339,8 @@ def test_rubbish_is_shown_and_resolved_and_never_repaired(
     place = Partition(settings.home_topic("usage"), 1)
     with relaying(settings), billing_runs(settings):
         send_raw(settings, {place: [SECRET.encode()]})
-        wait_until(lambda: len(letters(connection, reader="billing")) == 1, what="the dead letter")
-    (row,) = letters(connection, reader="billing")
+        wait_until(lambda: len(dead_letters(connection, reader="billing")) == 1, what="the dead letter")
+    (row,) = dead_letters(connection, reader="billing")
     run = tool(settings, monkeypatch)
     number, who = str(row["id"]), ("--actor", "op-1", "--reason", "a test of the network")
     code, out, _ = run("list")
@@ -355,7 +365,7 @@ def test_a_record_of_a_topic_that_was_made_anew_is_gone(whole: Service, connecti
     settings = whole.settings
     with older_program():
         feed(settings, connection, mine(settings))
-    row = letters(connection)[0]  # read from a topic with a made-up id
+    row = dead_letters(connection)[0]  # read from a topic with a made-up id
     with pytest.raises(BusRefusal, match="record-gone"):
         raw(settings, row)
 
@@ -373,9 +383,9 @@ def test_a_meter_reading_is_sent_to_its_topic_again(whole: Service, connection: 
         " sha256) VALUES ('readings', %s, %s, 0, %s, 'bad-reading', 'r', 17, 'x')",
         [settings.readings_topic, cluster.topic_ids[settings.readings_topic], sent.offset],
     )
-    number = letters(connection)[0]["id"]
+    number = dead_letters(connection)[0]["id"]
     assert f"offset {sent.offset + 1}" in mark(connection, settings, number, by="op-1", reason="version 2")
-    again = raw(settings, {**letter(connection, number), "record_offset": sent.offset + 1})
+    again = raw(settings, {**dead_letter(connection, number), "record_offset": sent.offset + 1})
     assert (again.key, again.value) == (b"JS-1", b'{"meter": "JS-1"}')
     with pytest.raises(BusRefusal, match="settled-already"):
         mark(connection, settings, number, by="op-1", reason="once more")
@@ -402,7 +412,7 @@ def test_too_many_stop_a_reader_until_a_program_that_can_read_them(
                 assert isinstance(error, ReaderStopped)
                 assert re.match("reader-stopped: found [3-6] dead letters of the reader billing", str(error))
                 assert "\n" not in str(error)
-            assert len(letters(connection)) <= 2
+            assert len(dead_letters(connection)) <= 2
             (stop,) = status_of(strict).stopped
             assert (stop.reader, stop.code) == ("billing", "bad-data")
             assert not _is_well(status_of(strict), None, strict.relay_alarm_s)
@@ -410,7 +420,7 @@ def test_too_many_stop_a_reader_until_a_program_that_can_read_them(
         with billing_runs(strict):
             wait_until(read_all(strict, connection))
             wait_until(lambda: status_of(strict).stopped == (), what="the reader past the record that stopped it")
-        for row in letters(connection):
+        for row in dead_letters(connection):
             repair(connection, strict, row["id"], bootstrap.menders(strict), by="op-1", reason="version 2")
     assert reconcile.reconcile(connection, strict).differences == []
 
@@ -435,12 +445,12 @@ def test_a_stopped_reader_takes_none_however_much_time_goes_by_until_somebody_re
         assert read_one_by_one() is not None
         connection.execute("UPDATE store.dead_letters SET recorded_at = recorded_at - interval '1 day'")
         assert read_one_by_one() is not None, "a slow drain is a drain"
-        assert len(letters(connection)) == 2
+        assert len(dead_letters(connection)) == 2
         release(connection, "billing", by="op-1", reason="known, repaired tomorrow")
         with pytest.raises(BusRefusal, match="not-stopped"):
             release(connection, "billing", by="op-1", reason="again")
         assert read_one_by_one() is None
-    assert len(letters(connection)) == 4
+    assert len(dead_letters(connection)) == 4
 
 
 def test_rubbish_by_others_stops_nobody(whole: Service, connection: psycopg.Connection[Any]) -> None:
@@ -461,7 +471,7 @@ def test_a_read_model_that_fails_on_every_record_stops_its_process_and_passes_ov
     with pytest.raises(ReaderStopped, match="the reader charges"):
         stream.feed(records(strict))
     stream.close()
-    assert letters(connection) == []
+    assert dead_letters(connection) == []
     assert connection.execute("SELECT coalesce(sum(position), 0) FROM views.places").fetchone() == (0,)
     assert [stop.reader for stop in status_of(strict).stopped] == ["charges"]
     healed = _Stream(strict, "views", VIEWS)
@@ -476,9 +486,9 @@ def test_resolving_says_why_and_a_reader_that_has_not_passed_is_left_alone(
     settings = whole.settings
     with older_program():
         feed(settings, connection, mine(settings))
-    first, second, *_ = letters(connection)
+    first, second, *_ = dead_letters(connection)
     resolve(connection, first["id"], by="op-1", reason="booked by hand")
-    assert letter(connection, first["id"])["note"] == "booked by hand"
+    assert dead_letter(connection, first["id"])["note"] == "booked by hand"
     connection.execute("UPDATE billing.places SET position = 0")
     with pytest.raises(BusRefusal, match="not-passed"):
         repair(connection, settings, second["id"], bootstrap.menders(settings), by="op-1", reason="r")
@@ -499,7 +509,7 @@ def test_an_application_of_another_case_is_untouched_by_a_repair(
     other = Application(whole)
     feed(settings, connection, mine(settings))
     before = connection.execute("SELECT * FROM billing.inbox WHERE case_id = %s", [other.stream.id]).fetchall()
-    for row in letters(connection):
+    for row in dead_letters(connection):
         repair(connection, settings, row["id"], bootstrap.menders(settings), by="op-1", reason="version 2")
     after = connection.execute("SELECT * FROM billing.inbox WHERE case_id = %s", [other.stream.id]).fetchall()
     assert after == before != []

@@ -84,9 +84,10 @@ def test_a_command_on_a_full_disk_is_refused_by_its_reason(
 def test_status_and_metrics_say_that_the_disk_is_full_and_then_that_it_is_not(
     service: Service, full: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infra.kafka.cluster.REPLY_MS", 100)  # no Kafka here, and none is asked about
+    monkeypatch.setattr("infra.kafka.cluster.REPLY_MS", 100)  # no Kafka here
     client = Client(app_of(service))
-    text, _ = status_report(service.settings, as_json=False)
+    text, well = status_report(service.settings, as_json=False)
+    assert ("kafka      DOWN: " in text, well) == (True, False)
     assert "store      CANNOT WRITE: " in text
     assert "disk       data 0 MB free, postgres 0 MB free" in text
     assert "LOW for data, postgres" in text

@@ -141,15 +141,15 @@ def test_a_notice_is_signed_delivered_and_proven(
     (waiting,) = rows(service)
     assert sender.work() == 1
     ((headers, body),) = gateway.received
-    letter = json.loads(body)
+    message = json.loads(body)
     number = office.get(f"outages/{case_id}")["case_number"]
-    assert letter["text"] == TEXT.format(number)
-    assert (letter["audience"], letter["way"], "to" in letter) == (["zhenxi", "donghe"], "sms", False)
-    assert headers["Idempotency-Key"] == letter["id"] == str(waiting["id"])
+    assert message["text"] == TEXT.format(number)
+    assert (message["audience"], message["way"], "to" in message) == (["zhenxi", "donghe"], "sms", False)
+    assert headers["Idempotency-Key"] == message["id"] == str(waiting["id"])
     assert headers["X-Tongshui-Signature"] == signature(SECRET, headers["X-Tongshui-Timestamp"], body)
     (_, ordered), (_, sent), (_, proven) = facts(service, case_id)
-    assert ordered["digest"] == sent["digest"] == letter["digest"] == digest_of(letter["text"].encode())
-    assert sent["order"] == letter["id"]
+    assert ordered["digest"] == sent["digest"] == message["digest"] == digest_of(message["text"].encode())
+    assert sent["order"] == message["id"]
     answer = b'{"receipt": "r-1", "status": "delivered"}'
     assert proven == {"notice": 1, "digest": digest_of(answer), "receipt": "r-1", "status": "delivered"}
     (row,) = rows(service)
@@ -253,18 +253,18 @@ def test_a_reporter_is_told_at_the_number_in_the_vault_and_the_case_knows(
     assert "position" in office.post(path, {"way": "sms"})
     sent_until(service, sender, "proven")
     ((_, body),) = gateway.received
-    letter = json.loads(body)
-    assert letter["to"] == {"phone": REPORTER["phone"]}
-    assert "已于" in letter["text"]
+    message = json.loads(body)
+    assert message["to"] == {"phone": REPORTER["phone"]}
+    assert "已于" in message["text"]
     _, events = service.load(Stream(kinds.REPAIR, UUID(case_id)))
     answered = next(event for event in events if event["type"] == "water.repair.ReporterAnswered.v1")
     assert answered["data"] == {
         "report": 1,
         "way": "sms",
-        "digest": letter["digest"],
+        "digest": message["digest"],
         "flags": [],
         "confirmed_by": None,
-        "order": letter["id"],
+        "order": message["id"],
         "receipt": "r-1",
     }
     assert REPORTER["phone"] not in json.dumps(events, ensure_ascii=False) + str(rows(service))
@@ -364,8 +364,8 @@ def test_a_sender_killed_in_the_middle_of_sending_loses_and_doubles_nothing(
         other.terminate()
         assert other.wait(20) == 0
     # The program's clock is today's: by it the outages of September ran over, and staff are told that too.
-    letters = [json.loads(body) for _, body in gateway.received]
-    notices = [letter["id"] for letter in letters if letter["kind"] == KIND]
+    messages = [json.loads(body) for _, body in gateway.received]
+    notices = [message["id"] for message in messages if message["kind"] == KIND]
     assert len(notices) > len(set(notices)) == 5, "sent again, under the same keys"
     for case_id in cases:
         assert [name for name, _ in facts(service, case_id)][1:] == ["OutageNoticeSent", "OutageNoticeProven"]
@@ -381,13 +381,13 @@ def test_a_notice_by_mail_goes_to_the_list_and_the_servers_answer_is_its_proof(
     case_id = office.ordered("email")
     row = sent_until(service, sender, "proven")
     assert (row["attempts"], row["receipt"], row["status"]) == (2, "Q1", "accepted")
-    ((from_, to, raw),) = mail.letters
-    letter = message_from_bytes(raw, policy=email_policy)
+    ((from_, to, raw),) = mail.messages
+    message = message_from_bytes(raw, policy=email_policy)
     number = office.get(f"outages/{case_id}")["case_number"]
     assert (from_, to) == ("water@example.org", "residents@example.org")
-    assert letter["Subject"] == f"停水通知 {number}"
-    assert letter["Message-ID"] == f"<{row['id']}@example.org>"
-    assert letter.get_content().strip() == TEXT.format(number)
+    assert message["Subject"] == f"停水通知 {number}"
+    assert message["Message-ID"] == f"<{row['id']}@example.org>"
+    assert message.get_content().strip() == TEXT.format(number)
     (_, proven) = facts(service, case_id)[-1]
     assert proven["digest"] == digest_of(b"2.0.0 Ok: queued as Q1")
 
@@ -448,9 +448,9 @@ def test_a_persons_phone_comes_from_the_vault_at_the_sending_and_is_kept_nowhere
     clock.move(timedelta(minutes=1))
     sender.work()
     ((_, body),) = gateway.received
-    letter = json.loads(body)
-    assert letter["to"] == {"phone": "13900000001"}, "the corrected one, and nothing else of the person"
-    assert "audience" not in letter
+    message = json.loads(body)
+    assert message["to"] == {"phone": "13900000001"}, "the corrected one, and nothing else of the person"
+    assert "audience" not in message
     (row,) = rows(service)
     assert (row["state"], row["subject_id"]) == ("proven", str(subject))
     with service.connection() as connection:

@@ -20,7 +20,7 @@ from infra.eventstore.service import Service
 from infra.kafka.cluster import Partition, Record
 from infra.readers import record as record_module
 from infra.readers.faust_app import ModelStream
-from infra.readers.places import lock_places, save_places
+from infra.readers.read_positions import lock_read_positions, save_read_positions
 from infra.readers.record import parse
 from infra.readers.rule import apply
 from infra.sql import sql
@@ -165,16 +165,18 @@ def test_billing_opens_one_account_for_each_supply_point(history: Service, conne
         for batch in (mine[:3], mine, mine[2:], mine):
             with plain.transaction(), plain.cursor() as cursor:
                 partitions = {Partition(record.topic, record.partition) for record in batch}
-                places = lock_places(cursor, "billing.places", billing.READER, 1, partitions)
+                places = lock_read_positions(cursor, "billing.places", billing.READER, 1, partitions)
                 outcome = apply(batch, places, topic_ids(settings))
                 billing.step(cursor, outcome.events)
-                save_places(cursor, "billing.places", billing.READER, 1, outcome.places)
+                save_read_positions(cursor, "billing.places", billing.READER, 1, outcome.read_positions)
     assert account_disagreements(settings, connection) == []
     accounts = connection.execute("SELECT meter_number FROM billing.accounts ORDER BY 1").fetchall()
     assert [row["meter_number"] for row in accounts] == ["M-1", "M-2"]
 
 
-def test_billing_takes_an_event_once_even_without_places(history: Service, connection: psycopg.Connection[Any]) -> None:
+def test_billing_takes_an_event_once_even_without_read_positions(
+    history: Service, connection: psycopg.Connection[Any]
+) -> None:
     """The inbox is the second line: unique by event id and by case and point."""
     settings = history.settings
     events = [event for record in records(settings) if not hasattr(event := parse(record), "code")]

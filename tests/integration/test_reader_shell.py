@@ -16,7 +16,14 @@ from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import Partition, PartitionLog
 from infra.postgres.migrate import migrate
 from infra.readers.dead_letters import save_dead_letters
-from infra.readers.places import PositionsAt, load_places, lock_places, relayed_positions, save_places, start_offsets
+from infra.readers.read_positions import (
+    PositionsAt,
+    load_read_positions,
+    lock_read_positions,
+    relayed_positions,
+    save_read_positions,
+    start_offsets,
+)
 from infra.readers.record import Event
 from infra.readers.rule import Applied, DeadLetter, ReadPosition
 from infra.settings import Settings
@@ -51,7 +58,7 @@ def connection(store_settings: Settings) -> Iterator[psycopg.Connection[Any]]:
         yield opened
 
 
-def letter(offset: int = 3) -> DeadLetter:
+def dead_letter(offset: int = 3) -> DeadLetter:
     return DeadLetter(
         topic="t",
         topic_id=TOPIC_ID,
@@ -66,69 +73,74 @@ def letter(offset: int = 3) -> DeadLetter:
     )
 
 
-# ---- places and dead letters
+# ---- read positions and dead letters
 
 
-def test_places_begin_at_nothing_and_are_kept_by_reader_and_build(connection: psycopg.Connection[Any]) -> None:
+def test_read_positions_begin_at_nothing_and_are_kept_by_reader_and_build(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        assert lock_places(cursor, TABLE, "cases", 1, [THERE, HERE, HERE]) == {
+        assert lock_read_positions(cursor, TABLE, "cases", 1, [THERE, HERE, HERE]) == {
             HERE: ReadPosition(),
             THERE: ReadPosition(),
         }
-        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
+        save_read_positions(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
     with connection.transaction(), connection.cursor() as cursor:
-        assert lock_places(cursor, TABLE, "cases", 1, [HERE]) == {HERE: ReadPosition(5, 4, TOPIC_ID)}
-        assert lock_places(cursor, TABLE, "cases", 2, [HERE]) == {HERE: ReadPosition()}
-        assert lock_places(cursor, "watch.places", "cases", 1, [HERE]) == {HERE: ReadPosition()}
-    assert load_places(connection, TABLE, [("cases", 1)])[("cases", 1, HERE)] == ReadPosition(5, 4, TOPIC_ID)
+        assert lock_read_positions(cursor, TABLE, "cases", 1, [HERE]) == {HERE: ReadPosition(5, 4, TOPIC_ID)}
+        assert lock_read_positions(cursor, TABLE, "cases", 2, [HERE]) == {HERE: ReadPosition()}
+        assert lock_read_positions(cursor, "watch.places", "cases", 1, [HERE]) == {HERE: ReadPosition()}
+    assert load_read_positions(connection, TABLE, [("cases", 1)])[("cases", 1, HERE)] == ReadPosition(5, 4, TOPIC_ID)
 
 
-def test_places_of_a_transaction_that_fails_are_as_before(connection: psycopg.Connection[Any]) -> None:
+def test_read_positions_of_a_transaction_that_fails_are_as_before(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction(force_rollback=True), connection.cursor() as cursor:
-        lock_places(cursor, TABLE, "cases", 1, [HERE])
-        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
-    assert load_places(connection, TABLE, [("cases", 1)]) == {}
+        lock_read_positions(cursor, TABLE, "cases", 1, [HERE])
+        save_read_positions(cursor, TABLE, "cases", 1, {HERE: ReadPosition(5, 4, TOPIC_ID)})
+    assert load_read_positions(connection, TABLE, [("cases", 1)]) == {}
 
 
-def test_a_place_is_locked_until_the_transaction_ends(
+def test_a_read_position_is_locked_until_the_transaction_ends(
     connection: psycopg.Connection[Any], store_settings: Settings
 ) -> None:
     with connection.transaction(), connection.cursor() as cursor:
-        lock_places(cursor, TABLE, "cases", 1, [HERE])
+        lock_read_positions(cursor, TABLE, "cases", 1, [HERE])
     with psycopg.connect(store_settings.database_url) as other, connection.transaction(), connection.cursor() as cursor:
-        lock_places(cursor, TABLE, "cases", 1, [HERE])
+        lock_read_positions(cursor, TABLE, "cases", 1, [HERE])
         other.execute("SET lock_timeout = '100ms'")
         with pytest.raises(psycopg.errors.LockNotAvailable):
-            lock_places(other.cursor(), TABLE, "cases", 1, [HERE])
+            lock_read_positions(other.cursor(), TABLE, "cases", 1, [HERE])
         other.rollback()
-        assert lock_places(other.cursor(), TABLE, "cases", 1, [THERE]) == {THERE: ReadPosition()}
+        assert lock_read_positions(other.cursor(), TABLE, "cases", 1, [THERE]) == {THERE: ReadPosition()}
 
 
 def test_a_dead_letter_read_again_is_one_row(connection: psycopg.Connection[Any]) -> None:
     for _ in range(2):
-        save_dead_letters(connection.cursor(), "cases", [letter(3), letter(4)])
-    save_dead_letters(connection.cursor(), "windows", [letter(3)])
+        save_dead_letters(connection.cursor(), "cases", [dead_letter(3), dead_letter(4)])
+    save_dead_letters(connection.cursor(), "windows", [dead_letter(3)])
     rows = connection.execute("SELECT reader, record_offset FROM store.dead_letters ORDER BY id").fetchall()
     assert rows == [("cases", 3), ("cases", 4), ("windows", 3)]
 
 
-def test_reading_starts_at_the_smallest_place_of_a_process(connection: psycopg.Connection[Any]) -> None:
+def test_reading_starts_at_the_smallest_read_position_of_a_process(connection: psycopg.Connection[Any]) -> None:
     where = {HERE: PartitionLog(TOPIC_ID, 0, 50), THERE: PartitionLog(TOPIC_ID, 2, 50)}
     with connection.transaction(), connection.cursor() as cursor:
-        for reader, place in (("cases", ReadPosition(9, 20, TOPIC_ID)), ("windows", ReadPosition(7, 10, TOPIC_ID))):
-            lock_places(cursor, TABLE, reader, 1, [HERE])
-            save_places(cursor, TABLE, reader, 1, {HERE: place})
+        for reader, read_position in (
+            ("cases", ReadPosition(9, 20, TOPIC_ID)),
+            ("windows", ReadPosition(7, 10, TOPIC_ID)),
+        ):
+            lock_read_positions(cursor, TABLE, reader, 1, [HERE])
+            save_read_positions(cursor, TABLE, reader, 1, {HERE: read_position})
     both = [("cases", 1), ("windows", 1)]
     assert start_offsets(connection, TABLE, both, where) == {HERE: 11, THERE: 2}
     assert start_offsets(connection, TABLE, [("cases", 1)], where) == {HERE: 21, THERE: 2}
     assert start_offsets(connection, TABLE, [*both, ("new", 1)], where) == {HERE: 0, THERE: 2}
 
 
-def test_reading_starts_anew_where_another_record_lies_at_the_place(connection: psycopg.Connection[Any]) -> None:
+def test_reading_starts_anew_where_another_record_lies_at_the_read_position(
+    connection: psycopg.Connection[Any],
+) -> None:
     where = {HERE: PartitionLog(TOPIC_ID, 0, 50)}
     with connection.transaction(), connection.cursor() as cursor:
-        lock_places(cursor, TABLE, "cases", 1, [HERE])
-        save_places(cursor, TABLE, "cases", 1, {HERE: ReadPosition(9, 20, TOPIC_ID)})
+        lock_read_positions(cursor, TABLE, "cases", 1, [HERE])
+        save_read_positions(cursor, TABLE, "cases", 1, {HERE: ReadPosition(9, 20, TOPIC_ID)})
 
     def lies(position: int | None) -> PositionsAt:
         """The looker who finds this position at offset 20."""
@@ -151,7 +163,7 @@ def test_a_reader_waits_for_topics_and_then_applies_everything_once(quick: Setti
             wait_until(has_seen_everything(quick))
 
 
-def test_a_restarted_reader_goes_on_at_its_place(quick: Settings) -> None:
+def test_a_restarted_reader_goes_on_at_its_read_position(quick: Settings) -> None:
     taken: list[Applied] = []
     last = store_events(quick, 100)
     with relaying(quick):

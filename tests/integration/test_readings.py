@@ -425,7 +425,7 @@ def test_a_log_that_lost_its_tail_is_read_from_its_first_record(
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)], "what is stored stays one row"
 
 
-def letters(connection: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
+def dead_letters(connection: psycopg.Connection[Any]) -> list[tuple[int, str, str]]:
     rows = connection.execute("SELECT record_offset, code, reason FROM store.dead_letters ORDER BY id").fetchall()
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -438,7 +438,7 @@ def test_readings_that_retention_deleted_before_they_were_read_are_counted_and_t
     for _ in range(2):  # a second start finds nothing more to tell
         assert processor.begin(connection, [here], topic_id, lambda: {here: PartitionLog(topic_id, 7, 9)}) == {here: 7}
     assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(7, 7, 9)]
-    ((offset, code, reason),) = letters(connection)
+    ((offset, code, reason),) = dead_letters(connection)
     assert (offset, code) == (0, "readings-gone")
     assert "7 readings" in reason
 
@@ -450,7 +450,7 @@ def test_readings_on_a_topic_that_was_made_anew_before_they_were_read_are_counte
     processor.begin(connection, [here], old, lambda: {here: PartitionLog(old, 0, 12)})
     assert processor.begin(connection, [here], new, lambda: {here: PartitionLog(new, 0, 3)}) == {here: 0}
     assert table(connection, "SELECT lost, next_offset, end_offset FROM readings.offsets") == [(12, 0, 3)]
-    assert [(offset, code) for offset, code, _ in letters(connection)] == [(0, "readings-gone")]
+    assert [(offset, code) for offset, code, _ in dead_letters(connection)] == [(0, "readings-gone")]
 
 
 def test_what_retention_deletes_while_the_worker_runs_is_passed_over_and_told(
@@ -478,7 +478,7 @@ def test_what_retention_deletes_while_the_worker_runs_is_passed_over_and_told(
     assert taken(connection) == 7
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(4,)]
     assert table(connection, "SELECT sum(lost) FROM readings.offsets") == [(3,)]
-    ((offset, code, reason),) = letters(connection)
+    ((offset, code, reason),) = dead_letters(connection)
     assert (offset, code) == (2, "readings-gone")
     assert "3 readings" in reason
     source.close()
@@ -511,5 +511,5 @@ def test_a_batch_that_cannot_be_decoded_is_one_dead_letter_and_leaves_no_hole(
     source.until_stored(batch, lambda: False)
     assert taken(connection) == 6
     assert table(connection, "SELECT count(*) FROM readings.readings") == [(3,)]
-    assert letters(connection) == [(1, "undecodable-batch", "no codec")]
+    assert dead_letters(connection) == [(1, "undecodable-batch", "no codec")]
     source.close()

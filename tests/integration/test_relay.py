@@ -409,18 +409,20 @@ def test_rubbish_is_stepped_over_and_told(settings: Settings) -> None:
         send_raw(settings, rubbish)
         store_events(settings, 60)
         wait_until(has_seen_everything(settings), what="the reader's way past the rubbish")
-        wait_until(lambda: len(letters(settings)) == 3 * len(rubbish), what="the dead letters")
-        wait_until(lambda: all(letter["published_at"] for letter in letters(settings)), what="their publication")
-    assert {letter["code"] for letter in letters(settings)} == {"not-json", "not-cloudevent"}
+        wait_until(lambda: len(dead_letters(settings)) == 3 * len(rubbish), what="the dead letters")
+        wait_until(
+            lambda: all(dead_letter["published_at"] for dead_letter in dead_letters(settings)), what="their publication"
+        )
+    assert {dead_letter["code"] for dead_letter in dead_letters(settings)} == {"not-json", "not-cloudevent"}
     published = records_on(settings, settings.dead_letter_topic)
     require_promised("water.deadletter.DeadLetter.v1", published)
     told = [json.loads(record.value or b"") for record in published]
-    assert {letter["id"] for letter in told} == {letter["id"] for letter in letters(settings)}
+    assert {dead_letter["id"] for dead_letter in told} == {dead_letter["id"] for dead_letter in dead_letters(settings)}
     assert relay_state(settings)["foreign_records"] >= 3 * len(rubbish)
     assert read_anew(settings) == expected(settings)
 
 
-def letters(settings: Settings) -> list[dict[str, object]]:
+def dead_letters(settings: Settings) -> list[dict[str, object]]:
     with psycopg.connect(settings.database_url, row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute("SELECT * FROM store.dead_letters ORDER BY id").fetchall()
 
@@ -434,14 +436,14 @@ def test_a_reader_that_met_only_rubbish_in_a_partition_starts_again(settings: Se
     with relaying(settings), reading(settings):
         wait_until(lambda: bool(relay_state(settings).get("sessions")), what="the relay")
         send_raw(settings, {empty: [b"x"]})
-        wait_until(lambda: dead_letters(settings) == [(str(empty), 0, "not-json")], what="the dead letter")
+        wait_until(lambda: dead_letters_by_offset(settings) == [(str(empty), 0, "not-json")], what="the dead letter")
     with relaying(settings), reading(settings):
         store_events(settings, 24)
         wait_until(has_seen_everything(settings))
-    assert dead_letters(settings) == [(str(empty), 0, "not-json")]
+    assert dead_letters_by_offset(settings) == [(str(empty), 0, "not-json")]
 
 
-def dead_letters(settings: Settings) -> list[tuple[str, int, str]]:
+def dead_letters_by_offset(settings: Settings) -> list[tuple[str, int, str]]:
     with psycopg.connect(settings.database_url) as connection:
         rows = connection.execute("SELECT topic, partition, record_offset, code FROM store.dead_letters ORDER BY id")
         return [(str(Partition(row[0], row[1])), row[2], row[3]) for row in rows]

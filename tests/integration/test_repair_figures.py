@@ -175,6 +175,31 @@ def test_a_patrols_find_that_is_repaired_waits_for_nobodys_answer(
     assert sorted(steps.values()) == [["answer"], ["close"]]
 
 
+def test_nobody_is_told_sorry_for_a_patrols_find_whose_arrival_lapsed(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    city.repair((40, "arrival", {"crew": "c-1"}), reporter=None)
+    city.repair((40, "arrival", {"crew": "c-1"}))
+    city.count(connection)
+    listed = city.client.get("/api/v1/dispatch").json()["incidents"]
+    assert [row["lapses"] for row in listed] == [1, 1]
+    steps = {row["case_number"]: [each["action"] for each in row["next_actions"]] for row in listed}
+    assert sorted(steps.values()) == [["dispatch"], ["dispatch", "apologise"]]
+
+
+def test_a_crew_that_is_held_up_is_expected_until_it_is_there(city: City, connection: psycopg.Connection[Any]) -> None:
+    case_id = city.post("/repairs", fault(), staff("hotline", channel="hotline"))["case_id"]
+    city.post(f"/repairs/{case_id}/dispatch", {"crew": "c-1"}, DISPATCHER)
+    later = {"crew": "c-1", "expected_at": "2026-09-16T01:50:00Z"}
+    seen = []
+    for step, body in (("delay", later), ("arrival", {"crew": "c-1"})):
+        city.post(f"/repairs/{case_id}/{step}", body, CREW)
+        city.count(connection)
+        (listed,) = city.client.get("/api/v1/dispatch").json()["incidents"]
+        seen.append(listed["expected_at"])
+    assert seen == ["2026-09-16T01:50:00Z", None]
+
+
 def test_the_most_overdue_incident_is_listed_first_and_is_never_the_one_cut_off(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:

@@ -122,6 +122,7 @@ def test_external_parts_without_their_addresses_are_refused(home: Path) -> None:
     )
 
 
+@pytest.mark.slow  # unit/test_supervisor: a step that meets a part that is away is tried again, each try in one line
 def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) -> None:
     """Each try is one line that says what, why and when again; Ctrl-C ends the waiting."""
     postgres, kafka = EmbeddedPostgres(home / "elsewhere" / "pg"), EmbeddedKafka(home / "elsewhere" / "kafka")
@@ -197,6 +198,7 @@ def test_the_status_of_nothing_says_so(home: Path) -> None:
 # ---- the end
 
 
+@pytest.mark.slow  # unit/test_supervisor: a killed supervisor leaves nothing running
 def test_a_killed_up_leaves_no_process_and_its_data_to_the_next_which_ctrl_c_ends(home: Path) -> None:
     it = Installation(home, **SLOW)
     it.start()
@@ -303,6 +305,7 @@ def test_status_as_json(it: Installation) -> None:
     assert found["status"]["head"]["position"] == it.head()
 
 
+@pytest.mark.slow  # integration/test_full_disk: what the status says of a Kafka that does not answer
 def test_status_of_a_part_that_is_down_ends_with_1(it: Installation) -> None:
     assert it.process is not None
     it.process.send_signal(signal.SIGSTOP)  # or the supervisor would start it again

@@ -45,7 +45,7 @@ PATIENCE = 400
 FLAWS = (
     "reader-rejects-old-epochs",
     "reader-applies-over-gaps",
-    "reader-stores-place-apart",
+    "reader-stores-read position-apart",
     "reader-drops-nothing",
     "reader-trusts-offsets",
     "reader-never-goes-back",
@@ -357,11 +357,11 @@ class Reader:
         self.name = name
         self.broker = broker
         self.flaws = flaws
-        self.places: dict[Partition, ReadPosition] = {}
+        self.read_positions: dict[Partition, ReadPosition] = {}
         self.applied: dict[Partition, list[int]] = {partition: [] for partition in ALL}
         if built is not None:
             self.applied = built.expected()
-            self.places = dict.fromkeys(ALL, ReadPosition(built.head))
+            self.read_positions = dict.fromkeys(ALL, ReadPosition(built.head))
         self.restart(verify=True)
 
     def restart(self, *, verify: bool) -> None:
@@ -372,15 +372,15 @@ class Reader:
         self.offsets = {partition: self.start(partition, verify=verify) for partition in ALL}
 
     def start(self, partition: Partition, *, verify: bool) -> int:
-        place = self.places.get(partition)
+        read_position = self.read_positions.get(partition)
         where = self.broker.log(partition)
         if "reader-trusts-offsets" in self.flaws:
-            return place.offset + 1 if place else 0
-        start = start_offset(place, where)
-        if verify and place is not None and 0 <= place.offset == start - 1:
-            found = self.broker.records(partition, place.offset, 1)
-            link = link_of(found[0]) if found and found[0].offset == place.offset else None
-            return start if link and link.position == place.position else where.first
+            return read_position.offset + 1 if read_position else 0
+        start = start_offset(read_position, where)
+        if verify and read_position is not None and 0 <= read_position.offset == start - 1:
+            found = self.broker.records(partition, read_position.offset, 1)
+            link = link_of(found[0]) if found and found[0].offset == read_position.offset else None
+            return start if link and link.position == read_position.position else where.first
         return start
 
     def poll(self, partition: Partition, limit: int, now: float, *, crash: bool) -> None:
@@ -390,20 +390,20 @@ class Reader:
         records = self.broker.records(partition, self.offsets[partition], limit)
         applied = apply(self.seen(partition, records), self.forgetful(), self.topic_ids)
         if crash:
-            if "reader-stores-place-apart" in self.flaws:
+            if "reader-stores-read position-apart" in self.flaws:
                 self.write(partition, applied)
             self.restart(verify=False)
             return
         self.offsets[partition] = records[-1].offset + 1 if records else self.offsets[partition]
         self.write(partition, applied)
-        self.places |= applied.places
+        self.read_positions |= applied.read_positions
         self.alarm.update(applied, now)
 
     def go_back(self, store: Store, now: float) -> None:
         """Read partitions again that stand still for too long."""
         if "reader-does-not-compare" not in self.flaws:
             out = {p: its.position for (cluster, p), its in store.checkpoints.items() if cluster == store.cluster}
-            self.alarm.compare(out, self.places, now)
+            self.alarm.compare(out, self.read_positions, now)
         for partition in self.alarm.due(now):
             self.ask(store, partition)
             if "reader-never-goes-back" not in self.flaws and "reader-trusts-offsets" not in self.flaws:
@@ -419,7 +419,9 @@ class Reader:
         """Undo what was applied beyond a position, and read again from there."""
         for partition, applied in self.applied.items():
             self.applied[partition] = [p for p in applied if p <= position]
-        self.places = {p: replace_position(its, min(its.position, position)) for p, its in self.places.items()}
+        self.read_positions = {
+            p: replace_position(its, min(its.position, position)) for p, its in self.read_positions.items()
+        }
 
     def write(self, partition: Partition, applied: Applied) -> None:
         self.applied[partition].extend(event.position for event in applied.events)
@@ -427,8 +429,10 @@ class Reader:
     def forgetful(self) -> dict[Partition, ReadPosition]:
         """Places; with the flaw, as if whatever follows in the log were new."""
         if "reader-drops-nothing" not in self.flaws:
-            return self.places
-        return {partition: replace_position(place, 0) for partition, place in self.places.items()}
+            return self.read_positions
+        return {
+            partition: replace_position(read_position, 0) for partition, read_position in self.read_positions.items()
+        }
 
     def seen(self, partition: Partition, records: list[Record]) -> list[Record]:
         if "reader-rejects-old-epochs" in self.flaws:
@@ -444,8 +448,8 @@ class Reader:
         return epoch == self.newest_epoch[partition]
 
 
-def replace_position(place: ReadPosition, position: int) -> ReadPosition:
-    return ReadPosition(position, place.offset, place.topic_id)
+def replace_position(read_position: ReadPosition, position: int) -> ReadPosition:
+    return ReadPosition(position, read_position.offset, read_position.topic_id)
 
 
 def without_chain(record: Record) -> Record:
@@ -725,7 +729,8 @@ class World:
         self.readers = self.readers[:1]  # those that were built from the store lie in the database that was put back
         if (
             self.is_unbroken(beyond)
-            and max([place.position for place in self.readers[0].places.values()], default=0) <= last
+            and max([read_position.position for read_position in self.readers[0].read_positions.values()], default=0)
+            <= last
         ):
             for position in sorted(beyond):
                 self.store.rows.append(row_of(position, beyond[position]))
@@ -754,7 +759,7 @@ class World:
 
     def begin_generation(self, forked_behind: int, begins_behind: int) -> None:
         """Above every position that anybody has seen; topics are made anew; readers take back what is given up."""
-        seen = [place.position for reader in self.readers for place in reader.places.values()]
+        seen = [read_position.position for reader in self.readers for read_position in reader.read_positions.values()]
         self.store.head = max([begins_behind, *seen])
         if "generation-keeps-topics" not in self.flaws:
             self.broker.lose()

@@ -57,7 +57,7 @@ def planned(tells: Sequence[WaitingAlert], made: Sequence[SentMessage] = (), at:
 
 
 def counts(found: Plan) -> list[tuple[str | None, int]]:
-    return [(letter.group, len(letter.tells)) for letter in found.letters]
+    return [(message.group, len(message.tells)) for message in found.messages]
 
 
 # ---- what is raised and closed
@@ -120,21 +120,41 @@ def test_only_the_program_brings_in_what_became_of_a_message() -> None:
 
 
 def test_a_message_says_what_ran_out_and_names_nobody() -> None:
-    (letter,) = planned([waiting(change="escalated", step="after-10-min")]).letters
-    assert letter.text == "【超时升级】BX-1 到场已于09-16 12:00超时，至今无人确认接手（after-10-min）。请立即处理。"
-    assert (letter.role, letter.way, letter.title, letter.group) == ("manager", "email", "通水 BX-1", None)
+    (message,) = planned([waiting(change="escalated", step="after-10-min")]).messages
+    assert message.text == "【超时升级】BX-1 到场已于09-16 12:00超时，至今无人确认接手（超时已10分钟）。请立即处理。"
+    assert (message.role, message.way, message.title, message.group) == ("manager", "email", "通水 BX-1", None)
+
+
+@pytest.mark.parametrize(
+    ("change", "commitment", "step", "named"),
+    [
+        ("escalated", "repair.completion", "after-1-hour", "超时已1小时"),
+        ("escalated", "repair.completion", "half-again", "超出时限50%"),
+        ("escalated", "connection.water_on", "after-3-working-days", "超时已3个工作日"),
+        ("nearing", ARRIVAL, "unacknowledged-5-min", "未接单已5分钟"),
+        ("nearing", ARRIVAL, "no-arrival-20-min", "计时已20分钟"),
+        ("nearing", "repair.completion", "three-quarters", "时限已过75%"),
+        ("nearing", "connection.water_on", "fourth-working-day", "第4个工作日"),
+        ("escalated", ARRIVAL, "of-an-older-standard", "of-an-older-standard"),
+    ],
+)
+def test_a_message_says_in_chinese_which_reminder_or_escalation_level_it_is(
+    change: str, commitment: str, step: str, named: str
+) -> None:
+    (message,) = planned([waiting(change=change, commitment=commitment, step=step)]).messages
+    assert f"（{named}）。" in message.text
 
 
 def test_what_one_role_waits_to_hear_of_one_case_is_one_message_with_the_newest_news() -> None:
     first, second = waiting(1), waiting(2, case_id=UUID(int=1_001), change="escalated", version=9)
-    (letter,) = planned([second, first]).letters
-    assert letter.newest == second
-    assert set(letter.tells) == {first, second}
+    (message,) = planned([second, first]).messages
+    assert message.newest == second
+    assert set(message.tells) == {first, second}
 
 
 def test_each_role_and_each_way_has_a_message_of_its_own() -> None:
     found = planned([waiting(), waiting(role="duty-manager"), waiting(way="webhook")])
-    assert sorted((letter.role, letter.way) for letter in found.letters) == [
+    assert sorted((message.role, message.way) for message in found.messages) == [
         ("duty-manager", "email"),
         ("manager", "email"),
         ("manager", "webhook"),
@@ -143,8 +163,8 @@ def test_each_role_and_each_way_has_a_message_of_its_own() -> None:
 
 def test_a_text_that_the_standard_does_not_have_is_a_plain_one() -> None:
     bare = replace(STANDARD, alerts=replace(STANDARD.alerts, texts={}, names={}))
-    (letter,) = plan([waiting()], [], bare, NOON).letters
-    assert letter.text.startswith("lapsed: BX-1 repair.arrival")
+    (message,) = plan([waiting()], [], bare, NOON).messages
+    assert message.text.startswith("lapsed: BX-1 repair.arrival")
 
 
 # ---- quiet hours
@@ -177,7 +197,7 @@ def test_quiet_hours_within_one_day_are_too() -> None:
 def test_at_night_what_is_not_urgent_waits_for_the_morning() -> None:
     found = planned([waiting(1), waiting(2, urgent=True), waiting(3, way="webhook")], at=NIGHT)
     assert found.held == ((waiting(1), MORNING),)
-    assert [letter.newest.alert for letter in found.letters] == [UUID(int=2), UUID(int=3)], "a system does not sleep"
+    assert [message.newest.alert for message in found.messages] == [UUID(int=2), UUID(int=3)], "a system does not sleep"
 
 
 def test_in_the_morning_it_goes_out() -> None:
@@ -190,8 +210,8 @@ def test_in_the_morning_it_goes_out() -> None:
 def test_a_mass_incident_is_told_once_and_not_case_by_case() -> None:
     found = planned([waiting(number, mass="frost-a") for number in range(1, 16)])
     assert counts(found) == [("frost-a", 15)]
-    assert found.letters[0].text.startswith("【群发事件】frost-a：15条时限告警，涉及BX-1、BX-2")
-    assert "等15件" in found.letters[0].text
+    assert found.messages[0].text.startswith("【群发事件】frost-a：15条时限告警，涉及BX-1、BX-2")
+    assert "等15件" in found.messages[0].text
 
 
 def test_what_the_mass_incident_brings_next_waits_half_an_hour() -> None:
@@ -208,7 +228,7 @@ def test_what_the_mass_incident_brings_next_waits_half_an_hour() -> None:
 def test_beyond_twelve_an_hour_the_rest_is_one_digest() -> None:
     found = planned([waiting(number) for number in range(1, 31)])
     assert counts(found) == [(None, 1)] * 12 + [("digest", 18)]
-    assert found.letters[-1].text.startswith("【告警汇总】18条时限告警，涉及BX-13")
+    assert found.messages[-1].text.startswith("【告警汇总】18条时限告警，涉及BX-13")
 
 
 def test_the_next_digest_waits_a_quarter_of_an_hour_and_messages_of_an_hour_ago_are_forgotten() -> None:
@@ -227,15 +247,15 @@ def test_another_roles_messages_do_not_count() -> None:
 def test_corrections_in_a_rush_are_told_as_corrections() -> None:
     singles = [SentMessage("manager", "email", NOON, None) for _ in range(12)]
     found = planned([waiting(1, change="retracted"), waiting(2, change="met"), waiting(3)], singles)
-    assert sorted((letter.group or "", len(letter.tells)) for letter in found.letters) == [
+    assert sorted((message.group or "", len(message.tells)) for message in found.messages) == [
         ("corrections", 2),
         ("digest", 1),
     ]
 
 
 def test_a_correction_is_told_of_its_case_also_in_a_mass_incident() -> None:
-    (letter,) = planned([waiting(change="retracted", mass="frost-a")]).letters
-    assert letter.text == "【更正】此前通知的BX-1 到场（09-16 12:00）超时已撤回，请勿再据此处理。"
+    (message,) = planned([waiting(change="retracted", mass="frost-a")]).messages
+    assert message.text == "【更正】此前通知的BX-1 到场（09-16 12:00）超时已撤回，请勿再据此处理。"
 
 
 @given(
@@ -263,14 +283,14 @@ def test_everything_that_waits_is_told_once_or_held_once_and_no_hour_has_too_man
     ]
     made = [SentMessage("manager", "email", at - timedelta(minutes=ago), group) for ago, group in before]
     found = planned(wanted, made, at)
-    seen = [each for letter in found.letters for each in letter.tells] + [each for each, _ in found.held]
+    seen = [each for message in found.messages for each in message.tells] + [each for each, _ in found.held]
     assert sorted(seen, key=lambda each: each.alert.int) == wanted
     assert all(until > at for _, until in found.held)
     recent = [each for each in made if each.group is None and each.at > at - timedelta(hours=1)]
     singles = [
-        letter
-        for letter in found.letters
-        if letter.group is None and letter.way == "email" and letter.role == "manager"
+        message
+        for message in found.messages
+        if message.group is None and message.way == "email" and message.role == "manager"
     ]
     assert not singles or len(singles) + len(recent) <= STANDARD.alerts.most_per_hour
     assert planned(list(reversed(wanted)), made, at) == found, "the order in which they come does not matter"

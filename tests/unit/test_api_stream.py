@@ -62,8 +62,8 @@ class Table:
         service.answers["breach_heads"] = self._heads
 
     def _after(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-        places = dict(zip(params["partitions"], params["positions"], strict=True))
-        found = [row for row in self.rows if row["position"] > places[row["partition"]]]
+        positions = dict(zip(params["partitions"], params["positions"], strict=True))
+        found = [row for row in self.rows if row["position"] > positions[row["partition"]]]
         return sorted(found, key=lambda row: int(row["position"]))[: params["limit"]]
 
     def _latest(self, params: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -94,11 +94,11 @@ def start() -> Cursor:
 class Listener:
     """Reads a stream as a browser would, and remembers the last id."""
 
-    def __init__(self, service: FakeService, pulse: Pulse, place: Cursor) -> None:
+    def __init__(self, service: FakeService, pulse: Pulse, cursor: Cursor) -> None:
         self.seen: list[int] = []
-        self.last_id = str(place)
+        self.last_id = str(cursor)
         self.lines: list[str] = []
-        self._stream = events(cast(Service, service), pulse, place, heartbeat_seconds=0.05)
+        self._stream = events(cast(Service, service), pulse, cursor, heartbeat_seconds=0.05)
 
     async def read(self) -> None:
         async for text in self._stream:
@@ -128,9 +128,9 @@ def test_every_row_comes_once_whatever_partition_is_ahead_and_wherever_one_resum
     async def run() -> list[int]:
         pulse = pulse_over(service)
         seen: list[int] = []
-        place = start()
+        cursor = start()
         while len(seen) < len(where):
-            listener = Listener(service, pulse, place)
+            listener = Listener(service, pulse, cursor)
             reading = asyncio.create_task(listener.read())
             for _ in range(chance.randint(1, 20)):
                 partition = chance.choice([each for each, left in waiting.items() if left] or [None])
@@ -144,7 +144,7 @@ def test_every_row_comes_once_whatever_partition_is_ahead_and_wherever_one_resum
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             seen += listener.seen
-            place = cursors.parse(listener.last_id, PARTITIONS)
+            cursor = cursors.parse(listener.last_id, PARTITIONS)
         pulse.close()
         return seen
 
@@ -191,7 +191,7 @@ def test_a_stream_outlives_a_store_that_is_away_for_a_while(service: FakeService
     assert asyncio.run(run()) == [1, 2]
 
 
-def test_an_event_names_its_change_and_the_place_after_it(client_text: str) -> None:
+def test_an_event_names_its_change_and_the_cursor_after_it(client_text: str) -> None:
     assert client_text.startswith("id: 0:0,1:5,2:0\nevent: retracted\ndata: {")
     assert '"reason":"met-in-time"' in client_text
     assert client_text.endswith("}\n\n")
@@ -243,7 +243,7 @@ def test_pages_follow_one_another_without_gap_or_repeat(service: FakeService, ta
     assert seen == list(range(1, 11))
 
 
-def test_without_a_place_the_latest_rows_come_and_the_place_behind_all_of_them(
+def test_without_a_cursor_the_latest_rows_come_and_the_cursor_behind_all_of_them(
     service: FakeService, table: Table
 ) -> None:
     table.rows = [row(position % PARTITIONS, position) for position in range(1, 11)]
@@ -252,7 +252,7 @@ def test_without_a_place_the_latest_rows_come_and_the_place_behind_all_of_them(
     assert page["next"] == "0:9,1:10,2:8"
 
 
-def test_without_any_row_the_place_is_the_beginning(service: FakeService, table: Table) -> None:
+def test_without_any_row_the_cursor_is_the_beginning(service: FakeService, table: Table) -> None:
     assert Client(app_over(service)).get("/api/v1/breaches").json() == {
         "breaches": [],
         "next": "0:0,1:0,2:0",
@@ -260,11 +260,11 @@ def test_without_any_row_the_place_is_the_beginning(service: FakeService, table:
     }
 
 
-# ---- places
+# ---- positions
 
 
 @pytest.mark.parametrize(
-    ("text", "places"),
+    ("text", "positions"),
     [
         ("0", {0: 0, 1: 0, 2: 0}),
         ("17", {0: 17, 1: 17, 2: 17}),
@@ -272,20 +272,20 @@ def test_without_any_row_the_place_is_the_beginning(service: FakeService, table:
         (" 2:5 ", {0: 0, 1: 0, 2: 5}),
     ],
 )
-def test_a_place_is_read(text: str, places: dict[int, int]) -> None:
-    assert cursors.parse(text, PARTITIONS).places == places
+def test_a_cursor_is_read(text: str, positions: dict[int, int]) -> None:
+    assert cursors.parse(text, PARTITIONS).positions == positions
 
 
 @pytest.mark.parametrize("text", ["", "x", "1:", ":1", "1:2,", "1.5", "-1", "0:1;1:2", "3:1", "9" * 19, "١"])
-def test_what_is_no_place_is_refused(text: str) -> None:
+def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(BadCursor, match="bad-cursor"):
         cursors.parse(text, PARTITIONS)
 
 
-def test_a_place_reads_back_as_written() -> None:
-    place = Cursor({2: 5, 0: 1, 1: 0}).after(1, 9)
-    assert str(place) == "0:1,1:9,2:5"
-    assert cursors.parse(str(place), PARTITIONS) == place
+def test_a_cursor_reads_back_as_written() -> None:
+    cursor = Cursor({2: 5, 0: 1, 1: 0}).after(1, 9)
+    assert str(cursor) == "0:1,1:9,2:5"
+    assert cursors.parse(str(cursor), PARTITIONS) == cursor
 
 
 def test_times_of_a_row_are_utc(service: FakeService, table: Table) -> None:

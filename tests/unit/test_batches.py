@@ -248,8 +248,8 @@ def test_the_readers_rule_makes_a_dead_letter_of_it_that_repeats_nothing() -> No
     assert isinstance(found, Unreadable)
     assert (found.code, found.position, found.case_id) == (UNDECODABLE, None, None)
     outcome = apply([record], {})
-    (letter,) = outcome.dead_letters
-    assert (letter.code, letter.offset, letter.size_bytes) == (UNDECODABLE, 3, len(bad))
-    assert secret.decode() not in repr(letter)
-    assert outcome.places == {}
+    (dead_letter,) = outcome.dead_letters
+    assert (dead_letter.code, dead_letter.offset, dead_letter.size_bytes) == (UNDECODABLE, 3, len(bad))
+    assert secret.decode() not in repr(dead_letter)
+    assert outcome.read_positions == {}
     assert START.offset == -1

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from api.repairs.dispatching import outline_of
 from domain import kinds
 from domain.kernel.refusals import Refusal
 from domain.repairs import apologies, outlook
 from domain.repairs import dispatch as repair_dispatch
-from domain.repairs.apologies import sorry_for
+from domain.repairs.case import Repair
 from domain.repairs.facts import (
     ApologyMade,
     CaseClosed,
@@ -28,17 +31,26 @@ from domain.repairs.facts import (
     ReportLinked,
     SeverityAssessed,
 )
-from domain.repairs.promises import ARRIVAL
+from domain.repairs.promises import ANSWER, ARRIVAL
+from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.kafka.cluster import Record, case_key
+from infra.readers.record import Event, parse
+from projections.read_models.cases import CASES, CaseRow
+from projections.read_models.windows import WINDOWS, WindowRow
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
 from tests.unit.cases import SUBJECT, Play, context, minutes, repairing
+from tests.unit.test_histories import FOLDER
 
 RULES = shipped_rules()
 STANDARD = RULES.newest
 
 
 def nexts(play: Play) -> list[tuple[str, str]]:
-    return [(step.action, step.role) for step in outlook.next_actions(outlook.progress(play.state, STANDARD))]
+    return [
+        (step.action, step.role)
+        for step in outlook.next_actions(outlook.progress(outlook.outline(play.state), STANDARD))
+    ]
 
 
 def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
@@ -98,7 +110,7 @@ def test_who_reported_later_waits_too() -> None:
     play.say(RepairCompleted(), minutes(10))
     play.say(ReporterAnswered(1, "phone", None), minutes(11))
     play.say(ReportLinked(2, SUBJECT), minutes(12))
-    assert outlook.waiting(play.state) == (2,)
+    assert outlook.waiting(outlook.outline(play.state)) == (2,)
     assert nexts(play) == [("answer", "hotline")]
 
 
@@ -130,7 +142,7 @@ def test_whoever_reported_is_owed_an_apology_while_the_arrivals_lapse_stands() -
     first = apologies.apologise(play.state, said, report=1, way="phone", digest=None)
     assert first == ApologyMade(1, "phone", None)
     play.say(first, minutes(40))
-    assert sorry_for(play.state, STANDARD) == (2,)
+    assert outlook.sorry_for(outlook.outline(play.state), STANDARD) == (2,)
     assert apologies.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("repeated",)
     play.say(ApologyMade(2, "sms", None), minutes(41))
     assert nexts(play) == [("dispatch", "dispatcher")]
@@ -150,7 +162,7 @@ def test_an_apology_is_owed_after_the_file_is_closed_too_and_by_no_older_standar
     play.conclude(minutes(31))
     play.say((RepairCompleted(), ReporterAnswered(1, "phone", None), CaseClosed()), minutes(60))
     assert nexts(play) == [("apologise", "hotline")]
-    assert sorry_for(play.state, replace(STANDARD, apologies=())) == ()
+    assert outlook.sorry_for(outlook.outline(play.state), replace(STANDARD, apologies=())) == ()
 
 
 def test_of_imported_history_nobody_is_owed_an_apology() -> None:
@@ -158,7 +170,7 @@ def test_of_imported_history_nobody_is_owed_an_apology() -> None:
     play.say(FaultReported("BX-1", "leak", "qianzhou", "urban", SUBJECT), minutes(0), channel="import")
     play.say(CrewArrived("crew-1", None), minutes(50), channel="import")
     assert play.state.ledger[ARRIVAL].lapses
-    assert sorry_for(play.state, STANDARD) == ()
+    assert outlook.sorry_for(outlook.outline(play.state), STANDARD) == ()
 
 
 def test_an_apology_to_nobody_by_no_way_or_by_nobody_who_may_is_refused() -> None:
@@ -193,7 +205,6 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "district": "zhenxi",
         "zone": "urban",
         "stage": "reported",
-        "reached": "reported",
         "severity": None,
         "crew": None,
         "reports": 1,
@@ -204,13 +215,26 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "commitment": "repair.arrival",
         "due_at": MORNING,
         "lapses": 0,
-        "answered": False,
-        "sorry": False,
+        "milestones": [],
+        "reporters": [reporter(1)],
+        "delays": [],
+        "lapsed": [],
+        "untold": False,
     } | changes
 
 
+def reporter(report: int, **changes: Any) -> dict[str, Any]:
+    values = {"reported_at": MORNING.isoformat(), "channel": "hotline", "answer_owed": True}
+    return {"report": report} | values | {"answered_at": None, "apologised": False} | changes
+
+
+def milestones(*reached: str) -> list[dict[str, Any]]:
+    return [{"of": of, "at": MORNING.isoformat(), "rough": False, "event": str(uuid4())} for of in reached]
+
+
 def test_the_list_says_whose_turn_it_is_and_can_be_asked_for_one_role(client: Client, service: FakeService) -> None:
-    rows = [row(1), row(2, crew="crew-1", stage="on_site", reached="on_site"), row(3, reached="completed", crew="c")]
+    on_site, over = milestones("arrival"), milestones("arrival", "completion")
+    rows = [row(1), row(2, crew="crew-1", milestones=on_site), row(3, crew="c", severity="small", milestones=over)]
     service.answers["list_incidents"] = lambda wanted: rows[: wanted["limit"]]
     found = client.get("/api/v1/dispatch").json()
     turns = [[(step["action"], step["role"]) for step in each["next_actions"]] for each in found["incidents"]]
@@ -221,15 +245,68 @@ def test_the_list_says_whose_turn_it_is_and_can_be_asked_for_one_role(client: Cl
 
 
 def test_a_closed_incident_whose_reporters_wait_is_the_hotlines(client: Client, service: FakeService) -> None:
-    service.answers["list_incidents"] = lambda _: [row(1, open=False, stage="closed", reached="closed")]
+    service.answers["list_incidents"] = lambda _: [
+        row(1, open=False, stage="closed", milestones=milestones("completion"))
+    ]
     (shown,) = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
     assert shown["next_actions"] == [{"action": "answer", "role": "hotline"}]
 
 
-@pytest.mark.parametrize("stage", tuple(kinds.REPAIR.stages)[:-1])
-def test_every_stage_of_an_open_incident_has_a_next_action(client: Client, service: FakeService, stage: str) -> None:
-    service.answers["list_incidents"] = lambda _: [row(1, stage=stage, reached=stage, crew="crew-1")]
-    assert client.get("/api/v1/dispatch").json()["incidents"][0]["next_actions"]
+REPAIRS = sorted(path.stem for path in FOLDER.glob("repair-*.jsonl"))
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_a_row_of_the_list_says_after_every_event_what_the_incident_itself_says(name: str) -> None:
+    case: Repair | None = None
+    rows: dict[tuple[Any, ...], CaseRow | None] = {}
+    windows: dict[tuple[Any, ...], WindowRow | None] = {}
+    for line in (FOLDER / f"{name}.jsonl").read_bytes().splitlines():
+        case = kinds.REPAIR.evolve(case, read(line)[1])
+        event = event_of(line)
+        CASES.take(rows, event)
+        WINDOWS.take(windows, event)
+        assert case is not None
+        (found,) = rows.values()
+        assert found is not None
+        listed = outline_of(asdict(found) | of_windows([each for each in windows.values() if each is not None]))
+        kept = outlook.outline(case)
+        assert replace(listed, milestones=frozenset(listed.milestones)) == replace(  # type: ignore[arg-type]
+            kept,
+            milestones=frozenset(kept.milestones),  # type: ignore[arg-type]
+        ), event.type
+
+
+def event_of(line: bytes) -> Event:
+    case_id = UUID(json.loads(line)["subject"])
+    event = parse(Record("water.repair.v1", 0, 0, case_key(case_id), line, {"previousposition": b"0"}))
+    assert isinstance(event, Event), event
+    return event
+
+
+def of_windows(windows: Sequence[WindowRow]) -> dict[str, Any]:
+    """What ``list_incidents`` takes from them."""
+    return {
+        "lapsed": [each.commitment for each in windows if each.lapses > 0],
+        "untold": any(each.commitment == ANSWER and each.state in ("cancelled", "unknown") for each in windows),
+    }
+
+
+def test_nobody_is_owed_an_apology_for_a_find_that_owes_no_answer(client: Client, service: FakeService) -> None:
+    found = reporter(1, answer_owed=False)
+    service.answers["list_incidents"] = lambda _: [row(1, reporters=[found], lapses=1, lapsed=[ARRIVAL])]
+    (shown,) = client.get("/api/v1/dispatch").json()["incidents"]
+    assert [step["action"] for step in shown["next_actions"]] == ["dispatch"]
+
+
+def test_the_list_says_when_a_crew_that_is_held_up_comes(client: Client, service: FakeService) -> None:
+    delay = {"crew": "crew-1", "told_at": MORNING.isoformat(), "expected_at": minutes(50).isoformat()}
+    service.answers["list_incidents"] = lambda _: [
+        row(1, crew="crew-1", delays=[delay]),
+        row(2, crew="crew-2", delays=[delay]),
+        row(3, crew="crew-1", delays=[delay], milestones=milestones("arrival")),
+    ]
+    listed = client.get("/api/v1/dispatch").json()["incidents"]
+    assert [each["expected_at"] for each in listed] == ["2026-09-16T01:50:00Z", None, None]
 
 
 def test_an_incident_shows_its_reports_and_nobody_s_particulars(client: Client) -> None:
@@ -250,7 +327,7 @@ def test_an_incident_shows_its_reports_and_nobody_s_particulars(client: Client) 
 
 
 def test_an_apology_is_the_hotlines_turn_until_it_is_told(client: Client, service: FakeService) -> None:
-    service.answers["list_incidents"] = lambda wanted: [row(1, sorry=wanted["apologies"] == ["repair.arrival"])]
+    service.answers["list_incidents"] = lambda _: [row(1, lapses=1, lapsed=[ARRIVAL])]
     (shown,) = client.get("/api/v1/dispatch?role=hotline").json()["incidents"]
     assert shown["next_actions"][-1] == {"action": "apologise", "role": "hotline"}
     path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
@@ -272,12 +349,12 @@ def test_a_crew_that_is_held_up_says_when_it_comes_and_its_limit_stays(client: C
     fact = repair_dispatch.delay(play.state, context(RULES, minutes(10), role="crew"), crew="crew-1", expected_at=later)
     assert fact == CrewDelayed("crew-1", later)
     play.say(fact, minutes(10))
-    assert play.state.expected_at == later
+    assert outlook.expected_at(outlook.outline(play.state)) == later
     assert play.state.ledger[ARRIVAL].due_at == before[ARRIVAL].due_at == minutes(30)
     play.say(CrewDelayed("crew-1", minutes(40)), minutes(20))
-    assert play.state.expected_at == minutes(40), "what was said last counts"
+    assert outlook.expected_at(outlook.outline(play.state)) == minutes(40), "what was said last counts"
     play.say(CrewArrived("crew-1", None), minutes(41))
-    assert play.state.expected_at is None
+    assert outlook.expected_at(outlook.outline(play.state)) is None
 
 
 def test_of_a_crew_that_has_not_the_job_a_delay_is_flagged_and_expected_of_nobody() -> None:
@@ -287,7 +364,7 @@ def test_of_a_crew_that_has_not_the_job_a_delay_is_flagged_and_expected_of_nobod
     fact = repair_dispatch.delay(play.state, by, crew="crew-2", expected_at=minutes(50))
     assert fact.flags == ("not-the-dispatched-crew",)
     play.say(fact, minutes(10))
-    assert play.state.expected_at is None
+    assert outlook.expected_at(outlook.outline(play.state)) is None
     with pytest.raises(Refusal, match="no-such-case"):
         repair_dispatch.delay(None, by, crew="crew-1", expected_at=minutes(50))
 

@@ -196,15 +196,15 @@ def test_a_lapse_that_comes_back_has_a_ladder_of_its_own() -> None:
     assert steps(play) == [(2, "after-10-min"), (2, "after-30-min")]
 
 
-def test_a_rung_is_acknowledged_by_its_name_and_the_lapse_comes_all_the_same() -> None:
+def test_a_reminder_is_acknowledged_by_its_name_and_the_lapse_comes_all_the_same() -> None:
     play = repairing(RULES)
     play.conclude(minutes(20))
-    taken_in_hand(play, minutes(21), rung="no-arrival-20-min")
+    taken_in_hand(play, minutes(21), reminder="no-arrival-20-min")
     assert names(play.conclude(AT_30)) == ["WindowLapsed"]
     assert names(play.conclude(minutes(40))) == ["WindowEscalated"]
 
 
-@pytest.mark.parametrize("what", [{"lapse": 2}, {"rung": "unknown"}, {"rung": "no-arrival-20-min"}])
+@pytest.mark.parametrize("what", [{"lapse": 2}, {"reminder": "unknown"}, {"reminder": "no-arrival-20-min"}])
 def test_only_what_stands_can_be_taken_in_hand(what: dict[str, Any]) -> None:
     with refused("nothing-to-acknowledge"):
         taken_in_hand(lapsed(), minutes(35), **what)
@@ -260,7 +260,7 @@ def standing(order: tuple[Told, ...]) -> object:
     play.conclude(minutes(5_000))
     windows = play.windows(minutes(6_000))
     return {
-        commitment: (window.due_at, window.met_at, window.lapses, window.steps, window.next_ask_at)
+        commitment: (window.due_at, window.met_at, window.lapses, window.levels, window.next_ask_at)
         for commitment, window in windows.items()
     }
 

@@ -210,11 +210,11 @@ def test_a_dismissed_incident_owes_an_answer_and_nothing_more_and_is_closed() ->
 def test_all_that_is_left_to_do_about_a_dismissed_incident_is_to_answer_and_to_close_it() -> None:
     play = repairing(RULES)
     play.say(dismissal(play, 10), minutes(10))
-    assert outlook.next_actions(outlook.progress(play.state, RULES.newest)) == (
+    assert outlook.next_actions(outlook.progress(outlook.outline(play.state), RULES.newest)) == (
         outlook.NextAction("answer", "hotline"),
     )
     play.say(ReporterAnswered(1, "phone", None), minutes(15))
-    assert outlook.next_actions(outlook.progress(play.state, RULES.newest)) == (
+    assert outlook.next_actions(outlook.progress(outlook.outline(play.state), RULES.newest)) == (
         outlook.NextAction("close", "dispatcher"),
     )
 

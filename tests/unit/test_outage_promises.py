@@ -134,8 +134,8 @@ def test_water_that_came_back_before_it_was_off_did_not() -> None:
 
 def test_the_ladder_of_restoration_runs_from_the_announced_beginning() -> None:
     outage = told((PLANNED, MORNING))
-    (rung,) = windows(outage, BEGIN + 5 * HOUR)[RESTORE].passed
-    assert rung.at == BEGIN + 4.5 * HOUR
+    (reminder,) = windows(outage, BEGIN + 5 * HOUR)[RESTORE].passed
+    assert reminder.at == BEGIN + 4.5 * HOUR
 
 
 # ---- cancelled

@@ -68,9 +68,9 @@ def test_a_word_that_stands_for_nothing_stays_as_it_is() -> None:
 
 def test_an_address_with_a_line_break_begins_no_header() -> None:
     settings = Settings(smtp_host="127.0.0.1", smtp_port=1, smtp_from="water@example.org")
-    letter = Outgoing(uuid4(), "k", "email", "标题", "正文", "d", (), {"email": "a@example.org\nBcc: b@example.org"})
+    message = Outgoing(uuid4(), "k", "email", "标题", "正文", "d", (), {"email": "a@example.org\nBcc: b@example.org"})
     with pytest.raises(DeliveryError, match="bad-address") as refused:
-        Mail(settings).deliver(letter)
+        Mail(settings).deliver(message)
     assert refused.value.permanent
 
 

@@ -138,17 +138,17 @@ def test_a_malformed_event_is_a_dead_letter_wherever_it_fails_and_the_others_are
     table = Table()
     events = [POISON.get(number, event(number, key="k", number=number)) for number in range(1, 11)]
     dead = MODEL.step(table.as_cursor, events, {})
-    assert sorted(cast("int", letter.position) for letter in dead) == sorted(POISON)
-    assert {letter.code for letter in dead} == {"fold-failed"}
+    assert sorted(cast("int", dead_letter.position) for dead_letter in dead) == sorted(POISON)
+    assert {dead_letter.code for dead_letter in dead} == {"fold-failed"}
     assert {row["number"] for row in table.rows.values()} == {1, 3, 6, 9, 10}
-    assert not any("what was in it" in letter.reason for letter in dead)
+    assert not any("what was in it" in dead_letter.reason for dead_letter in dead)
 
 
 def test_a_journal_keeps_the_others_too() -> None:
     table = Table()
     events = [POISON.get(number, event(number, number=number)) for number in range(1, 11)]
     dead = JOURNAL.step(table.as_cursor, events, {})
-    assert sorted(cast("int", letter.position) for letter in dead) == [5, 7, 8]
+    assert sorted(cast("int", dead_letter.position) for dead_letter in dead) == [5, 7, 8]
     assert {row["number"] for row in table.rows.values()} == {1, 2, 3, 4, 6, 9, 10}
 
 
@@ -169,7 +169,7 @@ def test_exactly_what_is_refused_is_dead_and_each_other_one_is_kept_once_and_in_
         table.as_cursor, range(len(good)), keep, lambda item, _: dead_letter_of(event(item + 1), {}, "c", "r")
     )
     assert kept == [item for item, one in enumerate(good) if one]
-    assert [letter.position for letter in dead] == [item + 1 for item, one in enumerate(good) if not one]
+    assert [dead_letter.position for dead_letter in dead] == [item + 1 for item, one in enumerate(good) if not one]
 
 
 def test_what_is_no_fault_of_an_event_is_no_dead_letter() -> None:
@@ -292,9 +292,9 @@ def test_what_waits_is_stored_in_its_order(exits: list[int]) -> None:
 def test_a_reader_that_the_limit_stops_ends_its_process_with_one_clear_line(
     exits: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    letter = dead_letter_of(event(7), {}, "fold-failed", "r")
+    dead_letter = dead_letter_of(event(7), {}, "fold-failed", "r")
     with pytest.raises(Left):
-        drained(ReaderStopped("windows", 51, letter, Settings()))
+        drained(ReaderStopped("windows", 51, dead_letter, Settings()))
     assert exits == [STOPPED]
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith(

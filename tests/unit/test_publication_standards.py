@@ -241,7 +241,7 @@ def required(*requirements: DocumentRequirement) -> dict[str, Any]:
     return {"documents": {**SHIPPED.documents, "private": requirements}}
 
 
-def rung(**when: Any) -> dict[str, Any]:
+def reminder(**when: Any) -> dict[str, Any]:
     return {"ladders": {"connection.water_on": (Rung("first", ("manager",), **when),)}}
 
 
@@ -328,12 +328,12 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"uncounted_stages": {"tea": 2}}, "unknown-stage"),
     ({"uncounted_stages": {"payment": -1}}, "out-of-range"),
     # ladders
-    (rung(percent=0), "out-of-range"),
-    (rung(percent=101), "out-of-range"),
-    (rung(minutes=0), "out-of-range"),
-    (rung(working_day=0), "out-of-range"),
-    (rung(), "rung-unclear"),
-    (rung(percent=50, minutes=5), "rung-unclear"),
+    (reminder(percent=0), "out-of-range"),
+    (reminder(percent=101), "out-of-range"),
+    (reminder(minutes=0), "out-of-range"),
+    (reminder(working_day=0), "out-of-range"),
+    (reminder(), "rung-unclear"),
+    (reminder(percent=50, minutes=5), "rung-unclear"),
     ({"ladders": {"connection.tea": (Rung("first", ("manager",), percent=50),)}}, "unknown-commitment"),
     ({"notify_on_lapse": {"connection.tea": ("manager",)}}, "unknown-commitment"),
     ({"notify_on_lapse": {"connection.water_on": ("king",)}}, "unknown-role"),

@@ -167,14 +167,14 @@ def test_every_client_s_record_becomes_the_same() -> None:
 # ---- the rule
 
 
-def positions(records: list[Record], place: ReadPosition = START) -> list[int]:
-    return [event.position for event in apply(records, {HERE: place}).events]
+def positions(records: list[Record], read_position: ReadPosition = START) -> list[int]:
+    return [event.position for event in apply(records, {HERE: read_position}).events]
 
 
 def test_the_first_record_of_a_partition_is_applied() -> None:
     applied = apply([record(3, 0, offset=0)], {}, {TOPIC: NEW})
     assert [event.position for event in applied.events] == [3]
-    assert applied.places == {HERE: ReadPosition(3, 0, NEW)}
+    assert applied.read_positions == {HERE: ReadPosition(3, 0, NEW)}
     assert applied.moved == {HERE}
 
 
@@ -194,7 +194,7 @@ def test_a_repeated_record_within_a_batch_is_dropped() -> None:
 def test_a_gap_holds_the_partition() -> None:
     applied = apply([record(3, 0), record(9, 5, offset=1), record(11, 9, offset=2)], {})
     assert [event.position for event in applied.events] == [3]
-    assert applied.places[HERE].position == 3
+    assert applied.read_positions[HERE].position == 3
     held = applied.held[HERE]
     assert (held.stored, held.previous, held.position, held.offset) == (3, 5, 9, 1)
 
@@ -221,12 +221,12 @@ def test_a_model_built_from_the_store_begins_at_the_position_it_was_built_to() -
 def test_a_topic_made_anew_is_dropped_by_position_and_read_on_from() -> None:
     applied = apply([record(3, 0, offset=0), record(5, 3, offset=1)], {HERE: ReadPosition(5, 70, OLD)}, {TOPIC: NEW})
     assert applied.events == []
-    assert applied.places == {HERE: ReadPosition(5, 1, NEW)}
+    assert applied.read_positions == {HERE: ReadPosition(5, 1, NEW)}
     assert applied.moved == frozenset()
 
 
-def test_older_records_seen_again_do_not_move_the_place_back() -> None:
-    assert apply([record(3, 0, offset=50)], {HERE: ReadPosition(5, 9, OLD)}, {TOPIC: OLD}).places == {}
+def test_older_records_seen_again_do_not_move_the_read_position_back() -> None:
+    assert apply([record(3, 0, offset=50)], {HERE: ReadPosition(5, 9, OLD)}, {TOPIC: OLD}).read_positions == {}
 
 
 # ---- dead letters
@@ -235,17 +235,17 @@ def test_older_records_seen_again_do_not_move_the_place_back() -> None:
 def test_rubbish_becomes_a_dead_letter_and_the_next_is_applied() -> None:
     applied = apply([record(3, 0), raw(b"\xff rubbish", None, offset=8), record(5, 3)], {}, {TOPIC: NEW})
     assert [event.position for event in applied.events] == [3, 5]
-    (letter,) = applied.dead_letters
-    assert (letter.topic, letter.partition, letter.offset, letter.topic_id) == (TOPIC, 2, 8, NEW)
-    assert (letter.code, letter.position, letter.size_bytes) == ("not-json", None, 9)
-    assert letter.sha256 == sha256(b"\xff rubbish").hexdigest()
+    (dead_letter,) = applied.dead_letters
+    assert (dead_letter.topic, dead_letter.partition, dead_letter.offset, dead_letter.topic_id) == (TOPIC, 2, 8, NEW)
+    assert (dead_letter.code, dead_letter.position, dead_letter.size_bytes) == ("not-json", None, 9)
+    assert dead_letter.sha256 == sha256(b"\xff rubbish").hexdigest()
 
 
 def test_a_link_whose_content_cannot_be_read_does_not_stop_the_partition() -> None:
     applied = apply([record(3, 0), record(5, 3, time="yesterday"), record(9, 5)], {})
     assert [event.position for event in applied.events] == [3, 9]
-    (letter,) = applied.dead_letters
-    assert (letter.position, letter.code, letter.case_id) == (5, "bad-time", CASE)
+    (dead_letter,) = applied.dead_letters
+    assert (dead_letter.position, dead_letter.code, dead_letter.case_id) == (5, "bad-time", CASE)
 
 
 def test_an_unreadable_link_is_judged_by_the_rule_as_well() -> None:
@@ -255,9 +255,9 @@ def test_an_unreadable_link_is_judged_by_the_rule_as_well() -> None:
     assert set(held.held) == {HERE}
 
 
-def test_rubbish_at_the_end_leaves_the_place_at_the_last_event() -> None:
+def test_rubbish_at_the_end_leaves_the_read_position_at_the_last_event() -> None:
     applied = apply([record(3, 0, offset=0), raw(b"?", None, offset=1)], {})
-    assert applied.places[HERE].offset == 0
+    assert applied.read_positions[HERE].offset == 0
 
 
 # ---- the alarm
@@ -308,7 +308,7 @@ def test_not_being_behind_does_not_end_a_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "where", "offset"),
+    ("read_position", "where", "offset"),
     [
         (None, PartitionLog(OLD, 0, 9), 0),
         (START, PartitionLog(OLD, 0, 9), 0),
@@ -330,7 +330,7 @@ def test_not_being_behind_does_not_end_a_hold() -> None:
         "the head was deleted",
     ],
 )
-def test_reading_goes_on_behind_the_place_where_it_is_of_this_log(
-    place: ReadPosition | None, where: PartitionLog, offset: int
+def test_reading_goes_on_behind_the_read_position_where_it_is_of_this_log(
+    read_position: ReadPosition | None, where: PartitionLog, offset: int
 ) -> None:
-    assert start_offset(place, where) == offset
+    assert start_offset(read_position, where) == offset

@@ -297,9 +297,9 @@ def test_who_was_answered_waits_no_more_in_the_incident_that_was_merged() -> Non
     play, other = repairing(RULES), second()
     merge(other, play)
     play.say(RepairCompleted(), minutes(60))
-    assert outlook.waiting(play.state) == (1, 2)
-    assert outlook.waiting(other.state) == ()
-    assert outlook.next_actions(outlook.progress(other.state, RULES.newest)) == ()
+    assert outlook.waiting(outlook.outline(play.state)) == (1, 2)
+    assert outlook.waiting(outlook.outline(other.state)) == ()
+    assert outlook.next_actions(outlook.progress(outlook.outline(other.state), RULES.newest)) == ()
 
 
 @pytest.mark.parametrize(

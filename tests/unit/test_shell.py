@@ -11,7 +11,7 @@ import pytest
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
-from infra.readers.faust_app import CHUNK, RECORDS, PlacedConsumer
+from infra.readers.faust_app import CHUNK, RECORDS, PositionedConsumer
 
 HERE, ELSEWHERE = TP("t", 0), TP("t", 1)
 
@@ -20,7 +20,7 @@ def record(tp: TP, offset: int) -> Any:
     return ConsumerRecord(tp.topic, tp.partition, offset, 0, 0, b"k", b"v", None, 1, 1, [])
 
 
-class Fetching(PlacedConsumer):
+class Fetching(PositionedConsumer):
     """A consumer that has fetched; everything that it would ask Faust for is here."""
 
     should_stop = False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
@@ -92,6 +94,34 @@ def test_only_settings_reads_the_environment() -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
     ]
     assert offences == [], "read it in infra/settings.py"
+
+
+@pytest.mark.parametrize(
+    ("word", "better", "where", "published"),
+    [
+        ("place", "read position", "infra/readers", ()),
+        ("places", "read position", "infra/readers", ()),
+        ("rungs", "reminders", "", ()),
+        ("song", "canary", "", ()),
+        ("sing", "send", "", ()),
+        ("sung", "sent", "", ("infra/status.py", "app/status_report.py")),
+        ("letters", "messages or dead letters", "", ("infra/status.py", "app/status_report.py")),
+        ("families", "topics, kinds of case or kinds of fault", "", ("metrics.py",)),
+    ],
+)
+def test_a_word_that_has_a_better_one_names_nothing(
+    word: str, better: str, where: str, published: tuple[str, ...]
+) -> None:
+    """``published``: files in which it is a field of what others read."""
+    found = [
+        f"{path.relative_to(ROOT)}:{token.start[0]} {token.string}"
+        for path in SOURCES
+        if path.is_relative_to(ROOT / where) and not str(path).endswith(published)
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+        if token.type == tokenize.NAME and word in token.string.lower().split("_")
+        if not any(standing in token.string.lower() for standing in ("dead_letters", "fault_families"))
+    ]
+    assert not found, f"say {better}: {found}"
 
 
 def test_every_named_query_is_used() -> None:

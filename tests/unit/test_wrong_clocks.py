@@ -58,7 +58,9 @@ def test_an_arrival_from_before_the_report_takes_no_lapse_back() -> None:
     assert "before-first-report" in fact.flags
     assert not play.say(fact, EIGHT_HOURS_EARLY, minutes(35)), "nothing is concluded from it"
     assert_still_lapsed(play, "repair.arrival", minutes(35))
-    assert not repair_outlook.progress(play.state, RULES.newest).arrived, "the crew is still awaited"
+    assert not repair_outlook.progress(repair_outlook.outline(play.state), RULES.newest).arrived, (
+        "the crew is still awaited"
+    )
 
 
 def test_the_true_arrival_counts_though_a_wrong_one_was_told_before() -> None:

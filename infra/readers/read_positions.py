@@ -29,23 +29,33 @@ def start_offsets(
     assigned: Mapping[Partition, PartitionLog],
     positions_at: PositionsAt | None = None,
 ) -> dict[Partition, int]:
-    """Where to read each assigned partition from, by the stored places of (reader, build) pairs: the smallest counts.
+    """Where to read each assigned partition from, by the stored read positions of (reader, build) pairs: the smallest
+    counts.
 
     With ``positions_at`` the record at the stored offset must carry the stored position, else the log was cut and
     written anew, and reading starts at its first record.
     """
     wanted = list(readers)
-    places = load_places(connection, table, wanted)
+    read_positions = load_read_positions(connection, table, wanted)
     found: dict[Partition, tuple[int, ReadPosition | None]] = {}
     for partition, where in assigned.items():
         starts = [
-            (start_offset(place, where), place) for place in (places.get((*reader, partition)) for reader in wanted)
+            (start_offset(read_position, where), read_position)
+            for read_position in (read_positions.get((*reader, partition)) for reader in wanted)
         ]
         found[partition] = min(starts, key=lambda start: start[0])
-    # A place before the first record (offset -1) is no record that could be looked at.
-    behind = {p: place for p, (start, place) in found.items() if place is not None and 0 <= place.offset == start - 1}
-    at = positions_at({p: place.offset for p, place in behind.items()}) if positions_at is not None and behind else None
-    wrong = {p for p, place in behind.items() if at is not None and at.get(p) != place.position}
+    # A read position before the first record (offset -1) is no record that could be looked at.
+    behind = {
+        p: read_position
+        for p, (start, read_position) in found.items()
+        if read_position is not None and 0 <= read_position.offset == start - 1
+    }
+    at = (
+        positions_at({p: read_position.offset for p, read_position in behind.items()})
+        if positions_at is not None and behind
+        else None
+    )
+    wrong = {p for p, read_position in behind.items() if at is not None and at.get(p) != read_position.position}
     return {p: assigned[p].first if p in wrong else start for p, (start, _) in found.items()}
 
 
@@ -63,13 +73,14 @@ def positions_at(client: Any, offsets: Mapping[Partition, int]) -> dict[Partitio
 
 
 def _on(name: str, table: str) -> Composed:
-    return SQL(sql(name)).format(places=Identifier(*table.split(".")))
+    return SQL(sql(name)).format(read_positions=Identifier(*table.split(".")))
 
 
-def lock_places(
+def lock_read_positions(
     cursor: Cursor[Any], table: str, reader: str, build: int, partitions: Iterable[Partition]
 ) -> dict[Partition, ReadPosition]:
-    """The reader's places of these partitions, locked in key order until the transaction ends; missing ones made.
+    """The reader's read positions of these partitions, locked in key order until the transaction ends; missing ones
+    made.
 
     ``table`` is "views.places", "watch.places" or "billing.places". Whoever holds the lock is the only one who applies
     anything of the partition, so two processes that both believe a partition to be theirs do no harm.
@@ -81,41 +92,41 @@ def lock_places(
         "topics": [topic for topic, _ in wanted],
         "partitions": [number for _, number in wanted],
     }
-    rows = cursor.execute(_on("lock_places", table), keys).fetchall()
+    rows = cursor.execute(_on("lock_read_positions", table), keys).fetchall()
     if len(rows) < len(wanted):
-        cursor.execute(_on("insert_places", table), keys)
-        rows = cursor.execute(_on("lock_places", table), keys).fetchall()
+        cursor.execute(_on("insert_read_positions", table), keys)
+        rows = cursor.execute(_on("lock_read_positions", table), keys).fetchall()
     return {Partition(row[0], row[1]): ReadPosition(row[3], row[4], row[2]) for row in rows}
 
 
-def save_places(
-    cursor: Cursor[Any], table: str, reader: str, build: int, places: Mapping[Partition, ReadPosition]
+def save_read_positions(
+    cursor: Cursor[Any], table: str, reader: str, build: int, read_positions: Mapping[Partition, ReadPosition]
 ) -> None:
-    """Store places that ``lock_places`` locked in this transaction. None: nothing is done."""
-    if not places:
+    """Store read positions that ``lock_read_positions`` locked in this transaction. None: nothing is done."""
+    if not read_positions:
         return
     cursor.execute(
-        _on("save_places", table),
+        _on("save_read_positions", table),
         {
             "reader": reader,
             "build": build,
-            "topics": [partition.topic for partition in places],
-            "partitions": [partition.partition for partition in places],
-            "positions": [place.position for place in places.values()],
-            "offsets": [place.offset for place in places.values()],
-            "topic_ids": [place.topic_id for place in places.values()],
+            "topics": [partition.topic for partition in read_positions],
+            "partitions": [partition.partition for partition in read_positions],
+            "positions": [read_position.position for read_position in read_positions.values()],
+            "offsets": [read_position.offset for read_position in read_positions.values()],
+            "topic_ids": [read_position.topic_id for read_position in read_positions.values()],
         },
     )
 
 
-def load_places(
+def load_read_positions(
     connection: psycopg.Connection[Any], table: str, readers: Iterable[tuple[str, int]]
 ) -> dict[tuple[str, int, Partition], ReadPosition]:
-    """(reader, build, partition) → place, of the given (reader, build) pairs; nothing is locked."""
+    """(reader, build, partition) → read position, of the given (reader, build) pairs; nothing is locked."""
     wanted = list(readers)
     keys = {"readers": [name for name, _ in wanted], "builds": [build for _, build in wanted]}
     with connection.cursor(row_factory=psycopg.rows.tuple_row) as cursor:
-        rows = cursor.execute(_on("places_of", table), keys).fetchall()
+        rows = cursor.execute(_on("read_positions_of", table), keys).fetchall()
     return {(row[0], row[1], Partition(row[2], row[3])): ReadPosition(row[5], row[6], row[4]) for row in rows}
 
 

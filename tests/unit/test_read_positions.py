@@ -32,9 +32,9 @@ def test_the_way_there_is_as_long_as_the_way_back_and_never_longer_than_half_rou
 
 
 @given(PLACES)
-def test_a_place_lies_in_its_square_and_among_the_nine(place: GeoPoint) -> None:
-    around = cells_around(cell_of(place))
-    assert cell_of(place) in around
+def test_a_place_lies_in_its_square_and_among_the_nine(read_position: GeoPoint) -> None:
+    around = cells_around(cell_of(read_position))
+    assert cell_of(read_position) in around
     assert len(set(around)) == 9
 
 
