@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from domain.connections import applicants, automatic, case, consultations, preservice, promises
 from domain.connections import facts as connection
+from domain.connections.refusals import no_such_application, no_such_request
 from domain.crews import crews, squads
 from domain.deadlines.windows import (
     WINDOW_FACTS,
@@ -23,19 +24,24 @@ from domain.deadlines.windows import (
 )
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Name, Recorded, Topic, registry
+from domain.kernel.refusals import Refusal
 from domain.metering import abnormal_use as abnormal
 from domain.metering import meters as usage
 from domain.metering import reading_rounds as books
+from domain.metering.refusals import no_such_round, no_such_usage
 from domain.outages import case as outage_case
 from domain.outages import facts as outage_facts
 from domain.outages import promises as outage_promises
+from domain.outages.refusals import no_such_outage
 from domain.publication import generations, publishing, works
+from domain.publication.refusals import no_such_work
 from domain.repairs import case as repair_case
 from domain.repairs import facts as repair_facts
 from domain.repairs import mass, orders
 from domain.repairs import promises as repair_promises
 from domain.repairs.facts import FaultReported
 from domain.repairs.promises import PROMISES
+from domain.repairs.refusals import NoSuchOrder, no_such_incident
 from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
@@ -55,6 +61,8 @@ class Kind:
     ``obligations`` is None for streams that promise nothing. ``consequences`` are the facts that follow from the state
     at an instant by rule, without anybody's command (None: none ever do); they are asked for again until none is left.
     ``opened_by``: the facts that a stream with promises begins with; they tell its kind from its first event.
+    ``no_such_case``: what is said of a case that there is not; None for streams that exist by their name alone, such as
+    a crew's or a meter's, whose decisions know what it means that nothing was said there yet.
     """
 
     name: str
@@ -68,6 +76,13 @@ class Kind:
     stages: Mapping[str, Name] = field(default_factory=dict)
     stops: Mapping[str, Name] = field(default_factory=dict)
     promises: Mapping[str, Name] = field(default_factory=dict)
+    no_such_case: Callable[[], Refusal] | None = None
+
+    def existing(self, state: State) -> State:
+        """The state of a case that a command is about. Refuses ``no-such-case`` (an order: ``no-such-order``)."""
+        if state is None and self.no_such_case is not None:
+            raise self.no_such_case()
+        return state
 
     def new_number(self, next_number: Callable[[str], str]) -> str:
         """A fresh number for a case of this kind, from the store's own counter. Raises ValueError where such cases have
@@ -88,6 +103,7 @@ REPAIR = Kind(
     stages=repair_facts.STAGES,
     stops=repair_facts.STOPS,
     promises=PROMISES,
+    no_such_case=no_such_incident,
 )
 CONNECTION = Kind(
     "connection",
@@ -101,6 +117,7 @@ CONNECTION = Kind(
     stages=connection.STAGES,
     stops=connection.STOPS,
     promises=promises.PROMISES,
+    no_such_case=no_such_application,
 )
 ORDER = Kind(
     "order",
@@ -111,6 +128,7 @@ ORDER = Kind(
     opened_by=orders.OPENED_BY,
     stages=orders.STAGES,
     promises=orders.PROMISES,
+    no_such_case=NoSuchOrder,
 )
 METER = Kind("meter", Name("水表", "meter"), "usage", usage.evolve)
 USAGE = Kind(
@@ -125,6 +143,7 @@ USAGE = Kind(
     stages=abnormal.STAGES,
     stops=abnormal.STOPS,
     promises=abnormal.PROMISES,
+    no_such_case=no_such_usage,
 )
 BOOK = Kind(
     "book",
@@ -137,6 +156,7 @@ BOOK = Kind(
     number_prefix="CB",
     stages=books.STAGES,
     promises=books.PROMISES,
+    no_such_case=no_such_round,
 )
 STANDARDS = Kind("standards", Name("标准", "standards"), "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", Name("工作日历", "calendar"), "public", publishing.evolve_calendar)
@@ -149,7 +169,12 @@ CONSULTATION = Kind(
     "consultation", Name("技术咨询", "consultation"), "connection", consultations.evolve, number_prefix="ZX"
 )
 PRESERVICE = Kind(
-    "preservice", Name("服务前置", "service before building"), "connection", preservice.evolve, number_prefix="QZ"
+    "preservice",
+    Name("服务前置", "service before building"),
+    "connection",
+    preservice.evolve,
+    number_prefix="QZ",
+    no_such_case=no_such_request,
 )
 OUTAGE = Kind(
     "outage",
@@ -162,9 +187,17 @@ OUTAGE = Kind(
     stages=outage_facts.STAGES,
     stops=outage_facts.STOPS,
     promises=outage_promises.PROMISES,
+    no_such_case=no_such_outage,
 )
 MASS = Kind("mass", Name("群发事件", "mass incident"), "repair", mass.evolve)
-WORK = Kind("work", Name("公共工程", "work for the community"), "public", works.evolve, number_prefix="GC")
+WORK = Kind(
+    "work",
+    Name("公共工程", "work for the community"),
+    "public",
+    works.evolve,
+    number_prefix="GC",
+    no_such_case=no_such_work,
+)
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 REGISTRY = registry()

@@ -143,7 +143,7 @@ def _promised(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        promised = _promise(body, barred=_is_barred(snapshot, applicant))(snapshot.of(case), ctx)
+        promised = _promise(body, barred=_is_barred(snapshot, applicant))(snapshot.existing(case), ctx)
         entered = applicants.enter_commitment(snapshot.of(applicant), case_id=case_id)
         return [*events(case, promised, ctx), *events(applicant, entered, ctx)]
 
@@ -193,7 +193,7 @@ def install_meter(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
-        installed = site.install_meter(snapshot.of(case), ctx, point=point, meter=details)
+        installed = site.install_meter(snapshot.existing(case), ctx, point=point, meter=details)
         return [*events(case, installed, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
     return PendingCommand(case, caller, decide, others=(meter,))
@@ -214,7 +214,7 @@ def replace_meter(
         def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
             ctx = snapshot.context(caller.stamp, happened_at)
             fact = site.replace_meter(
-                snapshot.of(case),
+                snapshot.existing(case),
                 ctx,
                 point=point,
                 final_reading_m3=body.final_reading_m3,
@@ -248,7 +248,7 @@ def turn_water_on(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
-        facts = site.turn_water_on(snapshot.of(case), ctx, point=point, meter=details)
+        facts = site.turn_water_on(snapshot.existing(case), ctx, point=point, meter=details)
         goes_in = any(isinstance(fact, MeterInstalled) for fact in facts)
         if meter is None or details is None or not goes_in:
             return events(case, facts, ctx)
@@ -290,7 +290,7 @@ async def change_customer(runner: CommandRunner, case_id: UUID, point: int, body
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
         changed = accounts.change_customer(
-            snapshot.of(case),
+            snapshot.existing(case),
             ctx,
             point=point,
             subject=named(subject),
@@ -331,10 +331,10 @@ def _renamed(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        if accounts.next_revision(snapshot.of(case), point, ctx.happened_at) != found:
+        if accounts.next_revision(snapshot.existing(case), point, ctx.happened_at) != found:
             raise StaleLookup
         fact = accounts.rename_customer(
-            snapshot.of(case),
+            snapshot.existing(case),
             ctx,
             point=point,
             subject=revised,
@@ -357,7 +357,7 @@ def book_visit(caller: Caller, case_id: UUID, body: bodies.VisitBooking) -> Pend
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
         booked = visits.book(
-            snapshot.of(case),
+            snapshot.existing(case),
             ctx,
             visit=body.visit,
             squad=body.squad,
@@ -389,7 +389,9 @@ def reassign_visit(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        moved = visits.reassign(snapshot.of(case), ctx, visit=visit, squad=body.squad, begin=body.begin, end=body.end)
+        moved = visits.reassign(
+            snapshot.existing(case), ctx, visit=visit, squad=body.squad, begin=body.begin, end=body.end
+        )
         _require_seen(snapshot, case, visit, before)
         assert before is not None
         released = squads.release(snapshot.of(before), visit=visit)
@@ -421,7 +423,7 @@ def make_visit(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp, happened_at)
-        made = visits.make(snapshot.of(case), ctx, visit=visit, papers_collected=body.papers_collected)
+        made = visits.make(snapshot.existing(case), ctx, visit=visit, papers_collected=body.papers_collected)
         _require_seen(snapshot, case, visit, day)
         assert day is not None
         return [*events(case, made, ctx), *events(day, squads.make(snapshot.of(day), visit=visit), ctx)]
@@ -437,7 +439,7 @@ def cancel_visit(
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        cancelled = visits.cancel(snapshot.of(case), ctx, visit=visit, reason=body.reason)
+        cancelled = visits.cancel(snapshot.existing(case), ctx, visit=visit, reason=body.reason)
         _require_seen(snapshot, case, visit, day)
         assert day is not None
         return [*events(case, cancelled, ctx), *events(day, squads.release(snapshot.of(day), visit=visit), ctx)]
@@ -457,5 +459,5 @@ def _day_of(case: Connection | None, visit: UUID) -> Stream | None:
 
 def _require_seen(snapshot: Snapshot, case: Stream, visit: UUID, day: Stream | None) -> None:
     """The day that the command named is the one on which the visit stands; else it moved since the look."""
-    if day is None or _day_of(snapshot.of(case), visit) != day:
+    if day is None or _day_of(snapshot.existing(case), visit) != day:
         raise StaleLookup

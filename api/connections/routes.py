@@ -17,7 +17,6 @@ from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import accounts, charges, intake, papers, pauses, site, visits
-from domain.connections.requirements import existing
 from infra.eventstore.commands import Stream
 
 PREFIX = "/api/v1/connections"
@@ -36,7 +35,7 @@ MoneyNumber = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", 
 @_queries.get("/{case_id}", summary="How the case stands, and what comes next")
 def the_case(case_id: CaseId, service: ServiceDep) -> ConnectionView:
     state, events = service.load(Stream(kinds.CONNECTION, case_id))
-    case = existing(state)
+    case = kinds.CONNECTION.existing(state)
     return connection_view(case_id, case, events[-1]["caseversion"], service.rules, service.clock.now())
 
 

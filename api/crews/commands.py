@@ -60,7 +60,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
-        sent = repair_dispatch.dispatch(snapshot.of(case), ctx, crew=body.crew)
+        sent = repair_dispatch.dispatch(snapshot.existing(case), ctx, crew=body.crew)
         said: list[StreamEvent] = [(case, EventToAppend(sent, snapshot.at))]
         if before != crew:
             said += _freed(snapshot, case, before, "reassigned")
@@ -68,7 +68,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
         if other is not None:
             said += _taken_away(snapshot, ctx, other, crew, body.crew)
             state = crews.without(state, other.id)
-        number = snapshot.of(case).number
+        number = snapshot.existing(case).number
         assigned = crews.assign(state, crew=body.crew, case_id=case_id, case_number=number)
         return [*said, (crew, EventToAppend(assigned, snapshot.at))]
 
@@ -76,7 +76,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
 
 
 def _taken_away(snapshot: Snapshot, ctx: CommandContext, other: Stream, crew: Stream, code: str) -> list[StreamEvent]:
-    withdrawn = repair_dispatch.withdraw(snapshot.of(other), ctx, crew=code)
+    withdrawn = repair_dispatch.withdraw(snapshot.existing(other), ctx, crew=code)
     released = crews.release(snapshot.of(crew), case_id=other.id, reason="reassigned")
     said: list[StreamEvent] = [(other, EventToAppend(withdrawn, snapshot.at))]
     return said + ([(crew, EventToAppend(released, snapshot.at))] if released is not None else [])
@@ -106,11 +106,11 @@ def hand_over(runner: CommandRunner, case_id: UUID, body: bodies.HandOver) -> Pe
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = runner.context(snapshot, body, happened_at)
-        incident: Repair | None = snapshot.of(case)
+        incident: Repair = snapshot.existing(case)
         elsewhere = crews.is_elsewhere(snapshot.of(after), case_id)
         handed = field.hand_over(incident, ctx, from_crew=body.from_crew, to_crew=body.to_crew, elsewhere=elsewhere)
         said: list[StreamEvent] = [(case, ctx.event(handed))]
-        if incident is None or not field.takes_over(incident, body.from_crew):
+        if not field.takes_over(incident, body.from_crew):
             return said
         if (released := crews.release(snapshot.of(before), case_id=case_id, reason="handed-over")) is not None:
             said.append((before, EventToAppend(released, snapshot.at)))
@@ -132,7 +132,7 @@ def _streams(*streams: Stream | None) -> tuple[Stream, ...]:
 
 def _freed(snapshot: Snapshot, case: Stream, crew: Stream | None, reason: Freed) -> list[StreamEvent]:
     """The release of the incident's crew; looks again where the incident has another crew than was seen."""
-    if _crew_of(snapshot.of(case)) != crew:
+    if _crew_of(snapshot.existing(case)) != crew:
         raise StaleLookup
     released = crews.release(snapshot.of(crew), case_id=case.id, reason=reason) if crew is not None else None
     return [(crew, EventToAppend(released, snapshot.at))] if crew is not None and released is not None else []

@@ -11,6 +11,7 @@ from uuid import uuid4
 from fastapi import Depends, Header, Request
 
 from api.http.dependencies import ServiceDep
+from api.http.powers import power_of
 from api.http.refusals import BadHeader
 from api.http.trace import note_correlation
 from domain.kernel.refusals import UnknownCode, UnknownRole
@@ -30,10 +31,12 @@ _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, over which channel, and the key under which a repeated request is the same request."""
+    """Who asks, over which channel, and the key under which a repeated request is the same request. ``power``: what the
+    route says that its command needs; None: nothing."""
 
     stamp: Stamp
     key: IdempotencyKey | None
+    power: str | None = None
 
 
 def looks_personal(text: str) -> bool:
@@ -81,7 +84,7 @@ async def the_caller(
         actor, role, channel, command_id, correlation_id or command_id, causation_id=None, confirmed_by=confirmed_by
     )
     note_correlation(request.scope, stamp.correlation_id)
-    return Caller(stamp, await _idempotency_key(request, actor, key))
+    return Caller(stamp, await _idempotency_key(request, actor, key), power_of(request.scope.get("route")))
 
 
 CallerDep = Annotated[Caller, Depends(the_caller)]

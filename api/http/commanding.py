@@ -20,9 +20,10 @@ from api.http.dependencies import ServiceDep
 from api.http.fields import FromTheField
 from api.http.refusals import Busy
 from domain.kernel.facts import EventToAppend
+from domain.kernel.refusals import NotFound
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
-from domain.standard.context import CommandContext
+from domain.standard.context import CommandContext, require_power
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import NAMESPACE
@@ -44,7 +45,13 @@ class PendingCommand:
         self.number = number
 
         def noting(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            decided = decide(snapshot)
+            try:
+                decided = decide(snapshot)
+            except NotFound:
+                # Who may not send the command is told so, not what there is and what there is not.
+                if caller.power is not None:
+                    require_power(snapshot.context(caller.stamp), caller.power)
+                raise
             known = snapshot.of(case)
             if known is not None:
                 self.number = known.number
@@ -61,7 +68,7 @@ class Claim(Protocol):
 
 
 Decision = Callable[[Any, CommandContext], Any]
-"""What a command decides about one case: from its state (None: there is no such case) and the context of the command to
+"""What a command decides about one case: from its state and the context of the command to
 a fact, several facts, or an ``EventToAppend`` where the fact is to be told to somebody. Raises ``Refusal``."""
 
 
@@ -110,7 +117,7 @@ class CommandRunner:
 
         def decided(snapshot: Snapshot) -> Sequence[StreamEvent]:
             ctx = self.context(snapshot, claim, happened_at, confirmed_by)
-            return [*events(stream, decide(snapshot.of(stream), ctx), ctx), *further(snapshot)]
+            return [*events(stream, decide(snapshot.existing(stream), ctx), ctx), *further(snapshot)]
 
         return PendingCommand(stream, self.caller, decided, others=others)
 

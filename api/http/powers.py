@@ -22,6 +22,12 @@ def needs(power: str | None) -> dict[str, Any]:
     return {POWER: power or NONE}
 
 
+def power_of(route: Any) -> str | None:
+    """The power that a route says its command needs; None where it needs none or says nothing."""
+    said = (getattr(route, "openapi_extra", None) or {}).get(POWER, NONE)
+    return said if said != NONE else None
+
+
 def describe_powers(paths: Mapping[str, Any]) -> None:
     """Say the power of each operation in the words of its description too, in English and Chinese."""
     for operation in (operation for methods in paths.values() for operation in methods.values()):

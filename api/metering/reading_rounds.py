@@ -216,7 +216,7 @@ async def audit(case_id: CaseId, body: Audit, runner: Runner) -> Accepted:
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
-        audited = books.audit(snapshot.of(case), ctx, [each.row for each in found])
+        audited = books.audit(snapshot.existing(case), ctx, [each.row for each in found])
         confirmed = [
             event for each, stream in usage for event in events(stream, _confirmed(snapshot.of(stream), ctx, each), ctx)
         ]

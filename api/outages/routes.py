@@ -27,7 +27,6 @@ from domain.outages.case import Outage
 from domain.outages.checks import MOST_USERS
 from domain.outages.effect import PlannedEffect
 from domain.outages.facts import BegunAs
-from domain.repairs import checks
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Snapshot, Stream, StreamEvent
 from infra.eventstore.shipped_rules import MASS
@@ -277,8 +276,7 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        if snapshot.of(incident) is None:
-            raise checks.no_such_case()
+        snapshot.existing(incident)
         ctx = runner.context(snapshot, body, happened_at)
         fact = begun.begin_emergency(
             snapshot.of(case),
@@ -333,7 +331,7 @@ async def reschedule(case_id: CaseId, body: NewTimes, runner: Runner) -> Accepte
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
         fact = begun.reschedule(
-            snapshot.of(case),
+            snapshot.existing(case),
             ctx,
             begin=body.begin,
             end=body.end,
@@ -377,7 +375,7 @@ async def cancel(case_id: CaseId, body: Cancellation, runner: Runner) -> Accepte
     openapi_extra=needs("outage.notify"),
 )
 async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Accepted:
-    def decide(outage: Outage | None, ctx: CommandContext) -> EventToAppend:
+    def decide(outage: Outage, ctx: CommandContext) -> EventToAppend:
         ordered = notices.order_notice(outage, ctx, way=body.way)
         return EventToAppend(ordered.fact, ctx.happened_at, tells=ordered.message)
 

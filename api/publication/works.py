@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
 from api.http.answers import COMMAND_ERRORS, Accepted
-from api.http.commanding import CommandRunner, runner_of
+from api.http.commanding import CommandRunner, PendingCommand, events, runner_of
 from api.http.dependencies import CaseId
 from api.http.fields import When
 from api.http.powers import needs
@@ -15,6 +16,7 @@ from api.http.strict import StrictRoute
 from api.publication.bodies import WorkDone, WorkEntered
 from domain import kinds
 from domain.publication import works
+from infra.eventstore.commands import Snapshot, StreamEvent
 
 Runner = Annotated[CommandRunner, Depends(runner_of(kinds.WORK))]
 
@@ -23,14 +25,16 @@ router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_cl
 
 @router.post("", status_code=201, summary="Register a work 登记工程", openapi_extra=needs("works.register"))
 async def register(body: WorkEntered, runner: Runner) -> Accepted:
-    number = await runner.new_number()
-    return await runner.field(
-        runner.new_case(),
-        body,
-        lambda work, ctx: works.register(
-            work, ctx, number=number, kind=body.kind, community=body.community, name_zh=body.name_zh
-        ),
-    )
+    number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = runner.context(snapshot, body, happened_at)
+        fact = works.register(
+            snapshot.of(case), ctx, number=number, kind=body.kind, community=body.community, name_zh=body.name_zh
+        )
+        return events(case, fact, ctx)
+
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, number=number))
 
 
 @router.post("/{case_id}/start", summary="Work began 开工", openapi_extra=needs("works.report"))

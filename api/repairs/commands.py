@@ -125,7 +125,7 @@ def unlink_report(
         ]
         for stream in order:
             said.append(
-                (stream, EventToAppend(orders.move(snapshot.of(stream), case_id=case.id, report=1), snapshot.at))
+                (stream, EventToAppend(orders.move(snapshot.existing(stream), case_id=case.id, report=1), snapshot.at))
             )
         return said
 
@@ -145,7 +145,7 @@ def merged(
     said.append((case, EventToAppend(merged.merged, at)))
     for each in merged.reports:
         for stream in _stream_of(each.linked.order):
-            moved = orders.move(snapshot.of(stream), case_id=body.into, report=each.linked.report)
+            moved = orders.move(snapshot.existing(stream), case_id=body.into, report=each.linked.report)
             said.append((stream, EventToAppend(moved, at)))
     return said
 
@@ -163,14 +163,14 @@ def _order_of_report(case: Repair | None, number: int) -> OrderReference | None:
     return report.order if report is not None else None
 
 
-def ordered_answer(case: Repair | None, ctx: CommandContext, report: int, way: str) -> EventToAppend:
+def ordered_answer(case: Repair, ctx: CommandContext, report: int, way: str) -> EventToAppend:
     """Have the program answer a reporter."""
     ordered = answers.order_answer(case, ctx, report=report, way=way)
     return EventToAppend(ordered.fact, ctx.happened_at, tells=ordered.message)
 
 
-def _repair(snapshot: Snapshot, case: Stream) -> Repair | None:
-    state: Repair | None = snapshot.of(case)
+def _repair(snapshot: Snapshot, case: Stream) -> Repair:
+    state: Repair = snapshot.existing(case)
     return state
 
 

@@ -16,7 +16,7 @@ from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.strict import StrictRoute
 from domain import kinds
-from domain.repairs import checks, outlook
+from domain.repairs import outlook
 from domain.repairs.case import Repair, Report
 from domain.repairs.outlook import Delay, Milestone, NextAction, Outline, Reporter
 from domain.repairs.promises import standard_of
@@ -135,9 +135,7 @@ def dispatch(
 
 @router.get("/repairs/{case_id}", summary="An incident with its reports and what is next", responses=CASE_ERRORS)
 def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
-    case: Repair | None = service.load(Stream(kinds.REPAIR, case_id))[0]
-    if case is None:
-        raise checks.no_such_case()
+    case: Repair = kinds.REPAIR.existing(service.load(Stream(kinds.REPAIR, case_id))[0])
     known = outlook.outline(case)
     return IncidentView(
         case_id=case_id,

@@ -68,7 +68,7 @@ class OrderView(BaseModel):
 @_queries.get("/{source}/{number}", summary="How the order stands")
 def the_order(source: OrderSourcePath, number: OrderNumberPath, service: ServiceDep) -> OrderView:
     stream = order_stream(source, number)
-    order = orders.existing(service.load(stream)[0])
+    order = kinds.ORDER.existing(service.load(stream)[0])
     return OrderView(
         order_id=stream.id,
         source=order.source,
@@ -100,13 +100,12 @@ def replying(runner: CommandRunner, stream: Stream, seen: orders.OutsideOrder | 
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = runner.context(snapshot, body, happened_at)
-        order: orders.OutsideOrder | None = snapshot.of(stream)
+        order: orders.OutsideOrder = snapshot.existing(stream)
         replied = orders.reply(order, ctx, digest=body.digest)
-        assert order is not None, "no reply to an order that there is not"
         if case is None or order.case_id != case.id:
             raise StaleLookup
         answered = answers.answer_reporter(
-            snapshot.of(case), ctx, report=order.report, way=order.source, digest=body.digest
+            snapshot.existing(case), ctx, report=order.report, way=order.source, digest=body.digest
         )
         return [(stream, ctx.event(replied)), (case, ctx.event(answered))]
 

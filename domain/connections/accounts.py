@@ -40,7 +40,7 @@ CONFIRMED_IN = "the header X-Confirmed-By"
 
 
 def change_class(
-    case: Connection | None,
+    case: Connection,
     ctx: CommandContext,
     *,
     point: int,
@@ -54,7 +54,7 @@ def change_class(
     """The water of a supply point is used for something else from ``effective_at`` on (None: now), which may lie ahead
     as far as the standard says. One told of the instant of the last change takes its place: so it is corrected.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-supply-point``, ``water-not-on``, ``unknown-class-change``,
+    Refuses ``wrong-role``, ``no-such-supply-point``, ``water-not-on``, ``unknown-class-change``,
     ``unknown-price-class``, ``usage-split-not-whole``, ``class-unchanged``, ``too-far-ahead``, ``dates-out-of-order``
     (before water was on or the last change), ``reading-before-it-is-due`` (with a reading, of a day to come) and
     ``second-person-needed`` where it reaches back further than any fact may be told late by one person.
@@ -88,7 +88,7 @@ def change_class(
 
 
 def change_customer(
-    case: Connection | None,
+    case: Connection,
     ctx: CommandContext,
     *,
     point: int,
@@ -102,8 +102,7 @@ def change_customer(
 ) -> CustomerChanged:
     """A supply point is handed over to another customer at ``effective_at`` (None: now), with what its dial shows.
 
-    ``customer``: the pseudonym of the new one, ``subject``: where the vault has them. Refuses ``wrong-role``,
-    ``no-such-case``, ``no-such-supply-point``, ``water-not-on``, ``unknown-customer-change``, ``customer-unchanged``,
+    ``customer``: the pseudonym of the new one, ``subject``: where the vault has them. Refuses ``wrong-role``, ``no-such-supply-point``, ``water-not-on``, ``unknown-customer-change``, ``customer-unchanged``,
     ``contract-unchanged``, ``reading-before-it-is-due``, ``dates-out-of-order`` (before water was on, the last change
     or the present meter) and ``second-person-needed`` as ``change_class`` does.
     """
@@ -135,12 +134,12 @@ def change_customer(
 
 
 def rename_customer(
-    case: Connection | None, ctx: CommandContext, *, point: int, subject: Subject, same_name: bool, document_digest: str
+    case: Connection, ctx: CommandContext, *, point: int, subject: Subject, same_name: bool, document_digest: str
 ) -> CustomerRenamed:
     """The customer of a supply point has another name from now on, at every supply point of the case that is theirs.
 
     ``subject``: the customer's own, with the revision that has the new name; ``same_name``: whether the vault has that
-    name already. Refuses ``wrong-role``, ``no-such-case``, ``no-such-supply-point``, ``water-not-on``,
+    name already. Refuses ``wrong-role``, ``no-such-supply-point``, ``water-not-on``,
     ``name-unchanged`` and ``dates-out-of-order``.
     """
     known = allowed(case, ctx, "rename-customer")

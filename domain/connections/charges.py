@@ -66,7 +66,7 @@ from domain.standard.refusals import FeeNotInCatalogue, FeeTwice
 # ---- quote
 
 
-def issue_quote(case: Connection | None, ctx: CommandContext, *, lines: Sequence[tuple[str, Decimal]]) -> QuoteIssued:
+def issue_quote(case: Connection, ctx: CommandContext, *, lines: Sequence[tuple[str, Decimal]]) -> QuoteIssued:
     """Quote (fee, quantity) lines by the catalogue in force. It replaces an earlier quote and needs its own contract.
 
     Refuses ``no-catalogue``, ``not-feasible``, ``all-on``, ``quote-raised`` (money came in under the contract, and a
@@ -132,7 +132,7 @@ def _require_not_raised(case: Connection, quoted: Sequence[QuoteLine]) -> None:
 # ---- asking for a charge by name
 
 
-def ask_charge(case: Connection | None, ctx: CommandContext, *, charge: str, name_zh: str, amount_fen: int) -> NoReturn:
+def ask_charge(case: Connection, ctx: CommandContext, *, charge: str, name_zh: str, amount_fen: int) -> NoReturn:
     """Look whether a charge may be asked for. It never may, unless it is a line of the quote already: then
     ``already-quoted``. Everything else is refused and the attempt recorded, under the code that says why:
     ``fee-banned``, ``fee-not-in-catalogue`` (also a fee under another name), ``fee-switched-off``, ``fee-not-valid``,
@@ -188,7 +188,7 @@ def _not_quoted(case: Connection, charge: str, amount_fen: int) -> Refusal:
 # ---- contract
 
 
-def sign_contract(case: Connection | None, ctx: CommandContext, *, contract: str, digest: str) -> ContractSigned:
+def sign_contract(case: Connection, ctx: CommandContext, *, contract: str, digest: str) -> ContractSigned:
     """The contract for supply was signed, for the quote in force. Refuses ``no-quote``, ``contract-signed`` (for this
     quote: nothing to do)."""
     known = under_way(case, ctx, "sign-contract")
@@ -221,7 +221,7 @@ def _quote(case: Connection) -> QuoteIssued:
 # ---- payments
 
 
-def pay(case: Connection | None, ctx: CommandContext, *, payment: str, lines: Sequence[MoneyLine]) -> PaymentReceived:
+def pay(case: Connection, ctx: CommandContext, *, payment: str, lines: Sequence[MoneyLine]) -> PaymentReceived:
     """Money came in on lines of the quote. Refuses ``no-quote``, ``payment-number-used``, ``amount-out-of-range``,
     ``nothing-to-pay`` (no line), ``fee-twice``, ``overpaid``; money on a line that the quote does not have is refused
     as ``not-quoted``, and the attempt recorded. Money that was on its way when the case stopped is taken down, and can
@@ -246,7 +246,7 @@ def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:
         raise Overpaid(line, balance)
 
 
-def reverse_payment(case: Connection | None, ctx: CommandContext, *, payment: str, reason: str) -> PaymentReversed:
+def reverse_payment(case: Connection, ctx: CommandContext, *, payment: str, reason: str) -> PaymentReversed:
     """A payment was entered in error or bounced; in every state of the case. Refuses ``no-such-payment``,
     ``already-reversed``, ``refunded-already`` (a refund of it stands)."""
     known = allowed(case, ctx, "reverse-payment")
@@ -261,7 +261,7 @@ def reverse_payment(case: Connection | None, ctx: CommandContext, *, payment: st
 # ---- refunds
 
 
-def refund(case: Connection | None, ctx: CommandContext, *, refund: str, lines: Sequence[MoneyLine]) -> RefundMade:
+def refund(case: Connection, ctx: CommandContext, *, refund: str, lines: Sequence[MoneyLine]) -> RefundMade:
     """Money goes back: what the quote in force leaves over, or everything where the case stopped for good.
 
     Refuses ``refund-number-used``, ``amount-out-of-range``, ``nothing-to-pay`` (no line), ``fee-twice``,
@@ -284,7 +284,7 @@ def _refundable_fen(case: Connection, fee: str) -> int:
     return max(0, kept - owed)
 
 
-def reverse_refund(case: Connection | None, ctx: CommandContext, *, refund: str, reason: str) -> RefundReversed:
+def reverse_refund(case: Connection, ctx: CommandContext, *, refund: str, reason: str) -> RefundReversed:
     """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed``."""
     known = allowed(case, ctx, "refund")
     _standing(known.refunds, refund, NoSuchRefund)

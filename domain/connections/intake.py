@@ -169,7 +169,7 @@ def handed_in(ctx: CommandContext, supplied: Supplied, requirement: DocumentRequ
     return DocumentSupplied(supplied.document, supplied.way, supplied.digest)
 
 
-def replace_owner(case: Connection | None, ctx: CommandContext, *, owner: str) -> OwnerReplaced:
+def replace_owner(case: Connection, ctx: CommandContext, *, owner: str) -> OwnerReplaced:
     """Somebody else answers for the case. Refuses ``unknown-owner`` and ``owner-unchanged``."""
     known = allowed(case, ctx, "route")
     if known.stopped is not None and known.stopped.final:
@@ -180,7 +180,7 @@ def replace_owner(case: Connection | None, ctx: CommandContext, *, owner: str) -
     return OwnerReplaced(owner)
 
 
-def appear(case: Connection | None, ctx: CommandContext, *, place: str, purpose: str) -> ApplicantAppeared:
+def appear(case: Connection, ctx: CommandContext, *, place: str, purpose: str) -> ApplicantAppeared:
     """The applicant had to come in person. A fact of the field: taken in every state of the case.
 
     Refuses ``unknown-place``, ``unknown-purpose``, ``future-time`` and ``dates-out-of-order``.
@@ -192,7 +192,7 @@ def appear(case: Connection | None, ctx: CommandContext, *, place: str, purpose:
     return ApplicantAppeared(place, purpose)
 
 
-def withdraw(case: Connection | None, ctx: CommandContext, *, reason: str) -> ApplicationWithdrawn:
+def withdraw(case: Connection, ctx: CommandContext, *, reason: str) -> ApplicationWithdrawn:
     """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, ctx, "withdraw")
@@ -201,7 +201,7 @@ def withdraw(case: Connection | None, ctx: CommandContext, *, reason: str) -> Ap
     return ApplicationWithdrawn(reason)
 
 
-def refuse(case: Connection | None, ctx: CommandContext, *, reason: str, document_digest: str) -> ApplicationRefused:
+def refuse(case: Connection, ctx: CommandContext, *, reason: str, document_digest: str) -> ApplicationRefused:
     """The utility refuses, with a reason of the standard's list. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, ctx, "refuse")
@@ -210,7 +210,7 @@ def refuse(case: Connection | None, ctx: CommandContext, *, reason: str, documen
     return ApplicationRefused(reason, document_digest)
 
 
-def _stoppable(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
+def _stoppable(case: Connection, ctx: CommandContext, power: str) -> Connection:
     known = allowed(case, ctx, power)
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)

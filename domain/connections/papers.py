@@ -73,7 +73,7 @@ MISSING = "missing"
 # ---- documents
 
 
-def supply_document(case: Connection | None, ctx: CommandContext, *, supplied: Supplied) -> DocumentSupplied:
+def supply_document(case: Connection, ctx: CommandContext, *, supplied: Supplied) -> DocumentSupplied:
     """A required document is there. Also for a case that a broken commitment stopped: that is how it is made good.
 
     Refuses ``unknown-document``, ``way-not-allowed``, ``digest-missing``, ``wrong-role``, ``document-in`` (it was in
@@ -90,7 +90,7 @@ def supply_document(case: Connection | None, ctx: CommandContext, *, supplied: S
     return handed_in(ctx, supplied, owed)
 
 
-def reject_document(case: Connection | None, ctx: CommandContext, *, document: str, defect: str) -> DocumentRejected:
+def reject_document(case: Connection, ctx: CommandContext, *, document: str, defect: str) -> DocumentRejected:
     """A document that is in does not do.
 
     After the notice or the admission it binds like them: a defect that could have been seen then is refused as
@@ -120,7 +120,7 @@ def _defects(standard: Standard) -> set[str]:
 # ---- the one-time notice, and what may come after it
 
 
-def give_notice(case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
+def give_notice(case: Connection, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
     """Tell the applicant at once everything that is missing. A document that is in and named with a defect is rejected
     with it.
 
@@ -141,7 +141,7 @@ def give_notice(case: Connection | None, ctx: CommandContext, *, items: Sequence
     return (*rejected, OneTimeNoticeGiven(tuple(items)))
 
 
-def request_further(case: Connection | None, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
+def request_further(case: Connection, ctx: CommandContext, *, items: Sequence[NoticeItem]) -> tuple[Fact, ...]:
     """Ask for something after the notice or the admission: only for what could not be seen then.
 
     That is a document that came in afterwards, or a hidden defect of the standard's list. Anything else is refused as
@@ -220,7 +220,7 @@ def _already_visible(case: Connection, items: tuple[NoticeItem, ...]) -> Refusal
 
 
 def promise_papers(
-    case: Connection | None,
+    case: Connection,
     ctx: CommandContext,
     *,
     papers: Sequence[str],
@@ -287,7 +287,7 @@ def _require_deadline(case: Connection, ctx: CommandContext, deadline: date) -> 
         raise DeadlineTooLate(deadline, latest, standard)
 
 
-def decline_outstanding(case: Connection | None, ctx: CommandContext) -> OutstandingDeclined:
+def decline_outstanding(case: Connection, ctx: CommandContext) -> OutstandingDeclined:
     """The applicant does not want to be admitted with papers outstanding. Refuses ``already-admitted``,
     ``commitment-running`` and ``outstanding-declined`` (nothing to do)."""
     known = under_way(case, ctx, "decline-outstanding")
@@ -303,9 +303,7 @@ def decline_outstanding(case: Connection | None, ctx: CommandContext) -> Outstan
     return OutstandingDeclined()
 
 
-def repair_commitment(
-    case: Connection | None, ctx: CommandContext, *, evidence_digest: str
-) -> PapersCommitmentRepaired:
+def repair_commitment(case: Connection, ctx: CommandContext, *, evidence_digest: str) -> PapersCommitmentRepaired:
     """The broken commitment was made good; the bar is lifted at once. Also for a case that it ended.
 
     Refuses ``commitment-not-broken``, ``commitment-repaired`` (nothing to do), ``papers-missing``.
@@ -328,7 +326,7 @@ def _require_promised_in(case: Connection) -> None:
 # ---- admission, and going on
 
 
-def admit(case: Connection | None, ctx: CommandContext) -> ApplicationAdmitted:
+def admit(case: Connection, ctx: CommandContext) -> ApplicationAdmitted:
     """The office admits (受理) where the system would wait for a commitment: the main papers are in, the others may
     follow by the office's own decision (the utility *may* admit).
 
@@ -348,7 +346,7 @@ def admit(case: Connection | None, ctx: CommandContext) -> ApplicationAdmitted:
     return ApplicationAdmitted("office", outstanding)
 
 
-def resume(case: Connection | None, ctx: CommandContext, *, reason: str) -> CaseResumed:
+def resume(case: Connection, ctx: CommandContext, *, reason: str) -> CaseResumed:
     """A case that a broken commitment suspended or ended goes on, once the promised papers are in; its working days
     run anew. Refuses ``not-stopped``, ``case-stopped`` (for good), ``papers-missing``."""
     known = allowed(case, ctx, "resume")

@@ -22,7 +22,7 @@ from domain.standard.context import CommandContext, require_second_person
 from domain.standard.standards import require_known
 
 
-def request(case: Connection | None, ctx: CommandContext, *, reason: str, evidence_digest: str) -> PauseRequested:
+def request(case: Connection, ctx: CommandContext, *, reason: str, evidence_digest: str) -> PauseRequested:
     """Ask that the clock stand from ``told.happened_at`` on.
 
     Refuses ``not-admitted``, ``all-on``, ``unknown-pause-reason``, ``pause-too-late`` (later than the channel's allowed
@@ -46,27 +46,27 @@ def _require_over(pause: Pause, number: int, reason: str) -> None:
         raise PauseOpen(number, reason, pause)
 
 
-def approve(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseApproved:
+def approve(case: Connection, ctx: CommandContext, *, pause: int) -> PauseApproved:
     """A second person approves; also late, which may retract a lapse. Refuses ``no-such-pause``, ``pause-decided``,
     ``same-person``."""
     require_second_person(ctx, _pending(case, ctx, pause).requested_by, f"pause {pause}")
     return PauseApproved(pause)
 
 
-def decline(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseDeclined:
+def decline(case: Connection, ctx: CommandContext, *, pause: int) -> PauseDeclined:
     """A second person declines. Refuses ``no-such-pause``, ``pause-decided``, ``same-person``."""
     require_second_person(ctx, _pending(case, ctx, pause).requested_by, f"pause {pause}")
     return PauseDeclined(pause)
 
 
-def _pending(case: Connection | None, ctx: CommandContext, number: int) -> Pause:
+def _pending(case: Connection, ctx: CommandContext, number: int) -> Pause:
     pause = _the_pause(allowed(case, ctx, "approve-pause"), number)
     if not pause.is_pending:
         raise PauseDecided(number, pause)
     return pause
 
 
-def end(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseEnded:
+def end(case: Connection, ctx: CommandContext, *, pause: int) -> PauseEnded:
     """The reason fell away; also before the approval. Refuses ``no-such-pause``, ``pause-not-open``, ``future-time``,
     ``dates-out-of-order``."""
     known = allowed(case, ctx, "end-pause")
@@ -77,7 +77,7 @@ def end(case: Connection | None, ctx: CommandContext, *, pause: int) -> PauseEnd
     return PauseEnded(pause)
 
 
-def revoke(case: Connection | None, ctx: CommandContext, *, pause: int, reason: str) -> PauseRevoked:
+def revoke(case: Connection, ctx: CommandContext, *, pause: int, reason: str) -> PauseRevoked:
     """An approved pause should never have been one: the clock ran all the time. Refuses ``no-such-pause``,
     ``pause-not-approved``, ``same-person`` (who asked for it)."""
     found = _the_pause(allowed(case, ctx, "revoke-pause"), pause)

@@ -12,7 +12,7 @@ from typing import Annotated
 from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeliverable, UnknownPreservice
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.fields import CaseNumber, Digest
-from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase, UnknownApplicantCategory
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
@@ -87,20 +87,13 @@ def request(
     return PreServiceRequested(number, service, category, subject)
 
 
-def give(state: PreService | None, ctx: CommandContext, *, deliverable: str, digest: str) -> PreServiceGiven:
+def give(state: PreService, ctx: CommandContext, *, deliverable: str, digest: str) -> PreServiceGiven:
     """Hand something over.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``dates-out-of-order`` (given before it was asked for),
+    Refuses ``wrong-role``, ``future-time``, ``dates-out-of-order`` (given before it was asked for),
     ``unknown-deliverable``, ``already-given``.
     """
     require_power(ctx, "preservice.give")
-    if state is None:
-        raise NoSuchCase(
-            found="no request with this id",
-            needed="the id of a request",
-            next_step="take the request in first",
-            next_step_zh="没有该服务申请，请先登记",
-        )
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if ctx.happened_at < state.requested_at:
         raise DatesOutOfOrder(

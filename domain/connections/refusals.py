@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, Repeated, UnknownCode
+from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, Repeated, UnknownCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence, ValuesView
@@ -1127,3 +1127,23 @@ class AlreadyVisible(Conflict):
 
     def __init__(self, named: str, case: Connection) -> None:
         super().__init__(found=f"{named}, which could have been seen when application {case.number} was looked at")
+
+
+def no_such_request() -> NoSuchCase:
+    """What is said of a request for service before building that there is not."""
+    return NoSuchCase(
+        found="no request with this id",
+        needed="the id of a request",
+        next_step="take the request in first",
+        next_step_zh="没有该服务申请，请先登记",
+    )
+
+
+def no_such_application() -> NoSuchCase:
+    """What is said of an application that there is not."""
+    return NoSuchCase(
+        found="no connection case with this id",
+        needed="the id of a received application",
+        next_step="look the application up by its number",
+        next_step_zh="请按受理编号查询",
+    )

@@ -19,30 +19,18 @@ from domain.connections.refusals import (
     UnknownDocument,
 )
 from domain.kernel.facts import Moment
-from domain.kernel.refusals import DatesOutOfOrder, NoSuchCase, Refusal, Repeated, UnknownCode
+from domain.kernel.refusals import DatesOutOfOrder, Refusal, Repeated, UnknownCode
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import DocumentRequirement, Rules, require_known, require_not_future
 
 
-def existing(case: Connection | None) -> Connection:
-    """The case. Refuses ``no-such-case`` before its first fact."""
-    if case is None:
-        raise NoSuchCase(
-            found="no connection case with this id",
-            needed="the id of a received application",
-            next_step="look the application up by its number",
-            next_step_zh="请按受理编号查询",
-        )
+def allowed(case: Connection, ctx: CommandContext, power: str) -> Connection:
+    """The case, for somebody who has that power of connections. Refuses ``wrong-role``."""
+    require_power(ctx, f"connection.{power}")
     return case
 
 
-def allowed(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
-    """The case, for somebody who has that power of connections. Refuses ``wrong-role`` and ``no-such-case``."""
-    require_power(ctx, f"connection.{power}")
-    return existing(case)
-
-
-def under_way(case: Connection | None, ctx: CommandContext, power: str) -> Connection:
+def under_way(case: Connection, ctx: CommandContext, power: str) -> Connection:
     """The case, which is not stopped. Refuses ``case-stopped`` beside what ``allowed`` refuses."""
     known = allowed(case, ctx, power)
     if known.stopped is not None:

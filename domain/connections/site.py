@@ -72,7 +72,7 @@ from domain.standard.standards import Standard, require_known
 # ---- survey and design
 
 
-def survey(case: Connection | None, ctx: CommandContext, *, feasible: bool, findings: Sequence[str]) -> SurveyMade:
+def survey(case: Connection, ctx: CommandContext, *, feasible: bool, findings: Sequence[str]) -> SurveyMade:
     """A surveyor saw the site; also before admission. Refuses ``unknown-finding``, ``findings-missing`` (not feasible
     and no reason), ``named-twice``, ``all-on`` and what every fact of the field may be refused for."""
     known = under_way(case, ctx, "survey")
@@ -85,7 +85,7 @@ def survey(case: Connection | None, ctx: CommandContext, *, feasible: bool, find
     return SurveyMade(feasible, tuple(findings))
 
 
-def design(case: Connection | None, ctx: CommandContext, *, drawing_digest: str) -> DesignApproved:
+def design(case: Connection, ctx: CommandContext, *, drawing_digest: str) -> DesignApproved:
     """The design is done and approved. Refuses ``not-surveyed``, ``not-feasible``, ``construction-completed``."""
     known = under_way(case, ctx, "design")
     if known.construction_completed is not None:
@@ -98,7 +98,7 @@ def design(case: Connection | None, ctx: CommandContext, *, drawing_digest: str)
 
 
 def approve_on_site(
-    case: Connection | None, ctx: CommandContext, *, visit: UUID, squad: str, drawing_digest: str
+    case: Connection, ctx: CommandContext, *, visit: UUID, squad: str, drawing_digest: str
 ) -> tuple[Fact, ...]:
     """The squad surveyed, designed and approved at the door, and construction starts at once.
 
@@ -124,7 +124,7 @@ def approve_on_site(
 # ---- construction and final inspection
 
 
-def start_construction(case: Connection | None, ctx: CommandContext, *, crew: str) -> ConstructionStarted:
+def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> ConstructionStarted:
     """Work begins on site. Refuses ``not-admitted``, ``not-feasible``, ``not-designed``, ``not-contracted``,
     ``not-paid``, ``construction-started``."""
     known = under_way(case, ctx, "construct")
@@ -139,7 +139,7 @@ def start_construction(case: Connection | None, ctx: CommandContext, *, crew: st
     return ConstructionStarted(crew)
 
 
-def complete_construction(case: Connection | None, ctx: CommandContext) -> ConstructionCompleted:
+def complete_construction(case: Connection, ctx: CommandContext) -> ConstructionCompleted:
     """The pipe is laid; again after a failed inspection. Refuses ``construction-not-started``,
     ``construction-completed``."""
     known = under_way(case, ctx, "construct")
@@ -152,9 +152,7 @@ def complete_construction(case: Connection | None, ctx: CommandContext) -> Const
     return ConstructionCompleted()
 
 
-def inspect(
-    case: Connection | None, ctx: CommandContext, *, passed: bool, defects: Sequence[str]
-) -> FinalInspectionMade:
+def inspect(case: Connection, ctx: CommandContext, *, passed: bool, defects: Sequence[str]) -> FinalInspectionMade:
     """Final inspection (验收). Refuses ``construction-not-completed``, ``already-inspected``, ``unknown-defect``,
     ``defects-do-not-match`` (failed without a defect, passed with one), ``named-twice``."""
     known = under_way(case, ctx, "inspect")
@@ -173,7 +171,7 @@ def inspect(
 # ---- meters, and water
 
 
-def install_meter(case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails) -> MeterInstalled:
+def install_meter(case: Connection, ctx: CommandContext, *, point: int, meter: MeterDetails) -> MeterInstalled:
     """A verified meter is in, free of charge. Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``,
     ``meter-already-installed``, ``meter-not-verified``."""
     known = under_way(case, ctx, "install-meter")
@@ -187,7 +185,7 @@ def install_meter(case: Connection | None, ctx: CommandContext, *, point: int, m
 
 
 def replace_meter(
-    case: Connection | None,
+    case: Connection,
     ctx: CommandContext,
     *,
     point: int,
@@ -215,9 +213,7 @@ def replace_meter(
     return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
 
 
-def turn_water_on(
-    case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails | None
-) -> tuple[Fact, ...]:
+def turn_water_on(case: Connection, ctx: CommandContext, *, point: int, meter: MeterDetails | None) -> tuple[Fact, ...]:
     """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
     DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
 

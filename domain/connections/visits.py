@@ -46,7 +46,7 @@ from domain.standard.standards import require_known
 
 
 def book(
-    case: Connection | None,
+    case: Connection,
     ctx: CommandContext,
     *,
     visit: UUID,
@@ -69,7 +69,7 @@ def book(
 
 
 def reassign(
-    case: Connection | None, ctx: CommandContext, *, visit: UUID, squad: str, begin: datetime, end: datetime
+    case: Connection, ctx: CommandContext, *, visit: UUID, squad: str, begin: datetime, end: datetime
 ) -> HomeVisitReassigned:
     """Another squad, or another time. Refuses ``no-such-visit``, ``visit-over``, ``unknown-squad``,
     ``visit-unchanged``."""
@@ -81,9 +81,7 @@ def reassign(
     return HomeVisitReassigned(visit, squad, begin, end)
 
 
-def make(
-    case: Connection | None, ctx: CommandContext, *, visit: UUID, papers_collected: Sequence[str]
-) -> tuple[Fact, ...]:
+def make(case: Connection, ctx: CommandContext, *, visit: UUID, papers_collected: Sequence[str]) -> tuple[Fact, ...]:
     """The squad was there; the papers that it saw or took along, and that were not in, are in now.
 
     Refuses ``no-such-visit``, ``visit-over``, ``unknown-document``, ``way-not-allowed``, ``named-twice``, and a time
@@ -98,7 +96,7 @@ def make(
     return (HomeVisitMade(visit, booked.squad, tuple(papers_collected)), *collected)
 
 
-def cancel(case: Connection | None, ctx: CommandContext, *, visit: UUID, reason: str) -> HomeVisitCancelled:
+def cancel(case: Connection, ctx: CommandContext, *, visit: UUID, reason: str) -> HomeVisitCancelled:
     """Nobody comes after all; whoever may book may cancel. Refuses ``no-such-visit``, ``visit-over``."""
     known = allowed(case, ctx, "book-visit")
     _open(known, visit)
@@ -125,9 +123,7 @@ def _open(case: Connection, visit: UUID) -> Visit:
 # ---- what is handed over
 
 
-def deliver(
-    case: Connection | None, ctx: CommandContext, *, deliverable: str, way: str, digest: str
-) -> DeliverableSent:
+def deliver(case: Connection, ctx: CommandContext, *, deliverable: str, way: str, digest: str) -> DeliverableSent:
     """A plan, budget, drawing, contract or invoice went out; in every state of the case. Refuses
     ``unknown-deliverable``, ``unknown-way`` and what every fact of the field may be refused for."""
     known = allowed(case, ctx, "deliver")
@@ -137,9 +133,7 @@ def deliver(
     return DeliverableSent(deliverable, way, digest)
 
 
-def confirm_delivery(
-    case: Connection | None, ctx: CommandContext, *, deliverable: str, digest: str
-) -> DeliverableReceived:
+def confirm_delivery(case: Connection, ctx: CommandContext, *, deliverable: str, digest: str) -> DeliverableReceived:
     """It arrived. Refuses ``unknown-deliverable``, ``not-sent``, ``already-confirmed``."""
     known = allowed(case, ctx, "confirm-delivery")
     require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)

@@ -30,7 +30,7 @@ from domain.kernel.fields import (
     SecondPerson,
     Way,
 )
-from domain.kernel.refusals import NoSuchCase, UnknownWay
+from domain.kernel.refusals import UnknownWay
 from domain.metering.meters import Meter
 from domain.metering.refusals import (
     EvidenceMissing,
@@ -454,11 +454,11 @@ def withdraw(state: Usage | None, ctx: CommandContext, *, revision: int) -> tupl
 
 
 def confirm(
-    state: Usage | None, ctx: CommandContext, *, by: ConfirmedBy, evidence_digest: str | None = None
+    state: Usage, ctx: CommandContext, *, by: ConfirmedBy, evidence_digest: str | None = None
 ) -> AnomalyConfirmed:
     """Somebody looked again, and it is so. Only an audit of the round needs no evidence of its own.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``evidence-missing`` and what a fact from the field may be refused for.
+    Refuses ``wrong-role``, ``evidence-missing`` and what a fact from the field may be refused for.
     """
     case = _from_the_field(state, ctx, "usage.audit")
     if by != "audit" and evidence_digest is None:
@@ -466,38 +466,36 @@ def confirm(
     return AnomalyConfirmed(by, evidence_digest, _flags(case, ctx, case.confirmed), _second(ctx))
 
 
-def dismiss(
-    state: Usage | None, ctx: CommandContext, *, reason: str, evidence_digest: str | None = None
-) -> AnomalyDismissed:
-    """It is nothing. Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-dismissal``."""
+def dismiss(state: Usage, ctx: CommandContext, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
+    """It is nothing. Refuses ``wrong-role``, ``usage-closed``, ``unknown-dismissal``."""
     _open(state, ctx, "usage.dismiss")
     require_known(UnknownDismissal, reason, ctx.standard.usage_dismissals)
     return AnomalyDismissed(reason, evidence_digest)
 
 
-def notify(state: Usage | None, ctx: CommandContext, *, way: str, proof_digest: str) -> UserNotified:
-    """The user was told. Refuses ``wrong-role``, ``no-such-case``, ``unknown-way`` and what a fact from the field may
+def notify(state: Usage, ctx: CommandContext, *, way: str, proof_digest: str) -> UserNotified:
+    """The user was told. Refuses ``wrong-role``, ``unknown-way`` and what a fact from the field may
     be refused for."""
     case = _from_the_field(state, ctx, "usage.notify")
     require_known(UnknownWay, way, ctx.standard.usage_ways)
     return UserNotified(way, proof_digest, _flags(case, ctx, case.notified), _second(ctx))
 
 
-def offer_help(state: Usage | None, ctx: CommandContext, *, accepted: bool) -> LeakHelpOffered:
-    """The user was offered help. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
+def offer_help(state: Usage, ctx: CommandContext, *, accepted: bool) -> LeakHelpOffered:
+    """The user was offered help. Refuses ``wrong-role`` and what a fact from the field may be."""
     case = _from_the_field(state, ctx, "usage.help")
     return LeakHelpOffered(accepted, _flags(case, ctx, case.offered), _second(ctx))
 
 
-def start_help(state: Usage | None, ctx: CommandContext, *, crew: str) -> LeakHelpStarted:
-    """A crew looks for the leak. Refuses ``wrong-role``, ``no-such-case`` and what a fact from the field may be."""
+def start_help(state: Usage, ctx: CommandContext, *, crew: str) -> LeakHelpStarted:
+    """A crew looks for the leak. Refuses ``wrong-role`` and what a fact from the field may be."""
     case = _from_the_field(state, ctx, "usage.help")
     flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",))
     return LeakHelpStarted(crew, flags, _second(ctx))
 
 
-def finish_help(state: Usage | None, ctx: CommandContext, *, finding: str) -> LeakHelpFinished:
-    """The search is over. Refuses ``wrong-role``, ``no-such-case``, ``unknown-leak-finding`` and what a fact from the
+def finish_help(state: Usage, ctx: CommandContext, *, finding: str) -> LeakHelpFinished:
+    """The search is over. Refuses ``wrong-role``, ``unknown-leak-finding`` and what a fact from the
     field may be refused for."""
     case = _from_the_field(state, ctx, "usage.help")
     require_known(UnknownLeakFinding, finding, ctx.standard.leak_findings)
@@ -505,10 +503,10 @@ def finish_help(state: Usage | None, ctx: CommandContext, *, finding: str) -> Le
     return LeakHelpFinished(finding, flags, _second(ctx))
 
 
-def conclude(state: Usage | None, ctx: CommandContext, *, outcome: str) -> UsageOutcomeRecorded:
+def conclude(state: Usage, ctx: CommandContext, *, outcome: str) -> UsageOutcomeRecorded:
     """What came of it; billing goes on. The user must have been told first (our decision): no outcome in silence.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
+    Refuses ``wrong-role``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
     """
     case = _open(state, ctx, "usage.conclude")
     require_known(UnknownUsageOutcome, outcome, ctx.standard.usage_outcomes)
@@ -520,26 +518,19 @@ def conclude(state: Usage | None, ctx: CommandContext, *, outcome: str) -> Usage
 # ---- helpers
 
 
-def _known(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
+def _known(state: Usage, ctx: CommandContext, power: str) -> Usage:
     require_power(ctx, power)
-    if state is None:
-        raise NoSuchCase(
-            found="no case of abnormal use with this id",
-            needed="the id of a case of abnormal use",
-            next_step="look the case up at /api/v1/usage",
-            next_step_zh="没有该用量异常，请在 /api/v1/usage 查询",
-        )
     return state
 
 
-def _from_the_field(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
+def _from_the_field(state: Usage, ctx: CommandContext, power: str) -> Usage:
     """Refuses ``future-time``, and ``second-person-needed`` for what is told later than the channel allows."""
     case = _known(state, ctx, power)
     require_credible(ctx)
     return case
 
 
-def _open(state: Usage | None, ctx: CommandContext, power: str) -> Usage:
+def _open(state: Usage, ctx: CommandContext, power: str) -> Usage:
     case = _known(state, ctx, power)
     if case.over is not None:
         raise UsageClosed(case)

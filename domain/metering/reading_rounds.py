@@ -18,7 +18,7 @@ from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger,
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Moment, Name, Recorded, fact
 from domain.kernel.fields import CaseNumber, Flags, Litres, MeterNumber, ReadAt, ReasonCode, SecondPerson
-from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder, NoSuchCase
+from domain.kernel.refusals import CaseExists, CodeTwice, DatesOutOfOrder
 from domain.metering.refusals import BadMonth, MeterNotInBook, ReadingOutOfPeriod, UnknownReadingException
 from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power, require_second_person
@@ -214,12 +214,10 @@ def open_round(
     return ReadingRoundOpened(number, book, month, due_on, reader, tuple(meters))
 
 
-def audit(
-    state: ReadingRound | None, ctx: CommandContext, rows: Sequence[ReadingAudited]
-) -> tuple[ReadingAudited, ...]:
+def audit(state: ReadingRound, ctx: CommandContext, rows: Sequence[ReadingAudited]) -> tuple[ReadingAudited, ...]:
     """A second person checked these readings; those that were checked before say nothing again.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``,
+    Refuses ``wrong-role``, ``same-person`` (who read them), ``out-of-range``, ``meter-not-in-book``,
     ``reading-out-of-period``.
     """
     book = _known(state, ctx, "book.audit")
@@ -234,8 +232,8 @@ def audit(
     return tuple(fresh.values())
 
 
-def exempt(state: ReadingRound | None, ctx: CommandContext, *, meter: str, reason: str) -> ReadingExcepted:
-    """The meter could not be read. Refuses ``wrong-role``, ``no-such-case``, ``meter-not-in-book``,
+def exempt(state: ReadingRound, ctx: CommandContext, *, meter: str, reason: str) -> ReadingExcepted:
+    """The meter could not be read. Refuses ``wrong-role``, ``meter-not-in-book``,
     ``unknown-reading-exception`` and what a fact from the field may be refused for."""
     book = _known(state, ctx, "book.except")
     require_credible(ctx)
@@ -245,15 +243,8 @@ def exempt(state: ReadingRound | None, ctx: CommandContext, *, meter: str, reaso
     return ReadingExcepted(meter, reason, flags, ctx.confirmed_by if ctx.is_late else None)
 
 
-def _known(state: ReadingRound | None, ctx: CommandContext, power: str) -> ReadingRound:
+def _known(state: ReadingRound, ctx: CommandContext, power: str) -> ReadingRound:
     require_power(ctx, power)
-    if state is None:
-        raise NoSuchCase(
-            found="no reading round with this id",
-            needed="the id of a reading round",
-            next_step="look the round up at /api/v1/reading-books",
-            next_step_zh="没有该抄表任务，请在 /api/v1/reading-books 查询",
-        )
     return state
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, UnknownCode
+from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -160,3 +160,23 @@ class AnomalyPending(Conflict):
 
     def __init__(self, meter: str) -> None:
         super().__init__(found=f"the reading of meter {meter}, whose case is being opened")
+
+
+def no_such_usage() -> NoSuchCase:
+    """What is said of a case of abnormal use that there is not."""
+    return NoSuchCase(
+        found="no case of abnormal use with this id",
+        needed="the id of a case of abnormal use",
+        next_step="look the case up at /api/v1/usage",
+        next_step_zh="没有该用量异常，请在 /api/v1/usage 查询",
+    )
+
+
+def no_such_round() -> NoSuchCase:
+    """What is said of a reading round that there is not."""
+    return NoSuchCase(
+        found="no reading round with this id",
+        needed="the id of a reading round",
+        next_step="look the round up at /api/v1/reading-books",
+        next_step_zh="没有该抄表任务，请在 /api/v1/reading-books 查询",
+    )

@@ -133,12 +133,12 @@ def begin_unannounced(
     return UnannouncedOutageBegan(number, tuple(districts), affected_users, flags(ctx), confirmed_by(ctx))
 
 
-def start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
+def start(state: Outage, ctx: CommandContext) -> OutageStarted:
     """Turn the water of a planned outage off. An instruction: nobody may without notice in time, at other times than
     announced, or before the fire service is told where fire fighting may be affected. Where water went off all the
     same, ``record_start`` takes it.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``outage-started``, ``outage-cancelled``, ``notice-too-short``,
+    Refuses ``wrong-role``, ``outage-started``, ``outage-cancelled``, ``notice-too-short``,
     ``outside-announced-times``, ``fire-service-not-told``.
     """
     outage = known_to(state, ctx)
@@ -148,11 +148,11 @@ def start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
     return OutageStarted()
 
 
-def record_start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
+def record_start(state: Outage, ctx: CommandContext) -> OutageStarted:
     """Water of a planned outage went off: with notice or without it, at the announced time or at another one. What
     happened is taken; flags say what is wrong with it, and the notice promise is judged by it.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``outage-started``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``outage-started``.
     """
     outage = known_to(state, ctx)
     require_not_started(outage)
@@ -160,7 +160,7 @@ def record_start(state: Outage | None, ctx: CommandContext) -> OutageStarted:
 
 
 def reschedule(
-    state: Outage | None,
+    state: Outage,
     ctx: CommandContext,
     *,
     begin: datetime,
@@ -172,7 +172,7 @@ def reschedule(
     """A planned outage will be at other times: it is announced anew, with the whole notice from now on.
 
     ``approval`` and ``supply``: of the new times, where the effect of these is large and the first ones' was not.
-    Refuses ``wrong-role``, ``no-such-case``, ``outage-started``, ``outage-cancelled``, ``dates-out-of-order``,
+    Refuses ``wrong-role``, ``outage-started``, ``outage-cancelled``, ``dates-out-of-order``,
     ``unknown-supply``, ``outage-not-approved``, ``temporary-supply-missing``, ``notice-too-short``, ``mass-running``.
     """
     outage = known_to(state, ctx, "outage.plan")
@@ -191,10 +191,10 @@ def reschedule(
     return fact
 
 
-def cancel(state: Outage | None, ctx: CommandContext, *, reason: str) -> OutageCancelled:
+def cancel(state: Outage, ctx: CommandContext, *, reason: str) -> OutageCancelled:
     """Call a planned outage off before it begins: it owes nothing more.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``unknown-outage-reason``, ``outage-started``, ``outage-cancelled``.
+    Refuses ``wrong-role``, ``unknown-outage-reason``, ``outage-started``, ``outage-cancelled``.
     """
     outage = known_to(state, ctx, "outage.cancel")
     require_known(UnknownOutageReason, reason, ctx.standard.outage_cancel_reasons)
@@ -203,10 +203,10 @@ def cancel(state: Outage | None, ctx: CommandContext, *, reason: str) -> OutageC
     return OutageCancelled(reason)
 
 
-def extend(state: Outage | None, ctx: CommandContext, *, end: datetime) -> OutageExtended:
+def extend(state: Outage, ctx: CommandContext, *, end: datetime) -> OutageExtended:
     """It will take until then; of an emergency, the first time, an end is announced at all.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``outage-restored``, ``outage-cancelled``,
+    Refuses ``wrong-role``, ``outage-restored``, ``outage-cancelled``,
     ``dates-out-of-order``.
     """
     outage = lasting(state, ctx)
@@ -215,8 +215,8 @@ def extend(state: Outage | None, ctx: CommandContext, *, end: datetime) -> Outag
     return OutageExtended(end)
 
 
-def provide_water(state: Outage | None, ctx: CommandContext, *, point: str, litres: int) -> EmergencyWaterProvided:
-    """Water was handed out. Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``bad-code``,
+def provide_water(state: Outage, ctx: CommandContext, *, point: str, litres: int) -> EmergencyWaterProvided:
+    """Water was handed out. Refuses ``wrong-role``, ``future-time``, ``bad-code``,
     ``out-of-range``."""
     known_to(state, ctx)
     require_codes("the points", [point])
@@ -224,10 +224,10 @@ def provide_water(state: Outage | None, ctx: CommandContext, *, point: str, litr
     return EmergencyWaterProvided(point, litres, flags(ctx), confirmed_by(ctx))
 
 
-def restore(state: Outage | None, ctx: CommandContext) -> OutageRestored:
+def restore(state: Outage, ctx: CommandContext) -> OutageRestored:
     """Water flows again.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``outage-restored``, ``outage-not-started``,
+    Refuses ``wrong-role``, ``future-time``, ``outage-restored``, ``outage-not-started``,
     ``dates-out-of-order`` for a time before it began.
     """
     outage = lasting(state, ctx)

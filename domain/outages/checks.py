@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from domain.kernel.refusals import CaseExists, DatesOutOfOrder, MassRunning, NoSuchCase
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder, MassRunning
 from domain.outages.case import Outage
 from domain.outages.refusals import NoticeTooShort, OutageHasStarted, OutageIsCancelled, OutageIsRestored
 from domain.repairs.checks import early, late, require_credible
@@ -17,24 +17,17 @@ from domain.standard.values import require_codes, require_range
 MOST_USERS = 10_000_000
 
 
-def known_to(state: Outage | None, ctx: CommandContext, power: str = "outage.report") -> Outage:
+def known_to(state: Outage, ctx: CommandContext, power: str = "outage.report") -> Outage:
     """The outage that something is told of.
 
-    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-case``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``.
     """
     require_power(ctx, power)
     require_credible(ctx)
-    if state is None:
-        raise NoSuchCase(
-            found="no outage with this id",
-            needed="the id of an outage",
-            next_step="plan or record the outage first",
-            next_step_zh="没有该停水，请先登记",
-        )
     return state
 
 
-def lasting(state: Outage | None, ctx: CommandContext) -> Outage:
+def lasting(state: Outage, ctx: CommandContext) -> Outage:
     """An outage that is not over. Refuses what ``known_to`` does, ``outage-restored``, ``outage-cancelled``."""
     outage = known_to(state, ctx)
     if outage.restored is not None:

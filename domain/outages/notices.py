@@ -39,10 +39,10 @@ class OrderedNotice:
     message: Message
 
 
-def order_notice(state: Outage | None, ctx: CommandContext, *, way: str) -> OrderedNotice:
+def order_notice(state: Outage, ctx: CommandContext, *, way: str) -> OrderedNotice:
     """Have the program tell the users how the outage stands, by the standard's text.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``unknown-way``, ``no-notice-text``, and ``notice-ordered`` where the same
+    Refuses ``wrong-role``, ``unknown-way``, ``no-notice-text``, and ``notice-ordered`` where the same
     words are on their way already, or arrived.
     """
     outage = known_to(state, ctx, "outage.notify")
@@ -99,11 +99,11 @@ def _zh(at: datetime | None) -> str:
 
 
 def deliver_notice(
-    state: Outage | None, ctx: CommandContext, *, order: UUID, receipt: str, status: str, digest: str
+    state: Outage, ctx: CommandContext, *, order: UUID, receipt: str, status: str, digest: str
 ) -> tuple[OutageNoticeSent, OutageNoticeProven] | None:
     """An ordered notice was taken, and here is the proof. None where that is on record already.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-notice`` for one that was never ordered.
+    Refuses ``wrong-role``, ``no-such-notice`` for one that was never ordered.
     """
     outage = known_to(state, ctx, "outage.deliver")
     ordered = _ordered(outage, order)
@@ -114,27 +114,27 @@ def deliver_notice(
     return OutageNoticeSent(ordered.way, ordered.digest, order), proof
 
 
-def fail_notice(state: Outage | None, ctx: CommandContext, *, order: UUID, reason: str) -> OutageNoticeFailed | None:
+def fail_notice(state: Outage, ctx: CommandContext, *, order: UUID, reason: str) -> OutageNoticeFailed | None:
     """An ordered notice could not be delivered. None where it was; refuses as ``deliver_notice`` does."""
     outage = known_to(state, ctx, "outage.deliver")
     _ordered(outage, order)
     return OutageNoticeFailed(order, reason) if order not in outage.delivered else None
 
 
-def send_notice(state: Outage | None, ctx: CommandContext, *, way: str, digest: str) -> OutageNoticeSent:
+def send_notice(state: Outage, ctx: CommandContext, *, way: str, digest: str) -> OutageNoticeSent:
     """Somebody told the users by hand.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-way``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``unknown-way``.
     """
     known = known_to(state, ctx)
     require_known(UnknownWay, way, {**ctx.standard.delivery_ways, **ctx.standard.notice_ways})
     return OutageNoticeSent(way, digest, None, flags(ctx, known), confirmed_by(ctx))
 
 
-def prove_notice(state: Outage | None, ctx: CommandContext, *, notice: int, digest: str) -> OutageNoticeProven:
+def prove_notice(state: Outage, ctx: CommandContext, *, notice: int, digest: str) -> OutageNoticeProven:
     """A notice arrived.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-notice``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-notice``.
     """
     outage = known_to(state, ctx)
     if not 1 <= notice <= len(outage.notices):
@@ -142,10 +142,10 @@ def prove_notice(state: Outage | None, ctx: CommandContext, *, notice: int, dige
     return OutageNoticeProven(notice, digest)
 
 
-def tell_fire_service(state: Outage | None, ctx: CommandContext, *, document: str) -> FireServiceTold:
+def tell_fire_service(state: Outage, ctx: CommandContext, *, document: str) -> FireServiceTold:
     """The fire service was told that water for fire fighting may be affected.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``bad-text``.
     """
     known = known_to(state, ctx)
     fact = FireServiceTold(document, flags(ctx, known), confirmed_by(ctx))
@@ -154,10 +154,10 @@ def tell_fire_service(state: Outage | None, ctx: CommandContext, *, document: st
     return fact
 
 
-def report(state: Outage | None, ctx: CommandContext, *, document: str) -> OutageReported:
+def report(state: Outage, ctx: CommandContext, *, document: str) -> OutageReported:
     """The authority was told.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``bad-text``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``bad-text``.
     """
     known = known_to(state, ctx)
     fact = OutageReported(document, flags(ctx, known), confirmed_by(ctx))

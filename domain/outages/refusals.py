@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotFound, UnknownCode
+from domain.kernel.refusals import Conflict, NoSuchCase, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -207,3 +207,13 @@ class NoSuchNotice(NotFound):
 
     def __init__(self, found: str, needed: str) -> None:
         super().__init__(found=found, needed=needed)
+
+
+def no_such_outage() -> NoSuchCase:
+    """What is said of an outage that there is not."""
+    return NoSuchCase(
+        found="no outage with this id",
+        needed="the id of an outage",
+        next_step="plan or record the outage first",
+        next_step_zh="没有该停水，请先登记",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, UnknownCode
+from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -507,3 +507,13 @@ class OutsideCalendar(NotAcceptable):
 
     def __init__(self, day: date, first: date, last: date) -> None:
         super().__init__(found=day.isoformat(), needed=f"a day from {first} to {last}")
+
+
+def no_such_work() -> NoSuchCase:
+    """What is said of a work that there is not."""
+    return NoSuchCase(
+        found="no work with this id",
+        needed="the id of a work",
+        next_step="register the work first",
+        next_step_zh="没有该工程，请先登记",
+    )

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.fields import CaseNumber, ChineseName
-from domain.kernel.refusals import CaseExists, DatesOutOfOrder, NoSuchCase
+from domain.kernel.refusals import CaseExists, DatesOutOfOrder
 from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known, require_not_future
@@ -92,24 +92,22 @@ def register(
     return fact
 
 
-def start(state: Work | None, ctx: CommandContext) -> WorkStarted:
-    """Work began. Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-started``."""
+def start(work: Work, ctx: CommandContext) -> WorkStarted:
+    """Work began. Refuses ``wrong-role``, ``future-time``, ``work-started``."""
     require_power(ctx, "works.report")
-    work = _known(state)
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if work.started_at is not None:
         raise WorkHasStarted(work, work.started_at)
     return WorkStarted()
 
 
-def complete(state: Work | None, ctx: CommandContext, *, households_served: int) -> WorkCompleted:
+def complete(work: Work, ctx: CommandContext, *, households_served: int) -> WorkCompleted:
     """The work is done.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``work-not-started``, ``work-completed``,
+    Refuses ``wrong-role``, ``future-time``, ``work-not-started``, ``work-completed``,
     ``dates-out-of-order``, ``out-of-range``.
     """
     require_power(ctx, "works.report")
-    work = _known(state)
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     _require_under_way(work, ctx.happened_at)
     require_range("households served", households_served, 0, MOST_HOUSEHOLDS)
@@ -128,14 +126,3 @@ def _require_under_way(work: Work, happened_at: datetime) -> None:
             next_step="correct the time",
             next_step_zh="竣工时间早于开工时间，请更正",
         )
-
-
-def _known(state: Work | None) -> Work:
-    if state is None:
-        raise NoSuchCase(
-            found="no work with this id",
-            needed="the id of a work",
-            next_step="register the work first",
-            next_step_zh="没有该工程，请先登记",
-        )
-    return state

@@ -13,7 +13,7 @@ from domain.deadlines.calendar import LOCAL
 from domain.kernel.messages import Message, filled, to_subject
 from domain.kernel.refusals import UnknownWay
 from domain.repairs.case import AnswerOrder, Repair, credible
-from domain.repairs.checks import existing, from_the_field, known_to, late
+from domain.repairs.checks import from_the_field, known_to, late
 from domain.repairs.facts import AnswerFailed, AnswerOrdered, ReporterAnswered
 from domain.repairs.promises import standard_of
 from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport, ReporterMissing
@@ -26,12 +26,12 @@ KIND = "reporter-answer"
 
 
 def answer_reporter(
-    case: Repair | None, ctx: CommandContext, *, report: int, way: str, digest: str | None
+    case: Repair, ctx: CommandContext, *, report: int, way: str, digest: str | None
 ) -> ReporterAnswered:
     """Whoever made a report was told what became of it. An answer before the incident is over counts for nothing and
     is flagged.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
     known = known_to(case, ctx, "repair.answer")
@@ -58,10 +58,10 @@ class OrderedAnswer:
     message: Message
 
 
-def order_answer(case: Repair | None, ctx: CommandContext, *, report: int, way: str) -> OrderedAnswer:
+def order_answer(case: Repair, ctx: CommandContext, *, report: int, way: str) -> OrderedAnswer:
     """Have the program tell whoever made a report what became of it.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report``, ``reporter-missing``, ``unknown-way``,
+    Refuses ``wrong-role``, ``no-such-report``, ``reporter-missing``, ``unknown-way``,
     ``incident-not-over``, ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already,
     or arrived.
     """
@@ -79,10 +79,10 @@ def order_answer(case: Repair | None, ctx: CommandContext, *, report: int, way: 
     return OrderedAnswer(AnswerOrdered(report, way, message.digest), message)
 
 
-def deliver_answer(case: Repair | None, ctx: CommandContext, *, order: UUID, receipt: str) -> ReporterAnswered | None:
+def deliver_answer(case: Repair, ctx: CommandContext, *, order: UUID, receipt: str) -> ReporterAnswered | None:
     """An ordered answer was taken by its way. None where that is on record already.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-report`` for an order that was never made.
+    Refuses ``wrong-role``, ``no-such-report`` for an order that was never made.
     """
     known = _known_to_sender(case, ctx)
     ordered = _ordered(known, order)
@@ -92,17 +92,17 @@ def deliver_answer(case: Repair | None, ctx: CommandContext, *, order: UUID, rec
     return ReporterAnswered(ordered.report, ordered.way, ordered.digest, flags, None, order, receipt)
 
 
-def fail_answer(case: Repair | None, ctx: CommandContext, *, order: UUID, reason: str) -> AnswerFailed | None:
+def fail_answer(case: Repair, ctx: CommandContext, *, order: UUID, reason: str) -> AnswerFailed | None:
     """An ordered answer could not be delivered. None where it was; refuses as ``deliver_answer`` does."""
     known = _known_to_sender(case, ctx)
     ordered = _ordered(known, order)
     return AnswerFailed(ordered.report, order, reason) if order not in known.delivered_answers else None
 
 
-def _known_to_sender(case: Repair | None, ctx: CommandContext) -> Repair:
+def _known_to_sender(case: Repair, ctx: CommandContext) -> Repair:
     """Also one that was merged since: what was sent is on record where it was ordered."""
     require_power(ctx, "repair.deliver")
-    return existing(case)
+    return case
 
 
 def _ordered(case: Repair, order: UUID) -> AnswerOrder:

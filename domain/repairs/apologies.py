@@ -17,10 +17,10 @@ from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
 
-def apologise(case: Repair | None, ctx: CommandContext, *, report: int, way: str, digest: str | None) -> ApologyMade:
+def apologise(case: Repair, ctx: CommandContext, *, report: int, way: str, digest: str | None) -> ApologyMade:
     """Whoever made a report was told that we are sorry. One where nothing had lapsed is taken and flagged.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``no-such-report``,
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
     known = known_to(case, ctx, "repair.answer")

@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.deadlines.windows import judge
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
-from domain.kernel.refusals import DatesOutOfOrder, NoSuchCase, Refusal
+from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.case import Repair, evolve
 from domain.repairs.promises import obligations
 from domain.repairs.refusals import CaseIsClosed, IncidentIsMerged, SecondPersonNeeded
@@ -33,21 +33,6 @@ UPLOADED_LATE = "uploaded-late"
 BACKDATED_AFTER_LAPSE = "backdated-after-lapse"
 
 
-def existing(case: Repair | None) -> Repair:
-    if case is None:
-        raise no_such_case()
-    return case
-
-
-def no_such_case() -> Refusal:
-    return NoSuchCase(
-        found="no repair case with this id",
-        needed="the id of a reported incident",
-        next_step="look the case up by its number",
-        next_step_zh="请按工单号查询",
-    )
-
-
 def require_unmerged(case: Repair) -> Repair:
     """The incident, where its reports are still its own. Refuses ``incident-merged``."""
     if case.merged_into is not None:
@@ -59,11 +44,11 @@ TELL = "repair.tell"
 """The power to tell facts from the field."""
 
 
-def known_to(case: Repair | None, ctx: CommandContext, power: str = TELL) -> Repair:
-    """The incident that something is told of. Refuses ``wrong-role``, ``no-such-case``, ``future-time``,
+def known_to(case: Repair, ctx: CommandContext, power: str = TELL) -> Repair:
+    """The incident that something is told of. Refuses ``wrong-role``, ``future-time``,
     ``second-person-needed``, and ``incident-merged``: not for its order, but since it would count for nothing here."""
     require_power(ctx, power)
-    known = require_unmerged(existing(case))
+    known = require_unmerged(case)
     require_credible(ctx)
     return known
 

@@ -27,7 +27,7 @@ _NUMBERS = {"dn-mm": range(1, 10_001), "laid-in": range(1800, 2200)}
 
 
 def identify_pipe(
-    case: Repair | None,
+    case: Repair,
     ctx: CommandContext,
     *,
     asset: str | None = None,
@@ -37,7 +37,7 @@ def identify_pipe(
 ) -> PipeIdentified:
     """Say which pipe failed, as far as it is known.
 
-    Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``pipe-unnamed``, ``unknown-pipe-material``,
+    Refuses ``future-time``, ``second-person-needed``, ``pipe-unnamed``, ``unknown-pipe-material``,
     ``bad-detail``.
     """
     known = known_to(case, ctx)
@@ -53,12 +53,10 @@ def identify_pipe(
     return from_the_field(known, ctx, PipeIdentified(asset, material, dn_mm, laid_in, flags))
 
 
-def correct(
-    case: Repair | None, ctx: CommandContext, *, detail: str, old: str | None, new: str | None
-) -> DetailCorrected:
+def correct(case: Repair, ctx: CommandContext, *, detail: str, old: str | None, new: str | None) -> DetailCorrected:
     """Correct a detail; ``old`` None fills in what was not known. Flagged where ``old`` is not what was known.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
     """
     known = known_to(case, ctx, "repair.correct")

@@ -16,7 +16,7 @@ from domain.standard.standards import Precision, require_known
 
 
 def dismiss(
-    case: Repair | None,
+    case: Repair,
     ctx: CommandContext,
     *,
     reason: str,
@@ -25,7 +25,7 @@ def dismiss(
 ) -> IncidentDismissed:
     """Say that the incident needs no repair of ours.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``case-closed``,
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``case-closed``,
     ``repair-completed``, ``already-dismissed``, ``unknown-dismissal-reason``, ``bad-precision``.
     """
     known = known_to(case, ctx, "repair.dismiss")

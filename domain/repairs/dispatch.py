@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from domain.repairs.case import Repair
-from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import CrewDelayed, CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.repairs.refusals import AlreadyDispatched, CrewElsewhere, RepairIsCompleted, UnknownDeclineReason
@@ -13,38 +13,37 @@ from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import require_known
 
 
-def dispatch(case: Repair | None, ctx: CommandContext, *, crew: str) -> CrewDispatched:
+def dispatch(case: Repair, ctx: CommandContext, *, crew: str) -> CrewDispatched:
     """Send a crew; another one than before takes the job over.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-completed``, ``already-dispatched``.
+    Refuses ``wrong-role``, ``case-closed``, ``repair-completed``, ``already-dispatched``.
     """
     require_power(ctx, "repair.dispatch")
-    known = existing(case)
-    require_open(known)
-    if known.completed:
+    require_open(case)
+    if case.completed:
         raise RepairIsCompleted(
-            found=f"repair {known.number} is completed",
+            found=f"repair {case.number} is completed",
             needed="an incident that still needs a crew",
             next_step="report a new fault if water fails again",
             next_step_zh="抢修已完成；如再次停水请另行报修",
         )
-    require_undismissed(known)
-    if known.crew == crew:
-        raise AlreadyDispatched(crew, known)
+    require_undismissed(case)
+    if case.crew == crew:
+        raise AlreadyDispatched(crew, case)
     return CrewDispatched(crew)
 
 
-def acknowledge(case: Repair | None, ctx: CommandContext, *, crew: str) -> DispatchAcknowledged:
+def acknowledge(case: Repair, ctx: CommandContext, *, crew: str) -> DispatchAcknowledged:
     """The crew confirms the job."""
     known = known_to(case, ctx)
     flags = field_flags(known, ctx, crew=crew, before=known.acknowledged)
     return from_the_field(known, ctx, DispatchAcknowledged(crew, flags))
 
 
-def decline(case: Repair | None, ctx: CommandContext, *, crew: str, reason: str) -> DispatchDeclined:
+def decline(case: Repair, ctx: CommandContext, *, crew: str, reason: str) -> DispatchDeclined:
     """The crew says that it cannot come; from a crew that was not sent it changes nothing and is flagged.
 
-    Refuses ``no-such-case``, ``future-time``, ``second-person-needed``, ``unknown-decline-reason``.
+    Refuses ``future-time``, ``second-person-needed``, ``unknown-decline-reason``.
     """
     known = known_to(case, ctx)
     require_known(UnknownDeclineReason, reason, ctx.standard.decline_reasons)
@@ -52,21 +51,20 @@ def decline(case: Repair | None, ctx: CommandContext, *, crew: str, reason: str)
     return from_the_field(known, ctx, DispatchDeclined(crew, reason, flags))
 
 
-def delay(case: Repair | None, ctx: CommandContext, *, crew: str, expected_at: datetime) -> CrewDelayed:
+def delay(case: Repair, ctx: CommandContext, *, crew: str, expected_at: datetime) -> CrewDelayed:
     """The crew is held up on its way; it expects to be on site at ``expected_at`` (aware). Its limit does not move: the
     dispatcher learns early that it may lapse. From a crew that was not sent it changes nothing and is flagged.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``future-time``, ``second-person-needed``, ``incident-merged``.
+    Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``incident-merged``.
     """
     known = known_to(case, ctx)
     flags = field_flags(known, ctx, crew=crew, before=())
     return from_the_field(known, ctx, CrewDelayed(crew, expected_at, flags))
 
 
-def withdraw(case: Repair | None, ctx: CommandContext, *, crew: str) -> CrewWithdrawn:
-    """Take a crew off the incident, for another one. Refuses ``wrong-role``, ``no-such-case``, ``crew-elsewhere``."""
+def withdraw(case: Repair, ctx: CommandContext, *, crew: str) -> CrewWithdrawn:
+    """Take a crew off the incident, for another one. Refuses ``wrong-role``, ``crew-elsewhere``."""
     require_power(ctx, "repair.dispatch")
-    known = existing(case)
-    if known.crew != crew:
-        raise CrewElsewhere(crew, known)
+    if case.crew != crew:
+        raise CrewElsewhere(crew, case)
     return CrewWithdrawn(crew)

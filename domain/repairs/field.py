@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain.repairs.case import CREW_ELSEWHERE, Repair
-from domain.repairs.checks import existing, field_flags, from_the_field, known_to, require_open
+from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import (
     ArrivalEvidence,
     CaseClosed,
@@ -19,7 +19,7 @@ from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Precision, require_known
 
 
-def arrive(case: Repair | None, ctx: CommandContext, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
+def arrive(case: Repair, ctx: CommandContext, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
     """The crew is on site; without evidence, from outside the geofence, or where nobody knows where the site is, it
     counts and is flagged."""
     known = known_to(case, ctx)
@@ -33,7 +33,7 @@ def arrive(case: Repair | None, ctx: CommandContext, *, crew: str, evidence: Arr
     return from_the_field(known, ctx, CrewArrived(crew, evidence, flags))
 
 
-def log_work(case: Repair | None, ctx: CommandContext, *, note: str, crew: str) -> WorkLogged:
+def log_work(case: Repair, ctx: CommandContext, *, note: str, crew: str) -> WorkLogged:
     """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
     known = known_to(case, ctx)
     require_known(UnknownWorkNote, note, ctx.standard.work_notes)
@@ -41,13 +41,13 @@ def log_work(case: Repair | None, ctx: CommandContext, *, note: str, crew: str) 
     return from_the_field(known, ctx, WorkLogged(note, crew, flags))
 
 
-def takes_over(case: Repair | None, from_crew: str) -> bool:
+def takes_over(case: Repair, from_crew: str) -> bool:
     """Whether the incident goes to another crew when that one hands over: it has it, and is still at work."""
-    return case is not None and case.crew == from_crew and not case.completed and not case.closed
+    return case.crew == from_crew and not case.completed and not case.closed
 
 
 def hand_over(
-    case: Repair | None, ctx: CommandContext, *, from_crew: str, to_crew: str, elsewhere: bool = False
+    case: Repair, ctx: CommandContext, *, from_crew: str, to_crew: str, elsewhere: bool = False
 ) -> ShiftHandedOver:
     """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``.
 
@@ -65,7 +65,7 @@ def _not_needed(case: Repair) -> tuple[str, ...]:
     return () if case.severity == "major" else ("not-major",)
 
 
-def complete(case: Repair | None, ctx: CommandContext, *, precision: Precision = "second") -> RepairCompleted:
+def complete(case: Repair, ctx: CommandContext, *, precision: Precision = "second") -> RepairCompleted:
     """The repair is done. Refuses ``bad-precision``."""
     known = known_to(case, ctx)
     require_import_fields(ctx, precision)
@@ -75,25 +75,24 @@ def complete(case: Repair | None, ctx: CommandContext, *, precision: Precision =
     return from_the_field(known, ctx, RepairCompleted(flags, precision=precision))
 
 
-def restore_water(case: Repair | None, ctx: CommandContext) -> WaterRestored:
+def restore_water(case: Repair, ctx: CommandContext) -> WaterRestored:
     """Water flows again."""
     known = known_to(case, ctx)
     return from_the_field(known, ctx, WaterRestored(field_flags(known, ctx, crew=None, before=known.restored)))
 
 
-def close(case: Repair | None, ctx: CommandContext) -> CaseClosed:
+def close(case: Repair, ctx: CommandContext) -> CaseClosed:
     """Close the file; an incident that was dismissed needs neither a completion nor water.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``case-closed``, ``repair-not-completed`` and, for a major repair,
+    Refuses ``wrong-role``, ``case-closed``, ``repair-not-completed`` and, for a major repair,
     ``water-not-restored``.
     """
     require_power(ctx, "repair.close")
-    known = existing(case)
-    require_open(known)
-    if known.dismissed:
+    require_open(case)
+    if case.dismissed:
         return CaseClosed()
-    if not known.completed:
-        raise RepairNotCompleted(known)
-    if known.severity == "major" and not known.restored:
-        raise WaterNotRestored(known)
+    if not case.completed:
+        raise RepairNotCompleted(case)
+    if case.severity == "major" and not case.restored:
+        raise WaterNotRestored(case)
     return CaseClosed()

@@ -21,7 +21,7 @@ from domain.kernel.fields import CaseId, Digest, Flags, ReportNumber, SecondPers
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import early, late, require_credible
 from domain.repairs.facts import OrderReference
-from domain.repairs.refusals import NoSuchOrder, OrderIsReplied, OrderKnown, UnknownOrderSource
+from domain.repairs.refusals import OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, reminders
 from domain.standard.standards import OrderSource, Rules, Standard, require_known
@@ -187,50 +187,40 @@ def receive(
     return OrderReceived(order.source, order.number, case_id, report, reply_by)
 
 
-def extend(state: OutsideOrder | None, ctx: CommandContext, *, reply_by: datetime, document: str) -> OrderExtended:
+def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, document: str) -> OrderExtended:
     """The source grants more time. It saves no lapse that ran out before.
 
     Refuses ``wrong-role``, ``no-such-order``, ``order-replied``, ``bad-text``, ``dates-out-of-order`` for a deadline
     that is no later than the one before.
     """
     require_power(ctx, "order.extend")
-    known = existing(state)
-    if known.replied:
-        raise OrderIsReplied(known)
+    if state.replied:
+        raise OrderIsReplied(state)
     fact = OrderExtended(reply_by, document)
     require_clean(fact)
     require_said("the document", document)
-    (owed,) = obligations(known, ctx.rules)
+    (owed,) = obligations(state, ctx.rules)
     before = owed.terms[-1].due_at
     assert before is not None
     _require_after(reply_by, before, "it was due")
     return fact
 
 
-def reply(state: OutsideOrder | None, ctx: CommandContext, *, digest: str) -> OrderReplied:
+def reply(state: OutsideOrder, ctx: CommandContext, *, digest: str) -> OrderReplied:
     """The source was told. A second reply is taken and flagged.
 
     Refuses ``wrong-role``, ``no-such-order``, ``future-time``, and ``second-person-needed`` where it is told later than
     the channel allows.
     """
     require_power(ctx, "order.reply")
-    known = existing(state)
     require_credible(ctx)
-    flags = (("repeated",) if known.replied else ()) + late(ctx) + early(ctx, known.received.at)
+    flags = (("repeated",) if state.replied else ()) + late(ctx) + early(ctx, state.received.at)
     return OrderReplied(digest, flags, ctx.confirmed_by if ctx.is_late else None)
 
 
-def move(state: OutsideOrder | None, *, case_id: UUID, report: int) -> OrderMoved:
+def move(state: OutsideOrder, *, case_id: UUID, report: int) -> OrderMoved:
     """The order goes with its report to another incident. Refuses ``no-such-order``."""
-    existing(state)
     return OrderMoved(case_id, report)
-
-
-def existing(state: OutsideOrder | None) -> OutsideOrder:
-    """The order. Refuses ``no-such-order``."""
-    if state is None:
-        raise NoSuchOrder()
-    return state
 
 
 def _require_after(later: datetime, earlier: datetime, needed: str) -> None:

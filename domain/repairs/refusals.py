@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotFound, UnknownCode
+from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -500,3 +500,13 @@ class ServiceStarted(Conflict):
 
     def __init__(self, case: Repair) -> None:
         super().__init__(found=f"repair {case.number}")
+
+
+def no_such_incident() -> NoSuchCase:
+    """What is said of an incident that there is not."""
+    return NoSuchCase(
+        found="no repair case with this id",
+        needed="the id of a reported incident",
+        next_step="look the case up by its number",
+        next_step_zh="请按工单号查询",
+    )

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from domain.kernel.facts import Moment
 from domain.repairs.case import Repair, without
-from domain.repairs.checks import existing
 from domain.repairs.facts import EvidenceOf, EvidenceRejected
 from domain.repairs.refusals import AlreadyRejected, NoSuchEvidence, UnknownRejectionReason
 from domain.standard.context import CommandContext, require_power, require_second_person
@@ -19,21 +18,20 @@ from domain.standard.standards import require_known
 
 
 def reject_evidence(
-    case: Repair | None, ctx: CommandContext, *, event: UUID, reason: str, evidence_digest: str | None = None
+    case: Repair, ctx: CommandContext, *, event: UUID, reason: str, evidence_digest: str | None = None
 ) -> EvidenceRejected:
     """Reject the arrival, the completion or the restoration of that event.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``no-such-evidence``, ``already-rejected``, ``same-person`` (who told it)
+    Refuses ``wrong-role``, ``no-such-evidence``, ``already-rejected``, ``same-person`` (who told it)
     and ``unknown-rejection-reason``.
     """
     require_power(ctx, "repair.reject")
-    known = existing(case)
-    of = _what(known, event)
-    require_second_person(ctx, known.told_by.get(event, ""), f"the {of}")
+    of = _what(case, event)
+    require_second_person(ctx, case.told_by.get(event, ""), f"the {of}")
     require_known(UnknownRejectionReason, reason, ctx.standard.rejection_reasons)
-    after = without(known, event)
+    after = without(case, event)
     left = tuple(sort for sort, moments in _sorts(after) if moments)
-    reopens = known.closed and not after.closed
+    reopens = case.closed and not after.closed
     return EvidenceRejected(event, of, reason, left, reopens, evidence_digest, ctx.confirmed_by)
 
 

@@ -11,7 +11,6 @@ from domain.kernel.refusals import CaseExists, UnknownFaultKind
 from domain.kernel.subjects import Subject
 from domain.repairs.case import Repair, Report
 from domain.repairs.checks import (
-    existing,
     from_the_field,
     known_to,
     late,
@@ -90,7 +89,7 @@ def _is_answer_owed(ctx: CommandContext, contact: Contact, order: OrderReference
 
 
 def link_report(
-    case: Repair | None,
+    case: Repair,
     ctx: CommandContext,
     *,
     subject: Subject,
@@ -137,17 +136,17 @@ class Merged:
     reports: tuple[Moved, ...]
 
 
-def merge(case: Repair | None, other: Repair | None, ctx: CommandContext, *, case_id: UUID, into: UUID) -> Merged:
+def merge(case: Repair, other: Repair, ctx: CommandContext, *, case_id: UUID, into: UUID) -> Merged:
     """Two incidents turn out to be one burst: the reports of ``case`` go on in the ``other`` one, each at its own time,
     and ``case`` owes nothing more. A wrong one is undone there, report by report.
 
     Our decision: not once a crew was on site for it, for what it told there would count for nothing.
 
-    Refuses ``wrong-role``, ``no-such-case``, ``same-incident``, ``incident-merged``, ``case-closed``,
+    Refuses ``wrong-role``, ``same-incident``, ``incident-merged``, ``case-closed``,
     ``already-dismissed`` and ``work-begun``.
     """
     require_power(ctx, "repair.unlink")
-    known, target = require_unmerged(existing(case)), require_unmerged(existing(other))
+    known, target = require_unmerged(case), require_unmerged(other)
     if case_id == into:
         raise SameIncident(known)
     require_open(known)
@@ -186,7 +185,7 @@ class Unlinked:
 
 
 def unlink_report(
-    case: Repair | None,
+    case: Repair,
     ctx: CommandContext,
     *,
     report: int,
@@ -197,12 +196,11 @@ def unlink_report(
 ) -> Unlinked:
     """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
 
-    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
-    ``no-such-case``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
+    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
     ``unknown-district``.
     """
     require_power(ctx, "repair.unlink")
-    known = require_unmerged(existing(case))
+    known = require_unmerged(case)
     found = _linked(known, report)
     require_known(UnknownFaultKind, kind or known.kind, ctx.standard.fault_kinds)
     code = district_code or known.district

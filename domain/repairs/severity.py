@@ -15,7 +15,7 @@ from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Severity
 
 
-def assess(case: Repair | None, ctx: CommandContext, *, severity: Severity, reason: str) -> SeverityAssessed:
+def assess(case: Repair, ctx: CommandContext, *, severity: Severity, reason: str) -> SeverityAssessed:
     """Class the repair. The same class again, or an earlier look told later, is taken and flagged.
 
     Refuses ``already-assessed`` for another class after the first one: that is a reassessment. Refuses
@@ -53,7 +53,7 @@ def _is_late_to_class(case: Repair, ctx: CommandContext) -> bool:
 
 
 def reassess(
-    case: Repair | None,
+    case: Repair,
     ctx: CommandContext,
     *,
     severity: Severity,

@@ -122,6 +122,10 @@ class Snapshot:
         """The state of a stream named by the command; None before its first fact."""
         return self.states[stream.id]
 
+    def existing(self, stream: Stream) -> Any:
+        """The same, of a case that must be there. Refuses what its kind says of a case that there is not."""
+        return stream.kind.existing(self.of(stream))
+
 
 StreamEvent = tuple[Stream, EventToAppend]
 """A fact and the stream it belongs to."""

@@ -52,7 +52,7 @@ def _outage_notice(ended: Ended) -> Command:
     stamp = _stamp(ended)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        state: Outage | None = snapshot.of(case)
+        state: Outage = snapshot.existing(case)
         ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
             failed = notices.fail_notice(state, ctx, order=ended.id, reason=ended.failed)
@@ -70,7 +70,7 @@ def _reporter_answer(ended: Ended) -> Command:
     stamp = _stamp(ended)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        state: Repair | None = snapshot.of(case)
+        state: Repair = snapshot.existing(case)
         ctx = snapshot.context(stamp, ended.at)
         if ended.failed is not None:
             failed = answers.fail_answer(state, ctx, order=ended.id, reason=ended.failed)

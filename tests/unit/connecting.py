@@ -36,7 +36,7 @@ MONEY = (MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500))
 FIFTH_CLOSE = NINE.replace(day=22, hour=9, minute=30)
 """The close of the fifth working day after NINE: Tuesday 2026-09-22, 17:30 in China (the 20th is worked)."""
 
-Decision = Callable[[Connection | None, CommandContext], Any]
+Decision = Callable[[Any, CommandContext], Any]
 
 
 def refused(code: str) -> pytest.RaisesExc[Refusal]:

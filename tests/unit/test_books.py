@@ -103,6 +103,7 @@ def test_a_bad_row_of_an_audit_is_named_by_its_number(client: Client, book: UUID
 def test_a_round_takes_readings_of_its_own_month_only(read_at: datetime, code: str | None) -> None:
     opened = ReadingRoundOpened("CB-1", "zhenxi-07", "2026-09", date(2026, 9, 18), "reader-7", ("JS-001",))
     state = books.evolve(None, Recorded(opened, uuid4(), 1, MORNING))
+    assert state is not None
     rows = [ReadingAudited("JS-001", read_at, 5_000, 700, ())]
     ctx = context(shipped_rules(), MORNING, role="meter-reader", actor="reader-8")
     if code is None:

@@ -240,11 +240,6 @@ def test_only_a_manager_refuses_an_application() -> None:
         admitted().tell("counter", lambda c, ctx: intake.refuse(c, ctx, reason="arrears", document_digest=DIGEST))
 
 
-def test_every_decision_says_when_there_is_no_such_case() -> None:
-    with refused("no-such-case"):
-        withdrawn(Case())
-
-
 def test_an_application_may_be_told_late_and_was_received_when_it_came_in() -> None:
     case = Case()
     receive(case, form(), happened_at=NINE - timedelta(days=30))

@@ -176,10 +176,8 @@ def test_the_no_of_a_crew_that_was_not_sent_changes_nothing_and_is_flagged(rules
     assert play.state.crew == "crew-1"
 
 
-def test_a_no_needs_an_incident_a_reason_and_a_time_that_has_come(rules: Rules) -> None:
+def test_a_no_needs_a_reason_and_a_time_that_has_come(rules: Rules) -> None:
     play = repairing(rules)
-    with refused("no-such-case"):
-        dispatch.decline(None, context(rules, minutes(1)), crew="crew-1", reason="vehicle")
     with refused("unknown-decline-reason"):
         dispatch.decline(play.state, context(rules, minutes(1)), crew="crew-1", reason="tired-of-it")
     with refused("future-time"):
@@ -190,8 +188,6 @@ def test_a_crew_is_taken_away_only_from_where_it_is(rules: Rules) -> None:
     play = repairing(rules)
     with refused("crew-elsewhere"):
         dispatch.withdraw(play.state, DISPATCHER, crew="crew-1")
-    with refused("no-such-case"):
-        dispatch.withdraw(None, DISPATCHER, crew="crew-1")
     play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     assert dispatch.withdraw(play.state, DISPATCHER, crew="crew-1") == CrewWithdrawn("crew-1")
     play.say(CrewWithdrawn("crew-1"), minutes(2))

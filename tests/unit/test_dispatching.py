@@ -365,8 +365,6 @@ def test_of_a_crew_that_has_not_the_job_a_delay_is_flagged_and_expected_of_nobod
     assert fact.flags == ("not-the-dispatched-crew",)
     play.say(fact, minutes(10))
     assert outlook.expected_at(outlook.outline(play.state)) is None
-    with pytest.raises(Refusal, match="no-such-case"):
-        repair_dispatch.delay(None, by, crew="crew-1", expected_at=minutes(50))
 
 
 def test_the_dispatcher_sees_when_a_crew_that_is_held_up_comes(client: Client) -> None:

@@ -249,8 +249,6 @@ def test_who_may_not_dismiss_and_what_cannot_be_dismissed_is_refused() -> None:
         dismissal(play, 10, role="crew")
     with refused("unknown-dismissal-reason"):
         repair_dismissal.dismiss(play.state, context(RULES, minutes(9), role="dispatcher"), reason="boredom")
-    with refused("no-such-case"):
-        repair_dismissal.dismiss(None, context(RULES, minutes(9), role="dispatcher"), reason="false-alarm")
     play.say(RepairCompleted(), minutes(20))
     with refused("repair-completed"):
         dismissal(play, 30)

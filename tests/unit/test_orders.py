@@ -125,16 +125,9 @@ def test_a_reply_told_too_late_for_its_channel_needs_another_person() -> None:
     assert (confirmed.flags, confirmed.confirmed_by) == (("backdated",), "manager-1")
 
 
-def test_nobody_else_replies_and_nothing_is_replied_to_that_is_not_there() -> None:
+def test_nobody_else_replies() -> None:
     with refused("wrong-role"):
         orders.reply(received().state, context(RULES, minutes(10), role="public"), digest=DIGEST)
-    for ask in (
-        lambda: orders.reply(None, context(RULES, minutes(10), **HOTLINE), digest=DIGEST),
-        lambda: orders.extend(None, context(RULES, NINE, **HOTLINE), reply_by=minutes(9), document="x"),
-        lambda: orders.move(None, case_id=CASE, report=1),
-    ):
-        with refused("no-such-order"):
-            ask()
 
 
 def test_any_order_and_any_duplication_of_its_facts_ends_in_the_same_verdict() -> None:

@@ -107,13 +107,6 @@ def test_a_completed_repair_needs_no_crew() -> None:
         dispatch.dispatch(play.state, DISPATCHER, crew="crew-1")
 
 
-def test_an_unknown_case_is_refused_whatever_is_asked() -> None:
-    with refused("no-such-case"):
-        dispatch.dispatch(None, DISPATCHER, crew="crew-1")
-    with refused("no-such-case"):
-        field.arrive(None, context(RULES, NINE), crew="crew-1", evidence=None)
-
-
 def test_a_repair_is_closed_after_its_completion_only() -> None:
     play = repairing(RULES)
     with refused("repair-not-completed"):
@@ -323,8 +316,6 @@ def test_nothing_is_merged_with_itself_with_nothing_or_by_a_stranger() -> None:
     play, other = repairing(RULES), second()
     with refused("same-incident"):
         merging(play, play)
-    with refused("no-such-case"):
-        reports.merge(play.state, None, context(RULES, minutes(40), role="dispatcher"), case_id=CASE, into=UUID(int=2))
     with refused("wrong-role"):
         merging(other, play, role="public")
     other.say(IncidentMerged(UUID(int=9)), minutes(20))

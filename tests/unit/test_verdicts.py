@@ -446,8 +446,6 @@ def test_what_is_no_evidence_or_rejected_already_is_not_rejected(rules: Rules) -
     play.say(reject(play, completion), minutes(300))
     with pytest.raises(Refusal, match=r"^already-rejected:"):
         reject(play, completion)
-    with pytest.raises(Refusal, match=r"^no-such-case:"):
-        rejection.reject_evidence(None, context(rules, NINE, role="dispatcher"), event=completion, reason="not-done")
 
 
 def test_a_settled_verdict_is_the_same_judgement_an_instant_later() -> None:
