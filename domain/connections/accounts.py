@@ -102,7 +102,8 @@ def change_customer(
 ) -> CustomerChanged:
     """A supply point is handed over to another customer at ``effective_at`` (None: now), with what its dial shows.
 
-    ``customer``: the pseudonym of the new one, ``subject``: where the vault has them. Refuses ``wrong-role``, ``no-such-supply-point``, ``water-not-on``, ``unknown-customer-change``, ``customer-unchanged``,
+    ``customer``: the pseudonym of the new one, ``subject``: where the vault has them. Refuses ``wrong-role``,
+    ``no-such-supply-point``, ``water-not-on``, ``unknown-customer-change``, ``customer-unchanged``,
     ``contract-unchanged``, ``reading-before-it-is-due``, ``dates-out-of-order`` (before water was on, the last change
     or the present meter) and ``second-person-needed`` as ``change_class`` does.
     """

@@ -196,7 +196,8 @@ def unlink_report(
 ) -> Unlinked:
     """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
 
-    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
+    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
+    ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
     ``unknown-district``.
     """
     require_power(ctx, "repair.unlink")
