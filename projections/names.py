@@ -159,6 +159,7 @@ FLAGS: Mapping[str, Name] = {
     "after-dismissal": Name("判定无需抢修后", "after dismissal"),
     "not-what-was-known": Name("原值不符", "not what was known"),
     "younger-than-the-fault": Name("管段晚于故障敷设", "pipe younger than the fault"),
+    "dated-back": Name("申请人所称时间较早", "dated back by the applicant"),
     "without-notice": Name("未按时通知", "without notice in time"),
     "outside-announced-times": Name("不在公告时间", "outside the announced times"),
     "called-off": Name("已取消后停水", "after it was cancelled"),

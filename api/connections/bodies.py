@@ -21,7 +21,18 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.http.fields import Amount, Body, BodyMark, CivilDay, Code, CrewCode, Digest, HappenedAt, Instant, Name
+from api.http.fields import (
+    Amount,
+    Body,
+    BodyMark,
+    CivilDay,
+    Code,
+    CrewCode,
+    Digest,
+    FromTheField,
+    Instant,
+    Name,
+)
 from api.repairs.bodies import ApplicantDetails
 from domain.connections.charges import LARGEST_FEN
 from domain.connections.facts import DocumentWay
@@ -116,7 +127,7 @@ class DocumentBody(Body):
     ] = None
 
 
-class Application(Body):
+class Application(FromTheField):
     """An application for a water connection, on the one form of every channel."""
 
     applicant: Annotated[ApplicantDetails, Field(description="Who applies. It goes to the vault and to no event.")]
@@ -142,7 +153,6 @@ class Application(Body):
     consultation: Annotated[
         UUID | None, Field(description="Id of the consultation before it; null where there was none.")
     ] = None
-    happened_at: HappenedAt = None
 
 
 class Owner(Body):
@@ -151,7 +161,7 @@ class Owner(Body):
     owner: Annotated[Actor, Field(description="Actor id of who answers for the case.")]
 
 
-class Appearance(Body):
+class Appearance(FromTheField):
     """The applicant had to come in person."""
 
     place: Annotated[Code, Field(examples=["counter"], description="Where the applicant had to come, as a code.")]
@@ -161,7 +171,6 @@ class Appearance(Body):
             examples=["papers"], description="What for: application, papers, contract, payment, collection or other."
         ),
     ]
-    happened_at: HappenedAt = None
 
 
 class Reason(Body):
@@ -180,10 +189,8 @@ class ReasonedRefusal(Body):
 # ---- papers
 
 
-class DocumentHandedIn(DocumentBody):
+class DocumentHandedIn(DocumentBody, FromTheField):
     """A document is there."""
-
-    happened_at: HappenedAt = None
 
 
 class Defect(Body):
@@ -226,45 +233,40 @@ class CommitmentEvidence(Body):
 # ---- on site
 
 
-class Survey(Body):
+class Survey(FromTheField):
     """What the surveyor found."""
 
     feasible: Annotated[StrictBool, Field(description="Whether the site can be supplied.")]
     findings: Annotated[CodeList, Field(description="What the survey found, as codes of the standard.")] = ()
-    happened_at: HappenedAt = None
 
 
-class Design(Body):
+class Design(FromTheField):
     """The approved drawing."""
 
     drawing_digest: Annotated[Digest, Field(description="SHA-256 of the drawing, as sha256: and 64 hex digits.")]
-    happened_at: HappenedAt = None
 
 
-class OnSiteApproval(Body):
+class OnSiteApproval(FromTheField):
     """Surveyed, designed and approved at the door."""
 
     visit: Annotated[VisitId, Field(description="Id of the visit, given by whoever books it.")]
     squad: Annotated[Code, Field(description="Code of the squad.")]
     drawing_digest: Annotated[Digest, Field(description="SHA-256 of the drawing, as sha256: and 64 hex digits.")]
-    happened_at: HappenedAt = None
 
 
-class ConstructionStart(Body):
+class ConstructionStart(FromTheField):
     """Who works on site."""
 
     crew: CrewCode
-    happened_at: HappenedAt = None
 
 
-class Inspection(Body):
+class Inspection(FromTheField):
     """The outcome of the final inspection."""
 
     passed: Annotated[StrictBool, Field(description="Whether it passed.")]
     defects: Annotated[
         CodeList, Field(description="What is wrong, as codes of the standard; empty where it passed.")
     ] = ()
-    happened_at: HappenedAt = None
 
 
 class MeterBody(Body):
@@ -294,14 +296,13 @@ class MeterBody(Body):
         return self
 
 
-class MeterIn(Body):
+class MeterIn(FromTheField):
     """A meter goes in at one supply point."""
 
     meter: Annotated[MeterBody, Field(description="The meter that went in.")]
-    happened_at: HappenedAt = None
 
 
-class MeterReplacement(Body):
+class MeterReplacement(FromTheField):
     """Another meter in place of the one that is in; what the old dial showed at the end, and why, by a code of the
     standard."""
 
@@ -310,16 +311,14 @@ class MeterReplacement(Body):
     ]
     meter: Annotated[MeterBody, Field(description="The meter that went in instead.")]
     reason: Annotated[Code, Field(examples=["expired"], description="Why, as a code of the standard.")]
-    happened_at: HappenedAt = None
 
 
-class WaterOn(Body):
+class WaterOn(FromTheField):
     """Water on at one supply point; the meter may be left out where it is in."""
 
     meter: Annotated[MeterBody | None, Field(description="The meter that went in; null where one is in already.")] = (
         None
     )
-    happened_at: HappenedAt = None
 
 
 # ---- once water is on
@@ -427,7 +426,7 @@ class MoneyBody(Body):
     amount_fen: Fen
 
 
-class PaymentBody(Body):
+class PaymentBody(FromTheField):
     """Money that came in, by the cashier's or the platform's own number."""
 
     payment: Annotated[
@@ -437,7 +436,6 @@ class PaymentBody(Body):
         ),
     ]
     lines: Annotated[list[MoneyBody], Field(min_length=1, max_length=20, description="What was paid for each fee.")]
-    happened_at: HappenedAt = None
 
 
 class RefundBody(Body):
@@ -472,14 +470,13 @@ class VisitReassignment(Body):
     end: Annotated[Instant, Field(description="End of the time in which the squad comes.")]
 
 
-class VisitMade(Body):
+class VisitMade(FromTheField):
     """The squad was there, and saw or took along these papers."""
 
     papers_collected: Annotated[CodeList, Field(description="Codes of the papers that the squad took along.")] = ()
-    happened_at: HappenedAt = None
 
 
-class DeliverableBody(Body):
+class DeliverableBody(FromTheField):
     """What went out, and how."""
 
     deliverable: Annotated[
@@ -497,10 +494,9 @@ class DeliverableBody(Body):
         ),
     ]
     digest: Digest
-    happened_at: HappenedAt = None
 
 
-class DeliverableReceipt(Body):
+class DeliverableReceipt(FromTheField):
     """What arrived."""
 
     deliverable: Annotated[
@@ -511,15 +507,13 @@ class DeliverableReceipt(Body):
         ),
     ]
     digest: Digest
-    happened_at: HappenedAt = None
 
 
 # ---- pauses
 
 
-class PauseBody(Body):
+class PauseBody(FromTheField):
     """Why the clock is to stand, with evidence."""
 
     reason: Annotated[Code, Field(examples=["government-permit"], description="Why, as a code of the standard.")]
     evidence_digest: Annotated[Digest, Field(description="SHA-256 of the proof, as sha256: and 64 hex digits.")]
-    happened_at: HappenedAt = None

@@ -30,6 +30,7 @@ from api.http.commanding import (
     retry_on_stale,
     runner_of,
 )
+from api.http.fields import FromTheField
 from domain import kinds
 from domain.connections import accounts, applicants, intake, papers, site, visits
 from domain.connections.case import Connection, Visit
@@ -83,9 +84,16 @@ def _received(
     form = _form(body, subject, who)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
-        barred = _is_barred(snapshot, applicant)
-        return events(case, intake.receive(snapshot.of(case), ctx, case_number=number, form=form, barred=barred), ctx)
+        ctx = intake.as_received(as_claimed(snapshot, caller, body, happened_at))
+        facts = intake.receive(
+            snapshot.of(case),
+            ctx,
+            case_number=number,
+            form=form,
+            barred=_is_barred(snapshot, applicant),
+            claimed_at=happened_at,
+        )
+        return events(case, facts, ctx)
 
     return PendingCommand(case, caller, decide, others=(applicant, *holding), subject=subject, number=number)
 
@@ -183,6 +191,12 @@ def money(listed: Iterable[bodies.MoneyBody]) -> tuple[MoneyLine, ...]:
 # ---- meters
 
 
+def as_claimed(snapshot: Snapshot, caller: Caller, body: FromTheField, happened_at: datetime) -> CommandContext:
+    """The context of a fact from the field: with its second person and the time of the device, where the body has
+    them."""
+    return snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+
+
 def install_meter(
     caller: Caller, case_id: UUID, point: int, body: bodies.MeterIn, happened_at: datetime
 ) -> PendingCommand:
@@ -192,7 +206,7 @@ def install_meter(
     meter = meter_stream(details.number)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
+        ctx = as_claimed(snapshot, caller, body, happened_at)
         installed = site.install_meter(snapshot.existing(case), ctx, point=point, meter=details)
         return [*events(case, installed, ctx), _in_service(snapshot, meter, details, case_id, point, ctx)]
 
@@ -212,7 +226,7 @@ def replace_meter(
         old = meter_stream(known.number) if known is not None else new
 
         def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-            ctx = snapshot.context(caller.stamp, happened_at)
+            ctx = as_claimed(snapshot, caller, body, happened_at)
             fact = site.replace_meter(
                 snapshot.existing(case),
                 ctx,
@@ -247,7 +261,7 @@ def turn_water_on(
     meter = meter_stream(details.number) if details is not None else None
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
+        ctx = as_claimed(snapshot, caller, body, happened_at)
         facts = site.turn_water_on(snapshot.existing(case), ctx, point=point, meter=details)
         goes_in = any(isinstance(fact, MeterInstalled) for fact in facts)
         if meter is None or details is None or not goes_in:
@@ -422,7 +436,7 @@ def make_visit(
     case, day = Stream(kinds.CONNECTION, case_id), _day_of(case_seen, visit)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at)
+        ctx = as_claimed(snapshot, caller, body, happened_at)
         made = visits.make(snapshot.existing(case), ctx, visit=visit, papers_collected=body.papers_collected)
         _require_seen(snapshot, case, visit, day)
         assert day is not None

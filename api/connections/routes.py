@@ -12,7 +12,7 @@ from api.connections.answers import ConnectionView, connection_view
 from api.connections.commands import Runner
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
 from api.http.dependencies import CaseId, ServiceDep
-from api.http.fields import Nothing, When
+from api.http.fields import FromTheField, Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
@@ -218,7 +218,7 @@ async def start_construction(case_id: CaseId, body: bodies.ConstructionStart, ru
 @_commands.post(
     "/{case_id}/construction/completion", summary="The pipe is laid 完工", openapi_extra=needs("connection.construct")
 )
-async def complete_construction(case_id: CaseId, body: When, runner: Runner) -> Accepted:
+async def complete_construction(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, site.complete_construction)
 
 
@@ -482,7 +482,7 @@ async def decline_pause(case_id: CaseId, pause: PauseNumber, body: Nothing, runn
     summary="The reason fell away 结束中止",
     openapi_extra=needs("connection.end-pause"),
 )
-async def end_pause(case_id: CaseId, pause: PauseNumber, body: When, runner: Runner) -> Accepted:
+async def end_pause(case_id: CaseId, pause: PauseNumber, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda case, ctx: pauses.end(case, ctx, pause=pause))
 
 

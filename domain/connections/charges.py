@@ -50,6 +50,7 @@ from domain.connections.refusals import (
 )
 from domain.connections.requirements import (
     allowed,
+    as_told,
     require_feasible,
     require_not_done,
     require_once,
@@ -237,7 +238,7 @@ def pay(case: Connection, ctx: CommandContext, *, payment: str, lines: Sequence[
             raise _attempt(refusal, _catalogue(ctx), line.fee, amount_fen=line.amount_fen)
     for line in lines:
         _require_not_overpaid(known, line)
-    return PaymentReceived(payment, tuple(lines))
+    return as_told(ctx, PaymentReceived(payment, tuple(lines)))
 
 
 def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:

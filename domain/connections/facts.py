@@ -19,6 +19,7 @@ from domain.kernel.fields import (
     PauseNumber,
     PointNumber,
     ReasonCode,
+    SecondPerson,
     SquadCode,
     VisitId,
     Way,
@@ -95,6 +96,12 @@ class ApplicationReceived:
     )
     declined_outstanding: Annotated[bool, "Whether the applicant wants no papers outstanding."] = False
     consultation: Annotated[UUID | None, "Id of the consultation before it; null where there was none."] = None
+    claimed_at: Annotated[
+        datetime | None,
+        "When the applicant says that it was handed in, where that is earlier than we received it; null elsewhere.",
+    ] = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("分办", "routed", topic="connection")
@@ -118,6 +125,8 @@ class ApplicantAppeared:
 
     place: Annotated[str, "Where the applicant had to come."]
     purpose: Annotated[str, "What for: application, papers, contract, payment, collection or other."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("撤回申请", "withdrawn", topic="connection")
@@ -125,6 +134,8 @@ class ApplicationWithdrawn:
     """The applicant withdrew; nothing is owed any more."""
 
     reason: ReasonCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("不予受理", "refused", topic="connection")
@@ -133,6 +144,8 @@ class ApplicationRefused:
 
     reason: ReasonCode
     document_digest: DocumentDigest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 # ---- papers 材料
@@ -147,6 +160,8 @@ class DocumentSupplied:
         DocumentWay, "How the document came: upload, seen at the counter, shared by another office, or verified there."
     ]
     digest: Annotated[str | None, "SHA-256 of the file or the words, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("退回材料", "document rejected", topic="connection")
@@ -269,6 +284,8 @@ class SurveyMade:
 
     feasible: Annotated[bool, "Whether the site can be supplied."]
     findings: Annotated[tuple[str, ...], "What the survey found, as codes of the standard."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("设计审定", "design approved", topic="connection", stage="designed")
@@ -276,6 +293,8 @@ class DesignApproved:
     """The connection's design is done and approved."""
 
     drawing_digest: Annotated[str, "SHA-256 of the drawing, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("现场审批", "approved on site", topic="connection", stage="designed")
@@ -285,6 +304,8 @@ class ApprovedOnSite:
     visit: VisitId
     squad: SquadCode
     drawing_digest: Annotated[str, "SHA-256 of the drawing, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("开工", "construction started", topic="connection", stage="under_construction")
@@ -292,11 +313,16 @@ class ConstructionStarted:
     """Work began on site."""
 
     crew: CrewCode
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("完工", "construction completed", topic="connection", stage="constructed")
 class ConstructionCompleted:
     """The pipe is laid."""
+
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("验收", "final inspection", topic="connection")
@@ -305,6 +331,8 @@ class FinalInspectionMade:
 
     passed: Annotated[bool, "Whether it passed."]
     defects: Annotated[tuple[str, ...], "What is wrong, as codes of the standard; empty where it passed."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("装表", "meter installed", topic="connection")
@@ -313,6 +341,8 @@ class MeterInstalled:
 
     point: PointNumber
     meter: Annotated[MeterDetails, "The meter that went in."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("换表", "meter replaced", topic="connection")
@@ -327,6 +357,7 @@ class MeterReplaced:
     meter: Annotated[MeterDetails, "The meter that went in instead."]
     reason: ReasonCode
     flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("通水", "water on", topic="connection")
@@ -348,6 +379,8 @@ class WaterTurnedOn:
         str | None,
         "Version of the water prices that hold at the supply point; null in events from before prices had versions.",
     ] = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 # ---- once water is on 用水性质变更、过户、更名: what billing's account says from then on
@@ -474,6 +507,8 @@ class PaymentReceived:
 
     payment: Annotated[str, "Its own number."]
     lines: Annotated[tuple[MoneyLine, ...], "What was paid for each fee."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("缴费冲正", "payment reversed", topic="connection")
@@ -531,6 +566,8 @@ class HomeVisitMade:
     visit: VisitId
     squad: SquadCode
     papers_collected: Annotated[tuple[str, ...], "Codes of the papers that the squad took along."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("取消上门", "visit cancelled", topic="connection")
@@ -548,6 +585,8 @@ class DeliverableSent:
     deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
     way: Way
     digest: Digest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("签收文件", "deliverable received", topic="connection")
@@ -556,6 +595,8 @@ class DeliverableReceived:
 
     deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
     digest: Digest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 # ---- pauses 中止
@@ -568,6 +609,8 @@ class PauseRequested:
     pause: PauseNumber
     reason: ReasonCode
     evidence_digest: Annotated[str, "SHA-256 of the proof, as sha256: and 64 hex digits."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("批准中止", "pause approved", topic="connection")
@@ -589,6 +632,8 @@ class PauseEnded:
     """The reason fell away: the clock runs from ``happened_at`` on."""
 
     pause: PauseNumber
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("撤销中止", "pause revoked", topic="connection")

@@ -7,7 +7,8 @@ reasons for refusal and withdrawal are lists of the standard.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import UUID
 
 from domain.connections.case import Connection
@@ -38,12 +39,13 @@ from domain.connections.refusals import (
     WaterIsOn,
     WayNotAllowed,
 )
-from domain.connections.requirements import allowed, require_once, require_timely, stopped
+from domain.connections.requirements import allowed, as_told, require_once, require_timely, stopped
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
+from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_one_of, require_power
-from domain.standard.standards import DocumentRequirement, Standard, require_known, require_not_future
+from domain.standard.standards import DocumentRequirement, Standard, require_known
 
 IN_PERSON = "counter"
 """The channel over which the applicant stands before us."""
@@ -77,14 +79,22 @@ class Form:
 
 
 def receive(
-    case: Connection | None, ctx: CommandContext, *, case_number: str, form: Form, barred: bool = False
+    case: Connection | None,
+    ctx: CommandContext,
+    *,
+    case_number: str,
+    form: Form,
+    barred: bool = False,
+    claimed_at: datetime | None = None,
 ) -> tuple[Fact, ...]:
     """Take an application in: received, routed, in person where it came over the counter, with the documents of the
     form.
 
-    ``barred``: an earlier broken commitment of the applicant is unrepaired. Refuses ``wrong-role``, ``case-exists``,
-    ``future-time``, ``unknown-applicant-category``, ``supply-points-out-of-range``, ``points-do-not-match``,
-    ``unknown-price-class``, ``usage-split-not-whole`` and what handing a document in refuses.
+    ``barred``: an earlier broken commitment of the applicant is unrepaired; ``claimed_at``: when the applicant says
+    that it was handed in (``as_received``). Refuses ``wrong-role``, ``case-exists``, ``future-time``,
+    ``second-person-needed`` (from staff, later than the channel allows), ``unknown-applicant-category``,
+    ``supply-points-out-of-range``, ``points-do-not-match``, ``unknown-price-class``, ``usage-split-not-whole`` and what
+    handing a document in refuses.
     """
     require_power(ctx, "connection.receive")
     if case is not None:
@@ -96,16 +106,33 @@ def receive(
         )
     # The standard that the case will run under is the one in force when it came in.
     standard = ctx.rules.in_force(ctx.happened_at)
-    require_not_future(standard, ctx.happened_at, ctx.at)
+    require_told_in_time(ctx)
     require_known(UnknownApplicantCategory, form.category, standard.applicant_categories)
     _require_points(form, standard)
     require_once(NamedTwice, (one.document for one in form.documents))
+    received = _received(case_number, form, barred)
+    if claimed_at is not None and claimed_at < ctx.happened_at:
+        received = replace(received, claimed_at=claimed_at, flags=(DATED_BACK,))
     return (
-        _received(case_number, form, barred),
+        as_told(ctx, received),
         *_routed(case_number, form.category, ctx.standard),
         *([ApplicantAppeared("counter", "application")] if ctx.channel == IN_PERSON else []),
         *(handed_in(ctx, one, _owed(form.category, standard, one.document)) for one in form.documents),
     )
+
+
+APPLICANTS = ("public", "applicant")
+"""The roles of who applies: they say when they applied, and we say when we received it. Our decision."""
+DATED_BACK = "dated-back"
+"""The flag of an application that its applicant says was handed in before we received it."""
+
+
+def as_received(ctx: CommandContext) -> CommandContext:
+    """The context with the time at which the application counts as received. An applicant cannot date it back: it is
+    received when it comes in, however its clock runs; what was claimed stays in the fact. Staff can, as a fact that is
+    told late."""
+    is_back = ctx.happened_at < ctx.at - ctx.standard.clock_tolerance
+    return replace(ctx, happened_at=ctx.at) if is_back and ctx.by.role in APPLICANTS else ctx
 
 
 def _received(case_number: str, form: Form, barred: bool) -> ApplicationReceived:
@@ -189,7 +216,7 @@ def appear(case: Connection, ctx: CommandContext, *, place: str, purpose: str) -
     require_known(UnknownPlace, place, PLACES)
     require_known(UnknownPurpose, purpose, PURPOSES)
     require_timely(known, ctx)
-    return ApplicantAppeared(place, purpose)
+    return as_told(ctx, ApplicantAppeared(place, purpose))
 
 
 def withdraw(case: Connection, ctx: CommandContext, *, reason: str) -> ApplicationWithdrawn:
@@ -198,7 +225,7 @@ def withdraw(case: Connection, ctx: CommandContext, *, reason: str) -> Applicati
     known = _stoppable(case, ctx, "withdraw")
     require_known(UnknownReason, reason, ctx.standard.withdrawal_reasons)
     require_timely(known, ctx)
-    return ApplicationWithdrawn(reason)
+    return as_told(ctx, ApplicationWithdrawn(reason))
 
 
 def refuse(case: Connection, ctx: CommandContext, *, reason: str, document_digest: str) -> ApplicationRefused:
@@ -207,7 +234,7 @@ def refuse(case: Connection, ctx: CommandContext, *, reason: str, document_diges
     known = _stoppable(case, ctx, "refuse")
     require_known(UnknownReason, reason, ctx.standard.refusal_reasons)
     require_timely(known, ctx)
-    return ApplicationRefused(reason, document_digest)
+    return as_told(ctx, ApplicationRefused(reason, document_digest))
 
 
 def _stoppable(case: Connection, ctx: CommandContext, power: str) -> Connection:

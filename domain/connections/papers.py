@@ -50,6 +50,7 @@ from domain.connections.refusals import (
 )
 from domain.connections.requirements import (
     allowed,
+    as_told,
     papers_missing,
     require_codes,
     require_not_admitted,
@@ -87,7 +88,7 @@ def supply_document(case: Connection, ctx: CommandContext, *, supplied: Supplied
     since = known.supplied_since(supplied.document)
     if since is not None and since.at <= ctx.happened_at:
         raise _document_in(known, supplied.document)
-    return handed_in(ctx, supplied, owed)
+    return as_told(ctx, handed_in(ctx, supplied, owed))
 
 
 def reject_document(case: Connection, ctx: CommandContext, *, document: str, defect: str) -> DocumentRejected:

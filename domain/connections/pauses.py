@@ -17,7 +17,14 @@ from domain.connections.refusals import (
     PauseTooLate,
     UnknownPauseReason,
 )
-from domain.connections.requirements import allowed, require_admitted, require_not_done, require_timely, under_way
+from domain.connections.requirements import (
+    allowed,
+    as_told,
+    require_admitted,
+    require_not_done,
+    require_timely,
+    under_way,
+)
 from domain.standard.context import CommandContext, require_second_person
 from domain.standard.standards import require_known
 
@@ -37,7 +44,7 @@ def request(case: Connection, ctx: CommandContext, *, reason: str, evidence_dige
         raise PauseTooLate(ctx)
     for number, pause in known.pauses.items():
         _require_over(pause, number, reason)
-    return PauseRequested(max(known.pauses, default=0) + 1, reason, evidence_digest)
+    return as_told(ctx, PauseRequested(max(known.pauses, default=0) + 1, reason, evidence_digest))
 
 
 def _require_over(pause: Pause, number: int, reason: str) -> None:
@@ -74,7 +81,7 @@ def end(case: Connection, ctx: CommandContext, *, pause: int) -> PauseEnded:
     if found.ended is not None or not (found.is_pending or found.counts):
         raise PauseNotOpen(pause)
     require_timely(known, ctx, (found.since, "the pause's beginning"))
-    return PauseEnded(pause)
+    return as_told(ctx, PauseEnded(pause))
 
 
 def revoke(case: Connection, ctx: CommandContext, *, pause: int, reason: str) -> PauseRevoked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from domain.connections.case import Connection
 from domain.connections.promises import standard_of
@@ -18,8 +19,10 @@ from domain.connections.refusals import (
     PapersMissing,
     UnknownDocument,
 )
+from domain.kernel.copies import changed
 from domain.kernel.facts import Moment
 from domain.kernel.refusals import DatesOutOfOrder, Refusal, Repeated, UnknownCode
+from domain.repairs.checks import FieldFact, late, require_told_in_time
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import DocumentRequirement, Rules, require_known, require_not_future
 
@@ -46,11 +49,25 @@ def stopped(case: Connection) -> Refusal:
 
 
 def require_timely(case: Connection, ctx: CommandContext, *later_than: tuple[Moment | datetime | None, str]) -> None:
-    """Refuse what lies in the future or before the receipt, or before one of ``later_than`` (instant and its name)."""
+    """Refuse what lies in the future or before the receipt, or before one of ``later_than`` (instant and its name), and
+    what is told later than the channel allows without a second person."""
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     require_after(ctx.happened_at, case.received, "the receipt")
     for earlier, what in later_than:
         require_after(ctx.happened_at, earlier, what)
+    require_told_in_time(ctx)
+
+
+F = TypeVar("F", bound=FieldFact)
+
+
+def as_told(ctx: CommandContext, fact: F) -> F:
+    """The fact as it was told: flagged where that was later than the channel allows, with who confirmed it, or where a
+    device sent it later than it took it down."""
+    flags = late(ctx)
+    if not flags:
+        return fact
+    return changed(fact, flags=(*fact.flags, *flags), confirmed_by=ctx.confirmed_by if ctx.is_late else None)
 
 
 def require_after(happened_at: datetime, earlier: Moment | datetime | None, what: str) -> None:

@@ -50,6 +50,7 @@ from domain.connections.refusals import (
     VisitOver,
 )
 from domain.connections.requirements import (
+    as_told,
     papers_missing,
     require_admitted,
     require_codes,
@@ -82,7 +83,7 @@ def survey(case: Connection, ctx: CommandContext, *, feasible: bool, findings: S
     require_once(NamedTwice, findings)
     if not feasible and not findings:
         raise FindingsMissing()
-    return SurveyMade(feasible, tuple(findings))
+    return as_told(ctx, SurveyMade(feasible, tuple(findings)))
 
 
 def design(case: Connection, ctx: CommandContext, *, drawing_digest: str) -> DesignApproved:
@@ -94,7 +95,7 @@ def design(case: Connection, ctx: CommandContext, *, drawing_digest: str) -> Des
         raise NotSurveyed(known)
     require_feasible(known)
     require_timely(known, ctx, (min(moment for moment, _ in known.surveys), "the survey"))
-    return DesignApproved(drawing_digest)
+    return as_told(ctx, DesignApproved(drawing_digest))
 
 
 def approve_on_site(
@@ -118,7 +119,8 @@ def approve_on_site(
     require_feasible(known)
     _require_not_started(known)
     require_timely(known, ctx, (admitted, "the admission"), (booked.begin, "the visit's beginning"))
-    return ApprovedOnSite(visit, squad, drawing_digest), ConstructionStarted(squad)
+    approved, started = ApprovedOnSite(visit, squad, drawing_digest), ConstructionStarted(squad)
+    return as_told(ctx, approved), as_told(ctx, started)
 
 
 # ---- construction and final inspection
@@ -136,7 +138,7 @@ def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> C
     require_contract(known)
     require_paid(known)
     require_timely(known, ctx, (admitted, "the admission"), (known.design, "the design"))
-    return ConstructionStarted(crew)
+    return as_told(ctx, ConstructionStarted(crew))
 
 
 def complete_construction(case: Connection, ctx: CommandContext) -> ConstructionCompleted:
@@ -149,7 +151,7 @@ def complete_construction(case: Connection, ctx: CommandContext) -> Construction
     if known.construction_completed is not None and not failed:
         raise _construction_completed(known)
     require_timely(known, ctx, (known.construction_started, "the start of construction"))
-    return ConstructionCompleted()
+    return as_told(ctx, ConstructionCompleted())
 
 
 def inspect(case: Connection, ctx: CommandContext, *, passed: bool, defects: Sequence[str]) -> FinalInspectionMade:
@@ -165,7 +167,7 @@ def inspect(case: Connection, ctx: CommandContext, *, passed: bool, defects: Seq
     require_once(NamedTwice, defects)
     if passed == bool(defects):
         raise DefectsDoNotMatch(passed, defects)
-    return FinalInspectionMade(passed, tuple(defects))
+    return as_told(ctx, FinalInspectionMade(passed, tuple(defects)))
 
 
 # ---- meters, and water
@@ -181,7 +183,7 @@ def install_meter(case: Connection, ctx: CommandContext, *, point: int, meter: M
         raise _meter_already_installed(known, point)
     require_timely(known, ctx, (admitted, "the admission"))
     _require_verified(meter, ctx)
-    return MeterInstalled(point, meter)
+    return as_told(ctx, MeterInstalled(point, meter))
 
 
 def replace_meter(
@@ -210,7 +212,7 @@ def replace_meter(
     require_known(UnknownReplacementReason, reason, ctx.standard.meter_replacements)
     _require_verified(meter, ctx)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
-    return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
+    return as_told(ctx, MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags))
 
 
 def turn_water_on(case: Connection, ctx: CommandContext, *, point: int, meter: MeterDetails | None) -> tuple[Fact, ...]:
@@ -235,7 +237,8 @@ def turn_water_on(case: Connection, ctx: CommandContext, *, point: int, meter: M
     measuring = _measuring(known, point, meter)
     _require_verified(measuring, ctx)
     on = _on(known, point, measuring, ctx.standard)
-    return (on,) if point in known.meters else (MeterInstalled(point, measuring), on)
+    told = as_told(ctx, on)
+    return (told,) if point in known.meters else (as_told(ctx, MeterInstalled(point, measuring)), told)
 
 
 def _on(case: Connection, point: int, meter: MeterDetails, standard: Standard) -> WaterTurnedOn:

@@ -32,6 +32,7 @@ from domain.connections.refusals import (
 )
 from domain.connections.requirements import (
     allowed,
+    as_told,
     require_not_done,
     require_once,
     require_timely,
@@ -93,7 +94,8 @@ def make(case: Connection, ctx: CommandContext, *, visit: UUID, papers_collected
     require_once(NamedTwice, papers_collected)
     owed = [requirement(known, ctx.rules, paper) for paper in papers_collected]
     collected = [handed_in(ctx, Supplied(one.code, "seen"), one) for one in owed if not known.has(one.code)]
-    return (HomeVisitMade(visit, booked.squad, tuple(papers_collected)), *collected)
+    made = HomeVisitMade(visit, booked.squad, tuple(papers_collected))
+    return as_told(ctx, made), *(as_told(ctx, each) for each in collected)
 
 
 def cancel(case: Connection, ctx: CommandContext, *, visit: UUID, reason: str) -> HomeVisitCancelled:
@@ -130,7 +132,7 @@ def deliver(case: Connection, ctx: CommandContext, *, deliverable: str, way: str
     require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
     require_known(UnknownWay, way, ctx.standard.delivery_ways)
     require_timely(known, ctx)
-    return DeliverableSent(deliverable, way, digest)
+    return as_told(ctx, DeliverableSent(deliverable, way, digest))
 
 
 def confirm_delivery(case: Connection, ctx: CommandContext, *, deliverable: str, digest: str) -> DeliverableReceived:
@@ -142,4 +144,4 @@ def confirm_delivery(case: Connection, ctx: CommandContext, *, deliverable: str,
         raise NotSent(deliverable)
     if (deliverable, digest) in known.confirmed:
         raise AlreadyConfirmed(deliverable)
-    return DeliverableReceived(deliverable, digest)
+    return as_told(ctx, DeliverableReceived(deliverable, digest))

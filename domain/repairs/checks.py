@@ -59,6 +59,11 @@ def require_credible(ctx: CommandContext) -> None:
     Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
     if ctx.channel in ctx.standard.history_channels:
         require_power(ctx, "history.import")
+    require_told_in_time(ctx)
+
+
+def require_told_in_time(ctx: CommandContext) -> None:
+    """Refuses what ``require_credible`` does, but for who may import history."""
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if ctx.reported_at is not None:
         _require_taken_down(ctx, ctx.reported_at)

@@ -68,7 +68,8 @@ class Case:
 
     def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> CommandContext:
         by = Person(actor or f"{role}-1", role)
-        return CommandContext(happened_at or self.at, self.at, self.channel, self.play.rules, by)
+        second = "second-1" if happened_at is not None else None
+        return CommandContext(happened_at or self.at, self.at, self.channel, self.play.rules, by, second)
 
     def tell(
         self,

@@ -408,6 +408,51 @@ def test_what_happened_before_the_receipt_is_refused(client: Client, service: Fa
     refused(service, lambda: step(client, case_id, command.path, body, command.role), "dates-out-of-order")
 
 
+@pytest.mark.parametrize("role", ["public", "applicant"])
+def test_an_applicant_cannot_date_an_application_back(client: Client, service: FakeService, role: str) -> None:
+    claimed = "1970-01-01T00:00:00Z"
+    answer = client.post("/api/v1/connections", application(happened_at=claimed), headers=staff(role))
+    assert answer.status_code == 201, answer.text
+    stored = [json.loads(event) for event in service.events[UUID(answer.json()["case_id"])]]
+    received = stored[0]
+    assert received["time"] == MORNING.isoformat().replace("+00:00", "Z")
+    assert (received["data"]["claimed_at"], received["data"]["flags"]) == (claimed, ["dated-back"])
+    assert not [each for each in stored if "WindowLapsed" in each["type"]]
+
+
+def test_staff_dates_an_application_back_with_a_second_person(client: Client, service: FakeService) -> None:
+    body = application(happened_at=(MORNING - timedelta(hours=2)).isoformat())
+    refused(service, lambda: client.post("/api/v1/connections", body, headers=staff("counter")), "second-person-needed")
+    answer = client.post("/api/v1/connections", body | {"confirmed_by": "counter-2"}, headers=staff("counter"))
+    assert answer.status_code == 201, answer.text
+    received = json.loads(service.events[UUID(answer.json()["case_id"])][0])
+    assert received["time"] == "2026-09-15T23:00:00Z"
+    assert (received["data"]["flags"], received["data"]["confirmed_by"]) == (["backdated"], "counter-2")
+
+
+@every_field_fact
+def test_what_is_told_late_needs_a_second_person_and_says_so(
+    client: Client, service: FakeService, command: Told
+) -> None:
+    case_id = command.at(client, service)
+    happened_at, known = service.clock.now(), len(service.events[UUID(case_id)])
+    service.clock.move(timedelta(minutes=31))
+    body = {**command.body, "happened_at": happened_at.isoformat()}
+    if command.path == "pauses":  # asked for while it begins, or not at all
+        refused(service, lambda: step(client, case_id, command.path, body, command.role), "second-person-needed")
+        return
+    refused(service, lambda: step(client, case_id, command.path, body, command.role), "second-person-needed")
+    later = (happened_at + timedelta(minutes=10)).isoformat()
+    answer = step(client, case_id, command.path, body | {"confirmed_by": "a-2", "reported_at": later}, command.role)
+    assert answer.status_code == 200, answer.text
+    stored = [json.loads(event) for event in service.events[UUID(case_id)][known:]]
+    told_late = [each for each in stored if "confirmed_by" in each["data"]]
+    assert told_late
+    for each in told_late:
+        assert each["data"]["flags"][-2:] == ["backdated", "uploaded-late"], each
+        assert (each["data"]["confirmed_by"], each["reportedat"]) == ("a-2", later.replace("+00:00", "Z"))
+
+
 @every_field_fact
 def test_a_time_without_an_offset_is_refused(client: Client, service: FakeService, command: Told) -> None:
     body = {**command.body, "happened_at": "2026-09-16T09:00:00"}
