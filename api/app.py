@@ -32,6 +32,7 @@ from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
 from domain.deadlines.explain import WindowExplained
+from domain.kernel.law import Article, Citation
 from infra.eventstore.service import Service
 from projections.reports.figures import PeriodFigures
 from projections.reports.published import Beside, Contradiction
@@ -66,7 +67,7 @@ QUERIES = (
     health,
     pages,
 )
-DATACLASSES = (WindowExplained, PeriodFigures, Beside, Contradiction)
+DATACLASSES = (WindowExplained, Article, Citation, PeriodFigures, Beside, Contradiction)
 """The dataclasses that answers hold; their fields say what they mean as those of facts do."""
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a

@@ -1,14 +1,13 @@
 """On site: survey, design, construction, final inspection, meters in, water on (勘察、设计、施工、验收、装表、通水).
 
 Sources: the steps inside a case and the survey before admission as published (address and phone alone are enough);
-approval at the door that starts construction at once (现场审批即施工); 计量法 for the verification of meters; water is
-turned on only after the papers are in (practice of papers outstanding).
+approval at the door that starts construction at once (现场审批即施工); 计量法 §9 (in force since 1986-07-01) for the
+verification of meters; water is turned on only after the papers are in (practice of papers outstanding).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -66,6 +65,7 @@ from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
+from domain.metering.verification import is_verified, verification
 from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
@@ -218,8 +218,8 @@ def replace_meter(
 def turn_water_on(
     case: Connection | None, ctx: CommandContext, *, point: int, meter: MeterDetails | None
 ) -> tuple[Fact, ...]:
-    """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
-    DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
+    """Water on at one supply point, behind a meter whose forced verification is valid, by its certificate and by the
+    periods of the standard. ``meter``: where it goes in at the same time; None where it is in.
 
     Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``, ``papers-missing`` (every required document must
     be in), ``not-contracted``, ``not-paid``, ``not-inspected``, ``meter-missing``, ``meter-already-installed`` (another
@@ -284,18 +284,8 @@ def _meter_already_installed(case: Connection, point: int) -> Refusal:
 
 def _require_verified(meter: MeterDetails, ctx: CommandContext) -> None:
     day = local_date(ctx.happened_at)
-    years = next(years for dn_mm, years in ctx.standard.meter_verification_years if meter.dn_mm <= dn_mm)
-    latest = _years_later(meter, years)
-    if not (meter.verified_on <= day <= min(meter.expires_on, latest)):
-        raise MeterNotVerified(meter, day, years)
-
-
-def _years_later(meter: MeterDetails, years: int) -> date:
-    verified = meter.verified_on
-    try:
-        return verified.replace(year=verified.year + years)
-    except ValueError:  # 29 February
-        return verified.replace(year=verified.year + years, day=28)
+    if not is_verified(meter, ctx.standard, day):
+        raise MeterNotVerified(meter, day, verification(meter, ctx.standard))
 
 
 def _require_not_started(case: Connection) -> None:

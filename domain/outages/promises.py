@@ -1,9 +1,10 @@
 """The promises of an outage, from its facts as they happened.
 
-Sources: 城市供水条例 §22 (the users are told 24 hours before a planned outage; in an emergency they are told while it
-is being repaired, and the authority is reported to). In how many minutes that is in an emergency, and that water is
-back by the announced end, are our decision. The numbers are the standard's in force when the outage was planned or
-began; a number that a standard does not have promises nothing.
+Sources: 供水条例 §23 (in force since 2026-06-01) and 城市供水条例 §22 (in force until 2026-05-31): the users are told
+24 hours before a planned outage; in an emergency they are told while it is being repaired, and the authority is
+reported to. Which article a window cites is looked up in the published law. In how many minutes that is in an
+emergency, and that water is back by the announced end, are our decision. The numbers are the standard's in force when
+the outage was planned or began; a number that a standard does not have promises nothing.
 """
 
 from __future__ import annotations

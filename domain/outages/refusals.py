@@ -19,7 +19,7 @@ class OutageNotApproved(Conflict):
 
     title_zh = "停水未经批准"
     found = "no approval"
-    needed = "the number of the authority's approval (城市供水条例 §22)"
+    needed = "the number of the authority's approval"
     next_step = "have the authority approve it first"
     next_step_zh = "计划停水须先经主管部门批准"
 
@@ -33,7 +33,7 @@ class NoticeTooShort(Conflict):
     def __init__(self, noticed_at: datetime | None, hours: int, begin: datetime) -> None:
         super().__init__(
             found="no notice" if noticed_at is None else f"notice at {noticed_at.isoformat()}",
-            needed=f"{hours} hours before water goes off at {begin.isoformat()} (城市供水条例 §22)",
+            needed=f"{hours} hours before water goes off at {begin.isoformat()}",
             next_step_zh=f"须提前{hours}小时通知用户，请推迟停水时间",
         )
 
