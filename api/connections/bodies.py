@@ -267,6 +267,9 @@ class Inspection(Body):
     happened_at: HappenedAt = None
 
 
+FlowRate = Annotated[Amount, Field(gt=0, le=100_000)]
+
+
 class MeterBody(Body):
     """A meter with its forced verification. The number is taken without blanks around it and in capitals."""
 
@@ -286,6 +289,15 @@ class MeterBody(Body):
     dial_max_m3: Annotated[
         StrictInt, Field(ge=1, le=999_999_999, description="Largest reading that the dial can show, in m³.")
     ]
+    q3_m3h: Annotated[
+        FlowRate | None,
+        Field(
+            description=(
+                "Permanent flow rate Q3 in m³/h, as a decimal in text, as the meter's plate says; null where it is not "
+                "known. How long a verification holds depends on it."
+            )
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _reading_fits_the_dial(self) -> MeterBody:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import get_args
 
 from domain.connections import promises
@@ -440,7 +441,7 @@ def _verification_numbers(document: Standard) -> Iterator[tuple[str, int, int, i
     for period in document.meter_verification:
         yield "meter_verification: a diameter of", period.dn_mm, widest, 1_000_000
         yield "meter_verification: years of", period.years, 1, 50
-        yield "meter_verification: a Q3 in litres an hour of", int((period.q3_m3h or 1) * 1000), 1, 100_000_000
+        yield "meter_verification: a Q3 in litres an hour of", _litres(period.q3_m3h), 1, 100_000_000
         widest = period.dn_mm
     if document.meter_verification:
         last = document.meter_verification[-1]
@@ -448,6 +449,13 @@ def _verification_numbers(document: Standard) -> Iterator[tuple[str, int, int, i
         yield "meter_verification: limits of Q3 in the last period,", int(last.q3_m3h is not None), 0, 0
     if (days := document.meter_expiry_warning_days) is not None:
         yield "meter_expiry_warning_days", days, 1, 366
+
+
+def _litres(q3_m3h: Decimal | None) -> int:
+    """Litres an hour; 1 where any flow rate fits, 0 of what is no number."""
+    if q3_m3h is None:
+        return 1
+    return int(q3_m3h * 1000) if q3_m3h.is_finite() else 0
 
 
 def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int]]:

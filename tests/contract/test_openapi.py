@@ -137,6 +137,8 @@ COMMANDS = {
     "/api/v1/reading-books/{case_id}/exceptions": 200,
     "/api/v1/calendars": 201,
     "/api/v1/calendars/dry-run": 200,
+    "/api/v1/law": 201,
+    "/api/v1/law/dry-run": 200,
 }
 QUERIES = (
     "/api/v1/readings/anomalies",
@@ -156,6 +158,8 @@ QUERIES = (
     "/api/v1/standards",
     "/api/v1/fees",
     "/api/v1/calendars",
+    "/api/v1/law",
+    "/api/v1/meters/verification",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
     "/api/v1/cases/{case_id}/windows/{commitment}",

@@ -113,7 +113,7 @@ def test_a_click_on_a_case_opens_its_timeline_and_escape_closes_it(page: Page, c
     entries = page.locator("#timeline li")
     expect(entries.first).to_contain_text("报修")
     expect(page.locator('#timeline li[data-tone="bad"]').first).to_contain_text("超时")
-    expect(page.locator("#timeline")).to_contain_text("依据 0225-4")
+    expect(page.locator("#timeline")).to_contain_text("依据 0225-5")
     expect(page.locator("#case-number")).to_have_text(re.compile(r"^BX-2026-\d{6}$"))
     page.keyboard.press("Escape")
     expect(page.locator("#drawer")).to_be_hidden()

@@ -50,7 +50,7 @@ def test_the_promise_the_steps_and_the_documents_are_public(page: Page, city: Ci
     expect(private.nth(1)).to_contain_text("房产或用地证明")
     expect(row(page, "limits", "受理至验收通水")).to_contain_text("5 个工作日")
     expect(row(page, "limits", "大修")).to_contain_text("连续作业至通水")
-    expect(page.locator("#standard")).to_contain_text("0225-4")
+    expect(page.locator("#standard")).to_contain_text("0225-5")
 
 
 def test_every_fee_is_shown_with_its_legal_basis_and_the_forbidden_ones_by_name(page: Page, city: City) -> None:

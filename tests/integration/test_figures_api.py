@@ -133,7 +133,7 @@ def test_a_charge_is_shown_with_all_its_lines_however_small_the_page(client: Cli
 
 def test_what_is_public_is_in_one_answer(client: Client) -> None:
     found = client.get("/api/v1/disclosure").json()
-    assert (found["standard"], found["catalogue"]) == ("0225-4", "2021-1")
+    assert (found["standard"], found["catalogue"]) == ("0225-5", "2021-2")
     assert found["promise"]["working_days"] == 5
     assert all(len(one["documents"]) <= 2 for one in found["documents"])
     assert [fee["code"] for fee in found["fees"] if fee["chargeable"]] == [

@@ -188,15 +188,15 @@ def test_a_standard_goes_from_a_file_to_every_process(
     run: Callable[..., Result], service: Service, tmp_path: Path
 ) -> None:
     file = written(tmp_path, a_standard(silence_working_days=4))
-    assert "standard 0225-5 is drafted" in said(run("standard", "draft", file, *MANAGER))
-    refused(run("standard", "approve", "0225-5", *MANAGER), "wrong-role")
+    assert "standard 0225-6 is drafted" in said(run("standard", "draft", file, *MANAGER))
+    refused(run("standard", "approve", "0225-6", *MANAGER), "wrong-role")
     same = ("--actor", "staff-1", "--role", "deputy-director")
-    refused(run("standard", "approve", "0225-5", *same), "same-person")
-    assert "standard 0225-5 is published" in said(run("standard", "approve", "0225-5", *DIRECTOR))
-    refused(run("standard", "approve", "0225-5", *DIRECTOR), "no-such-draft")
+    refused(run("standard", "approve", "0225-6", *same), "same-person")
+    assert "standard 0225-6 is published" in said(run("standard", "approve", "0225-6", *DIRECTOR))
+    refused(run("standard", "approve", "0225-6", *DIRECTOR), "no-such-draft")
     second = open_service(service.settings, clock=service.clock)
     now = service.clock.now()
-    assert second.rules.in_force(now).version == "0225-4"
+    assert second.rules.in_force(now).version == "0225-5"
     assert second.rules.in_force(now + timedelta(days=1)).silence_working_days == 4
     second.close()
 
@@ -233,7 +233,7 @@ def test_of_two_approvals_at_once_one_is_published(service: Service) -> None:
     def approve(number: int) -> str:
         who = stamp(f"director-{number}", "deputy-director")
         try:
-            service.run(publication.approve_standard(who, "0225-5", ("CN",)))
+            service.run(publication.approve_standard(who, "0225-6", ("CN",)))
         except Refusal as refusal:
             return refusal.code
         return "published"

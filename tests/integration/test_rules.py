@@ -253,9 +253,9 @@ def test_an_installation_of_an_older_program_gets_what_is_new_and_keeps_what_it_
     clock.move(timedelta(days=1))
     service = open_service(store_settings, clock=clock)
     try:
-        assert [standard.version for standard in service.rules.standards] == ["0225-1", "0225-4"]
+        assert [standard.version for standard in service.rules.standards] == ["0225-1", "0225-5"]
         assert service.rules.in_force(clock.now() - timedelta(hours=1)).version == "0225-1"
-        assert service.rules.in_force(clock.now()).version == "0225-4"
+        assert service.rules.in_force(clock.now()).version == "0225-5"
         assert service.rules.catalogue(clock.now()) is not None
     finally:
         service.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -60,8 +60,9 @@ def policy_events(
     standards: Iterable[StandardPublished] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> list[PublishedEvent]:
-    """The publications that the rules of a play are made of; by default the shipped ones."""
-    documents = list(standards or [shipped_standard()])
+    """The publications that the rules of a play are made of; by default the shipped ones, and the standard that the
+    stored histories were written under."""
+    documents = list(standards or [replace(shipped_standard(), version="0225-4"), shipped_standard()])
     days = list(calendars or [(LONG_AGO, shipped_calendar())])
     found = [published(document, position) for position, document in enumerate(documents, start=1)]
     return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]

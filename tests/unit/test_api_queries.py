@@ -75,13 +75,13 @@ def test_a_case_shows_its_state_its_windows_and_its_timeline(client: Client, ser
         "severity": None,
     }
     arrival = next(window for window in shown["windows"] if window["commitment"] == "repair.arrival")
-    assert (arrival["state"], arrival["on_time"], arrival["lapses"], arrival["standard"]) == ("met", True, 0, "0225-4")
+    assert (arrival["state"], arrival["on_time"], arrival["lapses"], arrival["standard"]) == ("met", True, 0, "0225-5")
     first = shown["timeline"][0]
     assert (first["fact"], first["actor"], first["role"]) == ("FaultReported", "staff-7", "hotline")
     late = next(entry for entry in shown["timeline"] if entry["fact"] == "CrewArrived")
     assert (late["happened_at"], late["recorded_at"]) == ("2026-09-16T01:25:00Z", "2026-09-16T01:40:00Z")
     opened = next(entry for entry in shown["timeline"] if entry["fact"] == "WindowOpened")
-    assert opened["standard"] == "0225-4"
+    assert opened["standard"] == "0225-5"
     assert [entry["version"] for entry in shown["timeline"]] == list(range(1, shown["version"] + 1))
 
 
@@ -249,7 +249,7 @@ def test_windows_say_when_the_limit_cut_some_off(client: Client, service: FakeSe
         "opened_at": MORNING,
         "due_at": MORNING + timedelta(minutes=30),
         "tentative": False,
-        "standard": "0225-4",
+        "standard": "0225-5",
         "calendar": None,
         "state": "running",
         "met_at": None,

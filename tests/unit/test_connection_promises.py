@@ -75,7 +75,7 @@ def test_the_five_days_run_from_admission_by_the_calendar() -> None:
     (opened,) = of(case, WATER_ON)
     assert isinstance(opened, WindowOpened)
     assert (opened.opened_at, opened.due_at) == (NINE, FIFTH_CLOSE)
-    assert (opened.basis.standard, opened.basis.calendar) == ("0225-4", "CN@2026-1")
+    assert (opened.basis.standard, opened.basis.calendar) == ("0225-5", "CN@2026-1")
 
 
 def test_before_admission_the_window_is_provisional_from_the_receipt_and_admission_moves_it() -> None:
