@@ -23,6 +23,7 @@ from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
 from api.metering import abnormal_use as usage
+from api.metering import meters as meter_lists
 from api.metering import reading_rounds as books
 from api.metering import readings
 from api.outages import lists as outage_lists
@@ -55,6 +56,7 @@ COMMANDS = (
 )
 QUERIES = (
     linking,
+    meter_lists,
     dispatching,
     outage_lists,
     cases,

@@ -123,7 +123,7 @@ class CataloguePublished:
 # ---- names that may never be charged
 
 # The traditional forms of the characters that the forbidden names are written with: the same word in other clothes.
-_SIMPLIFIED = str.maketrans("費報裝開戶閘關驗測線頭圖錶檢", "费报装开户闸关验测线头图表检")
+_SIMPLIFIED = str.maketrans("費報裝開戶閘關驗測線頭圖錶檢導鑽證", "费报装开户闸关验测线头图表检导钻证")
 
 
 def banned_name(catalogue: Catalogue | CataloguePublished, name: str, by_law: Collection[str] = ()) -> str | None:

@@ -100,5 +100,5 @@ def test_a_standard_of_before_judges_as_it_did() -> None:
     ],
 )
 def test_periods_that_leave_a_meter_out_are_refused(rules: Rules, changes: dict[str, Any]) -> None:
-    with pytest.raises(Refusal, match="^out-of-range: "):
+    with pytest.raises(Refusal, match=r"^out-of-range: "):
         standards.draft(None, by(rules, "manager"), document=a_standard(**changes), regions=("CN",))
