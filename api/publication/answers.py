@@ -72,7 +72,7 @@ class LawView(BaseModel):
 
     at: described.AnsweredAt
     version: described.DocumentVersion
-    reason: Annotated[str, Field(description="Why it was revised; empty of the first version.")]
+    reason: Annotated[str | None, Field(description="Why it was revised; null of the first version.")]
     versions: Annotated[list[str], Field(description="Every version, oldest first.")]
     in_force: Annotated[list[str], Field(description="Codes of the articles in force today.")]
     articles: Annotated[list[Article], Field(description="Every article, also those no longer in force.")]

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_mo
 from pydantic import Field as Bounded
 
 from api.http.described import words
-from api.http.fields import Body, CivilDay, Instant, clean_text
+from api.http.fields import Body, DayOfAnyYear, Instant, clean_text
 from domain.kernel.law import Law
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
@@ -35,7 +35,7 @@ _PLAIN: Mapping[Any, Any] = {
     int: StrictInt,
     bool: StrictBool,
     datetime: Instant,
-    date: CivilDay,
+    date: DayOfAnyYear,
     time: TimeOfDay,
     Decimal: Rate,
 }

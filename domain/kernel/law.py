@@ -56,7 +56,7 @@ class Article:
     code: Annotated[str, "Stable code of the article, by which it is named."]
     act_zh: Annotated[str, "Chinese name of the act."]
     act_number: Annotated[str, "Number of the act or of the order that issued it."]
-    article: Annotated[str, "Number of the article in its act; empty where the whole document is meant."]
+    article: Annotated[str | None, "Number of the article in its act; null where the whole document is meant."]
     summary_zh: Annotated[str, "What it says, in our own Chinese words."]
     summary_en: Annotated[str, "What it says, in our own English words."]
     valid_from: Annotated[date, "First day on which it is in force."]
@@ -85,7 +85,7 @@ class Citation:
     code: Annotated[str, "Stable code of the article."]
     act_zh: Annotated[str, "Chinese name of the act."]
     act_number: Annotated[str, "Number of the act or of the order that issued it."]
-    article: Annotated[str, "Number of the article in its act; empty where the whole document is meant."]
+    article: Annotated[str | None, "Number of the article in its act; null where the whole document is meant."]
     by_analogy: Annotated[bool, "Whether it is applied by analogy."]
     source_kind: Annotated[SourceKind, "secondary: it was read somewhere else than at the body that issued it."]
     law: Annotated[str, "Version of the published law that says so."]
@@ -125,7 +125,7 @@ class LawPublished:
 
     version: Version
     articles: Annotated[tuple[Article, ...], "Every article."]
-    reason: Annotated[str, "Why it was revised; empty of the first version."] = ""
+    reason: Annotated[str | None, "Why it was revised; null of the first version."] = None
 
     def article(self, code: str) -> Article | None:
         """The article of that code; None where there is none."""

@@ -93,7 +93,7 @@ def _require_going_on(latest: Law, document: Law) -> None:
         raise ArticleLeftOut(left_out, latest)
     if document.articles == latest.articles:
         raise LawUnchanged(latest)
-    if not document.reason.strip():
+    if document.reason is None or not document.reason.strip():
         raise RevisionWithoutReason(document)
 
 
