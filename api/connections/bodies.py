@@ -325,6 +325,26 @@ class MeterReplacement(Body):
     happened_at: HappenedAt = None
 
 
+class MeterVerification(Body):
+    """The meter that is in was verified again, or its Q3 became known."""
+
+    number: Annotated[
+        StrictStr,
+        Field(
+            pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$",
+            examples=["JS-2026-0001"],
+            description="Number of the meter that is in; it is taken without blanks around it and in capitals.",
+        ),
+    ]
+    verified_on: Annotated[CivilDay, Field(description="Day of the verification.")]
+    expires_on: Annotated[CivilDay, Field(description="Day on which the verification ends.")]
+    q3_m3h: Annotated[
+        FlowRate | None,
+        Field(description="Permanent flow rate Q3 in m³/h, as a decimal in text; null: it stays as it is."),
+    ] = None
+    happened_at: HappenedAt = None
+
+
 class WaterOn(Body):
     """Water on at one supply point; the meter may be left out where it is in."""
 

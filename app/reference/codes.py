@@ -217,8 +217,8 @@ def law_page() -> str:
     return page(
         "Law",
         "The articles that promises, refusals and rules rest on, as shipped; `tongshui law list` says what is "
-        "published. The program quotes no law. What was seen in a secondary source only is to be checked before anybody relies on "
-        "it.",
+        "published. The program quotes no law. What was seen in a secondary source only is to be "
+        "checked before anybody relies on it.",
         [line.replace("&lt;br>", "<br>") for line in made],
     )
 

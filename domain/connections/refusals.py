@@ -93,6 +93,31 @@ class MeterNotVerified(NotAcceptable):
         )
 
 
+class MeterToBeReplaced(Conflict):
+    """Such a meter is verified once, and then replaced."""
+
+    title_zh = "该水表只作首次检定，到期须更换"
+    needed = "a meter that may be verified again: a large one by the standard's periods"
+    next_step = "replace the meter; if its Q3 is larger, record it"
+    next_step_zh = "请更换水表；如常用流量 Q3 较大，请登记 Q3"
+
+    def __init__(self, meter: MeterDetails) -> None:
+        size = f"DN {meter.dn_mm}" + (f", Q3 {meter.q3_m3h:f} m³/h" if meter.q3_m3h is not None else "")
+        super().__init__(found=f"meter {meter.number} {size}")
+
+
+class VerificationUnchanged(Conflict):
+    """The verification is on record already."""
+
+    title_zh = "该检定已登记"
+    needed = "another verification, or another Q3"
+    next_step = "nothing is to be done"
+    next_step_zh = "该检定已登记，无需操作"
+
+    def __init__(self, meter: MeterDetails) -> None:
+        super().__init__(found=f"meter {meter.number}, verified {meter.verified_on}, expires {meter.expires_on}")
+
+
 class UnknownReplacementReason(UnknownCode):
     """Not a reason to replace a meter."""
 

@@ -8,6 +8,8 @@ verification of meters; water is turned on only after the papers are in (practic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
@@ -22,6 +24,7 @@ from domain.connections.facts import (
     FinalInspectionMade,
     MeterInstalled,
     MeterReplaced,
+    MeterVerified,
     SupplyPoint,
     SurveyMade,
     WaterTurnedOn,
@@ -38,6 +41,7 @@ from domain.connections.refusals import (
     MeterAlreadyInstalled,
     MeterMissing,
     MeterNotVerified,
+    MeterToBeReplaced,
     NamedTwice,
     NotDesigned,
     NotInspected,
@@ -46,6 +50,7 @@ from domain.connections.refusals import (
     UnknownDefect,
     UnknownFinding,
     UnknownReplacementReason,
+    VerificationUnchanged,
     VisitOver,
 )
 from domain.connections.requirements import (
@@ -213,6 +218,40 @@ def replace_meter(
     _require_verified(meter, ctx)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
     return MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags)
+
+
+def verify_meter(
+    case: Connection | None,
+    ctx: CommandContext,
+    *,
+    point: int,
+    number: str,
+    verified_on: date,
+    expires_on: date,
+    q3_m3h: Decimal | None,
+) -> MeterVerified:
+    """The meter that is in was verified again, or its Q3 became known (None: as it was); free of charge.
+
+    Refuses ``no-such-supply-point``, ``meter-missing``, ``meter-already-installed`` (another one),
+    ``verification-unchanged``, ``meter-to-be-replaced`` (such a meter is verified once), ``meter-not-verified`` and
+    dates before the receipt.
+    """
+    known = under_way(case, ctx, "replace-meter")
+    old = known.meters.get(point)
+    if old is None:
+        require_point(known, point)
+        raise _meter_missing(known, point)
+    if old.number != number:
+        raise _meter_already_installed(known, point)
+    require_timely(known, ctx, (known.admitted, "the admission"))
+    meter = replace(old, verified_on=verified_on, expires_on=expires_on, q3_m3h=q3_m3h or old.q3_m3h)
+    if meter == old:
+        raise VerificationUnchanged(old)
+    if verified_on != old.verified_on:
+        if verification(meter, ctx.standard).replaced:
+            raise MeterToBeReplaced(old)
+        _require_verified(meter, ctx)
+    return MeterVerified(point, number, meter.verified_on, meter.expires_on, meter.q3_m3h)
 
 
 def turn_water_on(

@@ -404,6 +404,7 @@ DOORS: dict[str, Any] = {
     "MeterReplaced.meter.initial_reading_m3": Amount,
     "MeterReplaced.meter.q3_m3h": Amount,
     "MeterTakenOut.final_reading_m3": Amount,
+    "MeterVerified.q3_m3h": Amount,
     "QuoteIssued.lines.quantity": Quantity,
     "UsageClassChanged.reading_m3": Amount,
     "StandardDrafted.document.meter_verification.q3_m3h": Rate,

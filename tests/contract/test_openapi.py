@@ -117,6 +117,7 @@ COMMANDS = {
     "/api/v1/fees/catalogues/{version}/publication": 200,
     "/api/v1/readings": 202,
     "/api/v1/connections/{case_id}/supply-points/{point}/meter-replacement": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/meter-verification": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/class": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/customer": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/customer/name": 200,

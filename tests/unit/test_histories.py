@@ -83,6 +83,10 @@ ENDS = {
         "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
         "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
     },
+    "connection-meter-verified": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
+    },
     "connection-class-and-customer-changed": {
         "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
         "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),

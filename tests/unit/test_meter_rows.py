@@ -47,6 +47,16 @@ def test_water_that_is_turned_on_later_leaves_the_meter_in_since_it_went_in() ->
     assert [row.in_since for row in rows.values()] == [minutes(0)]
 
 
+def test_a_meter_that_was_verified_again_has_its_new_verification() -> None:
+    again = f.MeterVerified(1, "M-1", date(2028, 6, 1), date(2030, 5, 31), Decimal("25"))
+    (row,) = rows_after((0, f.MeterInstalled(1, FIRST)), (60, again)).values()
+    assert (row.verified_on, row.expires_on, row.q3_m3h) == (date(2028, 6, 1), date(2030, 5, 31), Decimal("25"))
+    assert row.in_since == minutes(0)
+    gone = replace(again, meter="M-0")
+    (row,) = rows_after((0, f.MeterInstalled(1, FIRST)), (60, gone)).values()
+    assert row.verified_on == date(2026, 6, 1), "a meter that has gone changes nothing"
+
+
 def test_facts_of_before_q3_was_recorded_are_read() -> None:
     told = event(f.MeterInstalled(1, FIRST), 0, 1)
     told.data["meter"].pop("q3_m3h")
