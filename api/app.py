@@ -23,6 +23,7 @@ from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
 from api.metering import abnormal_use as usage
+from api.metering import meters as meter_lists
 from api.metering import reading_rounds as books
 from api.metering import readings
 from api.outages import lists as outage_lists
@@ -32,6 +33,7 @@ from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
 from domain.deadlines.explain import WindowExplained
+from domain.kernel.law import Article, Citation
 from infra.eventstore.service import Service
 from projections.reports.figures import PeriodFigures
 from projections.reports.published import Beside, Contradiction
@@ -54,6 +56,7 @@ COMMANDS = (
 )
 QUERIES = (
     linking,
+    meter_lists,
     dispatching,
     outage_lists,
     cases,
@@ -66,7 +69,7 @@ QUERIES = (
     health,
     pages,
 )
-DATACLASSES = (WindowExplained, PeriodFigures, Beside, Contradiction)
+DATACLASSES = (WindowExplained, Article, Citation, PeriodFigures, Beside, Contradiction)
 """The dataclasses that answers hold; their fields say what they mean as those of facts do."""
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a

@@ -15,6 +15,7 @@ from api.http.dependencies import ServiceDep
 from api.http.refusals import StoreCannotWrite
 from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
+from infra.meter_verifications import meter_verifications
 from infra.status import Process, Reader, RelayStatus, Status, calendar_status, collect
 
 router = APIRouter(tags=["health 运行状态"], route_class=StrictRoute)
@@ -91,7 +92,9 @@ def status_of(service: Service, *, figures: bool = True) -> Status:
     """The status by the service's own database."""
     with service.connection() as connection:
         found = collect(connection, service.settings, figures=figures)
-    return replace(found, calendar=calendar_status(service.rules, service.clock.now()))
+        now = service.clock.now()
+        meters = meter_verifications(connection, service.rules, now) if figures else None
+    return replace(found, calendar=calendar_status(service.rules, now), meters=meters)
 
 
 def health(status: Status, now: datetime) -> Health:

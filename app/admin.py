@@ -7,15 +7,18 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from uuid import uuid4
 
-from domain.deadlines.calendar import LOCAL
+from domain.deadlines.calendar import LOCAL, local_date
+from domain.kernel.law import SEEN, Article, BasisOf, named
 from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
+from domain.publication.catalogues import watched
+from domain.publication.refusals import NoSuchArticle
 from domain.standard.refusals import BadActor
 from domain.standard.standards import require_known
-from infra.eventstore import documents, publication, recompute
+from infra.eventstore import documents, law_trial, publication, recompute
 from infra.eventstore.commands import Command, Stamp
 from infra.eventstore.documents import DocumentError
 from infra.eventstore.publication import CalendarWanted
@@ -24,6 +27,7 @@ from infra.settings import Settings
 from infra.status import calendar_status
 
 CHANNEL = "office"
+_BASIS_KINDS: tuple[tuple[BasisOf, str], ...] = (("promise", "承诺"), ("refusal", "拒绝"), ("rule", "规则"))
 _ACTOR = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,31}")
 
 
@@ -64,7 +68,9 @@ def approve_standard(service: Service, version: str, who: Stamp) -> str:
 def draft_catalogue(service: Service, raw: bytes, who: Stamp) -> str:
     """Draft what the file holds."""
     catalogue = documents.catalogue_of(raw)
-    return _done(service, publication.draft_catalogue(who, catalogue), f"catalogue {catalogue.version} is drafted")
+    done = _done(service, publication.draft_catalogue(who, catalogue), f"catalogue {catalogue.version} is drafted")
+    found = watched(catalogue, service.rules.law, local_date(service.clock.now()))
+    return "\n".join([done, *(f"WATCHED 留意 {item.code} {item.name_zh}: {word}" for item, word in found)])
 
 
 def review_catalogue(service: Service, version: str, outcome: str, document: str, who: Stamp) -> str:
@@ -81,6 +87,76 @@ def publish_catalogue(service: Service, version: str, who: Stamp) -> str:
 def _done(service: Service, command: Command, what: str) -> str:
     receipt = service.run(command)
     return f"{what}, position {receipt.position}"
+
+
+# ---- the law
+
+
+def publish_law(service: Service, raw: bytes, who: Stamp) -> str:
+    """Publish what the file holds."""
+    document = documents.law_of(raw)
+    return _done(service, publication.publish_law(who, document), f"law {document.version} is published")
+
+
+def try_law(service: Service, raw: bytes) -> Iterator[str]:
+    """What the file would change; nothing is stored."""
+    found = law_trial.try_law(service, documents.law_of(raw))
+    changes = found.changes
+    for each in changes.begins:
+        yield f"begins 新增  {each.code}  {named(each)}  {_validity(each)}"
+    for each in changes.ends:
+        yield f"ends 失效  {each.code}  {named(each)}  {_validity(each)}"
+    for old, new, day in changes.replaced:
+        yield f"replaced 替换  {old} -> {new}  from 自 {day}"
+    for each in changes.corrected:
+        yield f"corrected 更正  {each.code}  {named(each)}  {_validity(each)}"
+    for change in changes.basis:
+        until = f" until 至 {change.until}" if change.until is not None else ""
+        yield (
+            f"{change.kind} {change.code}: {_codes(change.old)} -> {_codes(change.new)}  from 自 {change.since}{until}"
+        )
+    yield (
+        f"dry run of law {found.version}: begins {len(changes.begins)}, ends {len(changes.ends)}, corrected "
+        f"{len(changes.corrected)}; open windows that would cite other articles {found.windows}, of cases {found.cases}"
+    )
+
+
+def list_law(service: Service, on: date | None) -> Iterator[str]:
+    """Every article, or those in force on a day, and how each was seen."""
+    law = service.rules.law
+    shown = [each for each in law.articles if on is None or each.in_force(on)]
+    for each in shown:
+        yield f"{each.code:<30} {_validity(each)}  {named(each)}"
+    yield f"law {law.version}: {len(shown)} articles" + (f" in force on {on}" if on is not None else "")
+
+
+def show_article(service: Service, code: str) -> Iterator[str]:
+    """One article, whole. Refuses ``no-such-article``."""
+    law = service.rules.law
+    found = law.article(code)
+    if found is None:
+        raise NoSuchArticle(code, law)
+    yield named(found)
+    yield f"  {found.summary_zh}"
+    yield f"  {found.summary_en}"
+    yield f"  in force 有效 {_validity(found)}"
+    yield f"  seen at 来源 ({found.source_kind}{SEEN[found.source_kind]}): {found.source}"
+    for kind, name_zh in _BASIS_KINDS:
+        if codes := found.basis_for.of(kind):
+            yield f"  basis of {kind} {name_zh}: {', '.join(codes)}"
+    if found.banned_names:
+        yield f"  forbids to charge 禁收: {'、'.join(found.banned_names)}"
+    if found.watched_names:
+        yield f"  watched in names of charges 留意: {'、'.join(found.watched_names)}"
+    yield f"  law {law.version}" + (f", because {law.reason}" if law.reason else "")
+
+
+def _validity(article: Article) -> str:
+    return f"{article.valid_from} … {article.valid_until or ''}".rstrip()
+
+
+def _codes(codes: tuple[str, ...]) -> str:
+    return ", ".join(codes) or "no basis 无依据"
 
 
 # ---- calendars

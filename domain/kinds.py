@@ -161,6 +161,7 @@ BOOK = Kind(
 STANDARDS = Kind("standards", Name("标准", "standards"), "public", publishing.evolve_standards)
 CALENDAR = Kind("calendar", Name("工作日历", "calendar"), "public", publishing.evolve_calendar)
 FEES = Kind("fees", Name("收费目录", "fee catalogues"), "public", publishing.evolve_catalogues)
+LAW = Kind("law", Name("法律依据", "law"), "public", publishing.evolve_laws)
 SQUAD = Kind("squad", Name("专班", "squad"), "crew", squads.evolve)
 CREW = Kind("crew", Name("班组", "crew"), "crew", crews.evolve)
 SQUAD_DAY = Kind("squad-day", Name("专班日程", "squad's day"), "crew", squads.evolve_day)

@@ -22,6 +22,7 @@ from domain.standard.standards import Rules
 from infra.clock import ScaledClock
 from infra.disk_space import Disk, disks, refusal_to_write
 from infra.eventstore.recorder import LATENESS_SECONDS
+from infra.meter_verifications import MeterVerifications
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -259,6 +260,8 @@ class Status:
     promises: tuple[Promises, ...] = ()
     lateness: Lateness | None = None
     calendar: CalendarStatus | None = None
+    meters: MeterVerifications | None = None
+    """None: the standard in force watches no meters, or nobody asked."""
     outbox: OutboxStatus | None = None
     standard: StandardStatus | None = None
     watching: Watching | None = None

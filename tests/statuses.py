@@ -8,6 +8,7 @@ from math import inf
 from uuid import UUID
 
 from infra.disk_space import Disk
+from infra.meter_verifications import MeterVerifications
 from infra.status import (
     CalendarStatus,
     CanaryStatus,
@@ -66,6 +67,7 @@ def whole_status() -> Status:
         STATUS,
         disks=(Disk("data", 3_000_000_000, is_low=False), Disk("postgres", 5_000_000, is_low=True)),
         calendar=CalendarStatus("CN@2026-1", date(2026, 12, 31), 106),
+        meters=MeterVerifications(expired=3, ending=40, days=60),
         topics=(TopicFinding("water.repair.v1", "topic-setting", "retention.ms", "1000", "-1", MORNING),),
         readings_lost=ReadingsLost(20, untold=True),
         stopped=(StoppedReader("board", 20, "water.repair.v1", 1, 90, "bad-time", MORNING),),

@@ -50,6 +50,15 @@ class WindowView(BaseModel):
     ]
     standard: Annotated[str, Field(description="Version of the standard that it follows.")]
     calendar: described.CountedBy
+    basis: Annotated[
+        list[str],
+        Field(
+            description=(
+                "Codes of the articles of law in force when the limit began that its promise rests on; empty where "
+                "it is the utility's own promise alone."
+            )
+        ),
+    ] = []
 
 
 class WindowExplanation(BaseModel):
@@ -355,7 +364,8 @@ class Counts(BaseModel):
 
 
 class DueDate(BaseModel):
-    """Until when a limit runs, counted as the law counts (民法典 §201, §203)."""
+    """Until when a limit runs, counted as the law counts: the starting day does not, the last one ends at the close of
+    business."""
 
     region: Annotated[str, Field(description="Code of the calendar that counts.")]
     working_days: Annotated[int, Field(description="How many working days the limit has.")]
@@ -366,6 +376,7 @@ class DueDate(BaseModel):
     counted: Annotated[list[date], Field(description="Every day that counts, in order.")]
     calendar: Annotated[str, Field(description="Version of the calendar that it was counted by.")]
     standard: described.StandardInForce
+    basis: Annotated[list[str], Field(description="Codes of the articles of law in force by which days are counted.")]
 
 
 class Labels(BaseModel):

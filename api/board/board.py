@@ -30,6 +30,9 @@ def windows(
     query = sql("windows_running") if running else sql("windows_latest")
     with service.connection() as connection:
         rows = connection.execute(query, {"family": kind, "limit": limit + 1}).fetchall()
+    rules = service.rules
+    for row in rows:
+        row["basis"] = [each.code for each in rules.cited("promise", row["commitment"], row["opened_at"])]
     return Windows(
         at=service.clock.now(),
         windows=[BoardWindow.model_validate(row) for row in rows[:limit]],

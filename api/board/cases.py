@@ -25,6 +25,7 @@ from domain.metering.reading_rounds import ReadingRound
 from domain.outages.case import Outage
 from domain.repairs.case import Repair
 from domain.repairs.orders import OutsideOrder
+from domain.standard.standards import Rules
 from infra.eventstore.envelope import CloudEvent
 from infra.eventstore.service import Service
 from infra.sql import sql
@@ -55,7 +56,7 @@ def case(case_id: CaseId, service: ServiceDep) -> CaseView:
         family=kind.name,
         case_number=state.number,
         version=events[-1].caseversion,
-        windows=windows_on_record(state.ledger),
+        windows=windows_on_record(state.ledger, service.rules),
         timeline=[timeline_entry(event) for event in events],
         **SHAPES[kind.name](state),
     )
@@ -233,12 +234,12 @@ SHAPES: Mapping[str, Callable[[Any], dict[str, Any]]] = {
 """What a case of each kind shows beside its windows and its timeline."""
 
 
-def windows_on_record(ledger: WindowLedger) -> list[WindowView]:
-    """The verdicts on record, one window for each commitment."""
-    return [_window(commitment, window) for commitment, window in ledger.items()]
+def windows_on_record(ledger: WindowLedger, rules: Rules) -> list[WindowView]:
+    """The verdicts on record, one window for each commitment, with the articles that its promise rests on."""
+    return [_window(commitment, window, rules) for commitment, window in ledger.items()]
 
 
-def _window(commitment: str, window: OnRecord) -> WindowView:
+def _window(commitment: str, window: OnRecord, rules: Rules) -> WindowView:
     standing = len(window.lapses)
     return WindowView(
         commitment=commitment,
@@ -254,6 +255,7 @@ def _window(commitment: str, window: OnRecord) -> WindowView:
         settles_at=window.settles_at,
         standard=window.standard,
         calendar=window.calendar,
+        basis=[each.code for each in rules.cited("promise", commitment, window.opened_at)],
     )
 
 

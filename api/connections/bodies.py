@@ -269,6 +269,9 @@ class Inspection(FromTheField):
     ] = ()
 
 
+FlowRate = Annotated[Amount, Field(gt=0, le=100_000)]
+
+
 class MeterBody(Body):
     """A meter with its forced verification. The number is taken without blanks around it and in capitals."""
 
@@ -288,6 +291,15 @@ class MeterBody(Body):
     dial_max_m3: Annotated[
         StrictInt, Field(ge=1, le=999_999_999, description="Largest reading that the dial can show, in m³.")
     ]
+    q3_m3h: Annotated[
+        FlowRate | None,
+        Field(
+            description=(
+                "Permanent flow rate Q3 in m³/h, as a decimal in text, as the meter's plate says; null where it is not "
+                "known. How long a verification holds depends on it."
+            )
+        ),
+    ] = None
 
     @model_validator(mode="after")
     def _reading_fits_the_dial(self) -> MeterBody:
@@ -311,6 +323,25 @@ class MeterReplacement(FromTheField):
     ]
     meter: Annotated[MeterBody, Field(description="The meter that went in instead.")]
     reason: Annotated[Code, Field(examples=["expired"], description="Why, as a code of the standard.")]
+
+
+class MeterVerification(FromTheField):
+    """The meter that is in was verified again, or its Q3 became known."""
+
+    number: Annotated[
+        StrictStr,
+        Field(
+            pattern=r"^ {0,8}[A-Za-z0-9][A-Za-z0-9-]{2,31} {0,8}$",
+            examples=["JS-2026-0001"],
+            description="Number of the meter that is in; it is taken without blanks around it and in capitals.",
+        ),
+    ]
+    verified_on: Annotated[CivilDay, Field(description="Day of the verification.")]
+    expires_on: Annotated[CivilDay, Field(description="Day on which the verification ends.")]
+    q3_m3h: Annotated[
+        FlowRate | None,
+        Field(description="Permanent flow rate Q3 in m³/h, as a decimal in text; null: it stays as it is."),
+    ] = None
 
 
 class WaterOn(FromTheField):

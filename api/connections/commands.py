@@ -288,6 +288,7 @@ def meter_details(body: bodies.MeterBody) -> MeterDetails:
         expires_on=body.expires_on,
         initial_reading_m3=body.initial_reading_m3,
         dial_max_m3=body.dial_max_m3,
+        q3_m3h=body.q3_m3h,
     )
 
 

@@ -11,6 +11,7 @@ from api.connections import bodies, commands
 from api.connections.answers import ConnectionView, connection_view
 from api.connections.commands import Runner
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
+from api.http.commanding import meter_number
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import FromTheField, Nothing
 from api.http.powers import needs
@@ -250,6 +251,27 @@ async def replace_meter(case_id: CaseId, point: Point, body: bodies.MeterReplace
     happened_at = body.happened_at or runner.now()
     return await runner.with_case_lookup(
         case_id, commands.replace_meter(runner.caller, case_id, point, body, happened_at)
+    )
+
+
+@_commands.post(
+    "/{case_id}/supply-points/{point}/meter-verification",
+    summary="The meter that is in was verified again 水表检定",
+    openapi_extra=needs("connection.replace-meter"),
+)
+async def verify_meter(case_id: CaseId, point: Point, body: bodies.MeterVerification, runner: Runner) -> Accepted:
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: site.verify_meter(
+            case,
+            ctx,
+            point=point,
+            number=meter_number(body.number),
+            verified_on=body.verified_on,
+            expires_on=body.expires_on,
+            q3_m3h=body.q3_m3h,
+        ),
     )
 
 

@@ -36,8 +36,10 @@ from api.http.refusals import (
     StoreUnavailable,
 )
 from api.http.trace import note_outcome
+from domain.kernel.law import Citation
 from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
+from infra.eventstore.service import Service
 from infra.failures import why_it_cannot_write
 
 log = logging.getLogger(__name__)
@@ -60,24 +62,38 @@ class Problem(BaseModel):
     needed: Annotated[str, Field(description="What was needed, in English.")]
     next_step: Annotated[str, Field(description="What to do next, in English.")]
     next_step_zh: Annotated[str, Field(description="What to do next, in Chinese.")]
+    basis: list[Citation] | None = Field(
+        default=None,
+        description="The articles of law in force when it was refused, where the refusal rests on any.",
+    )
     fields: list[FieldProblem] | None = Field(default=None, description="with bad-body, naive-time, bad-parameter")
     incident: str | None = Field(default=None, description="with internal-error: what to quote to the operator")
 
 
+def citing(refused: Refusal, service: Service) -> Refusal:
+    """The refusal with the articles of law that it rests on. Of a command the writer has looked them up."""
+    if refused.basis or isinstance(refused, EdgeRefusal):
+        return refused
+    return service.rules.citing(refused, service.clock.now())
+
+
 def answer(refused: Refusal) -> JSONResponse:
     """The problem+json answer."""
+    by_law = f" By law: {', '.join(map(str, refused.basis))}." if refused.basis else ""
+    by_law_zh = f"依据：{'、'.join(each.zh for each in refused.basis)}。" if refused.basis else ""
     edge = refused if isinstance(refused, EdgeRefusal) else None
     problem = Problem(
         type=f"urn:tongshui:error:{refused.code}",
         title=refused.title,
         status=refused.status,
         code=refused.code,
-        detail=f"{refused.title}: found {refused.found}; needed {refused.needed}. Next: {refused.next_step}.",
-        detail_zh=f"{refused.title_zh}。{refused.next_step_zh}。",
+        detail=f"{refused.title}: found {refused.found}; needed {refused.needed}. Next: {refused.next_step}.{by_law}",
+        detail_zh=f"{refused.title_zh}。{refused.next_step_zh}。{by_law_zh}",
         found=refused.found,
         needed=refused.needed,
         next_step=refused.next_step,
         next_step_zh=refused.next_step_zh,
+        basis=list(refused.basis) or None,
         fields=list(edge.fields) or None if edge is not None else None,
         incident=edge.incident if edge is not None else None,
     )
@@ -194,4 +210,4 @@ def _handle(request: Request, error: Exception) -> JSONResponse:
     refused = as_refusal(error)
     assert refused is not None, "installed for kinds that the table lists"
     note_outcome(request.scope, refused.code)
-    return answer(refused)
+    return answer(citing(refused, request.app.state.service))

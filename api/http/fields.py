@@ -96,14 +96,19 @@ def _instant(value: Any) -> datetime:
 
 
 def _day(value: Any) -> date:
+    day = _any_day(value)
+    if day.year not in _YEARS:
+        raise PydanticCustomError("bad_date", "is not in the years 2000 to 2199")
+    return day
+
+
+def _any_day(value: Any) -> date:
     if not isinstance(value, str) or not _DAY.fullmatch(value):
         raise PydanticCustomError("bad_date", "is not a date, for example 2026-02-13")
     try:
         day = date.fromisoformat(value)
     except ValueError:
         raise PydanticCustomError("bad_date", "is not a day that exists") from None
-    if day.year not in _YEARS:
-        raise PydanticCustomError("bad_date", "is not in the years 2000 to 2199")
     return day
 
 
@@ -139,6 +144,12 @@ CivilDay = Annotated[
     BeforeValidator(_day),
     WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-02-13"]}),
 ]
+DayOfAnyYear = Annotated[
+    date,
+    BeforeValidator(_any_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["1994-10-01"]}),
+]
+"""Of documents: an act may be older than the service."""
 Amount = Annotated[
     Decimal,
     BeforeValidator(_amount),

@@ -87,6 +87,7 @@ def families(status: Status) -> Iterator[Metric]:
     yield from _room(status)
     yield from _relay(status)
     yield from _calendar(status)
+    yield from _meters(status)
     readers = ("schema", "reader", "build", "topic", "partition")
     yield labelled(
         GaugeMetricFamily("tongshui_reader_position", "Position up to which a reader has read", labels=readers),
@@ -155,6 +156,20 @@ def _calendar(status: Status) -> Iterator[Metric]:
     yield labelled(
         GaugeMetricFamily("tongshui_calendar_warning", "1 where a notice is missing and is needed", labels=("code",)),
         [((code,), int(code in standing)) for code in get_args(WarningCode)],
+    )
+
+
+def _meters(status: Status) -> Iterator[Metric]:
+    meters = status.meters
+    if meters is None:
+        return
+    yield labelled(
+        GaugeMetricFamily(
+            "tongshui_meter_verifications",
+            "Meters in service whose verification has run out (expired), or soon will (ending)",
+            labels=("state",),
+        ),
+        [(("expired",), meters.expired), (("ending",), meters.ending)],
     )
 
 

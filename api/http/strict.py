@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.http.errors import answer, as_refusal
+from api.http.errors import answer, as_refusal, citing
 from api.http.refusals import BodyTooLarge, NotJson, WrongContentType
 from api.http.trace import note_outcome
 
@@ -68,7 +68,7 @@ class StrictRoute(APIRoute):
                 if refused is None:
                     raise
                 note_outcome(request.scope, refused.code)
-                return answer(refused)
+                return answer(citing(refused, request.app.state.service))
 
         return strict
 

@@ -179,7 +179,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
         audited=len(book.read),
         excepted=book.excepted,
         unread=list(book.unread),
-        windows=windows_on_record(book.ledger),
+        windows=windows_on_record(book.ledger, service.rules),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from api.http import described
+from domain.kernel.law import Article, BasisOf
 
 
 class StandardDraftView(BaseModel):
@@ -49,6 +50,10 @@ class CatalogueDraftView(BaseModel):
     drafted_by: Annotated[str, Field(description="Actor id of who drafted it.")]
     reviews: Annotated[list[ReviewView], Field(description="The opinions of the authorities so far.")]
     catalogue: Annotated[dict[str, Any], Field(description="The whole catalogue, as its body is described.")]
+    watched: Annotated[
+        dict[str, str],
+        Field(description="Code of a fee → the word in its name that the authorities look at, for what it may hide."),
+    ]
 
 
 class FeesView(BaseModel):
@@ -60,6 +65,49 @@ class FeesView(BaseModel):
         list[dict[str, Any]], Field(description="Every fee catalogue that was published, oldest first, each whole.")
     ]
     drafts: Annotated[list[CatalogueDraftView], Field(description="The catalogues under review.")]
+
+
+class LawView(BaseModel):
+    """The newest version of the law, and which of its articles are in force today."""
+
+    at: described.AnsweredAt
+    version: described.DocumentVersion
+    reason: Annotated[str | None, Field(description="Why it was revised; null of the first version.")]
+    versions: Annotated[list[str], Field(description="Every version, oldest first.")]
+    in_force: Annotated[list[str], Field(description="Codes of the articles in force today.")]
+    articles: Annotated[list[Article], Field(description="Every article, also those no longer in force.")]
+
+
+class ReplacedView(BaseModel):
+    """An article that ends, and the one that is the basis of the same from the next day on."""
+
+    old: Annotated[str, Field(description="Code of the article that ends.")]
+    new: Annotated[str, Field(description="Code of the article that begins.")]
+    since: Annotated[date, Field(description="First day of the new one.")]
+
+
+class BasisChangeView(BaseModel):
+    """A promise, refusal or rule that would rest on other articles."""
+
+    kind: Annotated[BasisOf, Field(description="What it is: a promise, a refusal or a rule.")]
+    code: Annotated[str, Field(description="Its code.")]
+    since: Annotated[date, Field(description="First day on which it would.")]
+    until: Annotated[date | None, Field(description="Last day on which it would; null: without an end.")]
+    old: Annotated[list[str], Field(description="Codes of the articles by the law as it is; empty: it has no basis.")]
+    new: Annotated[list[str], Field(description="Codes of the articles by the new law; empty: it has no basis.")]
+
+
+class LawTrialView(BaseModel):
+    """What a version of the law would change; nothing is stored."""
+
+    version: described.DocumentVersion
+    begins: Annotated[list[str], Field(description="Codes of the articles that are added.")]
+    ends: Annotated[list[str], Field(description="Codes of the articles that get a last day.")]
+    replaced: Annotated[list[ReplacedView], Field(description="Which article replaces which.")]
+    corrected: Annotated[list[str], Field(description="Codes of the articles that are said otherwise.")]
+    basis: Annotated[list[BasisChangeView], Field(description="What would rest on other articles.")]
+    windows: Annotated[int, Field(description="How many open windows would cite other articles.")]
+    cases: Annotated[int, Field(description="Of how many cases these windows are.")]
 
 
 class MoveView(BaseModel):

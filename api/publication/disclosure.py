@@ -12,6 +12,7 @@ from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import (
+    DisclosedArticle,
     DisclosedDocument,
     DisclosedDocuments,
     DisclosedFee,
@@ -22,8 +23,9 @@ from api.publication.public_answers import (
     NamedCode,
 )
 from domain.deadlines.calendar import local_date
+from domain.kernel.law import Article, Law, named_zh
 from domain.standard.fees import CataloguePublished, FeeItem
-from domain.standard.standards import DocumentRequirement, Standard
+from domain.standard.standards import DocumentRequirement, Rules, Standard
 from infra.sql import sql
 from projections.reports import published
 from projections.reports.figures import figures
@@ -36,7 +38,7 @@ WORKS_SHOWN = 100
 @router.get("/disclosure", summary="Everything that is public about connections 公示")
 def disclosure(service: ServiceDep) -> Disclosure:
     now = service.clock.now()
-    standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
+    standard, catalogue, today = service.rules.in_force(now), service.rules.catalogue(now), local_date(now)
     with snapshot(service) as connection:
         found = figures(connection, at=now, customers=standard.customers)
         works = connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall()
@@ -47,10 +49,11 @@ def disclosure(service: ServiceDep) -> Disclosure:
         promise=DisclosedPromise.model_validate(standard.promise, from_attributes=True) if standard.promise else None,
         steps=[NamedCode(code=step.code, name_zh=step.name_zh) for step in standard.steps],
         documents=list(_documents(standard)),
-        limits=list(limits(standard)),
+        limits=[_with_basis(each, service.rules, now) for each in limits(standard)],
         catalogue=catalogue.version if catalogue is not None else None,
         fees=list(_fees(catalogue, now)),
-        banned=[name.name_zh for name in catalogue.banned] if catalogue is not None else [],
+        banned=_banned(catalogue, service.rules.law, today),
+        law=[_article(each) for each in service.rules.law.articles if each.in_force(today)],
         works=[DisclosedWork.model_validate(row) for row in works],
         works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.works_kinds.items()],
         figures=found,
@@ -102,6 +105,30 @@ def limits(standard: Standard) -> Iterator[DisclosedLimit]:
         working_days=standard.silence_working_days,
     )
     yield from _repair_limits(standard)
+    yield DisclosedLimit(
+        commitment="outage.notice",
+        name="notice before a planned outage",
+        name_zh="计划停水提前通知",
+        minutes=standard.outage_notice_hours * 60,
+    )
+
+
+def _with_basis(limit: DisclosedLimit, rules: Rules, now: datetime) -> DisclosedLimit:
+    basis = [each.code for each in rules.cited("promise", limit.commitment, now)]
+    return limit.model_copy(update={"basis": basis})
+
+
+def _article(article: Article) -> DisclosedArticle:
+    return DisclosedArticle(
+        code=article.code,
+        cited=named_zh(article),
+        summary=article.summary_en,
+        summary_zh=article.summary_zh,
+        valid_from=article.valid_from,
+        valid_until=article.valid_until,
+        source=article.source,
+        source_kind=article.source_kind,
+    )
 
 
 ZONES = {"urban": ("urban area", "市区"), "other": ("elsewhere", "市区以外")}
@@ -129,6 +156,12 @@ def _repair_limits(standard: Standard) -> Iterator[DisclosedLimit]:
 # ---- fees
 
 
+def _banned(catalogue: CataloguePublished | None, law: Law, today: date) -> list[str]:
+    """What the catalogue and the law forbid, each once."""
+    listed = [name.name_zh for name in catalogue.banned] if catalogue is not None else []
+    return list(dict.fromkeys([*listed, *law.banned_names(today)]))
+
+
 def _fees(catalogue: CataloguePublished | None, now: datetime) -> Iterator[DisclosedFee]:
     items, today = catalogue.items if catalogue is not None else (), local_date(now)
     names = {item.code: item.name_zh for item in items}
@@ -146,6 +179,7 @@ def _fees(catalogue: CataloguePublished | None, now: datetime) -> Iterator[Discl
             valid_from=item.valid_from,
             valid_until=item.valid_until,
             chargeable=_is_chargeable(item, today),
+            extent=item.extent,
         )
 
 
@@ -161,7 +195,12 @@ def formula_words(item: FeeItem, names: Mapping[str, str]) -> tuple[str, str]:
         case "fixed":
             return f"¥{yuan} each", f"每{item.unit_zh} {yuan} 元"
         case "per-unit":
-            return f"¥{yuan} per {formula.quantity}", f"每{item.unit_zh} {yuan} 元"
+            inside, inside_zh = (
+                (" inside the building's red line", "（建筑区划红线内）")
+                if item.extent == "inside-red-line"
+                else ("", "")
+            )
+            return f"¥{yuan} per {formula.quantity}{inside}", f"每{item.unit_zh}{inside_zh} {yuan} 元"
         case "per-mille-of":
             base = formula.of or ""
             return f"{formula.rate:f} ‰ of {base}", f"{names.get(base, base)}的 {formula.rate:f}‰"

@@ -14,7 +14,8 @@ from pydantic import AfterValidator, StrictBool, StrictInt, StrictStr, create_mo
 from pydantic import Field as Bounded
 
 from api.http.described import words
-from api.http.fields import Body, CivilDay, Instant, clean_text
+from api.http.fields import Body, DayOfAnyYear, Instant, clean_text
+from domain.kernel.law import Law
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
 from infra.decoders import converter
@@ -27,13 +28,14 @@ MOST_ENTRIES = 1_000
 
 _STANDARD = converter(StandardPublished)
 _CATALOGUE = converter(Catalogue)
+_LAW = converter(Law)
 
 _PLAIN: Mapping[Any, Any] = {
     str: Text,
     int: StrictInt,
     bool: StrictBool,
     datetime: Instant,
-    date: CivilDay,
+    date: DayOfAnyYear,
     time: TimeOfDay,
     Decimal: Rate,
 }
@@ -52,6 +54,11 @@ def standard_of(body: Body) -> StandardPublished:
 def catalogue_of(body: Body) -> Catalogue:
     """The fee catalogue that a CatalogueBody says."""
     return _CATALOGUE(_plain(body))
+
+
+def law_of(body: Body) -> Law:
+    """The version of the law that a LawBody says."""
+    return _LAW(_plain(body))
 
 
 def _plain(body: Body) -> dict[str, Any]:
@@ -108,3 +115,4 @@ def _tuple(inner: tuple[Any, ...]) -> Any:
 
 StandardBody = body_of(StandardPublished, "StandardDocument")
 CatalogueBody = body_of(Catalogue, "CatalogueDocument")
+LawBody = body_of(Law, "LawDocument")

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from api.http import described
+from domain.kernel.law import SourceKind
 from projections.reports.figures import PeriodFigures
 from projections.reports.published import Beside, Contradiction
 
@@ -150,6 +151,25 @@ class DisclosedLimit(BaseModel):
             )
         ),
     ] = None
+    basis: Annotated[
+        list[str],
+        Field(description="Codes of the articles in force that it rests on; empty: it is the utility's own promise."),
+    ] = []
+
+
+class DisclosedArticle(BaseModel):
+    """An article of law in force that a promise, a refusal or a rule rests on."""
+
+    code: Annotated[str, Field(description="Stable code of the article.")]
+    cited: Annotated[str, Field(description="The act with its number and the article, in Chinese.")]
+    summary: Annotated[str, Field(description="What it says, in our own English words.")]
+    summary_zh: Annotated[str, Field(description="What it says, in our own Chinese words.")]
+    valid_from: Annotated[date, Field(description="First day on which it is in force.")]
+    valid_until: Annotated[date | None, Field(description="Last day on which it is in force; null: without an end.")]
+    source: Annotated[str, Field(description="Where it was read.")]
+    source_kind: Annotated[
+        SourceKind, Field(description="secondary: it was read somewhere else than at the body that issued it.")
+    ]
 
 
 class DisclosedFee(BaseModel):
@@ -168,6 +188,10 @@ class DisclosedFee(BaseModel):
     valid_from: Annotated[date, Field(description="First day on which it may be charged.")]
     valid_until: Annotated[date | None, Field(description="Last day on which it may be charged; null: no end.")]
     chargeable: Annotated[bool, Field(description="Whether it is switched on and valid today.")]
+    extent: Annotated[
+        str | None,
+        Field(description="inside-red-line: it counts inside the building's red line; null where it does not say so."),
+    ]
 
 
 class DisclosedWork(BaseModel):
@@ -202,6 +226,7 @@ class Disclosure(BaseModel):
     catalogue: Annotated[str | None, Field(description="Version of the fee catalogue in force; null where none is.")]
     fees: Annotated[list[DisclosedFee], Field(description="The fees of the catalogue in force.")]
     banned: Annotated[list[str], Field(description="Chinese names of the charges that may not be asked for.")]
+    law: Annotated[list[DisclosedArticle], Field(description="The articles of law in force that all of this rests on.")]
     works: Annotated[list[DisclosedWork], Field(description="The latest works for communities.")]
     works_kinds: Annotated[list[NamedCode], Field(description="The kinds of work for communities.")]
     figures: Annotated[PeriodFigures, Field(description="All figures of the period.")]

@@ -46,6 +46,7 @@ def due(
         counted=counted,
         calendar=rules.calendar.version,
         standard=standard.version,
+        basis=[each.code for rule in ("day.start", "day.end") for each in rules.law.cited("rule", rule, start)],
     )
 
 
@@ -115,7 +116,7 @@ def known_region(calendar: Calendar) -> str:
 
 
 def counted_days(calendar: Calendar, start: date, working_days: int) -> list[date]:
-    """The days that count, in order; the starting day does not (民法典 §201)."""
+    """The days that count, in order; the starting day does not."""
     days: list[date] = []
     day = start
     for _ in range(working_days):

@@ -17,29 +17,34 @@ from api.http.fields import Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.answers import (
+    BasisChangeView,
     CalendarsView,
     CalendarView,
     CatalogueDraftView,
     DryRunView,
     FeesView,
+    LawTrialView,
+    LawView,
     MovedDay,
     MoveView,
+    ReplacedView,
     ReviewView,
     StandardDraftView,
     StandardsView,
     WarningView,
 )
 from api.publication.bodies import CalendarNotice, FeeReview
-from api.publication.documents import CatalogueBody, StandardBody, catalogue_of, standard_of
+from api.publication.documents import CatalogueBody, LawBody, StandardBody, catalogue_of, law_of, standard_of
 from domain.deadlines.calendar import Day, local_date
 from domain.publication.calendars import CalendarWarning, HolidayNotice, LeftOut
-from domain.publication.publishing import CatalogueDraft, Catalogues, Standards
+from domain.publication.catalogues import watched
+from domain.publication.publishing import CatalogueDraft, Catalogues, Laws, Standards
 from domain.publication.refusals import UnknownRegion
-from infra.eventstore import publication, recompute
+from infra.eventstore import law_trial, publication, recompute
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.publication import CalendarWanted
 from infra.eventstore.service import Service
-from infra.eventstore.shipped_rules import FEES, STANDARDS
+from infra.eventstore.shipped_rules import FEES, LAW, STANDARDS
 from infra.status import calendar_status
 
 router = APIRouter(prefix="/api/v1", tags=["publication 公开"], route_class=StrictRoute)
@@ -160,11 +165,12 @@ def fees(service: ServiceDep) -> FeesView:
         at=now,
         in_force=in_force.version if in_force is not None else None,
         catalogues=[msgspec.to_builtins(each) for each in state.published],
-        drafts=[_catalogue_draft(draft) for draft in state.drafts.values()],
+        drafts=[_catalogue_draft(draft, service) for draft in state.drafts.values()],
     )
 
 
-def _catalogue_draft(draft: CatalogueDraft) -> CatalogueDraftView:
+def _catalogue_draft(draft: CatalogueDraft, service: Service) -> CatalogueDraftView:
+    today = local_date(service.clock.now())
     return CatalogueDraftView(
         version=draft.catalogue.version,
         effective_from=draft.catalogue.effective_from,
@@ -174,6 +180,67 @@ def _catalogue_draft(draft: CatalogueDraft) -> CatalogueDraftView:
             for authority, opinion in draft.reviews.items()
         ],
         catalogue=msgspec.to_builtins(draft.catalogue),
+        watched={item.code: word for item, word in watched(draft.catalogue, service.rules.law, today)},
+    )
+
+
+# ---- the law
+
+
+@router.post(
+    "/law",
+    status_code=201,
+    summary="Publish a version of the law 发布法律依据",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs("law.publish"),
+)
+async def publish_law(
+    body: LawBody,  # type: ignore[valid-type]
+    caller: CallerDep,
+    service: ServiceDep,
+    response: Response,
+) -> Accepted:
+    document = law_of(body)
+    command = publication.publish_law(caller.stamp, document, caller.key)
+    return await published(service, command, response, document.version)
+
+
+@router.post(
+    "/law/dry-run",
+    summary="What a version of the law would change 试算",
+    responses=COMMAND_ERRORS,
+    openapi_extra=needs(None),
+)
+async def try_law(
+    body: LawBody,  # type: ignore[valid-type]
+    caller: CallerDep,
+    service: ServiceDep,
+) -> LawTrialView:
+    found = await run_in_threadpool(law_trial.try_law, service, law_of(body))
+    changes = found.changes
+    return LawTrialView(
+        version=found.version,
+        begins=[each.code for each in changes.begins],
+        ends=[each.code for each in changes.ends],
+        replaced=[ReplacedView(old=old, new=new, since=since) for old, new, since in changes.replaced],
+        corrected=[each.code for each in changes.corrected],
+        basis=[BasisChangeView.model_validate(each, from_attributes=True) for each in changes.basis],
+        windows=found.windows,
+        cases=found.cases,
+    )
+
+
+@router.get("/law", summary="The articles that promises and refusals rest on 法律依据", responses=QUERY_ERRORS)
+def law(service: ServiceDep) -> LawView:
+    state: Laws = service.load(LAW)[0] or Laws()
+    now, newest = service.clock.now(), service.rules.law
+    return LawView(
+        at=now,
+        version=newest.version,
+        reason=newest.reason,
+        versions=[each.version for _, each in state.published],
+        in_force=[each.code for each in newest.articles if each.in_force(local_date(now))],
+        articles=list(newest.articles),
     )
 
 

@@ -78,7 +78,7 @@ def the_order(source: OrderSourcePath, number: OrderNumberPath, service: Service
         received_at=order.received.at,
         reply_by=order.ledger[orders.REPLY].due_at,
         replied_at=min(order.replied).at if order.replied else None,
-        windows=windows_on_record(order.ledger),
+        windows=windows_on_record(order.ledger, service.rules),
     )
 
 

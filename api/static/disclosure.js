@@ -52,6 +52,22 @@ function limit(each) {
   return each.minutes >= 120 && Number.isInteger(hours) ? [`${hours} 小时 `, en(`${hours} h`)] : [`${each.minutes} 分钟 `, en(`${each.minutes} min`)];
 }
 
+// ---- the law
+
+const SEEN = { primary: ["发布机关", "the issuing body"], secondary: ["仅见于二手来源", "seen in a secondary source only"] };
+
+function basis(each, law) {
+  const found = each.basis.map((code) => law.find((article) => article.code === code)).filter(Boolean);
+  return found.length > 0 ? found.map((article) => make("div", {}, article.cited)) : ["本单位承诺 ", en("the utility's own promise")];
+}
+
+function showLaw(shown) {
+  fill("law", shown.law.map((article) => row(
+    heading(article.cited),
+    cell(article.summary_zh, " ", en(article.summary)),
+    cell(`${SEEN[article.source_kind][0]}：${article.source} `, en(SEEN[article.source_kind][1])))));
+}
+
 // ---- what is charged
 
 function showFees(shown) {
@@ -131,7 +147,8 @@ async function start() {
     const shown = await ask("/api/v1/disclosure");
     showPromise(shown);
     showDocuments(shown);
-    fill("limits", shown.limits.map((each) => row(heading(each.name_zh, " ", en(each.name)), cell(...limit(each)))));
+    fill("limits", shown.limits.map((each) => row(heading(each.name_zh, " ", en(each.name)), cell(...limit(each)), cell(...basis(each, shown.law)))));
+    showLaw(shown);
     showFees(shown);
     showWorks(shown);
     showFigures(shown);

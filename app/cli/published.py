@@ -1,8 +1,9 @@
-"""What is published: the event contract, calendars, standards, fees."""
+"""What is published: the event contract, calendars, standards, fees, law."""
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -170,3 +171,51 @@ def fees_publish(version: str, actor: str, role: str) -> None:
 
     with office.at_the_office(located_settings()) as service:
         click.echo(office.publish_catalogue(service, version, office.stamp(actor, role)))
+
+
+@main.group()
+def law() -> None:
+    """The articles of law that promises, refusals and rules rest on, each with its validity."""
+
+
+@law.command("list")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), default=None, help="Only what is in force on this day.")
+@command
+def law_list(on: datetime | None) -> None:
+    """Every article, with its validity and whether it was seen in a secondary source only."""
+    from app import admin as office
+
+    with office.at_the_office(located_settings()) as service:
+        for line in office.list_law(service, on.date() if on is not None else None):
+            click.echo(line)
+
+
+@law.command("show")
+@click.argument("code")
+@command
+def law_show(code: str) -> None:
+    """The article CODE, whole: what it says, where it was seen, what it is the basis of."""
+    from app import admin as office
+
+    with office.at_the_office(located_settings()) as service:
+        for line in office.show_article(service, code):
+            click.echo(line)
+
+
+@law.command("publish")
+@click.argument("file", type=click.File("rb"))
+@click.option("--dry-run", is_flag=True, help="Publish nothing; list what would change.")
+@click.option("--actor", default="operator", show_default=True, help="Your staff id.")
+@click.option("--role", default="operator", show_default=True, help="The role in which you act.")
+@command
+def law_publish(file: BinaryIO, dry_run: bool, actor: str, role: str) -> None:
+    """Publish the articles in FILE: all of them, in the form of infra/data/law.json."""
+    from app import admin as office
+
+    raw = file.read()
+    with office.at_the_office(located_settings()) as service:
+        lines = (
+            office.try_law(service, raw) if dry_run else [office.publish_law(service, raw, office.stamp(actor, role))]
+        )
+        for line in lines:
+            click.echo(line)

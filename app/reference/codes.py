@@ -12,9 +12,11 @@ import click
 import api.http.refusals  # noqa: F401  the refusals of the edge are known once their module is imported
 from app.cli import main
 from app.reference.markdown import page, prose, slug, table
+from domain.kernel.law import Article, named
 from domain.kernel.refusals import Refusal, refusals
 from domain.kernel.roles import POWERS, ROLES, SYSTEM
-from infra.eventstore.shipped_rules import shipped_standard
+from domain.publication.laws import KINDS
+from infra.eventstore.shipped_rules import shipped_law, shipped_standards
 from infra.settings import Settings
 from projections.names import COMMITMENTS
 
@@ -108,7 +110,7 @@ def _bounds(schema: Any) -> str:
 
 def powers_page() -> str:
     """Which role has which power by the shipped standard, and the other way round."""
-    powers = shipped_standard().powers
+    powers = shipped_standards()[-1].powers
     by_power = ((f"`{power}`", ", ".join(f"`{role}`" for role in powers.get(power, ()))) for power in sorted(POWERS))
     by_role = (
         (
@@ -120,7 +122,7 @@ def powers_page() -> str:
     return page(
         "Roles and powers",
         "A standard says which role may do what. These are the powers of the shipped standard "
-        f"`{shipped_standard().version}`; the standard in force in an installation is at `/api/v1/standards`. "
+        f"`{shipped_standards()[-1].version}`; the standard in force in an installation is at `/api/v1/standards`. "
         "A role is named in the header `X-Role`, and is trusted: see [Limits](../explanation/limits.md).",
         ["## By power { #by-power }", ""],
         table(("power", "roles"), by_power),
@@ -175,13 +177,15 @@ def _said(words: Any) -> str:
 
 def promises_page() -> str:
     """Every commitment of the shipped standard with its name, reminders, escalation and who is told."""
-    standard = shipped_standard()
+    standard, law = shipped_standards()[-1], shipped_law()
     rows = (
         (
             f"`{name}`",
             f"{COMMITMENTS[name].zh} {COMMITMENTS[name].en}" if name in COMMITMENTS else "",
             ", ".join(_named(each) for each in standard.ladders.get(name, ())) or "–",
             ", ".join(f"`{role}`" for role in standard.notify_on_lapse.get(name, ())) or "–",
+            "; ".join(f"{named(each)}, {_validity(each)}" for each in law.articles if name in each.basis_for.promises)
+            or "the utility's own",
         )
         for name in sorted({*standard.ladders, *standard.notify_on_lapse, *COMMITMENTS})
     )
@@ -189,9 +193,39 @@ def promises_page() -> str:
         "Promises",
         "Each commitment of a standard is one promise; a running limit of a case under it is a window. Reminders come "
         "before a window ends, escalation after it lapsed.",
-        table(("commitment", "name", "reminders before the end", "told of a lapse"), rows),
+        table(("commitment", "name", "reminders before the end", "told of a lapse", "legal basis"), rows),
     )
 
 
 def _named(reminder: Any) -> str:
     return re.sub(r"\s+", " ", f"`{getattr(reminder, 'name', reminder)}`")
+
+
+# ---- the law
+
+
+def law_page() -> str:
+    """Every article of the shipped law with its validity, our summary and what it is the basis of."""
+    rows = (
+        (
+            f"`{each.code}`",
+            named(each),
+            _validity(each),
+            f"{each.summary_zh}<br>{each.summary_en}",
+            ", ".join(f"`{code}`" for kind in KINDS for code in each.basis_for.of(kind)) or "–",
+            each.source,
+        )
+        for each in shipped_law().articles
+    )
+    made = table(("code", "article", "in force", "what it says, in our words", "basis of", "seen at"), rows)
+    return page(
+        "Law",
+        "The articles that promises, refusals and rules rest on, as shipped; `tongshui law list` says what is "
+        "published. The program quotes no law. What was seen in a secondary source only is to be "
+        "checked before anybody relies on it.",
+        [line.replace("&lt;br>", "<br>") for line in made],
+    )
+
+
+def _validity(article: Article) -> str:
+    return f"from {article.valid_from}" + (f" until {article.valid_until}" if article.valid_until else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.reference.codes import commands_page, powers_page, promises_page, refusals_page, settings_page
+from app.reference.codes import commands_page, law_page, powers_page, promises_page, refusals_page, settings_page
 from app.reference.events import event_pages
 from app.reference.http import api_document, api_pages
 from app.reference.stored import tables_page, topics_page
@@ -17,6 +17,7 @@ def pages() -> dict[str, str]:
         "reference/settings.md": settings_page(),
         "reference/powers.md": powers_page(),
         "reference/promises.md": promises_page(),
+        "reference/law.md": law_page(),
         "reference/refusals.md": refusals_page(),
         "reference/topics.md": topics_page(),
         "reference/tables.md": tables_page(),

@@ -161,7 +161,8 @@ class ConnectionCount:
         return day_end(limit, self.calendars, met.at if met else None)
 
     def _silence(self) -> tuple[datetime, bool]:
-        """When silence counts as admission: on the day of receipt (行政许可法 §32)."""
+        """When silence counts as admission: on the day of receipt (by analogy to 行政许可法 §32, in force
+        since 2004-07-01)."""
         days = self.standard.get("silence_working_days", 5)
         return day_end(DayLimit(self.received.at, days, self.close), self.calendars, None)
 

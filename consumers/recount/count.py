@@ -133,8 +133,8 @@ def last_day(
     pauses: Iterable[CountedPause] = (),
     all_caps: int = 0,
 ) -> date:
-    """The last of so many working days, day by day. The day of the start does not count (民法典 §201), nor does one at
-    whose close of business the clock stood, as far as the caps go."""
+    """The last of so many working days, day by day. The day of the start does not count (民法典 §201, in force since
+    2021-01-01), nor does one at whose close of business the clock stood, as far as the caps go."""
     standing = list(pauses)
     excused = [0] * len(standing)
     day, counted = start, 0

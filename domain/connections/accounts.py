@@ -1,7 +1,8 @@
 """Once water is on: another class of use, another customer, another name (用水性质变更、过户、更名).
 
 Sources: downstream billing must be told of both, in order with everything else of the case; 民法典 §555 and §648 (by
-§656): a supply contract passes to another with the utility's consent, so a new customer signs one of their own.
+§656; in force since 2021-01-01): a supply contract passes to another with the utility's consent, so a new customer
+signs one of their own.
 Practice of other water companies: on application with a proof, the dial is read, the use before it is the old
 customer's, a class counts from its day on and not for what was used before. Our decisions: each is a fact of the case's
 own stream, for its account is opened by that stream and only there has it an order with the meters; arrears of the

@@ -38,6 +38,7 @@ from domain.connections.facts import (
     HomeVisitReassigned,
     MeterInstalled,
     MeterReplaced,
+    MeterVerified,
     MoneyLine,
     NoticeItem,
     OneTimeNoticeGiven,
@@ -441,6 +442,14 @@ def _installed(case: Connection, fact: MeterInstalled | MeterReplaced, moment: M
     return replace(case, meters={**case.meters, fact.point: fact.meter}, accounts=accounts)
 
 
+def _verified(case: Connection, fact: MeterVerified, _: Moment) -> Connection:
+    meter = case.meters.get(fact.point)
+    if meter is None or meter.number != fact.meter:
+        return case
+    now = replace(meter, verified_on=fact.verified_on, expires_on=fact.expires_on, q3_m3h=fact.q3_m3h)
+    return replace(case, meters={**case.meters, fact.point: now})
+
+
 def _turned_on(case: Connection, fact: WaterTurnedOn, moment: Moment) -> Connection:
     account = Account(
         (Customer(moment.at, fact.subject, case.applicant, fact.contract),),
@@ -542,6 +551,7 @@ STEPS: Mapping[type, CaseStep] = {
     FinalInspectionMade: lambda c, fact, moment: replace(c, inspections=(*c.inspections, (moment, fact.passed))),
     MeterInstalled: _installed,
     MeterReplaced: _installed,
+    MeterVerified: _verified,
     WaterTurnedOn: _turned_on,
     UsageClassChanged: _class_changed,
     CustomerChanged: _customer_changed,

@@ -1,9 +1,9 @@
 """Charges (费用): quote, contract, payment, refund, reversal, and every attempt to charge anything else.
 
-Sources: the published promise of three fees (只保留); 国办函〔2020〕129号 for what may never be charged. Our decisions:
-a quote binds to the catalogue in force; any other charge is refused and the refusal recorded; refunds never exceed what
-was paid on their line, and corrections are reversals; once the contract is signed and money came in, a new quote may
-only lower a line. All amounts are fen (分).
+Sources: the published promise of three fees (只保留); 国办函〔2020〕129号 (in force since 2021-03-01) for what may
+never be charged. Our decisions: a quote binds to the catalogue in force; any other charge is refused and the refusal
+recorded; refunds never exceed what was paid on their line, and corrections are reversals; once the contract is signed
+and money came in, a new quote may only lower a line. All amounts are fen (分).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def issue_quote(case: Connection, ctx: CommandContext, *, lines: Sequence[tuple[
     on = local_date(ctx.at)
     for fee, _ in lines:
         _require_chargeable(catalogue, fee, payer_class, ctx)
-    priced = fees.priced(catalogue, payer_class, lines, on)
+    priced = fees.priced(catalogue, payer_class, lines, on, _banned_by_law(ctx))
     quoted = tuple(QuoteLine(line.fee, line.quantity, line.amount_fen) for line in priced)
     _require_not_raised(known, quoted)
     number = known.quote.quote + 1 if known.quote is not None else 1
@@ -104,10 +104,15 @@ def _payer_class(case: Connection, ctx: CommandContext) -> str:
 
 
 def _require_chargeable(catalogue: CataloguePublished, fee: str, payer_class: str, ctx: CommandContext) -> None:
+    by_law = _banned_by_law(ctx)
     try:
-        fees.chargeable(catalogue, fee, payer_class, local_date(ctx.at))
+        fees.chargeable(catalogue, fee, payer_class, local_date(ctx.at), by_law)
     except Refusal as refusal:
-        raise _attempt(refusal, catalogue, fee, banned=fees.banned_name(catalogue, fee)) from None
+        raise _attempt(refusal, catalogue, fee, banned=fees.banned_name(catalogue, fee, by_law)) from None
+
+
+def _banned_by_law(ctx: CommandContext) -> tuple[str, ...]:
+    return ctx.rules.law.banned_names(local_date(ctx.at))
 
 
 def _attempt(
@@ -153,11 +158,12 @@ def _not_allowed(
     case: Connection, ctx: CommandContext, catalogue: CataloguePublished, charge: str, name_zh: str
 ) -> tuple[Refusal | None, str | None]:
     """Why the catalogue does not allow it, and the banned name that it is."""
-    banned = fees.banned_name(catalogue, name_zh) or fees.banned_name(catalogue, charge)
+    by_law = _banned_by_law(ctx)
+    banned = fees.banned_name(catalogue, name_zh, by_law) or fees.banned_name(catalogue, charge, by_law)
     if banned is not None:
         return _banned(banned), banned
     try:
-        item = fees.chargeable(catalogue, charge, _payer_class(case, ctx), local_date(ctx.at))
+        item = fees.chargeable(catalogue, charge, _payer_class(case, ctx), local_date(ctx.at), by_law)
     except Refusal as refusal:
         return refusal, None
     if normalize("NFKC", item.name_zh) != normalize("NFKC", name_zh):

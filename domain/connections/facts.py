@@ -345,6 +345,19 @@ class MeterInstalled:
     confirmed_by: SecondPerson = None
 
 
+@fact("水表检定", "meter verified again", topic="connection")
+class MeterVerified:
+    """The meter that is in was verified again, or its Q3 became known; free of charge."""
+
+    point: PointNumber
+    meter: Annotated[str, "Number of the meter that is in."]
+    verified_on: Annotated[date, "Day of the verification."]
+    expires_on: Annotated[date, "Day on which the verification ends."]
+    q3_m3h: Annotated[Decimal | None, "Permanent flow rate Q3 in m³/h; null where it is not recorded."] = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
 @fact("换表", "meter replaced", topic="connection")
 class MeterReplaced:
     """Another verified meter is in at a supply point, in place of ``old_meter``, whose dial showed that at the end.

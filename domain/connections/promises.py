@@ -1,7 +1,7 @@
 """What the utility owes an applicant, and the applicant the utility, as windows.
 
-Sources: the published "0225" promises (5 working days, zero trips or at most one); 行政许可法 §32 by analogy for
-silence; the terms of papers outstanding (容缺受理); our decisions where they are silent.
+Sources: the published "0225" promises (5 working days, zero trips or at most one); 行政许可法 §32 (in force since
+2004-07-01) by analogy for silence; the terms of papers outstanding (容缺受理); our decisions where they are silent.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def water_on_limit(case: Connection, standard: Standard, start: datetime) -> Wor
 
 
 def silence_end(case: Connection, rules: Rules) -> End:
-    """When silence counts as admission: neither notice nor admission within the working days after receipt (§32)."""
+    """When silence counts as admission: neither notice nor admission within the working days after receipt."""
     standard = standard_of(case, rules)
     limit = WorkingDays(case.received.at, standard.silence_working_days, standard.close_of_business)
     return end(limit, rules.calendars_of(standard), None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from domain.connections.intake import Form, Supplied
     from domain.kernel.facts import Moment
     from domain.metering.meters import MeterDetails
+    from domain.metering.verification import Verification
     from domain.standard.context import CommandContext
     from domain.standard.standards import StandardPublished
 
@@ -82,11 +83,39 @@ class MeterNotVerified(NotAcceptable):
     next_step = "fit a meter with a valid verification"
     next_step_zh = "请更换检定有效期内的水表"
 
-    def __init__(self, meter: MeterDetails, day: date, years: int) -> None:
+    def __init__(self, meter: MeterDetails, day: date, found: Verification) -> None:
+        size = f"DN {meter.dn_mm}" + (f", Q3 {meter.q3_m3h:f} m³/h" if meter.q3_m3h is not None else "")
         super().__init__(
-            found=f"meter {meter.number} DN {meter.dn_mm}, verified {meter.verified_on}, expires {meter.expires_on}",
-            needed=f"a verification valid on {day}, at most {years} years old",
+            found=f"meter {meter.number} {size}, verified {meter.verified_on}, expires {meter.expires_on}",
+            needed=f"a verification valid on {day}, at most {found.years} years old: until {found.until} at the latest",
+            next_step=f"record the meter's Q3, or {self.next_step}" if found.q3_missing else None,
+            next_step_zh=f"请登记水表的常用流量 Q3，或{self.next_step_zh[1:]}" if found.q3_missing else None,
         )
+
+
+class MeterToBeReplaced(Conflict):
+    """Such a meter is verified once, and then replaced."""
+
+    title_zh = "该水表只作首次检定，到期须更换"
+    needed = "a meter that may be verified again: a large one by the standard's periods"
+    next_step = "replace the meter; if its Q3 is larger, record it"
+    next_step_zh = "请更换水表；如常用流量 Q3 较大，请登记 Q3"
+
+    def __init__(self, meter: MeterDetails) -> None:
+        size = f"DN {meter.dn_mm}" + (f", Q3 {meter.q3_m3h:f} m³/h" if meter.q3_m3h is not None else "")
+        super().__init__(found=f"meter {meter.number} {size}")
+
+
+class VerificationUnchanged(Conflict):
+    """The verification is on record already."""
+
+    title_zh = "该检定已登记"
+    needed = "another verification, or another Q3"
+    next_step = "nothing is to be done"
+    next_step_zh = "该检定已登记，无需操作"
+
+    def __init__(self, meter: MeterDetails) -> None:
+        super().__init__(found=f"meter {meter.number}, verified {meter.verified_on}, expires {meter.expires_on}")
 
 
 class UnknownReplacementReason(UnknownCode):

@@ -1,13 +1,14 @@
 """On site: survey, design, construction, final inspection, meters in, water on (勘察、设计、施工、验收、装表、通水).
 
 Sources: the steps inside a case and the survey before admission as published (address and phone alone are enough);
-approval at the door that starts construction at once (现场审批即施工); 计量法 for the verification of meters; water is
-turned on only after the papers are in (practice of papers outstanding).
+approval at the door that starts construction at once (现场审批即施工); 计量法 §9 (in force since 1986-07-01) for the
+verification of meters; water is turned on only after the papers are in (practice of papers outstanding).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -23,6 +24,7 @@ from domain.connections.facts import (
     FinalInspectionMade,
     MeterInstalled,
     MeterReplaced,
+    MeterVerified,
     SupplyPoint,
     SurveyMade,
     WaterTurnedOn,
@@ -39,6 +41,7 @@ from domain.connections.refusals import (
     MeterAlreadyInstalled,
     MeterMissing,
     MeterNotVerified,
+    MeterToBeReplaced,
     NamedTwice,
     NotDesigned,
     NotInspected,
@@ -47,6 +50,7 @@ from domain.connections.refusals import (
     UnknownDefect,
     UnknownFinding,
     UnknownReplacementReason,
+    VerificationUnchanged,
     VisitOver,
 )
 from domain.connections.requirements import (
@@ -67,6 +71,7 @@ from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
+from domain.metering.verification import is_verified, verification
 from domain.standard.context import CommandContext
 from domain.standard.standards import Standard, require_known
 
@@ -215,9 +220,43 @@ def replace_meter(
     return as_told(ctx, MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags))
 
 
+def verify_meter(
+    case: Connection,
+    ctx: CommandContext,
+    *,
+    point: int,
+    number: str,
+    verified_on: date,
+    expires_on: date,
+    q3_m3h: Decimal | None,
+) -> MeterVerified:
+    """The meter that is in was verified again, or its Q3 became known (None: as it was); free of charge.
+
+    Refuses ``no-such-supply-point``, ``meter-missing``, ``meter-already-installed`` (another one),
+    ``verification-unchanged``, ``meter-to-be-replaced`` (such a meter is verified once), ``meter-not-verified`` and
+    dates before the receipt.
+    """
+    known = under_way(case, ctx, "replace-meter")
+    old = known.meters.get(point)
+    if old is None:
+        require_point(known, point)
+        raise _meter_missing(known, point)
+    if old.number != number:
+        raise _meter_already_installed(known, point)
+    require_timely(known, ctx, (known.admitted, "the admission"))
+    meter = replace(old, verified_on=verified_on, expires_on=expires_on, q3_m3h=q3_m3h or old.q3_m3h)
+    if meter == old:
+        raise VerificationUnchanged(old)
+    if verified_on != old.verified_on:
+        if verification(meter, ctx.standard).replaced:
+            raise MeterToBeReplaced(old)
+        _require_verified(meter, ctx)
+    return as_told(ctx, MeterVerified(point, number, meter.verified_on, meter.expires_on, meter.q3_m3h))
+
+
 def turn_water_on(case: Connection, ctx: CommandContext, *, point: int, meter: MeterDetails | None) -> tuple[Fact, ...]:
-    """Water on at one supply point, behind a meter whose forced verification is valid (计量法: DN ≤ 25 six years,
-    DN ≤ 50 four years, above every two). ``meter``: where it goes in at the same time; None where it is in.
+    """Water on at one supply point, behind a meter whose forced verification is valid, by its certificate and by the
+    periods of the standard. ``meter``: where it goes in at the same time; None where it is in.
 
     Refuses ``not-admitted``, ``no-such-supply-point``, ``already-on``, ``papers-missing`` (every required document must
     be in), ``not-contracted``, ``not-paid``, ``not-inspected``, ``meter-missing``, ``meter-already-installed`` (another
@@ -283,18 +322,8 @@ def _meter_already_installed(case: Connection, point: int) -> Refusal:
 
 def _require_verified(meter: MeterDetails, ctx: CommandContext) -> None:
     day = local_date(ctx.happened_at)
-    years = next(years for dn_mm, years in ctx.standard.meter_verification_years if meter.dn_mm <= dn_mm)
-    latest = _years_later(meter, years)
-    if not (meter.verified_on <= day <= min(meter.expires_on, latest)):
-        raise MeterNotVerified(meter, day, years)
-
-
-def _years_later(meter: MeterDetails, years: int) -> date:
-    verified = meter.verified_on
-    try:
-        return verified.replace(year=verified.year + years)
-    except ValueError:  # 29 February
-        return verified.replace(year=verified.year + years, day=28)
+    if not is_verified(meter, ctx.standard, day):
+        raise MeterNotVerified(meter, day, verification(meter, ctx.standard))
 
 
 def _require_not_started(case: Connection) -> None:

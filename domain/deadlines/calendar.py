@@ -1,8 +1,8 @@
 """Working days in China: published holidays, make-up working days, region overlays, and what lies beyond the horizon.
 
 Sources: the State Council's yearly notice names days off and weekend days worked instead (调休); a prefecture may add
-its own (自治州州庆). Civil Code (民法典) §201: the starting day does not count; §203: the last day ends at 24:00, or
-at the close of business where there is one.
+its own (自治州州庆). By 民法典 §201 (in force since 2021-01-01; before it 民法总则 §201) the starting day does not
+count; by §203 of both the last day ends at 24:00, or at the close of business where there is one.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Calendar:
         return not off
 
     def add_working_days(self, start: date, days: int) -> date:
-        """The last day of a limit of ``days`` working days (≥ 1); the starting day does not count (§201)."""
+        """The last day of a limit of ``days`` working days (≥ 1); the starting day does not count."""
         if days < 1:
             raise ValueError(f"a limit has at least one working day, found {days}")
         day = start
@@ -154,5 +154,5 @@ def local_date(instant: datetime) -> date:
 
 
 def closing_time(day: date, close_of_business: time) -> datetime:
-    """The instant (UTC) at which a limit that ends on ``day`` runs out (§203)."""
+    """The instant (UTC) at which a limit that ends on ``day`` runs out."""
     return datetime.combine(day, close_of_business, LOCAL).astimezone(UTC)

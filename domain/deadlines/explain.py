@@ -18,7 +18,7 @@ from typing import Annotated, Literal, cast
 from uuid import UUID
 
 from domain.deadlines import windows
-from domain.deadlines.calendar import SATURDAY, Calendar
+from domain.deadlines.calendar import SATURDAY, Calendar, local_date
 from domain.deadlines.limits import ClockStop, End, received
 from domain.deadlines.windows import (
     NO_LONGER_OWED,
@@ -32,6 +32,7 @@ from domain.deadlines.windows import (
     judge,
 )
 from domain.kernel.facts import Recorded
+from domain.kernel.law import NO_LAW, Citation, Law
 from domain.kernel.refusals import NoSuchWindow
 
 DayRule = Literal[
@@ -236,6 +237,11 @@ class WindowExplained:
     ]
     verdicts: Annotated[tuple[VerdictGiven, ...], "What is on record about the window."]
     events: Annotated[tuple[EventNamed, ...], "The events that the parts name, in their order."]
+    basis: Annotated[
+        tuple[Citation, ...],
+        "The articles of law that the promise and its counting rest on, as in force when the limit began; empty where "
+        "it is the utility's own promise alone.",
+    ] = ()
 
 
 def explain_commitment(
@@ -244,20 +250,24 @@ def explain_commitment(
     ledger: WindowLedger,
     events: Sequence[Known],
     as_of: datetime,
+    law: Law = NO_LAW,
 ) -> WindowExplained:
-    """The case's window of ``commitment``, of all that it owes and has on record. Refuses ``no-such-window``."""
+    """The case's window of ``commitment``, of all that it owes and has on record. ``law``: as it was published by then.
+    Refuses ``no-such-window``."""
     obligations = {each.commitment: each for each in owed}
     if commitment in obligations:
-        return explain(obligations[commitment], events, as_of)
+        return explain(obligations[commitment], events, as_of, law)
     if commitment in ledger:
-        return explain_no_longer_owed(commitment, ledger[commitment], events, as_of)
+        return explain_no_longer_owed(commitment, ledger[commitment], events, as_of, law)
     raise NoSuchWindow(
         found=f"no window {commitment[:64]} of the case at {as_of.isoformat()}",
         needed="one of " + (", ".join(sorted({*obligations, *ledger})) or "none: the case owed nothing by then"),
     )
 
 
-def explain(obligation: Obligation | CountPromise, events: Sequence[Known], as_of: datetime) -> WindowExplained:
+def explain(
+    obligation: Obligation | CountPromise, events: Sequence[Known], as_of: datetime, law: Law = NO_LAW
+) -> WindowExplained:
     """The window of ``obligation`` as ``judge`` has it at ``as_of``, with its parts. ``events``: the case's, as known
     then."""
     window = judge(obligation, as_of)
@@ -292,11 +302,21 @@ def explain(obligation: Obligation | CountPromise, events: Sequence[Known], as_o
         occurrences=occurrences,
         verdicts=verdicts,
         events=_named(events, _mentioned(window.basis.decided_by, terms, occurrences, verdicts)),
+        basis=cited(law, window.commitment, window.opened_at, in_days=any(term.days for term in terms)),
     )
 
 
+def cited(law: Law, commitment: str, opened_at: datetime, *, in_days: bool) -> tuple[Citation, ...]:
+    """The articles in force when a limit began that its promise rests on, and where it is counted in days (``in_days``)
+    those of the counting."""
+    on = local_date(opened_at)
+    found = law.cited("promise", commitment, on)
+    rules = ("day.start", "day.end") if in_days else ()
+    return (*found, *(each for rule in rules for each in law.cited("rule", rule, on)))
+
+
 def explain_no_longer_owed(
-    commitment: str, known: OnRecord, events: Sequence[Known], as_of: datetime
+    commitment: str, known: OnRecord, events: Sequence[Known], as_of: datetime, law: Law = NO_LAW
 ) -> WindowExplained:
     """A window that is on record and that the facts, as they are known by now, do not give rise to any longer."""
     verdicts = tuple(_verdicts(events, commitment))
@@ -321,6 +341,7 @@ def explain_no_longer_owed(
         occurrences=(),
         verdicts=verdicts,
         events=_named(events, _mentioned((), (), (), verdicts)),
+        basis=cited(law, commitment, known.opened_at, in_days=False),
     )
 
 

@@ -1,8 +1,9 @@
 """Limits in working days: when one ends, which days did not count and why, and what a revised calendar does to it.
 
-Sources: Civil Code (民法典) §201 (the starting day does not count) and §203 (the last day ends at the close of
-business); our decisions: a day does not count where the clock stood at its close of business, so a paused limit never
-runs out; a deadline that a revised calendar moves earlier leaves at least one working day from the publication.
+Sources: 民法典 (in force since 2021-01-01) §201 (the starting day does not count) and §203 (the last day ends at the
+close of business); our decisions: a day does not count where the clock stood at its close of business, so a paused
+limit never runs out; a deadline that a revised calendar moves earlier leaves at least one working day from the
+publication.
 
 A standard may also promise a limit by another office's custom: one that ends at the time of day at which it began, in
 working or in civil days, and begins only once the office that takes reports in is open (``Intake``). Days and

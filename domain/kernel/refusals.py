@@ -9,7 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+if TYPE_CHECKING:
+    from domain.kernel.law import Citation
 
 _WORD = re.compile(r"[A-Z][a-z]*")
 _known: dict[str, type[Refusal]] = {}
@@ -22,7 +25,8 @@ class Refusal(Exception):
     True in its own body: a kind of refusals, no refusal itself. ``code`` is stable and public; left out, it is made of
     the class's name (``AlreadyDispatched``: already-dispatched). ``found`` and ``needed`` say what stood against what;
     the next step is given in both languages, because a person at the counter reads it. A text that is always the same
-    is an attribute of the class.
+    is an attribute of the class. ``basis``: the articles in force when it was said, where it rests on any; no rule
+    writes them down, whoever tells the refusal looks them up (``Rules.citing``).
     """
 
     abstract: ClassVar[bool] = True
@@ -36,6 +40,7 @@ class Refusal(Exception):
     next_step: str = ""
     next_step_zh: str = ""
     attempt: Any = None
+    basis: tuple[Citation, ...] = ()
 
     def __init_subclass__(cls, **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -65,7 +70,8 @@ class Refusal(Exception):
         return self
 
     def __str__(self) -> str:
-        return f"{self.code}: found {self.found}; needed {self.needed}; {self.next_step}"
+        by_law = f"; by {', '.join(map(str, self.basis))}" if self.basis else ""
+        return f"{self.code}: found {self.found}; needed {self.needed}; {self.next_step}{by_law}"
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restored, (self.code, self.found, self.needed, self.next_step, self.next_step_zh)

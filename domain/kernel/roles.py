@@ -124,6 +124,7 @@ POWERS = frozenset(
         "standard.draft",
         "standard.approve",
         "calendar.publish",
+        "law.publish",
         "fees.draft",
         "fees.review",
         "fees.publish",

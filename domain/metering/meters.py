@@ -24,6 +24,7 @@ class MeterDetails:
     expires_on: Annotated[date, "Day on which the verification ends."]
     initial_reading_m3: Annotated[Decimal, "Reading at installation, in m³."]
     dial_max_m3: Annotated[int, "Largest reading that the dial can show, in m³."]
+    q3_m3h: Annotated[Decimal | None, "Permanent flow rate Q3 in m³/h; null where it is not recorded."] = None
 
 
 @fact("水表启用", "meter in service", topic="usage")

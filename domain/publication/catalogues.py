@@ -7,18 +7,23 @@ published, since the promise or the bans may have changed in between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import cast
 
+from domain.deadlines.calendar import local_date
+from domain.kernel.law import Law
 from domain.kernel.refusals import DatesOutOfOrder, FeeBanned, OutOfRange
 from domain.publication.documents import no_such_draft, require_new_version, require_to_come
 from domain.publication.publishing import CatalogueDraft, Catalogues, Review
 from domain.publication.refusals import (
     BadBan,
     BeyondThePromise,
+    FeeExtentMissing,
     FeeOfUnknownLine,
+    FeeOutsideRedLine,
     FeeWithoutBasis,
     ReviewMissing,
     ReviewObjected,
@@ -37,6 +42,7 @@ from domain.standard.fees import (
     FeeItem,
     ReviewOutcome,
     banned_name,
+    named_in,
     plain,
 )
 from domain.standard.standards import Promise, Rules, require_known
@@ -49,6 +55,10 @@ SMALLEST_STEP = Decimal("0.000001")
 HIGHEST_CAP_FEN = 10**12
 MOST_ITEMS = 50
 MOST_BANNED = 200
+LENGTHS = frozenset({"metre", "meter", "m", "米", "延米", "公尺"})
+"""How a fee says that it counts a length."""
+OUTSIDE = ("红线外", "红线以外", "区划外")
+"""How a name says that works lie outside the building's red line."""
 
 
 def draft(state: Catalogues | None, ctx: CommandContext, *, catalogue: Catalogue) -> CatalogueDrafted:
@@ -125,7 +135,8 @@ def _require_agreed(waiting: CatalogueDraft) -> None:
 
 def _require_sound(known: Catalogues, ctx: CommandContext, catalogue: Catalogue) -> None:
     """Refuses ``effective-in-the-past``, ``bad-text``, ``bad-code``, ``code-twice``, ``out-of-range``,
-    ``fee-banned``, ``bad-ban``, ``fee-without-basis``, ``fee-of-unknown-line``, ``dates-out-of-order``,
+    ``fee-banned``, ``bad-ban``, ``fee-without-basis``, ``fee-outside-red-line``, ``fee-extent-missing``,
+    ``fee-of-unknown-line``, ``dates-out-of-order``,
     ``unknown-payer-class``, ``beyond-the-promise``."""
     require_to_come(catalogue.effective_from, ctx.at)
     require_clean(catalogue)
@@ -133,7 +144,7 @@ def _require_sound(known: Catalogues, ctx: CommandContext, catalogue: Catalogue)
     require_range("number of forbidden names", len(catalogue.banned), 0, MOST_BANNED)
     require_codes("the catalogue", [item.code for item in catalogue.items])
     _require_bans_readable(catalogue.banned)
-    _require_no_forbidden_name(known, catalogue)
+    _require_no_forbidden_name(known, catalogue, ctx.rules.law.banned_names(local_date(ctx.at)))
     payers = set(ctx.rules.in_force(catalogue.effective_from).payer_classes.values())
     for item in catalogue.items:
         _require_item(item, payers)
@@ -148,13 +159,13 @@ def _require_bans_readable(banned: Iterable[BannedName]) -> None:
             raise BadBan(ban)
 
 
-def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
+def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue, by_law: Collection[str]) -> None:
     # The bans in force count too: otherwise one version could lift a ban and charge for it in the same breath.
     before = known.published[-1].banned if known.published else ()
     both = replace(catalogue, banned=(*catalogue.banned, *before))
     for item in catalogue.items:
         for name in (item.code, item.name_zh):
-            if (forbidden := banned_name(both, name)) is not None:
+            if (forbidden := banned_name(both, name, by_law)) is not None:
                 raise FeeBanned(
                     found=f"{name}, which is {forbidden}",
                     needed="a name that the law does not forbid to charge",
@@ -166,6 +177,7 @@ def _require_no_forbidden_name(known: Catalogues, catalogue: Catalogue) -> None:
 def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
     if not item.name_zh.strip() or not item.legal_basis.strip():
         raise FeeWithoutBasis(item)
+    _require_inside_the_red_line(item)
     rate = item.formula.rate
     if not rate.is_finite() or not 0 <= rate <= HIGHEST_RATE or rate != rate.quantize(SMALLEST_STEP):
         raise OutOfRange(
@@ -184,6 +196,23 @@ def _require_item(item: FeeItem, payers: Iterable[str]) -> None:
             next_step_zh="有效期起止颠倒，请更正",
         )
     _require_payers(item, payers)
+
+
+def _require_inside_the_red_line(item: FeeItem) -> None:
+    """Nothing is charged for works outside the building's red line; a fee by length says on which side it counts."""
+    if item.extent == "outside-red-line" or named_in(item.name_zh + item.unit_zh, OUTSIDE) is not None:
+        raise FeeOutsideRedLine(item)
+    by_length = item.formula.quantity in LENGTHS or plain(item.unit_zh) in LENGTHS
+    if item.formula.kind == "per-unit" and by_length and item.extent is None:
+        raise FeeExtentMissing(item)
+
+
+def watched(catalogue: Catalogue | CataloguePublished, law: Law, on: date) -> tuple[tuple[FeeItem, str], ...]:
+    """The fees whose name has a word that the authorities look at, each with that word: it may hide a forbidden
+    charge."""
+    words = law.watched_names(on)
+    found = ((item, named_in(item.name_zh, words)) for item in catalogue.items)
+    return tuple((item, word) for item, word in found if word is not None)
 
 
 def _require_payers(item: FeeItem, payers: Iterable[str]) -> None:

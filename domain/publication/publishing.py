@@ -1,4 +1,5 @@
-"""What is published for all to see: standards, calendars and the fee catalogue, each in a stream of its own."""
+"""What is published for all to see: standards, calendars, the fee catalogue and the law, each in a stream of its
+own."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Annotated, TypeVar
 
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Recorded, fact
+from domain.kernel.law import Law, LawPublished
 from domain.standard.fees import Authority, Catalogue, CatalogueDrafted, CataloguePublished, CatalogueReviewed
 from domain.standard.standards import Standard, StandardPublished
 
@@ -48,6 +50,13 @@ class Calendars:
     """Every calendar of one region that was published, in order, each with the time of its publication."""
 
     published: tuple[tuple[datetime, CalendarPublished], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Laws:
+    """Every version of the law that was published, in order, each with the time of its publication."""
+
+    published: tuple[tuple[datetime, Law], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,14 @@ def evolve_calendar(state: Calendars | None, recorded: Recorded) -> Calendars:
     known, fact = state or Calendars(), recorded.fact
     if isinstance(fact, CalendarPublished):
         return Calendars((*known.published, (recorded.happened_at, fact)))
+    return known
+
+
+def evolve_laws(state: Laws | None, recorded: Recorded) -> Laws:
+    """The versions of the law after a fact."""
+    known, fact = state or Laws(), recorded.fact
+    if isinstance(fact, LawPublished):
+        return Laws((*known.published, (recorded.happened_at, fact)))
     return known
 
 

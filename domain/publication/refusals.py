@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from domain.deadlines.calendar import CalendarPublished
     from domain.deadlines.limits import Intake
+    from domain.kernel.law import Article, Law
     from domain.publication.calendars import HolidayNotice, LeftOut
     from domain.publication.works import Work
     from domain.standard.fees import BannedName, FeeItem, Formula
@@ -517,3 +518,100 @@ def no_such_work() -> NoSuchCase:
         next_step="register the work first",
         next_step_zh="没有该工程，请先登记",
     )
+
+
+class UnknownRefusal(UnknownCode):
+    """No refusal has this code."""
+
+    title_zh = "未知的拒绝代码"
+
+
+class UnknownLegalRule(UnknownCode):
+    """No rule has this code."""
+
+    title_zh = "未知的规则代码"
+
+
+class ArticleUnclear(NotAcceptable):
+    """An article lacks something, or says it unclearly."""
+
+    title_zh = "法条内容不完整"
+    next_step = "complete the article"
+    next_step_zh = "请补全该法条的内容"
+
+    def __init__(self, article: Article, needed: str) -> None:
+        super().__init__(found=f"the article {article.code[:64]}", needed=needed)
+
+
+class ArticleLeftOut(Conflict):
+    """An article that was published is left out."""
+
+    title_zh = "遗漏已公布的法条"
+    next_step = "put it in again; one that is not in force any longer has a last day"
+    next_step_zh = "请补回该法条；不再有效的法条填写失效日期"
+
+    def __init__(self, codes: list[str], latest: Law) -> None:
+        super().__init__(
+            found=f"a law without {', '.join(codes[:10])}",
+            needed=f"every article of {latest.version}: closed cases cite them",
+        )
+
+
+class RevisionWithoutReason(NotAcceptable):
+    """A revision of the law without a reason."""
+
+    title_zh = "修订未说明原因"
+    needed = "why it was revised"
+    next_step = "say it in reason"
+    next_step_zh = "修订须在 reason 中说明原因"
+
+    def __init__(self, document: Law) -> None:
+        super().__init__(found=f"version {document.version} without a reason")
+
+
+class LawUnchanged(Conflict):
+    """The law has these articles already."""
+
+    title_zh = "法律依据没有变化"
+    needed = "an article that is added or corrected"
+    next_step = "nothing is to be done"
+    next_step_zh = "与现行版本相同，无需发布"
+
+    def __init__(self, latest: Law) -> None:
+        super().__init__(found=f"the articles of {latest.version}")
+
+
+class NoSuchArticle(NotFound):
+    """No such article."""
+
+    title_zh = "没有该法条"
+    next_step = "list the articles with `tongshui law list`"
+    next_step_zh = "没有该法条，请用 tongshui law list 查看"
+
+    def __init__(self, code: str, law: Law) -> None:
+        known = ", ".join(each.code for each in law.articles[:20])
+        super().__init__(found=f"article {code[:64]!r}", needed=f"an article of {law.version}, for example {known}")
+
+
+class FeeExtentMissing(NotAcceptable):
+    """A fee by length that does not say which metres count."""
+
+    title_zh = "按长度计费未注明范围"
+    needed = "which metres count: extent inside-red-line"
+    next_step = "say that it counts the metres inside the building's red line"
+    next_step_zh = "请注明仅计建筑区划红线内的长度（extent: inside-red-line）"
+
+    def __init__(self, item: FeeItem) -> None:
+        super().__init__(found=f"{item.code}, charged by the {item.formula.quantity}, without an extent")
+
+
+class FeeOutsideRedLine(Conflict):
+    """A fee for works outside the building's red line."""
+
+    title_zh = "不得收取建筑区划红线外工程费用"
+    needed = "works inside the building's red line"
+    next_step = "take the item out: what lies outside is the utility's"
+    next_step_zh = "红线外工程由供水企业承担，请删除该收费项目"
+
+    def __init__(self, item: FeeItem) -> None:
+        super().__init__(found=f"{item.code} {item.name_zh}, for works outside the red line")

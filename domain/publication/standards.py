@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
+from decimal import Decimal
 from typing import get_args
 
 from domain.connections import promises
@@ -396,7 +397,8 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     yield "papers: longest_working_days", document.papers.longest_working_days, 1, MOST_DAYS
     yield "papers: bar_months", document.papers.bar_months, 0, 120
     yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
-    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90  # the least by law
+    # The least by law: 城市供水条例 §22 (in force until 2026-05-31), 供水条例 §23 (in force since 2026-06-01).
+    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90
     yield "max_supply_points", document.max_supply_points, 1, 100_000
     for name, most in (
         ("emergency_notice_minutes", MOST_MINUTES),
@@ -440,6 +442,30 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
         yield "meter_verification_years: a diameter of", dn_mm, widest + 1, 1_000_000
         yield "meter_verification_years: years of", years, 1, 50
         widest = dn_mm
+    yield from _verification_numbers(document)
+
+
+def _verification_numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
+    """Diameters do not go down, and the last period takes whatever meter there is."""
+    widest = 1
+    for period in document.meter_verification:
+        yield "meter_verification: a diameter of", period.dn_mm, widest, 1_000_000
+        yield "meter_verification: years of", period.years, 1, 50
+        yield "meter_verification: a Q3 in litres an hour of", _litres(period.q3_m3h), 1, 100_000_000
+        widest = period.dn_mm
+    if document.meter_verification:
+        last = document.meter_verification[-1]
+        yield "meter_verification: the diameter of the last period,", last.dn_mm, 4_000, 1_000_000
+        yield "meter_verification: limits of Q3 in the last period,", int(last.q3_m3h is not None), 0, 0
+    if (days := document.meter_expiry_warning_days) is not None:
+        yield "meter_expiry_warning_days", days, 1, 366
+
+
+def _litres(q3_m3h: Decimal | None) -> int:
+    """Litres an hour; 1 where any flow rate fits, 0 of what is no number."""
+    if q3_m3h is None:
+        return 1
+    return int(q3_m3h * 1000) if q3_m3h.is_finite() else 0
 
 
 def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int]]:

@@ -1,13 +1,13 @@
 """The fee catalogue: what may be charged, on what legal basis, reviewed by two authorities before it is published.
 
-Sources: the published promise of three fees; 国办函〔2020〕129号 and provincial lists for the names that may never be
-charged; the meter and its forced verification are free to the user.
+Sources: the published promise of three fees; 国办函〔2020〕129号 (in force since 2021-03-01) and provincial lists for
+the names that may never be charged. Which names the law forbids, and since when, is data of the published law.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -31,6 +31,8 @@ from domain.standard.refusals import (
 
 Authority = Literal["price-authority", "market-regulator"]
 ReviewOutcome = Literal["agreed", "objected"]
+Extent = Literal["inside-red-line", "outside-red-line"]
+"""On which side of the building's red line (建筑区划红线) the works of a fee lie."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,9 @@ class FeeItem:
     valid_from: Annotated[date, "First day on which it may be charged."]
     valid_until: Annotated[date | None, "Last day on which it may be charged; null: no end."]
     active: Annotated[bool, "Whether it may be charged by this version."]
+    extent: Annotated[
+        Extent | None, "On which side of the building's red line the works lie; null where the fee does not say so."
+    ] = None
 
     def valid_on(self, day: date) -> bool:
         """Whether the fee may be charged on that civil day; both ends are days on which it may."""
@@ -117,22 +122,24 @@ class CataloguePublished:
 
 # ---- names that may never be charged
 
-FREE_BY_LAW = ("水表", "检定")
-"""The meter and its forced verification are free to the user (国办函〔2020〕129号), whatever a catalogue lists."""
-
 # The traditional forms of the characters that the forbidden names are written with: the same word in other clothes.
-_SIMPLIFIED = str.maketrans("費報裝開戶閘關驗測線頭圖錶檢", "费报装开户闸关验测线头图表检")
+_SIMPLIFIED = str.maketrans("費報裝開戶閘關驗測線頭圖錶檢導鑽證", "费报装开户闸关验测线头图表检导钻证")
 
 
-def banned_name(catalogue: Catalogue | CataloguePublished, name: str) -> str | None:
-    """The forbidden name that ``name`` is or contains; None where it is not forbidden.
+def banned_name(catalogue: Catalogue | CataloguePublished, name: str, by_law: Collection[str] = ()) -> str | None:
+    """The forbidden name that ``name`` is or contains; None where it is not forbidden. ``by_law``: the names that the
+    law forbids, whatever a catalogue lists.
 
     Spelling does not help: spaces, punctuation, brackets (with or without what stands in them), invisible characters,
     full-width and traditional forms are looked through.
     """
+    return named_in(name, (*(banned.name_zh for banned in catalogue.banned), *by_law))
+
+
+def named_in(name: str, words: Iterable[str]) -> str | None:
+    """The first of ``words`` that the name is or contains, however it is spelt; None where it has none of them."""
     spellings = {plain(name), plain(_without_brackets(name))}
-    forbidden = (*(banned.name_zh for banned in catalogue.banned), *FREE_BY_LAW)
-    return next((word for word in forbidden if any(plain(word) in spelling for spelling in spellings)), None)
+    return next((word for word in words if any(plain(word) in spelling for spelling in spellings)), None)
 
 
 def plain(name: str) -> str:
@@ -167,13 +174,15 @@ class Priced:
     amount_fen: int
 
 
-def chargeable(catalogue: Catalogue | CataloguePublished, code: str, payer_class: str, on: date) -> FeeItem:
-    """The item that may be charged to that payer class on that civil day.
+def chargeable(
+    catalogue: Catalogue | CataloguePublished, code: str, payer_class: str, on: date, by_law: Collection[str] = ()
+) -> FeeItem:
+    """The item that may be charged to that payer class on that civil day. ``by_law``: the names that the law forbids.
 
     Refuses ``fee-banned``, ``fee-not-in-catalogue``, ``fee-switched-off``, ``fee-not-valid``, ``fee-not-for-payer``.
     """
     item = next((item for item in catalogue.items if item.code == code), None)
-    _require_not_banned(catalogue, code, item)
+    _require_not_banned(catalogue, code, item, by_law)
     if item is None:
         known = ", ".join(sorted(item.code for item in catalogue.items if item.active)) or "none: nothing is charged"
         raise FeeNotInCatalogue(found=code, needed=f"one of {known}")
@@ -189,9 +198,11 @@ def chargeable(catalogue: Catalogue | CataloguePublished, code: str, payer_class
     return item
 
 
-def _require_not_banned(catalogue: Catalogue | CataloguePublished, code: str, item: FeeItem | None) -> None:
+def _require_not_banned(
+    catalogue: Catalogue | CataloguePublished, code: str, item: FeeItem | None, by_law: Collection[str]
+) -> None:
     for name in (code, item.name_zh if item is not None else code):
-        if (banned := banned_name(catalogue, name)) is not None:
+        if (banned := banned_name(catalogue, name, by_law)) is not None:
             needed = f"a charge that the law allows; {banned} is forbidden"
             raise FeeBanned(
                 found=name,
@@ -213,14 +224,18 @@ def amount_fen(item: FeeItem, quantity: Decimal, other_lines: Mapping[str, int])
 
 
 def priced(
-    catalogue: Catalogue | CataloguePublished, payer_class: str, wanted: Sequence[tuple[str, Decimal]], on: date
+    catalogue: Catalogue | CataloguePublished,
+    payer_class: str,
+    wanted: Sequence[tuple[str, Decimal]],
+    on: date,
+    by_law: Collection[str] = (),
 ) -> tuple[Priced, ...]:
     """The lines of a quote for (fee code, quantity) pairs, in their order.
 
     Refuses what ``chargeable`` and ``amount_fen`` refuse, ``nothing-to-charge`` (no line), ``fee-twice``.
     """
     _require_lines(wanted)
-    items = {code: chargeable(catalogue, code, payer_class, on) for code, _ in wanted}
+    items = {code: chargeable(catalogue, code, payer_class, on, by_law) for code, _ in wanted}
     # Lines that are a part of others come last; what they are a part of is never itself such a line (``soundness``).
     amounts: dict[str, int] = {}
     for code, quantity in sorted(wanted, key=lambda line: items[line[0]].formula.kind == "per-mille-of"):

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from typing import Annotated, Literal
+from decimal import Decimal
+from typing import Annotated, Literal, TypeVar
 
-from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, versions
+from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, local_date, versions
 from domain.deadlines.limits import DayEnd, DayUnit, Intake
 from domain.kernel.facts import fact
 from domain.kernel.fields import ChineseName, NotifiedRoles, Version
-from domain.kernel.refusals import UnknownCode
+from domain.kernel.law import NO_LAW, BasisOf, Citation, Law
+from domain.kernel.refusals import Refusal, UnknownCode
 from domain.standard.fees import CataloguePublished
 from domain.standard.refusals import FutureTime, UnknownDistrict
 
+R = TypeVar("R", bound=Refusal)
 Zone = Literal["urban", "other"]
 Severity = Literal["small", "medium", "major"]
 CompletionStart = Literal["report", "arrival", "assessment"]
@@ -257,6 +260,27 @@ class KindLimit:
     ] = "close"
 
 
+@dataclass(frozen=True, slots=True)
+class VerificationPeriod:
+    """How long the verification of a meter holds, up to a diameter and a permanent flow rate Q3.
+
+    ``q3_assumed``: a meter whose Q3 is not recorded is taken to be within. ``replaced``: it is verified once, and
+    replaced when that ends; the others are verified again.
+    """
+
+    dn_mm: Annotated[int, "Largest nominal diameter in millimetres."]
+    years: Annotated[int, "Years that a verification holds, until the day before its anniversary."]
+    q3_m3h: Annotated[Decimal | None, "Largest permanent flow rate Q3 in m³/h; null: any."] = None
+    q3_assumed: Annotated[bool, "Whether a meter whose Q3 is not recorded is taken to be within."] = False
+    replaced: Annotated[bool, "Whether the meter is replaced at the end instead of verified again."] = False
+
+    def holds_for(self, dn_mm: int, q3_m3h: Decimal | None) -> bool:
+        """Whether it is the period of such a meter."""
+        if dn_mm > self.dn_mm:
+            return False
+        return self.q3_m3h is None or (self.q3_assumed if q3_m3h is None else q3_m3h <= self.q3_m3h)
+
+
 @fact("发布标准", "standard published", topic="public", changes_rules=True)
 class StandardPublished:
     """A standard was published. The whole document; later versions replace it from their date on."""
@@ -461,6 +485,14 @@ class StandardPublished:
     class_changes: Annotated[Mapping[str, str], "Code → why a class of use may change."] = field(default_factory=dict)
     customer_changes: Annotated[Mapping[str, str], "Code → why a customer may change."] = field(default_factory=dict)
     class_change_ahead_days: Annotated[int, "Most days by which a change may be told ahead."] = 0
+    # Of meters: periods by diameter and Q3. A standard without them counts by ``meter_verification_years``.
+    meter_verification: Annotated[
+        tuple[VerificationPeriod, ...],
+        "How long a verification holds; the first period that fits counts. Empty: by meter_verification_years.",
+    ] = ()
+    meter_expiry_warning_days: Annotated[
+        int | None, "Days before the end of a verification from which on the meter is listed; null: it is not watched."
+    ] = None
     powers: Annotated[Mapping[str, tuple[str, ...]], "Power → the roles that have it."] = field(default_factory=dict)
 
     @property
@@ -502,12 +534,14 @@ OUTAGE_WORDS = ("number", "districts", "begin", "end", "restored")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What judges: every published standard, calendar and fee catalogue. ``position``: the log's, of the newest."""
+    """What judges: every published standard, calendar and fee catalogue. ``position``: the log's, of the newest.
+    ``laws``: every published version of the law, oldest first."""
 
     standards: tuple[Standard, ...]
     calendars: Mapping[tuple[str, ...], tuple[CalendarVersion, ...]]
     catalogues: tuple[CataloguePublished, ...] = ()
     position: int = 0
+    laws: tuple[Law, ...] = ()
 
     def in_force(self, at: datetime) -> Standard:
         """The standard that governs a limit which starts at ``at``; the oldest one for anything earlier still."""
@@ -544,12 +578,27 @@ class Rules:
         begun = [catalogue for catalogue in reversed(self.catalogues) if catalogue.effective_from <= at]
         return max(begun, key=lambda catalogue: catalogue.effective_from, default=None)
 
+    @property
+    def law(self) -> Law:
+        """The law as it was published last: a correction counts for what lies before it too."""
+        return self.laws[-1] if self.laws else NO_LAW
+
+    def cited(self, kind: BasisOf, of: str, at: datetime) -> tuple[Citation, ...]:
+        """The articles in force at an instant that are the basis of that promise, refusal or rule."""
+        return self.law.cited(kind, of, local_date(at))
+
+    def citing(self, refusal: R, at: datetime) -> R:
+        """The refusal with the articles that it rests on at ``at``."""
+        refusal.basis = self.cited("refusal", refusal.code, at)
+        return refusal
+
 
 def make_rules(
     standards: Iterable[Standard],
     calendars: Iterable[tuple[datetime, CalendarPublished]],
     catalogues: Iterable[CataloguePublished] = (),
     position: int = 0,
+    laws: Iterable[Law] = (),
 ) -> Rules:
     """Rules from everything that was published, calendars with the time of publication.
 
@@ -559,7 +608,9 @@ def make_rules(
     if not known:
         raise LookupError("no standard is published: run `tongshui migrate`")
     chains = {standard.calendar_regions for standard in known}
-    return Rules(known, {chain: versions(chain, published) for chain in chains}, tuple(catalogues), position)
+    return Rules(
+        known, {chain: versions(chain, published) for chain in chains}, tuple(catalogues), position, tuple(laws)
+    )
 
 
 def district(standard: Standard, code: str) -> District:

@@ -1,4 +1,4 @@
-"""Documents that people hand over as JSON files: standards, fee catalogues, holiday notices. Read strictly.
+"""Documents that people hand over as JSON files: standards, fee catalogues, holiday notices, law. Read strictly.
 
 msgspec leaves out what it does not know; a misspelt table of a standard would then be empty without anybody noticing.
 So a document is refused where it has a field that its form does not, or lacks one of a standard's.
@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 
 from domain.deadlines.calendar import Day
+from domain.kernel.law import Law
 from domain.publication.calendars import HolidayNotice
 from domain.standard.fees import Catalogue
 from domain.standard.standards import StandardPublished
@@ -72,6 +73,11 @@ def catalogue_of(raw: bytes) -> Catalogue:
     return _strict(_object(raw), Catalogue, _CATALOGUE)
 
 
+def law_of(raw: bytes) -> Law:
+    """A version of the law, in the form of infra/data/law.json. Raises DocumentError."""
+    return _strict(_object(raw), Law, _LAW)
+
+
 def notice_of(raw: bytes) -> HolidayNotice:
     """A year's notice in the form of the holiday-cn data set. Raises DocumentError."""
     parsed = _object(raw)
@@ -97,6 +103,7 @@ class HolidayFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _STANDARD = converter(StandardPublished)
 _CATALOGUE = converter(Catalogue)
+_LAW = converter(Law)
 _HOLIDAYS = converter(HolidayFile)
 
 

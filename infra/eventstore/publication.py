@@ -12,9 +12,10 @@ from typing import Any
 
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import EventToAppend, Fact
-from domain.publication import calendars, catalogues, standards
+from domain.kernel.law import Law
+from domain.publication import calendars, catalogues, laws, standards
 from domain.publication.calendars import HolidayNotice, LeftOut
-from domain.publication.publishing import Calendars, Catalogues, Standards
+from domain.publication.publishing import Calendars, Catalogues, Laws, Standards
 from domain.standard.context import CommandContext
 from domain.standard.fees import Catalogue
 from domain.standard.standards import Standard
@@ -22,6 +23,7 @@ from infra.eventstore.commands import Command, IdempotencyKey, Snapshot, Stamp, 
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import (
     FEES,
+    LAW,
     SHIPPED_REGION,
     STANDARDS,
     calendar_stream,
@@ -108,6 +110,18 @@ def publish_catalogue(stamp: Stamp, version: str, key: IdempotencyKey | None = N
         return catalogues.publish(state, ctx, version=version)
 
     return _publication(FEES, stamp, key, say)
+
+
+# ---- the law
+
+
+def publish_law(stamp: Stamp, document: Law, key: IdempotencyKey | None = None) -> Command:
+    """Publish a version of the law."""
+
+    def say(state: Laws | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
+        return laws.publish(state, ctx, document=document)
+
+    return _publication(LAW, stamp, key, say)
 
 
 # ---- calendars

@@ -47,7 +47,7 @@ class Service:
 
     @property
     def rules(self) -> Rules:
-        """The published standards, calendars and fee catalogues, at most a second old. A decision is never made by
+        """The published standards, calendars, fee catalogues and law, at most a second old. A decision is never made by
         older ones than are published: the append sees to that."""
         try:
             return self._writer.current_rules()
@@ -168,7 +168,7 @@ def load_rules(store: StoreApplication) -> Rules:
 
 
 def load_publications(store: StoreApplication, at: datetime | None = None) -> dict[UUID, State]:
-    """The folded streams of everything that is published: standards, fee catalogues, and the regions' calendars.
+    """The folded streams of everything that is published: standards, fee catalogues, law, and the regions' calendars.
     ``at``: only what was recorded by then."""
     states = _fold(store, published.rule_streams({}), at)
     return states | _fold(store, [stream for stream in published.rule_streams(states) if stream.id not in states], at)

@@ -1,7 +1,7 @@
 """The rules that the program ships, and how they come into and out of the store.
 
-Standards, calendars and fee catalogues are events like everything else. The first start publishes the shipped ones;
-from then on the store is the source.
+Standards, calendars, fee catalogues and the law are events like everything else. The first start publishes the shipped
+ones; from then on the store is the source.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from uuid import UUID, uuid5
 from domain import kinds
 from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import EventToAppend, Recorded
-from domain.publication.publishing import Calendars, Catalogues, Standards
+from domain.kernel.law import LawPublished
+from domain.publication.publishing import Calendars, Catalogues, Laws, Standards
 from domain.standard.fees import CataloguePublished
 from domain.standard.standards import Rules, StandardPublished, make_rules
 from infra.decoders import decoder
@@ -31,6 +32,7 @@ NAMESPACE = UUID("9f7d2c1e-0225-5000-8000-74756e677368")
 
 STANDARDS = Stream(kinds.STANDARDS, uuid5(NAMESPACE, "standards"))
 FEES = Stream(kinds.FEES, uuid5(NAMESPACE, "fees"))
+LAW = Stream(kinds.LAW, uuid5(NAMESPACE, "law"))
 MASS = Stream(kinds.MASS, uuid5(NAMESPACE, "mass-incidents"))
 SHIPPED_REGION = "CN"
 FIRST_START = Stamp("tongshui", "system", "system", command_id="first-start", correlation_id="first-start")
@@ -41,6 +43,7 @@ SHIPPED_BEFORE = ("0225-1", "0225-2", "0225-3", "0225-4")
 
 _STANDARD = decoder(StandardPublished)
 _CATALOGUE = decoder(CataloguePublished)
+_LAW = decoder(LawPublished)
 
 
 def calendar_stream(region: str) -> Stream:
@@ -116,6 +119,11 @@ def shipped_catalogue() -> CataloguePublished:
     return _CATALOGUE.decode(text)
 
 
+def shipped_law() -> LawPublished:
+    """The articles that the program rests on, as shipped in infra/data; each says where it was read."""
+    return _LAW.decode((resources.files("infra") / "data" / "law.json").read_bytes())
+
+
 def shipped_calendar() -> CalendarPublished:
     """The State Council's schedules 2015–2026 as one calendar of region CN."""
     folder = resources.files("infra") / "data" / "holiday-cn"
@@ -162,6 +170,7 @@ def first_publication(at: datetime) -> list[tuple[Stream, EventToAppend]]:
         *((STANDARDS, EventToAppend(standard, at)) for standard in shipped_standards()),
         (calendar_stream(SHIPPED_REGION), EventToAppend(shipped_calendar(), at)),
         (FEES, EventToAppend(shipped_catalogue(), at)),
+        (LAW, EventToAppend(shipped_law(), at)),
     ]
 
 
@@ -183,7 +192,7 @@ def rule_streams(states: Mapping[UUID, Any]) -> list[Stream]:
     """Every stream that rules come from, as far as the standards in ``states`` name the regions."""
     standards: Standards = states.get(STANDARDS.id) or Standards()
     regions = {region for standard in standards.published for region in standard.calendar_regions}
-    return [STANDARDS, FEES, *(calendar_stream(region) for region in sorted(regions))]
+    return [STANDARDS, FEES, LAW, *(calendar_stream(region) for region in sorted(regions))]
 
 
 def rules_from(states: Mapping[UUID, Any], position: int = 0) -> Rules:
@@ -193,7 +202,10 @@ def rules_from(states: Mapping[UUID, Any], position: int = 0) -> Rules:
     calendars = [
         publication for state in states.values() if isinstance(state, Calendars) for publication in state.published
     ]
-    return make_rules(standards.published, calendars, catalogues.published, position)
+    laws: Laws = states.get(LAW.id) or Laws()
+    return make_rules(
+        standards.published, calendars, catalogues.published, position, [law for _, law in laws.published]
+    )
 
 
 def shipped_rules() -> Rules:

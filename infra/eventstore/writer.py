@@ -232,7 +232,7 @@ class Writer:
             elif bytes(row["digest"]) != waiting.key.digest:
                 _fail(waiting, KeyReusedError(waiting.key.key))
             elif row["refusal"] is not None:
-                _fail(waiting, restored(**row["refusal"]))
+                _fail(waiting, self._citing(restored(**row["refusal"])))
             else:
                 _answer(waiting, _replayed(row))
         return new
@@ -257,11 +257,14 @@ class Writer:
         try:
             return Decision(waiting, states, self.rules, self._clock, self._store).made()
         except Refusal as refusal:
-            _fail(waiting, refusal)
+            _fail(waiting, self._citing(refusal))
         except Exception as error:  # a defect in one decision must not fail the batch
             log.exception("a decision failed")
             _fail(waiting, error)
         return None
+
+    def _citing(self, refusal: Refusal) -> Refusal:
+        return self.rules.citing(refusal, self._clock.now())
 
     def _append(self, part: Sequence[Decided], rules_position: int) -> list[PendingWrite]:
         silent = [decided for decided in part if not decided.stored]
@@ -292,7 +295,7 @@ class Writer:
         for decided in speaking:
             position += len(decided.stored)
             if decided.refusal is not None:
-                _fail(decided.waiting, decided.refusal)
+                _fail(decided.waiting, self._citing(decided.refusal))
             else:
                 _answer(decided.waiting, _receipt(decided, position, appended))
         return []

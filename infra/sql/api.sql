@@ -175,3 +175,37 @@ LEFT JOIN LATERAL (
     WHERE b.meter = r.meter AND b.read_at < r.read_at
     ORDER BY b.read_at DESC LIMIT 1
 ) earlier ON true
+
+-- name: meters_ending
+-- Meters in service whose verification ends by a day, the first one first. It ends by the certificate or by the first
+-- period of the standard that fits the meter, whichever is earlier; a period ends on the day before the anniversary, of
+-- 29 February on 28 February. Counted over all of them: `expired` before today, `ending` from today on.
+WITH periods AS (
+    SELECT * FROM unnest(%(dns)s::int[], %(q3s)s::numeric[], %(years)s::int[], %(assumed)s::bool[], %(replaced)s::bool[])
+        WITH ORDINALITY AS period (dn_mm, q3_m3h, years, q3_assumed, replaced, rank)
+), sizes AS (
+    SELECT DISTINCT dn_mm, q3_m3h FROM views.meters
+), classes AS (
+    SELECT DISTINCT ON (sizes.dn_mm, sizes.q3_m3h) sizes.dn_mm, sizes.q3_m3h, periods.years, periods.replaced
+    FROM sizes LEFT JOIN periods
+      ON sizes.dn_mm <= periods.dn_mm
+     AND CASE WHEN periods.q3_m3h IS NULL THEN true WHEN sizes.q3_m3h IS NULL THEN periods.q3_assumed
+              ELSE sizes.q3_m3h <= periods.q3_m3h END
+    ORDER BY sizes.dn_mm, sizes.q3_m3h, periods.rank
+), dated AS (
+    SELECT meters.*, coalesce(classes.replaced, false) AS replaced,
+           meters.verified_on + make_interval(years => classes.years) AS anniversary
+    FROM views.meters JOIN classes
+      ON classes.dn_mm = meters.dn_mm AND coalesce(classes.q3_m3h, -1) = coalesce(meters.q3_m3h, -1)
+), ending AS (
+    SELECT dated.*, least(
+        expires_on,
+        anniversary::date - CASE WHEN extract(day FROM anniversary) = extract(day FROM verified_on) THEN 1 ELSE 0 END
+    ) AS ends_on
+    FROM dated
+)
+SELECT meter, case_id, point, dn_mm, q3_m3h, verified_on, expires_on, ends_on, replaced,
+       count(*) FILTER (WHERE ends_on < %(today)s) OVER () AS expired,
+       count(*) FILTER (WHERE ends_on >= %(today)s) OVER () AS ending
+FROM ending WHERE ends_on <= %(until)s
+ORDER BY ends_on, meter LIMIT %(limit)s

@@ -16,6 +16,17 @@ SELECT DISTINCT originator_id AS case_id FROM store.stored_events
 WHERE notification_id > %(after)s AND topic LIKE %(like)s
 ORDER BY originator_id
 
+-- name: windows_citing_otherwise
+-- Open windows, and their cases, whose promise or counting in days rests on other articles by another law: those that
+-- began in one of the stretches. A stretch without a commitment is of everything that is counted in days.
+SELECT count(DISTINCT (windows.case_id, windows.commitment)) AS windows, count(DISTINCT windows.case_id) AS cases
+FROM views.windows
+JOIN unnest(%(commitments)s::text[], %(since)s::timestamptz[], %(until)s::timestamptz[])
+     AS said (commitment, since, until)
+  ON said.commitment = windows.commitment OR (said.commitment IS NULL AND windows.calendar IS NOT NULL)
+WHERE windows.state IN ('running', 'lapsed') AND windows.opened_at >= said.since
+  AND (said.until IS NULL OR windows.opened_at < said.until)
+
 -- name: moved_by_calendar
 SELECT count(*) AS moved FROM store.stored_events
 WHERE notification_id > %(after)s AND topic LIKE 'water.%%.WindowMoved.v1'

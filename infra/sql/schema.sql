@@ -852,6 +852,18 @@ CREATE TABLE views.crews (
     "position" bigint NOT NULL
 );
 
+CREATE TABLE views.meters (
+    case_id uuid NOT NULL,
+    point integer NOT NULL,
+    meter text NOT NULL,
+    dn_mm integer NOT NULL,
+    q3_m3h numeric,
+    verified_on date NOT NULL,
+    expires_on date NOT NULL,
+    in_since timestamp with time zone NOT NULL,
+    "position" bigint NOT NULL
+);
+
 CREATE TABLE views.outages (
     case_id uuid NOT NULL,
     case_number text NOT NULL,
@@ -1196,6 +1208,9 @@ ALTER TABLE ONLY views.connections
 
 ALTER TABLE ONLY views.crews
     ADD CONSTRAINT crews_pkey PRIMARY KEY (stream_id);
+
+ALTER TABLE ONLY views.meters
+    ADD CONSTRAINT meters_pkey PRIMARY KEY (case_id, point);
 
 ALTER TABLE ONLY views.outages
     ADD CONSTRAINT outages_pkey PRIMARY KEY (case_id);

@@ -10,6 +10,7 @@ from projections.read_models.cases import CASES
 from projections.read_models.charges import CHARGES
 from projections.read_models.connections import CONNECTIONS
 from projections.read_models.crews import CREWS
+from projections.read_models.meters import METERS
 from projections.read_models.model import Journal, Model
 from projections.read_models.outages import OUTAGES
 from projections.read_models.pre_applications import AHEAD
@@ -29,4 +30,5 @@ VIEWS: tuple[Model[Any] | Journal[Any], ...] = (
     CREWS,
     OUTAGES,
     USAGE,
+    METERS,
 )

@@ -23,6 +23,7 @@ from domain.deadlines.explain import (
     explain_commitment,
 )
 from domain.kernel.facts import Name
+from domain.kernel.law import LEGAL_RULES
 from domain.kernel.refusals import NoSuchCase, Refusal
 from domain.standard.refusals import FutureTime
 from infra.eventstore.service import Service
@@ -62,7 +63,7 @@ def explain_window(
         state = kind.evolve(state, known.recorded)
     rules = service.rules_at(at)
     assert kind.obligations is not None
-    window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at)
+    window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at, rules.law)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
     pauses = (
         {code: Name(reason.name_zh, code) for code, reason in standard.pause_reasons.items()}
@@ -103,7 +104,7 @@ def _no_such_case(at: datetime, *, is_known: bool) -> Refusal:
 
 TO_COME = ", to come 尚未到"
 RULES = {
-    "start": "the starting day does not count (§201) 起算日不计",
+    "start": "the starting day does not count 起算日不计",
     "worked": "working day 工作日",
     "make-up": "make-up working day 调休上班",
     "pause-used-up": "counts: the pause is used up 中止已达上限，计入",
@@ -149,6 +150,8 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     )
     calendar = f", calendar 日历 {window.calendar}" if window.calendar else ""
     yield f"  under standard 依据 {window.standard}{calendar}"
+    for cited in window.basis:
+        yield f"  by law 法律依据 {_legal_name(cited.of)}: {cited}"
     yield f"  opened 起算 {_at(window.opened_at)}{_due(window)}"
     if window.met_at is not None:
         late = "" if window.on_time is not False else " late 迟"
@@ -171,6 +174,10 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
         yield "on record 判定记录"
     for given in window.verdicts:
         yield _verdict(given, events)
+
+
+def _legal_name(of: str) -> str:
+    return name(LEGAL_RULES if of in LEGAL_RULES else COMMITMENTS, of)
 
 
 def _due(window: WindowExplained) -> str:

@@ -78,7 +78,7 @@ def _row(case_id: UUID) -> dict[str, object]:
         "opened_at": AT.isoformat(),
         "due_at": AT.isoformat(),
         "tentative": False,
-        "standard": "0225-4",
+        "standard": "0225-5",
         "calendar": "CN@2026-1",
         "state": "running",
         "lapses": 0,

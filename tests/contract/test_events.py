@@ -399,12 +399,18 @@ DOORS: dict[str, Any] = {
     "CataloguePublished.items.formula.rate": Rate,
     "CustomerChanged.reading_m3": Amount,
     "MeterInstalled.meter.initial_reading_m3": Amount,
+    "MeterInstalled.meter.q3_m3h": Amount,
     "MeterReplaced.final_reading_m3": Amount,
     "MeterReplaced.meter.initial_reading_m3": Amount,
+    "MeterReplaced.meter.q3_m3h": Amount,
     "MeterTakenOut.final_reading_m3": Amount,
+    "MeterVerified.q3_m3h": Amount,
     "QuoteIssued.lines.quantity": Quantity,
     "UsageClassChanged.reading_m3": Amount,
+    "StandardDrafted.document.meter_verification.q3_m3h": Rate,
+    "StandardPublished.meter_verification.q3_m3h": Rate,
     "WaterTurnedOn.meter.initial_reading_m3": Amount,
+    "WaterTurnedOn.meter.q3_m3h": Amount,
 }
 """Each decimal field of an event, and by which form its numbers come in over HTTP. A rate comes from a file, too."""
 

@@ -121,6 +121,7 @@ COMMANDS = {
     "/api/v1/fees/catalogues/{version}/publication": 200,
     "/api/v1/readings": 202,
     "/api/v1/connections/{case_id}/supply-points/{point}/meter-replacement": 200,
+    "/api/v1/connections/{case_id}/supply-points/{point}/meter-verification": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/class": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/customer": 200,
     "/api/v1/connections/{case_id}/supply-points/{point}/customer/name": 200,
@@ -141,6 +142,8 @@ COMMANDS = {
     "/api/v1/reading-books/{case_id}/exceptions": 200,
     "/api/v1/calendars": 201,
     "/api/v1/calendars/dry-run": 200,
+    "/api/v1/law": 201,
+    "/api/v1/law/dry-run": 200,
 }
 QUERIES = (
     "/api/v1/readings/anomalies",
@@ -160,6 +163,8 @@ QUERIES = (
     "/api/v1/standards",
     "/api/v1/fees",
     "/api/v1/calendars",
+    "/api/v1/law",
+    "/api/v1/meters/verification",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
     "/api/v1/cases/{case_id}/windows/{commitment}",

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from api.http.powers import NONE, POWER, needs
 from domain.kernel.roles import POWERS
 from infra.eventstore import recompute
 from infra.eventstore.recompute import DryRun
-from infra.eventstore.shipped_rules import shipped_rules
+from infra.eventstore.shipped_rules import shipped_law, shipped_rules
 from tests.api_world import REPORTER, Client, FakeService, app_over, fault, staff
 
 PREFIX = "/api/v1"
@@ -21,16 +22,19 @@ NOTICE = {
     "notice": {"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOffDay": True}]},
     "source": "国务院办公厅关于2027年部分节假日安排的通知",
 }
+LAW = msgspec.to_builtins(shipped_law())
 BODIES: Mapping[str, Any] = {
     "/repairs": fault(),
     "/repairs/bulk": {"reports": [fault()]},
     "/repairs/{case_id}/reports": {"reporter": REPORTER},
     "/calendars": NOTICE,
     "/calendars/dry-run": NOTICE,
+    "/law": LAW,
+    "/law/dry-run": LAW,
 }
 """Of operations that look at more than the form of a body before they look at the role."""
-NEEDS_NO_POWER = {"/repairs", "/repairs/bulk", "/calendars/dry-run"}
-"""A report is taken from everybody; to try a notice stores nothing."""
+NEEDS_NO_POWER = {"/repairs", "/repairs/bulk", "/calendars/dry-run", "/law/dry-run"}
+"""A report is taken from everybody; to try a notice or a law stores nothing."""
 NOT_ASKED = {
     "/api/v1/figures": "counts in PostgreSQL",
     "/api/v1/disclosure": "counts in PostgreSQL",

@@ -133,7 +133,7 @@ def test_a_charge_is_shown_with_all_its_lines_however_small_the_page(client: Cli
 
 def test_what_is_public_is_in_one_answer(client: Client) -> None:
     found = client.get("/api/v1/disclosure").json()
-    assert (found["standard"], found["catalogue"]) == ("2026-06-1", "2021-1")
+    assert (found["standard"], found["catalogue"]) == ("2026-06-1", "2021-2")
     assert found["promise"]["working_days"] == 5
     assert all(len(one["documents"]) <= 2 for one in found["documents"])
     assert [fee["code"] for fee in found["fees"] if fee["chargeable"]] == [
@@ -142,6 +142,22 @@ def test_what_is_public_is_in_one_answer(client: Client) -> None:
         "survey-design",
     ]
     assert all(fee["legal_basis"] for fee in found["fees"])
+    assert {"竣工导线测量费", "水钻工程费", "水表"} <= set(found["banned"])
+    assert len(found["banned"]) == len(set(found["banned"]))
+    installation = next(fee for fee in found["fees"] if fee["code"] == "installation")
+    assert (installation["extent"], "建筑区划红线内" in installation["formula_zh"]) == ("inside-red-line", True)
+
+
+def test_what_is_public_names_the_law_that_it_rests_on(client: Client) -> None:
+    found = client.get("/api/v1/disclosure").json()
+    basis = {limit["commitment"]: limit["basis"] for limit in found["limits"]}
+    law = {each["code"]: each for each in found["law"]}
+    assert basis["connection.silence"] == ["administrative-licence-32"]
+    assert basis["connection.water_on"] == [], "the utility's own promise"
+    assert len(basis["outage.notice"]) == 1
+    assert set(basis["outage.notice"]) < set(law)
+    assert law["fees-2020-129"]["source_kind"] == "primary"
+    assert "仅见于二手来源" in law["administrative-licence-32"]["cited"]
     assert found["figures"]["applications"] == 5
 
 

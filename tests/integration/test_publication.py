@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import msgspec
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
@@ -30,10 +31,11 @@ from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.documents import notice_of
 from infra.eventstore.publication import CalendarWanted
 from infra.eventstore.service import Service, open_service
-from infra.eventstore.shipped_rules import STANDARDS, calendar_stream
+from infra.eventstore.shipped_rules import LAW, STANDARDS, calendar_stream, shipped_law
 from infra.settings import Settings
+from projections.read_models.windows import WINDOWS, WindowRow
 from tests.unit.cases import SUBJECT
-from tests.unit.office import a_catalogue, a_standard
+from tests.unit.office import a_catalogue, a_standard, an_item
 
 NOTICE = {"year": 2027, "days": [{"name": "元旦", "date": "2027-01-01", "isOffDay": True}]}
 # What a State Council that thinks again might say: Monday 21 September 2026 is off.
@@ -189,12 +191,12 @@ def test_a_standard_goes_from_a_file_to_every_process(
     run: Callable[..., Result], service: Service, tmp_path: Path
 ) -> None:
     file = written(tmp_path, a_standard(silence_working_days=4))
-    assert "standard 0225-5 is drafted" in said(run("standard", "draft", file, *MANAGER))
-    refused(run("standard", "approve", "0225-5", *MANAGER), "wrong-role")
+    assert "standard 0225-6 is drafted" in said(run("standard", "draft", file, *MANAGER))
+    refused(run("standard", "approve", "0225-6", *MANAGER), "wrong-role")
     same = ("--actor", "staff-1", "--role", "deputy-director")
-    refused(run("standard", "approve", "0225-5", *same), "same-person")
-    assert "standard 0225-5 is published" in said(run("standard", "approve", "0225-5", *DIRECTOR))
-    refused(run("standard", "approve", "0225-5", *DIRECTOR), "no-such-draft")
+    refused(run("standard", "approve", "0225-6", *same), "same-person")
+    assert "standard 0225-6 is published" in said(run("standard", "approve", "0225-6", *DIRECTOR))
+    refused(run("standard", "approve", "0225-6", *DIRECTOR), "no-such-draft")
     second = open_service(service.settings, clock=service.clock)
     now = service.clock.now()
     assert second.rules.in_force(now).version == "2026-06-1"
@@ -234,10 +236,76 @@ def test_of_two_approvals_at_once_one_is_published(service: Service) -> None:
     def approve(number: int) -> str:
         who = stamp(f"director-{number}", "deputy-director")
         try:
-            service.run(publication.approve_standard(who, "0225-5", ("CN",)))
+            service.run(publication.approve_standard(who, "0225-6", ("CN",)))
         except Refusal as refusal:
             return refusal.code
         return "published"
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(approve, range(2))) == ["no-such-draft", "published"]
+
+
+# ---- the law
+
+
+def test_the_law_is_listed_shown_tried_and_published(
+    run: Callable[..., Result], service: Service, tmp_path: Path
+) -> None:
+    assert "water-supply-23                2026-06-01 …  供水条例 §23 (国务院令第831号, seen in a secondary" in said(
+        run("law", "list")
+    )
+    assert "urban-water-supply-22" not in said(run("law", "list", "--on", "2026-06-01"))
+    assert "urban-water-supply-22" in said(run("law", "list", "--on", "2026-05-31"))
+    shown = said(run("law", "show", "fees-2020-129"))
+    assert "forbids to charge 禁收: 接水费、增容费" in shown
+    assert "basis of refusal 拒绝: fee-banned" in shown
+    refused(run("law", "show", "tea-1"), "no-such-article")
+
+    open_window = open_outage(service)
+    law = shipped_law()
+    ended = tuple(
+        replace(each, valid_from=date(2026, 12, 1)) if each.code == "water-supply-23" else each for each in law.articles
+    )
+    corrected = written(tmp_path, replace(law, version="2026-2", articles=ended, reason="施行日期更正"))
+    before = service.load(LAW)[1]
+    tried = said(run("law", "publish", corrected, "--dry-run"))
+    assert "corrected 更正  water-supply-23" in tried
+    assert "promise outage.notice: water-supply-23 -> no basis 无依据  from 自 2026-06-01 until 至 2026-11-30" in tried
+    assert "open windows that would cite other articles 1, of cases 1" in tried
+    assert service.load(LAW)[1] == before
+    refused(run("law", "publish", corrected, "--actor", "staff-1", "--role", "counter"), "wrong-role")
+    nothing_said = written(tmp_path, replace(law, version="2026-3", articles=ended))
+    assert "修订须在 reason 中说明原因" in refused(
+        run("law", "publish", nothing_said, *MANAGER), "revision-without-reason"
+    )
+    corrected = written(tmp_path, replace(law, version="2026-2", articles=ended, reason="施行日期更正"))
+    assert "law 2026-2 is published" in said(run("law", "publish", corrected, *MANAGER))
+    second = open_service(service.settings, clock=service.clock)
+    assert [each.version for each in second.rules.laws] == ["2026-1", "2026-2"]
+    assert second.rules.cited("promise", "outage.notice", open_window) == ()
+    second.close()
+
+
+def test_an_older_store_gets_the_law_at_its_next_start(service: Service) -> None:
+    assert service.rules.law == shipped_law()
+    (event,) = service.load(LAW)[1]
+    assert (event["type"], event["actor"]) == ("water.public.LawPublished.v1", "tongshui")
+
+
+def test_a_refusal_at_the_terminal_cites_the_article(run: Callable[..., Result], tmp_path: Path) -> None:
+    item = an_item(name_zh="水钻工程费")
+    line = refused(run("fees", "draft", written(tmp_path, a_catalogue(item)), *MANAGER), "fee-banned")
+    assert "by 关于清理规范城镇供水供电供气供暖行业收费促进行业高质量发展的意见 (国办函〔2020〕129号)" in line
+
+
+def open_outage(service: Service) -> datetime:
+    """An outage whose notice is owed, in the read model of windows; gives when its window began."""
+    at = service.clock.now()
+    row = WindowRow(
+        case_id=uuid4(), commitment="outage.notice", family="outage", number=1, opened_at=at,
+        due_at=at + timedelta(hours=1), tentative=False, standard="0225-5", calendar=None, state="running",
+        met_at=None, on_time=None, lapses=0, retracted=0, lapsed_ends=(), position=1,
+    )  # fmt: skip
+    with psycopg.connect(service.settings.database_url, autocommit=True) as connection:
+        WINDOWS.store(connection.cursor(), [row])
+    return at

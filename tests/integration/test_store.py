@@ -252,7 +252,7 @@ def test_a_taken_version_is_told_and_nothing_is_written(service: Service) -> Non
     assert positions(service) == before
 
 
-def test_the_first_start_publishes_standard_calendar_and_fees_once(
+def test_the_first_start_publishes_standard_calendar_fees_and_law_once(
     store_settings: Settings, service: Service, clock: ManualClock
 ) -> None:
     open_service(store_settings, clock=clock).close()
@@ -261,6 +261,7 @@ def test_the_first_start_publishes_standard_calendar_and_fees_once(
     assert sorted(row["topic"] for row in rows) == [
         "water.public.CalendarPublished.v1",
         "water.public.CataloguePublished.v1",
+        "water.public.LawPublished.v1",
         "water.public.StandardPublished.v1",
     ]
 

@@ -34,7 +34,7 @@ def after(evolve: Callable[[Any, Recorded], Any], state: Any, fact: Any, actor: 
 
 def a_standard(**changes: Any) -> Standard:
     """The shipped standard as a new version from tomorrow on."""
-    return replace(shipped_standard(), **{"version": "0225-5", "effective_from": TOMORROW, **changes})
+    return replace(shipped_standard(), **{"version": "0225-6", "effective_from": TOMORROW, **changes})
 
 
 def an_item(**changes: Any) -> FeeItem:
@@ -50,6 +50,7 @@ def an_item(**changes: Any) -> FeeItem:
         "valid_from": date(2021, 1, 1),
         "valid_until": None,
         "active": True,
+        "extent": "inside-red-line",
     }
     return FeeItem(**(values | changes))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -60,8 +60,10 @@ def policy_events(
     standards: Iterable[StandardPublished] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> list[PublishedEvent]:
-    """The publications that the rules of a play are made of; by default the shipped ones."""
-    documents = list(standards or shipped_standards())
+    """The publications that the rules of a play are made of; by default the shipped ones, and the standard that the
+    stored histories were written under."""
+    first, *later = shipped_standards()
+    documents = list(standards or [replace(first, version="0225-4"), first, *later])
     days = list(calendars or [(LONG_AGO, shipped_calendar())])
     found = [published(document, position) for position, document in enumerate(documents, start=1)]
     return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
@@ -71,7 +73,7 @@ def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
     """The shipped standards that events were judged by: the first one, and those that their windows name."""
     first, *later = shipped_standards()
     named = {event.data["basis"]["standard"] for event in events if event.name.startswith("Window")}
-    return [first, *(each for each in later if each.version in named)]
+    return [replace(first, version="0225-4"), first, *(each for each in later if each.version in named)]
 
 
 def policy_of(

@@ -107,6 +107,7 @@ def test_an_application_runs_until_its_last_supply_point_has_water(client: Clien
     assert last(service, case_id, "WaterTurnedOn")["data"]["meter"] == {
         **METER,
         "number": "JS-0002",
+        "q3_m3h": None,
     }
 
 

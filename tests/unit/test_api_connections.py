@@ -172,6 +172,7 @@ APPEARANCE = {"place": "counter", "purpose": "papers"}
 PROMISE = {"papers": ["property-right"], "deadline": "2026-09-17", "commitment_digest": DIGEST}
 REFUND = {"refund": "TK-1", "lines": [{"fee": "installation", "amount_fen": 128_500}]}
 REPLACEMENT = {"final_reading_m3": "12.5", "reason": "faulty", "meter": METER | {"number": "js-2026-0002"}}
+VERIFICATION = {"number": METER["number"], "verified_on": METER["verified_on"], "expires_on": "2032-02-27"}
 PAYMENT = STEPS_TO_WATER[4][1]
 CLASS = {"usage_split": {"special": 100}, "reason": "use-changed", "document_digest": DIGEST}
 NEWCOMER = {"name": "李四", "phone": "13912345678", "address": "人民北路 1 号"}
@@ -232,6 +233,7 @@ COMMANDS = (
     Told("inspection", {"passed": True, "defects": []}, "inspector", after(7), field=True),
     Told("supply-points/1/meter", {"meter": METER}, "crew", after(0), field=True),
     Told("supply-points/1/meter-replacement", REPLACEMENT, "crew", with_meter, field=True),
+    Told("supply-points/1/meter-verification", VERIFICATION, "crew", with_meter, field=True),
     Told("supply-points/1/water-on", {"meter": METER}, "crew", after(8), field=True),
     Told("supply-points/1/class", CLASS, "counter", with_water),
     Told("supply-points/1/customer", CUSTOMER, "counter", with_water),

@@ -89,13 +89,13 @@ def facts(service: FakeService, id_: Any) -> list[str]:
 
 def test_a_standard_goes_from_a_draft_to_the_public(client: Client, service: FakeService) -> None:
     drafted = told(client, "standards", STANDARD, MANAGER)
-    assert (drafted["case_id"], drafted["case_number"]) == (str(STANDARDS.id), "0225-5")
+    assert (drafted["case_id"], drafted["case_number"]) == (str(STANDARDS.id), "0225-6")
     waiting = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in waiting["standards"]] == ["0225-4", "2026-06-1"]
-    assert (waiting["drafts"][0]["version"], waiting["drafts"][0]["drafted_by"]) == ("0225-5", "manager-1")
-    told(client, "standards/0225-5/approval", {}, DIRECTOR, 200)
+    assert [each["version"] for each in waiting["standards"]] == ["0225-5", "2026-06-1"]
+    assert (waiting["drafts"][0]["version"], waiting["drafts"][0]["drafted_by"]) == ("0225-6", "manager-1")
+    told(client, "standards/0225-6/approval", {}, DIRECTOR, 200)
     shown = client.get("/api/v1/standards").json()
-    assert [each["version"] for each in shown["standards"]] == ["0225-4", "2026-06-1", "0225-5"]
+    assert [each["version"] for each in shown["standards"]] == ["0225-5", "2026-06-1", "0225-6"]
     assert shown["drafts"] == []
     stored = json.loads(service.events[STANDARDS.id][-1])
     assert stored["type"] == "water.public.StandardPublished.v1"
@@ -131,7 +131,7 @@ def test_a_standard_by_an_unpublished_calendar_is_refused(client: Client) -> Non
     assert code(client, "standards", overlaid, MANAGER) == (422, "unknown-region")
     told(client, "calendars", CALENDAR | {"region": "CN-Xiangxi"}, MANAGER)
     told(client, "standards", overlaid, MANAGER)
-    told(client, "standards/0225-5/approval", {}, DIRECTOR, 200)
+    told(client, "standards/0225-6/approval", {}, DIRECTOR, 200)
 
 
 # ---- fees
@@ -150,7 +150,7 @@ def test_a_catalogue_is_public_after_both_reviews(client: Client, service: FakeS
     assert code(client, "fees/catalogues/2026-2/publication", {}, MANAGER) == (409, "same-person")
     told(client, "fees/catalogues/2026-2/publication", {}, second, 200)
     shown = client.get("/api/v1/fees").json()
-    assert ([each["version"] for each in shown["catalogues"]], shown["in_force"]) == (["2021-1", "2026-2"], "2021-1")
+    assert ([each["version"] for each in shown["catalogues"]], shown["in_force"]) == (["2021-2", "2026-2"], "2021-2")
     assert shown["catalogues"][1]["items"][0]["formula"]["rate"] == "6000"
     assert facts(service, FEES.id)[-1] == "water.public.CataloguePublished.v1"
 

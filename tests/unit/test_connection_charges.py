@@ -48,7 +48,7 @@ def test_a_quote_binds_to_the_catalogue_in_force() -> None:
     (quote,) = admitted().quote()
     assert quote == QuoteIssued(
         1,
-        "2021-1",
+        "2021-2",
         "person",
         (QuoteLine("water-loss", Decimal(1), 6_000), QuoteLine("installation", Decimal(10), 128_500)),
     )
@@ -76,7 +76,7 @@ def test_a_fee_that_may_not_be_charged_is_refused_and_the_attempt_is_on_record(
     case = admitted(rules=rules)
     with refused(code):
         case.quote(("water-loss", Decimal(1)), (fee, Decimal(1)))
-    assert case.facts[-1] == ChargeRefused(fee, None, code, None, "2021-1")
+    assert case.facts[-1] == ChargeRefused(fee, None, code, None, "2021-2")
     assert case.state.quote is None
 
 
@@ -164,7 +164,7 @@ def test_any_charge_but_the_quotes_is_refused_and_the_attempt_is_on_record(
     case = quoted()
     with refused(code):
         ask(case, charge, name_zh, amount_fen)
-    assert case.facts[-1] == ChargeRefused(charge, banned, code, amount_fen, "2021-1")
+    assert case.facts[-1] == ChargeRefused(charge, banned, code, amount_fen, "2021-2")
 
 
 def test_a_line_of_the_quote_needs_no_asking() -> None:
@@ -223,7 +223,7 @@ def test_money_on_a_line_that_is_not_quoted_is_refused_and_on_record() -> None:
     case = quoted()
     with refused("not-quoted"):
         case.pay(WATER_LOSS, MoneyLine("tea", 100))
-    assert case.facts[-1] == ChargeRefused("tea", None, "not-quoted", 100, "2021-1")
+    assert case.facts[-1] == ChargeRefused("tea", None, "not-quoted", 100, "2021-2")
     assert case.state.paid_fen("water-loss") == 0
 
 

@@ -24,7 +24,7 @@ from projections.read_models.visits import VISITS
 from projections.read_models.works import WORKS
 from tests.unit.cases import SUBJECT, meter, minutes
 
-BASIS = Basis("0225-4", None, ())
+BASIS = Basis("0225-5", None, ())
 LINES = (f.MoneyLine("water-loss", 6_000),)
 RECEIVED = f.ApplicationReceived("BZ-1", "private", 1, SUBJECT)
 ON = f.WaterTurnedOn(1, SUBJECT, meter())

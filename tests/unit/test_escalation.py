@@ -236,7 +236,7 @@ def test_a_window_that_is_not_there_is_named() -> None:
 def test_the_ledger_ignores_an_acknowledgement_with_an_old_number() -> None:
     play = lapsed()
     known = play.state.ledger[ARRIVAL]
-    old = WindowAcknowledged(ARRIVAL, known.number, 1, None, AT_30, "manager-1", Basis("0225-4", None, ()))
+    old = WindowAcknowledged(ARRIVAL, known.number, 1, None, AT_30, "manager-1", Basis("0225-5", None, ()))
     play.append(old, minutes(35))
     assert play.state.ledger[ARRIVAL] == known
 

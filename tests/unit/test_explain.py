@@ -26,7 +26,13 @@ from domain.standard.standards import Rules, make_rules
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.envelope import read
 from infra.eventstore.service import Service
-from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_rules, shipped_standard
+from infra.eventstore.shipped_rules import (
+    shipped_calendar,
+    shipped_catalogue,
+    shipped_law,
+    shipped_rules,
+    shipped_standard,
+)
 from projections.reports.explain import CaseWindowExplained, explain_window, lines
 from tests import explained
 from tests.api_world import DISPATCHER, Client, FakeService, app_over, fault
@@ -243,7 +249,7 @@ def service() -> Asking:
 
 
 def _rules(*calendars: tuple[datetime, CalendarPublished]) -> Rules:
-    return make_rules([shipped_standard()], calendars, [shipped_catalogue()])
+    return make_rules([shipped_standard()], calendars, [shipped_catalogue()], laws=[shipped_law()])
 
 
 def worked(service: FakeService, commitment: str, at: datetime) -> CaseWindowExplained:

@@ -30,7 +30,7 @@ from domain.standard.fees import (
     priced,
 )
 from domain.standard.standards import Promise, Rules
-from infra.eventstore.shipped_rules import shipped_catalogue
+from infra.eventstore.shipped_rules import shipped_catalogue, shipped_law
 from tests.unit.cases import NINE
 from tests.unit.office import TOMORROW, a_catalogue, a_standard, after, an_item, by
 
@@ -183,11 +183,59 @@ def test_spelling_does_not_help_a_forbidden_name(name: str) -> None:
     assert banned_name(SHIPPED, name) is not None
 
 
-def test_the_meter_and_its_verification_are_free_whatever_the_catalogue_says() -> None:
-    silent = a_catalogue(banned=())
-    assert banned_name(silent, "水 表 费") == "水表"
-    assert banned_name(silent, "强制检（首次）定费") == "检定"
-    assert banned_name(silent, "接水费") is None
+def test_what_the_law_forbids_is_forbidden_whatever_the_catalogue_says() -> None:
+    silent, by_law = a_catalogue(banned=()), shipped_law().banned_names(TODAY)
+    assert banned_name(silent, "水 表 费", by_law) == "水表"
+    assert banned_name(silent, "强制检（首次）定费", by_law) == "检定"
+    assert banned_name(silent, "竣工导线测量（费）", by_law) == "竣工导线测量费"
+    assert banned_name(silent, "水鑽工程費", by_law) == "水钻工程费"
+    assert banned_name(silent, "过磅费", by_law) is None
+
+
+@pytest.mark.parametrize("name", ["水钻工程费", "竣工导线测量费", "水 表 更换费"])
+def test_a_charge_that_the_law_forbids_gets_into_no_catalogue(rules: Rules, name: str) -> None:
+    with refused("fee-banned"):
+        catalogues.draft(None, by(rules, "manager"), catalogue=a_catalogue(an_item(name_zh=name), banned=()))
+
+
+@pytest.mark.parametrize("name", ["用水押金", "施工保证金", "装 表 费"])
+def test_a_name_that_may_hide_a_forbidden_charge_is_watched_and_not_banned(rules: Rules, name: str) -> None:
+    catalogue = a_catalogue(an_item(name_zh=name), an_item(code="survey"))
+    assert catalogues.draft(None, by(rules, "manager"), catalogue=catalogue)
+    ((item, word),) = catalogues.watched(catalogue, rules.law, TODAY)
+    assert (item.name_zh, word in ("押金", "保证金", "装表费")) == (name, True)
+    assert catalogues.watched(catalogue, rules.law, date(2021, 2, 28)) == ()
+
+
+# ---- the red line
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("fee-extent-missing", {"extent": None}),
+        (
+            "fee-extent-missing",
+            {"extent": None, "formula": Formula("per-unit", Decimal(1), "length"), "unit_zh": "延米"},
+        ),
+        ("fee-outside-red-line", {"extent": "outside-red-line"}),
+        ("fee-outside-red-line", {"name_zh": "红线（以）外管道工程费"}),
+        ("fee-outside-red-line", {"unit_zh": "红线外每米"}),
+    ],
+)
+def test_a_fee_by_the_metre_counts_inside_the_red_line(rules: Rules, code: str, changes: dict[str, Any]) -> None:
+    with refused(code):
+        catalogues.draft(None, by(rules, "manager"), catalogue=a_catalogue(an_item(**changes)))
+
+
+def test_a_fee_that_counts_no_length_says_nothing_of_the_red_line(rules: Rules) -> None:
+    item = an_item(extent=None, formula=Formula("fixed", Decimal(6000)), unit_zh="户")
+    assert catalogues.draft(None, by(rules, "manager"), catalogue=a_catalogue(item))
+
+
+def test_a_catalogue_that_was_published_before_is_charged_by_as_it_is() -> None:
+    old = a_catalogue(an_item(extent=None))
+    assert chargeable(old, "installation", "person", TODAY).extent is None
 
 
 def test_the_three_fees_are_not_forbidden() -> None:

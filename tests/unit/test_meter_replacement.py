@@ -102,3 +102,67 @@ def test_a_wrong_meter_can_be_exchanged_before_water_is_on(client: Client) -> No
     assert step(client, case_id, "supply-points/1/meter", body, "crew").status_code == 200
     replaced(client, case_id)
     assert step(client, case_id, "supply-points/1/water-on", {}, "crew").status_code == 200
+
+
+# ---- verified again
+
+
+LARGE = METER | {"dn_mm": 80, "q3_m3h": "63", "verified_on": "2026-03-01", "expires_on": "2028-02-29"}
+AGAIN: dict[str, Any] = {"number": "js-2026-0001", "verified_on": "2026-09-15", "expires_on": "2028-09-14"}
+
+
+def verified(client: Client, case_id: str, code: str | None = None, role: str = "crew", **changes: Any) -> Any:
+    answer = step(client, case_id, "supply-points/1/meter-verification", AGAIN | changes, role)
+    assert answer.json().get("code") == code, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def large(client: Client) -> str:
+    found = ready_for_water(client)
+    assert turned_on(client, found, meter=LARGE).status_code == 200
+    return found
+
+
+def test_a_large_meter_is_verified_again_where_it_is(service: FakeService, client: Client, large: str) -> None:
+    verified(client, large)
+    name, data = last(service, UUID(large))
+    assert (name, data["meter"], data["q3_m3h"]) == ("MeterVerified", "JS-2026-0001", "63")
+    assert (data["verified_on"], data["expires_on"]) == ("2026-09-15", "2028-09-14")
+    verified(client, large, "verification-unchanged")
+    assert client.get(f"/api/v1/cases/{large}").json()["meters"] == {"1": "JS-2026-0001"}
+
+
+def test_a_small_meter_is_verified_once_and_then_replaced(client: Client, case_id: str) -> None:
+    refused = verified(client, case_id, "meter-to-be-replaced")
+    assert [each["code"] for each in refused["basis"]] == ["jjg-162-2019"]
+
+
+def test_a_q3_that_becomes_known_is_recorded_whatever_it_makes_of_the_meter(
+    service: FakeService, client: Client, case_id: str
+) -> None:
+    same: dict[str, Any] = {"verified_on": METER["verified_on"], "expires_on": METER["expires_on"]}
+    verified(client, case_id, **same, q3_m3h="2.5")
+    assert last(service, UUID(case_id))[1]["q3_m3h"] == "2.5"
+    verified(client, case_id, "bad-body", **same, q3_m3h="0")
+    verified(client, case_id, **same, q3_m3h="25")
+    verified(client, case_id)  # with such a flow it is a large meter
+
+
+@pytest.mark.parametrize(
+    ("code", "changes"),
+    [
+        ("meter-already-installed", {"number": "JS-2026-0009"}),
+        ("meter-not-verified", {"verified_on": "2026-09-17"}),
+        ("meter-not-verified", {"expires_on": "2026-09-15"}),
+        ("wrong-role", {"role": "counter"}),
+    ],
+)
+def test_a_verification_that_cannot_be_is_refused(
+    client: Client, large: str, code: str, changes: dict[str, Any]
+) -> None:
+    verified(client, large, code, **changes)
+
+
+def test_without_a_meter_nothing_is_verified(client: Client) -> None:
+    verified(client, ready_for_water(client), "meter-missing")

@@ -17,7 +17,19 @@ from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, staf
 
 KINDS = [kind for kind in vars(kinds).values() if isinstance(kind, Kind)]
 CASES = [kind for kind in KINDS if kind.no_such_case is not None]
-NAMED = {"meter", "standards", "calendar", "fees", "squad", "crew", "squad-day", "applicant", "mass", "generations"}
+NAMED = {
+    "meter",
+    "standards",
+    "calendar",
+    "fees",
+    "squad",
+    "crew",
+    "squad-day",
+    "applicant",
+    "mass",
+    "generations",
+    "law",
+}
 """Streams that exist by their name: that nothing was said there yet means something to their decisions."""
 NOBODY = UUID(int=404)
 COMMANDS = {

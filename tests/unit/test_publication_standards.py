@@ -56,10 +56,10 @@ def drafted(rules: Rules, state: Standards | None, document: Standard) -> Standa
 
 
 def approved(
-    rules: Rules, state: Standards, version: str = "0225-5", actor: str = "approver", **told: Any
+    rules: Rules, state: Standards, version: str = "0225-6", actor: str = "approver", **told: Any
 ) -> Standards:
     somebody = by(rules, told.pop("role", "deputy-director"), actor, **told)
-    fact = standards.approve(state, somebody, version="0225-5", regions=REGIONS)
+    fact = standards.approve(state, somebody, version="0225-6", regions=REGIONS)
     made: Standards = after(evolve_standards, state, fact, actor)
     return made
 
@@ -69,15 +69,15 @@ def approved(
 
 def test_a_standard_is_public_once_a_second_person_approved(rules: Rules, known: Standards) -> None:
     state = approved(rules, drafted(rules, known, a_standard()))
-    assert [each.version for each in state.published] == ["0225-4", "0225-5"]
+    assert [each.version for each in state.published] == ["0225-5", "0225-6"]
     assert state.published[1] == a_standard()
     assert state.drafts == {}
 
 
 def test_nothing_runs_under_a_draft(rules: Rules, known: Standards) -> None:
     state = drafted(rules, known, a_standard())
-    assert [each.version for each in state.published] == ["0225-4"]
-    assert state.drafts["0225-5"].drafted_by == "drafter"
+    assert [each.version for each in state.published] == ["0225-5"]
+    assert state.drafts["0225-6"].drafted_by == "drafter"
 
 
 def test_who_drafted_does_not_approve(rules: Rules, known: Standards) -> None:
@@ -99,7 +99,7 @@ def test_an_approved_standard_is_not_approved_again(rules: Rules, known: Standar
             approved(rules, each)
 
 
-@pytest.mark.parametrize("version", ["0225-4", "0225-5"])
+@pytest.mark.parametrize("version", ["0225-5", "0225-6"])
 def test_a_version_stands_for_one_text(rules: Rules, known: Standards, version: str) -> None:
     state = drafted(rules, known, a_standard())
     with refused("version-used"):
@@ -118,7 +118,7 @@ def test_the_date_is_still_to_come_at_the_draft_and_at_the_approval(rules: Rules
 def test_a_guard_that_came_to_apply_after_the_draft_stops_the_approval(rules: Rules, known: Standards) -> None:
     state = drafted(rules, known, a_standard())
     with refused("unknown-region"):
-        standards.approve(state, by(rules, "deputy-director"), version="0225-5", regions=())
+        standards.approve(state, by(rules, "deputy-director"), version="0225-6", regions=())
     crowded = replace(rules, catalogues=(_published(4),))
     with refused("beyond-the-promise"):
         approved(crowded, state)
@@ -160,7 +160,7 @@ def test_more_than_was_promised_needs_a_new_promise_published_with_it(
 
 @pytest.mark.parametrize("less", [{"steps": SHIPPED.steps[:1]}, {"connection_working_days": 3}], ids=["a step", "days"])
 def test_less_than_was_promised_needs_no_new_promise(rules: Rules, known: Standards, less: dict[str, Any]) -> None:
-    assert "0225-5" in drafted(rules, known, a_standard(**less)).drafts
+    assert "0225-6" in drafted(rules, known, a_standard(**less)).drafts
 
 
 @pytest.mark.parametrize("change", ["working_days", "steps", "documents", "fees", "trips_remote", "trips_otherwise"])
@@ -170,7 +170,7 @@ def test_a_promise_does_not_change_under_its_name(rules: Rules, known: Standards
     with refused("promise-changed-in-silence"):
         drafted(rules, known, a_standard(promise=weaker))
     renamed = replace(weaker, version="0225-b")
-    assert "0225-5" in drafted(rules, known, a_standard(promise=renamed)).drafts
+    assert "0225-6" in drafted(rules, known, a_standard(promise=renamed)).drafts
 
 
 def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Rules, known: Standards) -> None:
@@ -180,7 +180,7 @@ def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Ru
     state = approved(rules, drafted(rules, known, newer))
     since = replace(rules, standards=(*rules.standards, newer))
     later = TOMORROW + timedelta(days=1)
-    back = a_standard(version="0225-6", effective_from=later + timedelta(days=1))
+    back = a_standard(version="0225-7", effective_from=later + timedelta(days=1))
     with refused("promise-changed-in-silence"):
         standards.draft(state, by(since, "manager", at=later), document=back, regions=REGIONS)
 
@@ -204,7 +204,7 @@ def test_a_catalogue_to_come_with_more_fees_than_promised_is_seen(rules: Rules, 
         drafted(coming, known, a_standard())
     newer = a_standard(version="0225-9", effective_from=TOMORROW + timedelta(days=20))
     superseded = replace(coming, standards=(*coming.standards, newer))
-    assert "0225-5" in drafted(superseded, known, a_standard()).drafts, "another standard governs by then"
+    assert "0225-6" in drafted(superseded, known, a_standard()).drafts, "another standard governs by then"
 
 
 # ---- what a standard may say
@@ -391,7 +391,7 @@ def test_every_guard_stands_at_the_approval_too(
 
 
 def test_the_shipped_standard_passes_every_guard(rules: Rules, known: Standards) -> None:
-    assert drafted(rules, known, a_standard()).drafts["0225-5"].document == a_standard()
+    assert drafted(rules, known, a_standard()).drafts["0225-6"].document == a_standard()
 
 
 # ---- powers
