@@ -77,6 +77,7 @@ class Kind:
     stops: Mapping[str, Name] = field(default_factory=dict)
     promises: Mapping[str, Name] = field(default_factory=dict)
     no_such_case: Callable[[], Refusal] | None = None
+    powers: tuple[str, ...] = ()
 
     def existing(self, state: State) -> State:
         """The state of a case that a command is about. Refuses ``no-such-case`` (an order: ``no-such-order``)."""
@@ -104,6 +105,21 @@ REPAIR = Kind(
     stops=repair_facts.STOPS,
     promises=PROMISES,
     no_such_case=no_such_incident,
+    powers=(
+        "history.import",
+        "repair.dispatch",
+        "repair.tell",
+        "repair.link",
+        "repair.close",
+        "repair.answer",
+        "repair.deliver",
+        "repair.reassess",
+        "repair.unlink",
+        "repair.dismiss",
+        "repair.reject",
+        "repair.correct",
+        "repair.start-paid-service",
+    ),
 )
 CONNECTION = Kind(
     "connection",
@@ -118,6 +134,47 @@ CONNECTION = Kind(
     stops=connection.STOPS,
     promises=promises.PROMISES,
     no_such_case=no_such_application,
+    powers=(
+        "connection.receive",
+        "connection.route",
+        "connection.appear",
+        "connection.withdraw",
+        "connection.refuse",
+        "connection.supply-document",
+        "connection.reject-document",
+        "connection.give-notice",
+        "connection.request-further",
+        "connection.promise-papers",
+        "connection.decline-outstanding",
+        "connection.repair-commitment",
+        "connection.admit",
+        "connection.resume",
+        "connection.survey",
+        "connection.design",
+        "connection.approve-on-site",
+        "connection.construct",
+        "connection.inspect",
+        "connection.install-meter",
+        "connection.replace-meter",
+        "connection.turn-water-on",
+        "connection.change-class",
+        "connection.change-customer",
+        "connection.rename-customer",
+        "connection.quote",
+        "connection.sign-contract",
+        "connection.pay",
+        "connection.reverse-payment",
+        "connection.refund",
+        "connection.book-visit",
+        "connection.reassign-visit",
+        "connection.make-visit",
+        "connection.deliver",
+        "connection.confirm-delivery",
+        "connection.request-pause",
+        "connection.approve-pause",
+        "connection.end-pause",
+        "connection.revoke-pause",
+    ),
 )
 ORDER = Kind(
     "order",
@@ -129,8 +186,21 @@ ORDER = Kind(
     stages=orders.STAGES,
     promises=orders.PROMISES,
     no_such_case=NoSuchOrder,
+    powers=(
+        "order.reply",
+        "order.extend",
+    ),
 )
-METER = Kind("meter", Name("水表", "meter"), "usage", usage.evolve)
+METER = Kind(
+    "meter",
+    Name("水表", "meter"),
+    "usage",
+    usage.evolve,
+    powers=(
+        "readings.read",
+        "readings.send",
+    ),
+)
 USAGE = Kind(
     "usage",
     Name("用量异常", "abnormal use"),
@@ -144,6 +214,15 @@ USAGE = Kind(
     stops=abnormal.STOPS,
     promises=abnormal.PROMISES,
     no_such_case=no_such_usage,
+    powers=(
+        "usage.find",
+        "usage.read",
+        "usage.audit",
+        "usage.dismiss",
+        "usage.notify",
+        "usage.help",
+        "usage.conclude",
+    ),
 )
 BOOK = Kind(
     "book",
@@ -157,17 +236,60 @@ BOOK = Kind(
     stages=books.STAGES,
     promises=books.PROMISES,
     no_such_case=no_such_round,
+    powers=(
+        "book.open",
+        "book.read",
+        "book.audit",
+        "book.except",
+    ),
 )
-STANDARDS = Kind("standards", Name("标准", "standards"), "public", publishing.evolve_standards)
-CALENDAR = Kind("calendar", Name("工作日历", "calendar"), "public", publishing.evolve_calendar)
-FEES = Kind("fees", Name("收费目录", "fee catalogues"), "public", publishing.evolve_catalogues)
-LAW = Kind("law", Name("法律依据", "law"), "public", publishing.evolve_laws)
-SQUAD = Kind("squad", Name("专班", "squad"), "crew", squads.evolve)
-CREW = Kind("crew", Name("班组", "crew"), "crew", crews.evolve)
+STANDARDS = Kind(
+    "standards",
+    Name("标准", "standards"),
+    "public",
+    publishing.evolve_standards,
+    powers=(
+        "standard.draft",
+        "standard.approve",
+    ),
+)
+CALENDAR = Kind(
+    "calendar", Name("工作日历", "calendar"), "public", publishing.evolve_calendar, powers=("calendar.publish",)
+)
+FEES = Kind(
+    "fees",
+    Name("收费目录", "fee catalogues"),
+    "public",
+    publishing.evolve_catalogues,
+    powers=(
+        "fees.draft",
+        "fees.review",
+        "fees.publish",
+        "charges.read",
+    ),
+)
+LAW = Kind("law", Name("法律依据", "law"), "public", publishing.evolve_laws, powers=("law.publish",))
+SQUAD = Kind("squad", Name("专班", "squad"), "crew", squads.evolve, powers=("squad.form",))
+CREW = Kind(
+    "crew",
+    Name("班组", "crew"),
+    "crew",
+    crews.evolve,
+    powers=(
+        "crew.form",
+        "crew.shift",
+        "crew.locate",
+    ),
+)
 SQUAD_DAY = Kind("squad-day", Name("专班日程", "squad's day"), "crew", squads.evolve_day)
 APPLICANT = Kind("applicant", Name("申请人", "applicant"), "office", applicants.evolve)
 CONSULTATION = Kind(
-    "consultation", Name("技术咨询", "consultation"), "connection", consultations.evolve, number_prefix="ZX"
+    "consultation",
+    Name("技术咨询", "consultation"),
+    "connection",
+    consultations.evolve,
+    number_prefix="ZX",
+    powers=("consultation.record",),
 )
 PRESERVICE = Kind(
     "preservice",
@@ -176,6 +298,10 @@ PRESERVICE = Kind(
     preservice.evolve,
     number_prefix="QZ",
     no_such_case=no_such_request,
+    powers=(
+        "preservice.request",
+        "preservice.give",
+    ),
 )
 OUTAGE = Kind(
     "outage",
@@ -189,8 +315,24 @@ OUTAGE = Kind(
     stops=outage_facts.STOPS,
     promises=outage_promises.PROMISES,
     no_such_case=no_such_outage,
+    powers=(
+        "outage.plan",
+        "outage.report",
+        "outage.cancel",
+        "outage.notify",
+        "outage.deliver",
+    ),
 )
-MASS = Kind("mass", Name("群发事件", "mass incident"), "repair", mass.evolve)
+MASS = Kind(
+    "mass",
+    Name("群发事件", "mass incident"),
+    "repair",
+    mass.evolve,
+    powers=(
+        "mass.declare",
+        "mass.end",
+    ),
+)
 WORK = Kind(
     "work",
     Name("公共工程", "work for the community"),
@@ -198,8 +340,43 @@ WORK = Kind(
     works.evolve,
     number_prefix="GC",
     no_such_case=no_such_work,
+    powers=(
+        "works.register",
+        "works.report",
+    ),
 )
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
+
+KINDS = (
+    REPAIR,
+    CONNECTION,
+    ORDER,
+    METER,
+    USAGE,
+    BOOK,
+    STANDARDS,
+    CALENDAR,
+    FEES,
+    LAW,
+    SQUAD,
+    CREW,
+    SQUAD_DAY,
+    APPLICANT,
+    CONSULTATION,
+    PRESERVICE,
+    OUTAGE,
+    MASS,
+    WORK,
+    GENERATIONS,
+)
+"""Every kind of stream."""
+
+POWERS_OF_EVERY_KIND = ("window.acknowledge", "alerts.tell")
+"""What commands about windows and alerts need, whatever kind of case they are of."""
+
+POWERS = frozenset({*POWERS_OF_EVERY_KIND, *(power for kind in KINDS for power in kind.powers)})
+"""What a standard gives to roles. One that it leaves out is nobody's, so every standard names them all; a test holds
+them against the decisions that ask for a power."""
 
 REGISTRY = registry()
 """Every fact of every slice: they are all imported above."""

@@ -16,7 +16,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from domain.deadlines.calendar import local_date
-from domain.kernel.roles import POWERS
+from domain.kinds import POWERS
 from domain.publication.calendars import CalendarWarning, calendar_warnings
 from domain.standard.standards import Rules
 from infra.clock import ScaledClock

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from domain.kernel.roles import POWERS
+from domain.kinds import POWERS
 
 POWER = "x-power"
 """The name in an operation of the OpenAPI document."""
@@ -18,7 +18,7 @@ def needs(power: str | None) -> dict[str, Any]:
     role must have by the standard in force, or else it is refused ``wrong-role``; None: none. Raises ValueError for a
     power that no standard can give."""
     if power is not None and power not in POWERS:
-        raise ValueError(f"no such power: {power}; enter it in domain/kernel/roles.py")
+        raise ValueError(f"no such power: {power}; enter it at its kind in domain/kinds.py")
     return {POWER: power or NONE}
 
 

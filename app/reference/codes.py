@@ -14,7 +14,8 @@ from app.cli import main
 from app.reference.markdown import page, prose, slug, table
 from domain.kernel.law import Article, named
 from domain.kernel.refusals import Refusal, refusals
-from domain.kernel.roles import POWERS, ROLES, SYSTEM
+from domain.kernel.roles import ROLES, SYSTEM
+from domain.kinds import POWERS
 from domain.publication.laws import KINDS
 from infra.eventstore.shipped_rules import shipped_law, shipped_standards
 from infra.settings import Settings

@@ -19,7 +19,8 @@ from domain.connections.facts import DocumentWay
 from domain.connections.stages import STAGES
 from domain.kernel import messages
 from domain.kernel.refusals import Refusal, UnknownApplicantCategory, UnknownFaultKind, UnknownRole, UnknownWay
-from domain.kernel.roles import ADDRESSEES, POWERS, ROLES, SYSTEM
+from domain.kernel.roles import ADDRESSEES, ROLES, SYSTEM
+from domain.kinds import POWERS
 from domain.metering import abnormal_use as abnormal
 from domain.metering import reading_rounds as books
 from domain.outages import promises as outage_promises

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from api.http.powers import NONE, POWER
-from domain.kernel.roles import POWERS
+from domain.kinds import POWERS
 from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 COMMANDS = {

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from api.http.powers import NONE, POWER, needs
-from domain.kernel.roles import POWERS
+from domain.kinds import POWERS
 from infra.eventstore import recompute
 from infra.eventstore.recompute import DryRun
 from infra.eventstore.shipped_rules import shipped_law, shipped_rules

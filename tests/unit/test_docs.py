@@ -20,8 +20,8 @@ from app.reference.pages import pages
 from app.reference.sequences import parsed, svg
 from app.reference.stored import SCHEMAS
 from domain.kernel.refusals import refusals
-from domain.kernel.roles import POWERS, ROLES
-from domain.kinds import REGISTRY
+from domain.kernel.roles import ROLES
+from domain.kinds import POWERS, REGISTRY
 from infra.postgres.schema import FILE as SCHEMA_FILE
 from infra.settings import Settings
 from tests.documents import FOLDER, PLAIN, ROOT, ShownCommand, blocks, commands, documents, name_of

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from domain import kinds
-from domain.kernel.roles import POWERS, ROLES
+from domain.kernel.roles import ROLES
+from domain.kinds import POWERS
 from domain.repairs import outlook
 from infra.eventstore.shipped_rules import shipped_standard
 from projections import names

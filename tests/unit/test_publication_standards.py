@@ -12,7 +12,7 @@ import pytest
 
 from domain.deadlines.limits import Intake
 from domain.kernel.refusals import Refusal
-from domain.kernel.roles import POWERS
+from domain.kinds import POWERS
 from domain.publication import standards
 from domain.publication.publishing import StandardDrafted, Standards, evolve_standards
 from domain.publication.standards import is_catch_all
@@ -403,7 +403,7 @@ def test_the_powers_are_those_that_decisions_ask_for_and_the_shipped_standard_gi
     top = Path(__file__).parents[2]
     for file in (*(top / "domain").rglob("*.py"), *(top / "api").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and file.name != "roles.py":
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and file.name != "kinds.py":
                 written.add(node.value)
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "require_power":
                 required |= {power.value for power in node.args[1:] if isinstance(power, ast.Constant)}  # type: ignore[misc]
