@@ -57,7 +57,7 @@ def test_every_fee_is_shown_with_its_legal_basis_and_the_forbidden_ones_by_name(
     at(page, city, "/disclosure")
     expect(page.locator("#fees tr")).to_have_count(3)
     installation = page.locator("#fees tr", has=page.locator("th", has_text="工程安装费"))
-    expect(installation).to_contain_text("每米 128.50 元")
+    expect(installation).to_contain_text("每米（建筑区划红线内） 128.50 元")
     expect(installation).to_contain_text("示例文号〔2021〕2号")
     expect(row(page, "fees", "勘察设计费")).to_contain_text("工程安装费的 25‰")
     expect(row(page, "fees", "勘察设计费")).to_contain_text("5,000.00 元")

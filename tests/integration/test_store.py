@@ -67,7 +67,9 @@ def report(stream: Stream, **options: Any) -> Command:
 def dispatch(stream: Stream, crew: str, **options: Any) -> Command:
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = CommandContext(snapshot.at, snapshot.at, "office", snapshot.rules, Person("dispatcher-1", "dispatcher"))
-        return [(stream, EventToAppend(repair_dispatch.dispatch(snapshot.of(stream), ctx, crew=crew), snapshot.at))]
+        return [
+            (stream, EventToAppend(repair_dispatch.dispatch(snapshot.existing(stream), ctx, crew=crew), snapshot.at))
+        ]
 
     return Command(stream, stamp(), decide, **options)
 
@@ -209,7 +211,7 @@ def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules, Person("crew-1", "crew"))
-        fact = severity.assess(snapshot.of(stream), ctx, severity="small", reason="x" * 70_000)
+        fact = severity.assess(snapshot.existing(stream), ctx, severity="small", reason="x" * 70_000)
         return [(stream, EventToAppend(fact, snapshot.at))]
 
     with pytest.raises(Refusal, match="event-too-large"):
@@ -252,7 +254,7 @@ def test_a_taken_version_is_told_and_nothing_is_written(service: Service) -> Non
     assert positions(service) == before
 
 
-def test_the_first_start_publishes_standard_calendar_fees_and_law_once(
+def test_the_first_start_publishes_standards_calendar_fees_and_law_once(
     store_settings: Settings, service: Service, clock: ManualClock
 ) -> None:
     open_service(store_settings, clock=clock).close()
@@ -262,6 +264,7 @@ def test_the_first_start_publishes_standard_calendar_fees_and_law_once(
         "water.public.CalendarPublished.v1",
         "water.public.CataloguePublished.v1",
         "water.public.LawPublished.v1",
+        "water.public.StandardPublished.v1",
         "water.public.StandardPublished.v1",
     ]
 

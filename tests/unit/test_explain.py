@@ -32,6 +32,7 @@ from infra.eventstore.shipped_rules import (
     shipped_law,
     shipped_rules,
     shipped_standard,
+    shipped_standards,
 )
 from projections.reports.explain import CaseWindowExplained, explain_window, lines
 from tests import explained
@@ -249,7 +250,7 @@ def service() -> Asking:
 
 
 def _rules(*calendars: tuple[datetime, CalendarPublished]) -> Rules:
-    return make_rules([shipped_standard()], calendars, [shipped_catalogue()], laws=[shipped_law()])
+    return make_rules(shipped_standards(), calendars, [shipped_catalogue()], laws=[shipped_law()])
 
 
 def worked(service: FakeService, commitment: str, at: datetime) -> CaseWindowExplained:
