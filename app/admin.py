@@ -44,10 +44,14 @@ def at_the_office(settings: Settings) -> Iterator[Service]:
 def stamp(actor: str, role: str) -> Stamp:
     """Who acts, from the options. Refuses ``unknown-role``, ``bad-actor``."""
     require_known(UnknownRole, role, ROLES)
-    if not _ACTOR.fullmatch(actor):
-        raise BadActor()
+    _require_staff_id(actor)
     command_id = str(uuid4())
     return Stamp(actor, role, CHANNEL, command_id, correlation_id=command_id)
+
+
+def _require_staff_id(actor: str) -> None:
+    if not _ACTOR.fullmatch(actor):
+        raise BadActor()
 
 
 # ---- standards and fees
@@ -165,7 +169,10 @@ def _codes(codes: tuple[str, ...]) -> str:
 def calendar_wanted(
     raw: bytes, file_name: str, *, region: str, source: str | None, version: str | None, confirmed_by: str | None = None
 ) -> CalendarWanted:
-    """What a file wants published. Raises DocumentError, also where it says that it is of another region."""
+    """What a file wants published; ``confirmed_by``: the staff id of the second person, which the event will hold.
+    Refuses ``bad-actor``. Raises DocumentError, also where the file says that it is of another region."""
+    if confirmed_by is not None:
+        _require_staff_id(confirmed_by)
     notice = documents.notice_of(raw)
     about = json.loads(raw.decode("utf-8-sig"))
     if about.get("region", region) != region:

@@ -84,14 +84,16 @@ def _received(
     form = _form(body, subject, who)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = intake.as_received(as_claimed(snapshot, caller, body, happened_at))
+        ctx = as_claimed(snapshot, caller, body, happened_at)
+        if body.happened_at is not None:  # a request that only waited claims nothing
+            ctx = intake.as_received(ctx)
         facts = intake.receive(
             snapshot.of(case),
             ctx,
             case_number=number,
             form=form,
             barred=_is_barred(snapshot, applicant),
-            claimed_at=happened_at,
+            claimed_at=body.happened_at,
         )
         return events(case, facts, ctx)
 

@@ -17,7 +17,7 @@ from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
-from api.publication.bodies import DocumentNumber
+from api.publication.bodies import DocumentNumber, PublicSource
 from domain import kinds
 from domain.kernel.facts import EventToAppend, Moment
 from domain.kernel.refusals import NoSuchCase
@@ -72,10 +72,9 @@ class Planned(Body):
         StrictBool, Field(description="Whether water for fire fighting may be affected: the fire service is told then.")
     ] = False
     extent: Annotated[
-        str | None,
+        PublicSource | None,
         Field(
             min_length=2,
-            max_length=200,
             examples=["人民路以北"],
             description="Streets and buildings without water, in public words; null where the districts say it all.",
         ),

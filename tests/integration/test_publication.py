@@ -153,6 +153,8 @@ def test_what_is_no_notice_is_one_clear_line(run: Callable[..., Result], service
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "crew"), "wrong-role")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "s-1", "--role", "king"), "unknown-role")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--actor", "张三", "--role", "manager"), "bad-actor")
+    for second in ("张三", "13812345678"):
+        refused(run("calendar", "load", written(tmp_path, NOTICE), *MANAGER, "--confirmed-by", second), "bad-actor")
     refused(run("calendar", "load", written(tmp_path, NOTICE), "--region", "US-NY", *CONFIRMED), "unknown-region")
     assert len(service.load(calendar_stream("CN"))[1]) == 1
 

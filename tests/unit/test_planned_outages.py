@@ -43,7 +43,6 @@ SMALL = {
     "begin": BEGIN.isoformat(),
     "end": END.isoformat(),
 }
-LARGE = SMALL | {"affected_users": 1000}
 
 
 @pytest.fixture
@@ -129,6 +128,15 @@ def test_the_extent_is_told_to_the_users(client: Client, service: FakeService) -
     case_id = planned(client, SMALL | {"extent": "人民路以北"})
     told(client, f"{case_id}/notices/order", {"way": "page"})
     assert "镇溪街道（人民路以北）计划于" in service.messages[-1].message.text
+
+
+@pytest.mark.parametrize("extent", ["李四 13812345678 家", "433101199001011234", "\u202e人民路", " "])
+def test_an_extent_holds_nobodys_number_and_words_that_can_be_seen(
+    client: Client, service: FakeService, extent: str
+) -> None:
+    refused = told(client, "planned", SMALL | {"extent": extent}, 422, "bad-body")
+    assert "1381234" not in json.dumps(refused)
+    assert service.events == {}
 
 
 # ---- the fire service
