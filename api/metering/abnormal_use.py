@@ -178,7 +178,7 @@ def cases(
 
 
 @_commands.post(
-    "/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常", openapi_extra=needs("usage.audit")
+    "/{case_id}/confirmation", summary="Looked at again, and it is so 核实异常", openapi_extra=needs("usage.inspect")
 )
 async def confirm(case_id: CaseId, body: AnomalyLook, runner: Runner) -> Accepted:
     return await runner.field(

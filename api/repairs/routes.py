@@ -71,7 +71,7 @@ async def merge(case_id: CaseId, body: bodies.Merging, runner: Runner) -> Accept
 @router.post(
     "/{case_id}/reports/{report}/answer",
     summary="A reporter was told what became of it 回复报修人",
-    openapi_extra=needs("repair.answer"),
+    openapi_extra=needs("repair.tell-reporter"),
 )
 async def answer_reporter(
     case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner
@@ -86,7 +86,7 @@ async def answer_reporter(
 @router.post(
     "/{case_id}/reports/{report}/apology",
     summary="A reporter was told that we are sorry 致歉",
-    openapi_extra=needs("repair.answer"),
+    openapi_extra=needs("repair.tell-reporter"),
 )
 async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.ReporterAnswer, runner: Runner) -> Accepted:
     return await runner.field(
@@ -99,7 +99,7 @@ async def apologise(case_id: CaseId, report: ReportNumber, body: bodies.Reporter
 @router.post(
     "/{case_id}/reports/{report}/answer/order",
     summary="Have the program answer a reporter 发送回复",
-    openapi_extra=needs("repair.answer"),
+    openapi_extra=needs("repair.tell-reporter"),
 )
 async def order_answer(case_id: CaseId, report: ReportNumber, body: bodies.AnswerByProgram, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda case, ctx: commands.ordered_answer(case, ctx, report, body.way))

@@ -17,6 +17,7 @@ from domain.connections.requirements import requirements
 from domain.deadlines.calendar import local_date
 from domain.deadlines.limits import ClockStop, count, stood_for
 from domain.kernel.facts import Moment
+from domain.standard.powers import roles_with
 from domain.standard.standards import Rules, Standard
 
 UserStep = Literal["1", "2", "done", "stopped"]
@@ -248,7 +249,7 @@ def _is_contracted(case: Connection) -> bool:
 
 
 def _action(standard: Standard, power: str) -> NextAction:
-    roles = standard.powers.get(f"connection.{power}", ())
+    roles = roles_with(standard, f"connection.{power}")
     # The public is whoever has not said who they are: the applicant, when it is their turn.
     named = [role for role in roles if role != "public"]
     return NextAction(power, named[0] if named else "", tuple(roles))

@@ -460,7 +460,7 @@ def confirm(
 
     Refuses ``wrong-role``, ``evidence-missing`` and what a fact from the field may be refused for.
     """
-    case = _from_the_field(state, ctx, "usage.audit")
+    case = _from_the_field(state, ctx, "usage.inspect")
     if by != "audit" and evidence_digest is None:
         raise EvidenceMissing(by)
     return AnomalyConfirmed(by, evidence_digest, _flags(case, ctx, case.confirmed), _second(ctx))

@@ -55,6 +55,7 @@ from domain.repairs import orders
 from domain.repairs.promises import PROMISES
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import CataloguePublished, plain
+from domain.standard.powers import NAMED_BEFORE, roles_with
 from domain.standard.standards import (
     ALERT_CHANGES,
     ALERT_TEXTS,
@@ -567,11 +568,11 @@ def _require_addressees(commitment: str, notify: Iterable[str]) -> None:
 def _require_powers(document: Standard) -> None:
     """Refuses ``unknown-power``, ``power-missing``, ``unknown-role``."""
     for power, roles in document.powers.items():
-        require_known(UnknownPower, power, POWERS)
+        require_known(UnknownPower, power, (*POWERS, *NAMED_BEFORE.values()))
         for role in roles:
             require_known(UnknownRole, role, (*ROLES, SYSTEM))
     for power in sorted(POWERS):
-        if not document.powers.get(power):
+        if not roles_with(document, power):
             raise PowerMissing(power)
 
 

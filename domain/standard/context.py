@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.kernel.facts import EventToAppend, Fact
+from domain.standard.powers import roles_with
 from domain.standard.refusals import SamePerson, WrongRole
 from domain.standard.standards import Rules, Standard, is_backdated
 
@@ -61,7 +62,7 @@ class CommandContext:
 
 def require_power(ctx: CommandContext, power: str) -> None:
     """Refuse ``wrong-role`` where the standard does not give the role ``power``: what is not given is not allowed."""
-    require_one_of(ctx.by, ctx.standard.powers.get(power, ()), power)
+    require_one_of(ctx.by, roles_with(ctx.standard, power), power)
 
 
 def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
