@@ -165,6 +165,7 @@ CONNECTION = Kind(
         "connection.pay",
         "connection.reverse-payment",
         "connection.refund",
+        "connection.confirm-refund",
         "connection.book-visit",
         "connection.reassign-visit",
         "connection.make-visit",

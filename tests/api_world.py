@@ -312,6 +312,9 @@ def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[
     return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
 
 
+SECOND = {"X-Confirmed-By": "manager-2", "X-Confirmed-Role": "manager"}
+"""The second person behind money that goes back."""
+
 DISPATCHER = staff("dispatcher")
 """Who may send crews, tell what they say over the radio, link reports and close files."""
 
@@ -337,8 +340,9 @@ STEPS_TO_WATER: tuple[tuple[str, dict[str, Any], str], ...] = (
 
 
 def step(client: Client, case_id: str, path: str, body: Any, role: str, **headers: str) -> httpx.Response:
-    """One command on a connection case, by somebody in that role."""
-    return client.post(f"/api/v1/connections/{case_id}/{path}", body, headers={**staff(role), **headers})
+    """One command on a connection case, by somebody in that role; where money goes back, with a manager behind it."""
+    second = SECOND if path.startswith("refunds") or path.endswith("/reversal") else {}
+    return client.post(f"/api/v1/connections/{case_id}/{path}", body, headers={**staff(role), **second, **headers})
 
 
 def ready_for_water(client: Client, **changes: Any) -> str:

@@ -143,7 +143,12 @@ STEPS_TO_WATER: tuple[tuple[str, Callable[[Any, CommandContext], Fact]], ...] = 
 
 
 def _told(snapshot: Snapshot, role: str, at: datetime | None = None) -> CommandContext:
-    return CommandContext(at or snapshot.at, snapshot.at, "office", snapshot.rules, Person(f"{role}-1", role))
+    by = Person(f"{role}-1", role)
+    if role == "cashier":
+        return CommandContext(
+            at or snapshot.at, snapshot.at, "office", snapshot.rules, by, "manager-1", confirmed_role="manager"
+        )
+    return CommandContext(at or snapshot.at, snapshot.at, "office", snapshot.rules, by)
 
 
 def ask(service: Service, stream: Stream) -> Receipt:

@@ -34,12 +34,14 @@ def body_of(request: Request) -> dict[str, Any]:
 
 
 def headers_of(request: Request, key: str) -> dict[str, str]:
-    """Who sends it, over which channel, under which key."""
+    """Who sends it, over which channel, under which key, and who stands behind it."""
+    second = dict(zip(("X-Confirmed-By", "X-Confirmed-Role"), request.second or (), strict=False))
     return {
         "X-Actor": request.actor,
         "X-Role": request.role,
         "X-Channel": request.channel,
         "Idempotency-Key": key,
+        **second,
     }
 
 

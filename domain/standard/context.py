@@ -27,7 +27,8 @@ NOBODY = Person("", "")
 class CommandContext:
     """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
 
-    ``confirmed_by``: the second person, where something is told later than the channel allows. ``reported_at``: when a
+    ``confirmed_by``: the second person, where something is told later than the channel allows or needs two; in the role
+    ``confirmed_role``, where that is known. ``reported_at``: when a
     device took it down, which had no net perhaps and sent it later; None: not known.
     """
 
@@ -38,6 +39,7 @@ class CommandContext:
     by: Person = NOBODY
     confirmed_by: str | None = None
     reported_at: datetime | None = None
+    confirmed_role: str | None = None
 
     @property
     def standard(self) -> Standard:

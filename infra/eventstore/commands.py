@@ -27,7 +27,7 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """Who says it, over which channel, in answer to what. Goes into every envelope of the command. ``confirmed_by``:
-    the second person who stands behind it, where one was named."""
+    the second person who stands behind it, where one was named, in the role ``confirmed_role``."""
 
     actor: str
     role: str
@@ -36,6 +36,7 @@ class Stamp:
     correlation_id: str
     causation_id: str | None = None
     confirmed_by: str | None = None
+    confirmed_role: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,9 @@ class Snapshot:
         """What somebody says happened then (None: now, as with every instruction), under these rules."""
         by = Person(stamp.actor, stamp.role)
         second = confirmed_by or stamp.confirmed_by
-        return CommandContext(happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at)
+        return CommandContext(
+            happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at, stamp.confirmed_role
+        )
 
     def of(self, stream: Stream) -> Any:
         """The state of a stream named by the command; None before its first fact."""

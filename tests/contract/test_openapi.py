@@ -238,7 +238,8 @@ def test_every_command_describes_body_headers_answer_and_errors(
     assert operation["requestBody"]["required"] is bool(form.get("required"))
     assert form["additionalProperties"] is False
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
-    assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "X-Confirmed-By", "Idempotency-Key"}
+    who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
+    assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
     assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):

@@ -66,10 +66,23 @@ class Case:
         assert isinstance(self.play.state, Connection)
         return self.play.state
 
-    def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> CommandContext:
+    def told(
+        self,
+        role: str,
+        happened_at: datetime | None = None,
+        actor: str | None = None,
+        second: Person | None = None,
+    ) -> CommandContext:
         by = Person(actor or f"{role}-1", role)
-        second = "second-1" if happened_at is not None else None
-        return CommandContext(happened_at or self.at, self.at, self.channel, self.play.rules, by, second)
+        return CommandContext(
+            happened_at or self.at,
+            self.at,
+            self.channel,
+            self.play.rules,
+            by,
+            second.actor if second is not None else "second-1" if happened_at is not None else None,
+            confirmed_role=second.role if second is not None else None,
+        )
 
     def tell(
         self,
@@ -79,10 +92,11 @@ class Case:
         at: datetime | None = None,
         happened_at: datetime | None = None,
         actor: str | None = None,
+        second: Person | None = None,
     ) -> list[Fact]:
         """``at``: the clock moves there first. Returns the decision's facts."""
         self.at = at or self.at
-        ctx = self.told(role, happened_at, actor)
+        ctx = self.told(role, happened_at, actor, second)
         try:
             said = decision(self.play.state, ctx)
         except Refusal as refusal:

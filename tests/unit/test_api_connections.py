@@ -838,6 +838,17 @@ def test_gross_and_net_time_are_both_there(client: Client, service: FakeService)
     assert view["pauses"][0]["state"] == "approved"
 
 
+def test_a_refund_is_taken_with_a_second_person_in_another_role_only(client: Client, service: FakeService) -> None:
+    case_id = overpaid(client, service)
+    for headers, code in (
+        ({"X-Confirmed-By": "cashier-1"}, "second-person-needed"),
+        ({"X-Confirmed-Role": "cashier"}, "second-role-needed"),
+        ({"X-Confirmed-Role": "king"}, "unknown-role"),
+    ):
+        assert step(client, case_id, "refunds", REFUND, "cashier", **headers).json()["code"] == code
+    told(client, case_id, "refunds", REFUND, "cashier")
+
+
 def test_a_withdrawn_case_with_money_in_it_asks_for_the_refund(client: Client, service: FakeService) -> None:
     case_id = after(5)(client, service)
     told(client, case_id, "withdrawal", {"reason": "no-longer-needed"}, "applicant")
