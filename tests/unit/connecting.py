@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -47,6 +48,16 @@ def refused(code: str) -> pytest.RaisesExc[Refusal]:
         return refusal.code == code and all(words)
 
     return pytest.RaisesExc(Refusal, check=told)
+
+
+def with_policy(**changes: Any) -> Rules:
+    """The shipped rules with another policy on papers."""
+    standards = tuple(replace(one, papers=replace(one.papers, **changes)) for one in RULES.standards)
+    return replace(RULES, standards=standards)
+
+
+MAIN_PAPERS_ADMIT = with_policy(admits="main-papers")
+"""The shipped rules, but that the main papers admit without a written promise of the others."""
 
 
 class Case:
