@@ -85,6 +85,23 @@ class Settings(BaseSettings):
     http_host: str = Field(default="127.0.0.1", description="the address on which the API and the pages listen")
     http_port: int = Field(default=8225, description="the port on which the API and the pages listen")
 
+    master_key_file: Path | None = Field(
+        default=None, description="the key that seals secrets and particulars; left out: data_dir/master.key"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="addresses of front ends that say who asks in X-Actor, X-Role and their like, as JSON; empty: none",
+    )
+    proxy_secret: str = Field(
+        default="", repr=False, description="what such a front end proves itself with, in X-Proxy-Secret"
+    )
+    session_hours: float = Field(default=12, gt=0, le=24, description="after which somebody must sign in again")
+    session_idle_minutes: float = Field(default=60, gt=0, description="without a request after which a session ends")
+    second_factor_roles: tuple[str, ...] = Field(
+        default=("operator", "manager", "deputy-director", "cashier"),
+        description="roles that nobody acts in without a second factor, as JSON",
+    )
+
     relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
     relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")
     relay_poll_ms: int = Field(default=1_000, description="how often the relay looks for events unasked")
