@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import health, pages
 from api.board import alerts, board, breaches, cases, figures
@@ -17,11 +17,14 @@ from api.crews import routes as crews
 from api.crews import squads
 from api.http import errors
 from api.http.access_log import Outer
+from api.http.answers import IDENTITY_ERRORS
 from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
+from api.http.identity import guard
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
+from api.identity import people, sessions
 from api.metering import abnormal_use as usage
 from api.metering import meters as meter_lists
 from api.metering import reading_rounds as books
@@ -90,6 +93,8 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        dependencies=[Depends(guard)],
+        responses=IDENTITY_ERRORS,
         # The framework's own records would carry exceptions' words; ours are in api.http.access_log.
         telemetry={
             "tracing": False,
@@ -105,6 +110,8 @@ def create_app(service: Service) -> FastAPI:
     app.state.figures = ProcessMetrics(lambda: health.status_of(service))
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
+    for router in (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries):
+        app.include_router(router)
     app.include_router(contract.router)
     app.include_router(contract.page)
     app.mount("/static", pages.assets())

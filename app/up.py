@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 import urllib.error
@@ -154,7 +155,10 @@ def _processes(settings: Settings, http: str, workers: int, forks: ForkServer | 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """The settings as the children read them."""
     values = settings.model_dump(mode="json", exclude_none=True) | {"log_stamped": True}
-    return {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()} | {"PYTHONUNBUFFERED": "1"}
+    written = {
+        name: json.dumps(value) if isinstance(value, list | dict) else str(value) for name, value in values.items()
+    }
+    return {f"TONGSHUI_{name.upper()}": value for name, value in written.items()} | {"PYTHONUNBUFFERED": "1"}
 
 
 def _answers(url: str) -> bool:

@@ -89,11 +89,13 @@ class Settings(BaseSettings):
         default=None, description="the key that seals secrets and particulars; left out: data_dir/master.key"
     )
     trusted_proxies: tuple[str, ...] = Field(
-        default=(),
-        description="addresses of front ends that say who asks in X-Actor, X-Role and their like, as JSON; empty: none",
+        default=("127.0.0.1", "::1"),
+        description="addresses of front ends that may say who asks (X-Actor, X-Role), as JSON",
     )
     proxy_secret: str = Field(
-        default="", repr=False, description="what such a front end proves itself with, in X-Proxy-Secret"
+        default="",
+        repr=False,
+        description="what such a front end proves itself with, in X-Proxy-Secret; left out: data_dir/proxy.secret",
     )
     session_hours: float = Field(default=12, gt=0, le=24, description="after which somebody must sign in again")
     session_idle_minutes: float = Field(default=60, gt=0, description="without a request after which a session ends")

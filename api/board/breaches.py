@@ -17,6 +17,7 @@ from api.http import cursor as cursors
 from api.http.answers import QUERY_ERRORS
 from api.http.cursor import Cursor
 from api.http.dependencies import Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
 from infra.sql import sql
@@ -39,7 +40,9 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-@router.get("", summary="The breach stream, page by page; without `after` its latest rows")
+@router.get(
+    "", summary="The breach stream, page by page; without `after` its latest rows", openapi_extra=needs("case.read")
+)
 def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100) -> Breaches:
     if after is None:
         return latest(service, limit)
@@ -49,6 +52,7 @@ def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100)
 @router.get(
     "/stream",
     summary="The breach stream as server-sent events; without a cursor it begins now",
+    openapi_extra=needs("case.read"),
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}},
 )

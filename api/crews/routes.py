@@ -99,7 +99,7 @@ async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
     )
 
 
-@_queries.get("/suggestions", summary="The nearest free crews 派单建议")
+@_queries.get("/suggestions", summary="The nearest free crews 派单建议", openapi_extra=needs("crew.read"))
 def suggestions(
     service: ServiceDep,
     district: Annotated[str, Query(max_length=64, description="where the incident is")],

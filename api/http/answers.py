@@ -21,6 +21,12 @@ def documented(**described: str) -> dict[int | str, dict[str, Any]]:
     return {status.removeprefix("_"): {"description": text, "content": content} for status, text in described.items()}
 
 
+IDENTITY_ERRORS = documented(
+    _400="bad-header",
+    _401="session-ended, identity-not-proven",
+    _403="wrong-role, not-your-role, session-limited",
+)
+"""Of every route, since who asks is looked at first."""
 QUERY_ERRORS = documented(
     _422="bad-parameter",
     _503="store-unavailable",

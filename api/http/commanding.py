@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID, uuid4, uuid5
 
@@ -209,7 +211,11 @@ def new_case(kind: Kind, caller: Caller) -> Stream:
     """A new case; under an idempotency key its id follows from the key, so a retried creation is the same case."""
     if caller.key is None:
         return Stream(kind, uuid4())
-    return Stream(kind, uuid5(NAMESPACE, f"case:{caller.key.scope}\n{caller.key.key}"))
+    name = f"case:{caller.key.scope}\n{caller.key.key}"
+    if caller.identity is not None and caller.identity.by == "nobody":
+        # The id of a case is not to be found out from what its applicant said.
+        name = hmac.new(caller.case_secret.encode(), name.encode(), sha256).hexdigest()
+    return Stream(kind, uuid5(NAMESPACE, name))
 
 
 def meter_number(number: str) -> str:

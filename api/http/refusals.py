@@ -288,3 +288,31 @@ class InternalError(EdgeRefusal):
             next_step_zh=f"请将事件编号 {incident} 告知运维人员",
         )
         self.incident = incident
+
+
+# ---- who asks
+
+
+class IdentityNotProven(EdgeRefusal):
+    """Who asks is not proven."""
+
+    status = 401
+    title_zh = "身份未经验证"
+    needed = "a session, a token, or a front end that this installation trusts"
+    next_step = "sign in (/login, or POST /api/v1/session), and leave X-Actor and X-Role out"
+    next_step_zh = "请先登录；请求中不必填写工号和岗位"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self, found: str = "X-Actor or X-Role without a proof") -> None:
+        super().__init__(found=found)
+
+
+class CsrfTokenMissing(EdgeRefusal):
+    """The page's own token is missing."""
+
+    status = 403
+    title_zh = "页面校验码缺失"
+    found = "a change that the browser sent with its cookie, without the session's X-CSRF-Token"
+    needed = "the csrf_token that GET /api/v1/session says"
+    next_step = "load the page again"
+    next_step_zh = "请刷新页面后重试"

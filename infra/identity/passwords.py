@@ -1,8 +1,8 @@
 """Passwords: how they are kept, and which are taken.
 
 Rules: NIST SP 800-63B-4 (August 2025), section 3.1.1: at least 15 characters where the password stands alone and 8
-where a second factor stands beside it, at least 64 allowed, every printable character and blanks, no rule about kinds of
-characters, no expiry, and none that is common or names the account or the service. Kept with argon2id.
+where a second factor stands beside it, at least 64 allowed, every printable character and blanks, no rule about kinds
+of characters, no expiry, and none that is common or names the account or the service. Kept with argon2id.
 """
 
 from __future__ import annotations

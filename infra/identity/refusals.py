@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from domain.kernel.refusals import NotAcceptable, NotAllowed, Refusal
+from domain.kernel.refusals import Conflict, NotAcceptable, NotAllowed, NotFound, Refusal
 
 
 class NotSignedIn(Refusal):
@@ -69,6 +69,30 @@ class SessionLimited(NotAllowed):
 
     def __init__(self, found: str) -> None:
         super().__init__(found=found)
+
+
+class SecondFactorSet(Conflict):
+    """There is a second factor already."""
+
+    title_zh = "已启用动态验证码"
+    needed = "an account without one"
+    next_step = "somebody who manages accounts can reset it"
+    next_step_zh = "如需更换，请联系账号管理员重置"
+
+    def __init__(self) -> None:
+        super().__init__(found="a second factor that is set up")
+
+
+class NoDemo(NotFound):
+    """This is no demo."""
+
+    title_zh = "并非演示环境"
+    needed = "one of the demo's people, in the demo"
+    next_step = "sign in with your account"
+    next_step_zh = "请使用本人账号登录"
+
+    def __init__(self) -> None:
+        super().__init__(found="an installation, or somebody that the demo does not have")
 
 
 class PasswordTooWeak(NotAcceptable):

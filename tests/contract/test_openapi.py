@@ -145,6 +145,21 @@ COMMANDS = {
     "/api/v1/law": 201,
     "/api/v1/law/dry-run": 200,
 }
+SESSIONS = (
+    "/api/v1/session",
+    "/api/v1/session/demo",
+    "/api/v1/session/role",
+    "/api/v1/session/end",
+    "/api/v1/session/password",
+    "/api/v1/session/second-factor",
+    "/api/v1/session/second-factor/confirmation",
+    "/api/v1/token",
+    "/api/v1/people",
+    "/api/v1/people/{person_id}/work",
+    "/api/v1/people/{person_id}/departure",
+    "/api/v1/people/{person_id}/secret",
+)
+"""About who asks; they change accounts, and no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -222,7 +237,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS}
     operations = [each for path in document["paths"].values() for each in path.values()]
     assert len({each["operationId"] for each in operations}) == len(operations)
     assert all(each["summary"] for each in operations)
@@ -240,7 +255,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
     who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
     assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
-    assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
+    assert set(operation["responses"]) == {str(status), "400", "401", "403", "404", "409", "413", "415", "422", "503"}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):
             described = answer["content"]["application/problem+json"]["schema"]
