@@ -46,6 +46,7 @@ from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.settings import Settings
 from infra.sql import sql
+from tests.proven import PROVEN, PROXY
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""
@@ -252,9 +253,6 @@ def app_over(service: FakeService) -> FastAPI:
     return app_of(cast(Service, service))
 
 
-PROXY = "the front end's secret"
-
-
 class Client:
     """Asks an application without a network, as a front end that it trusts; every request runs in an event loop of its
     own. A query is an auditor's where nobody else is named. ``proxy_secret`` None: as somebody whom nobody knows."""
@@ -273,6 +271,8 @@ class Client:
         given = httpx.Headers(headers)
         asks = staff("auditor") if method == "GET" and "X-Role" not in given else {}
         said = httpx.Headers({**self._proxy, **(asks if self._proxy else {}), **given})
+        if not self._proxy:
+            said.pop("X-Proxy-Secret", None)
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, client=self._peer)
@@ -322,7 +322,7 @@ PAPERS = [
 
 def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[str, str]:
     """The headers of somebody in that role."""
-    return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
+    return {**PROVEN, "X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
 
 
 SECOND = {"X-Confirmed-By": "manager-2", "X-Confirmed-Role": "manager"}

@@ -32,6 +32,8 @@ CSRF_HEADER = "X-CSRF-Token"
 PROXY_HEADER = "X-Proxy-Secret"
 SAYS_WHO = ("X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role", CSRF_HEADER, PROXY_HEADER)
 """Headers about who asks; one that comes twice is refused, since two readers could each take another one."""
+SIGN_IN = frozenset({"/api/v1/session", "/api/v1/session/demo", "/api/v1/token"})
+"""Where a session begins: one that there is already does not count, and may be over."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ANONYMOUS = "anonymous"
 PUBLIC_CHANNELS = ("website", "wechat")
@@ -98,7 +100,7 @@ async def _identified(request: Request) -> Identity:
             raise BadHeader(found=f"{name} twice", needed="one", next_step="send it once", next_step_zh="请只填写一次")
     service = the_service(request)
     token, by_cookie = token_of(request)
-    if token is not None:
+    if token is not None and not (request.method == "POST" and request.url.path in SIGN_IN):
         return await _by_session(request, service, token, by_cookie=by_cookie)
     if is_trusted_proxy(request, service):
         role = _listed_role(request)

@@ -75,6 +75,7 @@ def _manages(accounts: object, actor: str) -> bool:
 @command
 def token(actor: str, code: str | None) -> None:
     """Sign in at a terminal and print a token, for `curl --oauth2-bearer`. Asks for the password; the demo does not."""
+    from app.up import DEMO_DIR
     from infra.eventstore.service import open_service
     from infra.identity.accounts import Accounts
     from infra.identity.demo_accounts import DEMO_ACCOUNTS
@@ -84,7 +85,7 @@ def token(actor: str, code: str | None) -> None:
     try:
         accounts = Accounts(service)
         person = accounts.person(actor)
-        if actor in DEMO_ACCOUNTS and person is not None and is_demo(service.settings.data_dir):
+        if actor in DEMO_ACCOUNTS and person is not None and settings.data_dir.name == DEMO_DIR:
             opened = accounts.open_session(person, browser=False)
         else:
             password = click.prompt("Password", hide_input=True, err=True)

@@ -52,7 +52,8 @@ class Player:
     was meant to be refused.
     """
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
+    def __init__(self, base_url: str, clock: Clock, secret: str) -> None:
+        self._proven = {"X-Proxy-Secret": secret}
         self.sent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.astray: Counter[str] = Counter()
@@ -64,7 +65,7 @@ class Player:
     async def play(self, scripts: Sequence[Script], stop: asyncio.Event) -> None:
         """Play until every script is through, or ``stop`` is set."""
         limits = httpx.Limits(max_connections=AT_ONCE)
-        async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits, headers=self._proven) as client:
             await asyncio.gather(*(self._act(client, script, stop) for script in scripts))
 
     async def _act(self, client: httpx.AsyncClient, script: Script, stop: asyncio.Event) -> None:

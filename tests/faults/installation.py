@@ -26,6 +26,7 @@ from infra.eventstore.consistency_check import account_disagreements, actual_row
 from infra.eventstore.envelope import read
 from infra.settings import Settings
 from projections.read_models.views import VIEWS as MODELS
+from tests.proven import PROXY
 
 PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 Row = dict[str, Any]
@@ -65,6 +66,7 @@ def new_home() -> Iterator[Path]:
 def environment_of(options: Mapping[str, object]) -> dict[str, str]:
     """What a program of ours is started with: these settings, and none of whoever runs the test."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("TONGSHUI_")}
+    options = {"proxy_secret": PROXY, **options}
     return ours | {f"TONGSHUI_{name.upper()}": str(value) for name, value in options.items()}
 
 

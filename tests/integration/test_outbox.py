@@ -36,6 +36,7 @@ from infra.settings import Settings
 from infra.status import collect
 from tests.api_world import REPORTER, app_of, served, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
+from tests.proven import LOOKER, PROVEN
 
 PLANNED = {
     "districts": ["zhenxi", "donghe"],
@@ -82,14 +83,14 @@ class Office:
         self._url = f"{url}/api/v1"
 
     def post(self, path: str, body: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-        headers = {"X-Role": "manager", "X-Actor": "manager-1", "X-Channel": "office"}
+        headers = {**PROVEN, "X-Role": "manager", "X-Actor": "manager-1", "X-Channel": "office"}
         headers |= {"Idempotency-Key": key} if key else {}
         answer = httpx.post(f"{self._url}/{path}", json=body, headers=headers, timeout=20)
         found: dict[str, Any] = answer.json()
         return found
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self._url}/{path}", timeout=20).json()
+        return httpx.get(f"{self._url}/{path}", headers=LOOKER, timeout=20).json()
 
     def planned(self) -> str:
         return str(self.post("outages/planned", PLANNED)["case_id"])

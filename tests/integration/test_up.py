@@ -21,6 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres, free_port
+from tests.api_world import staff
 from tests.faults.cases import SLOW, tell_cases
 from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
 from tests.faults.load import clock_of
@@ -337,7 +338,7 @@ def test_a_notice_is_sent_proven_and_on_the_outages_timeline_by_its_number(it: I
     begin = clock_of(it).now() + timedelta(days=2)
     form = {"districts": ["qianzhou"], "affected_users": 300, "approval": "示例文号〔2026〕7号"}
     form |= {"begin": begin.isoformat(), "end": (begin + timedelta(hours=6)).isoformat()}
-    with httpx.Client(base_url=f"{it.base_url}/api/v1", headers={"X-Role": "manager"}, timeout=20) as client:
+    with httpx.Client(base_url=f"{it.base_url}/api/v1", headers=staff("manager"), timeout=20) as client:
         outage = client.post("/outages/planned", json=form).json()
         path = f"/outages/{outage['case_id']}"
         assert client.post(f"{path}/notices/order", json={"way": "page"}).status_code == 200
