@@ -16,12 +16,14 @@ from infra.eventstore.service import Service
 from infra.identity import accounts as rules
 from infra.identity.accounts import Accounts
 from infra.identity.demo_accounts import join_by_program
+from infra.identity.refusals import SessionEnded
 from infra.keys import key_file, master_key, new_line, read_keys
 from tests.api_world import app_of, fault, served
 from tests.proven import PROVEN
 
 PASSWORD = "correct horse battery staple"
 API = "/api/v1"
+OPERATOR = {**PROVEN, "X-Actor": "operator-7", "X-Role": "operator"}
 
 
 @pytest.fixture
@@ -175,9 +177,7 @@ def test_a_role_that_needs_a_second_factor_gets_one_and_keeps_it(service: Servic
 
 def test_a_machine_gets_a_token_by_its_own_secret(service: Service, url: str) -> None:
     with_account(service, "operator-7", "operator")
-    with httpx.Client(
-        base_url=url, timeout=20, headers={**PROVEN, "X-Actor": "operator-7", "X-Role": "operator"}
-    ) as office:
+    with httpx.Client(base_url=url, timeout=20, headers=OPERATOR) as office:
         body = {"actor": "platform-12345", "kind": "machine", "roles": ["platform"]}
         secret = office.post(f"{API}/people", json=body).json()["secret"]
     with httpx.Client(base_url=url, timeout=20) as machine:
@@ -193,7 +193,7 @@ def test_a_machine_gets_a_token_by_its_own_secret(service: Service, url: str) ->
 
 
 def test_who_joins_moves_and_leaves_is_on_record_and_sessions_end_at_once(service: Service, url: str) -> None:
-    office = httpx.Client(base_url=url, timeout=20, headers={**PROVEN, "X-Actor": "operator-7", "X-Role": "operator"})
+    office = httpx.Client(base_url=url, timeout=20, headers=OPERATOR)
     with office, httpx.Client(base_url=url, timeout=20) as phone:
         joined = office.post(f"{API}/people", json={"actor": "crew-person-9", "roles": ["crew"], "crew": "crew-09"})
         assert joined.status_code == 201, joined.text
@@ -222,10 +222,9 @@ def test_who_joins_moves_and_leaves_is_on_record_and_sessions_end_at_once(servic
 
 def test_nobody_changes_their_own_account(service: Service, browser: httpx.Client) -> None:
     join_by_program(service, "operator-7", Work(("operator",)))
-    own = {**PROVEN, "X-Actor": "operator-7", "X-Role": "operator"}
     more = {"roles": ["operator", "manager"]}
-    assert code(browser.post(f"{API}/people/operator-7/work", json=more, headers=own)) == "own-account"
-    assert code(browser.post(f"{API}/people/operator-7/secret", json={}, headers=own)) == "own-account"
+    assert code(browser.post(f"{API}/people/operator-7/work", json=more, headers=OPERATOR)) == "own-account"
+    assert code(browser.post(f"{API}/people/operator-7/secret", json={}, headers=OPERATOR)) == "own-account"
 
 
 def test_a_session_ends_unused_and_after_its_hours(service: Service) -> None:
@@ -233,12 +232,12 @@ def test_a_session_ends_unused_and_after_its_hours(service: Service) -> None:
     opened = accounts.sign_in("hotline-7", PASSWORD, browser=True)
     with service.connection() as connection:
         connection.execute("UPDATE identity.sessions SET used_at = used_at - interval '61 minutes'")
-    with pytest.raises(rules.SessionEnded):
+    with pytest.raises(SessionEnded):
         accounts.session(opened.token)
     opened = accounts.sign_in("hotline-7", PASSWORD, browser=True)
     with service.connection() as connection:
         connection.execute("UPDATE identity.sessions SET ends_at = clock_timestamp()")
-    with pytest.raises(rules.SessionEnded):
+    with pytest.raises(SessionEnded):
         accounts.session(opened.token)
 
 
