@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from domain.publication.calendars import HolidayNotice, LeftOut
     from domain.publication.works import Work
     from domain.standard.fees import BannedName, FeeItem, Formula
-    from domain.standard.standards import DocumentRequirement, Promise, StandardPublished
+    from domain.standard.sections.connection import DocumentRequirement, Promise
+    from domain.standard.standards import Standard
 
 
 class UnknownNotice(UnknownCode):
@@ -148,7 +149,7 @@ class BadDay(NotAcceptable):
     next_step = "correct the day"
     next_step_zh = "日期格式应为 月-日"
 
-    def __init__(self, standard: StandardPublished) -> None:
+    def __init__(self, standard: Standard) -> None:
         super().__init__(found=f"calendar_warning_from {standard.calendar_warning_from[:10]!r}")
 
 

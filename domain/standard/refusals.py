@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from domain.standard.context import Person
     from domain.standard.fees import FeeItem
-    from domain.standard.standards import StandardPublished
+    from domain.standard.standards import Standard
 
 
 class NothingToAcknowledge(Conflict):
@@ -56,7 +56,7 @@ class UnknownDistrict(NotAcceptable):
     next_step = "choose a district of the supply area"
     next_step_zh = "请选择供水范围内的片区"
 
-    def __init__(self, code: str, standard: StandardPublished) -> None:
+    def __init__(self, code: str, standard: Standard) -> None:
         super().__init__(found=repr(code), needed="one of " + ", ".join(sorted(standard.districts)))
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from domain.kernel.refusals import CodeTwice, OutOfRange
+from domain.kernel.refusals import CodeTwice, OutOfRange, UnknownCode
 from domain.standard.fees import first_repeated
 from domain.standard.refusals import BadCode, BadText
 
@@ -51,6 +51,12 @@ def _texts(value: Any, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, tuple):
         for number, each in enumerate(value):
             yield from _texts(each, f"{where} entry {number}")
+
+
+def require_known(unknown: type[UnknownCode], found: str, known: Iterable[str]) -> None:
+    """Refuse as ``unknown`` where ``found`` is none of ``known``."""
+    if found not in (listed := set(known)):
+        raise unknown(found, listed)
 
 
 def require_codes(where: str, codes: Collection[str]) -> None:
