@@ -14,7 +14,8 @@ from domain.kernel.fields import CaseNumber
 from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known, require_not_future
+from domain.standard.standards import require_not_future
+from domain.standard.values import require_known
 
 
 @fact("技术咨询", "consultation", topic="connection")
@@ -58,5 +59,5 @@ def give(
             next_step_zh="该咨询已登记，无需操作",
         )
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
-    require_known(UnknownTopic, topic, ctx.standard.consultation_topics)
+    require_known(UnknownTopic, topic, ctx.standard.connection.consultation_topics)
     return ConsultationGiven(number, topic, subject)

@@ -15,7 +15,8 @@ from domain.kernel.fields import CaseNumber, Digest
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known, require_not_future
+from domain.standard.standards import require_not_future
+from domain.standard.values import require_known
 
 PAYER_CLASS = "company"
 """The payer class whose categories may ask."""
@@ -79,10 +80,10 @@ def request(
         )
     standard = ctx.standard
     require_not_future(standard, ctx.happened_at, ctx.at)
-    require_known(UnknownPreservice, service, standard.preservices)
-    require_known(UnknownApplicantCategory, category, standard.applicant_categories)
-    if standard.payer_classes.get(category) != PAYER_CLASS:
-        companies = sorted(code for code, payer in standard.payer_classes.items() if payer == PAYER_CLASS)
+    require_known(UnknownPreservice, service, standard.connection.preservices)
+    require_known(UnknownApplicantCategory, category, standard.connection.applicant_categories)
+    if standard.connection.payer_classes.get(category) != PAYER_CLASS:
+        companies = sorted(code for code, payer in standard.connection.payer_classes.items() if payer == PAYER_CLASS)
         raise CompaniesOnly(category, companies)
     return PreServiceRequested(number, service, category, subject)
 
@@ -102,7 +103,7 @@ def give(state: PreService, ctx: CommandContext, *, deliverable: str, digest: st
             next_step="correct the time",
             next_step_zh="提供时间早于申请时间，请更正",
         )
-    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, ctx.standard.connection.deliverables)
     if (deliverable, digest) in state.given:
         raise AlreadyGiven(deliverable)
     return PreServiceGiven(deliverable, digest)

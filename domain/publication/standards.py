@@ -55,27 +55,15 @@ from domain.repairs import orders
 from domain.repairs.promises import PROMISES
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import CataloguePublished, plain
-from domain.standard.standards import (
-    ALERT_CHANGES,
-    ALERT_TEXTS,
-    ALERT_WORDS,
-    ANSWER_STANDS,
-    ANSWER_WORDS,
-    OUTAGE_STANDS,
-    OUTAGE_WORDS,
-    AlertPolicy,
-    EscalationStep,
-    Promise,
-    ReadingPolicy,
-    Rules,
-    Rung,
-    Severity,
-    Standard,
-    StandardPublished,
-    Zone,
-    require_known,
-)
-from domain.standard.values import require_clean, require_codes, require_range
+from domain.standard.flat import StandardPublished, as_published
+from domain.standard.sections.alerting import ALERT_CHANGES, ALERT_TEXTS, ALERT_WORDS, AlertPolicy, EscalationStep, Rung
+from domain.standard.sections.common import Zone
+from domain.standard.sections.connection import Promise
+from domain.standard.sections.metering import ReadingPolicy
+from domain.standard.sections.outages import OUTAGE_STANDS, OUTAGE_WORDS
+from domain.standard.sections.repair import ANSWER_STANDS, ANSWER_WORDS, Severity
+from domain.standard.standards import Rules, Standard
+from domain.standard.values import require_clean, require_codes, require_known, require_range
 
 COMMITMENTS = frozenset(
     {
@@ -104,7 +92,7 @@ def draft(
     known = state or Standards()
     require_new_version(document.version, {*known.drafts, *(each.version for each in known.published)})
     _require_sound(known, ctx, document, regions)
-    return StandardDrafted(document)
+    return StandardDrafted(as_published(document))
 
 
 def approve(
@@ -120,7 +108,7 @@ def approve(
         raise no_such_draft(version)
     require_second_person(ctx, waiting.drafted_by, f"standard {version}")
     _require_sound(state, ctx, waiting.document, regions)
-    return waiting.document
+    return as_published(waiting.document)
 
 
 def try_out(state: Standards | None, ctx: CommandContext, *, document: Standard, regions: Collection[str]) -> Standard:
@@ -140,7 +128,7 @@ def _require_sound(known: Standards, ctx: CommandContext, document: Standard, re
 
 
 def _require_worked_by(known: Standards, ctx: CommandContext, document: Standard, regions: Collection[str]) -> None:
-    require_clean(document)
+    require_clean(as_published(document))
     _require_calendar(document, regions)
     _require_promise(known, ctx, document)
     _require_within_the_promise(ctx, document)
@@ -157,39 +145,41 @@ def _require_worked_by(known: Standards, ctx: CommandContext, document: Standard
 def _require_promise(known: Standards, ctx: CommandContext, document: Standard) -> None:
     """A promise is kept as it is, or a new one is published under a new name. Refuses ``promise-missing``,
     ``promise-changed-in-silence``, ``out-of-range``."""
-    promise = document.promise
+    promise = document.connection.promise
     if promise is None:
         raise PromiseMissing()
     require_new_version(promise.version, ())
     for name in ("steps", "documents", "fees", "trips_remote", "trips_otherwise"):
         require_range(f"promise: {name}", getattr(promise, name), 0, 100)
     require_range("promise: working_days", promise.working_days, 1, MOST_DAYS)
-    kept = {ctx.standard.promise, ctx.rules.in_force(document.effective_from).promise}
+    kept = {ctx.standard.connection.promise, ctx.rules.in_force(document.effective_from).connection.promise}
     if promise not in kept and _was_given(known, promise.version):
         raise PromiseChangedInSilence(promise)
 
 
 def _was_given(known: Standards, version: str) -> bool:
-    return any(each.promise is not None and each.promise.version == version for each in known.published)
+    return any(
+        each.connection.promise is not None and each.connection.promise.version == version for each in known.published
+    )
 
 
 def _require_within_the_promise(ctx: CommandContext, document: Standard) -> None:
     """Refuses ``beyond-the-promise``: more steps, documents, days or fees than the standard's own promise allows."""
-    assert document.promise is not None, "looked at before"
-    for what, found, most in _measured(ctx, document, document.promise):
+    assert document.connection.promise is not None, "looked at before"
+    for what, found, most in _measured(ctx, document, document.connection.promise):
         if found > most:
             raise BeyondThePromise(
                 found=f"{found} {what}",
-                needed=f"at most {most}, as promise {document.promise.version} says",
+                needed=f"at most {most}, as promise {document.connection.promise.version} says",
                 next_step="keep to the promise, or publish a new promise with the standard",
                 next_step_zh="超出公开承诺，请遵守承诺，或随标准公布新的承诺",
             )
 
 
 def _measured(ctx: CommandContext, document: Standard, promise: Promise) -> Iterator[tuple[str, int, int]]:
-    yield "steps", len(document.steps), promise.steps
-    yield "working days", document.connection_working_days, promise.working_days
-    for category, required in document.documents.items():
+    yield "steps", len(document.connection.steps), promise.steps
+    yield "working days", document.connection.connection_working_days, promise.working_days
+    for category, required in document.connection.documents.items():
         yield f"documents for {category}", len(required), promise.documents
     for catalogue in _charged_by(ctx.rules, document):
         charged = sum(item.active for item in catalogue.items)
@@ -213,25 +203,25 @@ def _charged_by(rules: Rules, document: Standard) -> Iterator[CataloguePublished
 def _require_tables(document: Standard) -> None:
     """Refuses ``bad-code``, ``code-twice``, ``table-empty``, ``unknown-fault-kind``, ``bad-day``."""
     for name in _TABLES:
-        require_codes(name, list(getattr(document, name)))
-    require_codes("steps", [step.code for step in document.steps])
-    if (held := document.planned_outages) is not None:
+        require_codes(name, list(getattr(as_published(document), name)))
+    require_codes("steps", [step.code for step in document.connection.steps])
+    if (held := document.outages.planned_outages) is not None:
         require_codes("planned_outages: sensitive_places", list(held.sensitive_places))
         require_codes("planned_outages: supply_ways", list(held.supply_ways))
         if not held.supply_ways:
             raise TableEmpty("planned_outages: supply_ways")
     for name in ("steps", "applicant_categories", "districts", "fault_kinds", "squads", "allowed_lateness_minutes"):
-        if not getattr(document, name):
+        if not getattr(as_published(document), name):
             raise TableEmpty(name)
     _require_texts(document)
-    for kind in document.fault_families:
-        require_known(UnknownFaultKind, kind, document.fault_kinds)
-    for kind in document.kind_limits:
-        require_known(UnknownFaultKind, kind, document.fault_kinds)
-    for stage in document.uncounted_stages:
+    for kind in document.repair.fault_families:
+        require_known(UnknownFaultKind, kind, document.repair.fault_kinds)
+    for kind in document.repair.kind_limits:
+        require_known(UnknownFaultKind, kind, document.repair.fault_kinds)
+    for stage in document.connection.uncounted_stages:
         require_known(UnknownStage, stage, STAGES)
     _require_intake(document)
-    for detail, codes in document.incident_details.items():
+    for detail, codes in document.repair.incident_details.items():
         require_codes(f"incident_details: {detail}", list(codes))
     try:
         date.fromisoformat(f"2000-{document.calendar_warning_from}")
@@ -242,12 +232,12 @@ def _require_tables(document: Standard) -> None:
 def _require_texts(document: Standard) -> None:
     """Refuses ``unknown-way`` for a way that the program cannot send by, ``unknown-notice`` for a text about what an
     outage or an incident never is, or with a word in braces that nothing stands for."""
-    for way in document.notice_ways:
+    for way in document.outages.notice_ways:
         require_known(UnknownWay, way, messages.WAYS)
     for texts, about, words in (
-        (document.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
-        (document.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
-        (document.alerts.texts, ALERT_TEXTS, ALERT_WORDS),
+        (document.outages.outage_texts, OUTAGE_STANDS, OUTAGE_WORDS),
+        (document.repair.answer_texts, ANSWER_STANDS, ANSWER_WORDS),
+        (document.alerting.alerts.texts, ALERT_TEXTS, ALERT_WORDS),
     ):
         for stands, text in texts.items():
             require_known(UnknownNotice, stands, about)
@@ -313,7 +303,7 @@ _TABLES = (
 
 def _require_intake(document: Standard) -> None:
     """Refuses ``intake-unclear`` for hours in which nobody takes anything in."""
-    hours = document.intake
+    hours = document.repair.intake
     if hours is not None and hours.opens >= hours.until:
         raise IntakeUnclear(hours)
 
@@ -325,18 +315,18 @@ def _require_categories(document: Standard) -> None:
     ``no-main-document``, ``catch-all-document``, ``unknown-document-way``, ``code-twice``, ``bad-code``.
     """
     for name in ("documents", "routing", "payer_classes"):
-        table = getattr(document, name)
+        table = getattr(as_published(document), name)
         for category in table:
-            require_known(UnknownApplicantCategory, category, document.applicant_categories)
-        for category in document.applicant_categories:
+            require_known(UnknownApplicantCategory, category, document.connection.applicant_categories)
+        for category in document.connection.applicant_categories:
             if not table.get(category):
                 raise _incomplete(category, name)
-    for desk in document.routing.values():
-        require_known(UnknownDesk, desk, document.desks)
+    for desk in document.connection.routing.values():
+        require_known(UnknownDesk, desk, document.connection.desks)
     _require_owners(document)
-    for way in document.document_ways:
+    for way in document.connection.document_ways:
         require_known(UnknownDocumentWay, way, get_args(DocumentWay))
-    for category in document.documents:
+    for category in document.connection.documents:
         _require_documents(document, category)
 
 
@@ -345,14 +335,14 @@ def _incomplete(category: str, name: str) -> Refusal:
 
 
 def _require_owners(document: Standard) -> None:
-    for code, desk in document.desks.items():
+    for code, desk in document.connection.desks.items():
         require_codes(f"the owners of {code}", desk.owners)
         if not desk.owners:
             raise DeskWithoutOwner(code)
 
 
 def _require_documents(document: Standard, category: str) -> None:
-    required = document.documents[category]
+    required = document.connection.documents[category]
     require_codes(f"the documents of {category}", [each.code for each in required])
     if not any(each.main for each in required):
         raise NoMainDocument(category)
@@ -360,7 +350,7 @@ def _require_documents(document: Standard, category: str) -> None:
         if is_catch_all(each.name_zh) or each.code in _CATCH_ALL_CODES:
             raise CatchAllDocument(category, each)
         for way in each.met_by or ("no way at all",):
-            require_known(UnknownDocumentWay, way, document.document_ways)
+            require_known(UnknownDocumentWay, way, document.connection.document_ways)
 
 
 _CATCH_ALL_CODES = frozenset({"other", "others", "misc", "miscellaneous", "further", "etc"})
@@ -381,65 +371,69 @@ def _require_numbers(document: Standard) -> None:
     """Refuses ``out-of-range``, ``unknown-channel``, ``unknown-zone``, ``unknown-severity``."""
     for what, value, least, most in _numbers(document):
         require_range(what, value, least, most)
-    for channel in (*document.remote_channels, *document.notice_minutes, *document.history_channels):
+    for channel in (
+        *document.connection.remote_channels,
+        *document.connection.notice_minutes,
+        *document.repair.history_channels,
+    ):
         require_known(UnknownChannel, channel, document.allowed_lateness_minutes)
     for zone in get_args(Zone):
-        require_known(UnknownZone, zone, document.arrival_minutes)
+        require_known(UnknownZone, zone, document.repair.arrival_minutes)
     for severity in get_args(Severity):
-        require_known(UnknownSeverity, severity, document.completion_minutes)
+        require_known(UnknownSeverity, severity, document.repair.completion_minutes)
 
 
 def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     """What a number is of, the number, and the least and the most it can be."""
-    yield "connection_working_days", document.connection_working_days, 1, MOST_DAYS
-    yield "notice_working_days", document.notice_working_days, 1, MOST_DAYS
-    yield "silence_working_days", document.silence_working_days, 1, MOST_DAYS
-    yield "pause_cap_working_days", document.pause_cap_working_days, 0, MOST_DAYS
-    yield "papers: longest_working_days", document.papers.longest_working_days, 1, MOST_DAYS
-    yield "papers: bar_months", document.papers.bar_months, 0, 120
+    yield "connection_working_days", document.connection.connection_working_days, 1, MOST_DAYS
+    yield "notice_working_days", document.connection.notice_working_days, 1, MOST_DAYS
+    yield "silence_working_days", document.connection.silence_working_days, 1, MOST_DAYS
+    yield "pause_cap_working_days", document.connection.pause_cap_working_days, 0, MOST_DAYS
+    yield "papers: longest_working_days", document.connection.papers.longest_working_days, 1, MOST_DAYS
+    yield "papers: bar_months", document.connection.papers.bar_months, 0, 120
     yield "future_tolerance_seconds", document.future_tolerance_seconds, 0, 3600
     # The least by law: 城市供水条例 §22 (in force until 2026-05-31), 供水条例 §23 (in force since 2026-06-01).
-    yield "outage_notice_hours", document.outage_notice_hours, 24, 24 * 90
-    yield "max_supply_points", document.max_supply_points, 1, 100_000
+    yield "outage_notice_hours", document.outages.outage_notice_hours, 24, 24 * 90
+    yield "max_supply_points", document.connection.max_supply_points, 1, 100_000
     for name, most in (
         ("emergency_notice_minutes", MOST_MINUTES),
         ("emergency_report_minutes", MOST_MINUTES),
         ("customers", 1_000_000_000),
     ):
-        if (given := getattr(document, name)) is not None:
+        if (given := getattr(as_published(document), name)) is not None:
             yield name, given, 1, most
-    yield "class_change_ahead_days", document.class_change_ahead_days, 0, 366
-    percent = document.reassessment_second_person_percent
-    yield "link_suggestion_minutes", document.link_suggestion_minutes, 0, MOST_MINUTES
+    yield "class_change_ahead_days", document.connection.class_change_ahead_days, 0, 366
+    percent = document.repair.reassessment_second_person_percent
+    yield "link_suggestion_minutes", document.repair.link_suggestion_minutes, 0, MOST_MINUTES
     yield "reassessment_second_person_percent", percent, 0, 100
-    yield "geofence_metres", document.geofence_metres, 1, 10_000
+    yield "geofence_metres", document.repair.geofence_metres, 1, 10_000
     yield "late_upload_minutes", document.late_upload_minutes, 1, MOST_MINUTES
-    if (held := document.planned_outages) is not None:
+    if (held := document.outages.planned_outages) is not None:
         yield "planned_outages: large_from_users", held.large_from_users or 1, 1, 1_000_000_000
         yield "planned_outages: large_from_hours", held.large_from_hours or 1, 1, 24 * MOST_DAYS
         yield "planned_outages: start_tolerance_minutes", held.start_tolerance_minutes, 0, 24 * 60
         yield "planned_outages: change_notice_minutes", held.change_notice_minutes, 1, MOST_MINUTES
-    for code, source in document.order_sources.items():
+    for code, source in document.repair.order_sources.items():
         yield f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS
     for name in ("assessment_minutes", "continuity_minutes", "answer_minutes"):
-        yield name, getattr(document, name) or 1, 1, MOST_MINUTES
+        yield name, getattr(as_published(document), name) or 1, 1, MOST_MINUTES
     for name in ("usage_audit_minutes", "usage_notice_minutes"):
-        yield name, getattr(document, name) or 1, 1, MOST_MINUTES
-    yield from _reading_numbers(document.readings)
-    for code, promised in document.kind_limits.items():
+        yield name, getattr(as_published(document), name) or 1, 1, MOST_MINUTES
+    yield from _reading_numbers(document.metering.readings)
+    for code, promised in document.repair.kind_limits.items():
         yield f"kind_limits: {code}", promised.days, 1, MOST_KIND_DAYS
-    for code, days in document.uncounted_stages.items():
+    for code, days in document.connection.uncounted_stages.items():
         yield f"uncounted_stages: {code}", days, 0, MOST_DAYS
-    for code, reason in document.pause_reasons.items():
+    for code, reason in document.connection.pause_reasons.items():
         yield f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS
-    for code, minutes in (*document.arrival_minutes.items(), *document.notice_minutes.items()):
+    for code, minutes in (*document.repair.arrival_minutes.items(), *document.connection.notice_minutes.items()):
         yield f"minutes for {code}", minutes, 1, MOST_MINUTES
-    for code, limit in document.completion_minutes.items():
+    for code, limit in document.repair.completion_minutes.items():
         yield f"completion_minutes: {code}", limit if limit is not None else 1, 1, MOST_MINUTES
     for code, lateness in document.allowed_lateness_minutes.items():
         yield f"allowed_lateness_minutes: {code}", lateness or 0, 0, MOST_MINUTES
     widest = 0
-    for dn_mm, years in document.meter_verification_years:
+    for dn_mm, years in document.metering.meter_verification_years:
         yield "meter_verification_years: a diameter of", dn_mm, widest + 1, 1_000_000
         yield "meter_verification_years: years of", years, 1, 50
         widest = dn_mm
@@ -449,16 +443,16 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
 def _verification_numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
     """Diameters do not go down, and the last period takes whatever meter there is."""
     widest = 1
-    for period in document.meter_verification:
+    for period in document.metering.meter_verification:
         yield "meter_verification: a diameter of", period.dn_mm, widest, 1_000_000
         yield "meter_verification: years of", period.years, 1, 50
         yield "meter_verification: a Q3 in litres an hour of", _litres(period.q3_m3h), 1, 100_000_000
         widest = period.dn_mm
-    if document.meter_verification:
-        last = document.meter_verification[-1]
+    if document.metering.meter_verification:
+        last = document.metering.meter_verification[-1]
         yield "meter_verification: the diameter of the last period,", last.dn_mm, 4_000, 1_000_000
         yield "meter_verification: limits of Q3 in the last period,", int(last.q3_m3h is not None), 0, 0
-    if (days := document.meter_expiry_warning_days) is not None:
+    if (days := document.metering.meter_expiry_warning_days) is not None:
         yield "meter_expiry_warning_days", days, 1, 366
 
 
@@ -486,13 +480,13 @@ def _reading_numbers(policy: ReadingPolicy) -> Iterator[tuple[str, int, int, int
 def _require_ladders(document: Standard) -> None:
     """Refuses ``unknown-commitment``, ``unknown-role``, ``rung-unclear``, ``out-of-range``, ``code-twice``, and what
     ``_require_escalations`` refuses."""
-    for commitment in document.apologies:
+    for commitment in document.repair.apologies:
         require_known(UnknownCommitment, commitment, PROMISES)
-    for commitment in (*document.ladders, *document.notify_on_lapse):
+    for commitment in (*document.alerting.ladders, *document.alerting.notify_on_lapse):
         require_known(UnknownCommitment, commitment, COMMITMENTS)
-    for commitment, told_on_lapse in document.notify_on_lapse.items():
+    for commitment, told_on_lapse in document.alerting.notify_on_lapse.items():
         _require_addressees(commitment, told_on_lapse)
-    for commitment, ladder in document.ladders.items():
+    for commitment, ladder in document.alerting.ladders.items():
         require_codes(f"the ladder of {commitment}", [reminder.name for reminder in ladder])
         for reminder in ladder:
             _require_reminder(commitment, reminder)
@@ -521,14 +515,14 @@ def _require_escalations(document: Standard) -> None:
     """Refuses what the ladders before the end refuse, and ``unknown-way``. A commitment whose lapse calls nobody out
     has no ladder after it: ``nobody-called``."""
     patterns = {*COMMITMENTS, *(f"{each.partition('.')[0]}.*" for each in COMMITMENTS), "*"}
-    for pattern, levels in document.escalations.items():
+    for pattern, levels in document.alerting.escalations.items():
         require_known(UnknownCommitment, pattern, patterns)
-        if pattern in COMMITMENTS and not document.notify_on_lapse.get(pattern):
+        if pattern in COMMITMENTS and not document.alerting.notify_on_lapse.get(pattern):
             raise NobodyCalled(pattern)
         require_codes(f"the ladder after {pattern}", [level.name for level in levels])
         for level in levels:
             _require_level(pattern, level)
-    _require_alerts(document.alerts, patterns)
+    _require_alerts(document.alerting.alerts, patterns)
 
 
 def _require_level(pattern: str, level: EscalationStep) -> None:

@@ -57,7 +57,7 @@ def require_credible(ctx: CommandContext) -> None:
     """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
     ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
     Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
-    if ctx.channel in ctx.standard.history_channels:
+    if ctx.channel in ctx.standard.repair.history_channels:
         require_power(ctx, "history.import")
     require_told_in_time(ctx)
 

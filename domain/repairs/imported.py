@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from domain.repairs.refusals import BadPrecision, UnknownOrigin
 from domain.standard.context import CommandContext
-from domain.standard.standards import Precision, require_known
+from domain.standard.standards import Precision
+from domain.standard.values import require_known
 
 
 def is_history(ctx: CommandContext) -> bool:
     """Whether it is told over a channel of imported history."""
-    return ctx.channel in ctx.standard.history_channels
+    return ctx.channel in ctx.standard.repair.history_channels
 
 
 def require_import_fields(ctx: CommandContext, precision: Precision, origin: str | None = None) -> None:
@@ -25,4 +26,4 @@ def require_import_fields(ctx: CommandContext, precision: Precision, origin: str
     if precision != "second" and not is_history(ctx):
         raise BadPrecision(precision, ctx)
     if origin is not None:
-        require_known(UnknownOrigin, origin, ctx.standard.origins if is_history(ctx) else ())
+        require_known(UnknownOrigin, origin, ctx.standard.repair.origins if is_history(ctx) else ())

@@ -20,7 +20,9 @@ from domain.deadlines.explain import WindowExplained, explain
 from domain.deadlines.limits import ClockStop, DayUnit, Intake, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
 from domain.repairs.facts import CrewArrived, DetailCorrected, FaultReported, SeverityAssessed
-from domain.standard.standards import KindLimit, Rules, make_rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.reports.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
@@ -187,7 +189,7 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
 
 def city_rules(**changes: Any) -> Rules:
     promised = {"leak": KindLimit(2, "working", "same-time"), "cover": KindLimit(45, "civil", "same-time")}
-    standard = replace(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
+    standard = with_changes(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
     return make_rules([standard], [(datetime(2011, 1, 1, tzinfo=UTC), CITY)], [shipped_catalogue()])
 
 

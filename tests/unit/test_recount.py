@@ -45,6 +45,7 @@ from domain.repairs.facts import (
     WaterRestored,
     WorkLogged,
 )
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
@@ -96,8 +97,8 @@ REPAIR_FACTS: tuple[Fact, ...] = (
 )
 SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_catalogue()
 STARTS = ("report", "arrival", "assessment")
-REPAIR_STANDARDS = {start: replace(SHIPPED, completion_from=start) for start in STARTS}  # type: ignore[arg-type]
-REPAIR_STANDARDS["fewer"] = replace(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
+REPAIR_STANDARDS = {start: with_changes(SHIPPED, completion_from=start) for start in STARTS}
+REPAIR_STANDARDS["fewer"] = with_changes(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
 REPAIR_RULES = {
     name: make_rules([standard], [(LONG_AGO, CALENDAR)], [CATALOGUE]) for name, standard in REPAIR_STANDARDS.items()
 }
@@ -454,7 +455,7 @@ def test_a_lapse_need_not_be_on_record_at_once_but_a_while_later() -> None:
 
 def test_a_case_that_owes_nothing_more_keeps_the_verdict_of_its_policy() -> None:
     events = as_published("usage-told-and-settled")
-    stricter = published(replace(SHIPPED, version="later", usage_notice_minutes=1), position=9_000)
+    stricter = published(with_changes(SHIPPED, version="later", usage_notice_minutes=1), position=9_000)
     assert verify([*events, replace(stricter, recorded_at=events[-1].recorded_at + timedelta(hours=1))]).agrees
 
 
