@@ -20,13 +20,13 @@ from domain.publication.refusals import (
     ArticleUnclear,
     LawUnchanged,
     RevisionWithoutReason,
-    UnknownCommitment,
     UnknownLegalRule,
     UnknownRefusal,
 )
 from domain.publication.standards import COMMITMENTS
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import plain
+from domain.standard.refusals import UnknownCommitment
 from domain.standard.values import require_clean, require_codes, require_known, require_range, require_said
 
 PROMISES = COMMITMENTS | {"connection.silence"}

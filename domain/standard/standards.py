@@ -1,4 +1,4 @@
-"""A standard: one published version of all promises. Every number of the service is here, as data.
+"""A standard: one published version of all promises, in sections. Every number of the service is in it, as data.
 
 Sources of the numbers in the first standard: the published "0225" promises and four of the eight repair promises; where
 they are silent, the practice of other water companies or the utility's own decision, marked so in
@@ -42,6 +42,13 @@ class Standard(CommonSection):
     outages: OutagesSection
     alerting: AlertingSection
     crews: CrewsSection
+
+    def require_sound(self) -> None:
+        """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
+        the program knows by name, is looked at where it is drafted (``domain.publication.standards``)."""
+        CommonSection.require_sound(self)
+        for section in (self.repair, self.connection, self.metering, self.outages, self.alerting, self.crews):
+            section.require_sound()
 
 
 @dataclass(frozen=True, slots=True)

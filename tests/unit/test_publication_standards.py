@@ -15,10 +15,17 @@ from domain.kernel.refusals import Refusal
 from domain.kinds import POWERS
 from domain.publication import standards
 from domain.publication.publishing import StandardDrafted, Standards, evolve_standards
-from domain.publication.standards import is_catch_all
 from domain.standard.flat import as_published
 from domain.standard.sections.alerting import EscalationStep, Rung
-from domain.standard.sections.connection import Desk, DocumentRequirement, PapersPolicy, PauseReason, Promise, Step
+from domain.standard.sections.connection import (
+    Desk,
+    DocumentRequirement,
+    PapersPolicy,
+    PauseReason,
+    Promise,
+    Step,
+    is_catch_all,
+)
 from domain.standard.sections.metering import ReadingPolicy
 from domain.standard.sections.repair import KindLimit
 from domain.standard.standards import Rules, Standard

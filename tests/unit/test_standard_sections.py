@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.kernel.refusals import Refusal
 from domain.standard.flat import SECTIONS, StandardPublished, as_published, in_sections, with_changes
+from domain.standard.sections.alerting import AlertPolicy
 from domain.standard.sections.common import CommonSection
+from domain.standard.sections.metering import ReadingPolicy
 from domain.standard.standards import Standard
+from domain.standard.values import Between, Codes
 from infra.eventstore.documents import trial_standard_of
-from infra.eventstore.shipped_rules import shipped_standard, shipped_standards, shipped_trials
+from infra.eventstore.shipped_rules import shipped_standards, shipped_trials
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "api" / "contract" / "v1" / "schemas" / "water.public.StandardPublished.v1.json"
@@ -29,7 +35,7 @@ SHIPPED = (
 FLAT_FIELDS = [each.name for each in fields(StandardPublished)]
 TYPES = get_type_hints(StandardPublished)
 # Some fields of any value at all, the others as they are shipped.
-changes = st.lists(st.sampled_from(FLAT_FIELDS), max_size=6, unique=True).flatmap(
+changes = st.lists(st.sampled_from(FLAT_FIELDS), min_size=5, max_size=15, unique=True).flatmap(
     lambda names: st.fixed_dictionaries({name: st.from_type(TYPES[name]) for name in names})
 )
 
@@ -37,6 +43,63 @@ changes = st.lists(st.sampled_from(FLAT_FIELDS), max_size=6, unique=True).flatma
 def test_each_field_of_the_document_belongs_to_exactly_one_section() -> None:
     found = Counter(each.name for section in (CommonSection, *SECTIONS.values()) for each in fields(section))
     assert found == Counter(FLAT_FIELDS)
+
+
+NAMES_OF_THE_PROGRAM = {"ladders", "notify_on_lapse", "escalations", "powers"}
+"""Tables by promise or power: what is in them is compared with what the program knows."""
+OF_OTHERS = {"order_sources"}
+"""Tables by a name that others gave: 12345 is no code of ours."""
+BY_OTHER_FIELDS = {"compared_at_least"}
+"""Numbers whose bounds are not fixed."""
+
+
+def parts() -> Iterator[type]:
+    """The sections, and the dataclasses that are the value of a field of theirs."""
+    for section in (CommonSection, *SECTIONS.values()):
+        yield section
+        for hint in get_type_hints(section).values():
+            for one in get_args(hint) if get_origin(hint) is UnionType else (hint,):
+                if is_dataclass(one) and isinstance(one, type):
+                    yield one
+
+
+def said(form: type, name: str) -> tuple[Any, ...]:
+    """What the annotation of a field says beside its type."""
+    return getattr(get_type_hints(form, include_extras=True)[name], "__metadata__", ())
+
+
+def test_every_number_has_its_bounds_and_every_table_of_codes_is_known_as_one() -> None:
+    unbounded, unnamed = set(), set()
+    for form in {*parts()}:
+        for name, hint in get_type_hints(form).items():
+            marks = {type(each) for each in said(form, name)}
+            is_table = get_origin(hint) is Mapping and get_args(hint)[0] is str
+            if hint in (int, int | None) and Between not in marks:
+                unbounded.add(name)
+            if is_table and Codes not in marks and form is not AlertPolicy:
+                unnamed.add(name)
+    assert unbounded == BY_OTHER_FIELDS, "say the least and the most in the annotation: Between(least, most)"
+    assert unnamed == NAMES_OF_THE_PROGRAM | OF_OTHERS, "say in the annotation that its keys are codes: Codes()"
+
+
+def test_each_section_looks_at_itself() -> None:
+    shipped = shipped_standards()[0]
+    for section, change, code in (
+        ("repair", {"geofence_metres": 0}, "out-of-range"),
+        ("connection", {"applicant_categories": {}}, "table-empty"),
+        ("metering", {"readings": ReadingPolicy(zero_hours=-1)}, "out-of-range"),
+        ("outages", {"notice_ways": {"Pigeon": "信鸽"}}, "bad-code"),
+        ("alerting", {"notify_on_lapse": {"repair.arrival": ("king",)}}, "unknown-role"),
+        ("crews", {"squads": {}}, "table-empty"),
+    ):
+        own = getattr(shipped, section)
+        own.require_sound()
+        with pytest.raises(Refusal, match=f"^{code}: "):
+            replace(own, **change).require_sound()
+        with pytest.raises(Refusal, match=f"^{code}: "):
+            with_changes(shipped, **change).require_sound()
+    with pytest.raises(Refusal, match=r"^bad-day: "):
+        replace(shipped, calendar_warning_from="11-31").require_sound()
 
 
 def test_the_document_has_each_field_as_its_section_says_it() -> None:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import time
 from typing import Annotated
 
+from domain.kernel import messages
 from domain.kernel.fields import NotifiedRoles
+from domain.kernel.refusals import UnknownRole, UnknownWay
+from domain.kernel.roles import ADDRESSEES
+from domain.standard.refusals import RungUnclear, UnknownNotice
+from domain.standard.values import (
+    MOST_DAYS,
+    MOST_MINUTES,
+    Between,
+    require_codes,
+    require_fields,
+    require_known,
+    require_range,
+    require_texts,
+)
 
 ALERT_CHANGES = ("nearing", "lapsed")
 """What a standard says the ways of; a step of the ladder after a lapse says its own."""
@@ -81,10 +95,14 @@ class AlertPolicy:
     quiet_until: Annotated[time, "Time of day until which the quiet ways wait."] = time(7)
     quiet_ways: Annotated[tuple[str, ...], "Ways that wait at night with what is not urgent."] = ()
     most_per_hour: Annotated[
-        int, "Most messages that a role gets by one way in an hour; the rest is collected into a digest."
+        int,
+        "Most messages that a role gets by one way in an hour; the rest is collected into a digest.",
+        Between(1, 10_000),
     ] = 12
-    digest_minutes: Annotated[int, "Fewest minutes between two digests."] = 15
-    mass_minutes: Annotated[int, "Fewest minutes between two messages about the cases of one mass incident."] = 30
+    digest_minutes: Annotated[int, "Fewest minutes between two digests.", Between(1, MOST_MINUTES)] = 15
+    mass_minutes: Annotated[
+        int, "Fewest minutes between two messages about the cases of one mass incident.", Between(1, MOST_MINUTES)
+    ] = 30
     texts: Annotated[Mapping[str, str], "Kind of message → its text; words in braces are filled in."] = field(
         default_factory=dict
     )
@@ -105,3 +123,62 @@ class AlertingSection:
         "Promise, or a pattern of promises → the escalation levels after a lapse.",
     ] = field(default_factory=dict)
     alerts: Annotated[AlertPolicy, "How staff are told."] = AlertPolicy()
+
+    def require_sound(self) -> None:
+        """Refuse ``unknown-role``, ``unknown-way``, ``unknown-notice``, ``rung-unclear``, ``out-of-range``,
+        ``bad-code``, ``code-twice``. Which promises there are is not looked at here."""
+        require_fields(self, AlertingSection)
+        for commitment, told_on_lapse in self.notify_on_lapse.items():
+            _require_addressees(commitment, told_on_lapse)
+        for commitment, ladder in self.ladders.items():
+            require_codes(f"the ladder of {commitment}", [reminder.name for reminder in ladder])
+            for reminder in ladder:
+                _require_reminder(commitment, reminder)
+        for pattern, levels in self.escalations.items():
+            require_codes(f"the ladder after {pattern}", [level.name for level in levels])
+            for level in levels:
+                _require_level(pattern, level)
+        for change, ways in self.alerts.ways.items():
+            require_known(UnknownNotice, change, ALERT_CHANGES)
+            _require_staff_ways(ways)
+        _require_staff_ways(self.alerts.quiet_ways)
+        require_texts(self.alerts.texts, ALERT_TEXTS, ALERT_WORDS)
+
+
+def _require_reminder(commitment: str, reminder: Rung) -> None:
+    said = {
+        "percent": (reminder.percent, 100),
+        "minutes": (reminder.minutes, MOST_MINUTES),
+        "working_day": (reminder.working_day, MOST_DAYS),
+    }
+    _require_one_time(commitment, reminder.name, said)
+    _require_addressees(commitment, reminder.notify)
+
+
+def _require_level(pattern: str, level: EscalationStep) -> None:
+    said = {
+        "minutes": (level.minutes, MOST_MINUTES),
+        "percent": (level.percent, 1_000),
+        "working_days": (level.working_days, MOST_DAYS),
+    }
+    _require_one_time(pattern, level.name, said)
+    _require_addressees(pattern, level.notify)
+    _require_staff_ways(level.ways)
+
+
+def _require_one_time(commitment: str, name: str, said: Mapping[str, tuple[int | None, int]]) -> None:
+    given = {name: (value, most) for name, (value, most) in said.items() if value is not None}
+    if len(given) != 1:
+        raise RungUnclear(commitment, name, given, said)
+    for unit, (value, most) in given.items():
+        require_range(f"{commitment}, {name}: {unit}", value, 1, most)
+
+
+def _require_staff_ways(ways: Iterable[str]) -> None:
+    for way in ways:
+        require_known(UnknownWay, way, messages.STAFF_WAYS)
+
+
+def _require_addressees(commitment: str, notify: Iterable[str]) -> None:
+    for role in tuple(notify) or (f"nobody for {commitment}",):
+        require_known(UnknownRole, role, ADDRESSEES)
