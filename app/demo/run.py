@@ -20,7 +20,7 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from app.demo import city, play
+from app.demo import city, community, play
 from app.demo.play import Player
 from app.demo.script import Script
 from app.supervisor import Supervisor, running_state
@@ -239,12 +239,16 @@ class _Show:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
+        player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
+        self._astray = player.astray
+        # Before the opening's time is set: its first crew is sent a fraction of a second after it.
+        asyncio.run(self._play_until_stopped(player, list(community.crews(row["service_at"]))))
         scripts = city.plan(self._seed, shipped_rules(), row["service_at"], clock.now())
         if not self._fresh:  # the opening was played when everything was up for the first time
             scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
-        player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
-        self._astray = player.astray
         asyncio.run(self._play_until_stopped(player, scripts))
+        if not self._stop.is_set():
+            self._say("demo: every script has been played; the city rests, limits still run")
 
     async def _play_until_stopped(self, player: Player, scripts: list[Script]) -> None:
         stop = asyncio.Event()
@@ -253,8 +257,6 @@ class _Show:
             await asyncio.sleep(0.1)
         stop.set()
         await playing
-        if not self._stop.is_set():
-            self._say("demo: every script has been played; the city rests, limits still run")
 
     def _number_of(self, record: Event) -> str:
         """The number of the record's case, or its id where the API does not answer."""
