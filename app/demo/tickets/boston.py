@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from app.days import is_day
 from app.demo.tickets.rows import (
     CityCodes,
     Local,
@@ -27,7 +28,6 @@ from app.demo.tickets.rows import (
     Ticket,
     TicketBook,
     each_once,
-    is_day,
     known,
     local,
     read_rows,

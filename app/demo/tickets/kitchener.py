@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.days import is_day
 from app.demo.tickets.rows import (
     CityCodes,
     Local,
@@ -37,7 +38,6 @@ from app.demo.tickets.rows import (
     Ticket,
     TicketBook,
     each_once,
-    is_day,
     known,
     local,
     read_rows,

@@ -8,12 +8,13 @@ import lzma
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Literal
 from zoneinfo import ZoneInfo
 
+from app.days import is_day
 from app.demo.script import Request, Script
 from infra.embedded.errors import EmbeddedError
 
@@ -110,15 +111,6 @@ class Local:
     def is_day(self) -> bool:
         """Whether only its day is known."""
         return self.precision == "day"
-
-
-def is_day(text: str) -> bool:
-    """Whether a text is a day without a time of day."""
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
 
 
 def local(text: str, zone: ZoneInfo) -> Local | None:

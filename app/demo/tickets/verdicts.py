@@ -29,9 +29,10 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from app.days import is_day
 from app.demo.stage import Stage, database
 from app.demo.tickets import boston, city, rule
-from app.demo.tickets.rows import SourceRow, Ticket, TicketBook, is_day, local, read_rows, with_bare_days
+from app.demo.tickets.rows import SourceRow, Ticket, TicketBook, local, read_rows, with_bare_days
 from app.demo.tickets.run import publish, require_ours
 from domain import kinds
 from domain.deadlines.calendar import Calendar
