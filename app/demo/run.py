@@ -27,7 +27,7 @@ from app.supervisor import Supervisor, running_state
 from app.up import DEMO_DIR, refuse_taken_port, state_file, supervisor, with_addresses
 from consumers.tail import follow
 from domain.deadlines.calendar import LOCAL
-from infra.clock import ScaledClock
+from infra.clock import Clock, ScaledClock
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
@@ -239,14 +239,17 @@ class _Show:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
+        asyncio.run(self._play_city(clock, row["service_at"]))
+
+    async def _play_city(self, clock: Clock, start: datetime) -> None:
         player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
         self._astray = player.astray
         # Before the opening's time is set: its first crew is sent a fraction of a second after it.
-        asyncio.run(self._play_until_stopped(player, list(community.crews(row["service_at"]))))
-        scripts = city.plan(self._seed, shipped_rules(), row["service_at"], clock.now())
+        await self._play_until_stopped(player, list(community.crews(start)))
+        scripts = city.plan(self._seed, shipped_rules(), start, clock.now())
         if not self._fresh:  # the opening was played when everything was up for the first time
             scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
-        asyncio.run(self._play_until_stopped(player, scripts))
+        await self._play_until_stopped(player, scripts)
         if not self._stop.is_set():
             self._say("demo: every script has been played; the city rests, limits still run")
 
