@@ -148,6 +148,7 @@ FLAGS: Mapping[str, Name] = {
     "not-major": Name("非大修", "not a major repair"),
     "unlinked": Name("由并单拆分", "was a wrong link"),
     "site-unknown": Name("现场位置未知", "site unknown"),
+    "no-crew-formed": Name("尚未组建任何班组", "no crew was formed yet"),
     "crew-elsewhere": Name("接班班组在其他工单", "crew is elsewhere"),
     "before-completion": Name("未修复先回复", "before completion"),
     "uploaded-late": Name("离线补传", "uploaded late"),

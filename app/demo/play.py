@@ -62,10 +62,13 @@ class Player:
         self._few = asyncio.Semaphore(AT_ONCE)
 
     async def play(self, scripts: Sequence[Script], stop: asyncio.Event) -> None:
-        """Play until every script is through, or ``stop`` is set."""
+        """Play until every script is through, or ``stop`` is set. Crews are formed before anything else is sent."""
         limits = httpx.Limits(max_connections=AT_ONCE)
+        forming = [script for script in scripts if script.kind == "crews"]
+        others = [script for script in scripts if script.kind != "crews"]
         async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits) as client:
-            await asyncio.gather(*(self._act(client, script, stop) for script in scripts))
+            for part in (forming, others):
+                await asyncio.gather(*(self._act(client, script, stop) for script in part))
 
     async def _act(self, client: httpx.AsyncClient, script: Script, stop: asyncio.Event) -> None:
         path = f"/api/v1/{script.kind}"

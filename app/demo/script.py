@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from domain.deadlines.calendar import LOCAL
 
-ScriptKind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
+ScriptKind = Literal["repairs", "connections", "crews", "squads", "works", "preservices", "consultations", "outages"]
 Who = tuple[str, str, str]
 """Actor, role, channel."""
 

@@ -183,6 +183,7 @@ class CrewDispatched:
     """The dispatcher sent a crew."""
 
     crew: CrewCode
+    flags: Flags = ()
 
 
 @fact("接单", "acknowledged", topic="repair", stage="acknowledged")
@@ -313,6 +314,7 @@ class PaidServiceStarted:
     """The crew began the paid service behind the meter."""
 
     crew: CrewCode
+    flags: Flags = ()
 
 
 @fact("修复完成", "repair completed", topic="repair", stage="completed")

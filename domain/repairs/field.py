@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from domain.crews.register import require_formed
 from domain.repairs.case import CREW_ELSEWHERE, Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import (
@@ -21,7 +22,7 @@ from domain.standard.standards import Precision, require_known
 
 def arrive(case: Repair, ctx: CommandContext, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
     """The crew is on site; without evidence, from outside the geofence, or where nobody knows where the site is, it
-    counts and is flagged."""
+    counts and is flagged. Refuses ``unknown-crew``."""
     known = known_to(case, ctx)
     flags = field_flags(known, ctx, crew=crew, before=known.arrived)
     if evidence is None:
@@ -34,7 +35,7 @@ def arrive(case: Repair, ctx: CommandContext, *, crew: str, evidence: ArrivalEvi
 
 
 def log_work(case: Repair, ctx: CommandContext, *, note: str, crew: str) -> WorkLogged:
-    """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``."""
+    """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``, ``unknown-crew``."""
     known = known_to(case, ctx)
     require_known(UnknownWorkNote, note, ctx.standard.work_notes)
     flags = field_flags(known, ctx, crew=crew, before=()) + _not_needed(known)
@@ -49,7 +50,8 @@ def takes_over(case: Repair, from_crew: str) -> bool:
 def hand_over(
     case: Repair, ctx: CommandContext, *, from_crew: str, to_crew: str, elsewhere: bool = False
 ) -> ShiftHandedOver:
-    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``.
+    """One crew takes over from another on site; a log of the work too. Refuses ``same-crew``, and ``unknown-crew`` for
+    either crew.
 
     ``elsewhere``: the crew that takes over is on another incident, and nobody is on two.
     """
@@ -57,6 +59,7 @@ def hand_over(
     if from_crew == to_crew:
         raise SameCrew(from_crew)
     flags = field_flags(known, ctx, crew=from_crew, before=()) + _not_needed(known)
+    flags += tuple(flag for flag in require_formed(ctx, to_crew, on_it=known.crew) if flag not in flags)
     flags += (CREW_ELSEWHERE,) if elsewhere else ()
     return from_the_field(known, ctx, ShiftHandedOver(from_crew, to_crew, flags))
 

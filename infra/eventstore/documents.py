@@ -22,6 +22,7 @@ from domain.standard.standards import StandardPublished
 from infra.decoders import converter
 
 T = TypeVar("T")
+D = TypeVar("D", StandardPublished, Catalogue)
 FILE_LIMIT_BYTES = 1024 * 1024
 # What the holiday-cn data set says about itself; nothing of it moves a day.
 _ABOUT_THE_FILE = frozenset({"$schema", "$id", "papers", "source", "region"})
@@ -37,7 +38,7 @@ def standard_of(raw: bytes) -> StandardPublished:
     absent = [field.name for field in fields(StandardPublished) if field.name not in parsed]
     if absent:
         raise DocumentError(f"a standard is published whole; it lacks {', '.join(absent)}")
-    return _strict(parsed, StandardPublished, _STANDARD)
+    return _with_offset(_strict(parsed, StandardPublished, _STANDARD))
 
 
 def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in_force: str) -> StandardPublished:
@@ -70,7 +71,7 @@ def _merged(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def catalogue_of(raw: bytes) -> Catalogue:
     """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
-    return _strict(_object(raw), Catalogue, _CATALOGUE)
+    return _with_offset(_strict(_object(raw), Catalogue, _CATALOGUE))
 
 
 def law_of(raw: bytes) -> Law:
@@ -138,6 +139,13 @@ def _strict(parsed: dict[str, Any], form: type[T], read: Callable[[Any], T]) -> 
         return read(parsed)
     except msgspec.ValidationError as error:
         raise DocumentError(str(error)) from None
+
+
+def _with_offset(document: D) -> D:
+    """The document, which says from which instant on it is in force, not from which hour of some place."""
+    if document.effective_from.tzinfo is None:
+        raise DocumentError("Expected an offset from UTC, as in 2027-01-01T00:00:00+08:00 - at `$.effective_from`")
+    return document
 
 
 def _require_known_fields(value: Any, form: Any, where: str) -> None:

@@ -97,6 +97,13 @@ WHERE on_case IS NULL AND on_shift
 ORDER BY crew
 LIMIT 500
 
+-- name: list_crews
+SELECT c.crew, c.name_zh, c.skills, c.lead <> '' AS formed, c.on_shift, c.district, c.located_at, c.on_case, i.case_number
+FROM views.crews c
+LEFT JOIN views.cases i ON i.case_id = c.on_case
+ORDER BY lower(c.crew)
+LIMIT %(limit)s
+
 -- name: list_incidents
 -- Open incidents, and closed ones whose reporters wait, by the end of their first limit that is still owed: one that ran
 -- out long ago comes before one that runs. What is owed of a closed one is the answer. What is next in each is the

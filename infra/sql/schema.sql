@@ -1313,6 +1313,8 @@ CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, record
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);
 
+CREATE INDEX stored_events_crews_formed ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = 'water.crew.CrewFormed.v1'::text);
+
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
 
 CREATE INDEX ahead_asked ON views.ahead USING btree (asked_at);

@@ -158,6 +158,7 @@ QUERIES = (
     "/api/v1/orders/{source}/{number}",
     "/api/v1/dispatch",
     "/api/v1/repairs/{case_id}",
+    "/api/v1/crews",
     "/api/v1/crews/suggestions",
     "/api/v1/repairs/suggestions",
     "/api/v1/standards",

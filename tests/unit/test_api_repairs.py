@@ -613,6 +613,8 @@ def test_what_a_phone_took_down_and_sent_later_is_kept_with_both_times_and_flagg
 
 
 def test_what_was_sent_at_once_is_not_flagged(client: Client, service: FakeService) -> None:
+    form = {"crew": "crew-1", "name_zh": "抢修一班", "skills": ["pipes"], "lead": "lead-1"}
+    assert client.post("/api/v1/crews", form, headers=staff("manager")).status_code == 201
     path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
     service.clock.move(timedelta(minutes=25))
     times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:20:00Z"}

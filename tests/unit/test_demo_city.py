@@ -214,3 +214,13 @@ def test_outages_are_announced_a_day_ahead_one_takes_longer_than_announced_and_o
         late.append(over.happened_at > (ends or [end])[-1])
         early += [begin - r.at for r in script.requests if r.path == "/water-off"]
     assert (late, early) == ([False, True, False, False], [timedelta(hours=6)])
+
+
+@pytest.mark.parametrize("seed", [225, 7])
+def test_every_crew_is_formed_before_it_is_sent(seed: int) -> None:
+    plan = city.plan(seed, RULES)
+    formed = {s.requests[0].body["crew"]: s.requests[0].at for s in plan if s.kind == "crews"}
+    assert len(formed) == sum(script.kind == "crews" for script in plan)
+    sent = [(r.body["crew"], r.at) for s in plan if s.kind != "crews" for r in s.requests if "crew" in r.body]
+    assert len({crew for crew, _ in sent}) > 12
+    assert all(formed[crew] < at for crew, at in sent)
