@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -68,10 +68,11 @@ def policy_events(
 
 
 def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
-    """The shipped standards that events were judged by: the first one, and those that their windows name."""
+    """The shipped standards that events were judged by: the first one, and those that their windows name. The recorded
+    histories are from before an arrival needed evidence."""
     first, *later = shipped_standards()
     named = {event.data["basis"]["standard"] for event in events if event.name.startswith("Window")}
-    return [first, *(each for each in later if each.version in named)]
+    return [first, *(replace(each, arrival_evidence_minutes=None) for each in later if each.version in named)]
 
 
 def policy_of(
