@@ -57,6 +57,10 @@ def test_a_standard_without_the_policy_judges_as_before() -> None:
     assert (window.met_at, window.lapses) == (minutes(20), ())
 
 
+def test_the_shipped_standard_of_2026_06_needs_evidence_within_a_day() -> None:
+    assert [each.arrival_evidence_minutes for each in shipped_standards()] == [None, 1440]
+
+
 def test_late_evidence_counts_with_a_second_person_only() -> None:
     play, _ = arrived()
     play.conclude(minutes(ENDS))
