@@ -84,7 +84,8 @@ class Repair:
 
     ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
     more. ``unproven``: the event of an arrival that was told without evidence → the channel over which it was told;
-    ``proven_later``: arrivals whose evidence followed. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
+    ``proven_later``: arrivals whose evidence followed. ``rough``: completions and dismissals whose time is not known
+    to the second. ``details``: what was told last
     of the fault and its pipe; no promise depends on it. ``merged_into``: the incident that it is the same burst as.
     """
 
