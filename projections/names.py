@@ -143,6 +143,7 @@ FLAGS: Mapping[str, Name] = {
     "before-first-report": Name("早于首次报修", "before first report"),
     "repeated": Name("重复", "repeated"),
     "no-evidence": Name("无到场证据", "no evidence"),
+    "evidence-late": Name("到场证据逾期", "evidence came late"),
     "outside-geofence": Name("围栏外", "outside geofence"),
     "backdated-after-lapse": Name("超时后迟报", "backdated after a lapse"),
     "not-major": Name("非大修", "not a major repair"),

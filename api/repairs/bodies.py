@@ -347,6 +347,13 @@ class Arrival(FromTheField):
     )
 
 
+class ArrivalEvidenceBody(FromTheField):
+    """What proves an arrival that was told without evidence."""
+
+    event_id: Annotated[UUID, Field(description="Id of the event that told the arrival, from the case's timeline.")]
+    evidence: Annotated[ArrivalProof, Field(description="What proves the arrival.")]
+
+
 class Assessment(FromTheField):
     """The repair's class, and why as a code of the catalogue."""
 

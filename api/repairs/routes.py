@@ -136,6 +136,19 @@ async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accep
     return await runner.field(case_id, body, lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof))
 
 
+@router.post(
+    "/{case_id}/arrival/evidence",
+    summary="What proves an arrival that was told without evidence 补充到场证据",
+    openapi_extra=needs("repair.tell"),
+)
+async def supply_evidence(case_id: CaseId, body: bodies.ArrivalEvidenceBody, runner: Runner) -> Accepted:
+    proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)
+    assert proof is not None, "the body demands it"
+    return await runner.field(
+        case_id, body, lambda case, ctx: field.supply_evidence(case, ctx, arrival=body.event_id, evidence=proof)
+    )
+
+
 @router.post("/{case_id}/assessment", summary="Class the repair 定级", openapi_extra=needs("repair.tell"))
 async def assess(case_id: CaseId, body: bodies.Assessment, runner: Runner) -> Accepted:
     return await runner.field(

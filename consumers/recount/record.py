@@ -97,7 +97,8 @@ def compare(
     record, counted = on_record(events), {each.commitment: each for each in verdicts}
     found = gaps(events)
     for commitment in sorted({*record, *counted}):
-        window, recounted = record.get(commitment), counted.get(commitment)
+        window = record.get(commitment)
+        recounted = _said(window, counted.get(commitment), look)
         for what, said, should in (*_between(window, recounted, look), *_within(window)):
             concerned = _concerned(events, window, recounted)
             found.append(Disagreement(events[0].case, commitment, what, said, should, concerned))
@@ -105,6 +106,16 @@ def compare(
 
 
 FieldDifference = tuple[str, Any, Any]
+
+
+def _said(
+    window: RecordedWindow | None, recounted: RecountVerdict | None, look: ComparisonTime
+) -> RecountVerdict | None:
+    """What is to be said by now; what was to be said ``grace`` ago is right too, where that is on record still."""
+    if recounted is None:
+        return None
+    now, before = recounted.said_at(look.at), recounted.said_at(look.at - look.grace)
+    return before if _between(window, now, look) and not _between(window, before, look) else now
 
 
 def _between(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, time
 
 from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, day_end, since, verdict
@@ -42,6 +43,8 @@ class RepairCount:
         self.dismissals = self._credible(named(events, DISMISSED))
         self.restored = first(since(begun, named(stands, "WaterRestored"), self.standard))
         self.was_done_too_early = bool(named(stands, DONE)) and not self.done
+        # Arrivals whose evidence was told by itself.
+        self.proven_later = {event.data["arrival"] for event in named(events, "ArrivalEvidenceSupplied")}
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
         # Imported history: nobody can say of it what nobody wrote down.
@@ -69,7 +72,22 @@ class RepairCount:
         if _precision(begun) != "second" or (arrived is None and self.is_history):
             return _unknown("repair.arrival", begun)
         due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
-        return self._owed("repair.arrival", begun.at, [DueChange(begun.at, due_at, (begun.id,))], arrived)
+        changes = [DueChange(begun.at, due_at, (begun.id,))]
+        proof_ends = [(each, self._proof_ends(each)) for each in self.arrivals]
+        found = self._owed("repair.arrival", begun.at, changes, arrived)
+        later = []
+        for instant in sorted({end for _, end in proof_ends if end is not None}):
+            counting = first([each for each, end in proof_ends if end is None or end > instant])
+            later.append((instant, self._owed("repair.arrival", begun.at, changes, counting)))
+        return replace(found, later=tuple(later))
+
+    def _proof_ends(self, arrival: PublishedEvent) -> datetime | None:
+        """When an arrival without evidence stops counting; None where it counts for good."""
+        minutes = self.standard.get("arrival_evidence_minutes")
+        is_history = self.is_history or arrival.channel in self.standard.get("history_channels", ())
+        if minutes is None or is_history or arrival.data.get("evidence") is not None:
+            return None
+        return None if str(arrival.id) in self.proven_later else after(arrival.at, minutes)
 
     # ---- completion
 

@@ -270,6 +270,8 @@ def explain(
 ) -> WindowExplained:
     """The window of ``obligation`` as ``judge`` has it at ``as_of``, with its parts. ``events``: the case's, as known
     then."""
+    if isinstance(obligation, Obligation):
+        obligation = windows.in_force(obligation, as_of)
     window = judge(obligation, as_of)
     verdicts = tuple(_verdicts(events, obligation.commitment))
     terms: tuple[TermExplained, ...] = ()

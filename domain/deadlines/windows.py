@@ -62,7 +62,8 @@ class Obligation:
     """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
     what moves its end where neither start, standard nor calendar did; ``settles_after``: how long after its instant a
     verdict stays open (None: for ever). ``moot_from``: from then on nobody need act on it any more, though it is unmet
-    (a crew's arrival, once the repair is done): its lapse stands, the ladder ends."""
+    (a crew's arrival, once the repair is done): its lapse stands, the ladder ends. ``until``: from then on ``then``
+    holds instead, if nothing more becomes known (an arrival whose proof did not follow); both or neither are given."""
 
     commitment: str
     opened_at: datetime
@@ -76,6 +77,8 @@ class Obligation:
     cause: str = "reclassified"
     settles_after: timedelta | None = None
     moot_from: datetime | None = None
+    until: datetime | None = None
+    then: Obligation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
     """
     if isinstance(obligation, CountPromise):
         return _tallied(obligation, at)
+    obligation = in_force(obligation, at)
     last = obligation.terms[-1]
     met_at = obligation.met_at
     ends = _unmet_ends(obligation)
@@ -148,7 +152,9 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         lapses=lapses,
         passed=tuple(mark for mark in obligation.reminders if warned and mark.at <= at),
         next_ask_at=min(
-            [end for end in ends if end > at] + [mark.at for mark in obligation.reminders if warned and mark.at > at],
+            [end for end in ends if end > at]
+            + [mark.at for mark in obligation.reminders if warned and mark.at > at]
+            + ([obligation.until] if obligation.until is not None else []),
             default=None,
         ),
         basis=Basis(
@@ -161,6 +167,13 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         cancelled=last.reason if last.due_at is None else None,
         settles_after=obligation.settles_after,
     )
+
+
+def in_force(obligation: Obligation, at: datetime) -> Obligation:
+    """What is owed as it stands at ``at``: without what counted until then only."""
+    while obligation.until is not None and obligation.then is not None and obligation.until <= at:
+        obligation = obligation.then
+    return obligation
 
 
 def _tallied(tally: CountPromise, at: datetime) -> Window:

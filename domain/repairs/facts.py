@@ -246,6 +246,17 @@ class CrewArrived:
     confirmed_by: SecondPerson = None
 
 
+@fact("补充到场证据", "arrival evidence supplied", topic="repair")
+class ArrivalEvidenceSupplied:
+    """What proves an arrival that was told without evidence. ``confirmed_by``: the second person, where the evidence
+    came later than the standard allows."""
+
+    arrival: Annotated[UUID, "Id of the event that told the arrival."]
+    evidence: Annotated[ArrivalEvidence, "What proves the arrival."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
 @fact("定级", "assessed", topic="repair", stage="assessed")
 class SeverityAssessed:
     """The repair's class as assessed on site: small 小修, medium 中修 or major 大修."""

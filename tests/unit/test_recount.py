@@ -29,6 +29,8 @@ from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import Fact, event_id
 from domain.repairs.facts import (
     ApologyMade,
+    ArrivalEvidence,
+    ArrivalEvidenceSupplied,
     CaseClosed,
     CrewArrived,
     EvidenceRejected,
@@ -74,6 +76,8 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     ReportUnlinked(2, ELSEWHERE),
     ReportUnlinked(3, ELSEWHERE),
     CrewArrived("crew-1", None),
+    CrewArrived("crew-1", ArrivalEvidence(True, 20, 8, None)),
+    *(ArrivalEvidenceSupplied(event_id(CASE, version), ArrivalEvidence(True, 20, 8, None)) for version in (2, 3, 4, 6)),
     SeverityAssessed("small", "valve"),
     SeverityAssessed("medium", "dn-100"),
     SeverityReassessed("medium", "road", PROOF),
@@ -98,6 +102,8 @@ SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_c
 STARTS = ("report", "arrival", "assessment")
 REPAIR_STANDARDS = {start: replace(SHIPPED, completion_from=start) for start in STARTS}  # type: ignore[arg-type]
 REPAIR_STANDARDS["fewer"] = replace(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
+REPAIR_STANDARDS["proven"] = replace(SHIPPED, arrival_evidence_minutes=90)
+REPAIR_STANDARDS["proven-at-once"] = replace(SHIPPED, arrival_evidence_minutes=5, completion_from="arrival")
 REPAIR_RULES = {
     name: make_rules([standard], [(LONG_AGO, CALENDAR)], [CATALOGUE]) for name, standard in REPAIR_STANDARDS.items()
 }
