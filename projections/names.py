@@ -182,6 +182,7 @@ REPAIR_ACTIONS: Mapping[str, Name] = {
     "log-work": Name("作业记录", "log the work"),
     "complete": Name("修复", "complete"),
     "restore": Name("恢复供水", "restore water"),
+    "supply-evidence": Name("补充到场证据", "supply the evidence of the arrival"),
     "answer": Name("回复报修人", "answer the reporters"),
     "apologise": Name("致歉", "apologise"),
     "close": Name("关单", "close"),

@@ -22,7 +22,7 @@ class Request:
     """One request to the API. ``path`` is below the case's own path; the first request creates the case.
 
     ``at`` is when it is sent; ``happened_at`` what it claims, None for instructions. ``refusal``: the code that it is
-    meant to be refused with.
+    meant to be refused with. ``about``: the path of an earlier request of the script; the body names its first event.
     """
 
     at: datetime
@@ -33,6 +33,7 @@ class Request:
     channel: str
     happened_at: datetime | None = None
     refusal: str | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,15 @@ class Scene:
         self.requests.append(Request(at, path, body, *who, refusal=refusal))
 
     def tell(
-        self, at: datetime, path: str, body: dict[str, Any], who: Who, happened_at: datetime | None = None
+        self,
+        at: datetime,
+        path: str,
+        body: dict[str, Any],
+        who: Who,
+        happened_at: datetime | None = None,
+        about: str | None = None,
     ) -> None:
-        self.requests.append(Request(at, path, body, *who, happened_at=happened_at or at))
+        self.requests.append(Request(at, path, body, *who, happened_at=happened_at or at, about=about))
 
     def script(self, name: str, kind: ScriptKind) -> Script:
         """What was written, in order of sending; of two at one time the one written first."""

@@ -43,6 +43,8 @@ class RecountVerdict:
     lapses: frozenset[datetime]
     tentative: bool = False
     by: frozenset[UUID] = field(default=frozenset(), compare=False)
+    provisional_until: datetime | None = None
+    """Until when it counts as met, where more has to follow by then; then the next of ``later`` is to be said."""
     later: tuple[tuple[datetime, RecountVerdict], ...] = ()
     """What is to be said instead from an instant on, if nothing more becomes known; in order of time."""
 

@@ -23,6 +23,7 @@ class RecordedWindow:
     tentative: bool = False
     met_at: datetime | None = None
     on_time: bool | None = None
+    provisional_until: datetime | None = None
     cancelled: str | None = None
     lapses: dict[datetime, PublishedEvent] = field(default_factory=dict)
     events: list[PublishedEvent] = field(default_factory=list)
@@ -45,15 +46,17 @@ class RecordedWindow:
                 self.due_at, self.tentative = instant_or_none(data["due_at"]), data["tentative"]
             case "WindowMet":
                 self.met_at, self.on_time = instant(data["met_at"]), data["on_time"]
+                self.provisional_until = instant_or_none(data.get("provisional_until"))
             case "WindowLapsed":
                 self.lapses[instant(data["due_at"])] = event
             case "WindowRetracted":
                 self.lapses.pop(instant(data["due_at"]), None)
             case "WindowReopened":
-                self.met_at = self.on_time = self.cancelled = None
+                self.met_at = self.on_time = self.cancelled = self.provisional_until = None
                 self.due_at = instant_or_none(data["due_at"])
             case "WindowCancelled":
                 self.met_at, self.on_time, self.cancelled = None, None, data["reason"]
+                self.provisional_until = None
 
 
 def on_record(events: Iterable[PublishedEvent]) -> dict[str, RecordedWindow]:
@@ -131,7 +134,7 @@ def _between(
     if window.cancelled != recounted.cancelled:
         found.append(("cancelled", window.cancelled, recounted.cancelled))
     elif window.cancelled is None:
-        for what in ("opened_at", "due_at", "tentative", "met_at"):
+        for what in ("opened_at", "due_at", "tentative", "met_at", "provisional_until"):
             said, should = getattr(window, what), getattr(recounted, what)
             if said != should:
                 found.append((what, said, should))

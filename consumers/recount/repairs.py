@@ -43,7 +43,7 @@ class RepairCount:
         self.dismissals = self._credible(named(events, DISMISSED))
         self.restored = first(since(begun, named(stands, "WaterRestored"), self.standard))
         self.was_done_too_early = bool(named(stands, DONE)) and not self.done
-        # Arrivals whose evidence was told by itself.
+        # Arrivals whose evidence followed.
         self.proven_later = {event.data["arrival"] for event in named(events, "ArrivalEvidenceSupplied")}
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
@@ -74,12 +74,16 @@ class RepairCount:
         due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
         changes = [DueChange(begun.at, due_at, (begun.id,))]
         proof_ends = [(each, self._proof_ends(each)) for each in self.arrivals]
-        found = self._owed("repair.arrival", begun.at, changes, arrived)
-        later = []
-        for instant in sorted({end for _, end in proof_ends if end is not None}):
-            counting = first([each for each, end in proof_ends if end is None or end > instant])
-            later.append((instant, self._owed("repair.arrival", begun.at, changes, counting)))
-        return replace(found, later=tuple(later))
+
+        def said_from(instant: datetime | None) -> RecountVerdict:
+            """What the arrivals say that still count then; None: all of them."""
+            met = first([each for each, end in proof_ends if end is None or instant is None or end > instant])
+            found = self._owed("repair.arrival", begun.at, changes, met)
+            until = self._proof_ends(met) if met is not None and found.met_at is not None else None
+            return replace(found, provisional_until=until)
+
+        ends = sorted({end for _, end in proof_ends if end is not None})
+        return replace(said_from(None), later=tuple((instant, said_from(instant)) for instant in ends))
 
     def _proof_ends(self, arrival: PublishedEvent) -> datetime | None:
         """When an arrival without evidence stops counting; None where it counts for good."""

@@ -90,19 +90,8 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
     waiting = [(arrival, until) for arrival, until in ends.items() if until is not None]
     for arrival, until in sorted(waiting, reverse=True):
         if proven is None or arrival < proven:
-            owed = _provisional(owed, arrival, until)
+            owed = replace(owed, met_at=max(arrival.at, first.at), met_by=(arrival.by,), until=until, then=owed)
     return owed
-
-
-def _provisional(owed: Obligation, met: Moment, until: datetime) -> Obligation:
-    """The same, met by ``met`` until that instant. Such a verdict settles the later by as much as it is provisional:
-    its end must not overturn a settled one."""
-    met_at = max(met.at, owed.opened_at)
-    last = owed
-    while last.then is not None:
-        last = last.then
-    settles_after = last.settles_after + (until - met_at) if last.settles_after is not None else None
-    return replace(owed, met_at=met_at, met_by=(met.by,), until=until, then=owed, settles_after=settles_after)
 
 
 def evidence_due(case: Repair, standard: Standard, arrival: Moment) -> datetime | None:
