@@ -17,6 +17,7 @@ from domain.metering import meters as usage
 from domain.repairs import answers, field, reports
 from domain.repairs import dispatch as repair_dispatch
 from domain.repairs import severity as repair_severity
+from domain.repairs.case import Repair
 from domain.repairs.facts import SuppliedEvidence
 from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
@@ -52,9 +53,14 @@ class Incident:
         return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=None), at)
 
     def supply_evidence(self) -> Receipt:
-        """A photo, for the arrival that was told first."""
+        """A photo, for the arrival that was told first. Refused where none was."""
         photo = SuppliedEvidence(None, None, None, DIGEST)
-        return self._run(lambda case, ctx: field.supply_evidence(case, ctx, arrival=case.arrived[0].by, evidence=photo))
+
+        def supply(case: Repair, ctx: CommandContext) -> Fact:
+            told = next((moment.by for moment in case.arrived), self.case_id)
+            return field.supply_evidence(case, ctx, arrival=told, evidence=photo)
+
+        return self._run(supply)
 
     def assess(self, severity: Any, at: datetime | None = None) -> Receipt:
         return self._run(lambda case, ctx: repair_severity.assess(case, ctx, severity=severity, reason="seen"), at)
