@@ -28,6 +28,7 @@ from domain.repairs.facts import (
 from domain.repairs.field import supply_evidence
 from domain.repairs.promises import ARRIVAL, ASSESSMENT
 from domain.repairs.refusals import AlreadyRejected, ArrivalIsProven, NoSuchArrival, SecondPersonNeeded
+from domain.standard.alerts import raised
 from infra.eventstore.shipped_rules import shipped_rules, shipped_standards
 from infra.kafka.cluster import Record, case_key
 from infra.readers.record import Event, parse
@@ -83,6 +84,13 @@ def test_without_evidence_it_meets_its_promise_until_then_and_lapses_at_that_ins
     assert of_arrival(play.conclude(minutes(ENDS))) == []
     assert of_arrival(play.conclude(minutes(ENDS + 9_000))) == []
     assert play.windows(minutes(ENDS))[ARRIVAL].met_at is None
+
+
+def test_a_lapse_for_want_of_evidence_wakes_nobody() -> None:
+    lapsed = of_arrival(there(RULES).conclude(minutes(ENDS)))[0]
+    nobody_came = of_arrival(repairing(RULES).conclude(minutes(30)))[0]
+    alerts = [raised(fact, RULES) for fact in (lapsed, nobody_came)]
+    assert [(each.change, each.urgent) for each in alerts if each is not None] == [("lapsed", False), ("lapsed", True)]
 
 
 def test_evidence_that_follows_in_time_makes_it_count_for_good_and_the_record_says_so() -> None:
