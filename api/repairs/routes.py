@@ -15,7 +15,7 @@ from api.http.fields import FromTheField, Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
-from api.repairs.evidence import measured
+from api.repairs.evidence import measured, measured_later
 from domain import kinds
 from domain.repairs import answers, apologies, details, dismissal, field, rejection, severity, user_side
 from domain.repairs import dispatch as repair_dispatch
@@ -143,6 +143,20 @@ async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accep
         body,
         lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof),
         names_crew=True,
+    )
+
+
+@router.post(
+    "/{case_id}/arrival/evidence",
+    summary="Supply the evidence of an arrival that was told without 补充到场证据",
+    openapi_extra=needs("repair.tell"),
+)
+async def supply_evidence(case_id: CaseId, body: bodies.LaterEvidence, runner: Runner) -> Accepted:
+    """Until the standard's time for it has passed, the arrival counts provisionally; evidence that comes later needs
+    another person (`confirmed_by`)."""
+    proof = await run_in_threadpool(measured_later, runner.service, case_id, body.evidence)
+    return await runner.field(
+        case_id, body, lambda case, ctx: field.supply_evidence(case, ctx, arrival=body.event_id, evidence=proof)
     )
 
 

@@ -165,10 +165,23 @@ def _repair(
     if rng.random() < 0.9:
         seen = sent + scene.minutes(0.5, 3)
         scene.tell(seen, "/acknowledgement", {"crew": crew}, on_site)
-    scene.tell(said, "/arrival", {"crew": crew, "evidence": _evidence(rng)}, on_site, there)
+    _arrive(scene, name, said, there, on_site)
     _mend(scene, report, assessed, done, on_site, dispatcher)
     _answer(scene, done, reports)
     return scene.script(name, "repairs")
+
+
+def _arrive(scene: Scene, name: str, said: datetime, there: datetime, on_site: Who) -> None:
+    """Most crews tell their arrival with its evidence. Of the others some send a photo within hours, and some forget
+    it: their arrival lapses a day later, and it shows."""
+    proof = _evidence(scene.rng)
+    # By a number of its own: who forgets the evidence changes nothing else of the city.
+    fate = 0.0 if name.startswith(OPENING) else random.Random(f"evidence {name}").random()
+    told = {"crew": on_site[0]} | ({"evidence": proof} if fate < 0.88 else {})
+    scene.tell(said, "/arrival", told, on_site, there)
+    if 0.88 <= fate < 0.95:
+        photo = {"evidence": {"photo_digest": proof["photo_digest"]}}
+        scene.tell(said + timedelta(hours=3), "/arrival/evidence", photo, on_site, about="/arrival")
 
 
 def _mend(scene: Scene, report: dict[str, str], assessed: datetime, done: datetime, on_site: Who, office: Who) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,8 @@ class RepairCount:
         self.dismissals = self._credible(named(events, DISMISSED))
         self.restored = first(since(begun, named(stands, "WaterRestored"), self.standard))
         self.was_done_too_early = bool(named(stands, DONE)) and not self.done
+        # Arrivals whose evidence followed.
+        self.proven_later = {event.data["arrival"] for event in named(events, "ArrivalEvidenceSupplied")}
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
         # Imported history: nobody can say of it what nobody wrote down.
@@ -70,7 +73,26 @@ class RepairCount:
         if _precision(begun) != "second" or (arrived is None and self.is_history):
             return _unknown("repair.arrival", begun)
         due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
-        return self._owed("repair.arrival", begun.at, [DueChange(begun.at, due_at, (begun.id,))], arrived)
+        changes = [DueChange(begun.at, due_at, (begun.id,))]
+        proof_ends = [(each, self._proof_ends(each)) for each in self.arrivals]
+
+        def said_from(instant: datetime | None) -> RecountVerdict:
+            """What the arrivals say that still count then; None: all of them."""
+            met = first([each for each, end in proof_ends if end is None or instant is None or end > instant])
+            found = self._owed("repair.arrival", begun.at, changes, met)
+            until = self._proof_ends(met) if met is not None and found.met_at is not None else None
+            return replace(found, provisional_until=until)
+
+        ends = sorted({end for _, end in proof_ends if end is not None})
+        return replace(said_from(None), later=tuple((instant, said_from(instant)) for instant in ends))
+
+    def _proof_ends(self, arrival: PublishedEvent) -> datetime | None:
+        """When an arrival without evidence stops counting; None where it counts for good."""
+        minutes = self.standard.get("arrival_evidence_minutes")
+        is_history = self.is_history or arrival.channel in self.standard.get("history_channels", ())
+        if minutes is None or is_history or arrival.data.get("evidence") is not None:
+            return None
+        return None if str(arrival.id) in self.proven_later else after(arrival.at, minutes)
 
     # ---- completion
 

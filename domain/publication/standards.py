@@ -406,6 +406,7 @@ def _numbers(document: Standard) -> Iterator[tuple[str, int, int, int]]:
         ("emergency_notice_minutes", MOST_MINUTES),
         ("emergency_report_minutes", MOST_MINUTES),
         ("customers", 1_000_000_000),
+        ("arrival_evidence_minutes", MOST_MINUTES),
     ):
         if (given := getattr(document, name)) is not None:
             yield name, given, 1, most

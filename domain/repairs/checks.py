@@ -127,9 +127,10 @@ def field_flags(case: Repair, ctx: CommandContext, *, crew: str | None, before: 
     return flags
 
 
-def from_the_field(case: Repair, ctx: CommandContext, fact: F) -> F:
-    """The fact with who confirmed it, and flagged where it is backdated and takes a lapse off: auditors look there."""
-    if not ctx.is_late:
+def from_the_field(case: Repair, ctx: CommandContext, fact: F, *, is_late: bool = False) -> F:
+    """The fact with who confirmed it, and flagged where it is told late and takes a lapse off: auditors look there.
+    ``is_late``: it is too late by a limit of its own, whatever its channel allows."""
+    if not (ctx.is_late or is_late):
         return fact
     flags = fact.flags
     after = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))

@@ -61,7 +61,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _continuity(case, standard),
     )
     answer = _answer(case, standard, report)
-    owed = tuple(_until_over(case, _until_dismissed(case, each)) for each in found if each is not None)
+    owed = tuple(_until_over(case, each) for each in found if each is not None)
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return (
@@ -83,14 +83,27 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
     due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
     due_reminders = reminders(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
-    return obligation(
-        ARRIVAL,
-        standard,
-        first.at,
-        (Term(first.at, due_at, (first.by,)),),
-        min(case.arrived, default=None),
-        due_reminders,
-    )
+    terms = (Term(first.at, due_at, (first.by,)),)
+    ends = {arrival: evidence_due(case, standard, arrival) for arrival in case.arrived}
+    proven = min((arrival for arrival, until in ends.items() if until is None), default=None)
+    owed = obligation(ARRIVAL, standard, first.at, terms, proven, due_reminders)
+    waiting = [(arrival, until) for arrival, until in ends.items() if until is not None]
+    for arrival, until in sorted(waiting, reverse=True):
+        if proven is None or arrival < proven:
+            owed = replace(owed, met_at=max(arrival.at, first.at), met_by=(arrival.by,), until=until, then=owed)
+    return owed
+
+
+def evidence_due(case: Repair, standard: Standard, arrival: Moment) -> datetime | None:
+    """Until when the evidence of an arrival may follow, where it has none and needs one. Our decision: without
+    evidence an arrival fulfils its promise until then and no longer; imported history is exempt."""
+    channel = case.unproven.get(arrival.by)
+    minutes = standard.arrival_evidence_minutes
+    if minutes is None or channel is None or arrival.by in case.proven_later:
+        return None
+    if channel in standard.history_channels or _is_history(case.first_report, standard):
+        return None
+    return arrival.at + timedelta(minutes=minutes)
 
 
 # ---- completion
@@ -306,6 +319,9 @@ def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
 
 def _until_over(case: Repair, owed: Obligation) -> Obligation:
     """Once the repair is done nobody need be called for an arrival or a class that was never told (our decision)."""
+    if owed.then is not None:
+        owed = replace(owed, then=_until_over(case, owed.then))
+    owed = _until_dismissed(case, owed)
     if owed.commitment not in (ARRIVAL, ASSESSMENT) or case.over is None:
         return owed
     return replace(owed, moot_from=case.over.at)

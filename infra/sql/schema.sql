@@ -738,7 +738,8 @@ CREATE TABLE views.breaches (
     reason text,
     recorded_at timestamp with time zone NOT NULL,
     settles_at timestamp with time zone,
-    overturns boolean DEFAULT false NOT NULL
+    overturns boolean DEFAULT false NOT NULL,
+    provisional_until timestamp with time zone
 );
 
 CREATE TABLE views.cases (
@@ -959,6 +960,7 @@ CREATE TABLE views.windows (
     "position" bigint NOT NULL,
     lapsed_ends timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
     settles_at timestamp with time zone,
+    provisional_until timestamp with time zone,
     CONSTRAINT windows_state_check CHECK ((state = ANY (ARRAY['running'::text, 'met'::text, 'lapsed'::text, 'cancelled'::text, 'unknown'::text])))
 );
 
@@ -1350,6 +1352,8 @@ CREATE INDEX usage_open ON views.usage USING btree (found_at) WHERE open;
 CREATE INDEX visits_begin ON views.visits USING btree (begin_at);
 
 CREATE INDEX windows_by_case ON views.windows USING btree (case_id) WHERE ((calendar IS NOT NULL) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
+
+CREATE INDEX windows_provisional ON views.windows USING btree (case_id) WHERE (provisional_until IS NOT NULL);
 
 CREATE INDEX windows_running ON views.windows USING btree (due_at) WHERE (state = 'running'::text);
 

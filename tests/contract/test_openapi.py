@@ -19,6 +19,7 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/delay": 200,
     "/api/v1/repairs/{case_id}/acknowledgement": 200,
     "/api/v1/repairs/{case_id}/arrival": 200,
+    "/api/v1/repairs/{case_id}/arrival/evidence": 200,
     "/api/v1/repairs/{case_id}/assessment": 200,
     "/api/v1/repairs/{case_id}/reassessment": 200,
     "/api/v1/repairs/{case_id}/work-logs": 200,

@@ -29,7 +29,11 @@ def client(service: FakeService) -> Client:
 def assessed(client: Client, severity: str = "small") -> str:
     """A case with a crew on site and a first class; gives its path."""
     path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
-    for step, body in (("arrival", {"crew": "crew-1"}), ("assessment", {"severity": severity, "reason": "valve"})):
+    here = {"inside_geofence": True, "distance_m": 20, "accuracy_m": 8}
+    for step, body in (
+        ("arrival", {"crew": "crew-1", "evidence": here}),
+        ("assessment", {"severity": severity, "reason": "valve"}),
+    ):
         answer = client.post(f"{path}/{step}", body, headers=CREW)
         assert answer.status_code == 200, answer.text
     return path
