@@ -111,7 +111,7 @@ REPAIR = Kind(
         "repair.tell",
         "repair.link",
         "repair.close",
-        "repair.answer",
+        "repair.tell-reporter",
         "repair.deliver",
         "repair.reassess",
         "repair.unlink",
@@ -165,6 +165,7 @@ CONNECTION = Kind(
         "connection.pay",
         "connection.reverse-payment",
         "connection.refund",
+        "connection.confirm-refund",
         "connection.book-visit",
         "connection.reassign-visit",
         "connection.make-visit",
@@ -187,7 +188,7 @@ ORDER = Kind(
     promises=orders.PROMISES,
     no_such_case=NoSuchOrder,
     powers=(
-        "order.reply",
+        "order.send-reply",
         "order.extend",
     ),
 )
@@ -217,7 +218,7 @@ USAGE = Kind(
     powers=(
         "usage.find",
         "usage.read",
-        "usage.audit",
+        "usage.inspect",
         "usage.dismiss",
         "usage.notify",
         "usage.help",
@@ -238,7 +239,7 @@ BOOK = Kind(
     no_such_case=no_such_round,
     powers=(
         "book.open",
-        "book.read",
+        "book.view",
         "book.audit",
         "book.except",
     ),
@@ -317,7 +318,7 @@ OUTAGE = Kind(
     no_such_case=no_such_outage,
     powers=(
         "outage.plan",
-        "outage.report",
+        "outage.tell",
         "outage.cancel",
         "outage.notify",
         "outage.deliver",

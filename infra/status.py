@@ -18,6 +18,7 @@ from psycopg.rows import DictRow
 from domain.deadlines.calendar import local_date
 from domain.kinds import POWERS
 from domain.publication.calendars import CalendarWarning, calendar_warnings
+from domain.standard.powers import roles_with
 from domain.standard.standards import Rules
 from infra.clock import ScaledClock
 from infra.disk_space import Disk, disks, refusal_to_write
@@ -276,7 +277,7 @@ class Status:
 def standard_status(rules: Rules, at: datetime) -> StandardStatus:
     """How the standard in force stands at an instant."""
     standard = rules.in_force(at)
-    missing = sorted(power for power in POWERS if not standard.powers.get(power))
+    missing = sorted(power for power in POWERS if not roles_with(standard, power))
     return StandardStatus(standard.version, tuple(missing))
 
 

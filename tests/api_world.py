@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute
 from api.app import create_app
 from api.server import make_server
 from domain import kinds
+from domain.crews.crews import CrewFormed
 from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
@@ -44,6 +45,7 @@ from infra.eventstore.commands import (
 from infra.eventstore.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.eventstore.writer import register_of
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -125,7 +127,8 @@ class FakeService:
         states = {id_: self.load(stream)[0] for id_, stream in streams.items()}
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
-        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states)))
+        crews = register_of(self._crews_formed()) if command.names_crew else None
+        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews))
         for stream, stated in said:
             states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():
@@ -134,6 +137,10 @@ class FakeService:
             self.events.setdefault(id_, []).extend(sealed)
         last = len(self.events.get(command.case.id, ()))
         return Receipt(command.case.id, first, last, self._position, at, False, {}), refusal
+
+    def _crews_formed(self) -> list[bytes]:
+        every = [event for events in self.events.values() for event in events]
+        return [event for event in every if b"CrewFormed" in event and type(read(event)[1].fact) is CrewFormed]
 
     def _said(self, command: Command, snapshot: Snapshot) -> tuple[Sequence[StreamEvent], Refusal | None]:
         """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""
@@ -312,6 +319,9 @@ def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[
     return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
 
 
+SECOND = {"X-Confirmed-By": "manager-2", "X-Confirmed-Role": "manager"}
+"""The second person behind money that goes back."""
+
 DISPATCHER = staff("dispatcher")
 """Who may send crews, tell what they say over the radio, link reports and close files."""
 
@@ -337,8 +347,9 @@ STEPS_TO_WATER: tuple[tuple[str, dict[str, Any], str], ...] = (
 
 
 def step(client: Client, case_id: str, path: str, body: Any, role: str, **headers: str) -> httpx.Response:
-    """One command on a connection case, by somebody in that role."""
-    return client.post(f"/api/v1/connections/{case_id}/{path}", body, headers={**staff(role), **headers})
+    """One command on a connection case, by somebody in that role; where money goes back, with a manager behind it."""
+    second = SECOND if path.startswith("refunds") or path.endswith("/reversal") else {}
+    return client.post(f"/api/v1/connections/{case_id}/{path}", body, headers={**staff(role), **second, **headers})
 
 
 def ready_for_water(client: Client, **changes: Any) -> str:

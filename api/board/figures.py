@@ -19,6 +19,7 @@ from api.http.strict import StrictRoute
 from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.standard.context import Person, require_one_of
+from domain.standard.powers import roles_with
 from infra.eventstore.service import Service
 from infra.sql import sql
 from projections.reports import published
@@ -72,7 +73,7 @@ def charges(
     # 发改 and 市场监管 supervise charging; auditors and managers answer for it. Who that is, is the standard's to say.
     standard = service.rules.in_force(service.clock.now())
     by = Person(caller.stamp.actor, caller.stamp.role)
-    require_one_of(by, standard.powers.get("charges.read", ()), "charges.read")
+    require_one_of(by, roles_with(standard, "charges.read"), "charges.read")
     require_in_order(first, last)
     period = {**bounds(first, last), "kind": kind}
     with snapshot(service) as connection:

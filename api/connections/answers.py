@@ -38,6 +38,22 @@ class FeeView(BaseModel):
     balance: Annotated[int, Field(description="What is still to be paid, in fen; below zero: to be refunded.")]
 
 
+class TurnView(BaseModel):
+    """For whom a case waits, and what the clock of its working days does meanwhile."""
+
+    whose: Annotated[
+        Literal["applicant", "utility"],
+        Field(description="`applicant`: the utility can do nothing more without them; `utility`: it can."),
+    ]
+    clock: Annotated[
+        Literal["runs", "stands", "none"],
+        Field(
+            description="`runs`; `stands`: today does not count, for a pause or a stage that the standard does not "
+            "count; `none`: nothing is promised until the applicant has done what the notice asked for."
+        ),
+    ]
+
+
 class NextActionView(BaseModel):
     """What can be done next, as the power it needs; by whom first of all, and by whom else."""
 
@@ -230,6 +246,10 @@ class ConnectionView(BaseModel):
     appearances: Annotated[int, Field(description="How often the applicant had to come in person.")]
     stopped: Annotated[StopView | None, Field(description="Why nothing goes on; null where it does.")]
     next_actions: Annotated[list[NextActionView], Field(description="What can be done next.")]
+    turn: Annotated[
+        TurnView | None,
+        Field(description="For whom the case waits; null where it stopped or every supply point has water."),
+    ]
     standard: Annotated[str, Field(description="Version of the standard that the case follows.")]
 
 
@@ -273,6 +293,7 @@ def connection_view(case_id: UUID, case: Connection, version: int, rules: Rules,
         appearances=len(case.appearances),
         stopped=_stopped(case),
         next_actions=_next_actions(case, rules, at),
+        turn=_turn(case, rules, at),
         standard=standard_of(case, rules).version,
     )
 
@@ -385,6 +406,11 @@ def _stopped(case: Connection) -> StopView | None:
     if stop is None:
         return None
     return StopView(kind=stop.kind, reason=stop.reason, since=stop.since.at, final=stop.final)
+
+
+def _turn(case: Connection, rules: Rules, at: datetime) -> TurnView | None:
+    found = outlook.turn(case, rules, at)
+    return TurnView(whose=found.whose, clock=found.clock) if found is not None else None
 
 
 def _next_actions(case: Connection, rules: Rules, at: datetime) -> list[NextActionView]:

@@ -16,6 +16,7 @@ from api.http.strict import StrictRoute
 from api.publication.bodies import Asker, Consulted, PreServiceAsked, PreServiceHanded
 from domain import kinds
 from domain.connections import consultations, preservice
+from domain.connections.intake import as_received
 from infra.eventstore.commands import NewSubject, Snapshot, StreamEvent
 
 ConsultationRunner = Annotated[CommandRunner, Depends(runner_of(kinds.CONSULTATION))]
@@ -37,7 +38,7 @@ async def consult(body: Consulted, runner: ConsultationRunner) -> Accepted:
     subject = named(asked) if asked is not None else None
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(runner.caller.stamp, happened_at)
+        ctx = as_received(runner.context(snapshot, body, happened_at))
         fact = consultations.give(snapshot.of(case), ctx, number=number, topic=body.topic, subject=subject)
         return events(case, fact, ctx)
 
@@ -55,7 +56,7 @@ async def request(body: PreServiceAsked, runner: PreServiceRunner) -> Accepted:
     asked = _vaulted(body.applicant)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(runner.caller.stamp, happened_at)
+        ctx = as_received(runner.context(snapshot, body, happened_at))
         fact = preservice.request(
             snapshot.of(case),
             ctx,

@@ -64,6 +64,10 @@ async def the_caller(
         str | None,
         Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
     ] = None,
+    confirmed_role: Annotated[
+        str | None,
+        Header(alias="X-Confirmed-Role", max_length=64, description="the second person's role"),
+    ] = None,
     key: Annotated[
         str | None,
         Header(
@@ -78,10 +82,19 @@ async def the_caller(
     for name, value in ids:
         _require_impersonal(name, value)
     _require_listed(UnknownRole, "X-Role", role, ROLES)
+    if confirmed_role is not None:
+        _require_listed(UnknownRole, "X-Confirmed-Role", confirmed_role, ROLES)
     _require_listed(UnknownChannel, "X-Channel", channel, _channels(service))
     command_id = str(uuid4())
     stamp = Stamp(
-        actor, role, channel, command_id, correlation_id or command_id, causation_id=None, confirmed_by=confirmed_by
+        actor,
+        role,
+        channel,
+        command_id,
+        correlation_id or command_id,
+        causation_id=None,
+        confirmed_by=confirmed_by,
+        confirmed_role=confirmed_role,
     )
     note_correlation(request.scope, stamp.correlation_id)
     return Caller(stamp, await _idempotency_key(request, actor, key), power_of(request.scope.get("route")))

@@ -144,22 +144,22 @@ class _Found:
     pending: bool
 
 
-@_queries.get("", summary="Reading rounds, the one due next first 抄表任务", openapi_extra=needs("book.read"))
+@_queries.get("", summary="Reading rounds, the one due next first 抄表任务", openapi_extra=needs("book.view"))
 def rounds(
     caller: CallerDep,
     service: ServiceDep,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
     limit: Limit = 100,
 ) -> Books:
-    require_power(context_now(caller, service), "book.read")
+    require_power(context_now(caller, service), "book.view")
     with service.connection() as connection:
         rows = connection.execute(sql("reading_books"), {"open": is_open, "limit": limit}).fetchall()
     return Books(books=[BookRow.model_validate(row) for row in rows])
 
 
-@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表", openapi_extra=needs("book.read"))
+@_queries.get("/{case_id}", summary="A round, and what is still unread 未抄水表", openapi_extra=needs("book.view"))
 def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookView:
-    require_power(context_now(caller, service), "book.read")
+    require_power(context_now(caller, service), "book.view")
     book: ReadingRound | None = service.load(Stream(kinds.BOOK, case_id))[0]
     if book is None:
         raise NoSuchCase(

@@ -268,7 +268,7 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
     "/emergency",
     status_code=201,
     summary="Water is off because of an incident 突发停水",
-    openapi_extra=needs("outage.report"),
+    openapi_extra=needs("outage.tell"),
 )
 async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     number, case, incident = await runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
@@ -294,7 +294,7 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     "/unannounced",
     status_code=201,
     summary="Water is off without a plan and without a known incident 无通知停水",
-    openapi_extra=needs("outage.report"),
+    openapi_extra=needs("outage.tell"),
 )
 async def begin_unannounced(body: Unannounced, runner: Runner) -> Accepted:
     number, case = await runner.new_number(), runner.new_case()
@@ -313,7 +313,7 @@ async def begin_unannounced(body: Unannounced, runner: Runner) -> Accepted:
 @_commands.post(
     "/{case_id}/water-off",
     summary="Water of a planned outage went off, as announced or not 登记停水",
-    openapi_extra=needs("outage.report"),
+    openapi_extra=needs("outage.tell"),
 )
 async def record_start(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, begun.record_start)
@@ -346,7 +346,7 @@ async def reschedule(case_id: CaseId, body: NewTimes, runner: Runner) -> Accepte
 @_commands.post(
     "/{case_id}/fire-service",
     summary="The fire service was told 告知消防部门",
-    openapi_extra=needs("outage.report"),
+    openapi_extra=needs("outage.tell"),
 )
 async def tell_fire_service(case_id: CaseId, body: FireServiceReport, runner: Runner) -> Accepted:
     return await runner.field(
@@ -355,7 +355,7 @@ async def tell_fire_service(case_id: CaseId, body: FireServiceReport, runner: Ru
 
 
 @_commands.post(
-    "/{case_id}/start", summary="Turn the water of a planned outage off 开始停水", openapi_extra=needs("outage.report")
+    "/{case_id}/start", summary="Turn the water of a planned outage off 开始停水", openapi_extra=needs("outage.tell")
 )
 async def start(case_id: CaseId, body: Nothing, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, begun.start)
@@ -381,23 +381,21 @@ async def order_notice(case_id: CaseId, body: NoticeOrder, runner: Runner) -> Ac
     return await runner.instruct(case_id, decide)
 
 
-@_commands.post("/{case_id}/notices", summary="The users were told 停水通知", openapi_extra=needs("outage.report"))
+@_commands.post("/{case_id}/notices", summary="The users were told 停水通知", openapi_extra=needs("outage.tell"))
 async def send_notice(case_id: CaseId, body: UserNotice, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.send_notice(outage, ctx, way=body.way, digest=body.digest)
     )
 
 
-@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达", openapi_extra=needs("outage.report"))
+@_commands.post("/{case_id}/notices/proof", summary="A notice arrived 通知送达", openapi_extra=needs("outage.tell"))
 async def prove_notice(case_id: CaseId, body: Proof, runner: Runner) -> Accepted:
     return await runner.field(
         case_id, body, lambda outage, ctx: notices.prove_notice(outage, ctx, notice=body.notice, digest=body.digest)
     )
 
 
-@_commands.post(
-    "/{case_id}/report", summary="The authority was told 报告主管部门", openapi_extra=needs("outage.report")
-)
+@_commands.post("/{case_id}/report", summary="The authority was told 报告主管部门", openapi_extra=needs("outage.tell"))
 async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, lambda outage, ctx: notices.report(outage, ctx, document=body.document))
 
@@ -405,14 +403,14 @@ async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Acce
 @_commands.post(
     "/{case_id}/extension",
     summary="It takes longer, or in an emergency: until when 公布或延长停水",
-    openapi_extra=needs("outage.report"),
+    openapi_extra=needs("outage.tell"),
 )
 async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
     return await runner.instruct(case_id, lambda outage, ctx: begun.extend(outage, ctx, end=body.end))
 
 
 @_commands.post(
-    "/{case_id}/water", summary="Emergency water was handed out 应急供水", openapi_extra=needs("outage.report")
+    "/{case_id}/water", summary="Emergency water was handed out 应急供水", openapi_extra=needs("outage.tell")
 )
 async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepted:
     return await runner.field(
@@ -420,7 +418,7 @@ async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepte
     )
 
 
-@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("outage.report"))
+@_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("outage.tell"))
 async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, begun.restore)
 

@@ -8,7 +8,19 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
 from pydantic_core import PydanticCustomError
 
 from api.http.caller import looks_personal
-from api.http.fields import Address, Body, CivilDay, Code, Digest, HappenedAt, IdNumber, Name, Phone, clean_text
+from api.http.fields import (
+    Address,
+    Body,
+    CivilDay,
+    Code,
+    Digest,
+    FromTheField,
+    HappenedAt,
+    IdNumber,
+    Name,
+    Phone,
+    clean_text,
+)
 
 
 def _public_words(value: str) -> str:
@@ -140,17 +152,16 @@ class Asker(Body):
     ] = None
 
 
-class Consulted(Body):
+class Consulted(FromTheField):
     """A question that was answered; ``applicant`` goes to the vault and to no event."""
 
     topic: Annotated[Code, Field(examples=["technical"], description="What it was about, as a code of the standard.")]
     applicant: Annotated[
         Asker | None, Field(description="Who asked; null where nobody said. It goes to the vault and to no event.")
     ] = None
-    happened_at: HappenedAt = None
 
 
-class PreServiceAsked(Body):
+class PreServiceAsked(FromTheField):
     """A company asks for a service ahead of building. ``applicant`` goes to the vault and to no event."""
 
     service: Annotated[
@@ -163,10 +174,9 @@ class PreServiceAsked(Body):
         Code, Field(examples=["business"], description="Category of the applicant, as a code of the standard.")
     ]
     applicant: Annotated[Asker, Field(description="Who asks. It goes to the vault and to no event.")]
-    happened_at: HappenedAt = None
 
 
-class PreServiceHanded(Body):
+class PreServiceHanded(FromTheField):
     """What was handed over."""
 
     deliverable: Annotated[
@@ -177,7 +187,6 @@ class PreServiceHanded(Body):
         ),
     ]
     digest: Digest
-    happened_at: HappenedAt = None
 
 
 class WorkEntered(Body):

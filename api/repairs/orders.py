@@ -85,7 +85,7 @@ def the_order(source: OrderSourcePath, number: OrderNumberPath, service: Service
 @_commands.post(
     "/{source}/{number}/reply",
     summary="The source was told what became of it 回复热线工单",
-    openapi_extra=needs("order.reply"),
+    openapi_extra=needs("order.send-reply"),
 )
 async def reply(source: OrderSourcePath, number: OrderNumberPath, body: Reply, runner: Runner) -> Accepted:
     """Answers whoever made the report too: the hotline tells them."""

@@ -11,6 +11,8 @@ let labels = { applicant_categories: {} };
 const details = new Map();
 const wanted = new URLSearchParams(location.search);
 
+const CLOCKS = { runs: "时限照常计算", stands: "时限今日不计", none: "暂不计时限" };
+
 // ---- one row
 
 const localDay = (at) => DAY.format(at);
@@ -43,6 +45,7 @@ function next(found) {
   return [
     make("b", {}, ...pair(named(ACTIONS, first.action))), make("span", { class: "meta" }, ...pair(named(ROLES, first.role))),
     also ? make("span", { class: "meta" }, `亦可：${also}`) : null,
+    found.turn?.whose === "applicant" ? make("span", { class: "meta" }, `待申请人办理，${CLOCKS[found.turn.clock]}`) : null,
   ].filter(Boolean);
 }
 

@@ -439,7 +439,7 @@ class _Story:
         """The first payment bounced and was entered anew."""
         bounced = {"reason": "bounced"}
         by = ("cashier-1", "cashier", "counter")
-        self.scene.instruct(at, f"/payments/JF-{self.who.number:04d}-1/reversal", bounced, by)
+        self.scene.instruct(at, f"/payments/JF-{self.who.number:04d}-1/reversal", bounced, by, second=MANAGER)
         self._payment(at + timedelta(minutes=3), f"JF-{self.who.number:04d}-2")
 
     # ---- construction, pauses, water

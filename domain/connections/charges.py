@@ -2,7 +2,8 @@
 
 Sources: the published promise of three fees (只保留); 国办函〔2020〕129号 (in force since 2021-03-01) for what may
 never be charged. Our decisions: a quote binds to the catalogue in force; any other charge is refused and the refusal
-recorded; refunds never exceed what was paid on their line, and corrections are reversals; once the contract is signed
+recorded; refunds never exceed what was paid on their line, and corrections are reversals; both need a second person in
+another role; once the contract is signed
 and money came in, a new quote may only lower a line. All amounts are fen (分).
 """
 
@@ -47,6 +48,7 @@ from domain.connections.refusals import (
     RefundedAlready,
     RefundNumberUsed,
     RefundTooLarge,
+    SecondRoleNeeded,
 )
 from domain.connections.requirements import (
     allowed,
@@ -59,9 +61,11 @@ from domain.connections.requirements import (
 )
 from domain.deadlines.calendar import local_date
 from domain.kernel.refusals import FeeBanned, Refusal
+from domain.repairs.checks import require_other_person
 from domain.standard import fees
 from domain.standard.context import CommandContext
 from domain.standard.fees import CataloguePublished
+from domain.standard.powers import roles_with
 from domain.standard.refusals import FeeNotInCatalogue, FeeTwice
 
 # ---- quote
@@ -255,14 +259,14 @@ def _require_not_overpaid(case: Connection, line: MoneyLine) -> None:
 
 def reverse_payment(case: Connection, ctx: CommandContext, *, payment: str, reason: str) -> PaymentReversed:
     """A payment was entered in error or bounced; in every state of the case. Refuses ``no-such-payment``,
-    ``already-reversed``, ``refunded-already`` (a refund of it stands)."""
+    ``already-reversed``, ``refunded-already`` (a refund of it stands) and what ``_second_person`` refuses."""
     known = allowed(case, ctx, "reverse-payment")
     found = _standing(known.payments, payment, NoSuchPayment)
     for fee in {line.fee for line in found.lines}:
         left = known.paid_fen(fee) - sum(line.amount_fen for line in found.lines if line.fee == fee)
         if left < known.refunded_fen(fee):
             raise RefundedAlready(fee, known, left, payment)
-    return PaymentReversed(payment, reason)
+    return PaymentReversed(payment, reason, _second_person(ctx, f"the reversal of payment {payment}"))
 
 
 # ---- refunds
@@ -272,7 +276,7 @@ def refund(case: Connection, ctx: CommandContext, *, refund: str, lines: Sequenc
     """Money goes back: what the quote in force leaves over, or everything where the case stopped for good.
 
     Refuses ``refund-number-used``, ``amount-out-of-range``, ``nothing-to-pay`` (no line), ``fee-twice``,
-    ``refund-too-large``.
+    ``refund-too-large`` and what ``_second_person`` refuses.
     """
     known = allowed(case, ctx, "refund")
     _require_new(known.refunds, refund, RefundNumberUsed)
@@ -281,7 +285,7 @@ def refund(case: Connection, ctx: CommandContext, *, refund: str, lines: Sequenc
         most = _refundable_fen(known, line.fee)
         if line.amount_fen > most:
             raise RefundTooLarge(line, most)
-    return RefundMade(refund, tuple(lines))
+    return RefundMade(refund, tuple(lines), _second_person(ctx, f"refund {refund}"))
 
 
 def _refundable_fen(case: Connection, fee: str) -> int:
@@ -292,13 +296,32 @@ def _refundable_fen(case: Connection, fee: str) -> int:
 
 
 def reverse_refund(case: Connection, ctx: CommandContext, *, refund: str, reason: str) -> RefundReversed:
-    """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed``."""
+    """A refund was entered in error or bounced. Refuses ``no-such-refund``, ``already-reversed`` and
+    what ``_second_person`` refuses."""
     known = allowed(case, ctx, "refund")
     _standing(known.refunds, refund, NoSuchRefund)
-    return RefundReversed(refund, reason)
+    return RefundReversed(refund, reason, _second_person(ctx, f"the reversal of refund {refund}"))
 
 
 # ---- helpers
+
+
+CONFIRM_REFUND = "connection.confirm-refund"
+
+
+def _second_person(ctx: CommandContext, what: str) -> str | None:
+    """Who else stands behind money that goes back, or that never came: somebody in another role, who has the power for
+    it. None under a standard that gives nobody this power (it was published before there was one). Refuses
+    ``second-person-needed``, ``second-role-needed``. Our decision: two
+    persons of two roles."""
+    roles = roles_with(ctx.standard, CONFIRM_REFUND)
+    if not roles:
+        return None
+    require_other_person(ctx, ctx.confirmed_by, what, "X-Confirmed-By")
+    allowed_roles = set(roles) - {ctx.by.role}
+    if ctx.confirmed_role not in allowed_roles:
+        raise SecondRoleNeeded(what, ctx, allowed_roles)
+    return ctx.confirmed_by
 
 
 def _require_amount(amount_fen: int) -> None:

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from domain.connections.refusals import UnknownTopic
+from domain.connections.requirements import as_told
 from domain.kernel.facts import Recorded, fact
-from domain.kernel.fields import CaseNumber
+from domain.kernel.fields import CaseNumber, Flags, SecondPerson
 from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
+from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_not_future
 from domain.standard.values import require_known
 
 
@@ -27,6 +28,8 @@ class ConsultationGiven:
     subject: Annotated[
         Subject | None, "Reference to the person in the vault; null where whoever asked did not say who they are."
     ] = None
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Consultation:
 def evolve(state: Consultation | None, recorded: Recorded) -> Consultation | None:
     """The consultation after a fact."""
     match recorded.fact:
-        case ConsultationGiven(number, topic):
+        case ConsultationGiven(number=number, topic=topic):
             return Consultation(number, topic)
         case _:
             return state
@@ -49,7 +52,8 @@ def evolve(state: Consultation | None, recorded: Recorded) -> Consultation | Non
 def give(
     state: Consultation | None, ctx: CommandContext, *, number: str, topic: str, subject: Subject | None
 ) -> ConsultationGiven:
-    """Record a consultation. Refuses ``wrong-role``, ``case-exists``, ``unknown-topic``, ``future-time``."""
+    """Record a consultation. Refuses ``wrong-role``, ``case-exists``, ``unknown-topic`` and what
+    ``require_told_in_time`` does."""
     require_power(ctx, "consultation.record")
     if state is not None:
         raise CaseExists(
@@ -58,6 +62,6 @@ def give(
             next_step="nothing is to be done",
             next_step_zh="该咨询已登记，无需操作",
         )
-    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
+    require_told_in_time(ctx)
     require_known(UnknownTopic, topic, ctx.standard.connection.consultation_topics)
-    return ConsultationGiven(number, topic, subject)
+    return as_told(ctx, ConsultationGiven(number, topic, subject))

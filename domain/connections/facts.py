@@ -530,6 +530,7 @@ class PaymentReversed:
 
     payment: Annotated[str, "Its own number."]
     reason: ReasonCode
+    confirmed_by: SecondPerson = None
 
 
 @fact("退款", "refunded", topic="connection")
@@ -538,6 +539,7 @@ class RefundMade:
 
     refund: Annotated[str, "Its own number."]
     lines: Annotated[tuple[MoneyLine, ...], "What was refunded of each fee."]
+    confirmed_by: SecondPerson = None
 
 
 @fact("退款冲正", "refund reversed", topic="connection")
@@ -546,6 +548,7 @@ class RefundReversed:
 
     refund: Annotated[str, "Its own number."]
     reason: ReasonCode
+    confirmed_by: SecondPerson = None
 
 
 # ---- at the door 上门服务, and what is handed over

@@ -45,6 +45,7 @@ from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_one_of, require_power
+from domain.standard.powers import roles_with
 from domain.standard.sections.connection import DocumentRequirement
 from domain.standard.standards import Standard
 from domain.standard.values import require_known
@@ -191,7 +192,7 @@ def handed_in(ctx: CommandContext, supplied: Supplied, requirement: DocumentRequ
     but the construction-approval platform can say that it shared one."""
     require_known(WayNotAllowed, supplied.way, requirement.met_by)
     if supplied.way == "seen" or (supplied.way == "shared" and ctx.channel != "platform"):
-        roles = ctx.standard.powers.get("connection.reject-document", ())
+        roles = roles_with(ctx.standard, "connection.reject-document")
         require_one_of(ctx.by, roles, f"a document {supplied.way}")
     if supplied.way == "upload" and supplied.digest is None:
         raise DigestMissing(supplied)

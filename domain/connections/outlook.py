@@ -17,6 +17,7 @@ from domain.connections.requirements import requirements
 from domain.deadlines.calendar import local_date
 from domain.deadlines.limits import ClockStop, count, stood_for
 from domain.kernel.facts import Moment
+from domain.standard.powers import roles_with
 from domain.standard.standards import Rules, Standard
 
 UserStep = Literal["1", "2", "done", "stopped"]
@@ -69,6 +70,16 @@ class Promised:
 
     at: datetime
     tentative: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """For whom the case waits, and what the clock of the working days does meanwhile: it ``runs``, it ``stands`` today
+    (a pause or a stage that the standard does not count), or there is ``none``: nothing is promised until the applicant
+    has done what the notice asked for."""
+
+    whose: Literal["applicant", "utility"]
+    clock: Literal["runs", "stands", "none"]
 
 
 def user_step(case: Connection) -> UserStep:
@@ -154,6 +165,32 @@ def _interrupted(case: Connection) -> list[ClockStop]:
         ClockStop(stop.since.at, stop.until.at if stop.until else None, 0, (stop.since.by,))
         for stop in case.interruptions
     ]
+
+
+# ---- whose turn it is
+
+_APPLICANTS = frozenset({"supply-document", "promise-papers", "sign-contract", "pay"})
+"""What only the applicant can do."""
+
+
+def turn(case: Connection, rules: Rules, at: datetime) -> Turn | None:
+    """Whose turn it is; None where the case stopped or every supply point has water.
+
+    It is the applicant's once the utility can do nothing more without them. The clock runs on all the same: a standard
+    that admits with a written promise of papers has a clock of its own on them, whose end is never later than ours and
+    ends or suspends the case, so the utility does not lapse for the applicant's paper.
+    """
+    if case.stopped is not None or case.all_on:
+        return None
+    if case.admitted is None:
+        return Turn("utility", "runs") if case.notice is None else Turn("applicant", "none")
+    ours = {*_decisions(case), *_money(case), *_works(case)} - _APPLICANTS
+    if lacking(case, rules):
+        ours.discard("turn-water-on")
+    standard = standard_of(case, rules)
+    start = max([case.admitted, *(stop.until for stop in case.interruptions if stop.until is not None)]).at
+    days = count(water_on_limit(case, standard, start), rules.calendars_of(standard)[-1].calendar)
+    return Turn("utility" if ours else "applicant", "stands" if local_date(at) in days.stood else "runs")
 
 
 # ---- who acts next
@@ -248,7 +285,7 @@ def _is_contracted(case: Connection) -> bool:
 
 
 def _action(standard: Standard, power: str) -> NextAction:
-    roles = standard.powers.get(f"connection.{power}", ())
+    roles = roles_with(standard, f"connection.{power}")
     # The public is whoever has not said who they are: the applicant, when it is their turn.
     named = [role for role in roles if role != "public"]
     return NextAction(power, named[0] if named else "", tuple(roles))

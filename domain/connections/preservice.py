@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Annotated
 
 from domain.connections.refusals import AlreadyGiven, CompaniesOnly, UnknownDeliverable, UnknownPreservice
+from domain.connections.requirements import as_told
 from domain.kernel.facts import Recorded, fact
-from domain.kernel.fields import CaseNumber, Digest
+from domain.kernel.fields import CaseNumber, Digest, Flags, SecondPerson
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
+from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_not_future
 from domain.standard.values import require_known
 
 PAYER_CLASS = "company"
@@ -30,6 +31,8 @@ class PreServiceRequested:
     service: Annotated[str, "What was asked for, as a code of the standard."]
     category: Annotated[str, "Category of the applicant, as a code of the standard."]
     subject: Annotated[Subject, "Reference to the person in the vault; the particulars themselves are in no event."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @fact("服务前置", "pre-service given", topic="connection")
@@ -38,6 +41,8 @@ class PreServiceGiven:
 
     deliverable: Annotated[str, "Code of what is handed over, for example plan, budget, drawings, contract or invoice."]
     digest: Digest
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,9 @@ class PreService:
 def evolve(state: PreService | None, recorded: Recorded) -> PreService | None:
     """The request after a fact."""
     match recorded.fact:
-        case PreServiceRequested(number, service, category, _):
+        case PreServiceRequested(number=number, service=service, category=category):
             return PreService(number, service, category, recorded.happened_at)
-        case PreServiceGiven(deliverable, digest) if state is not None:
+        case PreServiceGiven(deliverable=deliverable, digest=digest) if state is not None:
             return replace(state, given=(*state.given, (deliverable, digest)))
         case _:
             return state
@@ -67,8 +72,8 @@ def request(
 ) -> PreServiceRequested:
     """Take a request in.
 
-    Refuses ``wrong-role``, ``case-exists``, ``future-time``, ``unknown-preservice``, ``unknown-applicant-category``,
-    ``companies-only``.
+    Refuses ``wrong-role``, ``case-exists``, ``unknown-preservice``, ``unknown-applicant-category``, ``companies-only``
+    and what ``require_told_in_time`` does.
     """
     require_power(ctx, "preservice.request")
     if state is not None:
@@ -79,23 +84,22 @@ def request(
             next_step_zh="该服务申请已登记，无需操作",
         )
     standard = ctx.standard
-    require_not_future(standard, ctx.happened_at, ctx.at)
+    require_told_in_time(ctx)
     require_known(UnknownPreservice, service, standard.connection.preservices)
     require_known(UnknownApplicantCategory, category, standard.connection.applicant_categories)
     if standard.connection.payer_classes.get(category) != PAYER_CLASS:
         companies = sorted(code for code, payer in standard.connection.payer_classes.items() if payer == PAYER_CLASS)
         raise CompaniesOnly(category, companies)
-    return PreServiceRequested(number, service, category, subject)
+    return as_told(ctx, PreServiceRequested(number, service, category, subject))
 
 
 def give(state: PreService, ctx: CommandContext, *, deliverable: str, digest: str) -> PreServiceGiven:
     """Hand something over.
 
-    Refuses ``wrong-role``, ``future-time``, ``dates-out-of-order`` (given before it was asked for),
-    ``unknown-deliverable``, ``already-given``.
+    Refuses ``wrong-role``, ``dates-out-of-order`` (given before it was asked for), ``unknown-deliverable``,
+    ``already-given`` and what ``require_told_in_time`` does.
     """
     require_power(ctx, "preservice.give")
-    require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     if ctx.happened_at < state.requested_at:
         raise DatesOutOfOrder(
             found=f"given at {ctx.happened_at.isoformat()}",
@@ -103,7 +107,8 @@ def give(state: PreService, ctx: CommandContext, *, deliverable: str, digest: st
             next_step="correct the time",
             next_step_zh="提供时间早于申请时间，请更正",
         )
+    require_told_in_time(ctx)
     require_known(UnknownDeliverable, deliverable, ctx.standard.connection.deliverables)
     if (deliverable, digest) in state.given:
         raise AlreadyGiven(deliverable)
-    return PreServiceGiven(deliverable, digest)
+    return as_told(ctx, PreServiceGiven(deliverable, digest))

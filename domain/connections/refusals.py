@@ -800,6 +800,20 @@ class RefundTooLarge(Conflict):
         super().__init__(found=f"{line.fee}, {line.amount_fen} fen", needed=f"at most {most} fen")
 
 
+class SecondRoleNeeded(Conflict):
+    """The second person must have another role."""
+
+    title_zh = "须由另一岗位的人员复核"
+    next_step = "have somebody in one of these roles confirm it"
+    next_step_zh = "请由所列岗位之一的另一人员复核"
+
+    def __init__(self, what: str, ctx: CommandContext, roles: Collection[str]) -> None:
+        super().__init__(
+            found=f"{what}, by {ctx.by.role}, confirmed in the role {ctx.confirmed_role or '(none)'}",
+            needed=f"a second person in one of {', '.join(sorted(roles))}",
+        )
+
+
 class NotSent(Conflict):
     """It was not sent."""
 

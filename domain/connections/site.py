@@ -67,6 +67,7 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.connections.visits import the_visit
+from domain.crews.register import require_formed
 from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
@@ -134,7 +135,7 @@ def approve_on_site(
 
 def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> ConstructionStarted:
     """Work begins on site. Refuses ``not-admitted``, ``not-feasible``, ``not-designed``, ``not-contracted``,
-    ``not-paid``, ``construction-started``."""
+    ``not-paid``, ``construction-started``, ``unknown-crew`` for who is neither a crew that was formed nor a squad."""
     known = under_way(case, ctx, "construct")
     admitted = require_admitted(known)
     _require_not_started(known)
@@ -144,7 +145,7 @@ def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> C
     require_contract(known)
     require_paid(known)
     require_timely(known, ctx, (admitted, "the admission"), (known.design, "the design"))
-    return as_told(ctx, ConstructionStarted(crew))
+    return as_told(ctx, ConstructionStarted(crew, require_formed(ctx, crew, also=ctx.standard.crews.squads)))
 
 
 def complete_construction(case: Connection, ctx: CommandContext) -> ConstructionCompleted:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
+from domain.crews.register import require_formed
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Fact, Moment, Name, Recorded, fact
@@ -461,7 +462,7 @@ def confirm(
 
     Refuses ``wrong-role``, ``evidence-missing`` and what a fact from the field may be refused for.
     """
-    case = _from_the_field(state, ctx, "usage.audit")
+    case = _from_the_field(state, ctx, "usage.inspect")
     if by != "audit" and evidence_digest is None:
         raise EvidenceMissing(by)
     return AnomalyConfirmed(by, evidence_digest, _flags(case, ctx, case.confirmed), _second(ctx))
@@ -489,9 +490,9 @@ def offer_help(state: Usage, ctx: CommandContext, *, accepted: bool) -> LeakHelp
 
 
 def start_help(state: Usage, ctx: CommandContext, *, crew: str) -> LeakHelpStarted:
-    """A crew looks for the leak. Refuses ``wrong-role`` and what a fact from the field may be."""
+    """A crew looks for the leak. Refuses ``wrong-role``, ``unknown-crew`` and what a fact from the field may be."""
     case = _from_the_field(state, ctx, "usage.help")
-    flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",))
+    flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",)) + require_formed(ctx, crew)
     return LeakHelpStarted(crew, flags, _second(ctx))
 
 

@@ -110,7 +110,7 @@ def begin_emergency(
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-district``,
     ``code-twice``, ``out-of-range``.
     """
-    require_power(ctx, "outage.report")
+    require_power(ctx, "outage.tell")
     require_credible(ctx)
     require_new(state)
     require_extent(ctx, districts, affected_users)
@@ -125,7 +125,7 @@ def begin_unannounced(
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-district``,
     ``code-twice``, ``out-of-range``.
     """
-    require_power(ctx, "outage.report")
+    require_power(ctx, "outage.tell")
     require_credible(ctx)
     require_new(state)
     require_extent(ctx, districts, affected_users)

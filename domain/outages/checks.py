@@ -17,7 +17,7 @@ from domain.standard.values import require_codes, require_range
 MOST_USERS = 10_000_000
 
 
-def known_to(state: Outage, ctx: CommandContext, power: str = "outage.report") -> Outage:
+def known_to(state: Outage, ctx: CommandContext, power: str = "outage.tell") -> Outage:
     """The outage that something is told of.
 
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``.

@@ -36,6 +36,7 @@ from domain.repairs.promises import PROMISES
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import CataloguePublished
 from domain.standard.flat import StandardPublished, as_published
+from domain.standard.powers import NAMED_BEFORE, roles_with
 from domain.standard.refusals import NobodyCalled, UnknownCommitment, UnknownDocumentWay
 from domain.standard.sections.connection import Promise
 from domain.standard.standards import Rules, Standard
@@ -180,11 +181,11 @@ def _require_names(document: Standard) -> None:
         require_known(UnknownDocumentWay, way, get_args(DocumentWay))
     _require_commitments(document)
     for power, roles in document.powers.items():
-        require_known(UnknownPower, power, POWERS)
+        require_known(UnknownPower, power, (*POWERS, *NAMED_BEFORE.values()))
         for role in roles:
             require_known(UnknownRole, role, (*ROLES, SYSTEM))
     for power in sorted(POWERS):
-        if not document.powers.get(power):
+        if not roles_with(document, power):
             raise PowerMissing(power)
 
 

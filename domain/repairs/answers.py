@@ -36,7 +36,7 @@ def answer_reporter(
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
-    known = known_to(case, ctx, "repair.answer")
+    known = known_to(case, ctx, "repair.tell-reporter")
     known_report(known, report)
     require_known(UnknownWay, way, ctx.standard.repair.answer_ways)
     return from_the_field(known, ctx, ReporterAnswered(report, way, digest, late(ctx) + _flags(known, ctx, report)))
@@ -67,7 +67,7 @@ def order_answer(case: Repair, ctx: CommandContext, *, report: int, way: str) ->
     ``incident-not-over``, ``no-answer-text``, and ``answer-ordered`` where the same words are on their way already,
     or arrived.
     """
-    known = known_to(case, ctx, "repair.answer")
+    known = known_to(case, ctx, "repair.tell-reporter")
     found = known_report(known, report)
     if not found.answer_owed:
         raise ReporterMissing(report, known)

@@ -24,7 +24,7 @@ def apologise(case: Repair, ctx: CommandContext, *, report: int, way: str, diges
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``no-such-report``,
     ``unknown-way``.
     """
-    known = known_to(case, ctx, "repair.answer")
+    known = known_to(case, ctx, "repair.tell-reporter")
     known_report(known, report)
     require_known(UnknownWay, way, ctx.standard.repair.answer_ways)
     before = any(number == report for number, _ in known.apologised)

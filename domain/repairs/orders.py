@@ -213,7 +213,7 @@ def reply(state: OutsideOrder, ctx: CommandContext, *, digest: str) -> OrderRepl
     Refuses ``wrong-role``, ``no-such-order``, ``future-time``, and ``second-person-needed`` where it is told later than
     the channel allows.
     """
-    require_power(ctx, "order.reply")
+    require_power(ctx, "order.send-reply")
     require_credible(ctx)
     flags = (("repeated",) if state.replied else ()) + late(ctx) + early(ctx, state.received.at)
     return OrderReplied(digest, flags, ctx.confirmed_by if ctx.is_late else None)

@@ -77,6 +77,30 @@ class NoSuchEvidence(NotFound):
         super().__init__(found=f"event {event}")
 
 
+class NoSuchArrival(NotFound):
+    """No such arrival."""
+
+    title_zh = "没有该到场记录"
+    needed = "the id of an event that told an arrival of this incident"
+    next_step = "take the id of the arrival from the case's timeline"
+    next_step_zh = "请从案件时间线中选取到场记录的编号"
+
+    def __init__(self, event: UUID) -> None:
+        super().__init__(found=f"event {event}")
+
+
+class ArrivalIsProven(Conflict):
+    """The arrival has its evidence."""
+
+    title_zh = "该到场已有证据"
+    needed = "an arrival that was told without evidence"
+    next_step = "nothing to do"
+    next_step_zh = "该到场已有证据，无需补充"
+
+    def __init__(self, event: UUID) -> None:
+        super().__init__(found=f"arrival {event}, which has its evidence")
+
+
 class AlreadyRejected(Conflict):
     """It was rejected already."""
 

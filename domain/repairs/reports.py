@@ -20,7 +20,7 @@ from domain.repairs.checks import (
 )
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
-from domain.repairs.imported import is_history, require_import_fields
+from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import FirstReport, NoSuchReport, SameIncident, WorkBegun
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import Precision, Standard, district
@@ -86,7 +86,7 @@ def _unclear(contact: Contact) -> tuple[str, ...]:
 def _is_answer_owed(ctx: CommandContext, contact: Contact, order: OrderReference | None) -> bool:
     """A patrol, or somebody without a phone, left no way to be told; whose order it came with is told all the same. Of
     imported history nobody can say."""
-    return contact != "none" or order is not None or is_history(ctx)
+    return contact != "none" or order is not None or ctx.is_history
 
 
 def link_report(

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
-from domain.repairs.imported import is_history
 from domain.repairs.promises import standard_of, start_of_completion
 from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
 from domain.standard.context import CommandContext, require_power
@@ -45,7 +44,7 @@ def _gives_more_time(case: Repair, ctx: CommandContext, severity: Severity) -> b
 
 def _is_late_to_class(case: Repair, ctx: CommandContext) -> bool:
     """Whether most of the window has run, or the class itself was due before. Old history is told by who may."""
-    if is_history(ctx):
+    if ctx.is_history:
         return False
     minutes = standard_of(case, ctx.rules).repair.assessment_minutes
     due = minutes is not None and any(_looked_at(ctx) > each.at + timedelta(minutes=minutes) for each in case.arrived)

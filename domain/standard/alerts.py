@@ -154,6 +154,8 @@ def raised(fact: Any, rules: Rules) -> Alert | None:
             ways = standard.alerting.alerts.ways.get("nearing", ())
         case WindowLapsed():
             change, lapse = "lapsed", fact.lapse
+            # A crew was there, as it said: who has to find its evidence need not be woken.
+            urgent = urgent and fact.provisional_until is None
             ways = standard.alerting.alerts.ways.get("lapsed", ())
         case WindowEscalated():
             change, lapse, step = "escalated", fact.lapse, fact.step

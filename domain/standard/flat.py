@@ -84,6 +84,7 @@ ORDER = (
     "outage_texts",
     "customers",
     "completion_from",
+    "arrival_evidence_minutes",
     "assessment_minutes",
     "reassessment_second_person_percent",
     "continuity_minutes",

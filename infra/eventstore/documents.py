@@ -23,6 +23,7 @@ from domain.standard.standards import Standard
 from infra.decoders import converter
 
 T = TypeVar("T")
+D = TypeVar("D", Standard, Catalogue)
 FILE_LIMIT_BYTES = 1024 * 1024
 # What the holiday-cn data set says about itself; nothing of it moves a day.
 _ABOUT_THE_FILE = frozenset({"$schema", "$id", "papers", "source", "region"})
@@ -38,7 +39,7 @@ def standard_of(raw: bytes) -> Standard:
     absent = [field.name for field in fields(StandardPublished) if field.name not in parsed]
     if absent:
         raise DocumentError(f"a standard is published whole; it lacks {', '.join(absent)}")
-    return in_sections(_strict(parsed, StandardPublished, _STANDARD))
+    return _with_offset(in_sections(_strict(parsed, StandardPublished, _STANDARD)))
 
 
 def trial_standard_of(raw: bytes, published: Mapping[str, Standard], in_force: str) -> Standard:
@@ -71,7 +72,14 @@ def _merged(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def catalogue_of(raw: bytes) -> Catalogue:
     """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
-    return _strict(_object(raw), Catalogue, _CATALOGUE)
+    return _with_offset(_strict(_object(raw), Catalogue, _CATALOGUE))
+
+
+def _with_offset(document: D) -> D:
+    """The document, which says from which instant on it is in force, not from which hour of some place."""
+    if document.effective_from.tzinfo is None:
+        raise DocumentError("Expected an offset from UTC, as in 2027-01-01T00:00:00+08:00 - at `$.effective_from`")
+    return document
 
 
 def law_of(raw: bytes) -> Law:

@@ -19,6 +19,7 @@ COMMANDS = {
     "/api/v1/repairs/{case_id}/delay": 200,
     "/api/v1/repairs/{case_id}/acknowledgement": 200,
     "/api/v1/repairs/{case_id}/arrival": 200,
+    "/api/v1/repairs/{case_id}/arrival/evidence": 200,
     "/api/v1/repairs/{case_id}/assessment": 200,
     "/api/v1/repairs/{case_id}/reassessment": 200,
     "/api/v1/repairs/{case_id}/work-logs": 200,
@@ -158,6 +159,7 @@ QUERIES = (
     "/api/v1/orders/{source}/{number}",
     "/api/v1/dispatch",
     "/api/v1/repairs/{case_id}",
+    "/api/v1/crews",
     "/api/v1/crews/suggestions",
     "/api/v1/repairs/suggestions",
     "/api/v1/standards",
@@ -238,7 +240,8 @@ def test_every_command_describes_body_headers_answer_and_errors(
     assert operation["requestBody"]["required"] is bool(form.get("required"))
     assert form["additionalProperties"] is False
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
-    assert headers == {"X-Actor", "X-Role", "X-Channel", "X-Correlation-Id", "X-Confirmed-By", "Idempotency-Key"}
+    who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
+    assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
     assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):

@@ -41,6 +41,7 @@ from tests.api_world import (
     turned_on,
     wait_for,
 )
+from tests.commands import Incident
 
 
 @pytest.fixture
@@ -318,6 +319,7 @@ def test_a_request_that_stalls_does_not_hold_up_another(service: Service) -> Non
 
 
 def test_status_reads_positions_lag_beats_and_lateness(service: Service) -> None:
+    told_late = Incident(service).receipt.position
     with service.connection() as connection:
         head = connection.execute("SELECT position FROM store.log_head").fetchone()
         assert head is not None
@@ -347,7 +349,8 @@ def test_status_reads_positions_lag_beats_and_lateness(service: Service) -> None
             " (reader, topic, topic_id, partition, record_offset, code, reason, size_bytes, sha256)"
             " VALUES ('board', 't', gen_random_uuid(), 0, 1, 'not-json', 'r', 1, 'x')"
         )
-        for position, late in ((1, "100 milliseconds"), (2, "300 milliseconds")):
+        # The third is on record with what a crew told hours later: the watch was not late for it.
+        for position, late in ((1, "100 milliseconds"), (2, "300 milliseconds"), (told_late, "9 hours")):
             connection.execute(
                 "INSERT INTO views.breaches VALUES ('t', 0, %s, gen_random_uuid(), 'lapsed', 'repair',"
                 " gen_random_uuid(), 'repair.arrival', now(), 1, NULL, '{}', NULL, now() + %s::interval)",
@@ -363,7 +366,7 @@ def test_status_reads_positions_lag_beats_and_lateness(service: Service) -> None
     assert status.dead_letters == {"board": 1}
     assert status.lateness is not None
     assert (status.lateness.lapses, status.lateness.p50_ms, status.lateness.max_ms) == (2, 200, 300)
-    assert [(each.commitment, each.lapses) for each in status.promises] == [("repair.arrival", 2)]
+    assert [(each.commitment, each.lapses) for each in status.promises] == [("repair.arrival", 3)]
     assert (cheap.lateness, cheap.promises, cheap.dead_letters) == (None, (), {})
 
 

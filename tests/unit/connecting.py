@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from domain.connections.facts import MoneyLine, NoticeItem, SupplyPoint
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.context import CommandContext, Person
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
@@ -49,6 +51,16 @@ def refused(code: str) -> pytest.RaisesExc[Refusal]:
     return pytest.RaisesExc(Refusal, check=told)
 
 
+def with_policy(**changes: Any) -> Rules:
+    """The shipped rules with another policy on papers."""
+    standards = tuple(with_changes(one, papers=replace(one.connection.papers, **changes)) for one in RULES.standards)
+    return replace(RULES, standards=standards)
+
+
+MAIN_PAPERS_ADMIT = with_policy(admits="main-papers")
+"""The shipped rules, but that the main papers admit without a written promise of the others."""
+
+
 class Case:
     """A connection case in the making. ``tell`` runs a decision as the store does: what it says is recorded, with what
     follows by rule and what the rulebook concludes; a refused attempt that is a fact is recorded, and raised again."""
@@ -66,10 +78,23 @@ class Case:
         assert isinstance(self.play.state, Connection)
         return self.play.state
 
-    def told(self, role: str, happened_at: datetime | None = None, actor: str | None = None) -> CommandContext:
+    def told(
+        self,
+        role: str,
+        happened_at: datetime | None = None,
+        actor: str | None = None,
+        second: Person | None = None,
+    ) -> CommandContext:
         by = Person(actor or f"{role}-1", role)
-        second = "second-1" if happened_at is not None else None
-        return CommandContext(happened_at or self.at, self.at, self.channel, self.play.rules, by, second)
+        return CommandContext(
+            happened_at or self.at,
+            self.at,
+            self.channel,
+            self.play.rules,
+            by,
+            second.actor if second is not None else "second-1" if happened_at is not None else None,
+            confirmed_role=second.role if second is not None else None,
+        )
 
     def tell(
         self,
@@ -79,10 +104,11 @@ class Case:
         at: datetime | None = None,
         happened_at: datetime | None = None,
         actor: str | None = None,
+        second: Person | None = None,
     ) -> list[Fact]:
         """``at``: the clock moves there first. Returns the decision's facts."""
         self.at = at or self.at
-        ctx = self.told(role, happened_at, actor)
+        ctx = self.told(role, happened_at, actor, second)
         try:
             said = decision(self.play.state, ctx)
         except Refusal as refusal:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -107,10 +107,37 @@ def disagreements(events: list[PublishedEvent], policy: Policy, at: datetime = N
     return compare(events, COUNTED[events[0].type](events, policy), ComparisonTime(at))
 
 
-def assert_nothing_is_met_before_it_is_owed(play: Published, at: datetime) -> None:
-    """By the algebra; the recount of the same events agrees with it elsewhere."""
+def assert_no_meeting_is_wrong(play: Published, at: datetime) -> None:
+    """By the algebra and by its record: nothing is met before it was owed, nor by an arrival whose evidence is overdue.
+    The recount of the same events agrees with them elsewhere."""
+    unproven = overdue_arrivals(play, at)
     for window in kinds.windows(play.kind, play.state, play.rules, at):
         assert window.met_at is None or window.met_at >= window.opened_at, window
+        if window.commitment == "repair.arrival" and window.met_at is not None:
+            assert unproven.isdisjoint(window.basis.decided_by), window
+        assert play.state.ledger[window.commitment].met_at == window.met_at
+
+
+def overdue_arrivals(play: Published, at: datetime) -> set[UUID]:
+    """The events of the arrivals that have no evidence though it had to be there by then, read off the events."""
+    reports = [event for event in play.events if event.name in ("FaultReported", "ReportLinked")]
+    taken_out = {event.data["report"] for event in play.events if event.name == "ReportUnlinked"}
+    standing = [event for event in reports if event.data.get("report", 1) not in taken_out]
+    begun = min(standing, key=lambda event: event.moment, default=None)
+    if begun is None or begun.channel == "import":
+        return set()
+    needed = play.rules.in_force(begun.at).repair.arrival_evidence_minutes
+    proven = {event.data["arrival"] for event in play.events if event.name == "ArrivalEvidenceSupplied"}
+    return {
+        event.id
+        for event in play.events
+        if needed is not None
+        and event.name == "CrewArrived"
+        and event.channel != "import"
+        and event.data["evidence"] is None
+        and str(event.id) not in proven
+        and event.at + timedelta(minutes=needed) <= at
+    }
 
 
 def told_apart(found: list[Disagreement]) -> list[tuple[str, str, object, object]]:

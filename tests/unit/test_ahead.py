@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -55,6 +56,17 @@ def test_what_is_no_consultation_is_refused(rules: Rules) -> None:
         consult(rules, happened_at=TOO_LATE)
     with refused("case-exists"):
         consult(rules, consult(rules))
+
+
+def test_what_is_told_late_needs_a_second_person_and_says_so(rules: Rules) -> None:
+    ago = LATER - timedelta(hours=3)
+    with refused("second-person-needed"):
+        consult(rules, at=LATER, happened_at=ago)
+    with refused("second-person-needed"):
+        request(rules, at=LATER, happened_at=ago)
+    ctx = replace(by(rules, "hotline", at=LATER, happened_at=ago), confirmed_by="manager-2")
+    fact = consultations.give(None, ctx, number="ZX-1", topic="fees", subject=None)
+    assert (fact.flags, fact.confirmed_by) == (("backdated",), "manager-2")
 
 
 # ---- service ahead of building

@@ -810,6 +810,49 @@ def test_every_step_leads_to_the_next_action_and_the_last_to_none(client: Client
     assert (done["step"], done["stage"], done["next_actions"]) == ("done", "water_on", [])
 
 
+def turns(client: Client, case_id: str) -> tuple[str, str] | None:
+    turn = shown(client, case_id)["turn"]
+    return (turn["whose"], turn["clock"]) if turn is not None else None
+
+
+def test_a_case_says_whose_turn_it_is_and_what_the_clock_does(client: Client, service: FakeService) -> None:
+    case_id = received(client, PAPERS)
+    found = [turns(client, case_id)]
+    for path, body, role in STEPS_TO_WATER:
+        told(client, case_id, path, body, role)
+        found.append(turns(client, case_id))
+    told(client, case_id, "supply-points/1/water-on", {"meter": METER}, "crew")
+    ours, theirs = ("utility", "runs"), ("applicant", "runs")
+    # Quoted: the applicant signs; signed: the applicant pays; from then on the works are ours.
+    assert found == [ours, ours, ours, theirs, theirs, ours, ours, ours, ours]
+    assert turns(client, case_id) is None
+
+
+def test_where_only_a_promised_paper_is_missing_it_is_the_applicants_turn(client: Client, service: FakeService) -> None:
+    case_id = received(client, IDENTITY_ONLY)
+    assert turns(client, case_id) == ("utility", "runs"), "nobody has told the applicant what is missing"
+    told(client, case_id, "notice", {"items": [{"document": "property-right", "defect": "missing"}]}, "counter")
+    assert turns(client, case_id) == ("applicant", "none")
+    told(client, case_id, "papers-commitment", PROMISE, "applicant")
+    assert turns(client, case_id) == ("utility", "runs"), "admitted: the works can begin"
+    for path, body, role in STEPS_TO_WATER:
+        told(client, case_id, path, body, role)
+    told(client, case_id, "supply-points/1/meter", {"meter": METER}, "crew")
+    assert turns(client, case_id) == ("applicant", "runs")
+    service.clock.move(timedelta(days=2))
+    told(client, case_id, "appearances", APPEARANCE, "counter")  # whoever is next asks the rulebook
+    windows = {each["commitment"]: each for each in client.get(f"/api/v1/cases/{case_id}").json()["windows"]}
+    assert windows["connection.papers"]["state"] == "lapsed", "the applicant's own clock"
+    assert windows["connection.water_on"]["state"] == "cancelled", "the utility does not lapse for it"
+    assert turns(client, case_id) is None
+
+
+def test_a_pause_lets_the_clock_stand(client: Client, service: FakeService) -> None:
+    case_id = pausing(approved=True)(client, service)
+    service.clock.move(timedelta(days=1))
+    assert turns(client, case_id) == ("utility", "stands")
+
+
 def test_money_stands_beside_what_was_quoted(client: Client, service: FakeService) -> None:
     view = shown(client, refunded(client, service))
     lines = {line["fee"]: (line["quoted"], line["paid"], line["refunded"], line["balance"]) for line in view["fees"]}
@@ -836,6 +879,17 @@ def test_gross_and_net_time_are_both_there(client: Client, service: FakeService)
     assert (view["gross_minutes"], view["net_minutes"]) == (7 * 1440, 5 * 1440)
     assert (view["working_days_counted"], view["working_days_stood"]) == (5, 1)
     assert view["pauses"][0]["state"] == "approved"
+
+
+def test_a_refund_is_taken_with_a_second_person_in_another_role_only(client: Client, service: FakeService) -> None:
+    case_id = overpaid(client, service)
+    for headers, code in (
+        ({"X-Confirmed-By": "cashier-1"}, "second-person-needed"),
+        ({"X-Confirmed-Role": "cashier"}, "second-role-needed"),
+        ({"X-Confirmed-Role": "king"}, "unknown-role"),
+    ):
+        assert step(client, case_id, "refunds", REFUND, "cashier", **headers).json()["code"] == code
+    told(client, case_id, "refunds", REFUND, "cashier")
 
 
 def test_a_withdrawn_case_with_money_in_it_asks_for_the_refund(client: Client, service: FakeService) -> None:

@@ -16,6 +16,7 @@ from domain.kernel.refusals import refusals
 from domain.standard.flat import as_published
 from infra.eventstore import recompute
 from infra.eventstore.commands import Command
+from infra.eventstore.envelope import recorded_of
 from infra.eventstore.recompute import DryRun, Move
 from infra.eventstore.shipped_rules import (
     FEES,
@@ -249,6 +250,15 @@ def test_a_consultation_may_be_nobodys(client: Client, service: FakeService) -> 
     accepted = told(client, "consultations", {"topic": "fees"}, staff("counter"))
     assert json.loads(service.events[UUID(accepted["case_id"])][0])["data"]["subject"] is None
     assert service.subjects == []
+
+
+def test_the_public_cannot_date_a_question_back(client: Client, service: FakeService) -> None:
+    long_ago = {"happened_at": "1970-01-01T00:00:00Z"}
+    refused = code(client, "consultations", CONSULTATION | long_ago, staff("hotline"))
+    assert refused == (409, "second-person-needed")
+    accepted = told(client, "consultations", CONSULTATION | long_ago, staff("public", channel="website"))
+    (event,) = map(recorded_of, service.events[UUID(accepted["case_id"])])
+    assert event.happened_at == service.clock.now()
 
 
 def test_a_company_gets_what_it_asked_for_ahead_of_building(client: Client, service: FakeService) -> None:

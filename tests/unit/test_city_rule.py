@@ -124,6 +124,33 @@ def test_a_due_time_that_knows_no_intake_hours_is_named(standard: Standard) -> N
     assert due_class(reported, wall("2011-07-11T20:25:28"), ours, standard, DAYS) == "any-hour"
 
 
+def test_a_due_time_that_is_a_day_is_compared_by_the_day(standard: Standard) -> None:
+    reported, ours = wall("2011-09-12T10:15:30"), wall("2011-09-14T10:15:30")
+    assert due_class(reported, wall("2011-09-14T00:00:00"), ours, standard, DAYS, by_day=True) == "same-day"
+    assert due_class(reported, wall("2011-09-15T00:00:00"), ours, standard, DAYS, by_day=True) != "same-day"
+
+
+def test_a_ticket_that_cannot_be_judged_by_its_day_is_no_difference_and_no_agreement(standard: Standard) -> None:
+    from domain.deadlines.windows import OnRecord
+
+    ours = OnRecord(1, NINE, None, False, "s", None, cancelled=True, reason="unknown")
+    row = {"reported": "2011-09-12", "type": "x", "due": "2011-09-14T12:13:31", "on_time": "OVERDUE"}
+    ticket = boston._ticket(2, dict.fromkeys(boston.COLUMNS, "") | row)
+    judged = line(ticket, row, ours, standard, DAYS)
+    assert (judged.due_class, judged.our_verdict, judged.verdict_agrees) == ("not-judged", "UNKNOWN", False)
+    found = counted([judged], 0, standard, DAYS, 0.0)
+    assert (found.apart, found.is_explained) == ({}, True)
+    assert "? ours 我方 UNKNOWN" in "\n".join(as_text(found))
+
+
+def test_no_limit_is_worked_out_from_days(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    row = dict.fromkeys((*boston.COLUMNS, "due"), "") | {"id": "1", "type": "x", "due": "2011-09-14T00:00:00"}
+    path.write_text("\n".join((",".join(row), ",".join((row | {"reported": "2011-09-12"}).values()))), encoding="utf-8")
+    (found,) = rule.limits_from(path)
+    assert (found.with_target, found.fit, found.limit) == (1, 0, None)
+
+
 def test_an_unexplained_difference_is_loud(standard: Standard) -> None:
     from domain.deadlines.windows import OnRecord
 

@@ -11,8 +11,10 @@ import pytest
 
 from domain.connections import charges, intake
 from domain.connections.facts import ChargeRefused, ContractSigned, MoneyLine, PaymentReceived, QuoteIssued, QuoteLine
+from domain.standard.context import CommandContext, Person
 from domain.standard.fees import FeeItem
 from domain.standard.standards import Rules
+from tests.unit.cases import NINE
 from tests.unit.connecting import DIGEST, MONEY, RULES, Case, admitted, received, refused
 
 WATER_LOSS, INSTALLATION = MoneyLine("water-loss", 6_000), MoneyLine("installation", 128_500)
@@ -249,8 +251,15 @@ def test_no_payment_without_a_quote() -> None:
         admitted().pay()
 
 
-def reverse(case: Case, payment: str = "PAY-1") -> list[Any]:
-    return case.tell("cashier", lambda c, ctx: charges.reverse_payment(c, ctx, payment=payment, reason="bounced"))
+MANAGER = Person("manager-1", "manager")
+
+
+def reverse(case: Case, payment: str = "PAY-1", second: Person | None = MANAGER) -> list[Any]:
+    return case.tell(
+        "cashier",
+        lambda c, ctx: charges.reverse_payment(c, ctx, payment=payment, reason="bounced"),
+        second=second,
+    )
 
 
 def test_a_payment_that_bounced_is_owed_again() -> None:
@@ -273,12 +282,14 @@ def test_only_a_payment_on_record_is_reversed() -> None:
 # ---- refunds
 
 
-def refund(case: Case, *lines: MoneyLine, number: str = "TK-1") -> list[Any]:
-    return case.tell("cashier", lambda c, ctx: charges.refund(c, ctx, refund=number, lines=lines))
+def refund(case: Case, *lines: MoneyLine, number: str = "TK-1", second: Person | None = MANAGER) -> list[Any]:
+    return case.tell("cashier", lambda c, ctx: charges.refund(c, ctx, refund=number, lines=lines), second=second)
 
 
-def reverse_refund(case: Case, number: str = "TK-1") -> list[Any]:
-    return case.tell("cashier", lambda c, ctx: charges.reverse_refund(c, ctx, refund=number, reason="bounced"))
+def reverse_refund(case: Case, number: str = "TK-1", second: Person | None = MANAGER) -> list[Any]:
+    return case.tell(
+        "cashier", lambda c, ctx: charges.reverse_refund(c, ctx, refund=number, reason="bounced"), second=second
+    )
 
 
 def test_what_a_lower_quote_leaves_over_goes_back_and_no_more() -> None:
@@ -353,3 +364,45 @@ def test_money_is_the_cashiers() -> None:
     for decision in decisions:
         with refused("wrong-role"):
             case.tell("squad", decision)
+
+
+# ---- two persons from two roles
+
+
+@pytest.mark.parametrize(
+    ("second", "code"),
+    [
+        (None, "second-person-needed"),
+        (Person("cashier-1", "manager"), "second-person-needed"),
+        (Person("cashier-2", "cashier"), "second-role-needed"),
+        (Person("counter-1", "counter"), "second-role-needed"),
+    ],
+    ids=["nobody", "the same person in another role", "a colleague in the same role", "a role without the power"],
+)
+def test_money_goes_back_only_with_a_second_person_in_another_role(second: Person | None, code: str) -> None:
+    case = withdrawn(paid())
+    with refused(code):
+        reverse(case, second=second)
+    with refused(code):
+        refund(case, WATER_LOSS, second=second)
+    refund(case, WATER_LOSS)
+    with refused(code):
+        reverse_refund(case, second=second)
+
+
+def test_the_facts_of_money_that_goes_back_name_the_second_person() -> None:
+    case = withdrawn(paid())
+    made = [*refund(case, WATER_LOSS), *reverse_refund(case), *reverse(case)]
+    assert [fact.confirmed_by for fact in made] == ["manager-1"] * 3
+
+
+def test_a_standard_from_before_there_was_a_second_person_asks_for_none() -> None:
+    powers = {power: roles for power, roles in RULES.newest.powers.items() if power != charges.CONFIRM_REFUND}
+    before = replace(RULES, standards=tuple(replace(each, powers=powers) for each in RULES.standards))
+    made = charges.refund(
+        withdrawn(paid()).state,
+        CommandContext(NINE, NINE, "office", before, Person("cashier-1", "cashier")),
+        refund="TK-1",
+        lines=(WATER_LOSS,),
+    )
+    assert made.confirmed_by is None

@@ -29,6 +29,7 @@ from tests.unit.connecting import (
     DIGEST,
     HOUR,
     IDENTITY,
+    MAIN_PAPERS_ADMIT,
     PROPERTY,
     RULES,
     Case,
@@ -36,22 +37,27 @@ from tests.unit.connecting import (
     kinds_of,
     received,
     refused,
+    with_policy,
 )
 
 MISSING_BOTH = (("identity", "missing"), ("property-right", "missing"))
 
 
-def with_policy(**changes: Any) -> Rules:
-    """The shipped rules with another policy on papers."""
-    standards = tuple(with_changes(one, papers=replace(one.connection.papers, **changes)) for one in RULES.standards)
-    return replace(RULES, standards=standards)
-
-
 # ---- documents
 
 
-def test_the_last_main_document_admits_by_itself_and_the_others_are_outstanding() -> None:
+def test_the_main_papers_alone_do_not_admit_as_shipped() -> None:
     case = received()
+    case.supply(IDENTITY, at=NINE + HOUR)
+    assert case.play.followed == []
+    case.promise(NINE + 2 * DAY, at=NINE + 2 * HOUR)
+    assert case.play.followed == [ApplicationAdmitted("papers-outstanding", ("property-right",))]
+    assert case.state.admitted is not None
+    assert case.state.admitted.at == NINE + 2 * HOUR
+
+
+def test_the_last_main_document_admits_by_itself_where_the_standard_says_so() -> None:
+    case = received(rules=MAIN_PAPERS_ADMIT)
     case.supply(IDENTITY, at=NINE + HOUR)
     assert case.play.followed == [ApplicationAdmitted("papers-outstanding", ("property-right",))]
     assert case.state.admitted is not None
@@ -59,7 +65,7 @@ def test_the_last_main_document_admits_by_itself_and_the_others_are_outstanding(
 
 
 def test_a_document_may_be_told_late_and_admits_from_when_it_was_there() -> None:
-    case = received()
+    case = received(PROPERTY)
     case.supply(IDENTITY, at=NINE + 5 * HOUR, happened_at=NINE + HOUR)
     assert case.state.admitted is not None
     assert case.state.admitted.at == NINE + HOUR
@@ -247,7 +253,7 @@ def test_what_was_named_already_is_not_asked_again() -> None:
     case.notice(*MISSING_BOTH)
     with refused("already-asked"):
         further(case, ("identity", "missing"), at=NINE + HOUR)
-    outstanding = received(IDENTITY)
+    outstanding = received(IDENTITY, rules=MAIN_PAPERS_ADMIT)
     with refused("already-asked"):
         further(outstanding, ("property-right", "missing"), at=NINE + HOUR)
     assert "FurtherRequestRefused" not in kinds_of([*case.facts, *outstanding.facts])

@@ -31,6 +31,7 @@ from tests.unit.connecting import (
     FIFTH_CLOSE,
     HOUR,
     IDENTITY,
+    MAIN_PAPERS_ADMIT,
     PROPERTY,
     RULES,
     Case,
@@ -83,7 +84,7 @@ def test_the_five_days_run_from_admission_by_the_calendar() -> None:
 
 
 def test_before_admission_the_window_is_provisional_from_the_receipt_and_admission_moves_it() -> None:
-    case = received()
+    case = received(rules=MAIN_PAPERS_ADMIT)
     assert due(case) == FIFTH_CLOSE
     case.supply(IDENTITY, at=NINE + DAY)
     (moved,) = of(case, WATER_ON, WindowMoved)
@@ -92,7 +93,7 @@ def test_before_admission_the_window_is_provisional_from_the_receipt_and_admissi
 
 
 def test_the_notice_stops_the_provisional_window_and_admission_lets_it_run() -> None:
-    case = received()
+    case = received(rules=MAIN_PAPERS_ADMIT)
     case.notice(("identity", "missing"), ("property-right", "missing"), at=NINE + HOUR)
     assert kinds_of(of(case, WATER_ON)) == ["WindowOpened", "WindowCancelled"]
     assert of(case, WATER_ON)[-1].reason == "notice-given"
@@ -205,7 +206,7 @@ def test_elsewhere_the_notice_is_given_within_a_working_day_and_lapses_after_it(
 
 
 def test_admission_answers_the_application_as_a_notice_does_but_silence_does_not() -> None:
-    answered = received()
+    answered = received(rules=MAIN_PAPERS_ADMIT)
     answered.supply(IDENTITY, at=NINE + HOUR)
     assert kinds_of(of(answered, NOTICE)) == ["WindowOpened", "WindowMet"]
     silent = received()
@@ -372,7 +373,7 @@ def test_a_window_says_which_pauses_moved_it() -> None:
 
 
 def test_a_paused_case_still_refuses_what_it_refused() -> None:
-    case = received(IDENTITY).ready()
+    case = received(IDENTITY, rules=MAIN_PAPERS_ADMIT).ready()
     pause(case)
     approve(case)
     with refused("papers-missing"):

@@ -34,6 +34,7 @@ from domain.connections.facts import (
 from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kernel.refusals import Refusal
 from domain.kinds import follows
+from domain.standard.context import Person
 from domain.standard.fees import amount_fen
 from tests.unit.cases import NINE, SUBJECT, meter, minutes
 from tests.unit.connecting import DIGEST, HOUR, PAPERS, RULES, VISIT, Case, Decision
@@ -46,6 +47,7 @@ CATALOGUE = RULES.catalogue(NINE)
 assert CATALOGUE is not None
 ITEMS = {item.code: item for item in CATALOGUE.items}
 
+MANAGER = Person("manager-1", "manager")
 REVERSALS: list[Callable[..., Any]] = [charges.reverse_payment, charges.reverse_refund]
 
 fees = st.sampled_from(FEES)
@@ -195,12 +197,12 @@ class Commands(RuleBasedStateMachine):
             "pay-all": lambda c, ctx: charges.pay(c, ctx, payment=number, lines=lines),
             "refund": lambda c, ctx: charges.refund(c, ctx, refund=number, lines=lines),
         }
-        self.tell("cashier", decisions[which])
+        self.tell("cashier", decisions[which], second=MANAGER)
 
     @rule(number=numbers, which=st.sampled_from(REVERSALS))
     def reverse(self, number: str, which: Callable[..., Any]) -> None:
         name = "payment" if which is charges.reverse_payment else "refund"
-        self.tell("cashier", lambda c, ctx: which(c, ctx, **{name: number}, reason="bounced"))
+        self.tell("cashier", lambda c, ctx: which(c, ctx, **{name: number}, reason="bounced"), second=MANAGER)
 
     @rule(charge=fees, name=st.sampled_from(["工程安装费", "开户费", "茶水费"]), amount=amounts)
     def charge(self, charge: str, name: str, amount: int) -> None:

@@ -26,6 +26,7 @@ from tests.unit.connecting import (
     DIGEST,
     HOUR,
     IDENTITY,
+    MAIN_PAPERS_ADMIT,
     PAPERS,
     PROPERTY,
     VISIT,
@@ -176,7 +177,7 @@ def test_approval_is_not_given_before_the_visit_nor_where_it_is_not_feasible_nor
 
 
 def test_construction_needs_admission_design_contract_and_payment() -> None:
-    case = received()
+    case = received(rules=MAIN_PAPERS_ADMIT)
     with refused("not-admitted"):
         case.start()
     case.supply(IDENTITY)
@@ -291,7 +292,7 @@ def test_a_meter_needs_an_admitted_case_and_a_supply_point_of_it() -> None:
     with refused("no-such-supply-point"):
         install(admitted(), 2)
     with refused("dates-out-of-order"):
-        case = received()
+        case = received(PROPERTY)
         case.supply(IDENTITY, at=NINE + HOUR)
         case.tell("crew", lambda c, ctx: site.install_meter(c, ctx, point=1, meter=meter()), happened_at=NINE)
 
@@ -350,7 +351,7 @@ def test_water_on_carries_what_billing_needs() -> None:
 
 
 def test_no_water_before_admission_papers_contract_payment_and_inspection() -> None:
-    case = received()
+    case = received(rules=MAIN_PAPERS_ADMIT)
     with refused("not-admitted"):
         case.turn_on()
     case.supply(IDENTITY)
@@ -375,7 +376,7 @@ def test_no_water_before_admission_papers_contract_payment_and_inspection() -> N
 
 
 def test_a_paper_that_is_outstanding_keeps_the_water_off_to_the_very_end() -> None:
-    case = received(IDENTITY).ready()
+    case = received(IDENTITY, rules=MAIN_PAPERS_ADMIT).ready()
     with refused("papers-missing"):
         case.turn_on()
     case.supply(PROPERTY)
@@ -383,7 +384,7 @@ def test_a_paper_that_is_outstanding_keeps_the_water_off_to_the_very_end() -> No
 
 
 def test_water_is_not_claimed_for_before_the_papers_or_the_inspection() -> None:
-    case = received(IDENTITY).ready()
+    case = received(IDENTITY, rules=MAIN_PAPERS_ADMIT).ready()
     case.supply(PROPERTY, at=NINE + 2 * HOUR)
     with refused("dates-out-of-order"):
         case.turn_on(happened_at=NINE + HOUR)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -39,7 +40,8 @@ from tests.unit.recounting import LONG_AGO, Published, disagreements, policy_of,
 from tests.unit.test_recount import HISTORIES, history
 
 SHIPPED, CATALOGUE = shipped_standard(), shipped_catalogue()
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ZONE = ZoneInfo("America/New_York")
 CITY = CalendarPublished("US", "1", date(2012, 12, 28), (), (), "test", "America/New_York")
 REVISED = replace(CITY, version="2", days=(Day(date(2011, 11, 4), True, "x"), Day(date(2011, 11, 5), False, "x")))
 CALENDARS = [(LONG_AGO, CITY), (datetime(2021, 6, 1, tzinfo=UTC), REVISED)]
@@ -61,6 +63,7 @@ CITY_RULES = {name: make_rules([each], CALENDARS, [CATALOGUE]) for name, each in
 CITY_POLICIES = {name: policy_of([each], CALENDARS) for name, each in CITY_STANDARDS.items()}
 REPAIR_FACTS: tuple[Fact, ...] = (
     ReportLinked(2, SUBJECT),
+    ReportLinked(3, SUBJECT, precision="day"),
     ReportUnlinked(2, UUID(int=9)),
     CrewArrived("crew-1", None),
     SeverityAssessed("major", "trunk"),
@@ -70,18 +73,29 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     DetailCorrected("kind", "leak", "valve"),
     RepairCompleted(),
     RepairCompleted(precision="by"),
+    RepairCompleted(precision="day"),
     IncidentDismissed("not-ours"),
 )
 instants = st.integers(-20, 400).map(lambda hours: datetime(2011, 10, 30, 4, 30, tzinfo=UTC) + hours * HOUR)
 told_repairs = st.lists(st.tuples(st.sampled_from(REPAIR_FACTS), instants), max_size=8)
 
 
-@given(told_repairs, instants, st.sampled_from(sorted(CITY_STANDARDS)), st.sampled_from(["leak", "burst", "cover"]))
+days = st.integers(0, 16).map(lambda day: datetime(2011, 10, 29, tzinfo=ZONE) + day * DAY)
+"""The beginnings of days in New York; the clocks are put back on one of them."""
+
+
+@given(
+    told_repairs,
+    st.one_of(instants.map(lambda at: (at, "second")), days.map(lambda at: (at.astimezone(UTC), "day"))),
+    st.sampled_from(sorted(CITY_STANDARDS)),
+    st.sampled_from(["leak", "burst", "cover"]),
+)
 def test_recount_and_algebra_agree_on_limits_in_days_over_a_clock_change(
-    told: Sequence[tuple[Fact, datetime]], reported: datetime, standard: str, kind: str
+    told: Sequence[tuple[Fact, datetime]], first: tuple[datetime, Any], standard: str, kind: str
 ) -> None:
+    reported, precision = first
     play = Published(kinds.REPAIR, CITY_RULES[standard])
-    play.say(FaultReported("BX-1", kind, "x", "urban", SUBJECT), reported)
+    play.say(FaultReported("BX-1", kind, "x", "urban", SUBJECT, precision=precision), reported)
     at = reported
     for fact, happened in told:
         at = max(at, happened)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from app import admin as office
 from app.demo.tickets import boston, city
-from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows
+from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows, with_bare_days
 from domain.deadlines.calendar import Calendar, CalendarPublished, from_published
 from domain.deadlines.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
@@ -101,7 +101,7 @@ def _data(name: str) -> bytes:
 def limits_from(path: Path) -> list[DerivedLimit]:
     """What the due times in an order book say of each kind, the most frequent kind first."""
     by_kind: dict[str, list[SourceRow]] = defaultdict(list)
-    for _, row in read_rows(path, (*boston.COLUMNS, "due")):
+    for _, row in with_bare_days(read_rows(path, (*boston.COLUMNS, "due")), ("reported", "due")):
         if row is not None:
             by_kind[row["type"]].append(row)
     found = [_found(kind, rows) for kind, rows in by_kind.items()]
@@ -124,6 +124,8 @@ def _named(row: SourceRow, days: Calendar, intake: Intake) -> Iterator[tuple[int
     reported, due = local(row["reported"], boston.ZONE), local(row["due"], boston.ZONE)
     if reported is None or due is None or due.at <= reported.at:
         return
+    if reported.is_day or due.is_day:
+        return  # the minute that the rule would have to lead to is not known
     last = days.local(due.at).date()
     for unit in UNITS:
         begun, at = received(WorkingDays(reported.at, 1, CLOSE, unit=unit, intake=intake), days)

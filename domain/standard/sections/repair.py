@@ -82,6 +82,12 @@ class RepairSection:
     completion_from: Annotated[
         CompletionStart, "What the completion is counted from: the first report, the arrival or the assessment."
     ] = "report"
+    arrival_evidence_minutes: Annotated[
+        int | None,
+        "Minutes after an arrival that was told without evidence in which the evidence may follow; then it meets "
+        "nothing. Null: an arrival needs no evidence.",
+        Between(1, MOST_MINUTES),
+    ] = None
     assessment_minutes: Annotated[
         int | None,
         "Minutes from the first report in which a repair is classed; null: no promise.",
