@@ -170,7 +170,10 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
     def made(at: datetime) -> WorkingDays:
         return WorkingDays(at, days, CLOSE, unit=unit, ends="same-time", intake=HOURS if has_hours else None)
 
-    found, later = count(made(start), CALENDAR), count(made(start + timedelta(days=1)), CALENDAR)
+    # A day later by the wall clock: 24 hours later it is an hour earlier there, where summer time ended in between.
+    wall = CALENDAR.local(start)
+    a_day_later = CALENDAR.instant(wall.date() + timedelta(days=1), wall.time())
+    found, later = count(made(start), CALENDAR), count(made(a_day_later), CALENDAR)
     day, at = received(made(start), CALENDAR)
     assert start < found.due_at
     assert found.due_at <= later.due_at
