@@ -28,7 +28,8 @@ from api.http.fields import (
 )
 from domain.repairs.details import ASSET
 from domain.repairs.reports import Contact
-from domain.standard.standards import Precision, Severity
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 
 class Reporter(Body):

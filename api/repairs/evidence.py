@@ -24,7 +24,7 @@ def measured(service: Service, case_id: UUID, proof: bodies.ArrivalProof | None)
     if site is None:
         return ArrivalEvidence(None, None, proof.fix.accuracy_m, proof.photo_digest)
     away = round(distance_m(site, GeoPoint(proof.fix.latitude, proof.fix.longitude)))
-    reach = service.rules.in_force(service.clock.now()).geofence_metres
+    reach = service.rules.in_force(service.clock.now()).repair.geofence_metres
     return ArrivalEvidence(away <= reach, away, proof.fix.accuracy_m, proof.photo_digest)
 
 

@@ -19,8 +19,8 @@ from domain.crews.register import require_formed
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.fields import CaseId, CaseNumber, ChineseName, CrewCode, Flags
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import Standard, district, require_known, require_not_future
-from domain.standard.values import require_clean, require_codes, require_said
+from domain.standard.standards import Standard, district, require_not_future
+from domain.standard.values import require_clean, require_codes, require_known, require_said
 
 Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
 """Why a crew is free of an incident."""
@@ -162,7 +162,7 @@ def form(
     """
     require_power(ctx, "crew.form")
     for skill in skills:
-        require_known(UnknownSkill, skill, ctx.standard.crew_skills)
+        require_known(UnknownSkill, skill, ctx.standard.crews.crew_skills)
     require_codes("the skills", skills)
     fact = CrewFormed(crew, name_zh, tuple(skills), lead)
     require_clean(fact)
@@ -248,7 +248,7 @@ def nearest(free: Iterable[Free], standard: Standard, *, to: str, skill: str | N
     """
     zone = district(standard, to).zone
     if skill is not None:
-        require_known(UnknownSkill, skill, standard.crew_skills)
+        require_known(UnknownSkill, skill, standard.crews.crew_skills)
 
     def distance(crew: Free) -> tuple[int, timedelta, str]:
         known = standard.districts.get(crew.district or "")

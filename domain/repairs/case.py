@@ -43,7 +43,9 @@ from domain.repairs.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.standard.standards import Precision, Severity, Zone
+from domain.standard.sections.common import Zone
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 KIND = "kind"
 """The detail that every incident has from its first report on."""

@@ -11,7 +11,7 @@ from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import CrewDelayed, CrewDispatched, CrewWithdrawn, DispatchAcknowledged, DispatchDeclined
 from domain.repairs.refusals import AlreadyDispatched, CrewElsewhere, RepairIsCompleted, UnknownDeclineReason
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 
 def dispatch(case: Repair, ctx: CommandContext, *, crew: str) -> CrewDispatched:
@@ -47,7 +47,7 @@ def decline(case: Repair, ctx: CommandContext, *, crew: str, reason: str) -> Dis
     Refuses ``future-time``, ``second-person-needed``, ``unknown-decline-reason``, ``unknown-crew``.
     """
     known = known_to(case, ctx)
-    require_known(UnknownDeclineReason, reason, ctx.standard.decline_reasons)
+    require_known(UnknownDeclineReason, reason, ctx.standard.crews.decline_reasons)
     flags = field_flags(known, ctx, crew=crew, before=())
     return from_the_field(known, ctx, DispatchDeclined(crew, reason, flags))
 

@@ -24,7 +24,9 @@ from domain.kernel.fields import (
     Way,
 )
 from domain.kernel.subjects import Subject
-from domain.standard.standards import Precision, Severity, Zone
+from domain.standard.sections.common import Zone
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 STAGES: Mapping[str, Name] = {
     "reported": Name("已报修", "reported"),

@@ -30,7 +30,8 @@ from domain.repairs.refusals import (
     WaterNotRestored,
 )
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import Precision, require_known
+from domain.standard.standards import Precision
+from domain.standard.values import require_known
 
 
 def arrive(case: Repair, ctx: CommandContext, *, crew: str, evidence: ArrivalEvidence | None) -> CrewArrived:
@@ -78,7 +79,7 @@ def supply_evidence(
 def log_work(case: Repair, ctx: CommandContext, *, note: str, crew: str) -> WorkLogged:
     """The crew is at work: keeps a major repair's continuity. Refuses ``unknown-work-note``, ``unknown-crew``."""
     known = known_to(case, ctx)
-    require_known(UnknownWorkNote, note, ctx.standard.work_notes)
+    require_known(UnknownWorkNote, note, ctx.standard.repair.work_notes)
     flags = field_flags(known, ctx, crew=crew, before=()) + _not_needed(known)
     return from_the_field(known, ctx, WorkLogged(note, crew, flags))
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from domain.repairs.refusals import BadPrecision, UnknownOrigin
 from domain.standard.context import CommandContext
-from domain.standard.standards import Precision, require_known
+from domain.standard.standards import Precision
+from domain.standard.values import require_known
 
 
 def require_import_fields(ctx: CommandContext, precision: Precision, origin: str | None = None) -> None:
@@ -20,4 +21,4 @@ def require_import_fields(ctx: CommandContext, precision: Precision, origin: str
     if precision != "second" and not ctx.is_history:
         raise BadPrecision(precision, ctx)
     if origin is not None:
-        require_known(UnknownOrigin, origin, ctx.standard.origins if ctx.is_history else ())
+        require_known(UnknownOrigin, origin, ctx.standard.repair.origins if ctx.is_history else ())

@@ -13,7 +13,8 @@ from typing import Literal
 from domain.kernel.facts import Moment
 from domain.repairs.case import Repair
 from domain.repairs.promises import ANSWER, ARRIVAL
-from domain.standard.standards import Severity, Standard
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Standard
 
 Action = Literal[
     "dispatch",
@@ -232,12 +233,12 @@ def waiting(known: Outline) -> tuple[int, ...]:
 
 def sorry_for(known: Outline, standard: Standard) -> tuple[int, ...]:
     """The numbers of the reports whose makers are owed an apology."""
-    if known.lapsed.isdisjoint(standard.apologies):
+    if known.lapsed.isdisjoint(standard.repair.apologies):
         return ()
     return tuple(
         each.report
         for each in known.reporters
-        if each.answer_owed and not each.apologised and each.channel not in standard.history_channels
+        if each.answer_owed and not each.apologised and each.channel not in standard.repair.history_channels
     )
 
 

@@ -27,7 +27,8 @@ from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
 from domain.repairs.case import Repair, Report, credible
 from domain.standard.ladders import counted, obligation, reminders
-from domain.standard.standards import Rules, Severity, Standard
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Rules, Standard
 
 ARRIVAL = "repair.arrival"
 COMPLETION = "repair.completion"
@@ -55,7 +56,7 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
     found = (
         _arrival(case, standard, report),
         _completion_in_days(case, standard, report, rules)
-        if case.kind in standard.kind_limits
+        if case.kind in standard.repair.kind_limits
         else _completion(case, standard, report),
         _assessment(case, standard),
         _continuity(case, standard),
@@ -80,7 +81,7 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
     first = report.moment
     if report.precision != "second" or (not case.arrived and _is_history(report, standard)):
         return _unknown(ARRIVAL, standard, first)
-    due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
+    due_at = first.at + timedelta(minutes=standard.repair.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
     due_reminders = reminders(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
     terms = (Term(first.at, due_at, (first.by,)),)
@@ -98,10 +99,10 @@ def evidence_due(case: Repair, standard: Standard, arrival: Moment) -> datetime 
     """Until when the evidence of an arrival may follow, where it has none and needs one. Our decision: without
     evidence an arrival fulfils its promise until then and no longer; imported history is exempt."""
     channel = case.unproven.get(arrival.by)
-    minutes = standard.arrival_evidence_minutes
+    minutes = standard.repair.arrival_evidence_minutes
     if minutes is None or channel is None or arrival.by in case.proven_later:
         return None
-    if channel in standard.history_channels or _is_history(case.first_report, standard):
+    if channel in standard.repair.history_channels or _is_history(case.first_report, standard):
         return None
     return arrival.at + timedelta(minutes=minutes)
 
@@ -116,10 +117,10 @@ def start_of_completion(case: Repair, standard: Standard) -> Moment:
 
 
 def _start_of_completion(case: Repair, standard: Standard, first: Moment) -> Moment:
-    if standard.completion_from == "report":
+    if standard.repair.completion_from == "report":
         return first
     assessed = (moment for moment, _ in case.assessed)
-    return max(first, min(case.arrived if standard.completion_from == "arrival" else assessed, default=first))
+    return max(first, min(case.arrived if standard.repair.completion_from == "arrival" else assessed, default=first))
 
 
 def _completion(case: Repair, standard: Standard, report: Report) -> Obligation:
@@ -178,14 +179,14 @@ def _is_unclear(case: Repair, done: Moment, soonest: datetime, latest: datetime)
 
 
 def _days(case: Repair, standard: Standard, rules: Rules, begin: datetime, done: Moment | None) -> End:
-    promised = standard.kind_limits[case.kind]
+    promised = standard.repair.kind_limits[case.kind]
     limit = WorkingDays(
         begin,
         promised.days,
         standard.close_of_business,
         unit=promised.unit,
         ends=promised.ends,
-        intake=standard.intake,
+        intake=standard.repair.intake,
     )
     return end(limit, rules.calendars_of(standard), done.at if done is not None else None)
 
@@ -207,14 +208,14 @@ def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
 
 def _completion_terms(case: Repair, standard: Standard, first: Moment, start: Moment) -> Iterator[Term]:
     """From the first report on; a later start and every class begin a term. A term that had run out stays lapsed."""
-    yield _term(first, first, standard.completion_minutes[standard.unassessed_as])
-    severity: Severity = standard.unassessed_as
+    yield _term(first, first, standard.repair.completion_minutes[standard.repair.unassessed_as])
+    severity: Severity = standard.repair.unassessed_as
     changes: list[tuple[Moment, Severity | None]] = [*case.assessed]
     if start != first:
         changes.append((start, None))
     for moment, named in sorted(changes, key=lambda change: (change[0], change[1] or "")):
         severity = named or severity
-        yield _term(start if start <= moment else first, moment, standard.completion_minutes[severity])
+        yield _term(start if start <= moment else first, moment, standard.repair.completion_minutes[severity])
 
 
 def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
@@ -228,10 +229,10 @@ def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
 
 def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     """Due so many minutes after the first arrival; the first assessment meets it, an imported one before it too."""
-    if standard.assessment_minutes is None or not case.arrived:
+    if standard.repair.assessment_minutes is None or not case.arrived:
         return None
     start = min(case.arrived)
-    due_at = start.at + timedelta(minutes=standard.assessment_minutes)
+    due_at = start.at + timedelta(minutes=standard.repair.assessment_minutes)
     assessed = counted((moment for moment, _ in case.assessed), case.first_report.moment.at, standard)
     met = min(assessed, default=None)
     due_reminders = reminders(standard, ASSESSMENT, start.at, due_at)
@@ -244,7 +245,7 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
 def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     """While the repair is a major one: each log replaces the end that the one before has set. An end that no log
     replaced in time is a gap, and lapses by itself."""
-    terms = tuple(_continuous(case, standard.continuity_minutes)) if standard.continuity_minutes else ()
+    terms = tuple(_continuous(case, standard.repair.continuity_minutes)) if standard.repair.continuity_minutes else ()
     if not terms:
         return None
     last, due_at = terms[-1], terms[-1].due_at
@@ -280,12 +281,12 @@ def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | No
     then (our decision). The last of them counts; a report that is linked later owes an answer too. Of an earlier order
     book that has no answers nobody can say."""
     start = case.over
-    if standard.answer_minutes is None or start is None or not case.answers_owed:
+    if standard.repair.answer_minutes is None or start is None or not case.answers_owed:
         return None
     answered = _all_answered(case, start)
     if _is_history(report, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)
-    due_at = start.at + timedelta(minutes=standard.answer_minutes)
+    due_at = start.at + timedelta(minutes=standard.repair.answer_minutes)
     due_reminders = reminders(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
     return obligation(ANSWER, standard, start.at, terms, answered, due_reminders)
@@ -309,7 +310,7 @@ DISMISSED = "dismissed"
 
 
 def _is_history(report: Report, standard: Standard) -> bool:
-    return report.channel in standard.history_channels
+    return report.channel in standard.repair.history_channels
 
 
 def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.repairs.facts import OrderReference
     from domain.repairs.orders import OutsideOrder
     from domain.standard.context import CommandContext
-    from domain.standard.standards import StandardPublished
+    from domain.standard.standards import Standard
 
 
 def class_of(case: Repair) -> str:
@@ -299,7 +299,7 @@ class NoAnswerText(Conflict):
     next_step = "answer by telephone, and publish a standard with the text"
     next_step_zh = "标准缺少该情形的回复文本，请人工回复并登记"
 
-    def __init__(self, stands: str, standard: StandardPublished) -> None:
+    def __init__(self, stands: str, standard: Standard) -> None:
         super().__init__(found=f"no text for {stands} in standard {standard.version}")
 
 

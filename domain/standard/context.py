@@ -52,7 +52,7 @@ class CommandContext:
     @property
     def is_history(self) -> bool:
         """Whether it is told over a channel of imported history."""
-        return self.channel in self.standard.history_channels
+        return self.channel in self.standard.repair.history_channels
 
     @property
     def is_late(self) -> bool:

@@ -66,7 +66,7 @@ def explain_window(
     window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at, rules.law)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
     pauses = (
-        {code: Name(reason.name_zh, code) for code, reason in standard.pause_reasons.items()}
+        {code: Name(reason.name_zh, code) for code, reason in standard.connection.pause_reasons.items()}
         if standard is not None
         else {}
     )

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -20,7 +19,8 @@ from domain import kinds
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact
 from domain.standard.context import NOBODY, Person
-from domain.standard.standards import StandardPublished
+from domain.standard.flat import as_published
+from domain.standard.standards import Standard
 from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_standards
@@ -52,12 +52,12 @@ def publication(name: str, document: object, published_at: datetime, position: i
     )
 
 
-def published(standard: Any, position: int = 1) -> PublishedEvent:
-    return publication("StandardPublished", standard, LONG_AGO, position)
+def published(standard: Standard, position: int = 1) -> PublishedEvent:
+    return publication("StandardPublished", as_published(standard), LONG_AGO, position)
 
 
 def policy_events(
-    standards: Iterable[StandardPublished] | None = None,
+    standards: Iterable[Standard] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> list[PublishedEvent]:
     """The publications that the rules of a play are made of; by default the shipped ones, and the standard that the
@@ -69,7 +69,7 @@ def policy_events(
     return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
 
 
-def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
+def standards_of(events: Iterable[PublishedEvent]) -> list[Standard]:
     """The shipped standards that events were judged by: the first one, and those that their windows name."""
     first, *later = shipped_standards()
     named = {event.data["basis"]["standard"] for event in events if event.name.startswith("Window")}
@@ -77,7 +77,7 @@ def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
 
 
 def policy_of(
-    standards: Iterable[StandardPublished] | None = None,
+    standards: Iterable[Standard] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> Policy:
     """The same as the recount's policy."""
@@ -126,7 +126,7 @@ def overdue_arrivals(play: Published, at: datetime) -> set[UUID]:
     begun = min(standing, key=lambda event: event.moment, default=None)
     if begun is None or begun.channel == "import":
         return set()
-    needed = play.rules.in_force(begun.at).arrival_evidence_minutes
+    needed = play.rules.in_force(begun.at).repair.arrival_evidence_minutes
     proven = {event.data["arrival"] for event in play.events if event.name == "ArrivalEvidenceSupplied"}
     return {
         event.id

@@ -29,6 +29,7 @@ from domain.repairs.field import supply_evidence
 from domain.repairs.promises import ARRIVAL, ASSESSMENT
 from domain.repairs.refusals import AlreadyRejected, ArrivalIsProven, NoSuchArrival, SecondPersonNeeded
 from domain.standard.alerts import raised
+from domain.standard.flat import with_changes
 from infra.eventstore.shipped_rules import shipped_rules, shipped_standards
 from infra.kafka.cluster import Record, case_key
 from infra.readers.record import Event, parse
@@ -40,7 +41,7 @@ from tests.unit.test_histories import lines as stored
 
 DAY_MINUTES = 1440
 RULES = shipped_rules()
-NEEDS = replace(RULES, standards=(replace(shipped_standards()[0], arrival_evidence_minutes=DAY_MINUTES),))
+NEEDS = replace(RULES, standards=(with_changes(shipped_standards()[0], arrival_evidence_minutes=DAY_MINUTES),))
 AS_BEFORE = replace(RULES, standards=shipped_standards()[:1])
 WITHOUT = CrewArrived("crew-1", None)
 DIGEST = "sha256:" + "ab" * 32
@@ -191,7 +192,7 @@ def test_a_standard_without_the_policy_judges_as_before() -> None:
 
 
 def test_the_shipped_standard_of_2026_06_needs_evidence_within_a_day() -> None:
-    assert [each.arrival_evidence_minutes for each in shipped_standards()] == [None, DAY_MINUTES]
+    assert [each.repair.arrival_evidence_minutes for each in shipped_standards()] == [None, DAY_MINUTES]
 
 
 @pytest.mark.parametrize("channels", [("import", "import"), ("", "import"), ("import", "crew-phone")])
@@ -401,7 +402,7 @@ told_at = st.one_of(st.integers(-60, 300), st.sampled_from([0, 30, -2, -480, 90,
 def test_nothing_is_met_before_it_began_nor_by_an_arrival_whose_evidence_is_overdue(
     told: list[tuple[Fact, int, str]], needs: int, channel: str
 ) -> None:
-    standard = replace(shipped_standards()[0], arrival_evidence_minutes=needs)
+    standard = with_changes(shipped_standards()[0], arrival_evidence_minutes=needs)
     play = Published(kinds.REPAIR, replace(RULES, standards=(standard,)))
     play.say(FaultReported("BX-1", "leak", "x", "urban", SUBJECT), NINE, channel=channel)
     for place, (fact, happened, over) in enumerate(told):

@@ -14,7 +14,9 @@ from app.demo.tickets.verdicts import _counted as counted
 from app.demo.tickets.verdicts import _line as line
 from domain.publication import calendars, standards
 from domain.publication.publishing import Calendars, Standards, evolve_calendar, evolve_standards
-from domain.standard.standards import KindLimit, Rules, Standard
+from domain.standard.flat import as_published, in_sections
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, Standard
 from infra.eventstore.publication import merged
 from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE
@@ -69,14 +71,20 @@ def test_calendar_and_standard_of_the_city_pass_every_check_of_a_publication(rul
     assert state is not None
     latest = state.published[-1][1]
     assert (latest.time_zone, latest.version) == ("America/New_York", "2012-1")
-    known: Standards = after(evolve_standards, None, shipped_standard(), at=LONG_AGO)
+    known: Standards = after(evolve_standards, None, as_published(shipped_standard()), at=LONG_AGO)
     drafted = standards.draft(known, by(rules, "manager"), document=standard, regions=("CN", "US"))
-    assert drafted.document.kind_limits["traffic-signal-repair"] == KindLimit(1, "working", "same-time")
+    assert in_sections(drafted.document).repair.kind_limits["traffic-signal-repair"] == KindLimit(
+        1, "working", "same-time"
+    )
 
 
 def test_our_own_standard_and_calendar_are_not_touched_by_it(rules: Rules) -> None:
     shipped = shipped_standard()
-    assert (dict(shipped.kind_limits), shipped.intake, dict(shipped.uncounted_stages)) == ({}, None, {})
+    assert (dict(shipped.repair.kind_limits), shipped.repair.intake, dict(shipped.connection.uncounted_stages)) == (
+        {},
+        None,
+        {},
+    )
     assert rules.calendar.zone.key == "Asia/Shanghai"
 
 

@@ -20,7 +20,9 @@ from domain.deadlines.explain import WindowExplained, explain
 from domain.deadlines.limits import ClockStop, DayUnit, Intake, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
 from domain.repairs.facts import CrewArrived, DetailCorrected, FaultReported, RepairCompleted, SeverityAssessed
-from domain.standard.standards import KindLimit, Rules, make_rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.reports.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
@@ -168,7 +170,10 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
     def made(at: datetime) -> WorkingDays:
         return WorkingDays(at, days, CLOSE, unit=unit, ends="same-time", intake=HOURS if has_hours else None)
 
-    found, later = count(made(start), CALENDAR), count(made(start + timedelta(days=1)), CALENDAR)
+    # A day later by the wall clock: 24 hours later it is an hour earlier there, where summer time ended in between.
+    wall = CALENDAR.local(start)
+    a_day_later = CALENDAR.instant(wall.date() + timedelta(days=1), wall.time())
+    found, later = count(made(start), CALENDAR), count(made(a_day_later), CALENDAR)
     day, at = received(made(start), CALENDAR)
     assert start < found.due_at
     assert found.due_at <= later.due_at
@@ -187,7 +192,7 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
 
 def city_rules(**changes: Any) -> Rules:
     promised = {"leak": KindLimit(2, "working", "same-time"), "cover": KindLimit(45, "civil", "same-time")}
-    standard = replace(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
+    standard = with_changes(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
     return make_rules([standard], [(datetime(2011, 1, 1, tzinfo=UTC), CITY)], [shipped_catalogue()])
 
 
@@ -285,7 +290,7 @@ def test_a_limit_in_days_whose_report_is_known_by_its_day_lapses_when_the_last_h
 
 
 def test_a_limit_that_ends_at_the_close_of_its_last_day_ends_there_at_whatever_hour_it_was_reported() -> None:
-    standard = replace(
+    standard = with_changes(
         city_rules(history_channels=("import",)).newest,
         intake=None,
         kind_limits={"cover": KindLimit(3, "working", "close")},

@@ -64,17 +64,17 @@ def test_every_code_is_known_to_the_standard() -> None:
     for script in PLAN:
         first = script.requests[0].body
         if script.kind == "repairs":
-            assert first["kind"] in standard.fault_kinds
+            assert first["kind"] in standard.repair.fault_kinds
             assert first["district"] in standard.districts
         elif script.kind == "connections":
-            assert first["category"] in standard.applicant_categories
+            assert first["category"] in standard.connection.applicant_categories
             assert {d["document"] for d in first["documents"]} <= {
-                d.code for d in standard.documents[first["category"]]
+                d.code for d in standard.connection.documents[first["category"]]
             }
         elif script.kind == "works":
-            assert first["kind"] in standard.works_kinds
+            assert first["kind"] in standard.connection.works_kinds
         elif script.kind == "preservices":
-            assert first["service"] in standard.preservices
+            assert first["service"] in standard.connection.preservices
         assert {request.channel for request in script.requests} <= set(standard.allowed_lateness_minutes)
 
 
@@ -115,7 +115,7 @@ def test_three_squads_make_more_than_30_visits_and_never_two_at_once() -> None:
         taken.setdefault(held.body["squad"], []).append((begin, end))
         made += sum(r.path.endswith("/made") for r in script.requests)
     assert made > 30
-    assert set(taken) == set(RULES.in_force(city.START).squads)
+    assert set(taken) == set(RULES.in_force(city.START).crews.squads)
     for spans in taken.values():
         in_order = sorted(spans)
         assert all(end <= begin for (_, end), (begin, _) in pairwise(in_order))

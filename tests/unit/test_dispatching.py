@@ -32,6 +32,7 @@ from domain.repairs.facts import (
     SeverityAssessed,
 )
 from domain.repairs.promises import ANSWER, ARRIVAL
+from domain.standard.flat import with_changes
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.kafka.cluster import Record, case_key
@@ -186,7 +187,7 @@ def test_an_apology_is_owed_after_the_file_is_closed_too_and_by_no_older_standar
     play.conclude(minutes(31))
     play.say((RepairCompleted(), ReporterAnswered(1, "phone", None), CaseClosed()), minutes(60))
     assert nexts(play) == [("apologise", "hotline")]
-    assert outlook.sorry_for(outlook.outline(play.state), replace(STANDARD, apologies=())) == ()
+    assert outlook.sorry_for(outlook.outline(play.state), with_changes(STANDARD, apologies=())) == ()
 
 
 def test_of_imported_history_nobody_is_owed_an_apology() -> None:

@@ -26,7 +26,9 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ANSWER, COMPLETION
 from domain.standard.escalation import acknowledge, ladder_after
-from domain.standard.standards import EscalationStep, Rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.alerting import EscalationStep
+from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, ON_SITE, SUBJECT, Play, connecting, context, minutes, names, repairing
 
@@ -142,7 +144,7 @@ def test_imported_history_calls_nobody() -> None:
 
 
 def test_an_older_standard_has_no_ladder() -> None:
-    older = replace(RULES, standards=(replace(RULES.newest, version="0225-3", escalations={}),))
+    older = replace(RULES, standards=(with_changes(RULES.newest, version="0225-3", escalations={}),))
     play = lapsed(older)
     play.conclude(minutes(500))
     assert "WindowEscalated" not in names(play.concluded)
@@ -152,10 +154,10 @@ def test_the_most_exact_name_of_a_ladder_counts() -> None:
     def one(name: str) -> tuple[EscalationStep, ...]:
         return (EscalationStep(name, ("manager",), ("page",), minutes=1),)
 
-    standard = replace(RULES.newest, escalations={"*": one("all"), "repair.*": one("kind"), ARRIVAL: one("own")})
+    standard = with_changes(RULES.newest, escalations={"*": one("all"), "repair.*": one("kind"), ARRIVAL: one("own")})
     found = [ladder_after(standard, each)[0].name for each in (ARRIVAL, ANSWER, "order.reply")]
     assert found == ["own", "kind", "all"]
-    assert ladder_after(replace(standard, escalations={}), ARRIVAL) == ()
+    assert ladder_after(with_changes(standard, escalations={}), ARRIVAL) == ()
 
 
 # ---- in hand

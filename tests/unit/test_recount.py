@@ -51,6 +51,7 @@ from domain.repairs.facts import (
     WorkLogged,
 )
 from domain.repairs.promises import ARRIVAL
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
@@ -105,10 +106,10 @@ REPAIR_FACTS: tuple[Fact, ...] = (
 )
 SHIPPED, CALENDAR, CATALOGUE = shipped_standard(), shipped_calendar(), shipped_catalogue()
 STARTS = ("report", "arrival", "assessment")
-REPAIR_STANDARDS = {start: replace(SHIPPED, completion_from=start) for start in STARTS}  # type: ignore[arg-type]
-REPAIR_STANDARDS["fewer"] = replace(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
-REPAIR_STANDARDS["proven"] = replace(SHIPPED, arrival_evidence_minutes=90)
-REPAIR_STANDARDS["proven-at-once"] = replace(SHIPPED, arrival_evidence_minutes=5, completion_from="arrival")
+REPAIR_STANDARDS = {start: with_changes(SHIPPED, completion_from=start) for start in STARTS}
+REPAIR_STANDARDS["fewer"] = with_changes(SHIPPED, assessment_minutes=None, continuity_minutes=None, answer_minutes=None)
+REPAIR_STANDARDS["proven"] = with_changes(SHIPPED, arrival_evidence_minutes=90)
+REPAIR_STANDARDS["proven-at-once"] = with_changes(SHIPPED, arrival_evidence_minutes=5, completion_from="arrival")
 REPAIR_RULES = {
     name: make_rules([standard], [(LONG_AGO, CALENDAR)], [CATALOGUE]) for name, standard in REPAIR_STANDARDS.items()
 }
@@ -191,7 +192,7 @@ ARRIVALS: tuple[Fact, ...] = (
     IncidentDismissed("not-ours"),
 )
 NEED_EVIDENCE = {
-    f"{needs} minutes": replace(SHIPPED, arrival_evidence_minutes=needs, assessment_minutes=None)
+    f"{needs} minutes": with_changes(SHIPPED, arrival_evidence_minutes=needs, assessment_minutes=None)
     for needs in (5, 90, 400)
 }
 NEED_RULES = {name: make_rules([each], [(LONG_AGO, CALENDAR)], [CATALOGUE]) for name, each in NEED_EVIDENCE.items()}
@@ -528,7 +529,7 @@ def test_a_lapse_need_not_be_on_record_at_once_but_a_while_later() -> None:
 
 def test_a_case_that_owes_nothing_more_keeps_the_verdict_of_its_policy() -> None:
     events = as_published("usage-told-and-settled")
-    stricter = published(replace(SHIPPED, version="later", usage_notice_minutes=1), position=9_000)
+    stricter = published(with_changes(SHIPPED, version="later", usage_notice_minutes=1), position=9_000)
     assert verify([*events, replace(stricter, recorded_at=events[-1].recorded_at + timedelta(hours=1))]).agrees
 
 

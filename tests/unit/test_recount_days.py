@@ -30,7 +30,9 @@ from domain.repairs.facts import (
     SeverityAssessed,
     SeverityReassessed,
 )
-from domain.standard.standards import KindLimit, make_rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import make_rules
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE, SUBJECT, meter
@@ -44,7 +46,7 @@ CITY = CalendarPublished("US", "1", date(2012, 12, 28), (), (), "test", "America
 REVISED = replace(CITY, version="2", days=(Day(date(2011, 11, 4), True, "x"), Day(date(2011, 11, 5), False, "x")))
 CALENDARS = [(LONG_AGO, CITY), (datetime(2021, 6, 1, tzinfo=UTC), REVISED)]
 CITY_STANDARDS = {
-    start: replace(
+    start: with_changes(
         SHIPPED,
         calendar_regions=("US",),
         completion_from=start,
@@ -108,7 +110,7 @@ def test_a_stored_repair_in_working_days_recounts_under_its_citys_rule() -> None
     events = history("repair-in-working-days")
     lines = (HISTORIES / "calendar-abroad.jsonl").read_bytes().splitlines()
     calendars = [(recorded.happened_at, recorded.fact) for _, recorded in map(read, lines)]
-    standard = replace(SHIPPED, version="boston-rule-1", calendar_regions=("US",), **city_changes())
+    standard = with_changes(SHIPPED, version="boston-rule-1", calendar_regions=("US",), **city_changes())
     found = disagreements(events, policy_of([standard], calendars), events[-1].recorded_at)
     assert told_apart(found) == []
 
@@ -121,7 +123,7 @@ def city_changes() -> dict[str, Any]:
 
 # ---- uncounted stages
 
-STAGED = replace(
+STAGED = with_changes(
     SHIPPED,
     uncounted_stages={"survey": 2, "design": 1, "payment": 3, "construction": 4, "inspection": 0},
     pause_cap_working_days=6,
@@ -199,7 +201,7 @@ def day_of_water(play: Published, at: datetime) -> str:
 
 
 def test_a_day_at_whose_close_an_uncounted_stage_stands_is_not_counted_up_to_its_cap() -> None:
-    play = admitted(replace(SHIPPED, uncounted_stages={"payment": 2}))
+    play = admitted(with_changes(SHIPPED, uncounted_stages={"payment": 2}))
     assert day_of_water(play, NINE) == "2026-09-22"
     play.say(quote(50_000), NINE + 24 * HOUR)
     # Unpaid at the close of Thursday, Friday and the make-up Sunday: of the three days two are excused.
@@ -214,7 +216,7 @@ def test_a_stage_that_our_own_standard_counts_stops_nothing() -> None:
 
 
 def test_what_is_quoted_and_paid_in_the_same_hour_excuses_no_day() -> None:
-    play = admitted(replace(SHIPPED, uncounted_stages={"payment": 5}))
+    play = admitted(with_changes(SHIPPED, uncounted_stages={"payment": 5}))
     play.say(quote(50_000), NINE + HOUR)
     play.say(paid("P-1", 50_000), NINE + 2 * HOUR)
     assert day_of_water(play, NINE) == "2026-09-22"

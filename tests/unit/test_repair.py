@@ -34,6 +34,7 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ANSWER, ARRIVAL, COMPLETION
 from domain.repairs.reports import Merged, Unlinked
+from domain.standard.flat import with_changes
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, ON_SITE, SUBJECT, Play, context, minutes, repairing
 
@@ -165,7 +166,7 @@ def test_an_import_is_never_backdated() -> None:
 
 
 def test_a_backdated_arrival_that_takes_a_lapse_off_is_flagged_for_auditors() -> None:
-    asks_for_none = replace(RULES, standards=(replace(RULES.newest, arrival_evidence_minutes=None),))
+    asks_for_none = replace(RULES, standards=(with_changes(RULES.newest, arrival_evidence_minutes=None),))
     play = repairing(asks_for_none)
     play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     late = timedelta(hours=25)

@@ -408,9 +408,9 @@ def test_a_change_that_cannot_be_told_is_refused_with_its_reason(
 
 def test_a_citys_standard_is_the_shipped_one_with_its_own_codes(in_boston: Any) -> None:
     document = city.standard_of(in_boston({}), "boston-1", utc(2011, 6, 1))
-    assert document.fault_kinds == {"street-light-outages": "Street Light Outages"}
-    assert document.origins == {"self-service": "Self Service"}
-    assert (document.completion_minutes["small"], document.completion_minutes["medium"]) == (240, 480)
+    assert document.repair.fault_kinds == {"street-light-outages": "Street Light Outages"}
+    assert document.repair.origins == {"self-service": "Self Service"}
+    assert (document.repair.completion_minutes["small"], document.repair.completion_minutes["medium"]) == (240, 480)
 
 
 # ---- Kitchener: days whose precision says otherwise

@@ -33,6 +33,7 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ARRIVAL, COMPLETION
 from domain.settling import require_second_person_to_overturn
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, ON_SITE, SUBJECT, Play, context, meter, minutes, names, repairing
@@ -85,8 +86,8 @@ def revised(off: datetime) -> Rules:
 def slower(minutes_to_arrive: int) -> Rules:
     """The shipped rules with a standard, in force since before the report, that gives more time."""
     standard = RULES.newest
-    later = replace(
-        standard, version="0225-x", arrival_minutes={**standard.arrival_minutes, "urban": minutes_to_arrive}
+    later = with_changes(
+        standard, version="0225-x", arrival_minutes={**standard.repair.arrival_minutes, "urban": minutes_to_arrive}
     )
     return replace(RULES, standards=(*RULES.standards, later))
 
@@ -371,7 +372,7 @@ REASONS = {"not-on-site": "未到现场", "not-done": "未修复"}
 @pytest.fixture
 def rules() -> Rules:
     powers = {**RULES.newest.powers, "repair.reject": ("dispatcher", "manager")}
-    standard = replace(RULES.newest, rejection_reasons=REASONS, powers=powers)
+    standard = with_changes(RULES.newest, rejection_reasons=REASONS, powers=powers)
     return replace(RULES, standards=(standard,))
 
 

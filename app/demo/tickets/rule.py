@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
@@ -21,7 +21,9 @@ from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows,
 from domain.deadlines.calendar import Calendar, CalendarPublished, from_published
 from domain.deadlines.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
-from domain.standard.standards import KindLimit, Standard
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Standard
 from infra.decoders import decoder
 from infra.eventstore.publication import CalendarWanted
 
@@ -80,7 +82,7 @@ def standard_of(book: TicketBook, version: str, effective_from: datetime) -> Sta
     """The city's rule as a standard: what has no target of the city's has no end, whatever its class."""
     rule = city_rule()
     limits = {code(kind): limit for kind, limit in rule.limits.items()}
-    return replace(
+    return with_changes(
         city.standard_of(book, version, effective_from),
         calendar_regions=(REGION,),
         completion_minutes={"small": None, "medium": None, "major": None},

@@ -39,7 +39,8 @@ from domain.deadlines.calendar import Calendar
 from domain.deadlines.limits import Intake, WorkingDays, count
 from domain.deadlines.windows import OnRecord, WindowLedger
 from domain.repairs.promises import COMPLETION, UNKNOWN
-from domain.standard.standards import KindLimit, Standard
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Standard
 from infra.clock import ManualClock
 from infra.eventstore import publication
 from infra.eventstore.commands import Stamp
@@ -210,11 +211,11 @@ def due_class(
     if due - ours > YEARS_OFF:
         return "placeholder-year"
     trials: tuple[tuple[DueClass, Intake | None, Calendar], ...] = (
-        ("limit-of-another-kind", standard.intake, days),
+        ("limit-of-another-kind", standard.repair.intake, days),
         ("any-hour", None, days),
-        ("holiday-not-worked", standard.intake, _with_holidays(days)),
+        ("holiday-not-worked", standard.repair.intake, _with_holidays(days)),
     )
-    limits = set(standard.kind_limits.values())
+    limits = set(standard.repair.kind_limits.values())
     for name, intake, calendar in trials:
         if any(abs(_due(reported, limit, intake, calendar) - due) <= MINUTE for limit in limits):
             return name
