@@ -17,7 +17,7 @@ from domain.kernel.roles import ROLES
 from domain.publication.catalogues import watched
 from domain.publication.refusals import NoSuchArticle
 from domain.standard.refusals import BadActor
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 from infra.eventstore import documents, law_trial, publication, recompute
 from infra.eventstore.commands import Command, Stamp
 from infra.eventstore.documents import DocumentError

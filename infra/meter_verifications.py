@@ -28,7 +28,7 @@ def meters_ending(
 ) -> list[DictRow]:
     """Meters whose verification has run out or ends within ``days``, the first one first; every row has the counts of
     all of them, ``expired`` and ``ending``."""
-    periods = standard.meter_verification
+    periods = standard.metering.meter_verification
     wanted: dict[str, Any] = {
         "dns": [period.dn_mm for period in periods],
         "q3s": [period.q3_m3h for period in periods],
@@ -47,7 +47,7 @@ def meter_verifications(
 ) -> MeterVerifications | None:
     """The counts by the standard in force; None where it watches no meters."""
     standard = rules.in_force(at)
-    days = standard.meter_expiry_warning_days
+    days = standard.metering.meter_expiry_warning_days
     if days is None:
         return None
     found = meters_ending(connection, standard, local_date(at), days=days, limit=1)

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TONGSHUI_"
@@ -133,7 +132,7 @@ class Settings(BaseSettings):
     notary_every_events: int = Field(default=10_000, ge=1, le=20_000, description="and after so many events at most")
 
     clock_factor: float = Field(default=1.0, gt=0, description="seconds of service time in a real second; demo only")
-    clock_start: datetime | None = Field(default=None, description="service time of the first start; demo only")
+    clock_start: AwareDatetime | None = Field(default=None, description="service time of the first start; demo only")
     demo: bool = Field(default=False, description="the demo runs: the page says what is real, what simulated")
     log_level: str = Field(default="INFO", description="of every process: DEBUG, INFO, WARNING or ERROR")
     log_stamped: bool = Field(

@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute
 from api.app import create_app
 from api.server import make_server
 from domain import kinds
+from domain.crews.crews import CrewFormed
 from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
@@ -44,6 +45,7 @@ from infra.eventstore.commands import (
 from infra.eventstore.envelope import CloudEvent, CloudEventMapper, Envelope, read, seal
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.eventstore.writer import register_of
 from infra.settings import Settings
 from infra.sql import sql
 from tests.proven import PROVEN, PROXY
@@ -126,7 +128,8 @@ class FakeService:
         states = {id_: self.load(stream)[0] for id_, stream in streams.items()}
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
-        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states)))
+        crews = register_of(self._crews_formed()) if command.names_crew else None
+        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews))
         for stream, stated in said:
             states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():
@@ -135,6 +138,10 @@ class FakeService:
             self.events.setdefault(id_, []).extend(sealed)
         last = len(self.events.get(command.case.id, ()))
         return Receipt(command.case.id, first, last, self._position, at, False, {}), refusal
+
+    def _crews_formed(self) -> list[bytes]:
+        every = [event for events in self.events.values() for event in events]
+        return [event for event in every if b"CrewFormed" in event and type(read(event)[1].fact) is CrewFormed]
 
     def _said(self, command: Command, snapshot: Snapshot) -> tuple[Sequence[StreamEvent], Refusal | None]:
         """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""

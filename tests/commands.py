@@ -17,6 +17,8 @@ from domain.metering import meters as usage
 from domain.repairs import answers, field, reports
 from domain.repairs import dispatch as repair_dispatch
 from domain.repairs import severity as repair_severity
+from domain.repairs.case import Repair
+from domain.repairs.facts import SuppliedEvidence
 from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -49,6 +51,16 @@ class Incident:
 
     def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
         return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=None), at)
+
+    def supply_evidence(self) -> Receipt:
+        """A photo, for the arrival that was told first. Refused where none was."""
+        photo = SuppliedEvidence(None, None, None, DIGEST)
+
+        def supply(case: Repair, ctx: CommandContext) -> Fact:
+            told = next((moment.by for moment in case.arrived), self.case_id)
+            return field.supply_evidence(case, ctx, arrival=told, evidence=photo)
+
+        return self._run(supply)
 
     def assess(self, severity: Any, at: datetime | None = None) -> Receipt:
         return self._run(lambda case, ctx: repair_severity.assess(case, ctx, severity=severity, reason="seen"), at)

@@ -59,6 +59,15 @@ class WindowView(BaseModel):
             )
         ),
     ] = []
+    provisional_until: Annotated[
+        datetime | None,
+        Field(
+            description=(
+                "Until then it counts as met, for evidence may still follow; null where it is met for good, or not "
+                "at all."
+            )
+        ),
+    ] = None
 
 
 class WindowExplanation(BaseModel):

@@ -263,6 +263,7 @@ def _window(commitment: str, window: OnRecord, rules: Rules) -> WindowView:
         standard=window.standard,
         calendar=window.calendar,
         basis=[each.code for each in rules.cited("promise", commitment, window.opened_at)],
+        provisional_until=window.provisional_until,
     )
 
 

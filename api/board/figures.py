@@ -45,7 +45,7 @@ def counted(service: ServiceDep, first: From = None, last: To = None) -> Figures
     require_in_order(first, last)
     with snapshot(service) as connection:
         now = service.clock.now()
-        customers = service.rules.in_force(now).customers
+        customers = service.rules.in_force(now).outages.customers
         found = figures(connection, first, last, at=now, customers=customers)
     return FiguresAnswer(
         at=service.clock.now(),

@@ -213,7 +213,9 @@ async def approve_on_site(case_id: CaseId, body: bodies.OnSiteApproval, runner: 
     "/{case_id}/construction/start", summary="Work begins 开工", openapi_extra=needs("connection.construct")
 )
 async def start_construction(case_id: CaseId, body: bodies.ConstructionStart, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, lambda case, ctx: site.start_construction(case, ctx, crew=body.crew))
+    return await runner.field(
+        case_id, body, lambda case, ctx: site.start_construction(case, ctx, crew=body.crew), names_crew=True
+    )
 
 
 @_commands.post(

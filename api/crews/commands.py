@@ -72,7 +72,7 @@ def dispatch(caller: Caller, case_id: UUID, body: bodies.Dispatch, seen: Repair 
         assigned = crews.assign(state, crew=body.crew, case_id=case_id, case_number=number)
         return [*said, (crew, EventToAppend(assigned, snapshot.at))]
 
-    return PendingCommand(case, caller, decide, others=_streams(crew, before, other))
+    return PendingCommand(case, caller, decide, others=_streams(crew, before, other), names_crew=True)
 
 
 def _taken_away(snapshot: Snapshot, ctx: CommandContext, other: Stream, crew: Stream, code: str) -> list[StreamEvent]:
@@ -96,6 +96,7 @@ def decline(runner: CommandRunner, case_id: UUID, body: bodies.Declined) -> Pend
         lambda case, ctx: repair_dispatch.decline(case, ctx, crew=body.crew, reason=body.reason),
         further=free,
         others=(crew,),
+        names_crew=True,
     )
 
 
@@ -119,7 +120,7 @@ def hand_over(runner: CommandRunner, case_id: UUID, body: bodies.HandOver) -> Pe
             said.append((after, EventToAppend(assigned, snapshot.at)))
         return said
 
-    return PendingCommand(case, runner.caller, decide, others=_streams(before, after))
+    return PendingCommand(case, runner.caller, decide, others=_streams(before, after), names_crew=True)
 
 
 def _crew_of(case: Repair | None) -> Stream | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, Field
@@ -10,7 +13,7 @@ from pydantic import BaseModel, Field
 from api.http import described
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
-from api.http.dependencies import ServiceDep
+from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
 from api.http.powers import needs
 from api.http.strict import StrictRoute
@@ -68,6 +71,38 @@ class Suggestions(BaseModel):
     crews: Annotated[list[Suggested], Field(description="The free crews, the nearest first.")]
 
 
+class CrewRow(BaseModel):
+    """A crew as it stands; read from Kafka's read model, so a moment behind the store."""
+
+    crew: Annotated[str, Field(description="The crew's code.")]
+    name_zh: Annotated[
+        str, Field(description="Its Chinese name, as people are shown it; empty where nobody formed it.")
+    ]
+    skills: Annotated[list[str], Field(description="What the crew can do, as codes of the standard.")]
+    formed: Annotated[
+        bool, Field(description="Whether somebody put it together; else it was only ever sent, before any crew was.")
+    ]
+    on_shift: Annotated[bool | None, Field(description="Whether the crew is at work; null where it was never told.")]
+    district: Annotated[
+        str | None, Field(description="Code of the district where the crew was last seen; null where it never was.")
+    ]
+    seen_seconds_ago: Annotated[
+        int | None, Field(description="Seconds since the last fix of the crew's phone; null where there never was one.")
+    ]
+    on_case: Annotated[UUID | None, Field(description="Id of the incident that the crew is on; null where it is free.")]
+    case_number: Annotated[
+        str | None, Field(description="The number that people know that incident by; null where the crew is free.")
+    ]
+
+
+class Crews(BaseModel):
+    """Every crew, by its code."""
+
+    at: described.AnsweredAt
+    crews: Annotated[list[CrewRow], Field(description="The crews, by their codes.")]
+    more: described.More
+
+
 @_commands.post("", status_code=201, summary="Form a crew, or change it 组建班组", openapi_extra=needs("crew.form"))
 async def form(body: CrewForm, runner: Runner) -> Accepted:
     return await runner.instruct(
@@ -96,7 +131,18 @@ async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
         crew_stream(crew),
         body,
         lambda state, ctx: crews.locate(state, ctx, crew=crew, district_code=body.district),
+        names_crew=True,
     )
+
+
+@_queries.get(
+    "", summary="The crews: skills, shift, where last seen, free or busy 班组", openapi_extra=needs("crew.read")
+)
+def every(service: ServiceDep, limit: Limit = 500) -> Crews:
+    now = service.clock.now()
+    with service.connection() as connection:
+        rows = connection.execute(sql("list_crews"), {"limit": limit + 1}).fetchall()
+    return Crews(at=now, crews=[_row(row, now) for row in rows[:limit]], more=len(rows) > limit)
 
 
 @_queries.get("/suggestions", summary="The nearest free crews 派单建议", openapi_extra=needs("crew.read"))
@@ -122,10 +168,24 @@ def suggestions(
 
 
 def _suggested(crew: crews.Free, name_zh: str) -> Suggested:
-    seconds = max(0, round(crew.age.total_seconds())) if crew.age is not None else None
     return Suggested(
-        crew=crew.crew, name_zh=name_zh, skills=list(crew.skills), district=crew.district, seen_seconds_ago=seconds
+        crew=crew.crew,
+        name_zh=name_zh,
+        skills=list(crew.skills),
+        district=crew.district,
+        seen_seconds_ago=_seconds(crew.age),
     )
+
+
+def _row(row: Mapping[str, Any], now: datetime) -> CrewRow:
+    located_at = row["located_at"]
+    age = now - located_at if located_at is not None else None
+    known = {name: row[name] for name in CrewRow.model_fields if name != "seen_seconds_ago"}
+    return CrewRow(**known, seen_seconds_ago=_seconds(age))
+
+
+def _seconds(age: timedelta | None) -> int | None:
+    return max(0, round(age.total_seconds())) if age is not None else None
 
 
 router.include_router(_commands)

@@ -33,7 +33,7 @@ async def form(body: SquadRoster, caller: CallerDep, service: ServiceDep, respon
 def forming(service: Service, caller: Caller, body: SquadRoster) -> Command:
     """The command. The other squads of the standard are looked at: nobody is in two."""
     squad = squad_stream(body.squad)
-    known = service.rules.in_force(service.clock.now()).squads
+    known = service.rules.in_force(service.clock.now()).crews.squads
     others = tuple(squad_stream(code) for code in sorted(known) if code != body.squad)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:

@@ -43,6 +43,7 @@ class PendingCommand:
         others: tuple[Stream, ...] = (),
         subject: NewSubject | None = None,
         number: str | None = None,
+        names_crew: bool = False,
     ) -> None:
         self.number = number
 
@@ -59,7 +60,7 @@ class PendingCommand:
                 self.number = known.number
             return decided
 
-        self.command = Command(case, caller.stamp, noting, others, caller.key, subject)
+        self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew)
 
 
 class Claim(Protocol):
@@ -83,13 +84,16 @@ class CommandRunner:
     service: Service
     response: Response
 
-    async def field(self, case: UUID | Stream, claim: Claim, decide: Decision) -> Accepted:
-        """A fact from the field, on one case: it happened when ``claim`` says, or now."""
-        return await self.carry_out(self.command(case, claim, decide))
+    async def field(self, case: UUID | Stream, claim: Claim, decide: Decision, *, names_crew: bool = False) -> Accepted:
+        """A fact from the field, on one case: it happened when ``claim`` says, or now. ``names_crew``: it names a crew,
+        so the decision is to see which crews were formed."""
+        return await self.carry_out(self.command(case, claim, decide, names_crew=names_crew))
 
-    async def instruct(self, case: UUID | Stream, decide: Decision, *, confirmed_by: str | None = None) -> Accepted:
-        """An instruction, on one case: it happens when it is taken down."""
-        return await self.carry_out(self.command(case, None, decide, confirmed_by=confirmed_by))
+    async def instruct(
+        self, case: UUID | Stream, decide: Decision, *, confirmed_by: str | None = None, names_crew: bool = False
+    ) -> Accepted:
+        """An instruction, on one case: it happens when it is taken down. ``names_crew``: as of ``field``."""
+        return await self.carry_out(self.command(case, None, decide, confirmed_by=confirmed_by, names_crew=names_crew))
 
     async def with_case_lookup(
         self, case: UUID | Stream, command: Callable[[Any], PendingCommand], *, creates: bool = False
@@ -111,9 +115,11 @@ class CommandRunner:
         further: Callable[[Snapshot], Sequence[StreamEvent]] = lambda _: (),
         others: tuple[Stream, ...] = (),
         confirmed_by: str | None = None,
+        names_crew: bool = False,
     ) -> PendingCommand:
         """The command on one case, and ``further`` events in the ``others``. ``claim``: the times that are claimed for
-        a fact from the field; None: an instruction, with its second person in ``confirmed_by``."""
+        a fact from the field; None: an instruction, with its second person in ``confirmed_by``. ``names_crew``: as of
+        ``field``."""
         stream = self.stream(case)
         happened_at = (claim.happened_at or self.now()) if claim is not None else None
 
@@ -121,7 +127,7 @@ class CommandRunner:
             ctx = self.context(snapshot, claim, happened_at, confirmed_by)
             return [*events(stream, decide(snapshot.existing(stream), ctx), ctx), *further(snapshot)]
 
-        return PendingCommand(stream, self.caller, decided, others=others)
+        return PendingCommand(stream, self.caller, decided, others=others, names_crew=names_crew)
 
     def context(
         self, snapshot: Snapshot, claim: Claim | None, happened_at: datetime | None, confirmed_by: str | None = None

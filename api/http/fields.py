@@ -81,6 +81,11 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 def _instant(value: Any) -> datetime:
     match = _INSTANT.fullmatch(value) if isinstance(value, str) else None
+    if isinstance(value, str) and _DAY.fullmatch(value):
+        # Read as midnight it would keep or break promises by an hour that nobody told.
+        raise PydanticCustomError(
+            "day_only", "is a day without a time of day, not 2026-02-13T09:00:00+08:00 for example"
+        )
     if match is None:
         raise PydanticCustomError("bad_time", "is not an RFC 3339 time, for example 2026-02-13T09:00:00+08:00")
     if match["offset"] is None:

@@ -216,7 +216,9 @@ async def offer_help(case_id: CaseId, body: HelpOffered, runner: Runner) -> Acce
     "/{case_id}/leak-help/start", summary="A crew looks for the leak 开始查漏", openapi_extra=needs("usage.help")
 )
 async def start_help(case_id: CaseId, body: HelpStarted, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, lambda case, ctx: abnormal.start_help(case, ctx, crew=body.crew))
+    return await runner.field(
+        case_id, body, lambda case, ctx: abnormal.start_help(case, ctx, crew=body.crew), names_crew=True
+    )
 
 
 @_commands.post("/{case_id}/leak-help/finish", summary="The search is over 查漏完成", openapi_extra=needs("usage.help"))

@@ -74,7 +74,7 @@ def verification(
     require_looker(context_now(caller, service))
     now, rules = service.clock.now(), service.rules
     standard, today = rules.in_force(now), local_date(now)
-    ahead = days if days is not None else standard.meter_expiry_warning_days or DAYS
+    ahead = days if days is not None else standard.metering.meter_expiry_warning_days or DAYS
     with service.connection() as connection:
         rows = meters_ending(connection, standard, today, days=ahead, limit=limit + 1)
     yesterday = today - timedelta(days=1)

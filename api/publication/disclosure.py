@@ -25,7 +25,8 @@ from api.publication.public_answers import (
 from domain.deadlines.calendar import local_date
 from domain.kernel.law import Article, Law, named_zh
 from domain.standard.fees import CataloguePublished, FeeItem
-from domain.standard.standards import DocumentRequirement, Rules, Standard
+from domain.standard.sections.connection import DocumentRequirement
+from domain.standard.standards import Rules, Standard
 from infra.sql import sql
 from projections.reports import published
 from projections.reports.figures import figures
@@ -40,14 +41,16 @@ def disclosure(service: ServiceDep) -> Disclosure:
     now = service.clock.now()
     standard, catalogue, today = service.rules.in_force(now), service.rules.catalogue(now), local_date(now)
     with snapshot(service) as connection:
-        found = figures(connection, at=now, customers=standard.customers)
+        found = figures(connection, at=now, customers=standard.outages.customers)
         works = connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall()
     return Disclosure(
         at=now,
         standard=standard.version,
         effective_from=standard.effective_from,
-        promise=DisclosedPromise.model_validate(standard.promise, from_attributes=True) if standard.promise else None,
-        steps=[NamedCode(code=step.code, name_zh=step.name_zh) for step in standard.steps],
+        promise=DisclosedPromise.model_validate(standard.connection.promise, from_attributes=True)
+        if standard.connection.promise
+        else None,
+        steps=[NamedCode(code=step.code, name_zh=step.name_zh) for step in standard.connection.steps],
         documents=list(_documents(standard)),
         limits=[_with_basis(each, service.rules, now) for each in limits(standard)],
         catalogue=catalogue.version if catalogue is not None else None,
@@ -55,7 +58,7 @@ def disclosure(service: ServiceDep) -> Disclosure:
         banned=_banned(catalogue, service.rules.law, today),
         law=[_article(each) for each in service.rules.law.articles if each.in_force(today)],
         works=[DisclosedWork.model_validate(row) for row in works],
-        works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.works_kinds.items()],
+        works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.connection.works_kinds.items()],
         figures=found,
         published=list(published.beside(found)) if service.settings.demo else [],
         contradictions=list(published.contradictions()) if service.settings.demo else [],
@@ -63,16 +66,16 @@ def disclosure(service: ServiceDep) -> Disclosure:
 
 
 def _documents(standard: Standard) -> Iterator[DisclosedDocuments]:
-    for category, requirements in standard.documents.items():
+    for category, requirements in standard.connection.documents.items():
         yield DisclosedDocuments(
             category=category,
-            name_zh=standard.applicant_categories.get(category, category),
+            name_zh=standard.connection.applicant_categories.get(category, category),
             documents=[_document(standard, requirement) for requirement in requirements],
         )
 
 
 def _document(standard: Standard, requirement: DocumentRequirement) -> DisclosedDocument:
-    ways = [NamedCode(code=way, name_zh=standard.document_ways.get(way, way)) for way in requirement.met_by]
+    ways = [NamedCode(code=way, name_zh=standard.connection.document_ways.get(way, way)) for way in requirement.met_by]
     return DisclosedDocument(code=requirement.code, name_zh=requirement.name_zh, main=requirement.main, met_by=ways)
 
 
@@ -82,9 +85,9 @@ def limits(standard: Standard) -> Iterator[DisclosedLimit]:
         commitment="connection.water_on",
         name="from admission to water on",
         name_zh="受理至验收通水",
-        working_days=standard.connection_working_days,
+        working_days=standard.connection.connection_working_days,
     )
-    at_once = sorted(set(standard.notice_minutes.values()))
+    at_once = sorted(set(standard.connection.notice_minutes.values()))
     for minutes in at_once:
         yield DisclosedLimit(
             commitment="connection.notice",
@@ -96,20 +99,20 @@ def limits(standard: Standard) -> Iterator[DisclosedLimit]:
         commitment="connection.notice",
         name="one-time notice, everywhere else" if at_once else "one-time notice",
         name_zh="其他渠道申请的一次性告知" if at_once else "一次性告知",
-        working_days=standard.notice_working_days,
+        working_days=standard.connection.notice_working_days,
     )
     yield DisclosedLimit(
         commitment="connection.silence",
         name="neither notice nor admission: counts as admitted",
         name_zh="逾期未告知视为受理",
-        working_days=standard.silence_working_days,
+        working_days=standard.connection.silence_working_days,
     )
     yield from _repair_limits(standard)
     yield DisclosedLimit(
         commitment="outage.notice",
         name="notice before a planned outage",
         name_zh="计划停水提前通知",
-        minutes=standard.outage_notice_hours * 60,
+        minutes=standard.outages.outage_notice_hours * 60,
     )
 
 
@@ -135,7 +138,7 @@ ZONES = {"urban": ("urban area", "市区"), "other": ("elsewhere", "市区以外
 
 
 def _repair_limits(standard: Standard) -> Iterator[DisclosedLimit]:
-    for zone, minutes in standard.arrival_minutes.items():
+    for zone, minutes in standard.repair.arrival_minutes.items():
         name, name_zh = ZONES[zone]
         yield DisclosedLimit(
             commitment="repair.arrival",
@@ -143,8 +146,8 @@ def _repair_limits(standard: Standard) -> Iterator[DisclosedLimit]:
             name_zh=f"{name_zh}抢修人员到场",
             minutes=minutes,
         )
-    for severity, longest in standard.completion_minutes.items():
-        known = standard.severity_classes.get(severity)
+    for severity, longest in standard.repair.completion_minutes.items():
+        known = standard.repair.severity_classes.get(severity)
         yield DisclosedLimit(
             commitment="repair.completion",
             name=f"{severity} repair",

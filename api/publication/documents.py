@@ -17,7 +17,8 @@ from api.http.described import words
 from api.http.fields import Body, DayOfAnyYear, Instant, clean_text
 from domain.kernel.law import Law
 from domain.standard.fees import Catalogue
-from domain.standard.standards import StandardPublished
+from domain.standard.flat import StandardPublished, in_sections
+from domain.standard.standards import Standard
 from infra.decoders import converter
 
 Text = Annotated[StrictStr, Bounded(max_length=200), AfterValidator(clean_text)]
@@ -46,9 +47,9 @@ def body_of(document: type, name: str) -> type[Body]:
     return _form(document, name, whole=True)
 
 
-def standard_of(body: Body) -> StandardPublished:
+def standard_of(body: Body) -> Standard:
     """The standard that a StandardBody says."""
-    return _STANDARD(_plain(body))
+    return in_sections(_STANDARD(_plain(body)))
 
 
 def catalogue_of(body: Body) -> Catalogue:

@@ -34,7 +34,7 @@ def due(
     if region is not None and region != ours:
         raise UnknownRegion(None, {ours}, next_step="leave the region out, or publish its calendar first")
     _require_inside(rules.calendar, start)
-    days = working_days or standard.connection_working_days
+    days = working_days or standard.connection.connection_working_days
     counted = counted_days(rules.calendar, start, days)
     return DueDate(
         region=ours,
@@ -56,21 +56,21 @@ def labels(service: ServiceDep) -> Labels:
     standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
     return Labels(
         standard=standard.version,
-        fault_kinds=dict(standard.fault_kinds),
-        applicant_categories=dict(standard.applicant_categories),
-        documents={one.code: one.name_zh for owed in standard.documents.values() for one in owed},
-        defects={**standard.defects, **standard.hidden_defects},
-        deliverables=dict(standard.deliverables),
-        squads=dict(standard.squads),
-        usage_ways=dict(standard.usage_ways),
-        usage_dismissals=dict(standard.usage_dismissals),
-        usage_outcomes=dict(standard.usage_outcomes),
-        leak_findings=dict(standard.leak_findings),
-        meter_replacements=dict(standard.meter_replacements),
-        price_classes=dict(standard.price_classes),
-        class_changes=dict(standard.class_changes),
-        customer_changes=dict(standard.customer_changes),
-        reading_exceptions=dict(standard.reading_exceptions),
+        fault_kinds=dict(standard.repair.fault_kinds),
+        applicant_categories=dict(standard.connection.applicant_categories),
+        documents={one.code: one.name_zh for owed in standard.connection.documents.values() for one in owed},
+        defects={**standard.connection.defects, **standard.connection.hidden_defects},
+        deliverables=dict(standard.connection.deliverables),
+        squads=dict(standard.crews.squads),
+        usage_ways=dict(standard.metering.usage_ways),
+        usage_dismissals=dict(standard.metering.usage_dismissals),
+        usage_outcomes=dict(standard.metering.usage_outcomes),
+        leak_findings=dict(standard.metering.leak_findings),
+        meter_replacements=dict(standard.metering.meter_replacements),
+        price_classes=dict(standard.connection.price_classes),
+        class_changes=dict(standard.connection.class_changes),
+        customer_changes=dict(standard.connection.customer_changes),
+        reading_exceptions=dict(standard.metering.reading_exceptions),
         fees={item.code: item.name_zh for item in catalogue.items} if catalogue is not None else {},
         districts={code: {"name_zh": d.name_zh, "zone": d.zone} for code, d in standard.districts.items()},
         channels=sorted(set(standard.allowed_lateness_minutes) - INTERNAL_CHANNELS),

@@ -40,6 +40,7 @@ from domain.publication.calendars import CalendarWarning, HolidayNotice, LeftOut
 from domain.publication.catalogues import watched
 from domain.publication.publishing import CatalogueDraft, Catalogues, Laws, Standards
 from domain.publication.refusals import UnknownRegion
+from domain.standard.flat import as_published
 from infra.eventstore import law_trial, publication, recompute
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.publication import CalendarWanted
@@ -96,13 +97,13 @@ def standards(service: ServiceDep) -> StandardsView:
     return StandardsView(
         at=now,
         in_force=service.rules.in_force(now).version,
-        standards=[msgspec.to_builtins(each) for each in state.published],
+        standards=[msgspec.to_builtins(as_published(each)) for each in state.published],
         drafts=[
             StandardDraftView(
                 version=version,
                 effective_from=draft.document.effective_from,
                 drafted_by=draft.drafted_by,
-                document=msgspec.to_builtins(draft.document),
+                document=msgspec.to_builtins(as_published(draft.document)),
             )
             for version, draft in state.drafts.items()
         ],

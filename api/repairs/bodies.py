@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from uuid import UUID
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
@@ -28,7 +28,8 @@ from api.http.fields import (
 )
 from domain.repairs.details import ASSET
 from domain.repairs.reports import Contact
-from domain.standard.standards import Precision, Severity
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 
 class Reporter(Body):
@@ -329,13 +330,20 @@ class ArrivalProof(Body):
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        measured = (self.inside_geofence, self.distance_m, self.accuracy_m)
-        given = [each is not None for each in measured]
-        if any(given) if self.fix is not None else not all(given):
-            raise PydanticCustomError(
-                "evidence_unclear", "has neither a fix alone nor all of inside_geofence, distance_m and accuracy_m"
-            )
-        return self
+        return require_one_of_both(self)
+
+
+Proof = TypeVar("Proof", bound=ArrivalProof)
+
+
+def require_one_of_both(proof: Proof) -> Proof:
+    """The proof, where it has a fix alone, or all that a phone measured itself. Raises PydanticCustomError."""
+    given = [each is not None for each in (proof.inside_geofence, proof.distance_m, proof.accuracy_m)]
+    if any(given) if proof.fix is not None else not all(given):
+        raise PydanticCustomError(
+            "evidence_unclear", "has neither a fix alone nor all of inside_geofence, distance_m and accuracy_m"
+        )
+    return proof
 
 
 class Arrival(FromTheField):
@@ -345,6 +353,24 @@ class Arrival(FromTheField):
     evidence: Annotated[ArrivalProof | None, Field(description="What proves the arrival; null where nothing does.")] = (
         None
     )
+
+
+class LaterProof(ArrivalProof):
+    """What proves an arrival and is told after it: as with the arrival itself, or a photo alone."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        measured = (self.fix, self.inside_geofence, self.distance_m, self.accuracy_m)
+        if self.photo_digest is not None and all(each is None for each in measured):
+            return self
+        return require_one_of_both(self)
+
+
+class LaterEvidence(FromTheField):
+    """What proves an arrival that was told without evidence."""
+
+    event_id: Annotated[UUID, Field(description="Id of the event that told the arrival, from the case's timeline.")]
+    evidence: Annotated[LaterProof, Field(description="What proves the arrival.")]
 
 
 class Assessment(FromTheField):

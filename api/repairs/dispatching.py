@@ -35,6 +35,17 @@ _DELAYS = converter(tuple[Delay, ...])
 Role = Literal["dispatcher", "crew", "hotline"]
 
 
+EvidenceDue = Annotated[
+    datetime | None,
+    Field(
+        description=(
+            "Until when the evidence of the arrival may follow, which counts provisionally; null where nobody waits "
+            "for any."
+        )
+    ),
+]
+
+
 class NextStep(BaseModel):
     """An action, and the role whose it is first of all."""
 
@@ -67,12 +78,13 @@ class IncidentRow(BaseModel):
     due_at: Annotated[datetime | None, Field(description="When that limit ends; null: none runs.")]
     lapses: Annotated[int, Field(description="How many lapses stand, of all its promises.")]
     version: described.EventsRead
+    evidence_due_at: EvidenceDue = None
     next_actions: Annotated[list[NextStep], Field(description="What can be done next.")]
 
 
 class Incidents(BaseModel):
-    """Open incidents, and closed ones whose reporters wait: the most overdue first, then the one due next; those that
-    owe nothing by a time last."""
+    """Open incidents, and closed ones whose reporters wait or whose arrival awaits its evidence: the most overdue
+    first, then the one due next; those that owe nothing by a time last."""
 
     at: described.AnsweredAt
     incidents: Annotated[list[IncidentRow], Field(description="The incidents, the one due next first.")]
@@ -112,6 +124,7 @@ class IncidentView(BaseModel):
     ]
     expected_at: datetime | None = Field(default=None, description="when the crew, held up, expects to be on site")
     merged_into: UUID | None = Field(default=None, description="the incident that it is the same burst as")
+    evidence_due_at: EvidenceDue = None
     reports: Annotated[list[ReportView], Field(description="The reports, in order of their numbers.")]
     next_actions: Annotated[list[NextStep], Field(description="What can be done next.")]
 
@@ -155,6 +168,7 @@ def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
         severity=case.severity,
         expected_at=outlook.expected_at(known),
         merged_into=case.merged_into,
+        evidence_due_at=known.evidence_due_at,
         reports=[_report(case, report) for report in case.reported if report.number not in case.unlinked],
         next_actions=_steps(outlook.next_actions(outlook.progress(known, standard_of(case, service.rules)))),
     )
@@ -196,6 +210,7 @@ def outline_of(row: Mapping[str, Any]) -> Outline:
         delays=_DELAYS(row["delays"]),
         lapsed=frozenset(row["lapsed"]),
         untold=row["untold"],
+        evidence_due_at=row["evidence_due_at"],
     )
 
 

@@ -8,7 +8,7 @@ from api.repairs import bodies
 from domain import kinds
 from domain.kernel.geo import GeoPoint, distance_m
 from domain.repairs.case import Repair
-from domain.repairs.facts import ArrivalEvidence
+from domain.repairs.facts import ArrivalEvidence, SuppliedEvidence
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 
@@ -24,8 +24,17 @@ def measured(service: Service, case_id: UUID, proof: bodies.ArrivalProof | None)
     if site is None:
         return ArrivalEvidence(None, None, proof.fix.accuracy_m, proof.photo_digest)
     away = round(distance_m(site, GeoPoint(proof.fix.latitude, proof.fix.longitude)))
-    reach = service.rules.in_force(service.clock.now()).geofence_metres
+    reach = service.rules.in_force(service.clock.now()).repair.geofence_metres
     return ArrivalEvidence(away <= reach, away, proof.fix.accuracy_m, proof.photo_digest)
+
+
+def measured_later(service: Service, case_id: UUID, proof: bodies.LaterProof) -> SuppliedEvidence:
+    """The evidence that comes after its arrival, as the event keeps it. Blocks."""
+    if proof.fix is None and proof.accuracy_m is None:
+        return SuppliedEvidence(None, None, None, proof.photo_digest)
+    found = measured(service, case_id, proof)
+    assert found is not None, "there is a proof"
+    return SuppliedEvidence(found.inside_geofence, found.distance_m, found.accuracy_m, found.photo_digest)
 
 
 def site_of(service: Service, case_id: UUID) -> GeoPoint | None:

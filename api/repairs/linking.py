@@ -64,7 +64,7 @@ def suggestions(
     now = service.clock.now()
     standard = service.rules.in_force(now)
     district_of(standard, district)
-    reported_at, apart = at or now, timedelta(minutes=standard.link_suggestion_minutes)
+    reported_at, apart = at or now, timedelta(minutes=standard.repair.link_suggestion_minutes)
     wanted = {
         "district": district,
         "kinds": list(repair_reports.kinds_that_may_be_one(standard, kind)),

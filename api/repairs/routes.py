@@ -15,7 +15,7 @@ from api.http.fields import FromTheField, Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.repairs import bodies, commands
-from api.repairs.evidence import measured
+from api.repairs.evidence import measured, measured_later
 from domain import kinds
 from domain.repairs import answers, apologies, details, dismissal, field, rejection, severity, user_side
 from domain.repairs import dispatch as repair_dispatch
@@ -119,21 +119,45 @@ async def decline(case_id: CaseId, body: bodies.Declined, runner: Runner) -> Acc
 
 @router.post("/{case_id}/acknowledgement", summary="The crew confirms 接单", openapi_extra=needs("repair.tell"))
 async def acknowledge(case_id: CaseId, body: bodies.DispatchConfirmation, runner: Runner) -> Accepted:
-    return await runner.field(case_id, body, lambda case, ctx: repair_dispatch.acknowledge(case, ctx, crew=body.crew))
+    return await runner.field(
+        case_id, body, lambda case, ctx: repair_dispatch.acknowledge(case, ctx, crew=body.crew), names_crew=True
+    )
 
 
 @router.post("/{case_id}/delay", summary="The crew is held up on its way 途中受阻", openapi_extra=needs("repair.tell"))
 async def delay(case_id: CaseId, body: bodies.Delay, runner: Runner) -> Accepted:
     """No limit moves with it; the dispatcher sees when the crew expects to be on site."""
     return await runner.field(
-        case_id, body, lambda case, ctx: repair_dispatch.delay(case, ctx, crew=body.crew, expected_at=body.expected_at)
+        case_id,
+        body,
+        lambda case, ctx: repair_dispatch.delay(case, ctx, crew=body.crew, expected_at=body.expected_at),
+        names_crew=True,
     )
 
 
 @router.post("/{case_id}/arrival", summary="The crew is on site 到场", openapi_extra=needs("repair.tell"))
 async def arrive(case_id: CaseId, body: bodies.Arrival, runner: Runner) -> Accepted:
     proof = await run_in_threadpool(measured, runner.service, case_id, body.evidence)
-    return await runner.field(case_id, body, lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof))
+    return await runner.field(
+        case_id,
+        body,
+        lambda case, ctx: field.arrive(case, ctx, crew=body.crew, evidence=proof),
+        names_crew=True,
+    )
+
+
+@router.post(
+    "/{case_id}/arrival/evidence",
+    summary="Supply the evidence of an arrival that was told without 补充到场证据",
+    openapi_extra=needs("repair.tell"),
+)
+async def supply_evidence(case_id: CaseId, body: bodies.LaterEvidence, runner: Runner) -> Accepted:
+    """Until the standard's time for it has passed, the arrival counts provisionally; evidence that comes later needs
+    another person (`confirmed_by`)."""
+    proof = await run_in_threadpool(measured_later, runner.service, case_id, body.evidence)
+    return await runner.field(
+        case_id, body, lambda case, ctx: field.supply_evidence(case, ctx, arrival=body.event_id, evidence=proof)
+    )
 
 
 @router.post("/{case_id}/assessment", summary="Class the repair 定级", openapi_extra=needs("repair.tell"))
@@ -164,7 +188,10 @@ async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -
 @router.post("/{case_id}/work-logs", summary="The crew is at work 作业记录", openapi_extra=needs("repair.tell"))
 async def log_work(case_id: CaseId, body: bodies.WorkLog, runner: Runner) -> Accepted:
     return await runner.field(
-        case_id, body, lambda case, ctx: field.log_work(case, ctx, note=body.note, crew=body.crew)
+        case_id,
+        body,
+        lambda case, ctx: field.log_work(case, ctx, note=body.note, crew=body.crew),
+        names_crew=True,
     )
 
 
@@ -199,7 +226,9 @@ async def consent(case_id: CaseId, body: bodies.Consent, runner: Runner) -> Acce
     openapi_extra=needs("repair.start-paid-service"),
 )
 async def start_paid_service(case_id: CaseId, body: bodies.PaidService, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, lambda case, ctx: user_side.start_paid_service(case, ctx, crew=body.crew))
+    return await runner.instruct(
+        case_id, lambda case, ctx: user_side.start_paid_service(case, ctx, crew=body.crew), names_crew=True
+    )
 
 
 @router.post("/{case_id}/completion", summary="The repair is done 修复完成", openapi_extra=needs("repair.tell"))

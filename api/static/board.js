@@ -301,6 +301,7 @@ function promiseRow(each) {
     each.tentative ? make("span", { class: "tentative" }, "暂定 ", en("tentative")) : null,
     each.lapses ? make("span", {}, `超时 ${each.lapses}`) : null,
     each.retracted ? make("span", {}, `撤回 ${each.retracted}`) : null,
+    each.provisional_until ? make("span", { class: "tentative" }, `待补证据，至 ${SHORT.format(Date.parse(each.provisional_until))} `, en("awaits evidence")) : null,
     each.settles_at ? settling(Date.parse(each.settles_at)) : null,
     make("span", { class: "basis" }, en([each.standard, each.calendar].filter(Boolean).join(" · "))));
 }
@@ -331,6 +332,7 @@ function details(data) {
   add("原截止", data.old_due_at && SHORT.format(Date.parse(data.old_due_at)));
   add("变更原因", data.cause);
   add("兑现", data.met_at && `${SHORT.format(Date.parse(data.met_at))}${data.on_time === false ? "（迟）" : ""}`);
+  add(data.met_at ? "待补证据，暂计至" : "此前暂计兑现至", data.provisional_until && SHORT.format(Date.parse(data.provisional_until)));
   add("第几次超时", data.lapse);
   add("班组", data.crew);
   add("预计到场", data.expected_at && SHORT.format(Date.parse(data.expected_at)));
@@ -349,7 +351,9 @@ function details(data) {
   add("拒收", data.charge && `${data.banned ?? data.charge} ${data.amount_fen ? yuan(data.amount_fen) : ""}`);
   add("受理依据", data.basis && BASES[data.basis]?.[0]);
   add("水表", data.meter && `${data.meter.number} DN${data.meter.dn_mm}`);
-  add("距围栏", data.evidence && `${data.evidence.inside_geofence ? "内" : "外"} ${data.evidence.distance_m} 米 ±${data.evidence.accuracy_m}`);
+  const proof = data.evidence ?? {};
+  add("距围栏", Number.isInteger(proof.distance_m) ? `${proof.inside_geofence ? "内" : "外"} ${proof.distance_m} 米 ±${proof.accuracy_m}` : null);
+  add("照片", proof.photo_digest ? "有" : null);
   add("通知", data.notify?.map((role) => named(ROLES, role)[0]).join("、"));
   for (const flag of data.flags ?? []) items.push(make("span", { class: "flag" }, named(FLAGS, flag)[0], " ", en(named(FLAGS, flag)[1])));
   return items.length ? make("div", { class: "data" }, ...items) : null;

@@ -47,7 +47,9 @@ function crew(each) {
 
 function stage(each) {
   const severity = each.severity === null ? [] : [make("span", { class: "meta" }, ...pair(named(SEVERITIES, each.severity)))];
-  return [...pair(named(STAGES, each.stage)), ...severity];
+  // Of an arrival without evidence: until when it counts, and the evidence may follow.
+  const evidence = each.evidence_due_at === null ? [] : [make("span", { class: "meta" }, `待补到场证据，至 ${SHORT.format(Date.parse(each.evidence_due_at))} `, en("arrival awaits evidence"))];
+  return [...pair(named(STAGES, each.stage)), ...severity, ...evidence];
 }
 
 function shown(each, now, free) {

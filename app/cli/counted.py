@@ -30,7 +30,7 @@ def figures(first: datetime | None, last: datetime | None, beside: bool, as_json
         fail(f"dates-out-of-order: found {first.date()} to {last.date()}; needed a first day not later than the last")
     with contextlib.closing(open_service(located_settings())) as service:
         now = service.clock.now()
-        customers = service.rules.in_force(now).customers
+        customers = service.rules.in_force(now).outages.customers
         with service.connection() as connection, connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             found = count(connection, first and first.date(), last and last.date(), at=now, customers=customers)

@@ -13,6 +13,7 @@ import click
 import psycopg
 from pydantic import ValidationError
 
+from app.days import is_day
 from infra.settings import Settings, unknown_variables
 
 P = ParamSpec("P")
@@ -150,8 +151,12 @@ def with_reason(run: Callable[..., None]) -> Callable[..., None]:
 def instant(text: str) -> datetime:
     from domain.deadlines.calendar import LOCAL
 
+    needed = "needed an instant, for example 2026-09-22T17:30:00+08:00"
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        fail(f"bad-parameter: found --as-of {text[:40]!r}; needed an instant, for example 2026-09-22T17:30:00+08:00")
+        fail(f"bad-parameter: found --as-of {text[:40]!r}; {needed}")
+    if is_day(text):
+        # At a day's beginning nothing of it was known.
+        fail(f"bad-parameter: found --as-of {text[:40]!r}, a day without a time of day; {needed}")
     return found if found.tzinfo is not None else found.replace(tzinfo=LOCAL)

@@ -424,7 +424,7 @@ class _Story:
     def _payment(self, at: datetime, number: str) -> None:
         catalogue = self.rules.catalogue(at)
         assert isinstance(catalogue, CataloguePublished)
-        payer_class = self.standard.payer_classes[self.who.category]
+        payer_class = self.standard.connection.payer_classes[self.who.category]
         quoted = priced(catalogue, payer_class, self._wanted(), local_date(at))
         lines = [{"fee": line.fee, "amount_fen": line.amount_fen} for line in quoted]
         cashier = ("cashier-1", "cashier", "counter")

@@ -14,13 +14,13 @@ from importlib import resources
 from typing import Any
 
 from app.demo.applications import PUBLISHED_CATEGORIES, PUBLISHED_CHANNELS, applications
-from app.demo.community import consultations, preservices, squads, works
+from app.demo.community import CREWS, consultations, crews, preservices, squads, works
 from app.demo.outages import outages
 from app.demo.script import Request, Scene, Script, Who, digest, person
 from domain.deadlines.calendar import LOCAL
 from domain.standard.standards import Rules
 
-__all__ = ["PUBLISHED_CATEGORIES", "PUBLISHED_CHANNELS", "START", "Request", "Script", "connections", "plan"]
+__all__ = ["CREWS", "PUBLISHED_CATEGORIES", "PUBLISHED_CHANNELS", "START", "Request", "Script", "connections", "plan"]
 
 START = datetime(2026, 9, 14, 0, 0, tzinfo=UTC)
 """Monday 2026-09-14, 08:00 in China: the week before a make-up working Sunday, two before the Mid-Autumn holiday."""
@@ -28,7 +28,6 @@ OPENING = "opening"
 """How the names of the opening scenes begin."""
 URBAN = ("zhenxi", "donghe", "qianzhou", "jifeng", "shijiachong")
 OTHER = ("shuangtang", "aizhai", "majingao", "hexi", "danqing")
-CREWS = tuple(f"crew-{number:02d}" for number in range(1, 31))
 MENDING = {"small": (70, 262), "medium": (180, 520), "major": (360, 1200)}
 """Minutes from a report until a repair of that class is done: at the soonest, at the latest."""
 
@@ -37,6 +36,11 @@ class Roster:
     """Who is on which incident when: a crew is never on two at once, nor sent within half an hour of the one before."""
 
     MARGIN = timedelta(minutes=30)
+
+    @property
+    def crews(self) -> tuple[str, ...]:
+        """Every crew that there is."""
+        return tuple(self._taken)
 
     def __init__(self) -> None:
         self._taken: dict[str, list[tuple[datetime, datetime]]] = {crew: [] for crew in CREWS}
@@ -59,15 +63,18 @@ def plan(seed: int, rules: Rules, start: datetime = START, opens_at: datetime | 
     rng = random.Random(seed)
     roster = Roster()
     repairs = [*_opening_scenes(rng, opens_at or start, roster), *_repairs(rng, start, roster)]
-    return _by_first_request([*repairs, *outages(start), *connections(seed, rules, start)])
+    further = crews(start, roster.crews[len(CREWS) :])
+    return _by_first_request([*repairs, *further, *outages(start), *connections(seed, rules, start)])
 
 
 def connections(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
-    """The published period alone: the squads, the 240 applications, and what was done ahead of building and besides."""
+    """The published period alone: crews and squads, the 240 applications, and what was done ahead of building and
+    besides."""
     # A generator of its own: what is made up here does not depend on how many repairs there are.
     rng = random.Random(f"connections {seed}")
     return _by_first_request(
         [
+            *crews(start),
             *squads(start),
             *applications(rng, start, rules),
             *preservices(rng, start, rules.calendar),
@@ -158,10 +165,23 @@ def _repair(
     if rng.random() < 0.9:
         seen = sent + scene.minutes(0.5, 3)
         scene.tell(seen, "/acknowledgement", {"crew": crew}, on_site)
-    scene.tell(said, "/arrival", {"crew": crew, "evidence": _evidence(rng)}, on_site, there)
+    _arrive(scene, name, said, there, on_site)
     _mend(scene, report, assessed, done, on_site, dispatcher)
     _answer(scene, done, reports)
     return scene.script(name, "repairs")
+
+
+def _arrive(scene: Scene, name: str, said: datetime, there: datetime, on_site: Who) -> None:
+    """Most crews tell their arrival with its evidence. Of the others some send a photo within hours, and some forget
+    it: their arrival lapses a day later, and it shows."""
+    proof = _evidence(scene.rng)
+    # By a number of its own: who forgets the evidence changes nothing else of the city.
+    fate = 0.0 if name.startswith(OPENING) else random.Random(f"evidence {name}").random()
+    told = {"crew": on_site[0]} | ({"evidence": proof} if fate < 0.88 else {})
+    scene.tell(said, "/arrival", told, on_site, there)
+    if 0.88 <= fate < 0.95:
+        photo = {"evidence": {"photo_digest": proof["photo_digest"]}}
+        scene.tell(said + timedelta(hours=3), "/arrival/evidence", photo, on_site, about="/arrival")
 
 
 def _mend(scene: Scene, report: dict[str, str], assessed: datetime, done: datetime, on_site: Who, office: Who) -> None:

@@ -1,4 +1,4 @@
-"""What the demo's utility does besides applications: squads, service before building, consultations, works.
+"""What the demo's utility does besides applications: crews and squads, service before building, consultations, works.
 
 Four users served ahead of building and five pump rooms in five communities are published; who and where is made up.
 """
@@ -6,7 +6,7 @@ Four users served ahead of building and five pump rooms in five communities are 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,6 +30,19 @@ PRESERVICES = (
 )
 """Category, service, what was handed over."""
 CONSULTATIONS = ("technical", "documents", "fees", "technical", "progress", "documents")
+
+
+CREWS = tuple(f"crew-{number:02d}" for number in range(1, 31))
+
+
+def crews(start: datetime, codes: Sequence[str] = CREWS) -> Iterator[Script]:
+    """The repair crews, formed before anybody is sent: who dispatches a crew that nobody formed is refused."""
+    for code in codes:
+        number = int(code.rpartition("-")[2])
+        scene = Scene(random.Random(number))
+        crew = {"crew": code, "name_zh": f"抢修 {number} 班", "skills": ["pipes"], "lead": f"lead-{number}"}
+        scene.instruct(start, "", crew, MANAGER)
+        yield scene.script(code, "crews")
 
 
 def squads(start: datetime) -> Iterator[Script]:

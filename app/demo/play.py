@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import httpx
 
 from app.demo.script import Request, Script
+from domain.kernel.facts import event_id
 from infra.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -27,10 +29,16 @@ def key_of(script: Script, number: int) -> str:
     return hashlib.sha256(f"{script.name} {number}".encode()).hexdigest()[:32]
 
 
-def body_of(request: Request) -> dict[str, Any]:
-    """The JSON body of a request."""
+def body_of(request: Request, told: Mapping[str, UUID]) -> dict[str, Any]:
+    """The JSON body of a request. ``told``: path of an earlier request of the script → the first event it wrote."""
     claimed = {"happened_at": request.happened_at.isoformat()} if request.happened_at is not None else {}
-    return request.body | claimed
+    named = {"event_id": str(told[request.about])} if request.about is not None and request.about in told else {}
+    return request.body | named | claimed
+
+
+def first_event(answer: Mapping[str, Any]) -> UUID:
+    """The first event that an accepted request has written."""
+    return event_id(UUID(answer["case_id"]), answer["first_version"])
 
 
 def headers_of(request: Request, key: str) -> dict[str, str]:
@@ -63,20 +71,27 @@ class Player:
         self._few = asyncio.Semaphore(AT_ONCE)
 
     async def play(self, scripts: Sequence[Script], stop: asyncio.Event) -> None:
-        """Play until every script is through, or ``stop`` is set."""
+        """Play until every script is through, or ``stop`` is set. Crews are formed before anything else is sent."""
         limits = httpx.Limits(max_connections=AT_ONCE)
+        forming = [script for script in scripts if script.kind == "crews"]
+        others = [script for script in scripts if script.kind != "crews"]
         async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits, headers=self._proven) as client:
-            await asyncio.gather(*(self._act(client, script, stop) for script in scripts))
+            for part in (forming, others):
+                await asyncio.gather(*(self._act(client, script, stop) for script in part))
 
     async def _act(self, client: httpx.AsyncClient, script: Script, stop: asyncio.Event) -> None:
         path = f"/api/v1/{script.kind}"
+        told: dict[str, UUID] = {}
         for number, request in enumerate(script.requests):
             await self._until(request.at, stop)
             if stop.is_set():
                 return
-            answer = await self._send(client, path + request.path, request, key_of(script, number), stop)
+            body = body_of(request, told)
+            answer = await self._send(client, path + request.path, request, body, key_of(script, number), stop)
             if answer is None:
                 return
+            if "first_version" in answer:
+                told[request.path] = first_event(answer)
             if number == 0:
                 if "case_id" not in answer:
                     return  # refused: there is no case to go on with
@@ -93,12 +108,18 @@ class Player:
                 continue
 
     async def _send(
-        self, client: httpx.AsyncClient, path: str, request: Request, key: str, stop: asyncio.Event
-    ) -> dict[str, str] | None:
+        self,
+        client: httpx.AsyncClient,
+        path: str,
+        request: Request,
+        body: dict[str, Any],
+        key: str,
+        stop: asyncio.Event,
+    ) -> dict[str, Any] | None:
         while not stop.is_set():
             try:
                 async with self._few:
-                    answer = await client.post(path, json=body_of(request), headers=headers_of(request, key))
+                    answer = await client.post(path, json=body, headers=headers_of(request, key))
             except httpx.TransportError:
                 await asyncio.sleep(0.2)
                 continue
@@ -107,7 +128,7 @@ class Player:
                 if request.refusal is not None:
                     self.astray["accepted"] += 1
                 self.accepted_keys.append(key)
-                accepted: dict[str, str] = answer.json()
+                accepted: dict[str, Any] = answer.json()
                 return accepted
             problem = answer.json()
             if answer.status_code >= 500 or problem.get("code") == "busy":

@@ -20,14 +20,14 @@ import httpx
 import psycopg
 from psycopg.rows import dict_row
 
-from app.demo import city, play
+from app.demo import city, community, play
 from app.demo.play import Player
 from app.demo.script import Script
 from app.supervisor import Supervisor, running_state
 from app.up import DEMO_DIR, refuse_taken_port, state_file, supervisor, with_addresses
 from consumers.tail import follow
 from domain.deadlines.calendar import LOCAL
-from infra.clock import ScaledClock
+from infra.clock import Clock, ScaledClock
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
@@ -240,13 +240,20 @@ class _Show:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
-        scripts = city.plan(self._seed, shipped_rules(), row["service_at"], clock.now())
-        if not self._fresh:  # the opening was played when everything was up for the first time
-            scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
+        asyncio.run(self._play_city(clock, row["service_at"]))
+
+    async def _play_city(self, clock: Clock, start: datetime) -> None:
         base = f"http://{self._settings.http_host}:{self._settings.http_port}"
         player = Player(base, clock, proxy_secret(self._settings))
         self._astray = player.astray
-        asyncio.run(self._play_until_stopped(player, scripts))
+        # Before the opening's time is set: its first crew is sent a fraction of a second after it.
+        await self._play_until_stopped(player, list(community.crews(start)))
+        scripts = city.plan(self._seed, shipped_rules(), start, clock.now())
+        if not self._fresh:  # the opening was played when everything was up for the first time
+            scripts = [script for script in scripts if not script.name.startswith(city.OPENING)]
+        await self._play_until_stopped(player, scripts)
+        if not self._stop.is_set():
+            self._say("demo: every script has been played; the city rests, limits still run")
 
     async def _play_until_stopped(self, player: Player, scripts: list[Script]) -> None:
         stop = asyncio.Event()
@@ -255,8 +262,6 @@ class _Show:
             await asyncio.sleep(0.1)
         stop.set()
         await playing
-        if not self._stop.is_set():
-            self._say("demo: every script has been played; the city rests, limits still run")
 
     def _number_of(self, record: Event) -> str:
         """The number of the record's case, or its id where the API does not answer."""

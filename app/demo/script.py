@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from domain.deadlines.calendar import LOCAL
 
-ScriptKind = Literal["repairs", "connections", "squads", "works", "preservices", "consultations", "outages"]
+ScriptKind = Literal["repairs", "connections", "crews", "squads", "works", "preservices", "consultations", "outages"]
 Who = tuple[str, str, str]
 """Actor, role, channel."""
 
@@ -22,7 +22,8 @@ class Request:
     """One request to the API. ``path`` is below the case's own path; the first request creates the case.
 
     ``at`` is when it is sent; ``happened_at`` what it claims, None for instructions. ``refusal``: the code that it is
-    meant to be refused with. ``second``: who stands behind it beside the actor, and in which role.
+    meant to be refused with. ``second``: who stands behind it beside the actor, and in which role. ``about``: the path
+    of an earlier request of the script; the body names its first event.
     """
 
     at: datetime
@@ -34,6 +35,7 @@ class Request:
     happened_at: datetime | None = None
     refusal: str | None = None
     second: tuple[str, str] | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,15 @@ class Scene:
         self.requests.append(Request(at, path, body, *who, refusal=refusal, second=behind))
 
     def tell(
-        self, at: datetime, path: str, body: dict[str, Any], who: Who, happened_at: datetime | None = None
+        self,
+        at: datetime,
+        path: str,
+        body: dict[str, Any],
+        who: Who,
+        happened_at: datetime | None = None,
+        about: str | None = None,
     ) -> None:
-        self.requests.append(Request(at, path, body, *who, happened_at=happened_at or at))
+        self.requests.append(Request(at, path, body, *who, happened_at=happened_at or at, about=about))
 
     def script(self, name: str, kind: ScriptKind) -> Script:
         """What was written, in order of sending; of two at one time the one written first."""

@@ -25,7 +25,7 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from api.app import create_app
-from app.demo.play import body_of, headers_of, key_of
+from app.demo.play import body_of, first_event, headers_of, key_of
 from app.demo.script import Request, Script
 from domain.kinds import Kind
 from infra.clock import ManualClock
@@ -141,6 +141,7 @@ class Stage:
         self.astray: Counter[str] = Counter()
         self.outcomes: dict[tuple[str, int], str] = {}
         self.cases: dict[str, UUID] = {}
+        self._told: dict[str, dict[str, UUID]] = {}
         self.asked = 0
         self._service = service
         self._clock = clock
@@ -190,10 +191,11 @@ class Stage:
             if script.name not in self.cases:
                 return NOT_OPENED
             path += f"/{self.cases[script.name]}"
-        answer = await client.post(
-            path + request.path, json=body_of(request), headers=headers_of(request, key_of(script, number))
-        )
+        told = self._told.setdefault(script.name, {})
+        headers = headers_of(request, key_of(script, number))
+        answer = await client.post(path + request.path, json=body_of(request, told), headers=headers)
         if answer.status_code < 300:
+            told[request.path] = first_event(answer.json())
             self.astray.update(["accepted"] if request.refusal is not None else [])
             if number == 0:
                 self.cases[script.name] = UUID(answer.json()["case_id"])

@@ -183,12 +183,12 @@ def promises_page() -> str:
         (
             f"`{name}`",
             f"{COMMITMENTS[name].zh} {COMMITMENTS[name].en}" if name in COMMITMENTS else "",
-            ", ".join(_named(each) for each in standard.ladders.get(name, ())) or "–",
-            ", ".join(f"`{role}`" for role in standard.notify_on_lapse.get(name, ())) or "–",
+            ", ".join(_named(each) for each in standard.alerting.ladders.get(name, ())) or "–",
+            ", ".join(f"`{role}`" for role in standard.alerting.notify_on_lapse.get(name, ())) or "–",
             "; ".join(f"{named(each)}, {_validity(each)}" for each in law.articles if name in each.basis_for.promises)
             or "the utility's own",
         )
-        for name in sorted({*standard.ladders, *standard.notify_on_lapse, *COMMITMENTS})
+        for name in sorted({*standard.alerting.ladders, *standard.alerting.notify_on_lapse, *COMMITMENTS})
     )
     return page(
         "Promises",

@@ -43,6 +43,14 @@ class RecountVerdict:
     lapses: frozenset[datetime]
     tentative: bool = False
     by: frozenset[UUID] = field(default=frozenset(), compare=False)
+    provisional_until: datetime | None = None
+    """Until when it counts as met, where more has to follow by then; then the next of ``later`` is to be said."""
+    later: tuple[tuple[datetime, RecountVerdict], ...] = ()
+    """What is to be said instead from an instant on, if nothing more becomes known; in order of time."""
+
+    def said_at(self, at: datetime) -> RecountVerdict:
+        """What is to be said at an instant."""
+        return [self, *(each for begins, each in self.later if begins <= at)][-1]
 
 
 def verdict(

@@ -23,6 +23,7 @@ class RecordedWindow:
     tentative: bool = False
     met_at: datetime | None = None
     on_time: bool | None = None
+    provisional_until: datetime | None = None
     cancelled: str | None = None
     lapses: dict[datetime, PublishedEvent] = field(default_factory=dict)
     events: list[PublishedEvent] = field(default_factory=list)
@@ -45,15 +46,17 @@ class RecordedWindow:
                 self.due_at, self.tentative = instant_or_none(data["due_at"]), data["tentative"]
             case "WindowMet":
                 self.met_at, self.on_time = instant(data["met_at"]), data["on_time"]
+                self.provisional_until = instant_or_none(data.get("provisional_until"))
             case "WindowLapsed":
                 self.lapses[instant(data["due_at"])] = event
             case "WindowRetracted":
                 self.lapses.pop(instant(data["due_at"]), None)
             case "WindowReopened":
-                self.met_at = self.on_time = self.cancelled = None
+                self.met_at = self.on_time = self.cancelled = self.provisional_until = None
                 self.due_at = instant_or_none(data["due_at"])
             case "WindowCancelled":
                 self.met_at, self.on_time, self.cancelled = None, None, data["reason"]
+                self.provisional_until = None
 
 
 def on_record(events: Iterable[PublishedEvent]) -> dict[str, RecordedWindow]:
@@ -97,7 +100,8 @@ def compare(
     record, counted = on_record(events), {each.commitment: each for each in verdicts}
     found = gaps(events)
     for commitment in sorted({*record, *counted}):
-        window, recounted = record.get(commitment), counted.get(commitment)
+        window = record.get(commitment)
+        recounted = _said(window, counted.get(commitment), look)
         for what, said, should in (*_between(window, recounted, look), *_within(window)):
             concerned = _concerned(events, window, recounted)
             found.append(Disagreement(events[0].case, commitment, what, said, should, concerned))
@@ -105,6 +109,16 @@ def compare(
 
 
 FieldDifference = tuple[str, Any, Any]
+
+
+def _said(
+    window: RecordedWindow | None, recounted: RecountVerdict | None, look: ComparisonTime
+) -> RecountVerdict | None:
+    """What is to be said by now; what was to be said ``grace`` ago is right too, where that is on record still."""
+    if recounted is None:
+        return None
+    now, before = recounted.said_at(look.at), recounted.said_at(look.at - look.grace)
+    return before if _between(window, now, look) and not _between(window, before, look) else now
 
 
 def _between(
@@ -120,7 +134,7 @@ def _between(
     if window.cancelled != recounted.cancelled:
         found.append(("cancelled", window.cancelled, recounted.cancelled))
     elif window.cancelled is None:
-        for what in ("opened_at", "due_at", "tentative", "met_at"):
+        for what in ("opened_at", "due_at", "tentative", "met_at", "provisional_until"):
             said, should = getattr(window, what), getattr(recounted, what)
             if said != should:
                 found.append((what, said, should))

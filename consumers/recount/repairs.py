@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from consumers.recount.count import DayLimit, DueChange, RecountVerdict, after, day_end, since, verdict
 from consumers.recount.policy import Policy, StandardDocument, close_of_business
@@ -42,6 +44,8 @@ class RepairCount:
         self.dismissals = self._credible(named(events, DISMISSED))
         self.restored = first(since(begun, named(stands, "WaterRestored"), self.standard))
         self.was_done_too_early = bool(named(stands, DONE)) and not self.done
+        # Arrivals whose evidence followed.
+        self.proven_later = {event.data["arrival"] for event in named(events, "ArrivalEvidenceSupplied")}
         self.logs = named(events, "WorkLogged", "ShiftHandedOver")
         self.answers = in_time_order(named(events, "ReporterAnswered"))
         # Imported history: nobody can say of it what nobody wrote down.
@@ -69,7 +73,26 @@ class RepairCount:
         if _precision(begun) != "second" or (arrived is None and self.is_history):
             return _unknown("repair.arrival", begun)
         due_at = after(begun.at, self.standard["arrival_minutes"][self.zone])
-        return self._owed("repair.arrival", begun.at, [DueChange(begun.at, due_at, (begun.id,))], arrived)
+        changes = [DueChange(begun.at, due_at, (begun.id,))]
+        proof_ends = [(each, self._proof_ends(each)) for each in self.arrivals]
+
+        def said_from(instant: datetime | None) -> RecountVerdict:
+            """What the arrivals say that still count then; None: all of them."""
+            met = first([each for each, end in proof_ends if end is None or instant is None or end > instant])
+            found = self._owed("repair.arrival", begun.at, changes, met)
+            until = self._proof_ends(met) if met is not None and found.met_at is not None else None
+            return replace(found, provisional_until=until)
+
+        ends = sorted({end for _, end in proof_ends if end is not None})
+        return replace(said_from(None), later=tuple((instant, said_from(instant)) for instant in ends))
+
+    def _proof_ends(self, arrival: PublishedEvent) -> datetime | None:
+        """When an arrival without evidence stops counting; None where it counts for good."""
+        minutes = self.standard.get("arrival_evidence_minutes")
+        is_history = self.is_history or arrival.channel in self.standard.get("history_channels", ())
+        if minutes is None or is_history or arrival.data.get("evidence") is not None:
+            return None
+        return None if str(arrival.id) in self.proven_later else after(arrival.at, minutes)
 
     # ---- completion
 
@@ -78,7 +101,9 @@ class RepairCount:
         standard says so; a class given at some instant holds from then on."""
         begun, done = self.first_report, _exact_first(self.done)
         promised = self.standard.get("kind_limits", {}).get(self.kind)
-        changes = self._completion_changes() if promised is None else self._changes_in_days(promised, done)
+        if promised is not None:
+            return self._completion_in_days(promised, done)
+        changes = self._completion_changes()
         if _precision(begun) != "second" or (done is not None and _cannot_be_told(done, changes[-1].due_at)):
             return _unknown("repair.completion", begun)
         return self._owed("repair.completion", begun.at, changes, done)
@@ -98,12 +123,29 @@ class RepairCount:
             changes.append(self._completion_change(from_where, event, severity))
         return changes
 
-    def _changes_in_days(self, promised: StandardDocument, done: PublishedEvent | None) -> list[DueChange]:
+    def _completion_in_days(self, promised: StandardDocument, done: PublishedEvent | None) -> RecountVerdict:
+        """A report that is known by its day came in at some instant of it. The limit is counted from its first and from
+        its last one; where the repair was done between the two ends, nobody can say whether that was in time."""
+        begun = self.first_report
+        changes = latest = self._changes_in_days(promised, done, begun.at)
+        if _precision(begun) == "day":
+            zone = self.policy.calendars_of(self.standard)[-1].zone
+            latest = self._changes_in_days(promised, done, _last_instant(begun.at, zone))
+        first_end, last_end = changes[-1].due_at, latest[-1].due_at
+        assert first_end is not None
+        assert last_end is not None
+        if _precision(begun) == "by" or (done is not None and _may_be_either(done, first_end, last_end)):
+            return _unknown("repair.completion", begun)
+        return self._owed("repair.completion", begun.at, latest, done)
+
+    def _changes_in_days(
+        self, promised: StandardDocument, done: PublishedEvent | None, reported_at: datetime
+    ) -> list[DueChange]:
         """A kind of fault with a limit of its own, in days, whatever its class."""
         found = []
         for start in (self.first_report, self._start_of_completion())[: 1 + self._starts_later()]:
             limit = DayLimit(
-                start.at,
+                reported_at if start is self.first_report else start.at,
                 promised["days"],
                 close_of_business(self.standard),
                 civil=promised["unit"] == "civil",
@@ -222,6 +264,23 @@ def _cannot_be_told(done: PublishedEvent, due_at: datetime | None) -> bool:
     if due_at is None:
         return False
     return {"second": False, "day": done.at <= due_at, "by": done.at > due_at}[_precision(done)]
+
+
+def _last_instant(day_begun: datetime, zone: ZoneInfo) -> datetime:
+    """Of a civil day by that place's clock; of a day that begins at another hour there, 24 hours on."""
+    wall = day_begun.astimezone(zone)
+    if wall.time() == time():
+        return datetime.combine(wall.date(), time.max, zone).astimezone(UTC)
+    return day_begun + timedelta(days=1, microseconds=-1)
+
+
+def _may_be_either(done: PublishedEvent, first_end: datetime, last_end: datetime) -> bool:
+    """Whether it may have been in time and may have been late, of a limit that ended between these two instants."""
+    told = _precision(done)
+    if told == "day":
+        day_over = done.at + timedelta(hours=25)  # the longest day: its clocks are put back
+        return day_over > first_end and done.at <= last_end
+    return done.at > first_end if told == "by" else first_end < done.at <= last_end
 
 
 def _unknown(commitment: str, begun: PublishedEvent) -> RecountVerdict:

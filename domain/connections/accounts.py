@@ -35,7 +35,7 @@ from domain.connections.requirements import allowed, require_after
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_other_person
 from domain.standard.context import CommandContext
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 CONFIRMED_IN = "the header X-Confirmed-By"
 
@@ -63,7 +63,7 @@ def change_class(
     known = allowed(case, ctx, "change-class")
     account = _account(known, point)
     since = effective_at or ctx.at
-    require_known(UnknownClassChange, reason, ctx.standard.class_changes)
+    require_known(UnknownClassChange, reason, ctx.standard.connection.class_changes)
     require_whole(SupplyPoint("", usage_split, household_size), ctx.standard)
     _require_not_too_far_ahead(ctx, since)
     require_after(since, account.classes[-1].since, "water was on, or the last change,")
@@ -79,7 +79,7 @@ def change_class(
         usage_split=dict(usage_split),
         household_size=household_size,
         old_split=dict(before.usage_split),
-        price_version=ctx.standard.price_version or None,
+        price_version=ctx.standard.connection.price_version or None,
         effective_at=since,
         reading_m3=reading_m3,
         reason=reason,
@@ -111,7 +111,7 @@ def change_customer(
     known = allowed(case, ctx, "change-customer")
     account = _account(known, point)
     since = effective_at or ctx.at
-    require_known(UnknownCustomerChange, reason, ctx.standard.customer_changes)
+    require_known(UnknownCustomerChange, reason, ctx.standard.connection.customer_changes)
     _require_readable(ctx, account, since)
     require_after(since, account.customers[-1].since, "water was on, or the last change,")
     _require_reach(ctx, since)
@@ -185,7 +185,7 @@ def _account(case: Connection, point: int) -> Account:
 
 
 def _require_not_too_far_ahead(ctx: CommandContext, since: datetime) -> None:
-    latest = ctx.at + timedelta(days=ctx.standard.class_change_ahead_days)
+    latest = ctx.at + timedelta(days=ctx.standard.connection.class_change_ahead_days)
     if since > latest:
         raise TooFarAhead(since, latest, ctx)
 

@@ -54,7 +54,7 @@ def admissible(case: Connection, standard: Standard) -> tuple[Moment, tuple[str,
     The main papers are in, and each deferrable one is in, promised, or may be outstanding by the standard's policy
     (never for somebody who is barred, or who has declined).
     """
-    requirements = standard.documents.get(case.category)
+    requirements = standard.connection.documents.get(case.category)
     if not requirements:
         return None
     moments = [case.received]
@@ -69,7 +69,7 @@ def admissible(case: Connection, standard: Standard) -> tuple[Moment, tuple[str,
         elif requirement.code in promised and case.commitment is not None:
             moments.append(case.commitment.made)
             outstanding.append(requirement.code)
-        elif standard.papers.admits == "main-papers":
+        elif standard.connection.papers.admits == "main-papers":
             outstanding.append(requirement.code)
         else:
             return None
@@ -78,7 +78,7 @@ def admissible(case: Connection, standard: Standard) -> tuple[Moment, tuple[str,
 
 def missing(case: Connection, standard: Standard) -> tuple[str, ...]:
     """The required documents that are not in."""
-    return tuple(r.code for r in standard.documents.get(case.category, ()) if not case.has(r.code))
+    return tuple(r.code for r in standard.connection.documents.get(case.category, ()) if not case.has(r.code))
 
 
 # ---- a broken commitment
@@ -93,7 +93,7 @@ def _broken(case: Connection, rules: Rules, at: datetime) -> tuple[EventToAppend
     if at < due_at or papers_kept(case, standard) is not None:
         return ()
     papers = tuple(paper for paper in known.promise.papers if case.supplied_since(paper, due_at) is None)
-    broken = PapersCommitmentBroken(papers, _months_later(due_at, standard.papers.bar_months))
+    broken = PapersCommitmentBroken(papers, _months_later(due_at, standard.connection.papers.bar_months))
     stop = CaseEnded(PAPERS_BROKEN) if known.promise.consequence == "end" else CaseSuspended(PAPERS_BROKEN)
     return (EventToAppend(broken, due_at), EventToAppend(stop, due_at))
 

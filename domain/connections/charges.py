@@ -101,7 +101,7 @@ def _catalogue(ctx: CommandContext) -> CataloguePublished:
 
 
 def _payer_class(case: Connection, ctx: CommandContext) -> str:
-    found = ctx.standard.payer_classes.get(case.category)
+    found = ctx.standard.connection.payer_classes.get(case.category)
     if found is None:
         raise NoPayerClass(case)
     return found

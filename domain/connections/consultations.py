@@ -16,7 +16,7 @@ from domain.kernel.refusals import CaseExists
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 
 @fact("技术咨询", "consultation", topic="connection")
@@ -63,5 +63,5 @@ def give(
             next_step_zh="该咨询已登记，无需操作",
         )
     require_told_in_time(ctx)
-    require_known(UnknownTopic, topic, ctx.standard.consultation_topics)
+    require_known(UnknownTopic, topic, ctx.standard.connection.consultation_topics)
     return as_told(ctx, ConsultationGiven(number, topic, subject))

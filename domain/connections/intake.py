@@ -46,7 +46,9 @@ from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_one_of, require_power
 from domain.standard.powers import roles_with
-from domain.standard.standards import DocumentRequirement, Standard, require_known
+from domain.standard.sections.connection import DocumentRequirement
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 IN_PERSON = "counter"
 """The channel over which the applicant stands before us."""
@@ -108,7 +110,7 @@ def receive(
     # The standard that the case will run under is the one in force when it came in.
     standard = ctx.rules.in_force(ctx.happened_at)
     require_told_in_time(ctx)
-    require_known(UnknownApplicantCategory, form.category, standard.applicant_categories)
+    require_known(UnknownApplicantCategory, form.category, standard.connection.applicant_categories)
     _require_points(form, standard)
     require_once(NamedTwice, (one.document for one in form.documents))
     received = _received(case_number, form, barred)
@@ -152,8 +154,8 @@ def _received(case_number: str, form: Form, barred: bool) -> ApplicationReceived
 
 def _routed(case_number: str, category: str, standard: Standard) -> Sequence[CaseRouted]:
     """The desk of the category, and the owner whose turn it is: the numbers go round, so nobody has to look."""
-    code = standard.routing.get(category, "")
-    desk = standard.desks.get(code)
+    code = standard.connection.routing.get(category, "")
+    desk = standard.connection.desks.get(code)
     if desk is None or not desk.owners:
         return ()
     turn = int("".join(character for character in case_number if character.isdecimal()) or 0)
@@ -161,7 +163,7 @@ def _routed(case_number: str, category: str, standard: Standard) -> Sequence[Cas
 
 
 def _require_points(form: Form, standard: Standard) -> None:
-    if not 1 <= form.supply_points <= standard.max_supply_points:
+    if not 1 <= form.supply_points <= standard.connection.max_supply_points:
         raise SupplyPointsOutOfRange(form, standard)
     if form.points and len(form.points) != form.supply_points:
         raise PointsDoNotMatch(form)
@@ -172,14 +174,14 @@ def _require_points(form: Form, standard: Standard) -> None:
 def require_whole(point: SupplyPoint, standard: Standard) -> None:
     """Refuse ``unknown-price-class`` and ``usage-split-not-whole``."""
     for price_class in point.usage_split:
-        require_known(UnknownPriceClass, price_class, standard.price_classes)
+        require_known(UnknownPriceClass, price_class, standard.connection.price_classes)
     shares = point.usage_split.values()
     if sum(shares) != 100 or any(share < 1 for share in shares):
         raise UsageSplitNotWhole(shares)
 
 
 def _owed(category: str, standard: Standard, document: str) -> DocumentRequirement:
-    owed = {one.code: one for one in standard.documents.get(category, ())}
+    owed = {one.code: one for one in standard.connection.documents.get(category, ())}
     require_known(UnknownDocument, document, owed)
     return owed[document]
 
@@ -202,7 +204,7 @@ def replace_owner(case: Connection, ctx: CommandContext, *, owner: str) -> Owner
     known = allowed(case, ctx, "route")
     if known.stopped is not None and known.stopped.final:
         raise stopped(known)
-    require_known(UnknownOwner, owner, (one for desk in ctx.standard.desks.values() for one in desk.owners))
+    require_known(UnknownOwner, owner, (one for desk in ctx.standard.connection.desks.values() for one in desk.owners))
     if owner == known.owner:
         raise OwnerUnchanged(owner, known)
     return OwnerReplaced(owner)
@@ -224,7 +226,7 @@ def withdraw(case: Connection, ctx: CommandContext, *, reason: str) -> Applicati
     """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, ctx, "withdraw")
-    require_known(UnknownReason, reason, ctx.standard.withdrawal_reasons)
+    require_known(UnknownReason, reason, ctx.standard.connection.withdrawal_reasons)
     require_timely(known, ctx)
     return as_told(ctx, ApplicationWithdrawn(reason))
 
@@ -233,7 +235,7 @@ def refuse(case: Connection, ctx: CommandContext, *, reason: str, document_diges
     """The utility refuses, with a reason of the standard's list. Refuses ``case-stopped``, ``water-is-on``,
     ``unknown-reason``."""
     known = _stoppable(case, ctx, "refuse")
-    require_known(UnknownReason, reason, ctx.standard.refusal_reasons)
+    require_known(UnknownReason, reason, ctx.standard.connection.refusal_reasons)
     require_timely(known, ctx)
     return as_told(ctx, ApplicationRefused(reason, document_digest))
 

@@ -66,7 +66,8 @@ from domain.deadlines.calendar import closing_time, local_date
 from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.standard.context import CommandContext
-from domain.standard.standards import Standard, require_known
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 MISSING = "missing"
 """The defect of a document that is not there at all."""
@@ -115,7 +116,7 @@ def _document_in(case: Connection, document: str) -> Refusal:
 
 
 def _defects(standard: Standard) -> set[str]:
-    return {*standard.defects, *standard.hidden_defects}
+    return {*standard.connection.defects, *standard.connection.hidden_defects}
 
 
 # ---- the one-time notice, and what may come after it
@@ -205,7 +206,7 @@ def _looks(case: Connection) -> list[Moment]:
 def _was_visible(case: Connection, item: NoticeItem, standard: Standard) -> bool:
     """Whether it could have been seen when the papers were last looked at."""
     looks = _looks(case)
-    if not looks or item.defect in standard.hidden_defects:
+    if not looks or item.defect in standard.connection.hidden_defects:
         return False
     known = case.documents.get(item.document, Document())
     changed = [*known.supplied, *known.rejected]
@@ -244,7 +245,7 @@ def promise_papers(
     for paper in papers:
         _require_deferrable(known, ctx, paper)
     _require_deadline(known, ctx, deadline)
-    consequence = standard_of(known, ctx.rules).papers.when_broken
+    consequence = standard_of(known, ctx.rules).connection.papers.when_broken
     return PapersPromised(tuple(papers), deadline, consequence, commitment_digest)
 
 
@@ -282,7 +283,7 @@ def _require_deadline(case: Connection, ctx: CommandContext, deadline: date) -> 
     if closing_time(deadline, standard.close_of_business) <= ctx.at:
         raise DeadlinePast(deadline, ctx)
     calendar = ctx.rules.calendars_of(standard)[-1].calendar
-    by_policy = calendar.add_working_days(local_date(ctx.at), standard.papers.longest_working_days)
+    by_policy = calendar.add_working_days(local_date(ctx.at), standard.connection.papers.longest_working_days)
     latest = min(by_policy, local_date(water_on_end(case, ctx.rules).due_at))
     if deadline > latest:
         raise DeadlineTooLate(deadline, latest, standard)

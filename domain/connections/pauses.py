@@ -26,7 +26,7 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.standard.context import CommandContext, require_second_person
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 
 def request(case: Connection, ctx: CommandContext, *, reason: str, evidence_digest: str) -> PauseRequested:
@@ -38,7 +38,7 @@ def request(case: Connection, ctx: CommandContext, *, reason: str, evidence_dige
     known = under_way(case, ctx, "request-pause")
     admitted = require_admitted(known)
     require_not_done(known)
-    require_known(UnknownPauseReason, reason, ctx.standard.pause_reasons)
+    require_known(UnknownPauseReason, reason, ctx.standard.connection.pause_reasons)
     require_timely(known, ctx, (admitted, "the admission"))
     if ctx.is_late:
         raise PauseTooLate(ctx)

@@ -17,7 +17,7 @@ from domain.kernel.refusals import CaseExists, DatesOutOfOrder, UnknownApplicant
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 PAYER_CLASS = "company"
 """The payer class whose categories may ask."""
@@ -85,10 +85,10 @@ def request(
         )
     standard = ctx.standard
     require_told_in_time(ctx)
-    require_known(UnknownPreservice, service, standard.preservices)
-    require_known(UnknownApplicantCategory, category, standard.applicant_categories)
-    if standard.payer_classes.get(category) != PAYER_CLASS:
-        companies = sorted(code for code, payer in standard.payer_classes.items() if payer == PAYER_CLASS)
+    require_known(UnknownPreservice, service, standard.connection.preservices)
+    require_known(UnknownApplicantCategory, category, standard.connection.applicant_categories)
+    if standard.connection.payer_classes.get(category) != PAYER_CLASS:
+        companies = sorted(code for code, payer in standard.connection.payer_classes.items() if payer == PAYER_CLASS)
         raise CompaniesOnly(category, companies)
     return as_told(ctx, PreServiceRequested(number, service, category, subject))
 
@@ -108,7 +108,7 @@ def give(state: PreService, ctx: CommandContext, *, deliverable: str, digest: st
             next_step_zh="提供时间早于申请时间，请更正",
         )
     require_told_in_time(ctx)
-    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, ctx.standard.connection.deliverables)
     if (deliverable, digest) in state.given:
         raise AlreadyGiven(deliverable)
     return as_told(ctx, PreServiceGiven(deliverable, digest))

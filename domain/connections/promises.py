@@ -62,7 +62,9 @@ def water_on_limit(case: Connection, standard: Standard, start: datetime) -> Wor
         ClockStop(
             pause.since.at,
             pause.ended.at if pause.ended else None,
-            standard.pause_reasons[pause.reason].cap_working_days if pause.reason in standard.pause_reasons else 0,
+            standard.connection.pause_reasons[pause.reason].cap_working_days
+            if pause.reason in standard.connection.pause_reasons
+            else 0,
             (pause.since.by, pause.approved.by),
             pause.reason,
         )
@@ -71,14 +73,18 @@ def water_on_limit(case: Connection, standard: Standard, start: datetime) -> Wor
     )
     stops = (*pauses, *stage_stops(case, standard))
     return WorkingDays(
-        start, standard.connection_working_days, standard.close_of_business, stops, standard.pause_cap_working_days
+        start,
+        standard.connection.connection_working_days,
+        standard.close_of_business,
+        stops,
+        standard.connection.pause_cap_working_days,
     )
 
 
 def silence_end(case: Connection, rules: Rules) -> End:
     """When silence counts as admission: neither notice nor admission within the working days after receipt."""
     standard = standard_of(case, rules)
-    limit = WorkingDays(case.received.at, standard.silence_working_days, standard.close_of_business)
+    limit = WorkingDays(case.received.at, standard.connection.silence_working_days, standard.close_of_business)
     return end(limit, rules.calendars_of(standard), None)
 
 
@@ -130,7 +136,7 @@ def _water_on(case: Connection, standard: Standard, rules: Rules) -> Obligation:
         standard=standard.version,
         calendar=ends[-1][1].calendar,
         reminders=_reminders(case, standard, start.at, _applied(calendars, ends[-1][1])),
-        notify_on_lapse=standard.notify_on_lapse.get(WATER_ON, ()),
+        notify_on_lapse=standard.alerting.notify_on_lapse.get(WATER_ON, ()),
         settles_after=standard.settles_after,
         cause="pause",
     )
@@ -173,7 +179,7 @@ def _reminders(
             ).due_at,
             reminder.notify,
         )
-        for reminder in standard.ladders.get(WATER_ON, ())
+        for reminder in standard.alerting.ladders.get(WATER_ON, ())
         if reminder.working_day is not None
     )
 
@@ -202,7 +208,7 @@ def _notice(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=calendar,
-        notify_on_lapse=standard.notify_on_lapse.get(NOTICE, ()),
+        notify_on_lapse=standard.alerting.notify_on_lapse.get(NOTICE, ()),
         settles_after=standard.settles_after,
         # Admitted by silence, the applicant needs no notice any more.
         moot_from=case.admitted.at if case.admitted is not None else None,
@@ -213,10 +219,10 @@ def _notice_term(
     case: Connection, standard: Standard, rules: Rules, met_at: datetime | None
 ) -> tuple[Term, str | None]:
     begun = case.received
-    minutes = standard.notice_minutes.get(case.channel)
+    minutes = standard.connection.notice_minutes.get(case.channel)
     if minutes is not None:
         return Term(begun.at, begun.at + timedelta(minutes=minutes), (begun.by,)), None
-    limit = WorkingDays(case.received.at, standard.notice_working_days, standard.close_of_business)
+    limit = WorkingDays(case.received.at, standard.connection.notice_working_days, standard.close_of_business)
     found = end(limit, rules.calendars_of(standard), met_at)
     return Term(begun.at, found.due_at, (begun.by,), found.tentative, counted=found), found.calendar
 
@@ -265,7 +271,7 @@ def _papers(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
         met_by=(met.by,) if met else (),
         standard=standard.version,
         calendar=None,
-        notify_on_lapse=standard.notify_on_lapse.get(PAPERS, ()),
+        notify_on_lapse=standard.alerting.notify_on_lapse.get(PAPERS, ()),
         settles_after=standard.settles_after,
     )
 
@@ -275,7 +281,7 @@ def _papers(case: Connection, standard: Standard, rules: Rules) -> Obligation | 
 
 def _trips(case: Connection, standard: Standard) -> CountPromise | None:
     """No trip where applied for online or at home, at most one otherwise."""
-    allowed = standard.allowed_trips(case.channel)
+    allowed = standard.connection.allowed_trips(case.channel)
     if allowed is None:
         return None
     met = _met(case, standard, case.received.at)
@@ -291,6 +297,6 @@ def _trips(case: Connection, standard: Standard) -> CountPromise | None:
         cancelled=stop.reason if stop is not None and stop.final else None,
         standard=standard.version,
         decided_by=(case.received.by,),
-        notify_on_lapse=standard.notify_on_lapse.get(TRIPS, ()),
+        notify_on_lapse=standard.alerting.notify_on_lapse.get(TRIPS, ()),
         settles_after=standard.settles_after,
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from domain.metering.meters import MeterDetails
     from domain.metering.verification import Verification
     from domain.standard.context import CommandContext
-    from domain.standard.standards import StandardPublished
+    from domain.standard.standards import Standard
 
 
 class AlreadyAdmitted(Conflict):
@@ -72,8 +72,8 @@ class SupplyPointsOutOfRange(NotAcceptable):
     next_step = "split the application"
     next_step_zh = "请拆分申请"
 
-    def __init__(self, form: Form, standard: StandardPublished) -> None:
-        super().__init__(found=str(form.supply_points), needed=f"1 to {standard.max_supply_points}")
+    def __init__(self, form: Form, standard: Standard) -> None:
+        super().__init__(found=str(form.supply_points), needed=f"1 to {standard.connection.max_supply_points}")
 
 
 class MeterNotVerified(NotAcceptable):
@@ -619,7 +619,7 @@ class TooFarAhead(NotAcceptable):
     def __init__(self, since: datetime, latest: datetime, ctx: CommandContext) -> None:
         super().__init__(
             found=f"effective at {since.isoformat()}",
-            needed=f"not later than {latest.isoformat()}, {ctx.standard.class_change_ahead_days} days ahead",
+            needed=f"not later than {latest.isoformat()}, {ctx.standard.connection.class_change_ahead_days} days ahead",
         )
 
 
@@ -1048,10 +1048,11 @@ class DeadlineTooLate(NotAcceptable):
     next_step = "choose an earlier day"
     next_step_zh = "承诺期限过晚，请选择更早的日期"
 
-    def __init__(self, deadline: date, latest: date, standard: StandardPublished) -> None:
+    def __init__(self, deadline: date, latest: date, standard: Standard) -> None:
+        days = standard.connection.papers.longest_working_days
         super().__init__(
             found=f"a deadline of {deadline}",
-            needed=f"not later than {latest}: {standard.papers.longest_working_days} working days, and the case's own",
+            needed=f"not later than {latest}: {days} working days, and the case's own",
         )
 
 

@@ -24,7 +24,9 @@ from domain.kernel.facts import Moment
 from domain.kernel.refusals import DatesOutOfOrder, Refusal, Repeated, UnknownCode
 from domain.repairs.checks import FieldFact, late, require_told_in_time
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import DocumentRequirement, Rules, require_known, require_not_future
+from domain.standard.sections.connection import DocumentRequirement
+from domain.standard.standards import Rules, require_not_future
+from domain.standard.values import require_known
 
 
 def allowed(case: Connection, ctx: CommandContext, power: str) -> Connection:
@@ -134,7 +136,7 @@ def require_codes(unknown: type[UnknownCode], found: Iterable[str], known: Colle
 
 def requirements(case: Connection, rules: Rules) -> Sequence[DocumentRequirement]:
     """The documents that the applicant owes, by the standard that the case runs under."""
-    return standard_of(case, rules).documents.get(case.category, ())
+    return standard_of(case, rules).connection.documents.get(case.category, ())
 
 
 def requirement(case: Connection, rules: Rules, document: str) -> DocumentRequirement:

@@ -67,13 +67,15 @@ from domain.connections.requirements import (
     under_way,
 )
 from domain.connections.visits import the_visit
+from domain.crews.register import require_formed
 from domain.deadlines.calendar import local_date
 from domain.kernel.facts import Fact, Moment
 from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
 from domain.metering.verification import is_verified, verification
 from domain.standard.context import CommandContext
-from domain.standard.standards import Standard, require_known
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 # ---- survey and design
 
@@ -84,7 +86,7 @@ def survey(case: Connection, ctx: CommandContext, *, feasible: bool, findings: S
     known = under_way(case, ctx, "survey")
     require_not_done(known)
     require_timely(known, ctx)
-    require_codes(UnknownFinding, findings, ctx.standard.survey_findings)
+    require_codes(UnknownFinding, findings, ctx.standard.connection.survey_findings)
     require_once(NamedTwice, findings)
     if not feasible and not findings:
         raise FindingsMissing()
@@ -133,7 +135,7 @@ def approve_on_site(
 
 def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> ConstructionStarted:
     """Work begins on site. Refuses ``not-admitted``, ``not-feasible``, ``not-designed``, ``not-contracted``,
-    ``not-paid``, ``construction-started``."""
+    ``not-paid``, ``construction-started``, ``unknown-crew`` for who is neither a crew that was formed nor a squad."""
     known = under_way(case, ctx, "construct")
     admitted = require_admitted(known)
     _require_not_started(known)
@@ -143,7 +145,7 @@ def start_construction(case: Connection, ctx: CommandContext, *, crew: str) -> C
     require_contract(known)
     require_paid(known)
     require_timely(known, ctx, (admitted, "the admission"), (known.design, "the design"))
-    return as_told(ctx, ConstructionStarted(crew))
+    return as_told(ctx, ConstructionStarted(crew, require_formed(ctx, crew, also=ctx.standard.crews.squads)))
 
 
 def complete_construction(case: Connection, ctx: CommandContext) -> ConstructionCompleted:
@@ -168,7 +170,7 @@ def inspect(case: Connection, ctx: CommandContext, *, passed: bool, defects: Seq
     if known.inspected:
         raise AlreadyInspected(known)
     require_timely(known, ctx, (known.construction_completed, "the end of construction"))
-    require_codes(UnknownDefect, defects, ctx.standard.inspection_defects)
+    require_codes(UnknownDefect, defects, ctx.standard.connection.inspection_defects)
     require_once(NamedTwice, defects)
     if passed == bool(defects):
         raise DefectsDoNotMatch(passed, defects)
@@ -214,7 +216,7 @@ def replace_meter(
     if old.number == meter.number:
         raise _meter_already_installed(known, point)
     require_timely(known, ctx, (known.admitted, "the admission"))
-    require_known(UnknownReplacementReason, reason, ctx.standard.meter_replacements)
+    require_known(UnknownReplacementReason, reason, ctx.standard.metering.meter_replacements)
     _require_verified(meter, ctx)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
     return as_told(ctx, MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags))
@@ -290,7 +292,7 @@ def _on(case: Connection, point: int, meter: MeterDetails, standard: Standard) -
         address_code=place.address_code or None,
         usage_split=place.usage_split,
         household_size=place.household_size,
-        price_version=standard.price_version or None,
+        price_version=standard.connection.price_version or None,
     )
 
 

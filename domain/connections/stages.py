@@ -28,9 +28,11 @@ is built; from completion to the passed final inspection."""
 def stage_stops(case: Connection, standard: Standard) -> tuple[ClockStop, ...]:
     """The stretches of the case's uncounted stages, in order of the stages' table."""
     return tuple(
-        ClockStop(since.at, until.at if until else None, standard.uncounted_stages[stage], _by(since, until), stage)
+        ClockStop(
+            since.at, until.at if until else None, standard.connection.uncounted_stages[stage], _by(since, until), stage
+        )
         for stage in STAGES
-        if stage in standard.uncounted_stages
+        if stage in standard.connection.uncounted_stages
         for since, until in _stretches(case, stage)
         if until is None or until.at > since.at
     )

@@ -43,7 +43,7 @@ from domain.crews.squads import require_squad
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import NoSuchVisit, UnknownWay, VisitAlreadyBooked
 from domain.standard.context import CommandContext
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 
 def book(
@@ -63,7 +63,7 @@ def book(
     known = under_way(case, ctx, "book-visit")
     require_not_done(known)
     require_squad(ctx.standard, squad)
-    require_known(UnknownPurpose, purpose, ctx.standard.visit_purposes)
+    require_known(UnknownPurpose, purpose, ctx.standard.connection.visit_purposes)
     if visit in known.visits:
         raise VisitAlreadyBooked(found=f"visit {visit}, booked already")
     return HomeVisitBooked(visit, squad, purpose, begin, end)
@@ -129,8 +129,8 @@ def deliver(case: Connection, ctx: CommandContext, *, deliverable: str, way: str
     """A plan, budget, drawing, contract or invoice went out; in every state of the case. Refuses
     ``unknown-deliverable``, ``unknown-way`` and what every fact of the field may be refused for."""
     known = allowed(case, ctx, "deliver")
-    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
-    require_known(UnknownWay, way, ctx.standard.delivery_ways)
+    require_known(UnknownDeliverable, deliverable, ctx.standard.connection.deliverables)
+    require_known(UnknownWay, way, ctx.standard.connection.delivery_ways)
     require_timely(known, ctx)
     return as_told(ctx, DeliverableSent(deliverable, way, digest))
 
@@ -138,7 +138,7 @@ def deliver(case: Connection, ctx: CommandContext, *, deliverable: str, way: str
 def confirm_delivery(case: Connection, ctx: CommandContext, *, deliverable: str, digest: str) -> DeliverableReceived:
     """It arrived. Refuses ``unknown-deliverable``, ``not-sent``, ``already-confirmed``."""
     known = allowed(case, ctx, "confirm-delivery")
-    require_known(UnknownDeliverable, deliverable, ctx.standard.deliverables)
+    require_known(UnknownDeliverable, deliverable, ctx.standard.connection.deliverables)
     require_timely(known, ctx)
     if digest not in known.sent.get(deliverable, ()):
         raise NotSent(deliverable)

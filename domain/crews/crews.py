@@ -1,8 +1,9 @@
 """Repair crews 抢修班组: skills, shifts, where one was last, and the incident that it is on: one at a time.
 
 That a crew is never on two incidents at once is our decision. Each crew is a stream of its own, written in the
-transaction that dispatches it; so of dispatchers who send it at the same instant one is first. A crew that was never
-formed may be sent: its stream begins with the incident. Of where a crew is only the district is kept, never a position.
+transaction that dispatches it; so of dispatchers who send it at the same instant one is first. Before any crew was
+formed every crew may be sent: its stream begins with the incident (``domain.crews.register``). Of where a crew is only
+the district is kept, never a position.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.crews.refusals import CrewBusy, CrewNotFormed, CrewUnchanged, NoShiftRunning, ShiftRunning, UnknownSkill
+from domain.crews.register import require_formed
 from domain.kernel.facts import Recorded, fact
-from domain.kernel.fields import CaseId, CaseNumber, ChineseName, CrewCode
+from domain.kernel.fields import CaseId, CaseNumber, ChineseName, CrewCode, Flags
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import Standard, district, require_known, require_not_future
-from domain.standard.values import require_clean, require_codes, require_said
+from domain.standard.standards import Standard, district, require_not_future
+from domain.standard.values import require_clean, require_codes, require_known, require_said
 
 Freed = Literal["completed", "declined", "reassigned", "closed", "handed-over"]
 """Why a crew is free of an incident."""
@@ -57,6 +59,7 @@ class CrewLocated:
 
     crew: CrewCode
     district: Annotated[str, "Code of the district."]
+    flags: Flags = ()
 
 
 @fact("班组派往", "crew assigned", topic="crew")
@@ -159,7 +162,7 @@ def form(
     """
     require_power(ctx, "crew.form")
     for skill in skills:
-        require_known(UnknownSkill, skill, ctx.standard.crew_skills)
+        require_known(UnknownSkill, skill, ctx.standard.crews.crew_skills)
     require_codes("the skills", skills)
     fact = CrewFormed(crew, name_zh, tuple(skills), lead)
     require_clean(fact)
@@ -195,11 +198,12 @@ def _for_shift(state: Crew | None, ctx: CommandContext, crew: str) -> Crew:
 
 
 def locate(state: Crew | None, ctx: CommandContext, *, crew: str, district_code: str) -> CrewLocated:
-    """Where the crew's phone had its last fix. Refuses ``wrong-role``, ``future-time``, ``unknown-district``."""
+    """Where the crew's phone had its last fix. Refuses ``wrong-role``, ``future-time``, ``unknown-district``,
+    ``unknown-crew``."""
     require_power(ctx, "crew.locate")
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
     district(ctx.standard, district_code)
-    return CrewLocated(crew, district_code)
+    return CrewLocated(crew, district_code, require_formed(ctx, crew))
 
 
 # ---- decisions: one incident at a time
@@ -244,7 +248,7 @@ def nearest(free: Iterable[Free], standard: Standard, *, to: str, skill: str | N
     """
     zone = district(standard, to).zone
     if skill is not None:
-        require_known(UnknownSkill, skill, standard.crew_skills)
+        require_known(UnknownSkill, skill, standard.crews.crew_skills)
 
     def distance(crew: Free) -> tuple[int, timedelta, str]:
         known = standard.districts.get(crew.district or "")

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from domain.kernel.refusals import Conflict, NotAcceptable, UnknownCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from domain.crews.crews import Assignment
+    from domain.crews.register import FormedCrew
     from domain.crews.squads import Booking, Squad
 
 
@@ -72,6 +74,24 @@ class CrewNotFormed(Conflict):
 
     def __init__(self, crew: str) -> None:
         super().__init__(found=f"{crew}, which nobody has put together")
+
+
+class UnknownCrew(NotAcceptable):
+    """There is no such crew."""
+
+    title_zh = "没有该班组"
+
+    def __init__(self, crew: str, nearest: Sequence[FormedCrew]) -> None:
+        near = ", ".join(f"{each.code} ({each.name_zh})" for each in nearest)
+        near_zh = "、".join(f"{each.code}（{each.name_zh}）" for each in nearest)
+        super().__init__(
+            found=f"crew {crew}, which nobody has put together",
+            needed="a crew that was formed" + (f"; the nearest are {near}" if near else ""),
+            next_step="correct the code: /api/v1/crews lists the crews; a new crew is formed first",
+            next_step_zh="没有该班组"
+            + (f"，代码相近的有 {near_zh}" if near_zh else "")
+            + "；请核对代码（/api/v1/crews 列出全部班组），新班组须先组建",
+        )
 
 
 class UnknownSkill(UnknownCode):

@@ -31,7 +31,8 @@ from domain.kernel.fields import CaseId, ChineseName, SquadCode, VisitId
 from domain.kernel.refusals import DatesOutOfOrder, NoSuchVisit, VisitAlreadyBooked
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
-from domain.standard.standards import Standard, require_known
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 
 @fact("组建专班", "squad formed", topic="crew")
@@ -141,7 +142,7 @@ def form(
     require_squad(ctx.standard, squad)
     roster = tuple(members)
     _require_roster(roster, others)
-    name_zh = ctx.standard.squads[squad]
+    name_zh = ctx.standard.crews.squads[squad]
     if state == Squad(squad, name_zh, roster):
         raise RosterUnchanged(squad)
     return SquadFormed(squad, name_zh, roster)
@@ -149,7 +150,7 @@ def form(
 
 def require_squad(standard: Standard, squad: str) -> None:
     """Refuse ``unknown-squad`` where the standard does not have it."""
-    require_known(UnknownSquad, squad, standard.squads)
+    require_known(UnknownSquad, squad, standard.crews.squads)
 
 
 def _require_roster(roster: tuple[str, ...], others: Iterable[Squad]) -> None:

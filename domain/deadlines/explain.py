@@ -195,6 +195,10 @@ class VerdictGiven:
     step: Annotated[str | None, "Code of the escalation level after a lapse; null where the fact is about none."] = None
     notify: Annotated[tuple[str, ...], "Roles that are told, as codes."] = ()
     by: Annotated[str | None, "Actor id of who took it in hand; null where nobody did by it."] = None
+    provisional_until: Annotated[
+        datetime | None,
+        "Until when it counts, or had counted, as met provisionally; null where the fact says nothing of that.",
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +246,10 @@ class WindowExplained:
         "The articles of law that the promise and its counting rest on, as in force when the limit began; empty where "
         "it is the utility's own promise alone.",
     ] = ()
+    provisional_until: Annotated[
+        datetime | None,
+        "Until then it counts as met, for evidence may still follow; null where it is met for good, or not at all.",
+    ] = None
 
 
 def explain_commitment(
@@ -270,6 +278,8 @@ def explain(
 ) -> WindowExplained:
     """The window of ``obligation`` as ``judge`` has it at ``as_of``, with its parts. ``events``: the case's, as known
     then."""
+    if isinstance(obligation, Obligation):
+        obligation = windows.in_force(obligation, as_of)
     window = judge(obligation, as_of)
     verdicts = tuple(_verdicts(events, obligation.commitment))
     terms: tuple[TermExplained, ...] = ()
@@ -303,6 +313,7 @@ def explain(
         verdicts=verdicts,
         events=_named(events, _mentioned(window.basis.decided_by, terms, occurrences, verdicts)),
         basis=cited(law, window.commitment, window.opened_at, in_days=any(term.days for term in terms)),
+        provisional_until=window.provisional_until,
     )
 
 
@@ -517,6 +528,7 @@ def _verdicts(events: Iterable[Known], commitment: str) -> Iterator[VerdictGiven
             step=getattr(fact, "step", None),
             notify=getattr(fact, "notify", ()),
             by=getattr(fact, "by", None),
+            provisional_until=getattr(fact, "provisional_until", None),
         )
 
 

@@ -62,7 +62,9 @@ class Obligation:
     """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
     what moves its end where neither start, standard nor calendar did; ``settles_after``: how long after its instant a
     verdict stays open (None: for ever). ``moot_from``: from then on nobody need act on it any more, though it is unmet
-    (a crew's arrival, once the repair is done): its lapse stands, the ladder ends."""
+    (a crew's arrival, once the repair is done): its lapse stands, the ladder ends. ``until``: what met it counts
+    provisionally, and from then on ``then`` is owed instead, if nothing more becomes known (an arrival whose evidence
+    did not follow); both or neither are given."""
 
     commitment: str
     opened_at: datetime
@@ -76,6 +78,8 @@ class Obligation:
     cause: str = "reclassified"
     settles_after: timedelta | None = None
     moot_from: datetime | None = None
+    until: datetime | None = None
+    then: Obligation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ class Window:
 
     ``lapses``: the due instants that ran out unmet, in order. ``due_at`` None: a count, or no end limit (any longer);
     ``cancelled`` says why in the second case. ``next_ask_at``: when the verdict can next change by the mere passing of
-    time; None if it cannot. ``levels``: the escalation levels after a lapse that were reached.
+    time; None if it cannot. ``levels``: the escalation levels after a lapse that were reached. ``provisional_until``:
+    from then on it is not met after all, if nothing more becomes known; None: it is met for good, or not at all.
     """
 
     commitment: str
@@ -119,9 +124,13 @@ class Window:
     cancelled: str | None = None
     settles_after: timedelta | None = None
     levels: tuple[EscalationLevelAt, ...] = ()
+    provisional_until: datetime | None = None
 
     def settles_at(self, decided_at: datetime) -> datetime | None:
-        """When a verdict of ``decided_at`` (the meeting, or the end that ran out) is settled; None: never."""
+        """When a verdict of ``decided_at`` (the meeting, or the end that ran out) is settled; None: never, or not while
+        it is provisional."""
+        if self.provisional_until is not None and decided_at == self.met_at:
+            return None
         return decided_at + self.settles_after if self.settles_after is not None else None
 
 
@@ -134,8 +143,10 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
     """
     if isinstance(obligation, CountPromise):
         return _tallied(obligation, at)
+    obligation = in_force(obligation, at)
     last = obligation.terms[-1]
     met_at = obligation.met_at
+    provisional_until = obligation.until if met_at is not None and last.due_at is not None else None
     ends = _unmet_ends(obligation)
     lapses = tuple(end for end in ends if end <= at)
     warned = last.due_at is not None and last.due_at not in lapses and (met_at is None or met_at > at)
@@ -148,7 +159,9 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         lapses=lapses,
         passed=tuple(mark for mark in obligation.reminders if warned and mark.at <= at),
         next_ask_at=min(
-            [end for end in ends if end > at] + [mark.at for mark in obligation.reminders if warned and mark.at > at],
+            [end for end in ends if end > at]
+            + [mark.at for mark in obligation.reminders if warned and mark.at > at]
+            + ([provisional_until] if provisional_until is not None else []),
             default=None,
         ),
         basis=Basis(
@@ -160,7 +173,15 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         cause=obligation.cause,
         cancelled=last.reason if last.due_at is None else None,
         settles_after=obligation.settles_after,
+        provisional_until=provisional_until,
     )
+
+
+def in_force(obligation: Obligation, at: datetime) -> Obligation:
+    """What is owed as it stands at ``at``: without what counted until then only."""
+    while obligation.until is not None and obligation.then is not None and obligation.until <= at:
+        obligation = obligation.then
+    return obligation
 
 
 def _tallied(tally: CountPromise, at: datetime) -> Window:
@@ -259,7 +280,9 @@ class WindowMoved:
 @fact("承诺兑现", "promise met", topic=CASE_TOPICS)
 class WindowMet:
     """The commitment was fulfilled at ``met_at``; ``on_time`` False where that was after its end (``due_at``; None for
-    a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it."""
+    a commitment that is a count). ``settles_at``: until then a fact may be told by one person that changes it.
+    ``provisional_until``: it counts as met until then, and for good only if what is wanting follows by then (the
+    evidence of an arrival); it is then said again, without."""
 
     commitment: PromiseCode
     number: FactNumber
@@ -267,7 +290,10 @@ class WindowMet:
     met_at: Annotated[datetime, "When it was met."]
     on_time: Annotated[bool, "Whether it was met by its end."]
     basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
-    settles_at: Annotated[datetime | None, "When the verdict is settled; null: never."] = None
+    settles_at: Annotated[datetime | None, "When the verdict is settled; null: never, or not while provisional."] = None
+    provisional_until: Annotated[
+        datetime | None, "Until when it is met provisionally; null where it is met for good."
+    ] = None
 
 
 @fact("时限临近", "limit nearing", topic=CASE_TOPICS, on_breach_topic=True)
@@ -286,7 +312,8 @@ class WindowNearing:
 class WindowLapsed:
     """The limit ran out unmet: an SLA breach. ``lapse`` counts the window's lapses, retracted ones included;
     ``notify`` are the roles who must act. ``settles_at``: until then a fact may be told by one person that takes it
-    back; ``overturns``: a settled verdict, that the promise was met, falls with it."""
+    back; ``overturns``: a settled verdict, that the promise was met, falls with it. ``provisional_until``: what had
+    met it counted until then only."""
 
     commitment: PromiseCode
     number: FactNumber
@@ -296,6 +323,10 @@ class WindowLapsed:
     basis: Annotated[Basis, "What the verdict rests on: standard, calendar and events."]
     settles_at: Annotated[datetime | None, "When the verdict is settled; null: never."] = None
     overturns: Annotated[bool, "Whether a settled verdict is overturned."] = False
+    provisional_until: Annotated[
+        datetime | None,
+        "Until when it had counted as met provisionally, where it lapsed since that passed; null where it did not.",
+    ] = None
 
 
 @fact("超时撤回", "lapse retracted", topic=CASE_TOPICS, on_breach_topic=True)
@@ -386,7 +417,8 @@ class OnRecord:
     """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
     the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is.
     ``neared``: reminders and the ends they were of; ``escalated``: lapses by number and the levels after them.
-    ``acknowledged``: by whom, of lapses by number and of reminders by name, each with its end."""
+    ``acknowledged``: by whom, of lapses by number and of reminders by name, each with its end. ``provisional_until``:
+    until when it counts as met, where that is provisional."""
 
     number: int
     opened_at: datetime
@@ -404,10 +436,12 @@ class OnRecord:
     escalated: frozenset[tuple[int, str]] = frozenset()
     acknowledged: Mapping[tuple[int | str, datetime], str] = field(default_factory=dict)
     settles: Mapping[datetime, datetime] = field(default_factory=dict)
+    provisional_until: datetime | None = None
 
     @property
     def settles_at(self) -> datetime | None:
-        """When the verdict that stands is settled; None while there is none, and where it never is."""
+        """When the verdict that stands is settled; None while there is none or it is provisional, and where it never
+        is."""
         decided_at = decided(self.met_at, self.due_at, self.lapses)
         return self.settles.get(decided_at) if decided_at is not None and not self.cancelled else None
 
@@ -467,6 +501,7 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
                 standard=basis.standard,
                 calendar=basis.calendar,
                 settles=_settling(known, fact.met_at, fact.settles_at),
+                provisional_until=fact.provisional_until,
             )
         case WindowNearing():
             return changed(known, number=number, neared=known.neared | {(fact.rung, fact.due_at)})
@@ -483,11 +518,9 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
                 known, number=number, lapses={due: n for due, n in known.lapses.items() if due != fact.due_at}
             )
         case WindowReopened():
-            return changed(
-                known, number=number, met_at=None, on_time=None, cancelled=False, reason=None, due_at=fact.due_at
-            )
+            return _unmet(known, number=number, cancelled=False, reason=None, due_at=fact.due_at)
         case WindowCancelled():
-            return changed(known, number=number, cancelled=True, reason=fact.reason, met_at=None, on_time=None)
+            return _unmet(known, number=number, cancelled=True, reason=fact.reason)
         case WindowEscalated():
             return changed(known, number=number, escalated=known.escalated | {(fact.lapse, fact.step)})
         case WindowAcknowledged():
@@ -495,6 +528,10 @@ def _recorded(known: OnRecord, fact: WindowFact) -> OnRecord:
             return changed(known, number=number, acknowledged={**known.acknowledged, (what, fact.due_at): fact.by})
         case _:
             assert_never(fact)
+
+
+def _unmet(known: OnRecord, **changes: Any) -> OnRecord:
+    return changed(known, met_at=None, on_time=None, provisional_until=None, **changes)
 
 
 def _settling(known: OnRecord, decided_at: datetime, settles_at: datetime | None) -> Mapping[datetime, datetime]:
@@ -603,21 +640,35 @@ class _Difference:
                 notify=w.notify_on_lapse,
                 settles_at=w.settles_at(due_at),
                 overturns=known.is_settled(known.met_at, self._at),
+                provisional_until=self._had_counted_until(known, due_at),
             )
         return {**known.lapses, **numbered}
+
+    def _had_counted_until(self, known: OnRecord, due_at: datetime) -> datetime | None:
+        """Until when it had counted as met, where this end is found to have run out by the mere passing of that."""
+        until = known.provisional_until
+        return until if until is not None and self._at is not None and due_at < until <= self._at else None
 
     def _met(self, known: OnRecord) -> None:
         w = self._window
         met_on_record = None if known.cancelled else known.met_at
         on_time = w.met_at is None or w.due_at is None or w.met_at <= w.due_at
-        # An end that moved to the other side of the meeting is another verdict, too.
-        same = w.met_at == met_on_record and known.on_time in (None, on_time)
+        # An end that moved to the other side of the meeting is another verdict, too, and so is a provisional one.
+        same = (w.met_at, w.provisional_until) == (met_on_record, known.provisional_until)
+        same = same and known.on_time in (None, on_time)
         if same or w.cancelled is not None:
             return
         if w.met_at is None:
             self._say(WindowReopened, due_at=w.due_at, overturns=known.is_settled(met_on_record, self._at))
         else:
-            self._say(WindowMet, due_at=w.due_at, met_at=w.met_at, on_time=on_time, settles_at=w.settles_at(w.met_at))
+            self._say(
+                WindowMet,
+                due_at=w.due_at,
+                met_at=w.met_at,
+                on_time=on_time,
+                settles_at=w.settles_at(w.met_at),
+                provisional_until=w.provisional_until,
+            )
 
     def _nearing(self, known: OnRecord) -> None:
         w = self._window

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
+from domain.crews.register import require_formed
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Fact, Moment, Name, Recorded, fact
@@ -43,7 +44,8 @@ from domain.metering.refusals import (
 from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, obligation, reminders
-from domain.standard.standards import Rules, Standard, require_known
+from domain.standard.standards import Rules, Standard
+from domain.standard.values import require_known
 
 AUDIT = "usage.audit"
 NOTICE = "usage.notice"
@@ -348,9 +350,9 @@ def obligations(case: Usage | None, rules: Rules) -> tuple[Obligation, ...]:
 
 def _audit(case: Usage, standard: Standard) -> Obligation | None:
     """Confirmed or dismissed in time, so that none escapes by never being looked at (our decision)."""
-    if standard.usage_audit_minutes is None:
+    if standard.metering.usage_audit_minutes is None:
         return None
-    span = timedelta(minutes=standard.usage_audit_minutes)
+    span = timedelta(minutes=standard.metering.usage_audit_minutes)
     met = min(counted((*case.confirmed, *case.dismissed), case.found.at, standard), default=None)
     terms = [Term(case.found.at, case.found.at + span, (case.found.by,))]
     for moment, stands in _standing(case):
@@ -362,9 +364,9 @@ def _audit(case: Usage, standard: Standard) -> Obligation | None:
 def _notice(case: Usage, standard: Standard) -> Obligation | None:
     """Told within the hour from the first look that confirmed it. What was dismissed or fell away before the user was
     told is owed no more; confirmed again, it is owed anew."""
-    if standard.usage_notice_minutes is None:
+    if standard.metering.usage_notice_minutes is None:
         return None
-    span = timedelta(minutes=standard.usage_notice_minutes)
+    span = timedelta(minutes=standard.metering.usage_notice_minutes)
     looks = sorted(_looks(case), key=lambda look: look[0])
     begun = next((moment.at for moment, owed, _ in looks if owed), None)
     met = min(counted(case.notified, begun, standard), default=None) if begun is not None else None
@@ -469,7 +471,7 @@ def confirm(
 def dismiss(state: Usage, ctx: CommandContext, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
     """It is nothing. Refuses ``wrong-role``, ``usage-closed``, ``unknown-dismissal``."""
     _open(state, ctx, "usage.dismiss")
-    require_known(UnknownDismissal, reason, ctx.standard.usage_dismissals)
+    require_known(UnknownDismissal, reason, ctx.standard.metering.usage_dismissals)
     return AnomalyDismissed(reason, evidence_digest)
 
 
@@ -477,7 +479,7 @@ def notify(state: Usage, ctx: CommandContext, *, way: str, proof_digest: str) ->
     """The user was told. Refuses ``wrong-role``, ``unknown-way`` and what a fact from the field may
     be refused for."""
     case = _from_the_field(state, ctx, "usage.notify")
-    require_known(UnknownWay, way, ctx.standard.usage_ways)
+    require_known(UnknownWay, way, ctx.standard.metering.usage_ways)
     return UserNotified(way, proof_digest, _flags(case, ctx, case.notified), _second(ctx))
 
 
@@ -488,9 +490,9 @@ def offer_help(state: Usage, ctx: CommandContext, *, accepted: bool) -> LeakHelp
 
 
 def start_help(state: Usage, ctx: CommandContext, *, crew: str) -> LeakHelpStarted:
-    """A crew looks for the leak. Refuses ``wrong-role`` and what a fact from the field may be."""
+    """A crew looks for the leak. Refuses ``wrong-role``, ``unknown-crew`` and what a fact from the field may be."""
     case = _from_the_field(state, ctx, "usage.help")
-    flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",))
+    flags = _flags(case, ctx, case.helping) + (() if case.offered else ("not-offered",)) + require_formed(ctx, crew)
     return LeakHelpStarted(crew, flags, _second(ctx))
 
 
@@ -498,7 +500,7 @@ def finish_help(state: Usage, ctx: CommandContext, *, finding: str) -> LeakHelpF
     """The search is over. Refuses ``wrong-role``, ``unknown-leak-finding`` and what a fact from the
     field may be refused for."""
     case = _from_the_field(state, ctx, "usage.help")
-    require_known(UnknownLeakFinding, finding, ctx.standard.leak_findings)
+    require_known(UnknownLeakFinding, finding, ctx.standard.metering.leak_findings)
     flags = _flags(case, ctx, case.helped) + (() if case.helping else ("not-started",))
     return LeakHelpFinished(finding, flags, _second(ctx))
 
@@ -509,7 +511,7 @@ def conclude(state: Usage, ctx: CommandContext, *, outcome: str) -> UsageOutcome
     Refuses ``wrong-role``, ``usage-closed``, ``unknown-usage-outcome``, ``user-not-told``.
     """
     case = _open(state, ctx, "usage.conclude")
-    require_known(UnknownUsageOutcome, outcome, ctx.standard.usage_outcomes)
+    require_known(UnknownUsageOutcome, outcome, ctx.standard.metering.usage_outcomes)
     if not case.notified:
         raise UserNotTold(case)
     return UsageOutcomeRecorded(outcome)

@@ -24,8 +24,8 @@ from domain.repairs.checks import early, late, require_credible
 from domain.standard.context import CommandContext, require_power, require_second_person
 from domain.standard.fees import first_repeated
 from domain.standard.ladders import counted, obligation, reminders
-from domain.standard.standards import Rules, require_known
-from domain.standard.values import require_range
+from domain.standard.standards import Rules
+from domain.standard.values import require_known, require_range
 
 READ = "book.read"
 PROMISES: Mapping[str, Name] = {READ: Name("按时抄表", "meter route read")}
@@ -238,7 +238,7 @@ def exempt(state: ReadingRound, ctx: CommandContext, *, meter: str, reason: str)
     book = _known(state, ctx, "book.except")
     require_credible(ctx)
     _require_in(book, meter)
-    require_known(UnknownReadingException, reason, ctx.standard.reading_exceptions)
+    require_known(UnknownReadingException, reason, ctx.standard.metering.reading_exceptions)
     flags = late(ctx) + early(ctx, book.opened.at) + (("repeated",) if meter in book.settled else ())
     return ReadingExcepted(meter, reason, flags, ctx.confirmed_by if ctx.is_late else None)
 

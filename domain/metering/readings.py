@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import ReadingPolicy, require_not_future
+from domain.standard.sections.metering import ReadingPolicy
+from domain.standard.standards import require_not_future
 
 LITRES_IN_M3 = 1000
 

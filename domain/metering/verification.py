@@ -30,10 +30,10 @@ class Verification:
 
 def verification(meter: MeterDetails, standard: Standard) -> Verification:
     """How long the meter's verification holds by the standard."""
-    if not standard.meter_verification:
-        years = next(years for dn_mm, years in standard.meter_verification_years if meter.dn_mm <= dn_mm)
+    if not standard.metering.meter_verification:
+        years = next(years for dn_mm, years in standard.metering.meter_verification_years if meter.dn_mm <= dn_mm)
         return Verification(years, _anniversary(meter.verified_on, years), q3_missing=False, replaced=False)
-    periods = [each for each in standard.meter_verification if meter.dn_mm <= each.dn_mm]
+    periods = [each for each in standard.metering.meter_verification if meter.dn_mm <= each.dn_mm]
     period = next(each for each in periods if each.holds_for(meter.dn_mm, meter.q3_m3h))
     return Verification(
         years=period.years,

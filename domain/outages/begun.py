@@ -45,8 +45,7 @@ from domain.outages.refusals import OutageNotStarted, UnknownOutageReason
 from domain.repairs.checks import require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known
-from domain.standard.values import require_clean, require_codes, require_range
+from domain.standard.values import require_clean, require_codes, require_known, require_range
 
 MOST_LITRES = 1_000_000
 
@@ -197,7 +196,7 @@ def cancel(state: Outage, ctx: CommandContext, *, reason: str) -> OutageCancelle
     Refuses ``wrong-role``, ``unknown-outage-reason``, ``outage-started``, ``outage-cancelled``.
     """
     outage = known_to(state, ctx, "outage.cancel")
-    require_known(UnknownOutageReason, reason, ctx.standard.outage_cancel_reasons)
+    require_known(UnknownOutageReason, reason, ctx.standard.outages.outage_cancel_reasons)
     require_not_started(outage)
     require_not_cancelled(outage)
     return OutageCancelled(reason)

@@ -87,7 +87,7 @@ def require_later(later: datetime, earlier: datetime, what: str, needed: str) ->
 
 
 def require_notice(ctx: CommandContext, begin: datetime, noticed_at: datetime | None) -> None:
-    hours = ctx.standard.outage_notice_hours
+    hours = ctx.standard.outages.outage_notice_hours
     if noticed_at is None or begin - noticed_at < timedelta(hours=hours):
         raise NoticeTooShort(noticed_at, hours, begin)
 

@@ -24,8 +24,8 @@ from domain.outages.refusals import (
     UnknownSupply,
 )
 from domain.standard.context import CommandContext
-from domain.standard.standards import Standard, require_known
-from domain.standard.values import require_codes, require_said
+from domain.standard.standards import Standard
+from domain.standard.values import require_codes, require_known, require_said
 
 WITHOUT_NOTICE = "without-notice"
 OUTSIDE_ANNOUNCED_TIMES = "outside-announced-times"
@@ -51,7 +51,7 @@ NO_EFFECT = PlannedEffect()
 def effect_of(standard: Standard, users: int, lasts: timedelta, places: tuple[str, ...]) -> tuple[str, ...] | None:
     """Why the effect is large: any of ``users``, ``hours``, ``places``; empty where it is not. None where the standard
     does not ask."""
-    policy = standard.planned_outages
+    policy = standard.outages.planned_outages
     if policy is None:
         return None
     found = {
@@ -64,7 +64,7 @@ def effect_of(standard: Standard, users: int, lasts: timedelta, places: tuple[st
 
 def require_effect(standard: Standard, effect: PlannedEffect) -> None:
     """Refuses ``unknown-sensitive-place``, ``unknown-supply``, ``code-twice``, ``bad-text``."""
-    policy = standard.planned_outages
+    policy = standard.outages.planned_outages
     if effect.places:
         require_codes("the kinds of place", effect.places)
     for place in effect.places:
@@ -95,7 +95,7 @@ def require_told(outage: Outage, ctx: CommandContext) -> None:
 
     Refuses ``notice-too-short``, ``outside-announced-times``, ``fire-service-not-told``.
     """
-    policy = ctx.standard.planned_outages
+    policy = ctx.standard.outages.planned_outages
     if policy is None or outage.begin is None:
         require_notice(ctx, ctx.at, min((notice.at for notice in outage.notices), default=None))
         return
@@ -111,7 +111,7 @@ def oddities_of_start(outage: Outage, ctx: CommandContext) -> tuple[str, ...]:
     """What is wrong with the beginning of a planned outage at ``ctx.happened_at``, as flags."""
     begin = outage.begin
     told = _told_of_begin(outage, ctx.happened_at)
-    hours = timedelta(hours=ctx.standard.outage_notice_hours)
+    hours = timedelta(hours=ctx.standard.outages.outage_notice_hours)
     found = {
         WITHOUT_NOTICE: told is None or begin is None or begin - told < hours,
         OUTSIDE_ANNOUNCED_TIMES: is_unannounced(outage, ctx.standard, Moment(ctx.happened_at, outage.announced.by)),

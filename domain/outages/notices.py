@@ -24,8 +24,9 @@ from domain.outages.facts import (
 )
 from domain.outages.refusals import NoNoticeText, NoSuchNotice, NoticeOrdered
 from domain.standard.context import CommandContext
-from domain.standard.standards import OUTAGE_WORDS, Standard, require_known
-from domain.standard.values import require_clean, require_said
+from domain.standard.sections.outages import OUTAGE_WORDS
+from domain.standard.standards import Standard
+from domain.standard.values import require_clean, require_known, require_said
 
 KIND = "outage-notice"
 """Of its messages."""
@@ -46,7 +47,7 @@ def order_notice(state: Outage, ctx: CommandContext, *, way: str) -> OrderedNoti
     words are on their way already, or arrived.
     """
     outage = known_to(state, ctx, "outage.notify")
-    require_known(UnknownWay, way, ctx.standard.notice_ways)
+    require_known(UnknownWay, way, ctx.standard.outages.notice_ways)
     about = stands_as(outage)
     text = notice_text(outage, ctx.standard)
     if text is None:
@@ -78,7 +79,7 @@ def _planned_stands_as(outage: Outage) -> str:
 
 def notice_text(outage: Outage, standard: Standard) -> str | None:
     """What the users are told, times in China; None where the standard has no text for it."""
-    template = standard.outage_texts.get(stands_as(outage))
+    template = standard.outages.outage_texts.get(stands_as(outage))
     if template is None:
         return None
     known = standard.districts
@@ -127,7 +128,7 @@ def send_notice(state: Outage, ctx: CommandContext, *, way: str, digest: str) ->
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``unknown-way``.
     """
     known = known_to(state, ctx)
-    require_known(UnknownWay, way, {**ctx.standard.delivery_ways, **ctx.standard.notice_ways})
+    require_known(UnknownWay, way, {**ctx.standard.connection.delivery_ways, **ctx.standard.outages.notice_ways})
     return OutageNoticeSent(way, digest, None, flags(ctx, known), confirmed_by(ctx))
 
 

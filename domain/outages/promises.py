@@ -57,8 +57,8 @@ def _notice(outage: Outage, standard: Standard) -> Obligation | None:
         return _planned_notice(outage, standard, told)
     if outage.incident is None:
         due_at = outage.announced.at  # it had to be told before; whoever tells the users now tells them late
-    elif standard.emergency_notice_minutes is not None:
-        due_at = outage.announced.at + timedelta(minutes=standard.emergency_notice_minutes)
+    elif standard.outages.emergency_notice_minutes is not None:
+        due_at = outage.announced.at + timedelta(minutes=standard.outages.emergency_notice_minutes)
     else:
         return None
     terms = (Term(outage.announced.at, due_at, (outage.announced.by,)),)
@@ -71,7 +71,7 @@ def _planned_notice(outage: Outage, standard: Standard, told: Moment | None) -> 
     Our decision: water that goes off at another time than announced, by more than the standard's tolerance, goes off
     without notice. What was told does not count then, and the promise is broken at that instant.
     """
-    ahead = timedelta(hours=standard.outage_notice_hours)
+    ahead = timedelta(hours=standard.outages.outage_notice_hours)
     terms = tuple(
         Term(max(moment.at, outage.announced.at), begin - ahead, (moment.by,))
         for moment, begin in outage.announced_begins
@@ -86,7 +86,7 @@ def _planned_notice(outage: Outage, standard: Standard, told: Moment | None) -> 
             terms = (off,) if is_told else (*(term for term in terms if term.since < off_at), off)
             told = _next_notice(outage, off_at)
     owed = _obligation(NOTICE, outage, standard, terms, told, outage.announced.at, cause="announced-anew")
-    if standard.planned_outages is None:
+    if standard.outages.planned_outages is None:
         return owed
     # Only when water goes off is it known whether it went off as announced: until then no verdict is settled, so that
     # one person can record that it did not.
@@ -96,7 +96,7 @@ def _planned_notice(outage: Outage, standard: Standard, told: Moment | None) -> 
 def is_unannounced(outage: Outage, standard: Standard, started: Moment) -> bool:
     """Whether water of a planned outage went off at another time than announced; False where the standard does not hold
     the beginning to its notice."""
-    policy = standard.planned_outages
+    policy = standard.outages.planned_outages
     if policy is None:
         return False
     announced = [begin for moment, begin in outage.announced_begins if moment.at <= started.at]
@@ -114,9 +114,9 @@ def _end_in_force(terms: tuple[Term, ...], at: datetime) -> datetime:
 
 def _report(outage: Outage, standard: Standard) -> Obligation | None:
     """Of an emergency only."""
-    if outage.incident is None or standard.emergency_report_minutes is None:
+    if outage.incident is None or standard.outages.emergency_report_minutes is None:
         return None
-    due_at = outage.announced.at + timedelta(minutes=standard.emergency_report_minutes)
+    due_at = outage.announced.at + timedelta(minutes=standard.outages.emergency_report_minutes)
     reported = min(counted(outage.reports, outage.announced.at, standard), default=None)
     terms = (Term(outage.announced.at, due_at, (outage.announced.by,)),)
     return _obligation(REPORT, outage, standard, terms, reported, outage.announced.at)
@@ -153,11 +153,11 @@ def _change(outage: Outage, standard: Standard) -> Obligation | None:
 def _changes(outage: Outage, standard: Standard) -> tuple[Term, ...]:
     """What the users have to be told anew, in order of time: only what came after they were told at all. New times need
     not be told any more once water is off."""
-    policy = standard.planned_outages
+    policy = standard.outages.planned_outages
     if policy is None or not outage.is_planned or not outage.notices:
         return ()
     first = min(outage.notices)
-    ahead, soon = timedelta(hours=standard.outage_notice_hours), timedelta(minutes=policy.change_notice_minutes)
+    ahead, soon = timedelta(hours=standard.outages.outage_notice_hours), timedelta(minutes=policy.change_notice_minutes)
     found = [(moment, begin - ahead) for moment, begin in outage.begins if moment.by != outage.announced.by]
     found += [(moment, moment.at + soon) for moment in outage.extensions]
     started, called_off = outage.started, min(outage.cancellations, default=None)
@@ -185,7 +185,7 @@ def _next_notice(outage: Outage, at: datetime) -> Moment | None:
 
 def _fire(outage: Outage, standard: Standard) -> Obligation | None:
     """The fire service is told before water goes off, where fire fighting may be affected."""
-    if standard.planned_outages is None or not outage.fire_affected:
+    if standard.outages.planned_outages is None or not outage.fire_affected:
         return None
     terms = tuple(
         Term(max(moment.at, outage.announced.at), begin, (moment.by,)) for moment, begin in outage.announced_begins

@@ -38,7 +38,7 @@ class TemporarySupplyMissing(Conflict):
 
     def __init__(self, standard: Standard, reasons: Collection[str]) -> None:
         why, why_zh = _large(standard, reasons)
-        ways = standard.planned_outages.supply_ways if standard.planned_outages is not None else {}
+        ways = standard.outages.planned_outages.supply_ways if standard.outages.planned_outages is not None else {}
         super().__init__(
             found="no way of temporary supply",
             needed=f"one of {', '.join(sorted(ways))}{why}",
@@ -52,7 +52,7 @@ _EFFECT_ZH = {"users": "用户多", "hours": "时间长", "places": "涉及重�
 
 def _large(standard: Standard, reasons: Collection[str] | None) -> tuple[str, str]:
     """Why the effect counts as large, in English and Chinese; empty where the standard asks it of every outage."""
-    policy = standard.planned_outages
+    policy = standard.outages.planned_outages
     if policy is None or not reasons:
         return "", ""
     limits = {

@@ -27,8 +27,8 @@ from domain.people.refusals import (
 )
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
-from domain.standard.refusals import UnknownDistrict
-from domain.standard.standards import require_known
+from domain.standard.standards import district
+from domain.standard.values import require_known
 
 ActorKind = Literal["person", "machine"]
 ActorId = Annotated[str, "The actor's id: small letters, digits and hyphens. It names nobody and is never given again."]
@@ -159,9 +159,8 @@ def _require_work(ctx: CommandContext, work: Work) -> None:
     if not work.roles or first_repeated(work.roles):
         raise NoRoles()
     _require_roles(work.roles)
-    for district in work.districts:
-        if district not in ctx.standard.districts:
-            raise UnknownDistrict(district, ctx.standard)
+    for code in work.districts:
+        district(ctx.standard, code)
 
 
 def _require_roles(roles: Sequence[str]) -> None:

@@ -45,8 +45,9 @@ from domain.standard.fees import (
     named_in,
     plain,
 )
-from domain.standard.standards import Promise, Rules, require_known
-from domain.standard.values import require_clean, require_codes, require_range, require_said
+from domain.standard.sections.connection import Promise
+from domain.standard.standards import Rules
+from domain.standard.values import require_clean, require_codes, require_known, require_range, require_said
 
 AUTHORITIES: tuple[Authority, ...] = ("price-authority", "market-regulator")
 OUTCOMES: tuple[ReviewOutcome, ...] = ("agreed", "objected")
@@ -145,7 +146,7 @@ def _require_sound(known: Catalogues, ctx: CommandContext, catalogue: Catalogue)
     require_codes("the catalogue", [item.code for item in catalogue.items])
     _require_bans_readable(catalogue.banned)
     _require_no_forbidden_name(known, catalogue, ctx.rules.law.banned_names(local_date(ctx.at)))
-    payers = set(ctx.rules.in_force(catalogue.effective_from).payer_classes.values())
+    payers = set(ctx.rules.in_force(catalogue.effective_from).connection.payer_classes.values())
     for item in catalogue.items:
         _require_item(item, payers)
         _require_base(item, catalogue.items)
@@ -251,5 +252,5 @@ def _promised(rules: Rules, catalogue: Catalogue) -> Iterator[Promise]:
         if later.effective_from > begin and (replaced_by is None or replaced_by.effective_from <= begin):
             governing.append(later)
     for standard in governing:
-        if standard.promise is not None:
-            yield standard.promise
+        if standard.connection.promise is not None:
+            yield standard.connection.promise

@@ -20,15 +20,14 @@ from domain.publication.refusals import (
     ArticleUnclear,
     LawUnchanged,
     RevisionWithoutReason,
-    UnknownCommitment,
     UnknownLegalRule,
     UnknownRefusal,
 )
 from domain.publication.standards import COMMITMENTS
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import plain
-from domain.standard.standards import require_known
-from domain.standard.values import require_clean, require_codes, require_range, require_said
+from domain.standard.refusals import UnknownCommitment
+from domain.standard.values import require_clean, require_codes, require_known, require_range, require_said
 
 PROMISES = COMMITMENTS | {"connection.silence"}
 """What an article can be the basis of as a promise; the applicant's own limit, after which silence admits, is one."""

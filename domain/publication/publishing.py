@@ -12,11 +12,12 @@ from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.law import Law, LawPublished
 from domain.standard.fees import Authority, Catalogue, CatalogueDrafted, CataloguePublished, CatalogueReviewed
-from domain.standard.standards import Standard, StandardPublished
+from domain.standard.flat import StandardPublished, in_sections
+from domain.standard.standards import Standard
 
 T = TypeVar("T")
 
-# ---- facts of standards (the publication itself is domain.standard.standards.StandardPublished)
+# ---- facts of standards (the publication itself is domain.standard.flat.StandardPublished)
 
 
 @fact("起草标准", "standard drafted", topic="public")
@@ -93,9 +94,11 @@ def evolve_standards(state: Standards | None, recorded: Recorded) -> Standards:
     known, fact = state or Standards(), recorded.fact
     match fact:
         case StandardDrafted(document):
-            return replace(known, drafts={**known.drafts, document.version: Draft(document, recorded.actor)})
+            standard = in_sections(document)
+            return replace(known, drafts={**known.drafts, standard.version: Draft(standard, recorded.actor)})
         case StandardPublished():
-            return Standards((*known.published, fact), _without(known.drafts, fact.version))
+            standard = in_sections(fact)
+            return Standards((*known.published, standard), _without(known.drafts, standard.version))
         case _:
             return known
 

@@ -7,34 +7,15 @@ from typing import TYPE_CHECKING
 from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date, datetime
 
     from domain.deadlines.calendar import CalendarPublished
-    from domain.deadlines.limits import Intake
     from domain.kernel.law import Article, Law
     from domain.publication.calendars import HolidayNotice, LeftOut
     from domain.publication.works import Work
     from domain.standard.fees import BannedName, FeeItem, Formula
-    from domain.standard.standards import DocumentRequirement, Promise, StandardPublished
-
-
-class UnknownNotice(UnknownCode):
-    """A text about what an outage never is."""
-
-    title_zh = "未知的停水通知情形或占位词"
-
-
-class NobodyCalled(NotAcceptable):
-    """A ladder after a lapse that calls nobody."""
-
-    title_zh = "超时无通知对象，不能设升级"
-    needed = "somebody in notify_on_lapse: a ladder goes on from there"
-    next_step = "say who is called first"
-    next_step_zh = "请先在 notify_on_lapse 中规定超时通知对象"
-
-    def __init__(self, pattern: str) -> None:
-        super().__init__(found=f"a ladder after a lapse of {pattern}, which calls nobody")
+    from domain.standard.sections.connection import Promise
 
 
 class NoSuchDraft(NotFound):
@@ -140,32 +121,6 @@ class BadVersion(NotAcceptable):
         super().__init__(found=f"{version[:40]!r}")
 
 
-class BadDay(NotAcceptable):
-    """Not a day of the year."""
-
-    title_zh = "日期格式不符"
-    needed = "a day of the year as MM-DD"
-    next_step = "correct the day"
-    next_step_zh = "日期格式应为 月-日"
-
-    def __init__(self, standard: StandardPublished) -> None:
-        super().__init__(found=f"calendar_warning_from {standard.calendar_warning_from[:10]!r}")
-
-
-class IntakeUnclear(NotAcceptable):
-    """Intake hours in which nobody takes anything in."""
-
-    title_zh = "收件时间不明确"
-    needed = "an opening time before the time at which the day's intake ends"
-    next_step = "correct the two times"
-    next_step_zh = "收件开始时间须早于截止时间，请更正"
-
-    def __init__(self, hours: Intake) -> None:
-        super().__init__(
-            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}"
-        )
-
-
 class UnknownStage(UnknownCode):
     """Unknown stage of a connection."""
 
@@ -194,18 +149,6 @@ class DayTwice(NotAcceptable):
 
     def __init__(self, twice: str) -> None:
         super().__init__(found=f"{twice} twice")
-
-
-class TableEmpty(NotAcceptable):
-    """A table is empty."""
-
-    title_zh = "内容为空"
-    needed = "at least one entry"
-    next_step = "fill the table"
-    next_step_zh = "该项不得为空，请补充"
-
-    def __init__(self, name: str) -> None:
-        super().__init__(found=f"nothing in {name}")
 
 
 class EffectiveInThePast(NotAcceptable):
@@ -282,69 +225,6 @@ class PromiseMissing(NotAcceptable):
     next_step_zh = "标准须写明公开承诺"
 
 
-class CategoryIncomplete(NotAcceptable):
-    """A category of applicant is incomplete."""
-
-    title_zh = "申请人类别不完整"
-    needed = "documents, routing and a payer class for every category"
-    next_step = "complete the category, or take it out"
-    next_step_zh = "每类申请人须有材料清单、转办岗位和缴费类别"
-
-    def __init__(self, category: str, name: str) -> None:
-        super().__init__(found=f"{category} without {name}")
-
-
-class CatchAllDocument(NotAcceptable):
-    """Catch-all wording for a document."""
-
-    title_zh = "材料名称使用兜底表述"
-    needed = "a document that is named"
-    next_step = "name the document, or take it out"
-    next_step_zh = "不得使用“其他材料”“有关材料”等兜底表述"
-
-    def __init__(self, category: str, each: DocumentRequirement) -> None:
-        super().__init__(found=f"{each.name_zh} ({each.code}) for {category}")
-
-
-class NoMainDocument(NotAcceptable):
-    """No main document."""
-
-    title_zh = "缺少主要材料"
-    needed = "at least one main document: the working days begin when the main papers are in"
-    next_step = "mark what is asked for first as main"
-    next_step_zh = "每类申请人至少一份主要材料"
-
-    def __init__(self, category: str) -> None:
-        super().__init__(found=f"{category} without a main document")
-
-
-class DeskWithoutOwner(NotAcceptable):
-    """A desk that nobody owns."""
-
-    title_zh = "岗位无专人负责"
-    needed = "at least one named person: somebody answers for each case"
-    next_step = "name who owns the desk's cases"
-    next_step_zh = "每个岗位须有专人负责"
-
-    def __init__(self, code: str) -> None:
-        super().__init__(found=f"{code} with nobody")
-
-
-class RungUnclear(NotAcceptable):
-    """When a reminder is due is not clear."""
-
-    title_zh = "提醒时间不明确"
-    next_step = "say once when the reminder is due"
-    next_step_zh = "每级提醒须且只能有一种时间规定"
-
-    def __init__(
-        self, commitment: str, name: str, given: dict[str, tuple[int, int]], said: Mapping[str, tuple[int | None, int]]
-    ) -> None:
-        super().__init__(
-            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}", needed="exactly one of " + ", ".join(said)
-        )
-
-
 class PowerMissing(NotAcceptable):
     """A power that nobody has."""
 
@@ -361,36 +241,6 @@ class UnknownPower(UnknownCode):
     """Unknown power."""
 
     title_zh = "未知的权限"
-
-
-class UnknownCommitment(UnknownCode):
-    """Unknown commitment."""
-
-    title_zh = "未知的承诺事项"
-
-
-class UnknownDesk(UnknownCode):
-    """Unknown desk."""
-
-    title_zh = "未知的岗位"
-
-
-class UnknownDocumentWay(UnknownCode):
-    """Unknown way to meet a document."""
-
-    title_zh = "未知的材料提交方式"
-
-
-class UnknownZone(UnknownCode):
-    """Unknown zone."""
-
-    title_zh = "未知的区域"
-
-
-class UnknownSeverity(UnknownCode):
-    """Unknown class of repair."""
-
-    title_zh = "未知的维修等级"
 
 
 class UnknownOutcome(UnknownCode):

@@ -15,8 +15,8 @@ from domain.kernel.fields import CaseNumber, ChineseName
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder
 from domain.publication.refusals import UnknownWorksKind, WorkHasStarted, WorkIsCompleted, WorkNotStarted
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import require_known, require_not_future
-from domain.standard.values import require_clean, require_codes, require_range, require_said
+from domain.standard.standards import require_not_future
+from domain.standard.values import require_clean, require_codes, require_known, require_range, require_said
 
 MOST_HOUSEHOLDS = 1_000_000
 
@@ -84,7 +84,7 @@ def register(
             next_step_zh="该工程已登记，无需操作",
         )
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
-    require_known(UnknownWorksKind, kind, ctx.standard.works_kinds)
+    require_known(UnknownWorksKind, kind, ctx.standard.connection.works_kinds)
     require_codes("the communities", [community])
     fact = WorkRegistered(number, kind, community, name_zh)
     require_clean(fact)

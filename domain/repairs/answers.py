@@ -19,7 +19,9 @@ from domain.repairs.promises import standard_of
 from domain.repairs.refusals import AnswerIsOrdered, IncidentNotOver, NoAnswerText, NoSuchReport, ReporterMissing
 from domain.repairs.reports import known_report
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import ANSWER_WORDS, Standard, require_known
+from domain.standard.sections.repair import ANSWER_WORDS
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 KIND = "reporter-answer"
 """Of its messages."""
@@ -36,7 +38,7 @@ def answer_reporter(
     """
     known = known_to(case, ctx, "repair.tell-reporter")
     known_report(known, report)
-    require_known(UnknownWay, way, ctx.standard.answer_ways)
+    require_known(UnknownWay, way, ctx.standard.repair.answer_ways)
     return from_the_field(known, ctx, ReporterAnswered(report, way, digest, late(ctx) + _flags(known, ctx, report)))
 
 
@@ -69,7 +71,7 @@ def order_answer(case: Repair, ctx: CommandContext, *, report: int, way: str) ->
     found = known_report(known, report)
     if not found.answer_owed:
         raise ReporterMissing(report, known)
-    require_known(UnknownWay, way, {*ctx.standard.answer_ways} & {*ctx.standard.notice_ways})
+    require_known(UnknownWay, way, {*ctx.standard.repair.answer_ways} & {*ctx.standard.outages.notice_ways})
     text = _text(known, ctx.standard)
     message = to_subject(KIND, way, f"抢修回访 {known.number}", text, found.subject)
     for order in known.ordered_answers:
@@ -122,14 +124,14 @@ def _text(case: Repair, standard: Standard) -> str:
     if over is None:
         raise IncidentNotOver(case)
     stands = "completed" if over in case.completed else "dismissed"
-    template = standard.answer_texts.get(stands)
+    template = standard.repair.answer_texts.get(stands)
     if template is None:
         raise NoAnswerText(stands, standard)
     known = standard.districts.get(case.district)
     local = over.at.astimezone(LOCAL)
     words = (
         case.number,
-        standard.fault_kinds.get(case.kind, case.kind),
+        standard.repair.fault_kinds.get(case.kind, case.kind),
         known.name_zh if known is not None else case.district,
         f"{local.month}月{local.day}日{local:%H:%M}",
     )

@@ -14,7 +14,8 @@ from domain.repairs.facts import ApologyMade
 from domain.repairs.promises import standard_of
 from domain.repairs.reports import known_report
 from domain.standard.context import CommandContext
-from domain.standard.standards import Standard, require_known
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 
 def apologise(case: Repair, ctx: CommandContext, *, report: int, way: str, digest: str | None) -> ApologyMade:
@@ -25,7 +26,7 @@ def apologise(case: Repair, ctx: CommandContext, *, report: int, way: str, diges
     """
     known = known_to(case, ctx, "repair.tell-reporter")
     known_report(known, report)
-    require_known(UnknownWay, way, ctx.standard.answer_ways)
+    require_known(UnknownWay, way, ctx.standard.repair.answer_ways)
     before = any(number == report for number, _ in known.apologised)
     flags = late(ctx) + (("repeated",) if before else ())
     flags += () if _has_lapsed(known, standard_of(known, ctx.rules)) else ("nothing-lapsed",)
@@ -33,4 +34,4 @@ def apologise(case: Repair, ctx: CommandContext, *, report: int, way: str, diges
 
 
 def _has_lapsed(case: Repair, standard: Standard) -> bool:
-    return any(case.ledger[each].lapses for each in standard.apologies if each in case.ledger)
+    return any(case.ledger[each].lapses for each in standard.repair.apologies if each in case.ledger)

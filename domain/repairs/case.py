@@ -15,6 +15,7 @@ from domain.repairs.facts import (
     AnswerFailed,
     AnswerOrdered,
     ApologyMade,
+    ArrivalEvidenceSupplied,
     CaseClosed,
     CrewArrived,
     CrewDelayed,
@@ -42,7 +43,9 @@ from domain.repairs.facts import (
     WaterRestored,
     WorkLogged,
 )
-from domain.standard.standards import Precision, Severity, Zone
+from domain.standard.sections.common import Zone
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 KIND = "kind"
 """The detail that every incident has from its first report on."""
@@ -82,7 +85,9 @@ class Repair:
     ``delayed``: when a crew said that it is held up, which one, and when it expects to be on site.
 
     ``told_by``: the event of an arrival, a completion or a restoration → who told it; ``rejected``: those that count no
-    more. ``rough``: completions and dismissals whose time is not known to the second. ``details``: what was told last
+    more. ``unproven``: the event of an arrival that was told without evidence → the channel over which it was told;
+    ``proven_later``: arrivals whose evidence followed. ``rough``: completions and dismissals whose time is not known
+    to the second. ``details``: what was told last
     of the fault and its pipe; no promise depends on it. ``merged_into``: the incident that it is the same burst as.
     """
 
@@ -110,6 +115,8 @@ class Repair:
     failed_answers: frozenset[UUID] = frozenset()
     told_by: Mapping[UUID, str] = field(default_factory=dict)
     rejected: frozenset[UUID] = frozenset()
+    unproven: Mapping[UUID, str] = field(default_factory=dict)
+    proven_later: frozenset[UUID] = frozenset()
     closed: bool = False
     dismissed: tuple[Moment, ...] = ()
     rough: Mapping[UUID, Precision] = field(default_factory=dict)
@@ -218,8 +225,11 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
             return replace(case, delayed=(*case.delayed, (moment, crew, expected_at)))
         case DispatchAcknowledged():
             return replace(case, acknowledged=(*case.acknowledged, moment))
-        case CrewArrived():
-            return replace(case, arrived=(*case.arrived, moment))
+        case CrewArrived(evidence=evidence):
+            told = {} if evidence is not None else {moment.by: recorded.channel}
+            return replace(case, arrived=(*case.arrived, moment), unproven={**case.unproven, **told})
+        case ArrivalEvidenceSupplied(arrival):
+            return replace(case, proven_later=case.proven_later | {arrival})
         case SeverityAssessed(severity) | SeverityReassessed(severity):
             return replace(case, assessed=(*case.assessed, (moment, severity)))
         case WorkLogged():

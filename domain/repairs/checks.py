@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from domain.crews.register import require_formed
 from domain.deadlines.windows import judge
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
@@ -57,7 +58,7 @@ def require_credible(ctx: CommandContext) -> None:
     """Refuses ``future-time``, ``dates-out-of-order`` for what a device took down before it happened, and
     ``second-person-needed`` for what is told later than the channel allows without another person who confirms it.
     Imported history has no limit, and is told by whoever has that power: refuses ``wrong-role``."""
-    if ctx.channel in ctx.standard.history_channels:
+    if ctx.is_history:
         require_power(ctx, "history.import")
     require_told_in_time(ctx)
 
@@ -113,8 +114,10 @@ def early(ctx: CommandContext, begun: datetime) -> tuple[str, ...]:
 
 
 def field_flags(case: Repair, ctx: CommandContext, *, crew: str | None, before: tuple[Moment, ...]) -> tuple[str, ...]:
-    """What is odd about a fact; ``before``: the facts of its sort that are on record."""
+    """What is odd about a fact; ``before``: the facts of its sort that are on record. Refuses ``unknown-crew``."""
     flags = late(ctx) + (("after-close",) if case.closed else ()) + (("after-dismissal",) if case.dismissed else ())
+    if crew is not None:
+        flags += require_formed(ctx, crew, on_it=case.crew)
     if crew is not None and crew != case.crew:
         flags += ("not-the-dispatched-crew",)
     if ctx.happened_at < min(case.reports).at:
@@ -124,9 +127,10 @@ def field_flags(case: Repair, ctx: CommandContext, *, crew: str | None, before: 
     return flags
 
 
-def from_the_field(case: Repair, ctx: CommandContext, fact: F) -> F:
-    """The fact with who confirmed it, and flagged where it is backdated and takes a lapse off: auditors look there."""
-    if not ctx.is_late:
+def from_the_field(case: Repair, ctx: CommandContext, fact: F, *, is_late: bool = False) -> F:
+    """The fact with who confirmed it, and flagged where it is told late and takes a lapse off: auditors look there.
+    ``is_late``: it is too late by a limit of its own, whatever its channel allows."""
+    if not (ctx.is_late or is_late):
         return fact
     flags = fact.flags
     after = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))

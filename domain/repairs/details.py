@@ -14,7 +14,8 @@ from domain.repairs.checks import field_flags, from_the_field, known_to
 from domain.repairs.facts import DetailCorrected, PipeIdentified
 from domain.repairs.refusals import BadDetail, NothingToCorrect, PipeUnnamed, UnknownDetail, UnknownPipeMaterial
 from domain.standard.context import CommandContext
-from domain.standard.standards import Standard, require_known
+from domain.standard.standards import Standard
+from domain.standard.values import require_known
 
 YOUNGER = "younger-than-the-fault"
 """The flag of a pipe that was laid after the fault: the register shows the one that replaced it."""
@@ -60,7 +61,7 @@ def correct(case: Repair, ctx: CommandContext, *, detail: str, old: str | None, 
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
     """
     known = known_to(case, ctx, "repair.correct")
-    require_known(UnknownDetail, detail, (KIND, "asset", "material", *_NUMBERS, *ctx.standard.incident_details))
+    require_known(UnknownDetail, detail, (KIND, "asset", "material", *_NUMBERS, *ctx.standard.repair.incident_details))
     if new == known.detail(detail):
         raise NothingToCorrect(detail, new, known)
     if new is not None:
@@ -75,9 +76,9 @@ def correct(case: Repair, ctx: CommandContext, *, detail: str, old: str | None, 
 
 def _require_value(standard: Standard, detail: str, value: str) -> None:
     if detail == KIND:
-        require_known(UnknownFaultKind, value, standard.fault_kinds)
+        require_known(UnknownFaultKind, value, standard.repair.fault_kinds)
     elif detail == "material":
-        require_known(UnknownPipeMaterial, value, standard.pipe_materials)
+        require_known(UnknownPipeMaterial, value, standard.repair.pipe_materials)
     elif detail == "asset":
         if not ASSET.fullmatch(value):
             raise _bad(detail, repr(value[:10]), "a number of the pipe register: letters, digits, / and -, at most 10")
@@ -86,7 +87,7 @@ def _require_value(standard: Standard, detail: str, value: str) -> None:
         if not re.fullmatch("[0-9]{1,5}", value, re.ASCII) or int(value) not in allowed:
             raise _bad(detail, repr(value[:10]), f"a whole number from {allowed.start} to {allowed.stop - 1}")
     else:
-        allowed_codes = standard.incident_details[detail]
+        allowed_codes = standard.repair.incident_details[detail]
         if value not in allowed_codes:
             raise _bad(detail, repr(value), "one of " + ", ".join(sorted(allowed_codes)))
 

@@ -12,7 +12,8 @@ from domain.repairs.facts import IncidentDismissed
 from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import AlreadyDismissed, RepairIsCompleted, UnknownDismissalReason
 from domain.standard.context import CommandContext
-from domain.standard.standards import Precision, require_known
+from domain.standard.standards import Precision
+from domain.standard.values import require_known
 
 
 def dismiss(
@@ -39,7 +40,7 @@ def dismiss(
             next_step_zh="抢修已完成，请直接关单",
         )
     require_undismissed(known)
-    require_known(UnknownDismissalReason, reason, ctx.standard.dismissal_reasons)
+    require_known(UnknownDismissalReason, reason, ctx.standard.repair.dismissal_reasons)
     flags = field_flags(known, ctx, crew=None, before=())
     return from_the_field(known, ctx, IncidentDismissed(reason, evidence_digest, flags, precision=precision))
 

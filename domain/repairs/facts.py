@@ -24,7 +24,9 @@ from domain.kernel.fields import (
     Way,
 )
 from domain.kernel.subjects import Subject
-from domain.standard.standards import Precision, Severity, Zone
+from domain.standard.sections.common import Zone
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Precision
 
 STAGES: Mapping[str, Name] = {
     "reported": Name("已报修", "reported"),
@@ -183,6 +185,7 @@ class CrewDispatched:
     """The dispatcher sent a crew."""
 
     crew: CrewCode
+    flags: Flags = ()
 
 
 @fact("接单", "acknowledged", topic="repair", stage="acknowledged")
@@ -242,6 +245,31 @@ class CrewArrived:
 
     crew: CrewCode
     evidence: Annotated[ArrivalEvidence | None, "What proves the arrival; null where nothing does."]
+    flags: Flags = ()
+    confirmed_by: SecondPerson = None
+
+
+@dataclass(frozen=True, slots=True)
+class SuppliedEvidence:
+    """What proves an arrival and was told after it: a fix, of which is kept how it lies to the geofence and never
+    coordinates, or a photo, or both. Lengths in metres."""
+
+    inside_geofence: Annotated[
+        bool | None,
+        "Whether the device was near enough to the incident; null where the place is not known or there is no fix.",
+    ]
+    distance_m: Annotated[int | None, "Metres from the incident; null where the place is not known or there is no fix."]
+    accuracy_m: Annotated[int | None, "Accuracy of the device's position in metres; null where there is no fix."]
+    photo_digest: Annotated[str | None, "SHA-256 of the photo, as sha256: and 64 hex digits; null without one."]
+
+
+@fact("补充到场证据", "arrival evidence supplied", topic="repair")
+class ArrivalEvidenceSupplied:
+    """What proves an arrival that was told without evidence. ``confirmed_by``: the second person, where the evidence
+    came later than the standard allows."""
+
+    arrival: Annotated[UUID, "Id of the event that told the arrival."]
+    evidence: Annotated[SuppliedEvidence, "What proves the arrival."]
     flags: Flags = ()
     confirmed_by: SecondPerson = None
 
@@ -313,6 +341,7 @@ class PaidServiceStarted:
     """The crew began the paid service behind the meter."""
 
     crew: CrewCode
+    flags: Flags = ()
 
 
 @fact("修复完成", "repair completed", topic="repair", stage="completed")

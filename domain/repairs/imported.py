@@ -11,18 +11,14 @@ from __future__ import annotations
 
 from domain.repairs.refusals import BadPrecision, UnknownOrigin
 from domain.standard.context import CommandContext
-from domain.standard.standards import Precision, require_known
-
-
-def is_history(ctx: CommandContext) -> bool:
-    """Whether it is told over a channel of imported history."""
-    return ctx.channel in ctx.standard.history_channels
+from domain.standard.standards import Precision
+from domain.standard.values import require_known
 
 
 def require_import_fields(ctx: CommandContext, precision: Precision, origin: str | None = None) -> None:
     """Refuses ``bad-precision`` for a time that is not known to the second outside imported history (our decision:
     whoever tells now knows it), and ``unknown-origin``."""
-    if precision != "second" and not is_history(ctx):
+    if precision != "second" and not ctx.is_history:
         raise BadPrecision(precision, ctx)
     if origin is not None:
-        require_known(UnknownOrigin, origin, ctx.standard.origins if is_history(ctx) else ())
+        require_known(UnknownOrigin, origin, ctx.standard.repair.origins if ctx.is_history else ())

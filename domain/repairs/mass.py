@@ -15,8 +15,8 @@ from domain.kernel.facts import Recorded, fact
 from domain.kernel.refusals import DatesOutOfOrder, MassRunning
 from domain.repairs.refusals import MassIsDeclared, NoSuchMassIncident, UnknownMassCause
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import district, require_known, require_not_future
-from domain.standard.values import require_codes
+from domain.standard.standards import district, require_not_future
+from domain.standard.values import require_codes, require_known
 
 
 @fact("宣布群发事件", "mass incident declared", topic="repair")
@@ -91,7 +91,7 @@ def declare(
     """
     require_power(ctx, "mass.declare")
     require_not_future(ctx.standard, ctx.happened_at, ctx.at)
-    require_known(UnknownMassCause, cause, ctx.standard.mass_causes)
+    require_known(UnknownMassCause, cause, ctx.standard.repair.mass_causes)
     require_codes("the districts", districts)
     for code in districts:
         district(ctx.standard, code)

@@ -24,8 +24,9 @@ from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, reminders
-from domain.standard.standards import OrderSource, Rules, Standard, require_known
-from domain.standard.values import require_clean, require_said
+from domain.standard.sections.repair import OrderSource
+from domain.standard.standards import Rules, Standard
+from domain.standard.values import require_clean, require_known, require_said
 
 REPLY = "order.reply"
 PROMISES: Mapping[str, Name] = {REPLY: Name("热线工单回复", "reply to an order")}
@@ -145,7 +146,7 @@ def obligations(state: OutsideOrder | None, rules: Rules) -> tuple[Obligation, .
             standard=standard.version,
             calendar=calendar,
             reminders=reminders(standard, REPLY, begun.at, last),
-            notify_on_lapse=standard.notify_on_lapse.get(REPLY, ()),
+            notify_on_lapse=standard.alerting.notify_on_lapse.get(REPLY, ()),
             settles_after=standard.settles_after,
             cause="extended",
         ),
@@ -156,7 +157,7 @@ def _first_term(state: OutsideOrder, standard: Standard, rules: Rules, met: Mome
     begun = state.received
     if state.reply_by is not None:
         return Term(begun.at, state.reply_by, (begun.by,)), None
-    source = standard.order_sources.get(state.source, OrderSource("", 1))
+    source = standard.repair.order_sources.get(state.source, OrderSource("", 1))
     limit = WorkingDays(state.received.at, source.reply_working_days, standard.close_of_business)
     found = end(limit, rules.calendars_of(standard), met.at if met else None)
     return Term(begun.at, found.due_at, (begun.by,), found.tentative, counted=found), found.calendar
@@ -179,7 +180,7 @@ def receive(
     Refuses ``unknown-order-source``, ``order-known`` for one that was taken in before, ``dates-out-of-order`` for a
     deadline before it came in.
     """
-    require_known(UnknownOrderSource, order.source, ctx.standard.order_sources)
+    require_known(UnknownOrderSource, order.source, ctx.standard.repair.order_sources)
     if state is not None:
         raise OrderKnown(order, state)
     if reply_by is not None:

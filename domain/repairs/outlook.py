@@ -12,11 +12,22 @@ from typing import Literal
 
 from domain.kernel.facts import Moment
 from domain.repairs.case import Repair
-from domain.repairs.promises import ANSWER
-from domain.standard.standards import Severity, Standard
+from domain.repairs.promises import ANSWER, ARRIVAL
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Standard
 
 Action = Literal[
-    "dispatch", "acknowledge", "arrive", "assess", "log-work", "complete", "restore", "answer", "apologise", "close"
+    "dispatch",
+    "acknowledge",
+    "arrive",
+    "assess",
+    "log-work",
+    "complete",
+    "restore",
+    "supply-evidence",
+    "answer",
+    "apologise",
+    "close",
 ]
 ACTIONS: tuple[Action, ...] = (
     "dispatch",
@@ -26,6 +37,7 @@ ACTIONS: tuple[Action, ...] = (
     "log-work",
     "complete",
     "restore",
+    "supply-evidence",
     "answer",
     "apologise",
     "close",
@@ -81,7 +93,8 @@ class Delay:
 class Outline:
     """An incident, as much of it as decides what is next. ``lapsed``: the promises of which a lapse stands.
     ``untold``: of imported history nobody can say whether its reporters were told. One that was merged has no
-    reporters: they are the other incident's."""
+    reporters: they are the other incident's. ``evidence_due_at``: until when the evidence of the arrival may follow;
+    None: nobody waits for any."""
 
     crew: str | None
     severity: Severity | None
@@ -92,6 +105,7 @@ class Outline:
     delays: tuple[Delay, ...]
     lapsed: frozenset[str]
     untold: bool
+    evidence_due_at: datetime | None = None
 
     @property
     def first_reported_at(self) -> datetime | None:
@@ -101,7 +115,7 @@ class Outline:
 
 def outline(case: Repair) -> Outline:
     """The outline of an incident in the store."""
-    answer = case.ledger.get(ANSWER)
+    answer, arrival = case.ledger.get(ANSWER), case.ledger.get(ARRIVAL)
     return Outline(
         crew=case.crew,
         severity=case.severity,
@@ -112,6 +126,7 @@ def outline(case: Repair) -> Outline:
         delays=tuple(Delay(crew, moment.at, expected_at) for moment, crew, expected_at in case.delayed),
         lapsed=frozenset(commitment for commitment, window in case.ledger.items() if window.lapses),
         untold=answer is not None and answer.cancelled,
+        evidence_due_at=arrival.provisional_until if arrival is not None else None,
     )
 
 
@@ -150,7 +165,8 @@ def _reporters(case: Repair) -> tuple[Reporter, ...]:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far an incident has come, in whatever order its facts came in. ``answered``: nobody who reported
-    waits, or of imported history nobody can say. ``sorry``: somebody is owed an apology."""
+    waits, or of imported history nobody can say. ``sorry``: somebody is owed an apology. ``unproven``: the arrival
+    awaits its evidence."""
 
     crew: bool
     acknowledged: bool
@@ -162,6 +178,7 @@ class Progress:
     closed: bool
     dismissed: bool = False
     sorry: bool = False
+    unproven: bool = False
 
 
 def progress(known: Outline, standard: Standard) -> Progress:
@@ -180,6 +197,7 @@ def progress(known: Outline, standard: Standard) -> Progress:
         closed=known.closed,
         dismissed="dismissal" in reached,
         sorry=bool(sorry_for(known, standard)),
+        unproven=known.evidence_due_at is not None,
     )
 
 
@@ -215,12 +233,12 @@ def waiting(known: Outline) -> tuple[int, ...]:
 
 def sorry_for(known: Outline, standard: Standard) -> tuple[int, ...]:
     """The numbers of the reports whose makers are owed an apology."""
-    if known.lapsed.isdisjoint(standard.apologies):
+    if known.lapsed.isdisjoint(standard.repair.apologies):
         return ()
     return tuple(
         each.report
         for each in known.reporters
-        if each.answer_owed and not each.apologised and each.channel not in standard.history_channels
+        if each.answer_owed and not each.apologised and each.channel not in standard.repair.history_channels
     )
 
 
@@ -237,8 +255,10 @@ def expected_at(known: Outline) -> datetime | None:
 
 def next_actions(known: Progress) -> tuple[NextAction, ...]:
     """What is to be done next, the most urgent first. A step that was told out of its order is not asked for again.
-    Whoever reported is owed an answer, and an apology, also where the file is closed."""
-    owed = (NextAction("apologise", "hotline"),) if known.sorry else ()
+    Whoever reported is owed an answer, and an apology, also where the file is closed; an arrival is owed its
+    evidence."""
+    owed: tuple[NextAction, ...] = (NextAction("supply-evidence", "crew"),) if known.unproven else ()
+    owed += (NextAction("apologise", "hotline"),) if known.sorry else ()
     if known.closed:
         return owed if known.answered else (NextAction("answer", "hotline"), *owed)
     if known.completed or known.dismissed:

@@ -10,24 +10,25 @@ What is said to have happened before anybody had reported fulfils nothing (our d
 
 Our decision, for imported history: without an arrival the arrival promise is ``unknown``, neither kept nor broken, and
 so is the answer promise where nobody's answer is on record. Of a report that is known by its day nothing in hours is
-judged. A completion that is known by its day, or by an instant at which it was over, is judged only where that is
-enough to tell; of a repair that is said to have been done before it was reported nothing is judged. Nobody is called
-out for what ran out in it. What a dismissed incident still owed, it owes no more, but for the answer to whoever
-reported it.
+judged; a limit in days is, by the day, unless it ends at an hour that nobody knows and the repair was done just then. A
+completion that is known by its day, or by an instant at which it was over, is judged only where that is enough to tell;
+of a repair that is said to have been done before it was reported nothing is judged. Nobody is called out for what ran
+out in it. What a dismissed incident still owed, it owes no more, but for the answer to whoever reported it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from domain.deadlines.limits import End, WorkingDays, end
 from domain.deadlines.windows import Obligation, Term
 from domain.kernel.facts import Moment, Name
 from domain.repairs.case import Repair, Report, credible
 from domain.standard.ladders import counted, obligation, reminders
-from domain.standard.standards import Rules, Severity, Standard
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Rules, Standard
 
 ARRIVAL = "repair.arrival"
 COMPLETION = "repair.completion"
@@ -55,13 +56,13 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
     found = (
         _arrival(case, standard, report),
         _completion_in_days(case, standard, report, rules)
-        if case.kind in standard.kind_limits
+        if case.kind in standard.repair.kind_limits
         else _completion(case, standard, report),
         _assessment(case, standard),
         _continuity(case, standard),
     )
     answer = _answer(case, standard, report)
-    owed = tuple(_until_over(case, _until_dismissed(case, each)) for each in found if each is not None)
+    owed = tuple(_until_over(case, each) for each in found if each is not None)
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return (
@@ -80,17 +81,30 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
     first = report.moment
     if report.precision != "second" or (not case.arrived and _is_history(report, standard)):
         return _unknown(ARRIVAL, standard, first)
-    due_at = first.at + timedelta(minutes=standard.arrival_minutes[case.zone])
+    due_at = first.at + timedelta(minutes=standard.repair.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
     due_reminders = reminders(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
-    return obligation(
-        ARRIVAL,
-        standard,
-        first.at,
-        (Term(first.at, due_at, (first.by,)),),
-        min(case.arrived, default=None),
-        due_reminders,
-    )
+    terms = (Term(first.at, due_at, (first.by,)),)
+    ends = {arrival: evidence_due(case, standard, arrival) for arrival in case.arrived}
+    proven = min((arrival for arrival, until in ends.items() if until is None), default=None)
+    owed = obligation(ARRIVAL, standard, first.at, terms, proven, due_reminders)
+    waiting = [(arrival, until) for arrival, until in ends.items() if until is not None]
+    for arrival, until in sorted(waiting, reverse=True):
+        if proven is None or arrival < proven:
+            owed = replace(owed, met_at=max(arrival.at, first.at), met_by=(arrival.by,), until=until, then=owed)
+    return owed
+
+
+def evidence_due(case: Repair, standard: Standard, arrival: Moment) -> datetime | None:
+    """Until when the evidence of an arrival may follow, where it has none and needs one. Our decision: without
+    evidence an arrival fulfils its promise until then and no longer; imported history is exempt."""
+    channel = case.unproven.get(arrival.by)
+    minutes = standard.repair.arrival_evidence_minutes
+    if minutes is None or channel is None or arrival.by in case.proven_later:
+        return None
+    if channel in standard.repair.history_channels or _is_history(case.first_report, standard):
+        return None
+    return arrival.at + timedelta(minutes=minutes)
 
 
 # ---- completion
@@ -103,10 +117,10 @@ def start_of_completion(case: Repair, standard: Standard) -> Moment:
 
 
 def _start_of_completion(case: Repair, standard: Standard, first: Moment) -> Moment:
-    if standard.completion_from == "report":
+    if standard.repair.completion_from == "report":
         return first
     assessed = (moment for moment, _ in case.assessed)
-    return max(first, min(case.arrived if standard.completion_from == "arrival" else assessed, default=first))
+    return max(first, min(case.arrived if standard.repair.completion_from == "arrival" else assessed, default=first))
 
 
 def _completion(case: Repair, standard: Standard, report: Report) -> Obligation:
@@ -125,25 +139,54 @@ def _completion_in_days(case: Repair, standard: Standard, report: Report, rules:
     never the other one: the limit is then the corrected kind's from the beginning (our decision)."""
     first, done = report.moment, _completed(case)
     start = _start_of_completion(case, standard, first)
-    found = [(begin, _days(case, standard, rules, begin, done)) for begin in dict.fromkeys((first, start))]
-    due_at = found[-1][1].due_at
-    if report.precision != "second" or (done is not None and _is_rough(case, done, due_at)):
+    begins = tuple(dict.fromkeys((first, start)))
+    soonest = [_days(case, standard, rules, begin.at, done) for begin in begins]
+    latest = soonest
+    if report.precision == "day":
+        latest = [_days(case, standard, rules, _end_of_day(first, rules, standard), done), *soonest[1:]]
+    due_at = latest[-1].due_at
+    if report.precision == "by" or (done is not None and _is_unclear(case, done, soonest[-1].due_at, due_at)):
         return _unknown(COMPLETION, standard, first)
+    found = tuple(zip(begins, latest, strict=True))
     terms = tuple(Term(begin.at, days.due_at, (begin.by,), days.tentative, counted=days) for begin, days in found)
     due_reminders = reminders(standard, COMPLETION, start.at, due_at)
     owed = obligation(COMPLETION, standard, first.at, terms, done, due_reminders)
     return replace(owed, calendar=found[-1][1].calendar)
 
 
-def _days(case: Repair, standard: Standard, rules: Rules, begin: Moment, done: Moment | None) -> End:
-    promised = standard.kind_limits[case.kind]
+LONGEST_DAY = timedelta(hours=25)
+"""A civil day where the clocks are put back on it."""
+
+
+def _end_of_day(report: Moment, rules: Rules, standard: Standard) -> datetime:
+    """The last instant of the day that a report is known by. The calendar may be another place's than the report's."""
+    calendar = rules.calendars_of(standard)[-1].calendar
+    begun = calendar.local(report.at)
+    if begun.time() == time():
+        return calendar.instant(begun.date(), time.max)
+    return report.at + timedelta(days=1, microseconds=-1)
+
+
+def _is_unclear(case: Repair, done: Moment, soonest: datetime, latest: datetime) -> bool:
+    """Whether nobody can say if it was done in time, where the limit ended between these two instants."""
+    match case.rough.get(done.by):
+        case "day":
+            return done.at <= latest and done.at + LONGEST_DAY > soonest
+        case "by":
+            return done.at > soonest
+        case _:
+            return soonest < done.at <= latest
+
+
+def _days(case: Repair, standard: Standard, rules: Rules, begin: datetime, done: Moment | None) -> End:
+    promised = standard.repair.kind_limits[case.kind]
     limit = WorkingDays(
-        begin.at,
+        begin,
         promised.days,
         standard.close_of_business,
         unit=promised.unit,
         ends=promised.ends,
-        intake=standard.intake,
+        intake=standard.repair.intake,
     )
     return end(limit, rules.calendars_of(standard), done.at if done is not None else None)
 
@@ -165,14 +208,14 @@ def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
 
 def _completion_terms(case: Repair, standard: Standard, first: Moment, start: Moment) -> Iterator[Term]:
     """From the first report on; a later start and every class begin a term. A term that had run out stays lapsed."""
-    yield _term(first, first, standard.completion_minutes[standard.unassessed_as])
-    severity: Severity = standard.unassessed_as
+    yield _term(first, first, standard.repair.completion_minutes[standard.repair.unassessed_as])
+    severity: Severity = standard.repair.unassessed_as
     changes: list[tuple[Moment, Severity | None]] = [*case.assessed]
     if start != first:
         changes.append((start, None))
     for moment, named in sorted(changes, key=lambda change: (change[0], change[1] or "")):
         severity = named or severity
-        yield _term(start if start <= moment else first, moment, standard.completion_minutes[severity])
+        yield _term(start if start <= moment else first, moment, standard.repair.completion_minutes[severity])
 
 
 def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
@@ -186,10 +229,10 @@ def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
 
 def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     """Due so many minutes after the first arrival; the first assessment meets it, an imported one before it too."""
-    if standard.assessment_minutes is None or not case.arrived:
+    if standard.repair.assessment_minutes is None or not case.arrived:
         return None
     start = min(case.arrived)
-    due_at = start.at + timedelta(minutes=standard.assessment_minutes)
+    due_at = start.at + timedelta(minutes=standard.repair.assessment_minutes)
     assessed = counted((moment for moment, _ in case.assessed), case.first_report.moment.at, standard)
     met = min(assessed, default=None)
     due_reminders = reminders(standard, ASSESSMENT, start.at, due_at)
@@ -202,7 +245,7 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
 def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     """While the repair is a major one: each log replaces the end that the one before has set. An end that no log
     replaced in time is a gap, and lapses by itself."""
-    terms = tuple(_continuous(case, standard.continuity_minutes)) if standard.continuity_minutes else ()
+    terms = tuple(_continuous(case, standard.repair.continuity_minutes)) if standard.repair.continuity_minutes else ()
     if not terms:
         return None
     last, due_at = terms[-1], terms[-1].due_at
@@ -238,12 +281,12 @@ def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | No
     then (our decision). The last of them counts; a report that is linked later owes an answer too. Of an earlier order
     book that has no answers nobody can say."""
     start = case.over
-    if standard.answer_minutes is None or start is None or not case.answers_owed:
+    if standard.repair.answer_minutes is None or start is None or not case.answers_owed:
         return None
     answered = _all_answered(case, start)
     if _is_history(report, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)
-    due_at = start.at + timedelta(minutes=standard.answer_minutes)
+    due_at = start.at + timedelta(minutes=standard.repair.answer_minutes)
     due_reminders = reminders(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
     return obligation(ANSWER, standard, start.at, terms, answered, due_reminders)
@@ -267,7 +310,7 @@ DISMISSED = "dismissed"
 
 
 def _is_history(report: Report, standard: Standard) -> bool:
-    return report.channel in standard.history_channels
+    return report.channel in standard.repair.history_channels
 
 
 def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
@@ -277,6 +320,9 @@ def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
 
 def _until_over(case: Repair, owed: Obligation) -> Obligation:
     """Once the repair is done nobody need be called for an arrival or a class that was never told (our decision)."""
+    if owed.then is not None:
+        owed = replace(owed, then=_until_over(case, owed.then))
+    owed = _until_dismissed(case, owed)
     if owed.commitment not in (ARRIVAL, ASSESSMENT) or case.over is None:
         return owed
     return replace(owed, moot_from=case.over.at)

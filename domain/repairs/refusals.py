@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from domain.repairs.facts import OrderReference
     from domain.repairs.orders import OutsideOrder
     from domain.standard.context import CommandContext
-    from domain.standard.standards import StandardPublished
+    from domain.standard.standards import Standard
 
 
 def class_of(case: Repair) -> str:
@@ -75,6 +75,30 @@ class NoSuchEvidence(NotFound):
 
     def __init__(self, event: UUID) -> None:
         super().__init__(found=f"event {event}")
+
+
+class NoSuchArrival(NotFound):
+    """No such arrival."""
+
+    title_zh = "没有该到场记录"
+    needed = "the id of an event that told an arrival of this incident"
+    next_step = "take the id of the arrival from the case's timeline"
+    next_step_zh = "请从案件时间线中选取到场记录的编号"
+
+    def __init__(self, event: UUID) -> None:
+        super().__init__(found=f"event {event}")
+
+
+class ArrivalIsProven(Conflict):
+    """The arrival has its evidence."""
+
+    title_zh = "该到场已有证据"
+    needed = "an arrival that was told without evidence"
+    next_step = "nothing to do"
+    next_step_zh = "该到场已有证据，无需补充"
+
+    def __init__(self, event: UUID) -> None:
+        super().__init__(found=f"arrival {event}, which has its evidence")
 
 
 class AlreadyRejected(Conflict):
@@ -275,7 +299,7 @@ class NoAnswerText(Conflict):
     next_step = "answer by telephone, and publish a standard with the text"
     next_step_zh = "标准缺少该情形的回复文本，请人工回复并登记"
 
-    def __init__(self, stands: str, standard: StandardPublished) -> None:
+    def __init__(self, stands: str, standard: Standard) -> None:
         super().__init__(found=f"no text for {stands} in standard {standard.version}")
 
 

@@ -14,7 +14,7 @@ from domain.repairs.case import Repair, without
 from domain.repairs.facts import EvidenceOf, EvidenceRejected
 from domain.repairs.refusals import AlreadyRejected, NoSuchEvidence, UnknownRejectionReason
 from domain.standard.context import CommandContext, require_power, require_second_person
-from domain.standard.standards import require_known
+from domain.standard.values import require_known
 
 
 def reject_evidence(
@@ -28,7 +28,7 @@ def reject_evidence(
     require_power(ctx, "repair.reject")
     of = _what(case, event)
     require_second_person(ctx, case.told_by.get(event, ""), f"the {of}")
-    require_known(UnknownRejectionReason, reason, ctx.standard.rejection_reasons)
+    require_known(UnknownRejectionReason, reason, ctx.standard.repair.rejection_reasons)
     after = without(case, event)
     left = tuple(sort for sort, moments in _sorts(after) if moments)
     reopens = case.closed and not after.closed

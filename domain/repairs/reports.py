@@ -20,10 +20,11 @@ from domain.repairs.checks import (
 )
 from domain.repairs.dismissal import require_undismissed
 from domain.repairs.facts import FaultReported, IncidentMerged, OrderReference, ReportLinked, ReportUnlinked
-from domain.repairs.imported import is_history, require_import_fields
+from domain.repairs.imported import require_import_fields
 from domain.repairs.refusals import FirstReport, NoSuchReport, SameIncident, WorkBegun
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import Precision, Standard, district, require_known
+from domain.standard.standards import Precision, Standard, district
+from domain.standard.values import require_known
 
 Contact = Literal["known", "unclear", "none"]
 """What we know of how whoever reported can be told: a number; something that nobody could read as one; nothing."""
@@ -58,7 +59,7 @@ def report_fault(
             next_step="link the report to the incident instead",
             next_step_zh="请将该报修并入已有工单",
         )
-    require_known(UnknownFaultKind, kind, ctx.standard.fault_kinds)
+    require_known(UnknownFaultKind, kind, ctx.standard.repair.fault_kinds)
     zone = district(ctx.standard, district_code).zone
     confirmed_by = ctx.confirmed_by if ctx.is_late else None
     return FaultReported(
@@ -85,7 +86,7 @@ def _unclear(contact: Contact) -> tuple[str, ...]:
 def _is_answer_owed(ctx: CommandContext, contact: Contact, order: OrderReference | None) -> bool:
     """A patrol, or somebody without a phone, left no way to be told; whose order it came with is told all the same. Of
     imported history nobody can say."""
-    return contact != "none" or order is not None or is_history(ctx)
+    return contact != "none" or order is not None or ctx.is_history
 
 
 def link_report(
@@ -203,7 +204,7 @@ def unlink_report(
     require_power(ctx, "repair.unlink")
     known = require_unmerged(case)
     found = _linked(known, report)
-    require_known(UnknownFaultKind, kind or known.kind, ctx.standard.fault_kinds)
+    require_known(UnknownFaultKind, kind or known.kind, ctx.standard.repair.fault_kinds)
     code = district_code or known.district
     zone = district(ctx.standard, code).zone
     opened = FaultReported(
@@ -224,9 +225,11 @@ def unlink_report(
 
 def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:
     """The kinds of fault that one burst may be reported as, this one among them. Refuses ``unknown-fault-kind``."""
-    require_known(UnknownFaultKind, kind, standard.fault_kinds)
-    burst = standard.fault_families.get(kind)
-    alike = {each for each, its in standard.fault_families.items() if its == burst} if burst is not None else set()
+    require_known(UnknownFaultKind, kind, standard.repair.fault_kinds)
+    burst = standard.repair.fault_families.get(kind)
+    alike = (
+        {each for each, its in standard.repair.fault_families.items() if its == burst} if burst is not None else set()
+    )
     return tuple(sorted({kind, *alike}))
 
 

@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
-from domain.repairs.imported import is_history
 from domain.repairs.promises import standard_of, start_of_completion
 from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
 from domain.standard.context import CommandContext, require_power
-from domain.standard.standards import Severity
+from domain.standard.sections.repair import Severity
 
 
 def assess(case: Repair, ctx: CommandContext, *, severity: Severity, reason: str) -> SeverityAssessed:
@@ -39,15 +38,15 @@ def assess(case: Repair, ctx: CommandContext, *, severity: Severity, reason: str
 def _gives_more_time(case: Repair, ctx: CommandContext, severity: Severity) -> bool:
     """Whether the class ends later than the one that holds until there is one, or has no end at all."""
     standard = standard_of(case, ctx.rules)
-    before, after = (standard.completion_minutes[each] for each in (standard.unassessed_as, severity))
+    before, after = (standard.repair.completion_minutes[each] for each in (standard.repair.unassessed_as, severity))
     return before is not None and (after is None or after > before)
 
 
 def _is_late_to_class(case: Repair, ctx: CommandContext) -> bool:
     """Whether most of the window has run, or the class itself was due before. Old history is told by who may."""
-    if is_history(ctx):
+    if ctx.is_history:
         return False
-    minutes = standard_of(case, ctx.rules).assessment_minutes
+    minutes = standard_of(case, ctx.rules).repair.assessment_minutes
     due = minutes is not None and any(_looked_at(ctx) > each.at + timedelta(minutes=minutes) for each in case.arrived)
     return due or _has_mostly_run(case, ctx)
 
@@ -97,11 +96,11 @@ def _has_mostly_run(case: Repair, ctx: CommandContext) -> bool:
     """Whether so much of the completion window has run that a second person must approve. Never for a major repair,
     whose window has no end."""
     standard = standard_of(case, ctx.rules)
-    minutes = standard.completion_minutes[case.severity or standard.unassessed_as]
+    minutes = standard.repair.completion_minutes[case.severity or standard.repair.unassessed_as]
     if minutes is None:
         return False
     run = _looked_at(ctx) - start_of_completion(case, standard).at
-    return run.total_seconds() / 60 >= minutes * standard.reassessment_second_person_percent / 100
+    return run.total_seconds() / 60 >= minutes * standard.repair.reassessment_second_person_percent / 100
 
 
 def _looked_at(ctx: CommandContext) -> datetime:

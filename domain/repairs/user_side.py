@@ -3,6 +3,7 @@ companies)."""
 
 from __future__ import annotations
 
+from domain.crews.register import require_formed
 from domain.repairs.case import Repair
 from domain.repairs.checks import field_flags, from_the_field, known_to, require_open
 from domain.repairs.facts import PaidServiceConsented, PaidServiceStarted, UserSideFound
@@ -24,8 +25,8 @@ def consent(case: Repair, ctx: CommandContext, *, consent_digest: str) -> PaidSe
 
 
 def start_paid_service(case: Repair, ctx: CommandContext, *, crew: str) -> PaidServiceStarted:
-    """Begin the paid service, now. Refuses ``wrong-role``, ``case-closed``, ``not-user-side``, ``consent-missing`` and
-    ``service-started``."""
+    """Begin the paid service, now. Refuses ``wrong-role``, ``case-closed``, ``not-user-side``, ``consent-missing``,
+    ``service-started`` and ``unknown-crew``."""
     require_power(ctx, "repair.start-paid-service")
     require_open(case)
     if not case.user_side:
@@ -34,4 +35,4 @@ def start_paid_service(case: Repair, ctx: CommandContext, *, crew: str) -> PaidS
         raise ConsentMissing(case)
     if case.paid_service:
         raise ServiceStarted(case)
-    return PaidServiceStarted(crew)
+    return PaidServiceStarted(crew, require_formed(ctx, crew, on_it=case.crew))

@@ -33,7 +33,8 @@ from domain.kernel.fields import Digest, PromiseCode, Way
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
-from domain.standard.standards import AlertPolicy, EscalationStep, Rules, Rung, Standard
+from domain.standard.sections.alerting import AlertPolicy, EscalationStep, Rung
+from domain.standard.standards import Rules, Standard
 
 KIND = "window.alert"
 """Of messages to staff about one case: the case learns what became of them."""
@@ -150,10 +151,12 @@ def raised(fact: Any, rules: Rules) -> Alert | None:
     match fact:
         case WindowNearing():
             change, step = "nearing", fact.rung
-            ways = standard.alerts.ways.get("nearing", ())
+            ways = standard.alerting.alerts.ways.get("nearing", ())
         case WindowLapsed():
             change, lapse = "lapsed", fact.lapse
-            ways = standard.alerts.ways.get("lapsed", ())
+            # A crew was there, as it said: who has to find its evidence need not be woken.
+            urgent = urgent and fact.provisional_until is None
+            ways = standard.alerting.alerts.ways.get("lapsed", ())
         case WindowEscalated():
             change, lapse, step = "escalated", fact.lapse, fact.step
             found = next((each for each in ladder_after(standard, fact.commitment) if each.name == step), None)
@@ -162,7 +165,10 @@ def raised(fact: Any, rules: Rules) -> Alert | None:
 
 
 def _is_urgent(standard: Standard, commitment: str) -> bool:
-    return commitment in standard.alerts.urgent or f"{commitment.partition('.')[0]}.*" in standard.alerts.urgent
+    return (
+        commitment in standard.alerting.alerts.urgent
+        or f"{commitment.partition('.')[0]}.*" in standard.alerting.alerts.urgent
+    )
 
 
 def closed(fact: Any) -> Closing | None:
@@ -252,9 +258,9 @@ def plan(waiting: Iterable[WaitingAlert], made: Sequence[SentMessage], standard:
     """Who is told what at ``at``. ``made``: the messages of the last hour at least."""
     found: defaultdict[tuple[str, str], list[WaitingAlert]] = defaultdict(list)
     held: list[tuple[WaitingAlert, datetime]] = []
-    quiet_until = quiet_end(standard.alerts, at)
+    quiet_until = quiet_end(standard.alerting.alerts, at)
     for each in sorted(waiting, key=lambda one: (one.raised_at, one.version, one.alert, one.change)):
-        if quiet_until is not None and not each.urgent and each.way in standard.alerts.quiet_ways:
+        if quiet_until is not None and not each.urgent and each.way in standard.alerting.alerts.quiet_ways:
             held.append((each, quiet_until))
         else:
             found[each.role, each.way].append(each)
@@ -287,7 +293,7 @@ def _planned(
 ) -> Plan:
     """For one role and one way: a mass incident's together, one message a case while the hour has room, then a
     digest."""
-    policy = standard.alerts
+    policy = standard.alerting.alerts
     messages: list[AlertMessage] = []
     held: list[tuple[WaitingAlert, datetime]] = []
     groups: defaultdict[str, list[WaitingAlert]] = defaultdict(list)
@@ -322,7 +328,7 @@ def _message_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standa
     said = message.newest
     words = {
         "number": said.case_number,
-        "commitment": standard.alerts.names.get(said.commitment, said.commitment),
+        "commitment": standard.alerting.alerts.names.get(said.commitment, said.commitment),
         "due": _local(said.due_at),
         "step": _level_named(standard, said),
     }
@@ -333,7 +339,7 @@ def _message_on_a_case(role: str, way: str, news: Sequence[WaitingAlert], standa
 def _level_named(standard: Standard, said: WaitingAlert) -> str:
     """When the reminder or the escalation level comes, in Chinese; its code where the standard in force has none of
     that code any more."""
-    before = next((each for each in standard.ladders.get(said.commitment, ()) if each.name == said.step), None)
+    before = next((each for each in standard.alerting.ladders.get(said.commitment, ()) if each.name == said.step), None)
     if said.change == "nearing" and before is not None:
         return _reminder_named(before)
     after = next((each for each in ladder_after(standard, said.commitment) if each.name == said.step), None)
@@ -364,7 +370,7 @@ def _message_on_several(
     words = {
         "count": str(len(news)),
         "cases": "、".join(numbers[:CASES_NAMED]) + more,
-        "mass": standard.mass_causes.get(group, group),
+        "mass": standard.repair.mass_causes.get(group, group),
     }
     kind = group if group in ("digest", "corrections") else "mass"
     return AlertMessage(role, way, "通水 告警汇总", filled(_text(standard, kind), words), tuple(news), group)
@@ -373,7 +379,7 @@ def _message_on_several(
 def _text(standard: Standard, kind: str) -> str:
     """The standard's text; where it has none a plain one, so that nobody goes untold."""
     plain = "{count} {cases}" if kind in ("mass", "digest", "corrections") else "{number} {commitment} {due} {step}"
-    return standard.alerts.texts.get(kind) or f"{kind}: {plain}"
+    return standard.alerting.alerts.texts.get(kind) or f"{kind}: {plain}"
 
 
 def _local(at: datetime) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from domain.crews.register import CrewRegister
 from domain.kernel.facts import EventToAppend, Fact
 from domain.standard.powers import roles_with
 from domain.standard.refusals import SamePerson, WrongRole
@@ -28,8 +29,9 @@ class CommandContext:
     """When it happened as claimed, when it is taken down (``at``), over which channel, by whom, under which rules.
 
     ``confirmed_by``: the second person, where something is told later than the channel allows or needs two; in the role
-    ``confirmed_role``, where that is known. ``reported_at``: when a
-    device took it down, which had no net perhaps and sent it later; None: not known.
+    ``confirmed_role``, where that is known. ``reported_at``: when a device took it down, which had no net perhaps and
+    sent it later; None: not known. ``crews``: the crews that were formed, for a command that names one; None: it names
+    none.
     """
 
     happened_at: datetime
@@ -40,11 +42,17 @@ class CommandContext:
     confirmed_by: str | None = None
     reported_at: datetime | None = None
     confirmed_role: str | None = None
+    crews: CrewRegister | None = None
 
     @property
     def standard(self) -> Standard:
         """The standard in force when it is taken down."""
         return self.rules.in_force(self.at)
+
+    @property
+    def is_history(self) -> bool:
+        """Whether it is told over a channel of imported history."""
+        return self.channel in self.standard.repair.history_channels
 
     @property
     def is_late(self) -> bool:

@@ -28,15 +28,16 @@ from domain.kernel.copies import changed
 from domain.kernel.refusals import NoSuchWindow
 from domain.standard.context import CommandContext, require_power
 from domain.standard.refusals import AlreadyAcknowledged, NothingToAcknowledge, PersonNeeded
-from domain.standard.standards import EscalationStep, Rules, Standard
+from domain.standard.sections.alerting import EscalationStep
+from domain.standard.standards import Rules, Standard
 
 
 def ladder_after(standard: Standard, commitment: str) -> tuple[EscalationStep, ...]:
     """The escalation levels after a lapse of the commitment: by its own name, else of its kind of case, else of all."""
     kind = commitment.partition(".")[0]
     for pattern in (commitment, f"{kind}.*", "*"):
-        if pattern in standard.escalations:
-            return standard.escalations[pattern]
+        if pattern in standard.alerting.escalations:
+            return standard.alerting.escalations[pattern]
     return ()
 
 

@@ -23,7 +23,7 @@ def reminders(
     Reminders by working day are for limits in working days and are passed over.
     """
     found = []
-    for reminder in standard.ladders.get(commitment, ()):
+    for reminder in standard.alerting.ladders.get(commitment, ()):
         if reminder.minutes is not None:
             at = start + timedelta(minutes=reminder.minutes)
         elif reminder.percent is not None:
@@ -62,7 +62,7 @@ def obligation(
         standard=standard.version,
         calendar=None,
         reminders=reminders,
-        notify_on_lapse=standard.notify_on_lapse.get(commitment, ()),
+        notify_on_lapse=standard.alerting.notify_on_lapse.get(commitment, ()),
         cause=cause,
         settles_after=standard.settles_after,
     )

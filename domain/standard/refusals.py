@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotAllowed, Repeated
+from domain.kernel.refusals import Conflict, NotAcceptable, NotAllowed, Repeated, UnknownCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from decimal import Decimal
 
+    from domain.deadlines.limits import Intake
     from domain.standard.context import Person
     from domain.standard.fees import FeeItem
-    from domain.standard.standards import StandardPublished
+    from domain.standard.sections.connection import DocumentRequirement
+    from domain.standard.standards import Standard
 
 
 class NothingToAcknowledge(Conflict):
@@ -56,7 +58,7 @@ class UnknownDistrict(NotAcceptable):
     next_step = "choose a district of the supply area"
     next_step_zh = "请选择供水范围内的片区"
 
-    def __init__(self, code: str, standard: StandardPublished) -> None:
+    def __init__(self, code: str, standard: Standard) -> None:
         super().__init__(found=repr(code), needed="one of " + ", ".join(sorted(standard.districts)))
 
 
@@ -199,3 +201,152 @@ class BadActor(NotAcceptable):
     needed = "a letter, then at most 31 letters, digits, dots, hyphens or underscores"
     next_step = "use your staff id, not your name"
     next_step_zh = "请使用工号，不要使用姓名"
+
+
+class TableEmpty(NotAcceptable):
+    """A table is empty."""
+
+    title_zh = "内容为空"
+    needed = "at least one entry"
+    next_step = "fill the table"
+    next_step_zh = "该项不得为空，请补充"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(found=f"nothing in {name}")
+
+
+class UnknownNotice(UnknownCode):
+    """A text about what an outage never is."""
+
+    title_zh = "未知的停水通知情形或占位词"
+
+
+class BadDay(NotAcceptable):
+    """Not a day of the year."""
+
+    title_zh = "日期格式不符"
+    needed = "a day of the year as MM-DD"
+    next_step = "correct the day"
+    next_step_zh = "日期格式应为 月-日"
+
+    def __init__(self, name: str, day: str) -> None:
+        super().__init__(found=f"{name} {day[:10]!r}")
+
+
+class IntakeUnclear(NotAcceptable):
+    """Intake hours in which nobody takes anything in."""
+
+    title_zh = "收件时间不明确"
+    needed = "an opening time before the time at which the day's intake ends"
+    next_step = "correct the two times"
+    next_step_zh = "收件开始时间须早于截止时间，请更正"
+
+    def __init__(self, hours: Intake) -> None:
+        super().__init__(
+            found=f"an intake that opens at {hours.opens.isoformat()} and ends at {hours.until.isoformat()}"
+        )
+
+
+class UnknownZone(UnknownCode):
+    """Unknown zone."""
+
+    title_zh = "未知的区域"
+
+
+class UnknownSeverity(UnknownCode):
+    """Unknown class of repair."""
+
+    title_zh = "未知的维修等级"
+
+
+class CategoryIncomplete(NotAcceptable):
+    """A category of applicant is incomplete."""
+
+    title_zh = "申请人类别不完整"
+    needed = "documents, routing and a payer class for every category"
+    next_step = "complete the category, or take it out"
+    next_step_zh = "每类申请人须有材料清单、转办岗位和缴费类别"
+
+    def __init__(self, category: str, name: str) -> None:
+        super().__init__(found=f"{category} without {name}")
+
+
+class UnknownDesk(UnknownCode):
+    """Unknown desk."""
+
+    title_zh = "未知的岗位"
+
+
+class DeskWithoutOwner(NotAcceptable):
+    """A desk that nobody owns."""
+
+    title_zh = "岗位无专人负责"
+    needed = "at least one named person: somebody answers for each case"
+    next_step = "name who owns the desk's cases"
+    next_step_zh = "每个岗位须有专人负责"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(found=f"{code} with nobody")
+
+
+class NoMainDocument(NotAcceptable):
+    """No main document."""
+
+    title_zh = "缺少主要材料"
+    needed = "at least one main document: the working days begin when the main papers are in"
+    next_step = "mark what is asked for first as main"
+    next_step_zh = "每类申请人至少一份主要材料"
+
+    def __init__(self, category: str) -> None:
+        super().__init__(found=f"{category} without a main document")
+
+
+class CatchAllDocument(NotAcceptable):
+    """Catch-all wording for a document."""
+
+    title_zh = "材料名称使用兜底表述"
+    needed = "a document that is named"
+    next_step = "name the document, or take it out"
+    next_step_zh = "不得使用“其他材料”“有关材料”等兜底表述"
+
+    def __init__(self, category: str, each: DocumentRequirement) -> None:
+        super().__init__(found=f"{each.name_zh} ({each.code}) for {category}")
+
+
+class UnknownDocumentWay(UnknownCode):
+    """Unknown way to meet a document."""
+
+    title_zh = "未知的材料提交方式"
+
+
+class RungUnclear(NotAcceptable):
+    """When a reminder is due is not clear."""
+
+    title_zh = "提醒时间不明确"
+    next_step = "say once when the reminder is due"
+    next_step_zh = "每级提醒须且只能有一种时间规定"
+
+    def __init__(
+        self, commitment: str, name: str, given: dict[str, tuple[int, int]], said: Mapping[str, tuple[int | None, int]]
+    ) -> None:
+        super().__init__(
+            found=f"{commitment}, {name}: {', '.join(given) or 'no time'}", needed="exactly one of " + ", ".join(said)
+        )
+
+
+class UnknownCommitment(UnknownCode):
+    """Unknown commitment."""
+
+    title_zh = "未知的承诺事项"
+
+
+class NobodyCalled(NotAcceptable):
+    """A ladder after a lapse that calls nobody."""
+
+    title_zh = "超时无通知对象，不能设升级"
+    needed = "somebody in notify_on_lapse: a ladder goes on from there"
+    next_step = "say who is called first"
+    next_step_zh = "请先在 notify_on_lapse 中规定超时通知对象"
+
+    def __init__(self, pattern: str) -> None:
+        super().__init__(found=f"a ladder after a lapse of {pattern}, which calls nobody")

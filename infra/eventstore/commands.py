@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+from domain.crews.register import CrewRegister
 from domain.kernel.facts import EventToAppend
 from domain.kernel.messages import Message
 from domain.kinds import Kind, State
@@ -96,11 +97,13 @@ class NextAsk:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a decision sees: the instant, the rules, and the streams it named."""
+    """What a decision sees: the instant, the rules, the streams it named, and the register of crews where it names
+    one."""
 
     at: datetime
     rules: Rules
     states: Mapping[UUID, State]
+    crews: CrewRegister | None = None
 
     @property
     def standard(self) -> Standard:
@@ -118,7 +121,15 @@ class Snapshot:
         by = Person(stamp.actor, stamp.role)
         second = confirmed_by or stamp.confirmed_by
         return CommandContext(
-            happened_at or self.at, self.at, stamp.channel, self.rules, by, second, reported_at, stamp.confirmed_role
+            happened_at or self.at,
+            self.at,
+            stamp.channel,
+            self.rules,
+            by,
+            second,
+            reported_at,
+            stamp.confirmed_role,
+            self.crews,
         )
 
     def of(self, stream: Stream) -> Any:
@@ -140,7 +151,7 @@ class Command:
 
     ``others`` are the further streams that ``decide`` looks at or writes to (a meter); they are saved in the same
     transaction as the case. A ``decide`` that says nothing is a question (the window watch asks): only what the
-    rulebook concludes is appended.
+    rulebook concludes is appended. ``names_crew``: it names a crew, so ``decide`` is to see which were formed.
     """
 
     case: Stream
@@ -149,6 +160,7 @@ class Command:
     others: tuple[Stream, ...] = ()
     key: IdempotencyKey | None = None
     subject: NewSubject | None = None
+    names_crew: bool = False
 
 
 def evaluation_of(case: Stream, asker: str) -> Command:

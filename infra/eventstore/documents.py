@@ -18,10 +18,12 @@ from domain.deadlines.calendar import Day
 from domain.kernel.law import Law
 from domain.publication.calendars import HolidayNotice
 from domain.standard.fees import Catalogue
-from domain.standard.standards import StandardPublished
+from domain.standard.flat import StandardPublished, as_published, in_sections
+from domain.standard.standards import Standard
 from infra.decoders import converter
 
 T = TypeVar("T")
+D = TypeVar("D", Standard, Catalogue)
 FILE_LIMIT_BYTES = 1024 * 1024
 # What the holiday-cn data set says about itself; nothing of it moves a day.
 _ABOUT_THE_FILE = frozenset({"$schema", "$id", "papers", "source", "region"})
@@ -31,16 +33,16 @@ class DocumentError(Exception):
     """A document that does not have the form it needs; says where, and never what is written there."""
 
 
-def standard_of(raw: bytes) -> StandardPublished:
+def standard_of(raw: bytes) -> Standard:
     """A whole standard, in the form of infra/data/standard-0225.json. Raises DocumentError."""
     parsed = _object(raw)
     absent = [field.name for field in fields(StandardPublished) if field.name not in parsed]
     if absent:
         raise DocumentError(f"a standard is published whole; it lacks {', '.join(absent)}")
-    return _strict(parsed, StandardPublished, _STANDARD)
+    return _with_offset(in_sections(_strict(parsed, StandardPublished, _STANDARD)))
 
 
-def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in_force: str) -> StandardPublished:
+def trial_standard_of(raw: bytes, published: Mapping[str, Standard], in_force: str) -> Standard:
     """A standard to be tried: a whole one or, where it has a ``based_on``, what differs from a published version
     (``in-force``: the one in force). Tables are merged key by key, everything else is replaced; ``about`` is for
     whoever reads the file. Raises DocumentError."""
@@ -55,7 +57,7 @@ def trial_standard_of(raw: bytes, published: Mapping[str, StandardPublished], in
     if not isinstance(base, str) or base not in published:
         known = ", ".join(["in-force", *sorted(published)])
         raise DocumentError(f"based_on names no published standard, found {str(base)[:40]!r}; needed one of {known}")
-    whole = msgspec.to_builtins(published[base])
+    whole = msgspec.to_builtins(as_published(published[base]))
     return standard_of(json.dumps(_merged(whole, parsed)).encode())
 
 
@@ -70,7 +72,14 @@ def _merged(whole: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 def catalogue_of(raw: bytes) -> Catalogue:
     """A fee catalogue, in the form of infra/data/fees-0225.json. Raises DocumentError."""
-    return _strict(_object(raw), Catalogue, _CATALOGUE)
+    return _with_offset(_strict(_object(raw), Catalogue, _CATALOGUE))
+
+
+def _with_offset(document: D) -> D:
+    """The document, which says from which instant on it is in force, not from which hour of some place."""
+    if document.effective_from.tzinfo is None:
+        raise DocumentError("Expected an offset from UTC, as in 2027-01-01T00:00:00+08:00 - at `$.effective_from`")
+    return document
 
 
 def law_of(raw: bytes) -> Law:

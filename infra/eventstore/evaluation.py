@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
 from uuid import UUID
@@ -145,9 +146,14 @@ class Evaluator:
             **beside(part),
             appended=appended,
             rules_position=rules.position,
-            lapsed=[each.fact.due_at for each in envelopes if isinstance(each.fact, WindowLapsed)],
+            lapsed=[_found_from(each.fact) for each in envelopes if isinstance(each.fact, WindowLapsed)],
         )
         return appended
+
+
+def _found_from(lapsed: WindowLapsed) -> datetime:
+    """From when on the watch could find the lapse: from its end, or from when it counted as met no longer."""
+    return lapsed.provisional_until or lapsed.due_at
 
 
 def _case_of(one: Decided) -> UUID:

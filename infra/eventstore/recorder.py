@@ -162,6 +162,12 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             cursor.execute(sql("first_types"), {"ids": list(ids)}, prepare=True)
             return {row["originator_id"]: row["topic"] for row in cursor}
 
+    def crews_formed(self) -> list[bytes]:
+        """The JSON of the newest ``CrewFormed`` of each crew, in the order of their streams' ids."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(sql("crews_formed"), prepare=True)
+            return [bytes(row["state"]) for row in cursor]
+
     def last_version(self, stream: UUID) -> int:
         """The version of the stream's last event; 0 before the first."""
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:

@@ -22,7 +22,8 @@ from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.law import LawPublished
 from domain.publication.publishing import Calendars, Catalogues, Laws, Standards
 from domain.standard.fees import CataloguePublished
-from domain.standard.standards import Rules, StandardPublished, make_rules
+from domain.standard.flat import StandardPublished, as_published, in_sections
+from domain.standard.standards import Rules, Standard, make_rules
 from infra.decoders import decoder
 from infra.eventstore.commands import Stamp, Stream
 from infra.eventstore.documents import trial_standard_of
@@ -99,13 +100,13 @@ def crew_stream(crew: str) -> Stream:
     return Stream(kinds.CREW, uuid5(NAMESPACE, f"crew:{crew.lower()}"))
 
 
-def shipped_standard() -> StandardPublished:
+def shipped_standard() -> Standard:
     """The "0225" standard as shipped in infra/data."""
     text = (resources.files("infra") / "data" / "standard-0225.json").read_bytes()
-    return _STANDARD.decode(text)
+    return in_sections(_STANDARD.decode(text))
 
 
-def shipped_standards() -> tuple[StandardPublished, ...]:
+def shipped_standards() -> tuple[Standard, ...]:
     """Every shipped standard, oldest first: "0225", and what the law of 2026-06-01 changed in it."""
     first = shipped_standard()
     changes = (resources.files("infra") / "data" / "standard-2026-06.json").read_bytes()
@@ -172,7 +173,7 @@ def calendar_of(region: str, notices: Iterable[Mapping[str, Any]], statutory: It
 def first_publication(at: datetime) -> list[tuple[Stream, EventToAppend]]:
     """What a new installation publishes before anything else."""
     return [
-        *((STANDARDS, EventToAppend(standard, at)) for standard in shipped_standards()),
+        *((STANDARDS, EventToAppend(as_published(standard), at)) for standard in shipped_standards()),
         (calendar_stream(SHIPPED_REGION), EventToAppend(shipped_calendar(), at)),
         (FEES, EventToAppend(shipped_catalogue(), at)),
         (LAW, EventToAppend(shipped_law(), at)),
@@ -189,7 +190,7 @@ def missing_publications(states: Mapping[UUID, Any], at: datetime) -> list[tuple
     if standards is not None and standards.published[-1].version in SHIPPED_BEFORE:
         newest = shipped_standards()[-1]
         upgraded = replace(newest, effective_from=max(at, newest.effective_from))
-        missing.append((STANDARDS, EventToAppend(upgraded, at), UPGRADE))
+        missing.append((STANDARDS, EventToAppend(as_published(upgraded), at), UPGRADE))
     return missing
 
 

@@ -20,6 +20,8 @@ from uuid import UUID
 import msgspec
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError, StoredEvent
 
+from domain.crews.crews import CrewFormed
+from domain.crews.register import CrewRegister, FormedCrew, crew_register
 from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, overturned
 from domain.kernel.facts import EventToAppend, Recorded, event_id
 from domain.kernel.refusals import Refusal, restored
@@ -199,7 +201,8 @@ class Writer:
             if unreadable & waiting.streams:
                 _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}"))
         batch = [waiting for waiting in batch if not unreadable & waiting.streams]
-        decided = [done for waiting in batch if (done := self._decide(waiting, states)) is not None]
+        crews = self._crews(batch)
+        decided = [done for waiting in batch if (done := self._decide(waiting, states, crews)) is not None]
         again: list[PendingWrite] = []
         for part in parts(decided):
             again += self._append(part, rules.position)
@@ -253,9 +256,21 @@ class Writer:
             states[id_] = (kinds[id_].kind.evolve(state, recorded), recorded.version)
         return states, unreadable
 
-    def _decide(self, waiting: PendingWrite, states: dict[UUID, tuple[State, int]]) -> Decided | None:
+    def _crews(self, batch: Sequence[PendingWrite]) -> CrewRegister | None:
+        """The crews that were formed, read from the store with the streams; None where no command names a crew.
+
+        The append does not hold them against newer ones, as it holds rules: a crew is never unmade, so the register
+        can only lack one that was formed since, and who names it in that same moment is refused and sends it again.
+        """
+        if not any(waiting.command.names_crew for waiting in batch):
+            return None
+        return register_of(self._store.log.crews_formed())
+
+    def _decide(
+        self, waiting: PendingWrite, states: dict[UUID, tuple[State, int]], crews: CrewRegister | None
+    ) -> Decided | None:
         try:
-            return Decision(waiting, states, self.rules, self._clock, self._store).made()
+            return Decision(waiting, states, self.rules, self._clock, self._store, crews).made()
         except Refusal as refusal:
             _fail(waiting, self._citing(refusal))
         except Exception as error:  # a defect in one decision must not fail the batch
@@ -347,8 +362,10 @@ class Decision:
         rules: Rules,
         clock: Clock,
         store: StoreApplication,
+        crews: CrewRegister | None = None,
     ) -> None:
         self._waiting = waiting
+        self._crews = crews if waiting.command.names_crew else None
         self._command = waiting.command
         self._rules = rules
         self._store = store
@@ -378,7 +395,7 @@ class Decision:
 
     def _decided(self) -> tuple[Sequence[StreamEvent], Refusal | None]:
         try:
-            return self._command.decide(Snapshot(self._at, self._rules, dict(self._states))), None
+            return self._command.decide(Snapshot(self._at, self._rules, dict(self._states), self._crews)), None
         except Refusal as refused:
             if refused.attempt is None:
                 raise
@@ -464,6 +481,12 @@ def alert_of(stream: Stream, before: State, recorded: Recorded, rules: Rules, at
         return None
     mass = getattr(before, "mass", None)
     return NewAlert(recorded.event_id, stream.id, recorded.version, before.number, mass, at, alert, closing)
+
+
+def register_of(formed: Iterable[bytes]) -> CrewRegister:
+    """The register from the JSON of ``CrewFormed`` events; of two of one crew the later one holds."""
+    facts = [cast(CrewFormed, read(text)[1].fact) for text in formed]
+    return crew_register(FormedCrew(fact.crew, fact.name_zh) for fact in facts)
 
 
 def _by_rule(stamp: Stamp) -> Stamp:

@@ -98,7 +98,7 @@ class AlertPlanner:
         if not rows:
             return 0
         standard = self._service.rules.in_force(now)
-        looked_back = max(60, standard.alerts.digest_minutes, standard.alerts.mass_minutes)
+        looked_back = max(60, standard.alerting.alerts.digest_minutes, standard.alerting.alerts.mass_minutes)
         since = now - timedelta(minutes=looked_back)
         made = [SentMessage(**row) for row in connection.execute(sql("alerts_made"), {"since": since})]
         planned = alerts.plan([WaitingAlert(**row) for row in rows], made, standard, now)

@@ -97,12 +97,21 @@ WHERE on_case IS NULL AND on_shift
 ORDER BY crew
 LIMIT 500
 
+-- name: list_crews
+SELECT c.crew, c.name_zh, c.skills, c.lead <> '' AS formed, c.on_shift, c.district, c.located_at, c.on_case, i.case_number
+FROM views.crews c
+LEFT JOIN views.cases i ON i.case_id = c.on_case
+ORDER BY lower(c.crew)
+LIMIT %(limit)s
+
 -- name: list_incidents
--- Open incidents, and closed ones whose reporters wait, by the end of their first limit that is still owed: one that ran
--- out long ago comes before one that runs. What is owed of a closed one is the answer. What is next in each is the
--- rulebook's to say. Untold: whether the reporters were told is not known, or no longer asked for.
+-- Open incidents, and closed ones whose reporters wait or whose arrival awaits its evidence, by the end of their first
+-- limit that is still owed: one that ran out long ago comes before one that runs. What is owed of a closed one is the
+-- answer. What is next in each is the rulebook's to say. Untold: whether the reporters were told is not known, or no
+-- longer asked for.
 SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.severity, c.crew, c.reports, c.open, c.opened_at,
-       c.version, c.mass, c.milestones, c.reporters, c.delays, w.commitment, w.due_at, l.lapses, l.lapsed, l.untold
+       c.version, c.mass, c.milestones, c.reporters, c.delays, w.commitment, w.due_at, l.lapses, l.lapsed, l.untold,
+       l.evidence_due_at
 FROM views.cases c
 LEFT JOIN LATERAL (
     SELECT commitment, due_at FROM views.windows
@@ -113,12 +122,15 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT coalesce(sum(lapses), 0)::int AS lapses,
            coalesce(array_agg(commitment) FILTER (WHERE lapses > 0), '{}') AS lapsed,
-           coalesce(bool_or(commitment = 'repair.answer' AND state IN ('cancelled', 'unknown')), false) AS untold
+           coalesce(bool_or(commitment = 'repair.answer' AND state IN ('cancelled', 'unknown')), false) AS untold,
+           max(provisional_until) FILTER (WHERE commitment = 'repair.arrival') AS evidence_due_at
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
 WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
   AND (c.open OR c.case_id IN (
       SELECT case_id FROM views.windows WHERE commitment = 'repair.answer' AND state IN ('running', 'lapsed')
+      UNION ALL
+      SELECT case_id FROM views.windows WHERE provisional_until IS NOT NULL
   ))
 ORDER BY w.due_at NULLS LAST, c.opened_at, c.case_id
 LIMIT %(limit)s

@@ -738,7 +738,8 @@ CREATE TABLE views.breaches (
     reason text,
     recorded_at timestamp with time zone NOT NULL,
     settles_at timestamp with time zone,
-    overturns boolean DEFAULT false NOT NULL
+    overturns boolean DEFAULT false NOT NULL,
+    provisional_until timestamp with time zone
 );
 
 CREATE TABLE views.cases (
@@ -959,6 +960,7 @@ CREATE TABLE views.windows (
     "position" bigint NOT NULL,
     lapsed_ends timestamp with time zone[] DEFAULT '{}'::timestamp with time zone[] NOT NULL,
     settles_at timestamp with time zone,
+    provisional_until timestamp with time zone,
     CONSTRAINT windows_state_check CHECK ((state = ANY (ARRAY['running'::text, 'met'::text, 'lapsed'::text, 'cancelled'::text, 'unknown'::text])))
 );
 
@@ -1313,6 +1315,8 @@ CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, record
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);
 
+CREATE INDEX stored_events_crews_formed ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = 'water.crew.CrewFormed.v1'::text);
+
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
 
 CREATE INDEX ahead_asked ON views.ahead USING btree (asked_at);
@@ -1348,6 +1352,8 @@ CREATE INDEX usage_open ON views.usage USING btree (found_at) WHERE open;
 CREATE INDEX visits_begin ON views.visits USING btree (begin_at);
 
 CREATE INDEX windows_by_case ON views.windows USING btree (case_id) WHERE ((calendar IS NOT NULL) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
+
+CREATE INDEX windows_provisional ON views.windows USING btree (case_id) WHERE (provisional_until IS NOT NULL);
 
 CREATE INDEX windows_running ON views.windows USING btree (due_at) WHERE (state = 'running'::text);
 

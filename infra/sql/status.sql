@@ -72,7 +72,8 @@ ORDER BY 1
 SELECT count(*) AS lapses, percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) AS p50_ms,
        percentile_cont(0.99) WITHIN GROUP (ORDER BY ms) AS p99_ms, max(ms) AS max_ms
 FROM (
-    SELECT greatest(0, extract(epoch FROM recorded_at - due_at)::float8) * 1000 / %(factor)s::float8 AS ms
+    SELECT greatest(0, extract(epoch FROM recorded_at - coalesce(provisional_until, due_at))::float8) * 1000
+        / %(factor)s::float8 AS ms
     FROM views.breaches b
     LEFT JOIN store.stored_events e ON e.notification_id = b.position
     WHERE change = 'lapsed' AND due_at IS NOT NULL

@@ -60,6 +60,13 @@ ORDER BY originator_id, originator_version
 SELECT originator_id, topic FROM store.stored_events
 WHERE originator_id = ANY(%(ids)s::uuid[]) AND originator_version = 1
 
+-- name: crews_formed
+-- By the index stored_events_crews_formed, whose condition is this one.
+SELECT DISTINCT ON (originator_id) state
+FROM store.stored_events
+WHERE topic = 'water.crew.CrewFormed.v1'
+ORDER BY originator_id, originator_version DESC
+
 -- name: last_version
 SELECT COALESCE(max(originator_version), 0) AS version FROM store.stored_events WHERE originator_id = %(id)s
 

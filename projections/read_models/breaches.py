@@ -22,7 +22,7 @@ CHANGES = {
 class Breach:
     """One record of the breach topic. ``family``: the kind of case. ``rung``: the reminder before the end, or the
     escalation level after it. ``settles_at``: until then a lapse is open; ``overturns``: a settled verdict fell with
-    it."""
+    it. ``provisional_until``: until when what lapsed had counted as met."""
 
     topic: str
     partition: int
@@ -40,6 +40,7 @@ class Breach:
     recorded_at: datetime
     settles_at: datetime | None = None
     overturns: bool = False
+    provisional_until: datetime | None = None
 
 
 def fold(row: Breach | None, event: Event) -> Breach | None:
@@ -65,6 +66,7 @@ def fold(row: Breach | None, event: Event) -> Breach | None:
         recorded_at=event.recorded_at,
         settles_at=time(data.get("settles_at")),
         overturns=bool(data.get("overturns")),
+        provisional_until=time(data.get("provisional_until")),
     )
 
 

@@ -17,7 +17,7 @@ class WindowRow:
     """``family``: the kind of case. ``state``: running, met, lapsed (its end passed and it is not met), cancelled, or
     unknown (imported history that nobody can judge).
     ``lapses`` stand now, at the ends ``lapsed_ends``; ``retracted`` fell away. ``settles_at``: until then the verdict,
-    met or lapsed, is open."""
+    met or lapsed, is open. ``provisional_until``: until then it counts as met, for evidence may still follow."""
 
     case_id: UUID
     commitment: str
@@ -36,6 +36,7 @@ class WindowRow:
     lapsed_ends: tuple[datetime, ...]
     position: int
     settles_at: datetime | None = None
+    provisional_until: datetime | None = None
 
 
 def time(text: str | None) -> datetime | None:
@@ -102,9 +103,13 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             )
             return _open(moved) if row.state in ("running", "lapsed") else moved
         case "WindowMet":
-            settles_at = time(data.get("settles_at"))
             return replace(
-                row, state="met", met_at=time(data["met_at"]), on_time=data["on_time"], settles_at=settles_at
+                row,
+                state="met",
+                met_at=time(data["met_at"]),
+                on_time=data["on_time"],
+                settles_at=time(data.get("settles_at")),
+                provisional_until=time(data.get("provisional_until")),
             )
         case "WindowLapsed":
             ends = tuple(sorted({*row.lapsed_ends, required_time(data["due_at"])}))
@@ -117,10 +122,10 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             after = replace(row, lapses=len(ends), retracted=row.retracted + 1, lapsed_ends=ends)
             return _open(after) if row.state == "lapsed" else after
         case "WindowReopened":
-            return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None))
+            return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None, provisional_until=None))
         case "WindowCancelled":
             state = "unknown" if data["reason"] == "unknown" else "cancelled"
-            return replace(row, state=state, met_at=None, on_time=None, settles_at=None)
+            return replace(row, state=state, met_at=None, on_time=None, settles_at=None, provisional_until=None)
         case _:
             return row
 

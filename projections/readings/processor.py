@@ -35,7 +35,8 @@ from domain.metering.readings import (
     judge_all,
     judge_reading,
 )
-from domain.standard.standards import ReadingPolicy, Rules, require_not_future
+from domain.standard.sections.metering import ReadingPolicy
+from domain.standard.standards import Rules, require_not_future
 from infra.clock import Clock
 from infra.decoders import converter
 from infra.kafka.cluster import Partition, PartitionLog, Record
@@ -276,7 +277,7 @@ class Processor:
         self, cursor: Cursor[Any], meters: Mapping[str, _Known], fresh: Sequence[MeterReading], anew: Collection[str]
     ) -> None:
         now = self._clock.now()
-        policy = self._rules().in_force(now).readings
+        policy = self._rules().in_force(now).metering.readings
         of_meter: dict[str, list[DialReading]] = {}
         for reading in fresh:
             of_meter.setdefault(reading.meter, []).append(DialReading(reading.read_at, reading.litres))

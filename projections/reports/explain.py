@@ -66,7 +66,7 @@ def explain_window(
     window = explain_commitment(commitment, kind.obligations(state, rules), state.ledger, events, at, rules.law)
     standard = next((each for each in rules.standards if each.version == window.standard), None)
     pauses = (
-        {code: Name(reason.name_zh, code) for code, reason in standard.pause_reasons.items()}
+        {code: Name(reason.name_zh, code) for code, reason in standard.connection.pause_reasons.items()}
         if standard is not None
         else {}
     )
@@ -103,6 +103,8 @@ def _no_such_case(at: datetime, *, is_known: bool) -> Refusal:
 
 
 TO_COME = ", to come 尚未到"
+PROVISIONAL = "provisional, awaits evidence until 暂计兑现，待补证据，至"
+WAS_PROVISIONAL = "had counted as met until 此前暂计兑现至"
 RULES = {
     "start": "the starting day does not count 起算日不计",
     "worked": "working day 工作日",
@@ -156,6 +158,8 @@ def lines(found: CaseWindowExplained) -> Iterator[str]:
     if window.met_at is not None:
         late = "" if window.on_time is not False else " late 迟"
         yield f"  met 兑现 {_at(window.met_at)}{late}{_by(window.met_by, events)}"
+    if window.provisional_until is not None:
+        yield f"  {PROVISIONAL} {_at(window.provisional_until)}"
     for due_at in window.lapses:
         yield f"  lapse stands 超时 {_at(due_at)}"
     if window.settles_at is not None:
@@ -268,6 +272,7 @@ def _verdict(given: VerdictGiven, events: Mapping[UUID, EventNamed]) -> str:
     words += [f"from 自 {_at(given.old_due_at)}"] if given.old_due_at is not None else []
     words += [f"met at 兑现 {_at(given.met_at)}"] if given.met_at is not None else []
     words += [f"due 截止 {_at(given.due_at)}"] if given.due_at is not None else []
+    words += [_until(given, given.provisional_until)] if given.provisional_until is not None else []
     words += [f"rung 预警 {given.rung}"] if given.rung is not None else []
     words += [f"step 升级 {given.step}"] if given.step is not None else []
     words += [f"to 通知 {', '.join(given.notify)}"] if given.step is not None else []
@@ -275,6 +280,11 @@ def _verdict(given: VerdictGiven, events: Mapping[UUID, EventNamed]) -> str:
     words += [f"because 因 {name(REASONS, given.reason)}"] if given.reason is not None else []
     words += [f"under 依据 {given.standard}" + (f" {given.calendar}" if given.calendar else "")]
     return ", ".join(words) + _by(given.decided_by, events)
+
+
+def _until(given: VerdictGiven, until: datetime) -> str:
+    """Until when it counts as met by this verdict, or had counted before it."""
+    return f"{PROVISIONAL if given.verdict == 'met' else WAS_PROVISIONAL} {_at(until)}"
 
 
 def _by(ids: Iterable[UUID], events: Mapping[UUID, EventNamed]) -> str:

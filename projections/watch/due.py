@@ -48,7 +48,8 @@ def fold(row: DueRow | None, event: Event) -> DueRow | None:
     if event.type not in WINDOW_TYPES or (row is not None and event.version <= row.case_version):
         return row
     data = event.data
-    ended = fact_name(event) in ENDS
+    # What is met provisionally ends by time: the domain is asked when.
+    ended = fact_name(event) in ENDS and data.get("provisional_until") is None
     return DueRow(
         case_id=event.case_id,
         commitment=data["commitment"],

@@ -27,6 +27,10 @@ BODIES: Mapping[str, Any] = {
     "/repairs": fault(),
     "/repairs/bulk": {"reports": [fault()]},
     "/repairs/{case_id}/reports": {"reporter": REPORTER},
+    "/repairs/{case_id}/arrival/evidence": {
+        "event_id": "00000000-0000-4000-8000-000000000000",
+        "evidence": {"photo_digest": "sha256:" + "0" * 64},
+    },
     "/calendars": NOTICE,
     "/calendars/dry-run": NOTICE,
     "/law": LAW,

@@ -67,6 +67,15 @@ def test_a_closed_incident_is_the_hotlines_until_everybody_is_told(page: Page, c
     expect(page.locator("#none")).to_be_visible()
 
 
+def test_an_arrival_without_evidence_says_until_when_it_may_follow(page: Page, city: City) -> None:
+    case_id = city.post("repairs", fault())
+    city.post(f"repairs/{case_id}/arrival", {"crew": "crew-1"}, "crew-phone", "crew")
+    rows = shown(page, city).locator("#rows tr")
+    expect(rows).to_contain_text("待补到场证据，至 09/17 09:00")
+    expect(rows).to_contain_text("亦可：补充到场证据")
+    expect(rows).to_contain_text("arrival awaits evidence")
+
+
 def test_the_most_overdue_comes_first_and_says_so(page: Page, city: City) -> None:
     overdue = city.post("repairs", fault())
     city.clock.move(timedelta(minutes=40))

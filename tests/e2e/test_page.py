@@ -119,6 +119,16 @@ def test_a_click_on_a_case_opens_its_timeline_and_escape_closes_it(page: Page, c
     expect(page.locator("#drawer")).to_be_hidden()
 
 
+def test_an_arrival_that_awaits_its_evidence_says_so_in_its_case(page: Page, city: City) -> None:
+    case_id = late_repair(city)
+    city.post(f"repairs/{case_id}/arrival", {"crew": "crew-2"}, "crew-phone", "crew")
+    city.show()
+    opened(page, city)
+    page.locator("#stream .breach").first.click()
+    expect(page.locator("#case-windows")).to_contain_text("待补证据，至")
+    expect(page.locator("#timeline")).to_contain_text("待补证据，暂计至")
+
+
 def test_a_limits_promise_can_be_read_in_both_languages_on_a_laptop(page: Page, city: City) -> None:
     late_repair(city)
     page.set_viewport_size({"width": 1280, "height": 900})

@@ -262,7 +262,8 @@ def test_at_night_what_is_not_urgent_is_held_and_goes_out_in_the_morning(duty: D
     case_id = duty.reported()
     duty.later(20)
     crew = staff("crew", channel="crew-phone")
-    duty.post(f"repairs/{case_id}/arrival", {"crew": "crew-1"}, crew)
+    here = {"inside_geofence": True, "distance_m": 20, "accuracy_m": 8}
+    duty.post(f"repairs/{case_id}/arrival", {"crew": "crew-1", "evidence": here}, crew)
     duty.post(f"repairs/{case_id}/completion", {}, crew)
     duty.later(24 * 60, case_id)
     duty.send()

@@ -14,6 +14,7 @@ from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import crew_stream
 from infra.settings import Settings
+from infra.sql import sql
 from tests.api_read_models import project
 from tests.api_world import DISPATCHER, Client, app_of, fault, staff
 
@@ -87,3 +88,54 @@ def test_crews_that_are_free_and_at_work_are_suggested(client: Client, service: 
     project(service, [event for stream in streams for event in service.load(stream)[1]])
     found = client.get("/api/v1/crews/suggestions?district=zhenxi&skill=pipes").json()["crews"]
     assert [crew["crew"] for crew in found] == ["crew-3", "crew-2"]
+
+
+def formed(client: Client, crew: str) -> None:
+    form = {"crew": crew, "name_zh": "抢修班", "skills": ["pipes"], "lead": f"lead-of-{crew}"}
+    assert client.post("/api/v1/crews", form, headers=staff("manager")).status_code == 201
+
+
+def dispatched(service: Service, case_id: str) -> list[tuple[str, list[str]]]:
+    """The crews that were sent, each with the flags of its dispatch."""
+    events = service.load(Stream(kinds.REPAIR, UUID(case_id)))[1]
+    return [(event["data"]["crew"], event["data"]["flags"]) for event in events if "CrewDispatched" in event["type"]]
+
+
+def test_a_crew_that_another_process_formed_is_sent_at_once_and_one_that_nobody_formed_is_not(
+    store_settings: Settings, client: Client, service: Service, clock: ManualClock
+) -> None:
+    first, second = reported(client), reported(client)
+    assert dispatch(client, first, "crew-7").status_code == 200, "the first day: no crew was formed yet"
+    other = open_service(store_settings, clock=clock)
+    try:
+        formed(Client(app_of(other)), "crew-15")
+    finally:
+        other.close()
+    refused = dispatch(client, second, "crew-155")
+    assert (refused.status_code, refused.json()["code"]) == (422, "unknown-crew")
+    assert "crew-15 (抢修班)" in refused.json()["needed"]
+    assert dispatch(client, second, "Crew-15").status_code == 200
+    arrived = client.post(f"/api/v1/repairs/{first}/arrival", {"crew": "crew-7"}, headers=staff("crew"))
+    assert arrived.status_code == 200, "the incident's own crew is taken, though others were formed since"
+    assert dispatched(service, first) == [("crew-7", ["no-crew-formed"])]
+    assert dispatched(service, second) == [("Crew-15", [])]
+
+
+def test_the_crews_are_listed_as_the_read_models_know_them(client: Client, service: Service) -> None:
+    first = reported(client)
+    assert dispatch(client, first, "crew-9").status_code == 200
+    formed(client, "crew-2")
+    assert client.post("/api/v1/crews/crew-2/shift/start", {}, headers=staff("crew")).status_code == 200
+    streams = [crew_stream("crew-9"), crew_stream("crew-2"), Stream(kinds.REPAIR, UUID(first))]
+    project(service, [event for stream in streams for event in service.load(stream)[1]])
+    found = client.get("/api/v1/crews").json()["crews"]
+    told = [(row["crew"], row["formed"], row["on_shift"], row["on_case"], row["case_number"]) for row in found]
+    number = service.load(Stream(kinds.REPAIR, UUID(first)))[0].number
+    assert told == [("crew-2", True, True, None, None), ("crew-9", False, None, first, number)]
+
+
+def test_which_crews_were_formed_is_found_without_reading_the_whole_store(service: Service) -> None:
+    with service.connection() as connection, connection.transaction():
+        connection.execute("SET LOCAL enable_seqscan = off")
+        plan = connection.execute("EXPLAIN " + sql("crews_formed")).fetchall()
+    assert "stored_events_crews_formed" in "\n".join(row["QUERY PLAN"] for row in plan)

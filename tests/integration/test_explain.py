@@ -53,7 +53,8 @@ def test_what_cannot_be_explained_is_one_clear_line(case: str) -> None:
     for words, code in (
         (("BZ-0000-000000", "connection.water_on"), "no-such-case"),
         ((case, "connection.notice"), "no-such-window"),
-        ((case, "connection.water_on", "--as-of", "2190-01-01"), "future-time"),
+        ((case, "connection.water_on", "--as-of", "2190-01-01T00:00"), "future-time"),
+        ((case, "connection.water_on", "--as-of", "2026-09-24"), "bad-parameter"),
         ((case, "connection.water_on", "--as-of", "2026-09-16T08:59"), "no-such-case"),
         ((case, "connection.water_on", "--as-of", "yesterday"), "bad-parameter"),
     ):

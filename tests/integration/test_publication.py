@@ -26,6 +26,7 @@ from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import Refusal
 from domain.publication.calendars import calendar_warnings
 from domain.publication.publishing import Standards
+from domain.standard.flat import as_published
 from infra.eventstore import publication, recompute
 from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.documents import notice_of
@@ -192,7 +193,7 @@ def test_of_two_notices_at_once_both_are_in_the_calendar(service: Service) -> No
 def test_a_standard_goes_from_a_file_to_every_process(
     run: Callable[..., Result], service: Service, tmp_path: Path
 ) -> None:
-    file = written(tmp_path, a_standard(silence_working_days=4))
+    file = written(tmp_path, as_published(a_standard(silence_working_days=4)))
     assert "standard 0225-6 is drafted" in said(run("standard", "draft", file, *MANAGER))
     refused(run("standard", "approve", "0225-6", *MANAGER), "wrong-role")
     same = ("--actor", "staff-1", "--role", "deputy-director")
@@ -202,14 +203,14 @@ def test_a_standard_goes_from_a_file_to_every_process(
     second = open_service(service.settings, clock=service.clock)
     now = service.clock.now()
     assert second.rules.in_force(now).version == "2026-06-1"
-    assert second.rules.in_force(now + timedelta(days=1)).silence_working_days == 4
+    assert second.rules.in_force(now + timedelta(days=1)).connection.silence_working_days == 4
     second.close()
 
 
 def test_a_standard_that_breaks_the_promise_is_not_drafted(
     run: Callable[..., Result], service: Service, tmp_path: Path
 ) -> None:
-    file = written(tmp_path, a_standard(connection_working_days=6))
+    file = written(tmp_path, as_published(a_standard(connection_working_days=6)))
     line = refused(run("standard", "draft", file, *MANAGER), "beyond-the-promise")
     assert "超出公开承诺" in line
     state: Standards = service.load(STANDARDS)[0]

@@ -20,6 +20,7 @@ from domain.deadlines.calendar import CalendarPublished, Day
 from domain.kernel.facts import EventToAppend, Fact
 from domain.kernel.refusals import FeeBanned, Refusal
 from domain.repairs.orders import REPLY, OrderReceived
+from domain.standard.flat import as_published, with_changes
 from infra.clock import ManualClock
 from infra.eventstore import recompute
 from infra.eventstore import shipped_rules as rules
@@ -246,8 +247,8 @@ def test_an_installation_of_an_older_program_gets_what_is_new_and_keeps_what_it_
     from infra.eventstore.application import open_store
 
     store = open_store(database, clock)
-    older = replace(rules.shipped_standard(), version="0225-1", powers={}, promise=None)
-    said = [(rules.STANDARDS, older), (rules.calendar_stream("CN"), rules.shipped_calendar())]
+    older = with_changes(rules.shipped_standard(), version="0225-1", powers={}, promise=None)
+    said = [(rules.STANDARDS, as_published(older)), (rules.calendar_stream("CN"), rules.shipped_calendar())]
     store.save(*(Envelope(s.id, 1, s.kind.topic, fact, clock.now(), None, rules.FIRST_START) for s, fact in said))
     store.close()
     clock.move(timedelta(days=1))

@@ -211,6 +211,18 @@ def test_breaks_known_by_their_day_are_not_judged_and_changes_are_corrections(
     assert found.windows["repair.completion"]["unknown"] > 0
 
 
+def test_a_book_whose_times_are_days_is_taken_and_nothing_in_hours_is_judged_of_it(
+    postgres: EmbeddedPostgres, base: Settings, tmp_path: Path
+) -> None:
+    rows = [row for row in rows_of(BOSTON)[:40] if not row["duplicate_of"]]
+    days = [row | {name: row[name][:10] for name in ("reported", "closed")} for row in rows]
+    with a_database(postgres, "days") as opened:
+        found = replay(base, boston.read_book(write(tmp_path / "days.csv", days)), opened)
+    assert (found.unaccounted, found.parts_refused, found.rows) == ((), {}, {"opened": len(days)})
+    assert found.flags["day-only"] == len(days)
+    assert set(found.windows["repair.arrival"]) == set(found.windows["repair.completion"]) == {"unknown"}
+
+
 def found_first(book: TicketBook) -> int:
     """How many details were filled in at the report."""
     return sum(

@@ -62,6 +62,29 @@ def found(url: str, tmp_path_factory: pytest.TempPathFactory) -> TicketCompariso
     return compare(Settings(data_dir=folder), sample(folder), database_url=url)
 
 
+def test_tickets_known_by_their_days_are_judged_in_days_where_the_day_is_enough_to_tell(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    rows = list(csv.DictReader(StringIO(lzma.decompress(BOSTON.read_bytes()).decode())))
+    chosen = [row for row in rows if row["due"] and row["status"] == "Closed" and not row["duplicate_of"]][:60]
+    path = tmp_path / "days.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {name: row[name][:10] for name in ("reported", "closed", "due")} for row in chosen)
+    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute("CREATE DATABASE verdicts_in_days")
+        try:
+            found = compare(Settings(data_dir=tmp_path), path, database_url=postgres.conninfo("verdicts_in_days"))
+        finally:
+            connection.execute("DROP DATABASE verdicts_in_days WITH (FORCE)")
+    ours = [name for verdicts in found.verdicts.values() for name in verdicts]
+    assert {"ONTIME", "OVERDUE", "UNKNOWN"} == set(ours)
+    # Whoever is judged by the day is judged as the city judged by the second.
+    assert all(set(found.verdicts[each]) <= {each, "UNKNOWN"} for each in found.verdicts)
+    assert found.due["same-day"] > 0
+
+
 def test_every_ticket_is_judged_and_every_difference_has_its_class(found: TicketComparison) -> None:
     assert found.not_told == 0
     assert found.is_explained

@@ -16,7 +16,7 @@ from domain.kernel.facts import Fact, Recorded, event_id
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
 from domain.metering.meters import MeterDetails
-from domain.repairs.facts import FaultReported
+from domain.repairs.facts import ArrivalEvidence, FaultReported
 from domain.standard.context import NOBODY, CommandContext, Person
 from domain.standard.standards import Rules
 
@@ -24,6 +24,8 @@ NINE = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""
 SUBJECT = Subject(UUID(int=7), 1)
 CASE = UUID(int=1)
+ON_SITE = ArrivalEvidence(inside_geofence=True, distance_m=20, accuracy_m=8, photo_digest=None)
+"""The evidence of an arrival; one without counts provisionally under the shipped standard."""
 
 
 def minutes(count: float) -> datetime:

@@ -18,6 +18,7 @@ from domain.connections.facts import MoneyLine, NoticeItem, SupplyPoint
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import Refusal
 from domain.standard.context import CommandContext, Person
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import CASE, NINE, SUBJECT, Play, meter
@@ -52,7 +53,7 @@ def refused(code: str) -> pytest.RaisesExc[Refusal]:
 
 def with_policy(**changes: Any) -> Rules:
     """The shipped rules with another policy on papers."""
-    standards = tuple(replace(one, papers=replace(one.papers, **changes)) for one in RULES.standards)
+    standards = tuple(with_changes(one, papers=replace(one.connection.papers, **changes)) for one in RULES.standards)
     return replace(RULES, standards=standards)
 
 

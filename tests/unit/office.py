@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +11,7 @@ from uuid import UUID
 from domain.kernel.facts import Recorded, event_id
 from domain.standard.context import CommandContext, Person
 from domain.standard.fees import BannedName, Catalogue, FeeItem, Formula
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules, Standard
 from infra.eventstore.shipped_rules import shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE
@@ -34,7 +34,7 @@ def after(evolve: Callable[[Any, Recorded], Any], state: Any, fact: Any, actor: 
 
 def a_standard(**changes: Any) -> Standard:
     """The shipped standard as a new version from tomorrow on."""
-    return replace(shipped_standard(), **{"version": "0225-6", "effective_from": TOMORROW, **changes})
+    return with_changes(shipped_standard(), **{"version": "0225-6", "effective_from": TOMORROW, **changes})
 
 
 def an_item(**changes: Any) -> FeeItem:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -20,7 +19,8 @@ from domain import kinds
 from domain.deadlines.calendar import CalendarPublished
 from domain.kernel.facts import Fact
 from domain.standard.context import NOBODY, Person
-from domain.standard.standards import StandardPublished
+from domain.standard.flat import as_published
+from domain.standard.standards import Standard
 from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import CloudEventMapper, Envelope, seal
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_standards
@@ -52,12 +52,12 @@ def publication(name: str, document: object, published_at: datetime, position: i
     )
 
 
-def published(standard: Any, position: int = 1) -> PublishedEvent:
-    return publication("StandardPublished", standard, LONG_AGO, position)
+def published(standard: Standard, position: int = 1) -> PublishedEvent:
+    return publication("StandardPublished", as_published(standard), LONG_AGO, position)
 
 
 def policy_events(
-    standards: Iterable[StandardPublished] | None = None,
+    standards: Iterable[Standard] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> list[PublishedEvent]:
     """The publications that the rules of a play are made of; by default the shipped ones, and the standard that the
@@ -69,7 +69,7 @@ def policy_events(
     return found + [publication("CalendarPublished", document, at, 50 + n) for n, (at, document) in enumerate(days)]
 
 
-def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
+def standards_of(events: Iterable[PublishedEvent]) -> list[Standard]:
     """The shipped standards that events were judged by: the first one, and those that their windows name."""
     first, *later = shipped_standards()
     named = {event.data["basis"]["standard"] for event in events if event.name.startswith("Window")}
@@ -77,7 +77,7 @@ def standards_of(events: Iterable[PublishedEvent]) -> list[StandardPublished]:
 
 
 def policy_of(
-    standards: Iterable[StandardPublished] | None = None,
+    standards: Iterable[Standard] | None = None,
     calendars: Iterable[tuple[datetime, CalendarPublished]] | None = None,
 ) -> Policy:
     """The same as the recount's policy."""
@@ -107,10 +107,37 @@ def disagreements(events: list[PublishedEvent], policy: Policy, at: datetime = N
     return compare(events, COUNTED[events[0].type](events, policy), ComparisonTime(at))
 
 
-def assert_nothing_is_met_before_it_is_owed(play: Published, at: datetime) -> None:
-    """By the algebra; the recount of the same events agrees with it elsewhere."""
+def assert_no_meeting_is_wrong(play: Published, at: datetime) -> None:
+    """By the algebra and by its record: nothing is met before it was owed, nor by an arrival whose evidence is overdue.
+    The recount of the same events agrees with them elsewhere."""
+    unproven = overdue_arrivals(play, at)
     for window in kinds.windows(play.kind, play.state, play.rules, at):
         assert window.met_at is None or window.met_at >= window.opened_at, window
+        if window.commitment == "repair.arrival" and window.met_at is not None:
+            assert unproven.isdisjoint(window.basis.decided_by), window
+        assert play.state.ledger[window.commitment].met_at == window.met_at
+
+
+def overdue_arrivals(play: Published, at: datetime) -> set[UUID]:
+    """The events of the arrivals that have no evidence though it had to be there by then, read off the events."""
+    reports = [event for event in play.events if event.name in ("FaultReported", "ReportLinked")]
+    taken_out = {event.data["report"] for event in play.events if event.name == "ReportUnlinked"}
+    standing = [event for event in reports if event.data.get("report", 1) not in taken_out]
+    begun = min(standing, key=lambda event: event.moment, default=None)
+    if begun is None or begun.channel == "import":
+        return set()
+    needed = play.rules.in_force(begun.at).repair.arrival_evidence_minutes
+    proven = {event.data["arrival"] for event in play.events if event.name == "ArrivalEvidenceSupplied"}
+    return {
+        event.id
+        for event in play.events
+        if needed is not None
+        and event.name == "CrewArrived"
+        and event.channel != "import"
+        and event.data["evidence"] is None
+        and str(event.id) not in proven
+        and event.at + timedelta(minutes=needed) <= at
+    }
 
 
 def told_apart(found: list[Disagreement]) -> list[tuple[str, str, object, object]]:

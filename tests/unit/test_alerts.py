@@ -18,7 +18,8 @@ from domain.repairs.facts import CrewArrived
 from domain.repairs.promises import ARRIVAL
 from domain.standard import alerts
 from domain.standard.alerts import AlertTold, Closing, Plan, SentMessage, WaitingAlert, plan, quiet_end
-from domain.standard.standards import AlertPolicy
+from domain.standard.flat import with_changes
+from domain.standard.sections.alerting import AlertPolicy
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.alerts import reachable
 from infra.settings import Settings, StaffContact
@@ -162,7 +163,7 @@ def test_each_role_and_each_way_has_a_message_of_its_own() -> None:
 
 
 def test_a_text_that_the_standard_does_not_have_is_a_plain_one() -> None:
-    bare = replace(STANDARD, alerts=replace(STANDARD.alerts, texts={}, names={}))
+    bare = with_changes(STANDARD, alerts=replace(STANDARD.alerting.alerts, texts={}, names={}))
     (message,) = plan([waiting()], [], bare, NOON).messages
     assert message.text.startswith("lapsed: BX-1 repair.arrival")
 
@@ -185,11 +186,11 @@ def test_a_text_that_the_standard_does_not_have_is_a_plain_one() -> None:
 def test_the_night_is_from_ten_to_seven(hour: int, minute: int, until: datetime | None) -> None:
     day = 16 if hour >= 20 else 17
     at = datetime(2026, 9, day, hour, minute, tzinfo=UTC) - timedelta(hours=8)
-    assert quiet_end(STANDARD.alerts, at) == until
+    assert quiet_end(STANDARD.alerting.alerts, at) == until
 
 
 def test_quiet_hours_within_one_day_are_too() -> None:
-    siesta = replace(STANDARD.alerts, quiet_from=time(12), quiet_until=time(14))
+    siesta = replace(STANDARD.alerting.alerts, quiet_from=time(12), quiet_until=time(14))
     assert quiet_end(siesta, NOON) == NOON + timedelta(hours=2)
     assert quiet_end(siesta, NOON + timedelta(hours=2)) is None
 
@@ -292,7 +293,7 @@ def test_everything_that_waits_is_told_once_or_held_once_and_no_hour_has_too_man
         for message in found.messages
         if message.group is None and message.way == "email" and message.role == "manager"
     ]
-    assert not singles or len(singles) + len(recent) <= STANDARD.alerts.most_per_hour
+    assert not singles or len(singles) + len(recent) <= STANDARD.alerting.alerts.most_per_hour
     assert planned(list(reversed(wanted)), made, at) == found, "the order in which they come does not matter"
 
 
@@ -318,5 +319,5 @@ def test_a_contact_of_a_role_that_there_is_not_is_named() -> None:
 def test_a_standard_without_ways_tells_nobody() -> None:
     assert AlertPolicy().ways == {}
     near = WindowNearing("repair.arrival", 2, NOON, "half", ("manager",), repairing(RULES).concluded[0].basis)
-    silent = replace(RULES, standards=(replace(STANDARD, alerts=AlertPolicy()),))
+    silent = replace(RULES, standards=(with_changes(STANDARD, alerts=AlertPolicy()),))
     assert alerts.raised(near, silent) is None

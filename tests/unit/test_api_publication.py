@@ -13,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from domain.kernel.refusals import refusals
+from domain.standard.flat import as_published
 from infra.eventstore import recompute
 from infra.eventstore.commands import Command
 from infra.eventstore.envelope import recorded_of
@@ -30,7 +31,7 @@ from tests.unit.office import LONG_AGO, a_catalogue, a_standard
 
 MANAGER, DIRECTOR = staff("manager"), staff("deputy-director")
 PRICE, MARKET = staff("price-authority"), staff("market-regulator")
-STANDARD: dict[str, Any] = msgspec.to_builtins(a_standard())
+STANDARD: dict[str, Any] = msgspec.to_builtins(as_published(a_standard()))
 CATALOGUE: dict[str, Any] = msgspec.to_builtins(a_catalogue())
 ASKER = {"name": "张三", "phone": "13812345678", "id_number": "433101199001011234", "address": "人民北路 1 号"}
 NEW_YEAR: dict[str, Any] = {"name": "元旦", "date": "2027-01-01", "isOffDay": True}
@@ -100,7 +101,7 @@ def test_a_standard_goes_from_a_draft_to_the_public(client: Client, service: Fak
     assert shown["drafts"] == []
     stored = json.loads(service.events[STANDARDS.id][-1])
     assert stored["type"] == "water.public.StandardPublished.v1"
-    assert stored["data"] == json.loads(msgspec.json.encode(a_standard()))
+    assert stored["data"] == json.loads(msgspec.json.encode(as_published(a_standard())))
 
 
 def test_a_standard_is_given_whole_and_every_field_is_known(client: Client, service: FakeService) -> None:

@@ -29,7 +29,11 @@ def client(service: FakeService) -> Client:
 def assessed(client: Client, severity: str = "small") -> str:
     """A case with a crew on site and a first class; gives its path."""
     path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
-    for step, body in (("arrival", {"crew": "crew-1"}), ("assessment", {"severity": severity, "reason": "valve"})):
+    here = {"inside_geofence": True, "distance_m": 20, "accuracy_m": 8}
+    for step, body in (
+        ("arrival", {"crew": "crew-1", "evidence": here}),
+        ("assessment", {"severity": severity, "reason": "valve"}),
+    ):
         answer = client.post(f"{path}/{step}", body, headers=CREW)
         assert answer.status_code == 200, answer.text
     return path
@@ -613,6 +617,8 @@ def test_what_a_phone_took_down_and_sent_later_is_kept_with_both_times_and_flagg
 
 
 def test_what_was_sent_at_once_is_not_flagged(client: Client, service: FakeService) -> None:
+    form = {"crew": "crew-1", "name_zh": "抢修一班", "skills": ["pipes"], "lead": "lead-1"}
+    assert client.post("/api/v1/crews", form, headers=staff("manager")).status_code == 201
     path = f"/api/v1/repairs/{client.post('/api/v1/repairs', fault()).json()['case_id']}"
     service.clock.move(timedelta(minutes=25))
     times = {"happened_at": "2026-09-16T01:20:00Z", "reported_at": "2026-09-16T01:20:00Z"}

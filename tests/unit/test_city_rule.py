@@ -14,7 +14,9 @@ from app.demo.tickets.verdicts import _counted as counted
 from app.demo.tickets.verdicts import _line as line
 from domain.publication import calendars, standards
 from domain.publication.publishing import Calendars, Standards, evolve_calendar, evolve_standards
-from domain.standard.standards import KindLimit, Rules, Standard
+from domain.standard.flat import as_published, in_sections
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, Standard
 from infra.eventstore.publication import merged
 from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE
@@ -69,14 +71,20 @@ def test_calendar_and_standard_of_the_city_pass_every_check_of_a_publication(rul
     assert state is not None
     latest = state.published[-1][1]
     assert (latest.time_zone, latest.version) == ("America/New_York", "2012-1")
-    known: Standards = after(evolve_standards, None, shipped_standard(), at=LONG_AGO)
+    known: Standards = after(evolve_standards, None, as_published(shipped_standard()), at=LONG_AGO)
     drafted = standards.draft(known, by(rules, "manager"), document=standard, regions=("CN", "US"))
-    assert drafted.document.kind_limits["traffic-signal-repair"] == KindLimit(1, "working", "same-time")
+    assert in_sections(drafted.document).repair.kind_limits["traffic-signal-repair"] == KindLimit(
+        1, "working", "same-time"
+    )
 
 
 def test_our_own_standard_and_calendar_are_not_touched_by_it(rules: Rules) -> None:
     shipped = shipped_standard()
-    assert (dict(shipped.kind_limits), shipped.intake, dict(shipped.uncounted_stages)) == ({}, None, {})
+    assert (dict(shipped.repair.kind_limits), shipped.repair.intake, dict(shipped.connection.uncounted_stages)) == (
+        {},
+        None,
+        {},
+    )
     assert rules.calendar.zone.key == "Asia/Shanghai"
 
 
@@ -114,6 +122,33 @@ def test_a_due_time_that_passes_over_a_holiday_is_named(standard: Standard) -> N
 def test_a_due_time_that_knows_no_intake_hours_is_named(standard: Standard) -> None:
     reported, ours = wall("2011-07-07T20:25:28"), wall("2011-07-22T08:30:00")
     assert due_class(reported, wall("2011-07-11T20:25:28"), ours, standard, DAYS) == "any-hour"
+
+
+def test_a_due_time_that_is_a_day_is_compared_by_the_day(standard: Standard) -> None:
+    reported, ours = wall("2011-09-12T10:15:30"), wall("2011-09-14T10:15:30")
+    assert due_class(reported, wall("2011-09-14T00:00:00"), ours, standard, DAYS, by_day=True) == "same-day"
+    assert due_class(reported, wall("2011-09-15T00:00:00"), ours, standard, DAYS, by_day=True) != "same-day"
+
+
+def test_a_ticket_that_cannot_be_judged_by_its_day_is_no_difference_and_no_agreement(standard: Standard) -> None:
+    from domain.deadlines.windows import OnRecord
+
+    ours = OnRecord(1, NINE, None, False, "s", None, cancelled=True, reason="unknown")
+    row = {"reported": "2011-09-12", "type": "x", "due": "2011-09-14T12:13:31", "on_time": "OVERDUE"}
+    ticket = boston._ticket(2, dict.fromkeys(boston.COLUMNS, "") | row)
+    judged = line(ticket, row, ours, standard, DAYS)
+    assert (judged.due_class, judged.our_verdict, judged.verdict_agrees) == ("not-judged", "UNKNOWN", False)
+    found = counted([judged], 0, standard, DAYS, 0.0)
+    assert (found.apart, found.is_explained) == ({}, True)
+    assert "? ours 我方 UNKNOWN" in "\n".join(as_text(found))
+
+
+def test_no_limit_is_worked_out_from_days(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    row = dict.fromkeys((*boston.COLUMNS, "due"), "") | {"id": "1", "type": "x", "due": "2011-09-14T00:00:00"}
+    path.write_text("\n".join((",".join(row), ",".join((row | {"reported": "2011-09-12"}).values()))), encoding="utf-8")
+    (found,) = rule.limits_from(path)
+    assert (found.with_target, found.fit, found.limit) == (1, 0, None)
 
 
 def test_an_unexplained_difference_is_loud(standard: Standard) -> None:

@@ -92,7 +92,7 @@ def test_a_change_of_class_is_on_record_with_what_it_takes_the_place_of(
     assert name == "UsageClassChanged"
     assert (data["change"], data["point"], data["reading_m3"], data["flags"]) == (1, 1, "8", [])
     assert (data["usage_split"], data["old_split"]) == (SHOP["usage_split"], POINT["usage_split"])
-    assert data["price_version"] == service.rules.newest.price_version
+    assert data["price_version"] == service.rules.newest.connection.price_version
     use = shown(client, case_id)["use"]
     assert (use["usage_split"], use["household_size"]) == (SHOP["usage_split"], None)
     assert shown(client, case_id, 2)["use"]["usage_split"] == POINT["usage_split"]

@@ -21,6 +21,7 @@ from domain.connections.facts import (
     PapersCommitmentBroken,
     PapersPromised,
 )
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from tests.unit.cases import NINE
 from tests.unit.connecting import (
@@ -182,13 +183,13 @@ def test_no_notice_follows_the_admission() -> None:
 
 def test_a_notice_of_nothing_is_refused() -> None:
     # A standard from before documents were data: nothing is owed, and nobody is admitted by papers.
-    before = replace(RULES, standards=tuple(replace(one, documents={}) for one in RULES.standards))
+    before = replace(RULES, standards=tuple(with_changes(one, documents={}) for one in RULES.standards))
     with refused("nothing-missing"):
         received(rules=before).notice()
 
 
 def test_where_nothing_is_owed_the_office_admits() -> None:
-    before = replace(RULES, standards=tuple(replace(one, documents={}) for one in RULES.standards))
+    before = replace(RULES, standards=tuple(with_changes(one, documents={}) for one in RULES.standards))
     assert received(rules=before).tell("counter", papers.admit) == [ApplicationAdmitted("office", ())]
 
 

@@ -22,6 +22,7 @@ from domain.deadlines.windows import (
     WindowReopened,
     WindowRetracted,
 )
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from tests.unit.cases import NINE
 from tests.unit.connecting import (
@@ -42,7 +43,10 @@ from tests.unit.connecting import (
 
 PERMIT = "government-permit"
 NO_PAPER_MISSING_LATER = replace(
-    RULES, standards=tuple(replace(one, papers=replace(one.papers, when_broken="suspend")) for one in RULES.standards)
+    RULES,
+    standards=tuple(
+        with_changes(one, papers=replace(one.connection.papers, when_broken="suspend")) for one in RULES.standards
+    ),
 )
 
 

@@ -19,8 +19,10 @@ from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersi
 from domain.deadlines.explain import WindowExplained, explain
 from domain.deadlines.limits import ClockStop, DayUnit, Intake, WorkingDays, count, end, received
 from domain.deadlines.windows import Obligation, Term
-from domain.repairs.facts import CrewArrived, DetailCorrected, FaultReported, SeverityAssessed
-from domain.standard.standards import KindLimit, Rules, make_rules
+from domain.repairs.facts import CrewArrived, DetailCorrected, FaultReported, RepairCompleted, SeverityAssessed
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from projections.reports.explain import CaseWindowExplained, lines
 from tests.unit.cases import NINE, SUBJECT, Play
@@ -168,7 +170,10 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
     def made(at: datetime) -> WorkingDays:
         return WorkingDays(at, days, CLOSE, unit=unit, ends="same-time", intake=HOURS if has_hours else None)
 
-    found, later = count(made(start), CALENDAR), count(made(start + timedelta(days=1)), CALENDAR)
+    # A day later by the wall clock: 24 hours later it is an hour earlier there, where summer time ended in between.
+    wall = CALENDAR.local(start)
+    a_day_later = CALENDAR.instant(wall.date() + timedelta(days=1), wall.time())
+    found, later = count(made(start), CALENDAR), count(made(a_day_later), CALENDAR)
     day, at = received(made(start), CALENDAR)
     assert start < found.due_at
     assert found.due_at <= later.due_at
@@ -187,7 +192,7 @@ def test_a_limit_ends_later_the_later_it_begins_and_never_on_a_day_off(
 
 def city_rules(**changes: Any) -> Rules:
     promised = {"leak": KindLimit(2, "working", "same-time"), "cover": KindLimit(45, "civil", "same-time")}
-    standard = replace(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
+    standard = with_changes(shipped_standard(), calendar_regions=("US",), kind_limits=promised, intake=HOURS, **changes)
     return make_rules([standard], [(datetime(2011, 1, 1, tzinfo=UTC), CITY)], [shipped_catalogue()])
 
 
@@ -226,6 +231,83 @@ def test_a_completion_that_starts_at_the_arrival_counts_its_days_from_there() ->
     play = broken(city_rules(completion_from="arrival"), "leak", start)
     play.say(CrewArrived("crew-1", None), wall("2011-09-13T11:00:00"))
     assert play.windows(start)["repair.completion"].due_at == wall("2011-09-15T11:00:00")
+
+
+# ---- known by the day only
+
+
+def day_only(at: str, *, rules: Rules | None = None, kind: str = "cover") -> Play:
+    """Imported history whose report is known by its day; it begins at midnight in New York."""
+    play = Play(kinds.REPAIR, rules or city_rules(history_channels=("import",)))
+    fact = FaultReported("BX-1", kind, "qianzhou", "urban", SUBJECT, precision="day")
+    play.say(fact, wall(f"{at}T00:00:00"), at=NINE, channel="import")
+    return play
+
+
+def completion(play: Play) -> tuple[str | None, bool, int]:
+    """Why it is owed no more, whether it was met, and its lapses that stand."""
+    known = play.state.ledger["repair.completion"]
+    return known.reason, known.met_at is not None, len(known.lapses)
+
+
+def done(play: Play, at: str, precision: Any = "second") -> tuple[str | None, bool, int]:
+    play.say(RepairCompleted(precision=precision), wall(at), at=NINE, channel="import")
+    return completion(play)
+
+
+MET, LAPSED, NOBODY_KNOWS = (None, True, 0), (None, True, 1), ("unknown", False, 0)
+
+
+@pytest.mark.parametrize(
+    ("at", "precision", "expected"),
+    [
+        # 45 civil days from 12 September: the limit ended at some time of 27 October.
+        ("2011-10-26T23:59:59", "second", MET),
+        ("2011-10-27T00:00:00", "second", MET),
+        ("2011-10-27T00:00:01", "second", NOBODY_KNOWS),
+        ("2011-10-27T23:00:00", "second", NOBODY_KNOWS),
+        ("2011-10-28T00:00:00", "second", LAPSED),
+        ("2011-10-20T00:00:00", "day", MET),
+        ("2011-10-27T00:00:00", "day", NOBODY_KNOWS),
+        ("2011-10-28T00:00:00", "day", LAPSED),
+        ("2011-10-20T00:00:00", "by", MET),
+        ("2011-10-28T00:00:00", "by", NOBODY_KNOWS),
+        ("2011-09-12T00:00:00", "day", MET),
+    ],
+)
+def test_a_limit_in_days_is_judged_from_a_day_where_the_day_is_enough_to_tell(
+    at: str, precision: Any, expected: tuple[str | None, bool, int]
+) -> None:
+    play = day_only("2011-09-12")
+    assert done(play, at, precision) == expected
+    assert play.state.ledger["repair.arrival"].reason == "unknown", "in minutes nothing is judged of a day"
+
+
+def test_a_limit_in_days_whose_report_is_known_by_its_day_lapses_when_the_last_hour_is_over() -> None:
+    play = day_only("2011-09-12")
+    assert completion(play) == (None, False, 1)
+    assert play.state.ledger["repair.completion"].due_at == wall("2011-10-28T00:00:00") - timedelta(microseconds=1)
+
+
+def test_a_limit_that_ends_at_the_close_of_its_last_day_ends_there_at_whatever_hour_it_was_reported() -> None:
+    standard = with_changes(
+        city_rules(history_channels=("import",)).newest,
+        intake=None,
+        kind_limits={"cover": KindLimit(3, "working", "close")},
+    )
+    rules = make_rules([standard], [(datetime(2011, 1, 1, tzinfo=UTC), CITY)], [shipped_catalogue()])
+    play = day_only("2011-09-12", rules=rules)
+    assert play.state.ledger["repair.completion"].due_at == wall("2011-09-15T17:30:00")
+    assert done(play, "2011-09-15T17:00:00") == MET
+    assert done(day_only("2011-09-12", rules=rules), "2011-09-15T00:00:00", "day") == NOBODY_KNOWS
+    assert done(day_only("2011-09-12", rules=rules), "2011-09-14T00:00:00", "day") == MET
+
+
+def test_a_report_of_that_day_may_have_come_after_the_office_had_closed() -> None:
+    # Monday: received on Monday and due on Wednesday, or after hours and due on Thursday at half past eight.
+    assert done(day_only("2011-09-12", kind="leak"), "2011-09-15T08:30:00") == NOBODY_KNOWS
+    assert done(day_only("2011-09-12", kind="leak"), "2011-09-15T08:31:00") == LAPSED
+    assert done(day_only("2011-09-12", kind="leak"), "2011-09-13T23:00:00") == MET
 
 
 # ---- explained

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from app.demo import city
+from app.demo.play import body_of, first_event, headers_of, key_of
 from app.demo.script import Script
 from domain.deadlines.calendar import LOCAL
 from infra.eventstore.shipped_rules import shipped_rules
+from tests.api_world import Client, FakeService, app_over
 
 README = Path(__file__).parents[2] / "README.md"
 RULES = shipped_rules()
@@ -60,17 +64,17 @@ def test_every_code_is_known_to_the_standard() -> None:
     for script in PLAN:
         first = script.requests[0].body
         if script.kind == "repairs":
-            assert first["kind"] in standard.fault_kinds
+            assert first["kind"] in standard.repair.fault_kinds
             assert first["district"] in standard.districts
         elif script.kind == "connections":
-            assert first["category"] in standard.applicant_categories
+            assert first["category"] in standard.connection.applicant_categories
             assert {d["document"] for d in first["documents"]} <= {
-                d.code for d in standard.documents[first["category"]]
+                d.code for d in standard.connection.documents[first["category"]]
             }
         elif script.kind == "works":
-            assert first["kind"] in standard.works_kinds
+            assert first["kind"] in standard.connection.works_kinds
         elif script.kind == "preservices":
-            assert first["service"] in standard.preservices
+            assert first["service"] in standard.connection.preservices
         assert {request.channel for request in script.requests} <= set(standard.allowed_lateness_minutes)
 
 
@@ -111,7 +115,7 @@ def test_three_squads_make_more_than_30_visits_and_never_two_at_once() -> None:
         taken.setdefault(held.body["squad"], []).append((begin, end))
         made += sum(r.path.endswith("/made") for r in script.requests)
     assert made > 30
-    assert set(taken) == set(RULES.in_force(city.START).squads)
+    assert set(taken) == set(RULES.in_force(city.START).crews.squads)
     for spans in taken.values():
         in_order = sorted(spans)
         assert all(end <= begin for (_, end), (begin, _) in pairwise(in_order))
@@ -214,3 +218,47 @@ def test_outages_are_announced_a_day_ahead_one_takes_longer_than_announced_and_o
         late.append(over.happened_at > (ends or [end])[-1])
         early += [begin - r.at for r in script.requests if r.path == "/water-off"]
     assert (late, early) == ([False, True, False, False], [timedelta(hours=6)])
+
+
+@pytest.mark.parametrize("seed", [225, 7])
+def test_every_crew_is_formed_before_it_is_sent(seed: int) -> None:
+    plan = city.plan(seed, RULES)
+    formed = {s.requests[0].body["crew"]: s.requests[0].at for s in plan if s.kind == "crews"}
+    assert len(formed) == sum(script.kind == "crews" for script in plan)
+    sent = [(r.body["crew"], r.at) for s in plan if s.kind != "crews" for r in s.requests if "crew" in r.body]
+    assert len({crew for crew, _ in sent}) > 12
+    assert all(formed[crew] < at for crew, at in sent)
+
+
+def test_most_arrivals_have_their_evidence_and_some_get_it_within_the_day_or_never() -> None:
+    arrivals = {
+        script.name: (
+            "evidence" in next(r for r in script.requests if r.path == "/arrival").body,
+            any(r.path == "/arrival/evidence" for r in script.requests),
+        )
+        for script in PLAN
+        if script.kind == "repairs"
+    }
+    counts = Counter(arrivals.values())
+    assert counts[True, False] > 0.8 * len(arrivals)
+    assert counts[False, True] > 5
+    assert counts[False, False] > 5
+    assert counts[True, True] == 0
+    assert {arrivals[name] for name in arrivals if name.startswith("opening")} == {(True, False)}
+
+
+def test_evidence_that_follows_names_the_arrival_that_was_told() -> None:
+    script = next(each for each in PLAN if any(r.path == "/arrival/evidence" for r in each.requests))
+    service = FakeService(RULES)
+    client = Client(app_over(service))
+    path, told = "/api/v1/repairs", dict[str, UUID]()
+    for number, request in enumerate(script.requests):
+        service.clock.set(request.at)
+        headers = headers_of(request, key_of(script, number))
+        answer = client.post(path + request.path, body_of(request, told), headers=headers)
+        assert answer.status_code < 300, answer.text
+        told[request.path] = first_event(answer.json())
+        path = path if number else f"{path}/{answer.json()['case_id']}"
+    windows = client.get(f"/api/v1/cases/{path.rpartition('/')[2]}").json()["windows"]
+    (arrival,) = [each for each in windows if each["commitment"] == "repair.arrival"]
+    assert (arrival["state"], arrival["provisional_until"]) == ("met", None)

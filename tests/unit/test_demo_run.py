@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import socket
@@ -13,10 +14,14 @@ from typing import cast
 
 import pytest
 
-from app.demo import play
+from app.demo import city, play
+from app.demo.community import crews
+from app.demo.play import Player
 from app.demo.run import _Show, first_seen, how_to_call, refusals_kept, run_demo
+from app.demo.script import Request, Script
 from app.supervisor import Supervisor
 from app.up import with_addresses
+from infra.clock import ManualClock
 from infra.embedded import EmbeddedError
 from infra.kafka.cluster import Record, case_key
 from infra.readers.record import Event, parse
@@ -100,3 +105,25 @@ def test_the_first_lapse_says_case_promise_and_who_is_called(fact: str, said: st
     event = parse(Record("t", 0, 0, case_key(json.loads(line)["subject"]), line, {"previousposition": b"0"}))
     assert isinstance(event, Event)
     assert first_seen(event, "BX-2026-000001", 23.4) == said
+
+
+def test_crews_are_formed_before_anybody_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered: list[str] = []
+
+    async def slow_to_form(player: Player, client: object, path: str, *rest: object) -> dict[str, str]:
+        if path.endswith("/crews"):
+            for _ in range(20):
+                await asyncio.sleep(0)
+        answered.append(path.rpartition("/")[2])
+        return {"case_id": "1"}
+
+    monkeypatch.setattr(Player, "_send", slow_to_form)
+    nobody = Script("r", "repairs", (Request(city.START, "", {}, "a", "hotline", "hotline"),))
+
+    async def play_twice() -> None:
+        player = Player("http://127.0.0.1:1", ManualClock(city.START), "secret")
+        await player.play(list(crews(city.START)), asyncio.Event())
+        await player.play([nobody, *crews(city.START)], asyncio.Event())
+
+    asyncio.run(play_twice())
+    assert answered == ["crews"] * 60 + ["repairs"]

@@ -32,6 +32,7 @@ from domain.repairs.facts import (
     SeverityAssessed,
 )
 from domain.repairs.promises import ANSWER, ARRIVAL
+from domain.standard.flat import with_changes
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.kafka.cluster import Record, case_key
@@ -39,7 +40,7 @@ from infra.readers.record import Event, parse
 from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.windows import WINDOWS, WindowRow
 from tests.api_world import DISPATCHER, MORNING, REPORTER, Client, FakeService, app_over, fault, staff
-from tests.unit.cases import SUBJECT, Play, context, minutes, repairing
+from tests.unit.cases import ON_SITE, SUBJECT, Play, context, minutes, repairing
 from tests.unit.test_histories import FOLDER
 
 RULES = shipped_rules()
@@ -60,7 +61,7 @@ def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
         (
             CrewDispatched("crew-1"),
             DispatchAcknowledged("crew-1"),
-            CrewArrived("crew-1", None),
+            CrewArrived("crew-1", ON_SITE),
             SeverityAssessed("small", "valve"),
             RepairCompleted(),
             ReporterAnswered(1, "phone", None),
@@ -84,7 +85,7 @@ def test_an_incident_goes_from_one_next_action_to_the_other() -> None:
 
 def test_a_major_repair_is_logged_while_it_lasts_and_restored_at_its_end() -> None:
     play = repairing(RULES)
-    for fact in (CrewDispatched("c"), CrewArrived("c", None), SeverityAssessed("major", "trunk")):
+    for fact in (CrewDispatched("c"), CrewArrived("c", ON_SITE), SeverityAssessed("major", "trunk")):
         play.say(fact, minutes(1))
     assert nexts(play) == [("log-work", "crew"), ("complete", "crew")]
     play.say(RepairCompleted(), minutes(9))
@@ -93,7 +94,7 @@ def test_a_major_repair_is_logged_while_it_lasts_and_restored_at_its_end() -> No
 
 def test_a_step_told_out_of_its_order_is_not_asked_for_again() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(5))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(5))
     play.say(CrewDispatched("crew-1"), minutes(6))
     assert nexts(play) == [("assess", "crew")]
 
@@ -148,10 +149,34 @@ def test_whoever_reported_is_owed_an_apology_while_the_arrivals_lapse_stands() -
     assert nexts(play) == [("dispatch", "dispatcher")]
 
 
+def test_an_arrival_without_evidence_is_owed_it_until_it_is_due_also_where_the_file_is_closed() -> None:
+    play = repairing(RULES)
+    for fact in (CrewDispatched("crew-1"), CrewArrived("crew-1", None), SeverityAssessed("small", "valve")):
+        play.say(fact, minutes(1))
+    assert nexts(play) == [("complete", "crew"), ("supply-evidence", "crew")]
+    assert outlook.outline(play.state).evidence_due_at == minutes(1 + 1440)
+    for after in (RepairCompleted(), ReporterAnswered(1, "phone", None), CaseClosed()):
+        play.say(after, minutes(2))
+    assert nexts(play) == [("supply-evidence", "crew")]
+    play.conclude(minutes(1 + 1440))
+    assert nexts(play) == [("apologise", "hotline")], "it lapsed for want of it"
+
+
+def test_the_list_says_until_when_an_arrival_awaits_its_evidence(client: Client, service: FakeService) -> None:
+    due_at = MORNING + timedelta(days=1)
+    on_site = milestones("arrival", "completion")
+    service.answers["list_incidents"] = lambda _: [
+        row(1, open=False, stage="closed", severity="small", milestones=on_site, untold=True, evidence_due_at=due_at)
+    ]
+    (shown,) = client.get("/api/v1/dispatch?role=crew").json()["incidents"]
+    assert shown["evidence_due_at"] == due_at.isoformat().replace("+00:00", "Z")
+    assert shown["next_actions"] == [{"action": "supply-evidence", "role": "crew"}]
+
+
 def test_a_lapse_that_is_taken_back_takes_the_apology_with_it() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.say(CrewArrived("crew-1", None), minutes(20), at=minutes(50))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(20), at=minutes(50))
     assert nexts(play) == [("dispatch", "dispatcher")]
     said = context(RULES, minutes(55), role="hotline", channel="hotline")
     assert apologies.apologise(play.state, said, report=1, way="phone", digest=None).flags == ("nothing-lapsed",)
@@ -162,7 +187,7 @@ def test_an_apology_is_owed_after_the_file_is_closed_too_and_by_no_older_standar
     play.conclude(minutes(31))
     play.say((RepairCompleted(), ReporterAnswered(1, "phone", None), CaseClosed()), minutes(60))
     assert nexts(play) == [("apologise", "hotline")]
-    assert outlook.sorry_for(outlook.outline(play.state), replace(STANDARD, apologies=())) == ()
+    assert outlook.sorry_for(outlook.outline(play.state), with_changes(STANDARD, apologies=())) == ()
 
 
 def test_of_imported_history_nobody_is_owed_an_apology() -> None:
@@ -220,6 +245,7 @@ def row(number: int, **changes: Any) -> dict[str, Any]:
         "delays": [],
         "lapsed": [],
         "untold": False,
+        "evidence_due_at": None,
     } | changes
 
 
@@ -288,6 +314,9 @@ def of_windows(windows: Sequence[WindowRow]) -> dict[str, Any]:
     return {
         "lapsed": [each.commitment for each in windows if each.lapses > 0],
         "untold": any(each.commitment == ANSWER and each.state in ("cancelled", "unknown") for each in windows),
+        "evidence_due_at": max(
+            (each.provisional_until for each in windows if each.provisional_until is not None), default=None
+        ),
     }
 
 
@@ -353,7 +382,7 @@ def test_a_crew_that_is_held_up_says_when_it_comes_and_its_limit_stays(client: C
     assert play.state.ledger[ARRIVAL].due_at == before[ARRIVAL].due_at == minutes(30)
     play.say(CrewDelayed("crew-1", minutes(40)), minutes(20))
     assert outlook.expected_at(outlook.outline(play.state)) == minutes(40), "what was said last counts"
-    play.say(CrewArrived("crew-1", None), minutes(41))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(41))
     assert outlook.expected_at(outlook.outline(play.state)) is None
 
 

@@ -26,9 +26,11 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ANSWER, COMPLETION
 from domain.standard.escalation import acknowledge, ladder_after
-from domain.standard.standards import EscalationStep, Rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.alerting import EscalationStep
+from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, connecting, context, minutes, names, repairing
+from tests.unit.cases import NINE, ON_SITE, SUBJECT, Play, connecting, context, minutes, names, repairing
 
 RULES = shipped_rules()
 ARRIVAL = promises.ARRIVAL
@@ -88,7 +90,7 @@ def test_a_watch_that_was_away_says_every_step_that_passed_in_order() -> None:
 
 def test_an_arrival_ends_the_ladder() -> None:
     play = lapsed()
-    play.say(CrewArrived("crew-1", None), minutes(35))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(35))
     assert ARRIVAL not in kinds.next_ask_at(kinds.REPAIR, play.state, RULES, minutes(36))
     play.conclude(minutes(100))
     assert steps(play) == []
@@ -104,7 +106,7 @@ def test_a_repair_that_is_done_calls_nobody_for_an_arrival_that_was_never_told()
 
 def test_a_later_end_ends_the_ladder_of_the_one_before_and_has_its_own() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(10))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(10))
     play.say(SeverityAssessed("small", "DN 40"), minutes(20))
     play.conclude(minutes(240))
     play.say(SeverityReassessed("medium", "DN 100", "sha256:0"), minutes(250))
@@ -115,7 +117,7 @@ def test_a_later_end_ends_the_ladder_of_the_one_before_and_has_its_own() -> None
 
 def test_percent_counts_beyond_the_end() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(10))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(10))
     play.say(SeverityAssessed("small", "DN 40"), minutes(20))
     play.conclude(minutes(359))
     assert steps(play, COMPLETION) == [(1, "after-1-hour")]
@@ -142,7 +144,7 @@ def test_imported_history_calls_nobody() -> None:
 
 
 def test_an_older_standard_has_no_ladder() -> None:
-    older = replace(RULES, standards=(replace(RULES.newest, version="0225-3", escalations={}),))
+    older = replace(RULES, standards=(with_changes(RULES.newest, version="0225-3", escalations={}),))
     play = lapsed(older)
     play.conclude(minutes(500))
     assert "WindowEscalated" not in names(play.concluded)
@@ -152,10 +154,10 @@ def test_the_most_exact_name_of_a_ladder_counts() -> None:
     def one(name: str) -> tuple[EscalationStep, ...]:
         return (EscalationStep(name, ("manager",), ("page",), minutes=1),)
 
-    standard = replace(RULES.newest, escalations={"*": one("all"), "repair.*": one("kind"), ARRIVAL: one("own")})
+    standard = with_changes(RULES.newest, escalations={"*": one("all"), "repair.*": one("kind"), ARRIVAL: one("own")})
     found = [ladder_after(standard, each)[0].name for each in (ARRIVAL, ANSWER, "order.reply")]
     assert found == ["own", "kind", "all"]
-    assert ladder_after(replace(standard, escalations={}), ARRIVAL) == ()
+    assert ladder_after(with_changes(standard, escalations={}), ARRIVAL) == ()
 
 
 # ---- in hand
@@ -212,7 +214,7 @@ def test_only_what_stands_can_be_taken_in_hand(what: dict[str, Any]) -> None:
 
 def test_what_is_met_needs_nobody() -> None:
     play = lapsed()
-    play.say(CrewArrived("crew-1", None), minutes(35))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(35))
     with refused("nothing-to-acknowledge"):
         taken_in_hand(play, minutes(36))
 
@@ -246,7 +248,7 @@ def test_the_ledger_ignores_an_acknowledgement_with_an_old_number() -> None:
 Told = tuple[Fact, float]
 FIELD: list[Told] = [
     (ReportLinked(2, SUBJECT), -12),
-    (CrewArrived("crew-1", None), 95),
+    (CrewArrived("crew-1", ON_SITE), 95),
     (SeverityAssessed("medium", "DN 100"), 110),
     (RepairCompleted(), 700),
 ]
@@ -288,7 +290,7 @@ def test_whenever_it_is_looked_at_each_step_is_said_at_most_once_and_never_early
     for at, what in sorted(todo):
         before = len(play.concluded)
         if what == "arrived":
-            play.say(CrewArrived("crew-1", None), minutes(arrived or 0), at=minutes(at))
+            play.say(CrewArrived("crew-1", ON_SITE), minutes(arrived or 0), at=minutes(at))
         elif what == "earlier":
             play.say(ReportLinked(2, SUBJECT), minutes(-(earlier or 0)), at=minutes(at))
         elif what == "in-hand" and play.state.ledger[ARRIVAL].lapses and play.state.ledger[ARRIVAL].met_at is None:

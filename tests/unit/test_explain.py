@@ -22,6 +22,7 @@ from domain.deadlines.windows import CountPromise, Obligation, Term, judge
 from domain.kernel.facts import Fact
 from domain.repairs.facts import CrewArrived, RepairCompleted, ReportLinked, SeverityAssessed, WaterRestored, WorkLogged
 from domain.repairs.promises import COMPLETION, CONTINUITY
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.commands import Command, Receipt
 from infra.eventstore.envelope import read
@@ -136,7 +137,7 @@ FIELD: tuple[Fact, ...] = (
     st.sampled_from(("report", "arrival", "assessment")),
 )
 def test_the_minutes_of_any_incident_add_up_to_its_limit(history: list[tuple[Fact, int, int]], start: str) -> None:
-    standard = replace(shipped_standard(), completion_from=cast(Any, start))
+    standard = with_changes(shipped_standard(), completion_from=cast(Any, start))
     rules = make_rules([standard], [(minutes(-100_000), shipped_calendar())], [shipped_catalogue()])
     play = repairing(rules)
     for fact, happened, late in sorted(history, key=lambda step: step[1] + step[2]):

@@ -29,7 +29,8 @@ from domain.standard.fees import (
     chargeable,
     priced,
 )
-from domain.standard.standards import Promise, Rules
+from domain.standard.sections.connection import Promise
+from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_catalogue, shipped_law
 from tests.unit.cases import NINE
 from tests.unit.office import TOMORROW, a_catalogue, a_standard, after, an_item, by

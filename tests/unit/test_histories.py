@@ -33,6 +33,7 @@ KINDS = {
     "mass": kinds.MASS,
     "crew": kinds.CREW,
     "squad": kinds.SQUAD,
+    "person": kinds.PERSON,
     "squad-day": kinds.SQUAD_DAY,
     "consultation": kinds.CONSULTATION,
     "preservice": kinds.PRESERVICE,
@@ -203,6 +204,19 @@ ENDS = {
         # Nobody came and nothing was done: neither an assessment nor an answer was ever owed.
         "repair.assessment": ("2026-09-16T02:00:00+00:00", None, True, 0, 0),
         "repair.answer": ("2026-09-17T02:00:00+00:00", None, True, 0, 1),
+    },
+    "repair-evidence-supplied": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 0),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:17:00+00:00", False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:12:00+00:00", "2026-09-16T01:17:00+00:00", False, 0, 0),
+        "repair.answer": ("2026-09-17T02:17:00+00:00", None, False, 0, 0),
+    },
+    # The evidence came when the arrival had lapsed for want of it.
+    "repair-evidence-late": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 1),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:17:00+00:00", False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:12:00+00:00", "2026-09-16T01:17:00+00:00", False, 0, 0),
+        "repair.answer": ("2026-09-17T02:17:00+00:00", None, False, 1, 1),
     },
     "repair-escalated-and-retracted": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:24:00+00:00", False, 0, 1),

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 from api.http.metrics import families
 from domain.connections import facts as f
+from domain.standard.flat import with_changes
 from infra.meter_verifications import MeterVerifications, meter_verifications
 from infra.status import Head, Status
 from projections.read_models.meters import METERS, MeterRow
@@ -118,7 +119,7 @@ def test_the_meters_are_a_figure_where_the_standard_watches_them() -> None:
     service.answers["meters_ending"] = lambda _: [ending("M-1", date(2026, 9, 1))]
     with service.connection() as connection:
         found = meter_verifications(connection, service.rules, MORNING)
-        unwatched = tuple(replace(each, meter_expiry_warning_days=None) for each in service.rules.standards)
+        unwatched = tuple(with_changes(each, meter_expiry_warning_days=None) for each in service.rules.standards)
         assert meter_verifications(connection, replace(service.rules, standards=unwatched), MORNING) is None
     assert found == MeterVerifications(expired=1, ending=2, days=60)
     status = Status(Head(0, None, uuid4()), 1.0, None, (), ())

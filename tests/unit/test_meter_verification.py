@@ -13,13 +13,15 @@ from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
 from domain.metering.verification import is_verified, verification
 from domain.publication import standards
-from domain.standard.standards import Rules, VerificationPeriod
+from domain.standard.flat import with_changes
+from domain.standard.sections.metering import VerificationPeriod
+from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import meter
 from tests.unit.office import a_standard, by
 
 SHIPPED = shipped_standard()
-OLDER = replace(SHIPPED, meter_verification=())
+OLDER = with_changes(SHIPPED, meter_verification=())
 """As a standard of before: no periods by Q3."""
 VERIFIED = date(2026, 3, 1)
 

@@ -52,10 +52,10 @@ def test_why_a_window_moved_or_ended_has_a_name() -> None:
 
 
 def test_every_promise_role_and_channel_has_a_name() -> None:
-    assert {*STANDARD.ladders, *STANDARD.notify_on_lapse} - shown("COMMITMENTS") == set()
+    assert {*STANDARD.alerting.ladders, *STANDARD.alerting.notify_on_lapse} - shown("COMMITMENTS") == set()
     assert {*ROLES, "second-crew"} - shown("ROLES") == set()
     assert set(STANDARD.allowed_lateness_minutes) - shown("CHANNELS") == set()
-    assert set(STANDARD.remote_channels) - shown("CHANNELS") == set()
+    assert set(STANDARD.connection.remote_channels) - shown("CHANNELS") == set()
 
 
 def test_every_next_action_has_a_name_at_the_desk() -> None:
@@ -72,4 +72,4 @@ def test_every_next_action_has_a_name_at_dispatch() -> None:
 
 @pytest.mark.parametrize("reasons", ["pause_reasons", "withdrawal_reasons"])
 def test_every_reason_of_the_shipped_standard_has_a_name(reasons: str) -> None:
-    assert set(getattr(STANDARD, reasons)) - {"other"} - shown("REASONS") == set()
+    assert set(getattr(STANDARD.connection, reasons)) - {"other"} - shown("REASONS") == set()

@@ -29,6 +29,7 @@ from domain.outages.facts import (
     OutageStarted,
 )
 from domain.outages.promises import NOTICE, REPORT, RESTORE
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.api_world import DIGEST, MORNING
@@ -91,7 +92,7 @@ def test_in_an_emergency_the_users_are_told_within_the_hour_and_the_authority_wi
 
 def test_a_planned_outage_owes_no_report_and_a_standard_without_minutes_promises_none() -> None:
     assert REPORT not in windows(told((PLANNED, MORNING)), END)
-    silent = replace(RULES.standards[0], emergency_notice_minutes=None, emergency_report_minutes=None)
+    silent = with_changes(RULES.standards[0], emergency_notice_minutes=None, emergency_report_minutes=None)
     assert windows(told((EMERGENCY, MORNING)), END, replace(RULES, standards=(silent,))) == {}
 
 

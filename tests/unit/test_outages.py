@@ -17,6 +17,7 @@ from domain.kernel.refusals import Refusal
 from domain.outages import index
 from domain.outages.index import Spell
 from domain.outages.notices import KIND
+from domain.standard.flat import with_changes
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.outbox.results import Ended, command_of
 from tests.api_world import DIGEST, MORNING, Client, FakeService, app_over, fault, staff
@@ -290,7 +291,7 @@ def test_a_proof_of_what_was_never_ordered_is_refused(client: Client, service: F
 
 
 def test_a_standard_without_ways_or_texts_orders_nothing() -> None:
-    older = replace(shipped_rules().standards[0], outage_texts={})
+    older = with_changes(shipped_rules().standards[0], outage_texts={})
     service = FakeService(replace(shipped_rules(), standards=(older,)))
     client = Client(app_over(service))
     case_id = planned(client, supply=None)

@@ -15,21 +15,20 @@ from domain.kernel.refusals import Refusal
 from domain.kinds import POWERS
 from domain.publication import standards
 from domain.publication.publishing import StandardDrafted, Standards, evolve_standards
-from domain.publication.standards import is_catch_all
-from domain.standard.standards import (
+from domain.standard.flat import as_published
+from domain.standard.sections.alerting import EscalationStep, Rung
+from domain.standard.sections.connection import (
     Desk,
     DocumentRequirement,
-    EscalationStep,
-    KindLimit,
     PapersPolicy,
     PauseReason,
     Promise,
-    ReadingPolicy,
-    Rules,
-    Rung,
-    Standard,
     Step,
+    is_catch_all,
 )
+from domain.standard.sections.metering import ReadingPolicy
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Rules, Standard
 from infra.eventstore.shipped_rules import shipped_standard
 from tests.unit.cases import NINE
 from tests.unit.office import LONG_AGO, TOMORROW, a_catalogue, a_standard, after, an_item, by
@@ -45,7 +44,7 @@ def refused(code: str) -> Any:
 @pytest.fixture
 def known() -> Standards:
     """The shipped standard is in force."""
-    state: Standards = after(evolve_standards, None, SHIPPED, "tongshui", LONG_AGO)
+    state: Standards = after(evolve_standards, None, as_published(SHIPPED), "tongshui", LONG_AGO)
     return state
 
 
@@ -135,8 +134,10 @@ def _published(fees: int) -> Any:
 
 THIRD = DocumentRequirement("site-plan", "总平面图", main=False, met_by=("upload",))
 MORE: dict[str, dict[str, Any]] = {
-    "a third step": {"steps": (*SHIPPED.steps, Step("inspect", "现场核验"))},
-    "a third document": {"documents": {**SHIPPED.documents, "private": (*SHIPPED.documents["private"], THIRD)}},
+    "a third step": {"steps": (*SHIPPED.connection.steps, Step("inspect", "现场核验"))},
+    "a third document": {
+        "documents": {**SHIPPED.connection.documents, "private": (*SHIPPED.connection.documents["private"], THIRD)}
+    },
     "a sixth working day": {"connection_working_days": 6},
 }
 
@@ -155,18 +156,20 @@ def test_more_than_was_promised_needs_a_new_promise_published_with_it(
     with refused("promise-changed-in-silence"):
         drafted(rules, known, a_standard(promise=replace(wider, version="0225"), **more))
     state = approved(rules, drafted(rules, known, a_standard(promise=wider, **more)))
-    assert state.published[-1].promise == wider
+    assert state.published[-1].connection.promise == wider
 
 
-@pytest.mark.parametrize("less", [{"steps": SHIPPED.steps[:1]}, {"connection_working_days": 3}], ids=["a step", "days"])
+@pytest.mark.parametrize(
+    "less", [{"steps": SHIPPED.connection.steps[:1]}, {"connection_working_days": 3}], ids=["a step", "days"]
+)
 def test_less_than_was_promised_needs_no_new_promise(rules: Rules, known: Standards, less: dict[str, Any]) -> None:
     assert "0225-6" in drafted(rules, known, a_standard(**less)).drafts
 
 
 @pytest.mark.parametrize("change", ["working_days", "steps", "documents", "fees", "trips_remote", "trips_otherwise"])
 def test_a_promise_does_not_change_under_its_name(rules: Rules, known: Standards, change: str) -> None:
-    assert SHIPPED.promise is not None
-    weaker = replace(SHIPPED.promise, **{change: getattr(SHIPPED.promise, change) + 1})
+    assert SHIPPED.connection.promise is not None
+    weaker = replace(SHIPPED.connection.promise, **{change: getattr(SHIPPED.connection.promise, change) + 1})
     with refused("promise-changed-in-silence"):
         drafted(rules, known, a_standard(promise=weaker))
     renamed = replace(weaker, version="0225-b")
@@ -174,8 +177,8 @@ def test_a_promise_does_not_change_under_its_name(rules: Rules, known: Standards
 
 
 def test_a_promise_that_was_replaced_does_not_come_back_under_its_name(rules: Rules, known: Standards) -> None:
-    assert SHIPPED.promise is not None
-    better = replace(SHIPPED.promise, version="0225-b", working_days=4)
+    assert SHIPPED.connection.promise is not None
+    better = replace(SHIPPED.connection.promise, version="0225-b", working_days=4)
     newer = a_standard(promise=better, connection_working_days=4)
     state = approved(rules, drafted(rules, known, newer))
     since = replace(rules, standards=(*rules.standards, newer))
@@ -191,8 +194,8 @@ def test_a_standard_without_a_promise_is_refused(rules: Rules, known: Standards)
 
 
 def test_a_promise_of_fewer_fees_than_are_charged_is_refused(rules: Rules, known: Standards) -> None:
-    assert SHIPPED.promise is not None
-    fewer = replace(SHIPPED.promise, version="0225-b", fees=2)
+    assert SHIPPED.connection.promise is not None
+    fewer = replace(SHIPPED.connection.promise, version="0225-b", fees=2)
     with refused("beyond-the-promise"):
         drafted(rules, known, a_standard(promise=fewer))
 
@@ -227,18 +230,21 @@ def test_a_catalogue_to_come_with_more_fees_than_promised_is_seen(rules: Rules, 
 )
 def test_catch_all_wording_is_no_document(rules: Rules, known: Standards, name: str) -> None:
     assert is_catch_all(name)
-    both = (SHIPPED.documents["private"][0], DocumentRequirement("more", name, main=False, met_by=("upload",)))
+    both = (
+        SHIPPED.connection.documents["private"][0],
+        DocumentRequirement("more", name, main=False, met_by=("upload",)),
+    )
     with refused("catch-all-document"):
-        drafted(rules, known, a_standard(documents={**SHIPPED.documents, "private": both}))
+        drafted(rules, known, a_standard(documents={**SHIPPED.connection.documents, "private": both}))
 
 
 def test_the_shipped_documents_are_named() -> None:
-    names = [each.name_zh for required in SHIPPED.documents.values() for each in required]
+    names = [each.name_zh for required in SHIPPED.connection.documents.values() for each in required]
     assert not any(is_catch_all(name) for name in names)
 
 
 def required(*requirements: DocumentRequirement) -> dict[str, Any]:
-    return {"documents": {**SHIPPED.documents, "private": requirements}}
+    return {"documents": {**SHIPPED.connection.documents, "private": requirements}}
 
 
 def reminder(**when: Any) -> dict[str, Any]:
@@ -251,14 +257,14 @@ def step(pattern: str = "repair.arrival", **changes: Any) -> dict[str, Any]:
 
 
 def told_so(**changes: Any) -> dict[str, Any]:
-    return {"alerts": replace(SHIPPED.alerts, **changes)}
+    return {"alerts": replace(SHIPPED.alerting.alerts, **changes)}
 
 
 def without(table: str, key: str) -> dict[str, Any]:
-    return {table: {known: value for known, value in getattr(SHIPPED, table).items() if known != key}}
+    return {table: {known: value for known, value in getattr(as_published(SHIPPED), table).items() if known != key}}
 
 
-MAIN = SHIPPED.documents["private"][0]
+MAIN = SHIPPED.connection.documents["private"][0]
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"version": "two words"}, "bad-version"),
     ({"calendar_regions": ()}, "unknown-region"),
@@ -275,15 +281,15 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (required(replace(MAIN, code="other")), "catch-all-document"),
     (required(replace(MAIN, met_by=())), "unknown-document-way"),
     (required(replace(MAIN, met_by=("fax",))), "unknown-document-way"),
-    ({"document_ways": {**SHIPPED.document_ways, "fax": "传真"}}, "unknown-document-way"),
-    ({"documents": {**SHIPPED.documents, "foreigner": (MAIN,)}}, "unknown-applicant-category"),
-    ({"routing": {**SHIPPED.routing, "private": "basement"}}, "unknown-desk"),
-    ({"desks": {**SHIPPED.desks, "household": Desk("居民报装岗", ())}}, "desk-without-owner"),
-    ({"desks": {**SHIPPED.desks, "household": Desk("居民报装岗", ("o-1", "o-1"))}}, "code-twice"),
+    ({"document_ways": {**SHIPPED.connection.document_ways, "fax": "传真"}}, "unknown-document-way"),
+    ({"documents": {**SHIPPED.connection.documents, "foreigner": (MAIN,)}}, "unknown-applicant-category"),
+    ({"routing": {**SHIPPED.connection.routing, "private": "basement"}}, "unknown-desk"),
+    ({"desks": {**SHIPPED.connection.desks, "household": Desk("居民报装岗", ())}}, "desk-without-owner"),
+    ({"desks": {**SHIPPED.connection.desks, "household": Desk("居民报装岗", ("o-1", "o-1"))}}, "code-twice"),
     # tables
     ({"steps": ()}, "table-empty"),
     ({"applicant_categories": {}}, "table-empty"),
-    ({"steps": (SHIPPED.steps[0], SHIPPED.steps[0])}, "code-twice"),
+    ({"steps": (SHIPPED.connection.steps[0], SHIPPED.connection.steps[0])}, "code-twice"),
     ({"defects": {"Not a code": "缺少"}}, "bad-code"),
     ({"calendar_warning_from": "13-01"}, "bad-day"),
     ({"calendar_warning_from": "11-31"}, "bad-day"),
@@ -385,7 +391,7 @@ def test_every_guard_stands_at_the_approval_too(
 ) -> None:
     if "version" in change:
         return  # the version's form is looked at when it is given, and never changes
-    unguarded = after(evolve_standards, known, StandardDrafted(a_standard(**change)), "drafter")
+    unguarded = after(evolve_standards, known, StandardDrafted(as_published(a_standard(**change))), "drafter")
     with refused(refusal):
         approved(rules, unguarded)
 

@@ -20,7 +20,7 @@ from domain.metering.readings import (
     judge_all,
     judge_reading,
 )
-from domain.standard.standards import ReadingPolicy
+from domain.standard.sections.metering import ReadingPolicy
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DIAL = Dial(initial_litres=0, dial_max_m3=99_999)

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -29,7 +30,9 @@ from domain.repairs.facts import (
     SeverityAssessed,
     SeverityReassessed,
 )
-from domain.standard.standards import KindLimit, make_rules
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import make_rules
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
 from tests.unit.cases import NINE, SUBJECT, meter
@@ -37,12 +40,13 @@ from tests.unit.recounting import LONG_AGO, Published, disagreements, policy_of,
 from tests.unit.test_recount import HISTORIES, history
 
 SHIPPED, CATALOGUE = shipped_standard(), shipped_catalogue()
-HOUR = timedelta(hours=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+ZONE = ZoneInfo("America/New_York")
 CITY = CalendarPublished("US", "1", date(2012, 12, 28), (), (), "test", "America/New_York")
 REVISED = replace(CITY, version="2", days=(Day(date(2011, 11, 4), True, "x"), Day(date(2011, 11, 5), False, "x")))
 CALENDARS = [(LONG_AGO, CITY), (datetime(2021, 6, 1, tzinfo=UTC), REVISED)]
 CITY_STANDARDS = {
-    start: replace(
+    start: with_changes(
         SHIPPED,
         calendar_regions=("US",),
         completion_from=start,
@@ -59,6 +63,7 @@ CITY_RULES = {name: make_rules([each], CALENDARS, [CATALOGUE]) for name, each in
 CITY_POLICIES = {name: policy_of([each], CALENDARS) for name, each in CITY_STANDARDS.items()}
 REPAIR_FACTS: tuple[Fact, ...] = (
     ReportLinked(2, SUBJECT),
+    ReportLinked(3, SUBJECT, precision="day"),
     ReportUnlinked(2, UUID(int=9)),
     CrewArrived("crew-1", None),
     SeverityAssessed("major", "trunk"),
@@ -68,18 +73,29 @@ REPAIR_FACTS: tuple[Fact, ...] = (
     DetailCorrected("kind", "leak", "valve"),
     RepairCompleted(),
     RepairCompleted(precision="by"),
+    RepairCompleted(precision="day"),
     IncidentDismissed("not-ours"),
 )
 instants = st.integers(-20, 400).map(lambda hours: datetime(2011, 10, 30, 4, 30, tzinfo=UTC) + hours * HOUR)
 told_repairs = st.lists(st.tuples(st.sampled_from(REPAIR_FACTS), instants), max_size=8)
 
 
-@given(told_repairs, instants, st.sampled_from(sorted(CITY_STANDARDS)), st.sampled_from(["leak", "burst", "cover"]))
+days = st.integers(0, 16).map(lambda day: datetime(2011, 10, 29, tzinfo=ZONE) + day * DAY)
+"""The beginnings of days in New York; the clocks are put back on one of them."""
+
+
+@given(
+    told_repairs,
+    st.one_of(instants.map(lambda at: (at, "second")), days.map(lambda at: (at.astimezone(UTC), "day"))),
+    st.sampled_from(sorted(CITY_STANDARDS)),
+    st.sampled_from(["leak", "burst", "cover"]),
+)
 def test_recount_and_algebra_agree_on_limits_in_days_over_a_clock_change(
-    told: Sequence[tuple[Fact, datetime]], reported: datetime, standard: str, kind: str
+    told: Sequence[tuple[Fact, datetime]], first: tuple[datetime, Any], standard: str, kind: str
 ) -> None:
+    reported, precision = first
     play = Published(kinds.REPAIR, CITY_RULES[standard])
-    play.say(FaultReported("BX-1", kind, "x", "urban", SUBJECT), reported)
+    play.say(FaultReported("BX-1", kind, "x", "urban", SUBJECT, precision=precision), reported)
     at = reported
     for fact, happened in told:
         at = max(at, happened)
@@ -94,7 +110,7 @@ def test_a_stored_repair_in_working_days_recounts_under_its_citys_rule() -> None
     events = history("repair-in-working-days")
     lines = (HISTORIES / "calendar-abroad.jsonl").read_bytes().splitlines()
     calendars = [(recorded.happened_at, recorded.fact) for _, recorded in map(read, lines)]
-    standard = replace(SHIPPED, version="boston-rule-1", calendar_regions=("US",), **city_changes())
+    standard = with_changes(SHIPPED, version="boston-rule-1", calendar_regions=("US",), **city_changes())
     found = disagreements(events, policy_of([standard], calendars), events[-1].recorded_at)
     assert told_apart(found) == []
 
@@ -107,7 +123,7 @@ def city_changes() -> dict[str, Any]:
 
 # ---- uncounted stages
 
-STAGED = replace(
+STAGED = with_changes(
     SHIPPED,
     uncounted_stages={"survey": 2, "design": 1, "payment": 3, "construction": 4, "inspection": 0},
     pause_cap_working_days=6,
@@ -185,7 +201,7 @@ def day_of_water(play: Published, at: datetime) -> str:
 
 
 def test_a_day_at_whose_close_an_uncounted_stage_stands_is_not_counted_up_to_its_cap() -> None:
-    play = admitted(replace(SHIPPED, uncounted_stages={"payment": 2}))
+    play = admitted(with_changes(SHIPPED, uncounted_stages={"payment": 2}))
     assert day_of_water(play, NINE) == "2026-09-22"
     play.say(quote(50_000), NINE + 24 * HOUR)
     # Unpaid at the close of Thursday, Friday and the make-up Sunday: of the three days two are excused.
@@ -200,7 +216,7 @@ def test_a_stage_that_our_own_standard_counts_stops_nothing() -> None:
 
 
 def test_what_is_quoted_and_paid_in_the_same_hour_excuses_no_day() -> None:
-    play = admitted(replace(SHIPPED, uncounted_stages={"payment": 5}))
+    play = admitted(with_changes(SHIPPED, uncounted_stages={"payment": 5}))
     play.say(quote(50_000), NINE + HOUR)
     play.say(paid("P-1", 50_000), NINE + 2 * HOUR)
     assert day_of_water(play, NINE) == "2026-09-22"

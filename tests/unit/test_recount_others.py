@@ -34,7 +34,7 @@ from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, minutes
 from tests.unit.recounting import (
     Published,
-    assert_nothing_is_met_before_it_is_owed,
+    assert_no_meeting_is_wrong,
     disagreements,
     policy_of,
     told_apart,
@@ -145,7 +145,7 @@ def test_recount_and_algebra_agree_whatever_is_told_in_what_order(opening: str, 
         at = minutes(200 * place)
         play.say(fact, minutes(happened), at=at)
         assert told_apart(disagreements(play.events, POLICY, at)) == []
-        assert_nothing_is_met_before_it_is_owed(play, at)
+        assert_no_meeting_is_wrong(play, at)
     _agree_at_last(play)
 
 
@@ -174,7 +174,7 @@ def test_recount_and_algebra_agree_on_use_that_stands_out_and_then_does_not(told
         else:
             play.say(abnormal.UserNotified("door", PROOF), happened, at=now)
         assert told_apart(disagreements(play.events, POLICY, now)) == []
-        assert_nothing_is_met_before_it_is_owed(play, now)
+        assert_no_meeting_is_wrong(play, now)
 
 
 def _agree_at_last(play: Published) -> None:

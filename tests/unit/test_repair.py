@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -33,8 +34,9 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ANSWER, ARRIVAL, COMPLETION
 from domain.repairs.reports import Merged, Unlinked
+from domain.standard.flat import with_changes
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import CASE, NINE, SUBJECT, Play, context, minutes, repairing
+from tests.unit.cases import CASE, NINE, ON_SITE, SUBJECT, Play, context, minutes, repairing
 
 RULES = shipped_rules()
 DISPATCHER = context(RULES, NINE, role="dispatcher", channel="office")
@@ -164,13 +166,14 @@ def test_an_import_is_never_backdated() -> None:
 
 
 def test_a_backdated_arrival_that_takes_a_lapse_off_is_flagged_for_auditors() -> None:
-    play = repairing(RULES)
+    asks_for_none = replace(RULES, standards=(with_changes(RULES.newest, arrival_evidence_minutes=None),))
+    play = repairing(asks_for_none)
     play.say(dispatch.dispatch(play.state, DISPATCHER, crew="crew-1"), minutes(1))
     late = timedelta(hours=25)
     play.conclude(minutes(40))
 
     def flags(minute: int) -> tuple[str, ...]:
-        confirmed = context(RULES, minutes(minute), at=minutes(minute) + late, confirmed_by="dispatcher-2")
+        confirmed = context(asks_for_none, minutes(minute), at=minutes(minute) + late, confirmed_by="dispatcher-2")
         return field.arrive(play.state, confirmed, crew="crew-1", evidence=None).flags
 
     assert flags(20) == ("backdated", "no-evidence", "backdated-after-lapse")
@@ -226,7 +229,7 @@ def test_a_wrong_link_keeps_the_tag_of_a_mass_incident_in_its_own_district() -> 
 
 def test_verdicts_follow_a_link_and_its_undoing() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(25))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(25))
     play.say(ReportLinked(2, SUBJECT), minutes(-10), at=minutes(26))
     assert play.windows(minutes(30))[ARRIVAL].lapses == (minutes(20),)
     play.say(ReportUnlinked(2, UUID(int=2)), minutes(40))
@@ -298,7 +301,7 @@ def test_who_was_answered_waits_no_more_in_the_incident_that_was_merged() -> Non
 @pytest.mark.parametrize(
     ("facts", "code"),
     [
-        ((CrewArrived("crew-1", None),), "work-begun"),
+        ((CrewArrived("crew-1", ON_SITE),), "work-begun"),
         ((RepairCompleted(),), "work-begun"),
         ((IncidentDismissed("not-ours"),), "already-dismissed"),
         ((IncidentMerged(UUID(int=9)),), "incident-merged"),

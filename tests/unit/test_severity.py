@@ -31,7 +31,9 @@ from domain.repairs.facts import (
     WorkLogged,
 )
 from domain.repairs.promises import ARRIVAL, ASSESSMENT, COMPLETION, CONTINUITY
-from domain.standard.standards import Rules, Severity
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import Severity
+from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
 from tests.unit.cases import NINE, SUBJECT, Play, context, minutes, names, repairing
 
@@ -45,7 +47,7 @@ def refused(code: str) -> pytest.RaisesExc[Refusal]:
 
 def rules(**changes: Any) -> Rules:
     """The shipped rules with a changed standard."""
-    return replace(RULES, standards=tuple(replace(standard, **changes) for standard in RULES.standards))
+    return replace(RULES, standards=tuple(with_changes(standard, **changes) for standard in RULES.standards))
 
 
 def lapses(play: Play, commitment: str, at: datetime) -> tuple[datetime, ...]:
@@ -366,7 +368,7 @@ def test_no_other_class_loses_elapsed_time_or_a_lapse(classes: list[tuple[Any, i
         before |= {each for each in _all_lapses(play, minutes(minute)) if each[1] < minutes(minute)}
         play.say(SeverityReassessed(severity, "road", PROOF), minutes(minute))
         assert before <= _all_lapses(play, minutes(minute))
-        limit = RULES.in_force(NINE).completion_minutes[severity]
+        limit = RULES.in_force(NINE).repair.completion_minutes[severity]
         assert play.windows(minutes(minute))[COMPLETION].due_at == (None if limit is None else minutes(limit))
     last = minutes(max([looked_at, *(minute for _, minute in classes)]))
     assert before <= _all_lapses(play, last)

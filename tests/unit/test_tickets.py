@@ -121,7 +121,56 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
         boston.read_book(broken)
 
 
+@pytest.mark.parametrize("day", ["2011-07-01", "20110701"])
+def test_a_day_without_a_time_of_day_is_known_by_its_day_and_no_midnight(day: str) -> None:
+    found = local(day, boston.ZONE)
+    assert found is not None
+    assert (found.at, found.is_day) == (utc(2011, 7, 1, 4), True)
+    midnight = local("2011-07-01T00:00:00", boston.ZONE)
+    assert midnight is not None
+    assert (midnight.at, midnight.is_day) == (utc(2011, 7, 1, 4), False)
+
+
 # ---- Boston
+
+DAYS = {"reported": "2011-07-01", "closed": "2011-07-03"}
+
+
+def test_a_ticket_of_days_is_told_by_its_days(in_boston: Any) -> None:
+    book = in_boston(DAYS)
+    assert (request(book, "").body["precision"], request(book, "").happened_at) == ("day", utc(2011, 7, 1, 4))
+    assert request(book, "/completion").body == {"precision": "day"}
+    assert request(book, "/completion").happened_at == utc(2011, 7, 3, 4)
+    assert told(book) == ["", "/completion", "/closure"]
+    ticket = book.tickets[0]
+    assert (ticket.closed, "day-only" in ticket.flags, "no-close-time" in ticket.flags) == (None, True, False)
+
+
+def test_a_ticket_of_which_only_the_close_is_a_day_has_a_report_to_the_second(in_boston: Any) -> None:
+    book = in_boston({"closed": "2011-07-03", "closure_code": "INVALID"})
+    assert "precision" not in request(book, "").body
+    assert request(book, "/dismissal").body == {"reason": "invalid", "precision": "day"}
+    assert book.tickets[0].closed is None
+
+
+@pytest.mark.parametrize("midnight", ["T00:00:00", " 00:00", "T00:00:00.000", "T00:00:00+00:00", "T00:00:00Z"])
+def test_a_column_that_has_midnights_only_has_days(midnight: str, in_boston: Any) -> None:
+    rows = [DAYS | {"id": str(number), "reported": f"2011-07-0{number}{midnight}"} for number in (1, 2, 3)]
+    book = in_boston(*rows)
+    assert [script.requests[0].body.get("precision") for script in book.scripts] == ["day"] * 3
+    assert [script.requests[0].happened_at for script in book.scripts] == [utc(2011, 7, day, 4) for day in (1, 2, 3)]
+
+
+def test_a_midnight_among_other_times_is_one(in_boston: Any) -> None:
+    book = in_boston({"reported": "2011-07-01T00:00:00"}, {"id": "102"})
+    assert "precision" not in request(book, "").body
+    assert book.tickets[0].closed is not None
+
+
+def test_a_further_report_of_a_day_is_told_by_its_day(in_boston: Any) -> None:
+    book = in_boston({}, {"id": "102", "reported": "2011-07-02", "closed": "", "duplicate_of": "101"})
+    assert request(book, "/reports").body["precision"] == "day"
+    assert "precision" not in request(book, "").body
 
 
 def test_a_ticket_is_reported_completed_and_closed(in_boston: Any) -> None:
@@ -359,6 +408,31 @@ def test_a_change_that_cannot_be_told_is_refused_with_its_reason(
 
 def test_a_citys_standard_is_the_shipped_one_with_its_own_codes(in_boston: Any) -> None:
     document = city.standard_of(in_boston({}), "boston-1", utc(2011, 6, 1))
-    assert document.fault_kinds == {"street-light-outages": "Street Light Outages"}
-    assert document.origins == {"self-service": "Self Service"}
-    assert (document.completion_minutes["small"], document.completion_minutes["medium"]) == (240, 480)
+    assert document.repair.fault_kinds == {"street-light-outages": "Street Light Outages"}
+    assert document.repair.origins == {"self-service": "Self Service"}
+    assert (document.repair.completion_minutes["small"], document.repair.completion_minutes["medium"]) == (240, 480)
+
+
+# ---- Kitchener: days whose precision says otherwise
+
+
+def test_a_break_whose_times_are_days_is_told_so_whatever_its_precision_says(in_kitchener: Any) -> None:
+    book = in_kitchener({"reported": "2021-02-01", "status_changed": "2021-02-03"})
+    assert request(book, "").body["precision"] == "day"
+    assert request(book, "/completion").body == {"precision": "day"}
+    assert (book.tickets[0].closed, "day-only" in book.tickets[0].flags) == (None, True)
+
+
+def test_a_cancelled_break_whose_status_is_a_days_is_dismissed_at_no_midnight(in_kitchener: Any) -> None:
+    book = in_kitchener({"status": "CANCELLED", "status_changed": "2021-02-03"})
+    assert request(book, "/dismissal").body["precision"] == "by"
+
+
+def test_water_that_was_back_on_some_day_is_flagged_and_ends_the_repair_on_that_day(in_kitchener: Any) -> None:
+    days = {"status_changed": "", "status_precision": "", "return_to_normal_utc": "2021-02-01"}
+    book = in_kitchener(days)
+    assert request(book, "/completion").body == {"precision": "day"}
+    assert "/restoration" not in told(book)
+    assert "restored-on-some-day" in book.tickets[0].flags
+    assert "restored-before-reported" not in book.tickets[0].flags
+    assert "restored-before-reported" in in_kitchener(days | {"return_to_normal_utc": "2021-01-30"}).tickets[0].flags

@@ -33,9 +33,10 @@ from domain.repairs.facts import (
 )
 from domain.repairs.promises import ARRIVAL, COMPLETION
 from domain.settling import require_second_person_to_overturn
+from domain.standard.flat import with_changes
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, context, meter, minutes, names, repairing
+from tests.unit.cases import NINE, ON_SITE, SUBJECT, Play, context, meter, minutes, names, repairing
 
 RULES = shipped_rules()
 PROOF = "sha256:" + "0" * 64
@@ -47,7 +48,7 @@ IDS = tuple(UUID(int=1_000 + place) for place in range(8))
 """The events of a flip, whatever order they are told in: a rejection names one."""
 
 Told = tuple[Fact, datetime]
-ARRIVED_LATE: Told = (CrewArrived("crew-1", None), minutes(45))
+ARRIVED_LATE: Told = (CrewArrived("crew-1", ON_SITE), minutes(45))
 OPENED: Told = (FaultReported("BX-1", "leak", "x", "urban", SUBJECT), NINE)
 APPLIED: Told = (connection.ApplicationReceived("BZ-1", "private", 1, SUBJECT), NINE)
 APPLICATION: tuple[Told, ...] = (
@@ -85,8 +86,8 @@ def revised(off: datetime) -> Rules:
 def slower(minutes_to_arrive: int) -> Rules:
     """The shipped rules with a standard, in force since before the report, that gives more time."""
     standard = RULES.newest
-    later = replace(
-        standard, version="0225-x", arrival_minutes={**standard.arrival_minutes, "urban": minutes_to_arrive}
+    later = with_changes(
+        standard, version="0225-x", arrival_minutes={**standard.repair.arrival_minutes, "urban": minutes_to_arrive}
     )
     return replace(RULES, standards=(*RULES.standards, later))
 
@@ -104,7 +105,7 @@ FLIPS = {
         ARRIVAL,
         OPENED,
         REPAIR,
-        ((CrewArrived("crew-2", None), minutes(29)),),
+        ((CrewArrived("crew-2", ON_SITE), minutes(29)),),
         before=((DUE,), True),
         after=((), True),
     ),
@@ -112,7 +113,7 @@ FLIPS = {
         kinds.REPAIR,
         ARRIVAL,
         OPENED,
-        ((CrewArrived("crew-2", None), minutes(29)), *REPAIR[1:]),
+        ((CrewArrived("crew-2", ON_SITE), minutes(29)), *REPAIR[1:]),
         ((ReportLinked(2, SUBJECT), minutes(-20)),),
         before=((), True),
         after=((minutes(10),), True),
@@ -122,7 +123,7 @@ FLIPS = {
         ARRIVAL,
         OPENED,
         (
-            (CrewArrived("crew-2", None), minutes(29)),
+            (CrewArrived("crew-2", ON_SITE), minutes(29)),
             *REPAIR[1:3],
             (ReportLinked(2, SUBJECT), minutes(-20)),
         ),
@@ -261,7 +262,7 @@ def test_the_record_follows_each_flip_and_says_so_once(name: str) -> None:
 def test_a_verdict_says_until_when_it_is_open() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.say(CrewArrived("crew-1", None), minutes(40))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(40))
     (lapsed,) = [fact for fact in play.concluded if isinstance(fact, WindowLapsed)]
     (met,) = [fact for fact in play.concluded if isinstance(fact, WindowMet)]
     # The slowest channel with a limit is the crew's phone: a day.
@@ -274,7 +275,7 @@ def test_a_standard_whose_channels_have_no_limit_settles_nothing() -> None:
     play = repairing(replace(RULES, standards=(standard,)))
     (lapsed,) = [fact for fact in play.conclude(minutes(30)) if isinstance(fact, WindowLapsed)]
     assert lapsed.settles_at is None
-    play.append(CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", ON_SITE), minutes(20))
     assert overturned(play.conclude(NINE + 400 * DAY)) == ()
 
 
@@ -282,7 +283,7 @@ def test_a_standard_whose_channels_have_no_limit_settles_nothing() -> None:
 def test_a_lapse_that_falls_once_it_is_settled_is_marked(told_at: datetime, marked: tuple[str, ...]) -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", ON_SITE), minutes(20))
     facts = play.conclude(told_at)
     (retracted,) = [fact for fact in facts if isinstance(fact, WindowRetracted)]
     assert retracted.overturns is bool(marked)
@@ -291,7 +292,7 @@ def test_a_lapse_that_falls_once_it_is_settled_is_marked(told_at: datetime, mark
 
 def test_a_settled_meeting_that_falls_is_marked_where_it_reopens_and_where_it_lapses() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(20))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(20))
     arrival = play.state.arrived[0].by
     play.append(EvidenceRejected(arrival, "arrival", "not-on-site", (), False), NINE + 9 * DAY)
     facts = play.conclude(NINE + 9 * DAY)
@@ -305,7 +306,7 @@ def test_a_settled_meeting_that_falls_is_marked_where_it_reopens_and_where_it_la
 def test_what_runs_out_unseen_for_days_overturns_nothing() -> None:
     """The watch was away: the lapse is found late, and no verdict falls with it."""
     play = repairing(RULES)
-    facts = play.say(CrewArrived("crew-1", None), minutes(60), at=NINE + 5 * DAY)
+    facts = play.say(CrewArrived("crew-1", ON_SITE), minutes(60), at=NINE + 5 * DAY)
     assert [fact for fact in facts if isinstance(fact, WindowLapsed)]
     assert overturned(facts) == ()
 
@@ -313,19 +314,19 @@ def test_what_runs_out_unseen_for_days_overturns_nothing() -> None:
 def settled_lapse_falls() -> tuple[Play, list[Any]]:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", ON_SITE), minutes(20))
     return play, play.conclude(NINE + 3 * DAY)
 
 
 @pytest.mark.parametrize(
     ("said", "changes", "channel", "role"),
     [
-        (CrewArrived("crew-1", None), {"confirmed_by": "crew-lead-2"}, "crew-phone", "crew"),
-        (CrewArrived("crew-1", None, confirmed_by="crew-lead-2"), {}, "crew-phone", "crew"),
+        (CrewArrived("crew-1", ON_SITE), {"confirmed_by": "crew-lead-2"}, "crew-phone", "crew"),
+        (CrewArrived("crew-1", ON_SITE, confirmed_by="crew-lead-2"), {}, "crew-phone", "crew"),
         (SeverityReassessed("medium", "road", PROOF, approved_by="manager-1"), {}, "crew-phone", "crew"),
         (connection.PauseApproved(1), {}, "office", "manager"),
-        (CrewArrived("crew-1", None), {}, "import", "operator"),
-        (CrewArrived("crew-1", None), {}, "system", "system"),
+        (CrewArrived("crew-1", ON_SITE), {}, "import", "operator"),
+        (CrewArrived("crew-1", ON_SITE), {}, "system", "system"),
     ],
     ids=["header", "confirmed", "approved", "pause", "history", "program"],
 )
@@ -342,13 +343,13 @@ def test_one_person_alone_overturns_no_settled_verdict(second: str | None) -> No
     _, facts = settled_lapse_falls()
     who = context(RULES, NINE + 3 * DAY, confirmed_by=second)
     with pytest.raises(Refusal, match=r"^verdict-settled: found the settled verdict on repair.arrival"):
-        require_second_person_to_overturn(who, [CrewArrived("crew-1", None)], facts)
+        require_second_person_to_overturn(who, [CrewArrived("crew-1", ON_SITE)], facts)
 
 
 def test_an_open_verdict_falls_on_one_persons_word() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    play.append(CrewArrived("crew-1", None), minutes(20))
+    play.append(CrewArrived("crew-1", ON_SITE), minutes(20))
     facts = play.conclude(minutes(50))
     assert "WindowRetracted" in names(facts)
     require_second_person_to_overturn(context(RULES, minutes(50)), [], facts)
@@ -356,7 +357,7 @@ def test_an_open_verdict_falls_on_one_persons_word() -> None:
 
 def test_an_end_that_moves_to_the_other_side_of_the_meeting_is_told_as_another_verdict() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(29))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(29))
     facts = play.say(ReportLinked(2, SUBJECT), minutes(-20), at=minutes(40))
     (met,) = [fact for fact in facts if isinstance(fact, WindowMet)]
     assert (met.met_at, met.on_time, met.due_at) == (minutes(29), False, minutes(10))
@@ -371,7 +372,7 @@ REASONS = {"not-on-site": "未到现场", "not-done": "未修复"}
 @pytest.fixture
 def rules() -> Rules:
     powers = {**RULES.newest.powers, "repair.reject": ("dispatcher", "manager")}
-    standard = replace(RULES.newest, rejection_reasons=REASONS, powers=powers)
+    standard = with_changes(RULES.newest, rejection_reasons=REASONS, powers=powers)
     return replace(RULES, standards=(standard,))
 
 
@@ -379,7 +380,7 @@ def mended(rules: Rules) -> Play:
     play = repairing(rules)
     crew = context(rules, NINE).by
     for fact, minute in (
-        (CrewArrived("crew-1", None), 20),
+        (CrewArrived("crew-1", ON_SITE), 20),
         (SeverityAssessed("small", "valve"), 30),
         (RepairCompleted(), 100),
         (CaseClosed(), 110),

@@ -43,7 +43,7 @@ from domain.repairs.facts import (
 from domain.repairs.promises import ARRIVAL, COMPLETION
 from domain.standard.standards import Rules
 from infra.eventstore.shipped_rules import shipped_rules
-from tests.unit.cases import NINE, SUBJECT, Play, minutes, names, repairing
+from tests.unit.cases import NINE, ON_SITE, SUBJECT, Play, minutes, names, repairing
 
 RULES = shipped_rules()
 BY = UUID(int=9)
@@ -277,14 +277,14 @@ def test_a_silent_half_hour_warns_twice_and_lapses_once() -> None:
 def test_a_late_report_of_a_timely_arrival_retracts_the_lapse() -> None:
     play = repairing(RULES)
     play.conclude(minutes(30))
-    facts = play.say(CrewArrived("crew-1", None), minutes(24), at=minutes(52))
+    facts = play.say(CrewArrived("crew-1", ON_SITE), minutes(24), at=minutes(52))
     arrival = [fact for fact in facts if fact.commitment == ARRIVAL]
     assert names(arrival) == ["WindowRetracted", "WindowMet"]
 
 
 def test_an_earlier_report_linked_later_moves_the_start_and_can_lapse_what_was_met() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(25))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(25))
     facts = play.say(ReportLinked(2, SUBJECT), minutes(-10), at=minutes(26))
     arrival = [fact for fact in facts if fact.commitment == ARRIVAL]
     assert names(arrival) == ["WindowMoved", "WindowLapsed", "WindowMet"]
@@ -297,7 +297,7 @@ def test_an_earlier_report_linked_later_moves_the_start_and_can_lapse_what_was_m
 
 def test_an_assessment_after_the_lapse_moves_the_end_and_keeps_the_lapse() -> None:
     play = repairing(RULES)
-    play.say(CrewArrived("crew-1", None), minutes(10))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(10))
     play.conclude(minutes(240))
     facts = play.say(SeverityAssessed("medium", "DN 100"), minutes(250))
     completion = [fact for fact in facts if fact.commitment == COMPLETION]
@@ -310,7 +310,7 @@ def test_a_major_repair_has_no_end_limit() -> None:
     play = repairing(RULES)
     facts = play.say(SeverityAssessed("major", "DN 300"), minutes(30))
     assert "WindowCancelled" in names(facts)
-    play.say(CrewArrived("crew-1", None), minutes(20), at=minutes(31))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(20), at=minutes(31))
     play.say(WaterRestored(), minutes(35))
     assert kinds.next_ask_at(kinds.REPAIR, play.state, RULES, minutes(40)) == {}
 
@@ -324,8 +324,8 @@ def test_the_first_five_minutes_warning_falls_away_once_acknowledged() -> None:
 Told = tuple[Fact, datetime]
 FACTS: list[Told] = [
     (ReportLinked(2, SUBJECT), minutes(-12)),
-    (CrewArrived("crew-1", None), minutes(25)),
-    (CrewArrived("crew-2", None), minutes(45)),
+    (CrewArrived("crew-1", ON_SITE), minutes(25)),
+    (CrewArrived("crew-2", ON_SITE), minutes(45)),
     (SeverityAssessed("medium", "DN 100"), minutes(230)),
     (SeverityAssessed("small", "DN 40"), minutes(300)),
     (RepairCompleted(), minutes(470)),
@@ -384,7 +384,7 @@ def test_the_record_always_ends_at_what_judge_says(asks: list[int], facts: list[
 def test_lapse_numbers_of_a_window_never_repeat(rules: Rules) -> None:
     play: Play = repairing(rules)
     play.conclude(minutes(30))
-    play.say(CrewArrived("crew-1", None), minutes(28), at=minutes(40))
+    play.say(CrewArrived("crew-1", ON_SITE), minutes(28), at=minutes(40))
     play.say(ReportLinked(2, SUBJECT), minutes(-20), at=minutes(41))
     lapses = [fact.lapse for fact in play.concluded if isinstance(fact, WindowLapsed)]
     assert lapses == sorted(set(lapses))

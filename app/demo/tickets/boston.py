@@ -1,7 +1,8 @@
 """Boston's 311 tickets of 2011: street repairs, a few of them of water.
 
 How a row is read (our decisions, where the data set says nothing):
-- Times are the wall clock of New York.
+- Times are the wall clock of New York. One without a time of day, or one of a column that has midnights only, is known
+  by its day: it is told so, and nothing in hours is judged of it.
 - A ticket and all that name it as their original, through chains and whichever came first, are one incident. The
   earliest report opens it; the others are further reports, made when they were made. What became of the incident is
   what became of the ticket that was worked on: the one that names no other.
@@ -18,7 +19,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from app.demo.tickets.rows import CityCodes, SourceRow, Story, Ticket, TicketBook, each_once, known, local, read_rows
+from app.days import is_day
+from app.demo.tickets.rows import (
+    CityCodes,
+    Local,
+    SourceRow,
+    Story,
+    Ticket,
+    TicketBook,
+    each_once,
+    known,
+    local,
+    read_rows,
+    with_bare_days,
+)
 
 ZONE = ZoneInfo("America/New_York")
 COLUMNS = ("id", "reason", "type", "channel", "reported", "closed", "status", "closure_code", "duplicate_of", "area")
@@ -34,7 +48,7 @@ def read_book(path: Path, limit: int | None = None, *, alone: bool = False) -> T
     codes = CityCodes()
     rows: dict[int, SourceRow] = {}
     tickets = []
-    for line, row in read_rows(path, COLUMNS)[:limit]:
+    for line, row in with_bare_days(read_rows(path, COLUMNS), ("reported", "closed"))[:limit]:
         ticket = Ticket(line, refused="bad-row") if row is None else _ticket(line, row)
         tickets.append(ticket)
         rows[line] = row or {}
@@ -58,17 +72,24 @@ def _ticket(line: int, row: SourceRow) -> Ticket:
         ticket.refused = "no-kind"
     if reported is not None:
         ticket.reported = reported.at
-        closed = local(row["closed"], ZONE) if row["status"] == "Closed" else None
-        ticket.closed = closed.at if closed is not None else None
+        closed = _closed(row)
+        if closed is not None and not closed.is_day and not reported.is_day:
+            ticket.closed = closed.at
         ticket.flags += [each.flag for each in (reported, closed) if each is not None and each.flag is not None]
     ticket.flags += _oddities(ticket, row)
     return ticket
 
 
+def _closed(row: SourceRow) -> Local | None:
+    return local(row["closed"], ZONE) if row["status"] == "Closed" else None
+
+
 def _oddities(ticket: Ticket, row: SourceRow) -> Iterator[str]:
+    if is_day(row["reported"]) or (row["status"] == "Closed" and is_day(row["closed"])):
+        yield "day-only"
     if row["status"] not in ("Open", "Closed"):
         yield "unknown-status"
-    if row["status"] == "Closed" and ticket.closed is None:
+    if row["status"] == "Closed" and _closed(row) is None:
         yield "no-close-time"
     if row["status"] == "Open" and row["closure_code"]:
         yield "open-with-a-closing-note"
@@ -126,15 +147,17 @@ def _story(group: Sequence[Ticket], worked_on: Ticket, rows: Mapping[int, Source
     for ticket in group:
         row = rows[ticket.line]
         body = {"origin": known(codes.origins, ticket.channel)} if ticket.channel else {}
+        body |= {"precision": "day"} if is_day(row["reported"]) else {}
         if ticket is opener:
             body["kind"] = known(codes.kinds, ticket.kind)
             body["district"] = known(codes.districts, row["area"] or NOT_GIVEN)
         story.tell("" if ticket is opener else "/reports", body, ticket.reported, carries=[ticket])
-    closed, word = worked_on.closed, rows[worked_on.line]["closure_code"]
+    closed, word = _closed(rows[worked_on.line]), rows[worked_on.line]["closure_code"]
     if closed is not None:
+        precisely = {"precision": "day"} if closed.is_day else {}
         if word in DISMISSED:
-            story.tell("/dismissal", {"reason": known(codes.reasons, word)}, closed)
+            story.tell("/dismissal", {"reason": known(codes.reasons, word)} | precisely, closed.at)
         else:
-            story.tell("/completion", {}, closed)
-        story.tell("/closure", {}, None, at=closed)
+            story.tell("/completion", precisely, closed.at)
+        story.tell("/closure", {}, None, at=closed.at)
     return story

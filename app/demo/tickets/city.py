@@ -8,14 +8,15 @@ is measured is the rulebook on real times, not the cities.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from app.demo.tickets.rows import IMPORTER, TicketBook
-from domain.standard.standards import District, Standard
+from domain.standard.flat import as_published, with_changes
+from domain.standard.sections.common import District
+from domain.standard.standards import Standard
 from infra.eventstore.shipped_rules import shipped_standard
 
 DRAFTER = ("manager-1", "manager", "office")
@@ -34,7 +35,7 @@ def starts_at(book: TicketBook) -> datetime:
 def standard_of(book: TicketBook, version: str, effective_from: datetime) -> Standard:
     """The city's standard."""
     codes, shipped = book.codes, shipped_standard()
-    return replace(
+    return with_changes(
         shipped,
         version=version,
         effective_from=effective_from,
@@ -70,6 +71,6 @@ def publication(
     begins += [shipped] if shipped > begins[0] else []
     for number, effective_from in enumerate(begins, start=1):
         version = f"{book.source}-{number}"
-        document = msgspec.to_builtins(make(book, version, effective_from))
+        document = msgspec.to_builtins(as_published(make(book, version, effective_from)))
         yield "/api/v1/standards", document, DRAFTER
         yield f"/api/v1/standards/{version}/approval", {}, APPROVER

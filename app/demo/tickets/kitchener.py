@@ -2,7 +2,9 @@
 
 How a row is read (our decisions, where the data set says nothing):
 - Report and status times are the wall clock of Toronto, the return to normal is UTC.
-- A report known by its day is told so: nothing in hours is judged of it. A report time that is the instant of a data
+- A report known by its day is told so: nothing in hours is judged of it. A time without a time of day is known by its
+  day whatever its precision says, and so is every time of a column that has midnights only; water that was back on some
+  day is flagged and not told, since a restoration is an instant. A report time that is the instant of a data
   load is none: the row is refused.
 - REPAIR COMPLETED: the repair was done at the status time where that is known to the second, else when all was back to
   normal (unless before the report), else on the status time's day, else by the data load or by the snapshot that first
@@ -26,8 +28,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.days import is_day
 from app.demo.tickets.rows import (
     CityCodes,
+    Local,
     SourceChange,
     SourceRow,
     Story,
@@ -37,6 +41,7 @@ from app.demo.tickets.rows import (
     known,
     local,
     read_rows,
+    with_bare_days,
 )
 
 ZONE = ZoneInfo("America/Toronto")
@@ -78,7 +83,7 @@ LARGEST_NUMBER = 2**31 - 1
 
 def read_book(path: Path, changes: Path | None = None, limit: int | None = None) -> TicketBook:
     """The order book in our words. Raises EmbeddedError ``not-this-form``."""
-    read = read_rows(path, COLUMNS)[:limit]
+    read = with_bare_days(read_rows(path, COLUMNS), ("reported", "status_changed", "return_to_normal_utc"))[:limit]
     rows = {line: row or {} for line, row in read}
     tickets = [Ticket(line, refused="bad-row") if row is None else _ticket(line, row) for line, row in read]
     _flag_what_repeats([(ticket, rows[ticket.line]) for ticket in tickets if rows[ticket.line]])
@@ -117,7 +122,7 @@ def _ticket(line: int, row: SourceRow) -> Ticket:
         return ticket
     ticket.reported = reported.at
     changed = _status_time(row)
-    if row["reported_precision"] == row["status_precision"] == "second" and changed is not None:
+    if _report_precision(row) == _status_precision(row) == "second" and changed is not None:
         ticket.closed = changed
     ticket.flags += [reported.flag] if reported.flag is not None else []
     ticket.flags += _oddities(ticket, row)
@@ -125,15 +130,17 @@ def _ticket(line: int, row: SourceRow) -> Ticket:
 
 
 def _oddities(ticket: Ticket, row: SourceRow) -> Iterator[str]:
-    if row["reported_precision"] == "day":
+    if _report_precision(row) == "day":
         yield "day-only"
     if ticket.closed is not None and ticket.closed == ticket.reported:
         yield "closed-at-report"
     if row["status"] in ("REPAIR COMPLETED", "CANCELLED") and _status_time(row) is None:
         yield "no-status-time"
     normal = _normal(row)
-    if normal is not None and ticket.reported is not None and normal < ticket.reported:
+    if normal is not None and ticket.reported is not None and _latest(normal) < ticket.reported:
         yield "restored-before-reported"
+    if normal is not None and normal.is_day:
+        yield "restored-on-some-day"
     if row["service_request"] and not _is_number(row["service_request"]):
         yield "service-request-overflow"
     year = row["asset_year"]
@@ -179,9 +186,21 @@ def _status_time(row: SourceRow) -> datetime | None:
     return changed.at if changed is not None else None
 
 
-def _normal(row: SourceRow) -> datetime | None:
-    normal = local(row["return_to_normal_utc"], UTC_ZONE)
-    return normal.at if normal is not None else None
+def _report_precision(row: SourceRow) -> str:
+    return "day" if is_day(row["reported"]) and row["reported_precision"] == "second" else row["reported_precision"]
+
+
+def _status_precision(row: SourceRow) -> str:
+    return "day" if is_day(row["status_changed"]) and row["status_precision"] == "second" else row["status_precision"]
+
+
+def _normal(row: SourceRow) -> Local | None:
+    return local(row["return_to_normal_utc"], UTC_ZONE)
+
+
+def _latest(known_as: Local) -> datetime:
+    """The last instant that it may have been."""
+    return known_as.at + timedelta(days=1) if known_as.is_day else known_as.at
 
 
 def _snapshot(name: str) -> datetime | None:
@@ -273,7 +292,7 @@ class _Teller:
             "kind": known(self._codes.kinds, row["break_type"]),
             "district": known(self._codes.districts, DISTRICT),
         }
-        if row["reported_precision"] == "day":
+        if _report_precision(row) == "day":
             body["precision"] = "day"
         self._story.tell("", body, self._reported, carries=[self._ticket])
         self._pipe()
@@ -356,20 +375,20 @@ class _Teller:
             found.append(self._completion(changed, normal, seen))
         elif row["status"] == "CANCELLED":
             reason = known(self._codes.reasons, row["status"])
-            if changed is not None and row["status_precision"] == "second":
+            if changed is not None and _status_precision(row) == "second":
                 found.append(_Ending("/dismissal", changed, None, reason))
             else:
                 found.append(_Ending("/dismissal", max(seen, self._reported), "by", reason))
-        if normal is not None:
-            found.append(_Ending("/restoration", normal))
+        if normal is not None and not normal.is_day:
+            found.append(_Ending("/restoration", normal.at))
         return found
 
-    def _completion(self, changed: datetime | None, normal: datetime | None, seen: datetime) -> _Ending:
-        precision = self._row["status_precision"]
+    def _completion(self, changed: datetime | None, normal: Local | None, seen: datetime) -> _Ending:
+        precision = _status_precision(self._row)
         if changed is not None and precision == "second":
             return _Ending("/completion", changed)
-        if normal is not None and normal >= self._reported:
-            return _Ending("/completion", normal)
+        if normal is not None and _latest(normal) >= self._reported:
+            return _Ending("/completion", normal.at, "day" if normal.is_day else None)
         if changed is not None and precision == "day":
             return _Ending("/completion", changed, "day")
         if changed is not None and precision == "bulk_load" and changed >= self._reported:

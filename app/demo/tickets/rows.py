@@ -6,14 +6,15 @@ import csv
 import gzip
 import lzma
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 from zoneinfo import ZoneInfo
 
+from app.days import is_day
 from app.demo.script import Request, Script
 from infra.embedded.errors import EmbeddedError
 
@@ -78,12 +79,38 @@ def code(words: str) -> str:
     return text[:LONGEST_CODE].rstrip("-")
 
 
+def with_bare_days(
+    rows: list[tuple[int, SourceRow | None]], columns: Sequence[str]
+) -> list[tuple[int, SourceRow | None]]:
+    """The rows, where each of these columns whose every time is midnight has bare days: many exports write a day so. A
+    midnight among other times is one (our decision)."""
+    bare = [name for name in columns if _is_midnight_throughout(row[name] for _, row in rows if row and row[name])]
+    return [
+        (line, row and row | {name: row[name][: len("2026-09-16")] for name in bare if row[name]}) for line, row in rows
+    ]
+
+
+def _is_midnight_throughout(texts: Iterable[str]) -> bool:
+    found = [_MIDNIGHT.fullmatch(text) is not None for text in texts]
+    return bool(found) and all(found)
+
+
+_MIDNIGHT = re.compile(r"\d{4}-\d\d-\d\d[T ]00:00(:00(\.0+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
-    """An instant that was given as a wall clock; ``flag`` where that clock showed it twice, or never."""
+    """An instant that was given as a wall clock; ``flag`` where that clock showed it twice, or never. ``precision``
+    day: it was given without a time of day, and this is where the day begins."""
 
     at: datetime
     flag: str | None = None
+    precision: Literal["second", "day"] = "second"
+
+    @property
+    def is_day(self) -> bool:
+        """Whether only its day is known."""
+        return self.precision == "day"
 
 
 def local(text: str, zone: ZoneInfo) -> Local | None:
@@ -92,6 +119,8 @@ def local(text: str, zone: ZoneInfo) -> Local | None:
     Our decision: of an hour that a clock change repeats it is the first one; one that was skipped counts on.
     """
     try:
+        if is_day(text):
+            return Local(datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC), precision="day")
         naive = datetime.fromisoformat(text)
         if naive.tzinfo is not None:
             return Local(naive.astimezone(UTC))

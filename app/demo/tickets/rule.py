@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
 
 from app import admin as office
 from app.demo.tickets import boston, city
-from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows
+from app.demo.tickets.rows import SourceRow, TicketBook, code, local, read_rows, with_bare_days
 from domain.deadlines.calendar import Calendar, CalendarPublished, from_published
 from domain.deadlines.limits import DayUnit, Intake, WorkingDays, received
 from domain.publication.calendars import notice_merged
-from domain.standard.standards import KindLimit, Standard
+from domain.standard.flat import with_changes
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Standard
 from infra.decoders import decoder
 from infra.eventstore.publication import CalendarWanted
 
@@ -80,7 +82,7 @@ def standard_of(book: TicketBook, version: str, effective_from: datetime) -> Sta
     """The city's rule as a standard: what has no target of the city's has no end, whatever its class."""
     rule = city_rule()
     limits = {code(kind): limit for kind, limit in rule.limits.items()}
-    return replace(
+    return with_changes(
         city.standard_of(book, version, effective_from),
         calendar_regions=(REGION,),
         completion_minutes={"small": None, "medium": None, "major": None},
@@ -99,7 +101,7 @@ def _data(name: str) -> bytes:
 def limits_from(path: Path) -> list[DerivedLimit]:
     """What the due times in an order book say of each kind, the most frequent kind first."""
     by_kind: dict[str, list[SourceRow]] = defaultdict(list)
-    for _, row in read_rows(path, (*boston.COLUMNS, "due")):
+    for _, row in with_bare_days(read_rows(path, (*boston.COLUMNS, "due")), ("reported", "due")):
         if row is not None:
             by_kind[row["type"]].append(row)
     found = [_found(kind, rows) for kind, rows in by_kind.items()]
@@ -122,6 +124,8 @@ def _named(row: SourceRow, days: Calendar, intake: Intake) -> Iterator[tuple[int
     reported, due = local(row["reported"], boston.ZONE), local(row["due"], boston.ZONE)
     if reported is None or due is None or due.at <= reported.at:
         return
+    if reported.is_day or due.is_day:
+        return  # the minute that the rule would have to lead to is not known
     last = days.local(due.at).date()
     for unit in UNITS:
         begun, at = received(WorkingDays(reported.at, 1, CLOSE, unit=unit, intake=intake), days)

@@ -8,6 +8,8 @@ that the city itself published. Each difference is put into a class by what the 
   form was opened, ours when the ticket was numbered.
 - ``before-the-report``, ``placeholder-year``: no due time that anybody can mean: earlier than the report, or years off.
 - ``limit-of-another-kind``: the rule, with the limit of another kind: the ticket was another kind's once.
+- ``same-day``: report or due time is known by its day, and the days agree.
+- ``not-judged``: report or completion is known by its day, and by that nobody can say whether it was in time.
 - ``any-hour``: the rule, or that of another kind, as if there were no intake hours.
 - ``holiday-not-worked``: the rule, if the public holiday in between had been a day off.
 - ``set-by-hand``: on a whole minute, as people type it; every computed one has its report's seconds.
@@ -27,16 +29,18 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from app.days import is_day
 from app.demo.stage import Stage, database
 from app.demo.tickets import boston, city, rule
-from app.demo.tickets.rows import SourceRow, Ticket, TicketBook, local, read_rows
+from app.demo.tickets.rows import SourceRow, Ticket, TicketBook, local, read_rows, with_bare_days
 from app.demo.tickets.run import publish, require_ours
 from domain import kinds
 from domain.deadlines.calendar import Calendar
 from domain.deadlines.limits import Intake, WorkingDays, count
 from domain.deadlines.windows import OnRecord, WindowLedger
-from domain.repairs.promises import COMPLETION
-from domain.standard.standards import KindLimit, Standard
+from domain.repairs.promises import COMPLETION, UNKNOWN
+from domain.standard.sections.repair import KindLimit
+from domain.standard.standards import Standard
 from infra.clock import ManualClock
 from infra.eventstore import publication
 from infra.eventstore.commands import Stamp
@@ -54,6 +58,8 @@ YEARS_OFF = timedelta(days=2 * 365)
 DueClass = Literal[
     "exact",
     "within-a-minute",
+    "same-day",
+    "not-judged",
     "no-target",
     "before-the-report",
     "placeholder-year",
@@ -66,8 +72,10 @@ DueClass = Literal[
     "target-by-hand",
     "unexplained",
 ]
-AGREED: tuple[DueClass, ...] = ("exact", "within-a-minute", "no-target")
+AGREED: tuple[DueClass, ...] = ("exact", "within-a-minute", "same-day", "no-target")
 CityVerdict = Literal["ONTIME", "OVERDUE"]
+NOT_JUDGED: Literal["UNKNOWN"] = "UNKNOWN"
+"""Ours, of a ticket that is known by its day and by that cannot be judged: it neither agrees nor differs."""
 EXAMPLES = 3
 
 
@@ -82,7 +90,7 @@ class TicketLine:
     our_due: datetime | None
     due_class: DueClass
     city_verdict: str
-    our_verdict: CityVerdict
+    our_verdict: CityVerdict | Literal["UNKNOWN"]
 
     @property
     def verdict_agrees(self) -> bool:
@@ -120,7 +128,8 @@ def compare(
     """
     begun = time.monotonic()
     book = replace(boston.read_book(path, limit, alone=True), source=SOURCE)
-    rows = {line: row for line, row in read_rows(path, (*boston.COLUMNS, "due", "on_time")) if row is not None}
+    read = with_bare_days(read_rows(path, (*boston.COLUMNS, "due", "on_time")), ("reported", "closed", "due"))
+    rows = {line: row for line, row in read if row is not None}
     with database(database_url) as url:
         migrate(url)
         require_ours(url, SOURCE)
@@ -168,22 +177,31 @@ def _line(ticket: Ticket, row: SourceRow, ours: OnRecord, standard: Standard, da
     assert ticket.reported is not None
     given = local(row["due"], boston.ZONE)
     due = given.at if given is not None else None
+    is_unknown = ours.reason == UNKNOWN
+    by_day = is_day(row.get("reported", "")) or (given is not None and given.is_day)
     return TicketLine(
         id=ticket.id,
         kind=ticket.kind,
         reported=ticket.reported,
         city_due=due,
         our_due=ours.due_at,
-        due_class=due_class(ticket.reported, due, ours.due_at, standard, days),
+        due_class="not-judged" if is_unknown else due_class(ticket.reported, due, ours.due_at, standard, days, by_day),
         city_verdict=row["on_time"],
-        our_verdict="OVERDUE" if ours.lapses else "ONTIME",
+        our_verdict=NOT_JUDGED if is_unknown else "OVERDUE" if ours.lapses else "ONTIME",
     )
 
 
 def due_class(
-    reported: datetime, due: datetime | None, ours: datetime | None, standard: Standard, days: Calendar
+    reported: datetime,
+    due: datetime | None,
+    ours: datetime | None,
+    standard: Standard,
+    days: Calendar,
+    by_day: bool = False,
 ) -> DueClass:
-    """In which class a ticket's due time is."""
+    """In which class a ticket's due time is. ``by_day``: of report or due time only the day is known."""
+    if by_day and due is not None and ours is not None and days.local(due).date() == days.local(ours).date():
+        return "same-day"
     if due is not None and due < reported:
         return "before-the-report"
     if due is None or ours is None:
@@ -193,11 +211,11 @@ def due_class(
     if due - ours > YEARS_OFF:
         return "placeholder-year"
     trials: tuple[tuple[DueClass, Intake | None, Calendar], ...] = (
-        ("limit-of-another-kind", standard.intake, days),
+        ("limit-of-another-kind", standard.repair.intake, days),
         ("any-hour", None, days),
-        ("holiday-not-worked", standard.intake, _with_holidays(days)),
+        ("holiday-not-worked", standard.repair.intake, _with_holidays(days)),
     )
-    limits = set(standard.kind_limits.values())
+    limits = set(standard.repair.kind_limits.values())
     for name, intake, calendar in trials:
         if any(abs(_due(reported, limit, intake, calendar) - due) <= MINUTE for limit in limits):
             return name
@@ -230,7 +248,8 @@ def _counted(
         by_kind.setdefault(line.kind, Counter())[line.due_class] += 1
         if line.due_class not in AGREED and len(shown := examples.setdefault(line.due_class, [])) < EXAMPLES:
             shown.append(line)
-    apart = Counter(line.due_class for line in lines if line.city_verdict and not line.verdict_agrees)
+    judged = [line for line in lines if line.our_verdict != NOT_JUDGED]
+    apart = Counter(line.due_class for line in judged if line.city_verdict and not line.verdict_agrees)
     return TicketComparison(
         tickets=len(lines) + not_told,
         not_told=not_told,
@@ -254,6 +273,8 @@ def _sorted(counter: Mapping[Any, int]) -> dict[str, int]:
 CLASSES: Mapping[DueClass, str] = {
     "exact": "to the second 完全一致",
     "within-a-minute": "within a minute 相差一分钟内",
+    "same-day": "the same day, and the time of day is not known 同日，时刻不详",
+    "not-judged": "known by its day, not judged 仅知日期，不作判定",
     "no-target": "no target, for either 双方均无期限",
     "before-the-report": "the city's is before the report 早于报修",
     "placeholder-year": "the city's is years off 占位年份",
@@ -285,7 +306,7 @@ def as_text(found: TicketComparison) -> Iterator[str]:
     yield f"verdicts that agree 结论一致: {same} of the {given} that the city gave"
     for city_, ours in found.verdicts.items():
         for our, number in ours.items():
-            mark = " " if city_ == our or city_ == "none given" else "≠"
+            mark = " " if city_ in (our, "none given") else "?" if our == NOT_JUDGED else "≠"
             yield f"  {number:>7}  city 市方 {city_:<10} {mark} ours 我方 {our}"
     for name, number in found.apart.items():
         yield f"  {number:>7}  of those that differ: {name} {CLASSES[name]}"  # type: ignore[index]
