@@ -277,9 +277,10 @@ class Client:
     ) -> httpx.Response:
         given = httpx.Headers(headers)
         asks = staff("auditor") if method == "GET" and "X-Role" not in given else {}
-        said = httpx.Headers({**self._proxy, **(asks if self._proxy else {}), **given})
-        if not self._proxy:
-            said.pop("X-Proxy-Secret", None)
+        said = httpx.Headers(asks if self._proxy else {})
+        said.update(given)
+        said.pop("X-Proxy-Secret", None)
+        said.update(self._proxy)
 
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, client=self._peer)

@@ -78,6 +78,13 @@ class Joining(WorkGiven):
     kind: Annotated[Literal["person", "machine"], Field(description="Whether it is a person or a machine.")] = "person"
 
 
+class DemoAccount(BaseModel):
+    """One of the demo's people."""
+
+    actor: Annotated[str, Field(description="Id of the account.")]
+    role: Annotated[str, Field(description="Its role.")]
+
+
 class SessionView(BaseModel):
     """Who the session is of, and what it may do."""
 
@@ -96,13 +103,6 @@ class SessionView(BaseModel):
     ] = None
     token: Annotated[str | None, Field(description="The token, where one was asked for. It is shown once.")] = None
     demo_accounts: Annotated[list[DemoAccount], Field(description="In the demo: whom one can be.")] = []
-
-
-class DemoAccount(BaseModel):
-    """One of the demo's people."""
-
-    actor: Annotated[str, Field(description="Id of the account.")]
-    role: Annotated[str, Field(description="Its role.")]
 
 
 class SecondFactor(BaseModel):

@@ -74,13 +74,40 @@ export async function ask(path) {
   return body;
 }
 
-export async function tell(path, body, me) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-Actor": me.actor, "X-Role": me.role, "X-Channel": "office" };
+// ---- who asks
+
+// Asked for once; the page is loaded anew after somebody signed in or out.
+let asked = null;
+export const session = () => (asked ??= ask("/api/v1/session"));
+
+export async function tell(path, body) {
+  const { csrf_token: proof } = await session();
+  const headers = { Accept: "application/json", "Content-Type": "application/json", ...(proof ? { "X-CSRF-Token": proof } : {}) };
   const answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers, signal: AbortSignal.timeout(8000) });
   const said = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(said.code ?? answer.status), { problem: said });
   return said;
 }
+
+export const loginLink = () => `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
+
+async function showWho() {
+  const links = document.querySelector(".links");
+  if (links === null) return;
+  const who = await session();
+  if (!who.signed_in) {
+    links.append(make("a", { href: loginLink(), id: "who" }, "登录 ", en("sign in")));
+    return;
+  }
+  const out = make("button", { type: "button", class: "take" }, "退出 ", en("sign out"));
+  out.addEventListener("click", async () => {
+    await tell("/api/v1/session/end", {}).catch(() => {});
+    location.reload();
+  });
+  links.append(make("a", { href: loginLink(), id: "who", title: who.role }, who.actor), out);
+}
+
+showWho().catch(() => {});
 
 // ---- pages that list what is to be done: they look again and again, and their choices stand in the address
 

@@ -15,6 +15,7 @@ from infra.settings import Settings
 
 SCHEMAS = {
     "billing": "Billing's books, in builds, and the differences found by reconciliation.",
+    "identity": "Secrets of accounts, and sessions; no name and no telephone.",
     "notary": "The notary's checkpoints and the breaks between generations.",
     "outbox": "Messages to people and staff that wait, were sent or were given up.",
     "public": "Which migrations were applied.",

@@ -14,7 +14,6 @@ from infra.settings import Settings
 from tests.api_world import app_of, served
 from tests.e2e.browser import NONE, installed
 from tests.e2e.city import City
-from tests.proven import LOOKER
 
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 
@@ -45,7 +44,7 @@ def city(store_settings: Settings, clock: ManualClock) -> Iterator[City]:
 @pytest.fixture
 def page(browser: Browser, city: City) -> Iterator[Page]:
     """A page of 1440 × 900 that may load nothing from elsewhere and may complain about nothing."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN", extra_http_headers=LOOKER)
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN")
     page = context.new_page()
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
