@@ -67,9 +67,13 @@ export const DATE = inChina({ year: "numeric", month: "2-digit", day: "2-digit" 
 
 // ---- asking
 
+const SESSION = "/api/v1/session";
+
 export async function ask(path) {
   const answer = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000) });
   const body = await answer.json();
+  // What only staff may read: whoever has not signed in is led to where one does.
+  if ([401, 403].includes(answer.status) && path !== SESSION && !(await session()).signed_in) location.assign(loginLink());
   if (!answer.ok) throw Object.assign(new Error(body.code ?? answer.status), { problem: body });
   return body;
 }
@@ -78,7 +82,7 @@ export async function ask(path) {
 
 // Asked for once; the page is loaded anew after somebody signed in or out.
 let asked = null;
-export const session = () => (asked ??= ask("/api/v1/session"));
+export const session = () => (asked ??= ask(SESSION));
 
 export async function tell(path, body) {
   const { csrf_token: proof } = await session();

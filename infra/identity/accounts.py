@@ -240,6 +240,10 @@ class Accounts:
         self._do("identity_forget_recovery_codes", actor=actor)
         return self.new_secret(actor)
 
+    def has_secret(self, actor: str) -> bool:
+        """Whether a password or a secret was ever set for it; the demo's people have none."""
+        return self._credentials(actor) is not None
+
     def person(self, actor: str) -> PersonState | None:
         """What an actor may act as; None: nobody with that id ever joined."""
         state: PersonState | None = self._service.load(person_stream(actor))[0]
