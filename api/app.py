@@ -77,8 +77,8 @@ DATACLASSES = (WindowExplained, Article, Citation, PeriodFigures, Beside, Contra
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
-Send `Idempotency-Key` with every command that you may have to repeat. Who asks is proven: by a session's cookie
-(`POST /api/v1/session`), by a token (`Authorization: Bearer`), or by a front end that the installation trusts; whoever
+Send `Idempotency-Key` with every command that you may have to repeat. Who asks is proven: by a session's cookie,
+by a token (`Authorization: Bearer`), or by a front end that the installation trusts; whoever
 proves nothing is of the public. `x-power` of an operation is the power that the role must have by
 the standard in force, or else it is refused `wrong-role`; `none`: whoever it is. What a repair's facts say over a
 channel of imported history needs `history.import` as well.

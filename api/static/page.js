@@ -96,7 +96,7 @@ export async function tell(path, body) {
 export const loginLink = () => `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
 
 async function showWho() {
-  const links = document.querySelector(".links");
+  const links = document.querySelector(".links, .who");
   if (links === null) return;
   const who = await session();
   if (!who.signed_in) {
