@@ -21,10 +21,12 @@ from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.fields import FromTheField
 from api.http.refusals import Busy
+from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import NotFound
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
+from domain.people.scope import require_own_crew
 from domain.standard.context import CommandContext, require_power
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -56,11 +58,23 @@ class PendingCommand:
                     require_power(snapshot.context(caller.stamp), caller.power)
                 raise
             known = snapshot.of(case)
+            _require_own_crew(caller, case, known, decided)
             if known is not None:
                 self.number = known.number
             return decided
 
         self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew)
+
+
+def _require_own_crew(caller: Caller, case: Stream, state: Any, decided: Sequence[StreamEvent]) -> None:
+    work = caller.identity.work if caller.identity is not None else None
+    if work is None:
+        return
+    on_case = work.crew
+    if case.kind in (kinds.REPAIR, kinds.CREW) and state is not None:
+        on_case = state.crew if case.kind is kinds.REPAIR else state.number
+    facts = [stated.fact for stream, stated in decided if stream.id == case.id]
+    require_own_crew(work, caller.stamp.role, on_case, facts)
 
 
 class Claim(Protocol):

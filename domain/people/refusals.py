@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.kernel.refusals import Conflict, NotAcceptable, NotFound
+from domain.kernel.refusals import Conflict, NotAcceptable, NotAllowed, NotFound
 
 
 class BadActorId(NotAcceptable):
@@ -101,3 +101,14 @@ class RoleWithoutAccount(NotAcceptable):
 
     def __init__(self, role: str) -> None:
         super().__init__(found=f"role {role}")
+
+
+class NotYourCrew(NotAllowed):
+    """You belong to another crew."""
+
+    title_zh = "只能办理本班组的事项"
+    next_step = "have somebody of that crew, or a dispatcher, do it"
+    next_step_zh = "请由该班组人员或调度员办理"
+
+    def __init__(self, crew: str | None, own: str) -> None:
+        super().__init__(found=f"{crew or 'no crew'} on it", needed=f"the crew {own}")

@@ -277,3 +277,31 @@ def test_the_master_key_is_its_owners_and_is_turned_over(service: Service) -> No
     assert turned.open(sealed, b"row 1") == b"text"
     assert not turned.is_newest(sealed)
     assert turned.is_newest(turned.seal(b"text", b"row 1"))
+
+
+def test_who_is_of_one_crew_speaks_for_no_other(service: Service, browser: httpx.Client) -> None:
+    office = {**PROVEN, "X-Actor": "dispatcher-1", "X-Role": "dispatcher", "X-Channel": "office"}
+    for crew in ("crew-01", "crew-02"):
+        body = {"crew": crew, "name_zh": "班组", "skills": ["pipes"], "lead": "lead-1"}
+        assert browser.post(f"{API}/crews", json=body, headers=office).status_code == 201
+    case = browser.post(f"{API}/repairs", json=fault()).json()["case_id"]
+    sent = browser.post(f"{API}/repairs/{case}/dispatch", json={"crew": "crew-02"}, headers=office)
+    assert sent.status_code == 200, sent.text
+    accounts = with_account(service, "crew-person-7", "crew", crew="crew-01")
+    bearer = {"Authorization": f"Bearer {accounts.sign_in('crew-person-7', PASSWORD, browser=False).token}"}
+
+    def tells(path: str, body: dict[str, Any]) -> str:
+        return code(browser.post(f"{API}/{path}", json=body, headers=bearer))
+
+    assert tells(f"repairs/{case}/arrival", {"crew": "crew-02"}) == "not-your-crew", "named as the other crew"
+    assert tells(f"repairs/{case}/completion", {}) == "not-your-crew", "an incident of the other crew"
+    assert tells("crews/crew-02/shift/start", {}) == "not-your-crew"
+    assert tells("crews/crew-01/shift/start", {}) == "200"
+    assert (
+        browser.post(
+            f"{API}/repairs/{case}/hand-overs", json={"from_crew": "crew-02", "to_crew": "crew-01"}, headers=office
+        ).status_code
+        == 200
+    )
+    assert tells(f"repairs/{case}/arrival", {"crew": "crew-01"}) == "200"
+    assert browser.post(f"{API}/repairs", json=fault(), headers=bearer).status_code == 201, "anybody may report"
