@@ -21,6 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres, free_port
+from infra.kafka.access import OPERATOR
 from tests.api_world import staff
 from tests.faults.cases import SLOW, tell_cases
 from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
@@ -157,7 +158,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
 def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: Installation, home: Path) -> None:
     there: dict[str, object] = {
         "database_url": it.settings.database_url,
-        "kafka_bootstrap": it.settings.kafka_bootstrap,
+        **it.kafka_of(OPERATOR),
     }
     ended = Installation(home, **there | {"database_url": make_conninfo(it.settings.database_url, dbname="none")}).run(
         "up", "--external"
@@ -370,7 +371,7 @@ def test_verify_recounts_every_verdict_from_kafka_alone(it: Installation) -> Non
 
 def test_timeline_needs_no_database(it: Installation) -> None:
     (case,) = it.query("SELECT case_number FROM views.cases WHERE family = 'connection' LIMIT 1")
-    other = Installation(it.home / "elsewhere", kafka_bootstrap=it.settings.kafka_bootstrap)
+    other = Installation(it.home / "elsewhere", **it.kafka_of(OPERATOR))
     other.home.mkdir(exist_ok=True)
     ended = other.run("timeline", case["case_number"])
     assert ended.code == 0
