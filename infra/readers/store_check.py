@@ -7,13 +7,14 @@ event from a forgery, and our readers live beside it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from psycopg import Cursor
 
-from infra.kafka.cluster import Partition, Record, case_key, route
+from infra.kafka.cluster import Partition, case_key, route
 from infra.readers.record import ParsedRecord, Unreadable
 from infra.settings import Settings
 from infra.sql import sql
@@ -36,18 +37,10 @@ def confirmed(
     claims = [each for each in parsed if each.found.position is not None]
     if not claims:
         return list(parsed)
-    rows = cursor.execute(
-        sql("events_as_given"),
-        {
-            "positions": [each.found.position for each in claims],
-            "states": [each.record.value for each in claims],
-        },
-    ).fetchall()
-    true = {
-        id(claims[number - 1])
-        for number, case_id, name in rows
-        if _belongs(claims[number - 1].record, case_id, name, settings)
-    }
+    positions = [each.found.position for each in claims]
+    rows = cursor.execute(sql("placed_events_at"), {"positions": positions}, binary=True).fetchall()
+    stored = {position: (case_id, name, state) for position, case_id, name, state in rows}
+    true = {id(each) for each in claims if _is_stored(each, stored, settings)}
     found = []
     for each in parsed:
         if each.found.position is None or id(each) in true:
@@ -57,9 +50,17 @@ def confirmed(
     return found
 
 
-def _belongs(record: Record, case_id: Any, name: str, settings: Settings) -> bool:
-    here = Partition(record.topic, record.partition)
-    return record.key == case_key(case_id) and here in route(name, case_id, settings.partitions, settings.topic_prefix)
+def _is_stored(each: ParsedRecord, stored: Mapping[int, tuple[UUID, str, bytes]], settings: Settings) -> bool:
+    """Whether the store has this record: these bytes at this position, of this key, for this partition."""
+    record = each.record
+    found = stored.get(each.found.position or 0)
+    if found is None:
+        return False
+    case_id, name, state = found
+    if state != record.value or record.key != case_key(case_id):
+        return False
+    where = route(name, case_id, settings.partitions, settings.topic_prefix)
+    return Partition(record.topic, record.partition) in where
 
 
 def _forged(each: ParsedRecord, reader: str) -> ParsedRecord:

@@ -43,7 +43,7 @@ FROM store.relay_checkpoint
 WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC LIMIT 1)
   AND topic = ANY(%(topics)s::text[])
 
--- name: events_as_given
-SELECT given.number, stored.originator_id, stored.topic
-FROM unnest(%(positions)s::bigint[], %(states)s::bytea[]) WITH ORDINALITY AS given (position, state, number)
-JOIN store.stored_events AS stored ON stored.notification_id = given.position AND stored.state = given.state
+-- name: placed_events_at
+SELECT notification_id, originator_id, topic, state
+FROM store.stored_events
+WHERE notification_id = ANY(%(positions)s::bigint[])
