@@ -29,6 +29,7 @@ from infra.clock import REAL, Clock
 from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject, NextAsk
 from infra.eventstore.envelope import seal
 from infra.sql import sql
+from infra.vault.vault import Vault
 
 TIMEOUTS = (
     "SET LOCAL lock_timeout = '5s'",
@@ -87,6 +88,8 @@ class LogHeadRecorder(PostgresApplicationRecorder):
     """Appends under the one row of ``store.log_head``; positions are gapless, recording times never fall."""
 
     clock: Clock = REAL
+    vault: Vault | None = None
+    """Seals particulars; None: of a store that is opened to read."""
     clock_behind_seconds: float = 0.0
     """How far the clock was behind the log at the last append; more than a second is an alarm."""
 
@@ -275,15 +278,9 @@ class LogHeadRecorder(PostgresApplicationRecorder):
     def _insert_subjects(self, cursor: Cursor[DictRow], subjects: Sequence[NewSubject]) -> None:
         if not subjects:
             return
-        cursor.execute(
-            sql("insert_subjects"),
-            {
-                "ids": [subject.id for subject in subjects],
-                "revisions": [subject.revision for subject in subjects],
-                "particulars": [Jsonb(dict(subject.particulars)) for subject in subjects],
-            },
-            prepare=True,
-        )
+        if self.vault is None:
+            raise RuntimeError("a store that was opened without its vault takes no particulars")
+        self.vault.put(cursor, subjects)
 
     def _count_lateness(self, cursor: Cursor[DictRow], lapsed: Sequence[datetime]) -> None:
         if not lapsed:
