@@ -23,8 +23,9 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
-from domain.kinds import RULE_TYPES
+from domain.kinds import REGISTRY, RULE_TYPES, VAULT
 from domain.standard.alerts import RANKS, Alert, Closing
+from domain.vault.vault import SubjectErased
 from infra.clock import REAL, Clock
 from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject, NextAsk
 from infra.eventstore.envelope import seal
@@ -43,6 +44,10 @@ LATENESS_SECONDS = (
     math.inf,
 )
 """Upper ends of the buckets in which the lateness of lapses is counted. More may be added; none may be moved."""
+
+
+ERASED = REGISTRY.names[VAULT.topic, SubjectErased]
+"""Public type of the event that a subject was erased."""
 
 
 SOON_S = 2.0
@@ -132,6 +137,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert(cursor, stored_events, positions, recorded_at)
             self._insert_keys(cursor, keys, positions, recorded_at)
             self._insert_subjects(cursor, subjects)
+            self._erase_subjects(cursor, stored_events)
             self._insert_messages(cursor, messages)
             self._count_lateness(cursor, lapsed)
             self._insert_alerts(cursor, alerts)
@@ -281,6 +287,12 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         if self.vault is None:
             raise RuntimeError("a store that was opened without its vault takes no particulars")
         self.vault.put(cursor, subjects)
+
+    def _erase_subjects(self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent]) -> None:
+        """Whoever is erased by an event is erased with it: a subject's stream has the subject's id."""
+        erased = [UUID(str(event.originator_id)) for event in stored_events if event.topic == ERASED]
+        if erased and self.vault is not None:
+            self.vault.erase(cursor, erased)
 
     def _count_lateness(self, cursor: Cursor[DictRow], lapsed: Sequence[datetime]) -> None:
         if not lapsed:

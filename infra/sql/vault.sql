@@ -102,3 +102,46 @@ SELECT count(*) FILTER (WHERE particulars IS NOT NULL) AS plain,
        (SELECT count(*) FROM vault.reads) AS reads,
        (SELECT count(*) FROM vault.reads WHERE NOT masked) AS unmasked
 FROM vault.subjects
+
+-- name: vault_read
+INSERT INTO vault.reads (at, actor, role, subject_id, case_id, reason, masked)
+SELECT %(at)s, %(actor)s, %(role)s, id, %(case_id)s, %(reason)s, masked
+FROM unnest(%(ids)s::uuid[], %(masked)s::boolean[]) AS read (id, masked)
+
+-- name: vault_knows
+SELECT EXISTS (SELECT FROM vault.subjects WHERE subject_id = %(id)s) AS known
+
+-- name: vault_cases_of_phone
+SELECT DISTINCT s.subject_id, e.originator_id AS case_id
+FROM vault.subjects s
+LEFT JOIN store.stored_events e
+    ON vault.subject_of(e.state) = s.subject_id::text AND e.topic IN (
+        'water.connection.ApplicationReceived.v1',
+        'water.connection.ConsultationGiven.v1',
+        'water.connection.CustomerChanged.v1',
+        'water.connection.CustomerRenamed.v1',
+        'water.connection.PreServiceRequested.v1',
+        'water.connection.WaterTurnedOn.v1',
+        'water.repair.FaultReported.v1',
+        'water.repair.ReportLinked.v1'
+    )
+WHERE s.phone_hash = %(hash)s
+ORDER BY s.subject_id, e.originator_id
+LIMIT %(most)s
+
+-- name: vault_erase_keys
+INSERT INTO vault.subject_keys (subject_id, sealed_key, erased_at)
+SELECT id, NULL, clock_timestamp() FROM unnest(%(ids)s::uuid[]) AS erased (id)
+ON CONFLICT (subject_id) DO UPDATE SET sealed_key = NULL, erased_at = excluded.erased_at
+WHERE subject_keys.erased_at IS NULL
+
+-- name: vault_erase_rows
+UPDATE vault.subjects SET particulars = NULL, sealed = NULL, phone_hash = NULL WHERE subject_id = ANY(%(ids)s::uuid[])
+
+-- name: vault_erased_before
+-- Erased by the events, and back since: the vault comes from an older backup than the events.
+SELECT DISTINCT s.subject_id
+FROM store.stored_events e
+JOIN vault.subjects s ON s.subject_id = e.originator_id
+WHERE e.topic = 'water.office.SubjectErased.v1'
+  AND (s.sealed IS NOT NULL OR s.particulars IS NOT NULL OR s.phone_hash IS NOT NULL)

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,9 @@ SEARCH = b"vault-search"
 BATCH = 500
 """So many rows at once are sealed, or sealed anew."""
 
+MOST_FOUND = 200
+"""So many pairs of subject and case a telephone is looked up to."""
+
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[DictRow]]]
 """Gives a connection with autocommit and rows as dicts."""
 
@@ -44,6 +48,17 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[DictRow]]]
 class _Keys:
     master: MasterKey
     search: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Who reads, when, of which case and what for; None: of no single one, for nothing in particular."""
+
+    at: datetime
+    actor: str
+    role: str
+    case_id: UUID | None = None
+    reason: str | None = None
 
 
 class Vault:
@@ -84,6 +99,21 @@ class Vault:
         self.rewrite()
         return done
 
+    def erase(self, cursor: Cursor[DictRow], subjects: Sequence[UUID]) -> None:
+        """Destroy the subjects' keys, and what they sealed and could be looked for by, in the cursor's transaction."""
+        for query in ("vault_erase_keys", "vault_erase_rows", "vault_make_rewrite_due"):
+            cursor.execute(sql(query), {"ids": list(subjects)})
+
+    def erase_again(self) -> int:
+        """Erase whom the events say was erased and who is there: the vault was restored from an older backup. How many
+        subjects."""
+        with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(sql("vault_erased_before"))
+            subjects = [row["subject_id"] for row in cursor.fetchall()]
+            if subjects:
+                self.erase(cursor, subjects)
+        return len(subjects)
+
     def rewrite(self) -> None:
         """Write the tables anew where a row was emptied since the last time: its old text lies in their files till
         then. Needs a connection without a time limit; nobody reads the vault meanwhile."""
@@ -110,9 +140,38 @@ class Vault:
             row = connection.execute(sql("vault_newest"), {"id": subject}).fetchone()
         return self._opened(row) if row is not None else None
 
-    def phone_hash(self, phone: str) -> bytes | None:
-        """What a telephone is looked for by; None where it has no digits."""
-        return _phone_hash(self._keys().search, phone)
+    def knows(self, subject: UUID) -> bool:
+        """Whether there is, or was, anything of the subject."""
+        with self._connect() as connection:
+            row = connection.execute(sql("vault_knows"), {"id": subject}).fetchone()
+        return row is not None and bool(row["known"])
+
+    def with_phone(self, phone: str) -> dict[UUID, list[UUID]]:
+        """Subject → cases that name it, of the subjects that have or had this telephone; at most ``MOST_FOUND`` pairs.
+        Raises KeyFileError."""
+        hashed = _phone_hash(self._keys().search, phone)
+        if hashed is None:
+            return {}
+        with self._connect() as connection:
+            rows = connection.execute(sql("vault_cases_of_phone"), {"hash": hashed, "most": MOST_FOUND}).fetchall()
+        found: dict[UUID, list[UUID]] = {}
+        for row in rows:
+            found.setdefault(row["subject_id"], []).extend([row["case_id"]] if row["case_id"] is not None else [])
+        return found
+
+    def note(self, reading: Reading, shown: Mapping[UUID | None, bool]) -> None:
+        """Write down who reads what, before it is given. ``shown``: subject → whether masked; None: nobody found."""
+        values = {
+            "at": reading.at,
+            "actor": reading.actor,
+            "role": reading.role,
+            "case_id": reading.case_id,
+            "reason": reading.reason,
+            "ids": list(shown),
+            "masked": list(shown.values()),
+        }
+        with self._connect() as connection:
+            connection.execute(sql("vault_read"), values)
 
     # ---- keys
 

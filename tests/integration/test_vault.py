@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from hashlib import sha256
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from psycopg import sql as composed
 from psycopg.types.json import Jsonb
 
+from domain import kinds
 from domain.kernel.subjects import Subject
+from domain.people.people import Work
 from infra.eventstore.commands import NewSubject
 from infra.eventstore.service import Service
+from infra.identity.accounts import Accounts
+from infra.identity.demo_accounts import join_by_program
 from infra.keys import KeyFileError, key_file
+from infra.postgres.migrate import migrations
 from infra.settings import Settings
+from infra.sql import sql
 from infra.vault import upkeep
 from infra.vault.vault import Vault
-from tests.api_world import app_of, application, fault, served, staff
+from tests.api_world import REPORTER, app_of, application, fault, served, staff
 from tests.proven import PROVEN
 
 API = "/api/v1"
@@ -225,3 +234,255 @@ def test_a_lost_or_a_strange_key_file_stops_the_start_and_makes_no_new_one(
         upkeep.seal_particulars(store_settings)
     path.write_text(kept, encoding="ascii")
     assert upkeep.seal_particulars(store_settings) == 0
+
+
+# ---- who is shown what
+
+
+def particulars_of(client: httpx.Client, case_id: str, reason: str | None = None, **asking: Any) -> Any:
+    path = f"{API}/cases/{case_id}/particulars"
+    return client.post(path, json={"reason": reason}, **asking) if reason else client.get(path, **asking)
+
+
+def reported(client: httpx.Client, person: dict[str, str] = REPORTER) -> str:
+    sent = client.post(f"{API}/repairs", json=fault(reporter=person), headers=staff("hotline"))
+    assert sent.status_code == 201, sent.text
+    return str(sent.json()["case_id"])
+
+
+def dispatched(client: httpx.Client, case_id: str, crew: str = "crew-01") -> None:
+    sent = client.post(f"{API}/repairs/{case_id}/dispatch", json={"crew": crew}, headers=staff("dispatcher"))
+    assert sent.status_code == 200, sent.text
+
+
+def with_session(service: Service, actor: str, *roles: str, **work: Any) -> dict[str, str]:
+    """The headers of somebody with an account, who is bound to their work."""
+    join_by_program(service, actor, Work(roles, **work))
+    person = Accounts(service).person(actor)
+    assert person is not None
+    return {"Authorization": f"Bearer {Accounts(service).open_session(person, browser=False).token}"}
+
+
+def reads(service: Service) -> list[tuple[Any, ...]]:
+    with service.connection() as connection:
+        rows = connection.execute("SELECT * FROM vault.reads ORDER BY id").fetchall()
+    return [(row["actor"], row["role"], row["case_id"], row["reason"], row["masked"]) for row in rows]
+
+
+def vault_events(service: Service) -> list[dict[str, Any]]:
+    with service.connection() as connection:
+        rows = connection.execute(
+            "SELECT convert_from(state, 'UTF8')::jsonb AS event FROM store.stored_events WHERE topic IN"
+            " ('water.office.ParticularsUnmasked.v1', 'water.office.SubjectErased.v1') ORDER BY notification_id"
+        ).fetchall()
+    return [row["event"] for row in rows]
+
+
+def test_masks_are_what_everybody_sees_and_who_looked_is_on_record(client: httpx.Client, service: Service) -> None:
+    case_id = reported(client)
+    answer = particulars_of(client, case_id, headers=staff("manager"))
+    assert answer.headers["cache-control"] == "no-store"
+    (person,) = answer.json()["subjects"]
+    assert (person["name"], person["phone"], person["address"]) == ("张*", "138****5678", "镇溪街道****")
+    assert (person["unmasked"], person["erased"]) == ([], False)
+    assert reads(service) == [("manager-1", "manager", UUID(case_id), None, True)]
+    assert vault_events(service) == []
+    refused = particulars_of(client, case_id, headers=staff("cashier"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "wrong-role")
+    refused = particulars_of(client, case_id, "call-back", headers=staff("manager"))
+    assert (refused.status_code, refused.json()["code"]) == (403, "wrong-role")
+    assert particulars_of(client, str(uuid4()), headers=staff("manager")).json()["code"] == "no-such-case"
+    assert len(reads(service)) == 1
+
+
+def test_a_crew_sees_place_and_telephone_of_its_own_incident_until_it_is_closed(
+    client: httpx.Client, service: Service
+) -> None:
+    own = with_session(service, "crew-person-1", "crew", crew="crew-01")
+    other = with_session(service, "crew-person-2", "crew", crew="crew-02")
+    bare = httpx.Client(base_url=client.base_url, timeout=20)
+    case_id = reported(client)
+    dispatched(client, case_id)
+    with bare:
+        (person,) = particulars_of(bare, case_id, "on-site", headers=own).json()["subjects"]
+        assert (person["phone"], person["address"]) == (REPORTER["phone"], REPORTER["address"])
+        assert (person["name"], person["unmasked"]) == ("张*", ["address", "phone"])
+        (person,) = particulars_of(bare, case_id, "on-site", headers=other).json()["subjects"]
+        assert (person["phone"], person["unmasked"]) == ("138****5678", [])
+        (person,) = particulars_of(bare, case_id, headers=own).json()["subjects"]
+        assert person["phone"] == "138****5678", "without a reason nothing is shown in plain"
+        dispatched(client, case_id, "crew-02")
+        (person,) = particulars_of(bare, case_id, "on-site", headers=own).json()["subjects"]
+        assert person["unmasked"] == [], "it is another crew's now"
+    (event,) = vault_events(service)
+    assert event["data"] == {"case_id": case_id, "subject_id": person["subject"], "reason": "on-site"}
+    assert (event["actor"], event["role"], event["subject"]) == ("crew-person-1", "crew", person["subject"])
+    assert [each[4] for each in reads(service)] == [False, True, True, True]
+
+
+def test_the_hotline_sees_whoever_waits_for_an_answer_and_a_front_end_is_not_bound(
+    client: httpx.Client, service: Service
+) -> None:
+    case_id = reported(client)
+    further = client.post(f"{API}/repairs/{case_id}/reports", json={"reporter": people(1)[0]}, headers=staff("hotline"))
+    assert further.status_code == 200, further.text
+    answer = particulars_of(client, case_id, "call-back", headers=staff("hotline")).json()
+    assert [person["name"] for person in answer["subjects"]] == ["张三", "欧阳某1000号"]
+    assert [event["data"]["reason"] for event in vault_events(service)] == ["call-back", "call-back"]
+    again = particulars_of(client, case_id, "call-back", headers={**staff("hotline"), "Idempotency-Key": "k"})
+    assert again.json()["subjects"] == answer["subjects"]
+    assert len(vault_events(service)) == 4
+    unheard = particulars_of(client, case_id, "curiosity", headers=staff("hotline"))
+    assert (unheard.status_code, unheard.json()["code"]) == (422, "bad-body")
+    dispatched(client, case_id)
+    shown = particulars_of(client, case_id, "on-site", headers=staff("crew")).json()["subjects"]
+    assert [person["unmasked"] for person in shown] == [["address", "phone"]] * 2
+    assert not found_in(dump(service), [*REPORTER.values(), *people(1)[0].values()])
+
+
+def test_an_applicant_s_card_number_is_shown_to_nobody(client: httpx.Client) -> None:
+    sent = client.post(f"{API}/connections", json=application(), headers=staff("counter"))
+    (person,) = particulars_of(client, sent.json()["case_id"], "papers", headers=staff("counter")).json()["subjects"]
+    assert (person["name"], person["id_number"]) == ("张三", "****")
+
+
+def test_who_cannot_be_written_down_is_shown_nothing(client: httpx.Client, service: Service) -> None:
+    case_id = reported(client)
+    with service.connection() as connection:
+        connection.execute("ALTER TABLE vault.reads RENAME TO reads_gone")
+    answer = particulars_of(client, case_id, "call-back", headers=staff("hotline"))
+    assert answer.status_code == 500
+    assert REPORTER["phone"] not in answer.text
+
+
+def test_a_key_file_that_is_gone_is_said(client: httpx.Client, service: Service, store_settings: Settings) -> None:
+    case_id = reported(client)
+    key_file(store_settings).unlink()
+    service.vault.reread_keys()
+    answer = particulars_of(client, case_id, headers=staff("manager"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "vault-closed")
+
+
+# ---- who is found by a telephone
+
+
+def test_a_person_is_found_by_any_form_of_the_telephone_with_the_cases(client: httpx.Client, service: Service) -> None:
+    first = reported(client)
+    second = client.post(f"{API}/connections", json=application(), headers=staff("counter")).json()["case_id"]
+    other = reported(client, people(1)[0])
+    for phone in ("13812345678", "+86 138-1234-5678", "１３８１２３４５６７８"):
+        answer = client.post(f"{API}/subjects/search", json={"phone": phone}, headers=staff("hotline"))
+        assert answer.status_code == 200, answer.text
+        found = {case["case_id"]: case for each in answer.json()["subjects"] for case in each["cases"]}
+        assert found.keys() == {first, second}
+        assert {case["kind"] for case in found.values()} == {"repair", "connection"}
+    found = client.post(f"{API}/subjects/search", json={"phone": "13900000000"}, headers=staff("hotline")).json()
+    assert found == {"subjects": []}
+    assert [each[1:] for each in reads(service)][-2:] == [("hotline", None, "phone-search", True)] * 2
+    refused = client.post(f"{API}/subjects/search", json={"phone": "13812345678"}, headers=staff("cashier"))
+    assert refused.json()["code"] == "wrong-role"
+    assert other not in answer.text
+    with service.connection() as connection:
+        connection.execute("SET enable_seqscan = off")
+        plan = connection.execute("EXPLAIN " + sql("vault_cases_of_phone"), {"hash": b"x" * 32, "most": 10}).fetchall()
+        connection.execute("RESET enable_seqscan")
+        row = connection.execute("SELECT phone_hash FROM vault.subjects LIMIT 1").fetchone()
+    assert "stored_events_subject" in str(plan)
+    assert row is not None
+    assert bytes(row["phone_hash"]) not in {sha256(b"13812345678").digest(), sha256(b"+8613812345678").digest()}
+
+
+def test_a_reporter_whose_report_went_to_another_incident_is_found_there(client: httpx.Client) -> None:
+    case_id = reported(client)
+    linked = {"reporter": people(1)[0]}
+    client.post(f"{API}/repairs/{case_id}/reports", json=linked, headers=staff("hotline"))
+    moved = client.post(f"{API}/repairs/{case_id}/reports/2/unlinking", json={}, headers=staff("dispatcher"))
+    assert moved.status_code == 201, moved.text
+    phone = {"phone": people(1)[0]["phone"]}
+    (found,) = client.post(f"{API}/subjects/search", json=phone, headers=staff("hotline")).json()["subjects"]
+    assert [case["case_id"] for case in found["cases"]] != [case_id]
+    assert len(found["cases"]) == 1
+
+
+def test_the_index_of_persons_covers_every_event_that_names_one() -> None:
+    naming = {
+        name
+        for name, (_, fact) in kinds.REGISTRY.types.items()
+        if any(field.name == "subject" and field.type != "str" for field in fields(fact))
+    }
+    said = sql("vault_cases_of_phone")
+    assert naming == set(re.findall(r"'(water\.[^']+)'", said))
+    migration = next(text for _, name, text in migrations() if "vault" in name)
+    assert naming <= set(re.findall(r"'(water\.[^']+)'", migration))
+
+
+# ---- who is erased
+
+
+def erased(client: httpx.Client, subject: str, **body: Any) -> httpx.Response:
+    body = {"reason": "asked-for", "confirmed_by": "manager-2", **body}
+    return client.post(f"{API}/subjects/{subject}/erasure", json=body, headers=staff("manager"))
+
+
+def test_an_erased_person_is_gone_from_every_table_and_histories_stay(
+    client: httpx.Client, service: Service, store_settings: Settings
+) -> None:
+    case_id, other = reported(client), reported(client, people(1)[0])
+    dispatched(client, case_id)
+    (person,) = particulars_of(client, case_id, headers=staff("manager")).json()["subjects"]
+    timeline = client.get(f"{API}/cases/{case_id}", headers=staff("manager")).json()
+    with service.connection() as connection:
+        row = connection.execute(
+            "SELECT sealed, phone_hash, sealed_key FROM vault.subjects JOIN vault.subject_keys USING (subject_id)"
+            " WHERE subject_id = %s",
+            [person["subject"]],
+        ).fetchone()
+        events = "SELECT * FROM store.stored_events WHERE topic NOT LIKE 'water.office.%%' ORDER BY notification_id"
+        before = connection.execute(events).fetchall()
+    assert row is not None
+    kept = [bytes(each).hex() for each in row.values()]
+    alone = erased(client, person["subject"], confirmed_by="manager-1")
+    assert alone.json()["code"] == "second-person-needed"
+    assert erased(client, person["subject"], confirmed_by=None).json()["code"] == "second-person-needed"
+    assert erased(client, str(uuid4())).json()["code"] == "no-such-subject"
+    assert found_in(dump(service), kept) == kept
+    done = erased(client, person["subject"])
+    assert done.status_code == 200, done.text
+    assert erased(client, person["subject"]).json()["code"] == "subject-erased"
+    assert not found_in(dump(service), [*REPORTER.values(), *kept])
+    (gone,) = particulars_of(client, case_id, "call-back", headers=staff("hotline")).json()["subjects"]
+    assert (gone["erased"], gone["phone"], gone["unmasked"]) == (True, None, [])
+    found = client.post(f"{API}/subjects/search", json={"phone": REPORTER["phone"]}, headers=staff("hotline"))
+    assert found.json() == {"subjects": []}
+    (event,) = [each for each in vault_events(service) if each["type"].endswith("SubjectErased.v1")]
+    assert event["data"] == {"subject_id": person["subject"], "reason": "asked-for", "confirmed_by": "manager-2"}
+    assert client.get(f"{API}/cases/{case_id}", headers=staff("manager")).json() == timeline
+    with service.connection() as connection:
+        assert connection.execute(events).fetchall() == before
+    put(service, NewSubject(UUID(person["subject"]), 2, {"name": "张三"}))
+    assert service.vault.newest(UUID(person["subject"])) is None, "what is said later of who was erased is not kept"
+    (stays,) = particulars_of(client, other, "call-back", headers=staff("hotline")).json()["subjects"]
+    assert stays["name"] == people(1)[0]["name"]
+    upkeep.seal_particulars(store_settings)
+    assert row["sealed"] not in table_file(service), "and from the table's file after the next start"
+
+
+def test_who_was_erased_is_erased_again_when_an_older_backup_of_the_vault_comes_back(
+    client: httpx.Client, service: Service, store_settings: Settings
+) -> None:
+    case_id = reported(client)
+    (person,) = particulars_of(client, case_id, headers=staff("manager")).json()["subjects"]
+    subject = UUID(person["subject"])
+    with service.connection() as connection:
+        for table in ("subjects", "subject_keys"):
+            connection.execute(f"CREATE TABLE public.{table} AS SELECT * FROM vault.{table}")
+    assert erased(client, str(subject)).status_code == 200
+    with service.connection() as connection:
+        for table in ("subjects", "subject_keys"):
+            connection.execute(f"TRUNCATE vault.{table}")
+            connection.execute(f"INSERT INTO vault.{table} SELECT * FROM public.{table}")
+            connection.execute(f"DROP TABLE public.{table}")
+    assert service.vault.newest(subject) is not None
+    upkeep.seal_particulars(store_settings)
+    assert service.vault.newest(subject) is None
+    assert not service.vault.with_phone(REPORTER["phone"])

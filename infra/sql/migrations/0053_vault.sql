@@ -30,7 +30,7 @@ CREATE TABLE vault.reads (
     at timestamp with time zone NOT NULL,
     actor text NOT NULL,
     role text NOT NULL,
-    subject_id uuid NOT NULL,
+    subject_id uuid,
     case_id uuid,
     reason text,
     masked boolean NOT NULL
@@ -38,3 +38,19 @@ CREATE TABLE vault.reads (
 
 CREATE INDEX reads_subject ON vault.reads (subject_id, at);
 CREATE INDEX reads_actor ON vault.reads (actor, at);
+
+-- Whom an event of a case names, for whoever looks for the cases of a person; and who was erased.
+CREATE FUNCTION vault.subject_of(state bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN convert_from(state, 'UTF8')::jsonb #>> '{data,subject,id}';
+
+CREATE INDEX stored_events_subject ON store.stored_events (vault.subject_of(state)) WHERE topic IN (
+    'water.connection.ApplicationReceived.v1',
+    'water.connection.ConsultationGiven.v1',
+    'water.connection.CustomerChanged.v1',
+    'water.connection.CustomerRenamed.v1',
+    'water.connection.PreServiceRequested.v1',
+    'water.connection.WaterTurnedOn.v1',
+    'water.repair.FaultReported.v1',
+    'water.repair.ReportLinked.v1'
+);
+CREATE INDEX stored_events_erased ON store.stored_events (originator_id) WHERE topic = 'water.office.SubjectErased.v1';
