@@ -41,6 +41,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
+
 CREATE TABLE billing.accounts (
     build integer NOT NULL,
     account_number bigint NOT NULL,
@@ -752,7 +756,7 @@ CREATE TABLE vault.reads (
     at timestamp with time zone NOT NULL,
     actor text NOT NULL,
     role text NOT NULL,
-    subject_id uuid NOT NULL,
+    subject_id uuid,
     case_id uuid,
     reason text,
     masked boolean NOT NULL
@@ -1412,7 +1416,11 @@ CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, record
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);
 
+CREATE INDEX stored_events_erased ON store.stored_events USING btree (originator_id) WHERE (topic = 'water.office.SubjectErased.v1'::text);
+
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
+
+CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
 
 CREATE INDEX reads_actor ON vault.reads USING btree (actor, at);
 

@@ -7,29 +7,45 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 from psycopg import sql as composed
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from consumers.notary.export import export, gather
+from consumers.notary.keys import Keys
+from consumers.notary.notary import Notary
+from consumers.notary.note import Note
+from consumers.notary.published import read_logs
+from consumers.notary.verify import AuditEvidence, AuditReport, verify, with_cases
+from consumers.recount import verify as recount
 from domain import kinds
 from domain.kernel.subjects import Subject
 from domain.people.people import Work
 from infra.eventstore.commands import NewSubject
-from infra.eventstore.service import Service
+from infra.eventstore.consistency_check import actual_rows
+from infra.eventstore.service import Service, open_service
 from infra.identity.accounts import Accounts
 from infra.identity.demo_accounts import join_by_program
+from infra.kafka.cluster import Record
 from infra.keys import KeyFileError, key_file
 from infra.postgres.migrate import migrations
+from infra.readers.faust_app import ModelStream
 from infra.settings import Settings
 from infra.sql import sql
 from infra.vault import upkeep
 from infra.vault.vault import Vault
+from projections.read_models.views import VIEWS
 from tests.api_world import REPORTER, app_of, application, fault, served, staff
+from tests.integration.relaying import QUICK, all_out, during, relaying, wait_until
 from tests.proven import PROVEN
+from tests.published import records, topic_ids
 
 API = "/api/v1"
 
@@ -486,3 +502,89 @@ def test_who_was_erased_is_erased_again_when_an_older_backup_of_the_vault_comes_
     upkeep.seal_particulars(store_settings)
     assert service.vault.newest(subject) is None
     assert not service.vault.with_phone(REPORTER["phone"])
+
+
+@pytest.fixture
+def installation(settings: Settings) -> Iterator[Service]:
+    """A service with topics, by the clock of the machine, which the notary goes by too."""
+    quick = settings.model_copy(update={**QUICK, "notary_every_s": 0.1})
+    opened = open_service(quick)
+    yield opened
+    opened.close()
+
+
+def head(service: Service) -> int:
+    with service.connection() as connection:
+        row = connection.execute("SELECT position FROM store.log_head").fetchone()
+    assert row is not None
+    return int(row["position"])
+
+
+def signed(service: Service) -> None:
+    """Have the relay publish and the notary sign what there is."""
+    settings, last = service.settings, head(service)
+    with relaying(settings), during(Notary(settings).run):
+        wait_until(all_out(settings, last), what="the relay")
+        wait_until(
+            lambda: any(log.newest.checkpoint.position >= last for log in read_logs(settings)), what="the checkpoint"
+        )
+
+
+def audited(service: Service, folder: Path, kept: Note) -> AuditReport:
+    """What `tongshui audit export` and `tongshui audit verify` find, for who kept that checkpoint."""
+    key = Keys(service.settings).current()
+    assert key is not None
+    export(service.settings, folder)
+    found = gather([folder])
+    evidence = AuditEvidence([kept], found.notes, found.leaves, [key.public])
+    return with_cases(verify(found.files, evidence), found.files)
+
+
+class _Stream(ModelStream):
+    """The readers' shell without Kafka: topic ids are made up."""
+
+    def feed(self, batch: list[Record]) -> None:
+        self._topic_ids = topic_ids(self.settings)
+        self.until_stored(batch, stopping=lambda: False)
+
+
+def rebuilt(service: Service) -> list[Any]:
+    """Every read model, made anew from the first event on."""
+    views = _Stream(service.settings, "views", VIEWS)
+    try:
+        with psycopg.connect(service.settings.database_url, autocommit=True, row_factory=dict_row) as connection:
+            for model in VIEWS:
+                connection.execute(composed.SQL("TRUNCATE {}").format(composed.Identifier(*model.table.split("."))))
+            connection.execute("TRUNCATE views.places")
+            views.feed(records(service.settings))
+            return [actual_rows(connection, model) for model in VIEWS]
+    finally:
+        views.close()
+
+
+def test_verification_and_read_models_are_the_same_before_and_after_an_erasure(
+    installation: Service, tmp_path: Path
+) -> None:
+    service, settings = installation, installation.settings
+    with served(app_of(service)) as url, httpx.Client(base_url=url, headers=PROVEN, timeout=20) as client:
+        case_id = reported(client)
+        dispatched(client, case_id)
+        reported(client, people(1)[0])
+        (person,) = particulars_of(client, case_id, headers=staff("manager")).json()["subjects"]
+        signed(service)
+        kept = read_logs(settings)[-1].newest
+        audit = audited(service, tmp_path / "before", kept)
+        recounted = recount.verify(recount.from_topics(settings)[0])
+        rows = rebuilt(service)
+        assert (audit.findings, recounted.agrees) == ([], True)
+        assert sum(map(len, rows)) > 3
+        assert erased(client, person["subject"]).status_code == 200
+        signed(service)
+    after = audited(service, tmp_path / "after", kept)
+    assert (after.findings, after.proven) == (audit.findings, audit.proven)
+    again = recount.verify(recount.from_topics(settings)[0])
+    assert (again.agrees, again.cases, again.windows) == (True, recounted.cases, recounted.windows)
+    assert rebuilt(service) == rows
+    assert not found_in(dump(service), REPORTER.values())
+    exported = b"".join(path.read_bytes() for path in (tmp_path / "after").rglob("*") if path.is_file())
+    assert not [value for value in REPORTER.values() if value.encode() in exported]
