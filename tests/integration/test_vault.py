@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from click.testing import CliRunner
 from psycopg import sql as composed
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from app.cli import main
 from consumers.notary.export import export, gather
 from consumers.notary.keys import Keys
 from consumers.notary.notary import Notary
@@ -588,3 +591,33 @@ def test_verification_and_read_models_are_the_same_before_and_after_an_erasure(
     assert not found_in(dump(service), REPORTER.values())
     exported = b"".join(path.read_bytes() for path in (tmp_path / "after").rglob("*") if path.is_file())
     assert not [value for value in REPORTER.values() if value.encode() in exported]
+
+
+def test_the_command_line_says_how_things_stand_and_turns_the_key_over(
+    service: Service, store_settings: Settings
+) -> None:
+    put(service, NewSubject(uuid4(), 1, {"name": "甲"}))
+    put_plain(service, NewSubject(uuid4(), 1, {"name": "乙"}))
+    environment = {
+        "TONGSHUI_DATABASE_URL": store_settings.database_url,
+        "TONGSHUI_KAFKA_BOOTSTRAP": store_settings.kafka_bootstrap,
+        "TONGSHUI_DATA_DIR": str(store_settings.data_dir),
+    }
+
+    def told(*words: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(main, ["vault", *words], env=environment)
+        return ended.exit_code, ended.output
+
+    code, text = told("status")
+    assert (code, "rows: 1 sealed, 1 open; subjects erased: 0" in text) == (1, True), text
+    upkeep.seal_particulars(store_settings)
+    code, text = told("status", "--json")
+    old = json.loads(text)["newest_key"]
+    assert (code, json.loads(text)["plain"]) == (0, 0)
+    code, text = told("rotate", "--new-key")
+    assert (code, "3 pieces sealed anew" in text) == (0, True), text
+    code, text = told("status")
+    assert (code, old in text) == (0, False)
+    key_file(store_settings).unlink()
+    code, text = told("status")
+    assert (code, "master-key-missing" in text) == (1, True), text
