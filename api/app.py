@@ -35,6 +35,7 @@ from api.publication import disclosure, reference, works
 from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
+from api.vault import routes as persons
 from domain.deadlines.explain import WindowExplained
 from domain.kernel.law import Article, Citation
 from infra.eventstore.service import Service
@@ -56,6 +57,7 @@ COMMANDS = (
     usage,
     books,
     alerts,
+    persons,
 )
 QUERIES = (
     linking,

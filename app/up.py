@@ -24,6 +24,7 @@ from infra.kafka.access import OPERATOR, grants
 from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
+from infra.vault.upkeep import seal_particulars
 
 STATE_FILE = "up.json"
 DEMO_DIR = "demo"
@@ -184,6 +185,7 @@ def _tell(say: Callable[[str], None], line: str) -> None:
 def prepare(settings: Settings) -> None:
     """The schema and the topics, before any process needs them."""
     migrate(settings.database_url)
+    seal_particulars(settings)
     ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)

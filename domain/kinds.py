@@ -46,6 +46,7 @@ from domain.repairs.refusals import NoSuchOrder, no_such_incident
 from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
+from domain.vault import vault
 
 State = Any
 """A kind's state class, or None before the first fact."""
@@ -352,6 +353,7 @@ WORK = Kind(
     ),
 )
 PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
+VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 KINDS = (
@@ -375,11 +377,12 @@ KINDS = (
     MASS,
     WORK,
     PERSON,
+    VAULT,
     GENERATIONS,
 )
 """Every kind of stream."""
 
-POWERS_OF_EVERY_KIND = ("case.read", "window.acknowledge", "alerts.read", "alerts.tell")
+POWERS_OF_EVERY_KIND = ("case.read", "window.acknowledge", "alerts.read", "alerts.tell", "vault.read", "vault.unmask")
 """What commands and queries about cases, windows and alerts need, whatever kind of case they are of."""
 
 POWERS = frozenset({*POWERS_OF_EVERY_KIND, *(power for kind in KINDS for power in kind.powers)})

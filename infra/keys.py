@@ -93,19 +93,33 @@ def new_line() -> str:
     return f"{os.urandom(ID_BYTES).hex()} {b64encode(os.urandom(KEY_BYTES)).decode()}\n"
 
 
+def add_key(settings: Settings) -> None:
+    """Put a new key at the top of the file: it seals from now on. The file is whole at every instant. Raises
+    KeyFileError."""
+    path = key_file(settings)
+    master_key(settings)  # made, or refused where it is not as it should be
+    draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
+    _write(draft, new_line() + path.read_text(encoding="ascii"))
+    draft.replace(path)
+
+
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written whole under another name: of two who make it at once, one file is there and both read it.
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(new_line())
-            file.flush()
-            os.fsync(file.fileno())
+        _write(draft, new_line())
         try:
             os.link(draft, path)
         except FileExistsError:
             return
     finally:
         draft.unlink()
+
+
+def _write(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())

@@ -34,6 +34,7 @@ from api.http.refusals import (
     NoSuchPath,
     StoreCannotWrite,
     StoreUnavailable,
+    VaultClosed,
 )
 from api.http.trace import note_outcome
 from domain.kernel.law import Citation
@@ -41,6 +42,7 @@ from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
 from infra.eventstore.service import Service
 from infra.failures import why_it_cannot_write
+from infra.keys import KeyFileError
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +114,11 @@ def _store_away(error: Exception) -> EdgeRefusal:
         return StoreCannotWrite(why)
     log.warning("the store is away: %s", type(error).__name__)
     return StoreUnavailable()
+
+
+def _vault_closed(error: KeyFileError) -> EdgeRefusal:
+    log.error("the vault cannot be opened: %s", error)
+    return VaultClosed()
 
 
 def _http(error: HTTPException) -> EdgeRefusal:
@@ -189,6 +196,7 @@ AS_REFUSAL: tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...] = (
     (psycopg.OperationalError, _store_away),
     (psycopg.InterfaceError, _store_away),
     (PersistenceError, _store_away),
+    (KeyFileError, _vault_closed),
     (HTTPException, _http),
     (RequestValidationError, _validation),
 )

@@ -243,6 +243,17 @@ class StoreUnavailable(EdgeRefusal):
     next_step_zh = "请稍后重试；带幂等键的请求不会重复执行"
 
 
+class VaultClosed(EdgeRefusal):
+    """Particulars of persons cannot be read or kept."""
+
+    status = 503
+    title_zh = "个人信息库暂不可用"
+    found = "a key file that is not the one which particulars are sealed with"
+    needed = "the installation's master key"
+    next_step = "have whoever runs the installation restore the key file; `tongshui vault status` says what is missing"
+    next_step_zh = "请联系系统管理员恢复主密钥文件（tongshui vault status）"
+
+
 class StoreCannotWrite(EdgeRefusal):
     """The store cannot write."""
 

@@ -82,10 +82,13 @@ def migrate() -> None:
     from infra.eventstore.service import open_service
     from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
     from infra.postgres.migrate import migrate as bring
+    from infra.vault.upkeep import seal_particulars
 
     settings = located_settings()
     for name in bring(settings.database_url) or ["nothing to do"]:
         say(f"migrate: {name}")
+    if sealed := seal_particulars(settings):
+        say(f"migrate: particulars of {sealed} rows sealed")
     cluster = ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)

@@ -27,12 +27,15 @@ UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "order.read": ("hotline", "counter", "platform", *_ON_INCIDENTS, *_OVER_ALL),
     "crew.read": (*_ON_INCIDENTS, *_OVER_ALL),
     "alerts.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
+    "vault.read": ("hotline", *_ON_INCIDENTS, "crew", "counter", "case-owner", "squad", *_OVER_ALL[:-1]),
+    "vault.unmask": ("hotline", "crew-lead", "crew", "counter", "case-owner", "squad"),
+    "vault.erase": ("manager",),
     "people.read": ("manager", "auditor", "operator"),
     "people.manage": ("manager", "operator", "system"),
 }
 """Power → the roles that have it by a standard that does not name it. These are powers to read what anybody could read
-before there were accounts, and to keep accounts: a standard that was published before must not lock everybody out. Our
-decision; a standard that names one of them says it for itself."""
+before there were accounts, to keep accounts, and to see and erase particulars of persons: a standard that was published
+before must not lock everybody out. Our decision; a standard that names one of them says it for itself."""
 
 
 def roles_with(standard: Standard, power: str) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ from infra.identity.refusals import (
 )
 from infra.keys import MasterKey, master_key
 from infra.sql import sql
+from infra.vault.vault import second_factor_context
 
 FAILURES = 10
 """So many wrong attempts in a row lock an account."""
@@ -210,7 +211,7 @@ class Accounts:
         if known is None or known["second_factor_confirmed"]:
             raise SecondFactorSet()
         secret = pyotp.random_base32()
-        sealed = self._key.seal(secret.encode(), _context(session.actor))
+        sealed = self._key.seal(secret.encode(), second_factor_context(session.actor))
         self._do("identity_set_second_factor", actor=session.actor, sealed=sealed, confirmed=False)
         return pyotp.TOTP(secret).provisioning_uri(name=session.actor, issuer_name=ISSUER)
 
@@ -286,7 +287,7 @@ class Accounts:
 
     def _counter(self, known: Mapping[str, Any], code: str) -> int | None:
         """The time step whose code it is: now, the one before, or the one after; None: of none of them."""
-        secret = self._key.open(bytes(known["second_factor"]), _context(known["actor"])).decode()
+        secret = self._key.open(bytes(known["second_factor"]), second_factor_context(known["actor"])).decode()
         totp, now = pyotp.TOTP(secret), int(time.time()) // STEP_S
         given = "".join(code.split())
         steps = (now - 1, now, now + 1)
@@ -320,7 +321,3 @@ def _is_spent(known: Mapping[str, Any]) -> bool:
 
 def _hash(token: str) -> bytes:
     return sha256(token.encode()).digest()
-
-
-def _context(actor: str) -> bytes:
-    return b"second-factor:" + actor.encode()

@@ -41,6 +41,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
+
 CREATE TABLE billing.accounts (
     build integer NOT NULL,
     account_number bigint NOT NULL,
@@ -744,6 +748,13 @@ CREATE TABLE store.topic_findings (
     put_right_at timestamp with time zone
 );
 
+CREATE TABLE vault.installation (
+    only_row boolean DEFAULT true NOT NULL,
+    search_key bytea NOT NULL,
+    rewrite_due boolean DEFAULT true NOT NULL,
+    CONSTRAINT installation_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE vault.pseudonym_key (
     only_row boolean DEFAULT true NOT NULL,
     key bytea NOT NULL,
@@ -751,11 +762,42 @@ CREATE TABLE vault.pseudonym_key (
     CONSTRAINT pseudonym_key_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE vault.reads (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    subject_id uuid,
+    case_id uuid,
+    reason text,
+    masked boolean NOT NULL
+);
+
+ALTER TABLE vault.reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vault.reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE vault.subject_keys (
+    subject_id uuid NOT NULL,
+    sealed_key bytea,
+    erased_at timestamp with time zone,
+    CONSTRAINT subject_keys_check CHECK (((sealed_key IS NULL) = (erased_at IS NOT NULL)))
+);
+
 CREATE TABLE vault.subjects (
     subject_id uuid NOT NULL,
     revision integer NOT NULL,
-    particulars jsonb NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    particulars jsonb,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sealed bytea,
+    phone_hash bytea,
+    CONSTRAINT subjects_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
+    CONSTRAINT subjects_sealed_or_plain CHECK (((particulars IS NULL) OR (sealed IS NULL)))
 );
 
 CREATE TABLE views.ahead (
@@ -1249,8 +1291,17 @@ ALTER TABLE ONLY store.stored_events
 ALTER TABLE ONLY store.topic_findings
     ADD CONSTRAINT topic_findings_pkey PRIMARY KEY (topic, code, name);
 
+ALTER TABLE ONLY vault.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY vault.pseudonym_key
     ADD CONSTRAINT pseudonym_key_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY vault.reads
+    ADD CONSTRAINT reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY vault.subject_keys
+    ADD CONSTRAINT subject_keys_pkey PRIMARY KEY (subject_id);
 
 ALTER TABLE ONLY vault.subjects
     ADD CONSTRAINT subjects_pkey PRIMARY KEY (subject_id, revision);
@@ -1383,7 +1434,19 @@ CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHE
 
 CREATE INDEX stored_events_crews_formed ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = 'water.crew.CrewFormed.v1'::text);
 
+CREATE INDEX stored_events_erased ON store.stored_events USING btree (originator_id) WHERE (topic = 'water.office.SubjectErased.v1'::text);
+
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
+
+CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
+
+CREATE INDEX reads_actor ON vault.reads USING btree (actor, at);
+
+CREATE INDEX reads_subject ON vault.reads USING btree (subject_id, at);
+
+CREATE INDEX subjects_phone ON vault.subjects USING btree (phone_hash) WHERE (phone_hash IS NOT NULL);
+
+CREATE INDEX subjects_plain ON vault.subjects USING btree (subject_id) WHERE (particulars IS NOT NULL);
 
 CREATE INDEX ahead_asked ON views.ahead USING btree (asked_at);
 

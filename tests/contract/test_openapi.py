@@ -161,6 +161,12 @@ SESSIONS = (
     "/api/v1/people/{person_id}/secret",
 )
 """About who asks; they change accounts, and no case."""
+PERSONS = (
+    "/api/v1/cases/{case_id}/particulars",
+    "/api/v1/subjects/search",
+    "/api/v1/subjects/{subject_id}/erasure",
+)
+"""About persons in the vault; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -184,6 +190,7 @@ QUERIES = (
     "/api/v1/meters/verification",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
+    "/api/v1/cases/{case_id}/particulars",
     "/api/v1/cases/{case_id}/windows/{commitment}",
     "/api/v1/cases/{case_id}/windows/{commitment}/acknowledgement",
     "/api/v1/alerts",
@@ -239,7 +246,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS}
     operations = [each for path in document["paths"].values() for each in path.values()]
     assert len({each["operationId"] for each in operations}) == len(operations)
     assert all(each["summary"] for each in operations)

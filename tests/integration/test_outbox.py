@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import psycopg
 import pytest
 
 from domain import kinds
@@ -441,11 +440,8 @@ def test_a_persons_phone_comes_from_the_vault_at_the_sending_and_is_kept_nowhere
     service: Service, sender: Sender, gateway: GatewayServer, clock: ManualClock
 ) -> None:
     subject = answer(service, "sms", REPORTER)
-    with service.connection() as connection:
-        connection.execute(
-            "INSERT INTO vault.subjects (subject_id, revision, particulars) VALUES (%s, 2, %s)",
-            [subject, psycopg.types.json.Jsonb(REPORTER | {"phone": "13900000001"})],
-        )
+    with service.connection() as connection, connection.cursor() as cursor:
+        service.vault.put(cursor, [NewSubject(subject, 2, REPORTER | {"phone": "13900000001"})])
     clock.move(timedelta(minutes=1))
     sender.work()
     ((_, body),) = gateway.received

@@ -40,6 +40,7 @@ KINDS = {
     "work": kinds.WORK,
     "generations": kinds.GENERATIONS,
     "applicant": kinds.APPLICANT,
+    "vault": kinds.VAULT,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
     "book": kinds.BOOK,
