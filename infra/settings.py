@@ -84,6 +84,9 @@ class Settings(BaseSettings):
 
     http_host: str = Field(default="127.0.0.1", description="the address on which the API and the pages listen")
     http_port: int = Field(default=8225, description="the port on which the API and the pages listen")
+    idempotency_days: float = Field(
+        default=30, ge=1, description="how long the answer to a command is kept under its Idempotency-Key"
+    )
 
     master_key_file: Path | None = Field(
         default=None, description="the key that seals secrets and particulars; left out: data_dir/master.key"

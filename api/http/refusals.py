@@ -135,7 +135,7 @@ class IdempotencyKeyReused(EdgeRefusal):
     status = 422
     title_zh = "幂等键已用于其他请求"
     found = "a key that was accepted with another request"
-    needed = "one key for one request, repeated byte for byte"
+    needed = "one key for one request, repeated byte for byte in the same role"
     next_step = "send a new request under a new key"
     next_step_zh = "请为新的请求使用新的幂等键"
 

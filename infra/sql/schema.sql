@@ -2,6 +2,8 @@
 
 CREATE SCHEMA billing;
 
+CREATE SCHEMA identity;
+
 CREATE SCHEMA notary;
 
 CREATE SCHEMA outbox;
@@ -371,6 +373,43 @@ CREATE VIEW billing.terms AS
     subject_revision,
     contract
    FROM standing;
+
+CREATE TABLE identity.credentials (
+    actor text NOT NULL,
+    secret_hash text NOT NULL,
+    must_change boolean DEFAULT false NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    second_factor bytea,
+    second_factor_confirmed boolean DEFAULT false NOT NULL,
+    last_code bigint,
+    CONSTRAINT credentials_actor_check CHECK ((actor ~ '^[a-z][a-z0-9-]{1,39}$'::text))
+);
+
+CREATE TABLE identity.recovery_codes (
+    actor text NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32))
+);
+
+CREATE TABLE identity.sessions (
+    token_hash bytea NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    roles text[] NOT NULL,
+    crew text,
+    squad text,
+    districts text[] NOT NULL,
+    is_machine boolean NOT NULL,
+    for_browser boolean NOT NULL,
+    is_limited boolean NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT sessions_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
 
 CREATE TABLE notary.checkpoints (
     number bigint NOT NULL,
@@ -1104,6 +1143,15 @@ ALTER TABLE ONLY billing.readings
 ALTER TABLE ONLY billing.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY identity.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (actor);
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (actor, code_hash);
+
+ALTER TABLE ONLY identity.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+
 ALTER TABLE ONLY notary.checkpoints
     ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (number);
 
@@ -1277,6 +1325,10 @@ CREATE INDEX meter_changes_point ON billing.meter_changes USING btree (build, ca
 
 CREATE INDEX postings_case ON billing.postings USING btree (build, case_id);
 
+CREATE INDEX sessions_actor ON identity.sessions USING btree (actor);
+
+CREATE INDEX sessions_end ON identity.sessions USING btree (ends_at);
+
 CREATE INDEX checkpoints_by_size ON notary.checkpoints USING btree (generation, size, number);
 
 CREATE INDEX alerts_fresh ON outbox.alerts USING btree (raised_at) WHERE (NOT expanded);
@@ -1308,6 +1360,8 @@ CREATE INDEX anomalies_found ON readings.anomalies USING btree (found_at);
 CREATE INDEX anomalies_untold ON readings.anomalies USING btree (found_at) WHERE (told < revision);
 
 CREATE INDEX set_aside_at ON readings.set_aside USING btree (at);
+
+CREATE INDEX command_keys_recorded_at ON store.command_keys USING brin (recorded_at) WITH (pages_per_range='16');
 
 CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, recorded_at) WHERE (state = ANY (ARRAY['open'::text, 'again'::text]));
 
@@ -1375,6 +1429,9 @@ ALTER TABLE ONLY billing.postings
 
 ALTER TABLE ONLY billing.readings
     ADD CONSTRAINT readings_build_event_id_fkey FOREIGN KEY (build, event_id) REFERENCES billing.inbox(build, event_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_actor_fkey FOREIGN KEY (actor) REFERENCES identity.credentials(actor) ON DELETE CASCADE;
 
 ALTER TABLE ONLY notary.checkpoints
     ADD CONSTRAINT checkpoints_generation_fkey FOREIGN KEY (generation) REFERENCES notary.logs(generation);
