@@ -271,9 +271,8 @@ class Client:
         given = httpx.Headers(headers)
         asks = staff("auditor") if method == "GET" and "X-Role" not in given else {}
         said = httpx.Headers(self._proxy)
-        said.update(
-            asks if self._proxy else {}
-        )  # which replaces, where a dictionary would hold a name in two spellings
+        # Which replaces; a dictionary would hold a name in two spellings.
+        said.update(asks if self._proxy else {})
         said.update(given)
         if not self._proxy:
             said.pop("X-Proxy-Secret", None)
