@@ -15,6 +15,7 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.http import document as described_api
 from api.http import errors
 from api.http.access_log import Outer
 from api.http.answers import IDENTITY_ERRORS
@@ -77,8 +78,9 @@ DATACLASSES = (WindowExplained, Article, Citation, PeriodFigures, Beside, Contra
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
-Send `Idempotency-Key` with every command that you may have to repeat. `X-Actor`, `X-Role` and `X-Channel` are taken
-at their word, which is why only this machine may ask. `x-power` of an operation is the power that the role must have by
+Send `Idempotency-Key` with every command that you may have to repeat. `X-Actor` and `X-Role` count from a front end
+that the installation trusts, which proves itself with `X-Proxy-Secret`; everybody else proves who asks by a session or
+a token. `x-power` of an operation is the power that the role must have by
 the standard in force, or else it is refused `wrong-role`; `none`: whoever it is. What a repair's facts say over a
 channel of imported history needs `history.import` as well.
 """
@@ -93,6 +95,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=described_api.operation_id,
         dependencies=[Depends(guard)],
         responses=IDENTITY_ERRORS,
         # The framework's own records would carry exceptions' words; ours are in api.http.access_log.
@@ -138,6 +141,7 @@ def _complete_document(app: FastAPI) -> None:
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
             describe_dataclasses(schemas, DATACLASSES)
+            described_api.complete(document)
             describe_powers(document["paths"])
         assert app.openapi_schema is not None
         return app.openapi_schema
