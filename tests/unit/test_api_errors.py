@@ -372,6 +372,21 @@ def test_a_wrong_method_names_the_right_one(client: Client) -> None:
     assert (answer.headers["allow"], answer.json()["needed"]) == ("POST", "POST")
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        *((f"/api/v1/{path}", "GET, POST") for path in ("law", "session", "people", "standards", "calendars")),
+        ("/api/v1/mass-incidents", "GET, POST"),
+        ("/", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/static/page.js", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_names_every_right_one(client: Client, path: str, methods: str) -> None:
+    answer = client.request("DELETE", path)
+    assert (answer.status_code, answer.headers["allow"], answer.json()["needed"]) == (405, methods, methods)
+
+
 def test_another_machine_is_turned_away(service: FakeService) -> None:
     stranger = Client(app_over(service), peer="192.0.2.7")
     assert problem(stranger.get("/api/v1/counts"))["code"] == "not-loopback"
