@@ -161,7 +161,7 @@ def _require_work(ctx: CommandContext, work: Work) -> None:
     _require_roles(work.roles)
     for district in work.districts:
         if district not in ctx.standard.districts:
-            raise UnknownDistrict(district, ctx.standard)
+            raise UnknownDistrict(ctx.standard)
 
 
 def _require_roles(roles: Sequence[str]) -> None:
