@@ -22,6 +22,7 @@ from api.http.answers import IDENTITY_ERRORS
 from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
 from api.http.identity import guard
+from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
@@ -109,8 +110,14 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.intake = readings.ReadingsProducer(lambda: service.settings)
-    app.state.pulse = Pulse(lambda: breaches.heads(service))
-    app.state.figures = ProcessMetrics(lambda: health.status_of(service))
+    app.state.pulse = Pulse(lambda: breaches.heads(service), at_most=service.settings.streams_at_most)
+    app.state.figures = ProcessMetrics(lambda: health.status_of(service), lambda: app.state.pulse.open_streams)
+    settings = service.settings
+    app.state.limits = RateLimits(
+        sign_in=settings.sign_ins_per_minute,
+        public=settings.public_posts_per_minute,
+        actor=settings.actor_posts_per_minute,
+    )
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
     for router in (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries):

@@ -27,7 +27,11 @@ CAUTION = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    # Of what is no page: nothing of it may run, nothing may frame it. Pages bring their own.
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+API = "/api/v1/"
+"""Answers below it hold cases and people: no cache keeps them, unless the route says how long it may."""
 CLIENT_GONE = 499
 """In log and figures, for want of an answer: the number that proxies write for a client that went away first."""
 
@@ -88,6 +92,8 @@ class _Watched:
             self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
             for name, value in CAUTION.items():
                 headers.setdefault(name, value)
+            if self.scope["path"].startswith(API):
+                headers.setdefault("Cache-Control", "no-store")
             if self.trace.correlation_id is not None:
                 headers["X-Correlation-Id"] = self.trace.correlation_id
         await self._send(message)

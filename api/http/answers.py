@@ -36,10 +36,12 @@ COMMAND_ERRORS = documented(
     _400="not-json, bad-header",
     _403="wrong-role",
     _404="no-such-case, no-such-supply-point",
+    _408="body-too-slow",
     _409="an instruction in the wrong state, something taken, or busy",
     _413="body-too-large, event-too-large",
     _415="wrong-content-type",
     _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
+    _429="too-many-requests",
     _503="store-unavailable, store-cannot-write",
 )
 

@@ -18,6 +18,8 @@ from domain.kinds import POWERS
 from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 OPERATION_IDS = Path(__file__).parent / "frozen" / "operation_ids.json"
+ERRORS = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503")
+"""What every command may be refused with."""
 COMMANDS = {
     "/api/v1/repairs": 201,
     "/api/v1/repairs/{case_id}/reports": 200,
@@ -311,7 +313,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
     who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
     assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
-    assert set(operation["responses"]) == {str(status), "400", "401", "403", "404", "409", "413", "415", "422", "503"}
+    assert set(operation["responses"]) == {str(status), *ERRORS}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):
             described = answer["content"]["application/problem+json"]["schema"]

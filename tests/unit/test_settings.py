@@ -67,7 +67,7 @@ def test_the_parts_of_up_read_the_contacts_that_the_page_about_messages_shows(mo
     "contacts", [{}, {"manager": {"email": "a\"b'c@example.org", "webhook": "https://例.cn/a b?c={d}"}}]
 )
 def test_the_parts_of_up_read_every_setting_as_it_was_read_here(contacts: dict[str, Any]) -> None:
-    others = {
+    others: dict[str, Any] = {
         "kafka_sasl_password": "['not a list']",
         "gateway_secret": "true",
         "clock_start": "2026-02-13T09:00:00+08:00",
