@@ -43,7 +43,7 @@ def as_a_child_reads(settings: Settings) -> dict[str, Any]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TONGSHUI_")}
     ended = subprocess.run(
         [sys.executable, "-c", READS],
-        env=inherited | _environment(settings),
+        env={**inherited, **_environment(settings)},
         capture_output=True,
         text=True,
         check=True,
