@@ -25,10 +25,12 @@ IDENTITY_ERRORS = documented(
     _400="bad-header",
     _401="session-ended, identity-not-proven",
     _403="wrong-role, not-your-role, session-limited",
+    _422="unknown-role",
+    _503="store-unavailable",
 )
 """Of every route, since who asks is looked at first."""
 QUERY_ERRORS = documented(
-    _422="bad-parameter",
+    _422="bad-parameter, unknown-role",
     _503="store-unavailable",
 )
 CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")

@@ -401,5 +401,22 @@ def test_errors_are_what_is_described(client: Client, document: dict[str, Any]) 
         fits(answer.json(), schema(document, "Problem"))
 
 
+@pytest.mark.parametrize(
+    ("path", "asked", "headers"),
+    [
+        ("/healthz", "/healthz", {"X-Role": "king"}),
+        ("/metrics", "/metrics", {"X-Role": "king"}),
+        ("/api/v1/contract/schemas/{type_name}", "/api/v1/contract/schemas/nothing", {}),
+        ("/api/v1/contract", "/api/v1/contract", {"X-Role": "king"}),
+    ],
+)
+def test_a_query_describes_the_status_that_it_is_refused_with(
+    client: Client, document: dict[str, Any], path: str, asked: str, headers: dict[str, str]
+) -> None:
+    answer = client.get(asked, headers=headers)
+    assert answer.status_code >= 400
+    assert str(answer.status_code) in document["paths"][path]["get"]["responses"]
+
+
 def test_the_framework_s_own_error_form_is_not_described(document: dict[str, Any]) -> None:
     assert not {"HTTPValidationError", "ValidationError"} & set(document["components"]["schemas"])
