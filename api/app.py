@@ -15,12 +15,14 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.http import document as described_api
 from api.http import errors
 from api.http.access_log import Outer
 from api.http.answers import IDENTITY_ERRORS
 from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
 from api.http.identity import guard
+from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
@@ -96,6 +98,7 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=described_api.operation_id,
         dependencies=[Depends(guard)],
         responses=IDENTITY_ERRORS,
         # The framework's own records would carry exceptions' words; ours are in api.http.access_log.
@@ -109,8 +112,14 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.intake = readings.ReadingsProducer(lambda: service.settings)
-    app.state.pulse = Pulse(lambda: breaches.heads(service))
-    app.state.figures = ProcessMetrics(lambda: health.status_of(service))
+    app.state.pulse = Pulse(lambda: breaches.heads(service), at_most=service.settings.streams_at_most)
+    app.state.figures = ProcessMetrics(lambda: health.status_of(service), lambda: app.state.pulse.open_streams)
+    settings = service.settings
+    app.state.limits = RateLimits(
+        sign_in=settings.sign_ins_per_minute,
+        public=settings.public_posts_per_minute,
+        actor=settings.actor_posts_per_minute,
+    )
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
     for router in (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries):
@@ -141,6 +150,7 @@ def _complete_document(app: FastAPI) -> None:
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
             describe_dataclasses(schemas, DATACLASSES)
+            described_api.complete(document)
             describe_powers(document["paths"])
         assert app.openapi_schema is not None
         return app.openapi_schema

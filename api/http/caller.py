@@ -87,7 +87,7 @@ KeyHeader = Annotated[
     Header(
         alias="Idempotency-Key",
         pattern=r"^[\x21-\x7e]{1,128}$",
-        description="repeat a request under its key: it is done once, and answered as it was",
+        description="repeat a request under its key, in the same role: it is done once, and answered as it was",
     ),
 ]
 
@@ -174,7 +174,8 @@ async def _idempotency_key(request: Request, identity: Identity, key: str | None
     if key is None:
         return None
     digest = sha256()
-    for part in (request.method.encode(), request.url.path.encode(), await request.body()):
+    # The role is part of what was asked: in another one the answer could be another, and may not be theirs to see.
+    for part in (identity.role.encode(), request.method.encode(), request.url.path.encode(), await request.body()):
         digest.update(len(part).to_bytes(8, "big") + part)
     if identity.by == "nobody":
         # Nobody knows who of the public it is: two who choose one key are two, unless they say the very same.

@@ -19,6 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from api.http.refusals import (
     BadBody,
@@ -215,8 +216,25 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _handle)
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 def _handle(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, HTTPException) and error.status_code == 405 and (allowed := _methods(request)):
+        # The framework names those of the first route with the path only.
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(allowed)}
     refused = as_refusal(error)
     assert refused is not None, "installed for kinds that the table lists"
     note_outcome(request.scope, refused.code)
     return answer(citing(refused, request.app.state.service))
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the request's path has, over all routes; none where a mounted application answers for it."""
+    routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
+    asked = request.scope
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**asked, "method": method})[0] is Match.FULL for route in routes)
+    ]

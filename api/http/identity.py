@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from api.http.dependencies import the_service
+from api.http.limits import RateLimits, address_of
 from api.http.powers import power_of
 from api.http.refusals import BadHeader, CsrfTokenMissing, IdentityNotProven
 from domain.kernel.refusals import UnknownRole
@@ -36,6 +37,7 @@ SIGN_IN = frozenset({"/api/v1/session", "/api/v1/session/demo", "/api/v1/token"}
 """Where a session begins: one that there is already does not count, and may be over."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ANONYMOUS = "anonymous"
+PUBLIC_ROLE = "public"
 PUBLIC_CHANNELS = ("website", "wechat")
 """The channels over which the public comes by itself; the first one where it does not say."""
 VISITOR = "visitor"
@@ -87,11 +89,26 @@ async def guard(request: Request) -> None:
     """Of every route: who asks is found, and a query that needs a power is refused ``wrong-role`` to who has it not.
     What a command needs is asked for where it is decided."""
     identity = await identified(request)
+    _take_token(request, identity)
     power = power_of(request.scope.get("route"))
     if power is not None and request.method == "GET":
         service = the_service(request)
         standard = service.rules.in_force(service.clock.now())
         require_one_of(identity.person, roles_with(standard, power), power)
+
+
+def _take_token(request: Request, identity: Identity) -> None:
+    """Refuse ``too-many-requests`` to who sends more than the settings allow. Queries are not counted."""
+    if request.method not in UNSAFE:
+        return
+    limits: RateLimits = request.app.state.limits
+    by_front_end = is_trusted_proxy(request, the_service(request))
+    if request.url.path not in SIGN_IN and identity.by in ("session", "token"):
+        limits.actor.take(identity.actor)
+    elif (address := address_of(request, by_front_end=by_front_end)) is not None:
+        signs_in, is_public = request.url.path in SIGN_IN, identity.role == PUBLIC_ROLE
+        if signs_in or is_public:
+            (limits.sign_in if signs_in else limits.public).take(address)
 
 
 async def _identified(request: Request) -> Identity:

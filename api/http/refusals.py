@@ -66,6 +66,19 @@ class BodyTooLarge(EdgeRefusal):
         super().__init__(found=f"more than {limit_bytes} bytes", needed=f"at most {limit_bytes} bytes")
 
 
+class BodyTooSlow(EdgeRefusal):
+    """The body did not come in time."""
+
+    status = 408
+    title_zh = "请求内容接收超时"
+    next_step = "send the request again, whole"
+    next_step_zh = "请重新完整提交"
+    headers = MappingProxyType({"Connection": "close"})
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(found="a body that was not whole in time", needed=f"all of it within {seconds:g} seconds")
+
+
 class BadRequest(EdgeRefusal):
     """The request cannot be read."""
 
@@ -135,7 +148,7 @@ class IdempotencyKeyReused(EdgeRefusal):
     status = 422
     title_zh = "幂等键已用于其他请求"
     found = "a key that was accepted with another request"
-    needed = "one key for one request, repeated byte for byte"
+    needed = "one key for one request, repeated byte for byte in the same role"
     next_step = "send a new request under a new key"
     next_step_zh = "请为新的请求使用新的幂等键"
 
@@ -269,6 +282,21 @@ class StoreCannotWrite(EdgeRefusal):
 
     def __init__(self, why: str) -> None:
         super().__init__(found=why)
+
+
+class TooManyRequests(EdgeRefusal):
+    """Too many requests."""
+
+    status = 429
+    title_zh = "请求过于频繁"
+    found = "more requests than one may send in a minute"
+    needed = "fewer"
+    next_step = "wait as long as Retry-After says, and send the request again"
+    next_step_zh = "请按 Retry-After 所示时间稍候再试"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TooManyStreams(EdgeRefusal):

@@ -97,7 +97,25 @@ async def confirm_second_factor(
     return RecoveryCodes(codes=list(codes), session=_started(opened, request, response))
 
 
-@tokens.post("", summary="A machine's token 机器令牌", openapi_extra=needs(None))
+_CREDENTIALS = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["grant_type", "client_id", "client_secret"],
+                "properties": {
+                    "grant_type": {"const": "client_credentials", "description": "The only grant that there is."},
+                    "client_id": {"type": "string", "description": "The machine's login."},
+                    "client_secret": {"type": "string", "description": "Its secret."},
+                },
+            }
+        }
+    },
+}
+
+
+@tokens.post("", summary="A machine's token 机器令牌", openapi_extra={**needs(None), "requestBody": _CREDENTIALS})
 async def token(request: Request, response: Response, service: ServiceDep) -> TokenAnswer:
     """Client credentials (RFC 6749 section 4.4): a form with `grant_type`, `client_id` and `client_secret`."""
     form = parse_qs((await request.body()).decode("ascii", "replace"))

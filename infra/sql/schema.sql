@@ -1428,6 +1428,8 @@ CREATE INDEX anomalies_untold ON readings.anomalies USING btree (found_at) WHERE
 
 CREATE INDEX set_aside_at ON readings.set_aside USING btree (at);
 
+CREATE INDEX command_keys_recorded_at ON store.command_keys USING brin (recorded_at) WITH (pages_per_range='16');
+
 CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, recorded_at) WHERE (state = ANY (ARRAY['open'::text, 'again'::text]));
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);

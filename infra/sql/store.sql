@@ -33,6 +33,15 @@ SELECT *, %(recorded_at)s::timestamptz
 FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_ids)s::uuid[],
             %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[], %(refusals)s::jsonb[])
 
+-- name: purge_keys
+DELETE FROM store.command_keys
+WHERE (actor_scope, key) IN (
+    SELECT actor_scope, key FROM store.command_keys
+    WHERE recorded_at < %(before)s
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
+
 -- name: count_lateness
 -- Under log_head's lock, so no two appends meet here.
 INSERT INTO watch.lateness (le, lapses, seconds)
