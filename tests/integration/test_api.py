@@ -43,6 +43,7 @@ from tests.api_world import (
     wait_for,
 )
 from tests.commands import Incident
+from tests.proven import LOOKER
 
 
 @pytest.fixture
@@ -227,7 +228,7 @@ def test_a_row_that_becomes_visible_behind_another_partitions_is_not_skipped(ser
 @contextmanager
 def listening(url: str, after: str | None = None, last_id: str | None = None) -> Iterator[Iterator[tuple[str, int]]]:
     """Open the stream; gives (id, position) pairs as they come."""
-    headers = {"Last-Event-ID": last_id} if last_id else {}
+    headers = {**LOOKER, **({"Last-Event-ID": last_id} if last_id else {})}
     params = {"after": after} if after else {}
     with (
         httpx.Client(timeout=20) as client,
