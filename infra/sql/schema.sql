@@ -603,6 +603,17 @@ ALTER TABLE store.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE store.disowned_records (
+    topic_id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    "position" bigint NOT NULL,
+    disowned_by text NOT NULL,
+    reason text NOT NULL,
+    disowned_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE store.generations (
     generation uuid NOT NULL,
     forked_behind bigint NOT NULL,
@@ -1157,6 +1168,9 @@ ALTER TABLE ONLY store.dead_letters
 
 ALTER TABLE ONLY store.dead_letters
     ADD CONSTRAINT dead_letters_reader_topic_topic_id_partition_record_offset_key UNIQUE (reader, topic, topic_id, partition, record_offset);
+
+ALTER TABLE ONLY store.disowned_records
+    ADD CONSTRAINT disowned_records_pkey PRIMARY KEY (topic_id, partition, record_offset);
 
 ALTER TABLE ONLY store.generations
     ADD CONSTRAINT generations_pkey PRIMARY KEY (generation);
