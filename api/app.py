@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from api import health, pages
 from api.board import alerts, board, breaches, cases, figures
@@ -15,13 +15,18 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.http import document as described_api
 from api.http import errors
 from api.http.access_log import Outer
+from api.http.answers import IDENTITY_ERRORS
 from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
+from api.http.identity import guard
+from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import LoopbackOnly
+from api.identity import people, sessions
 from api.metering import abnormal_use as usage
 from api.metering import meters as meter_lists
 from api.metering import reading_rounds as books
@@ -32,6 +37,7 @@ from api.publication import disclosure, reference, works
 from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
+from api.vault import routes as persons
 from domain.deadlines.explain import WindowExplained
 from domain.kernel.law import Article, Citation
 from infra.eventstore.service import Service
@@ -53,6 +59,7 @@ COMMANDS = (
     usage,
     books,
     alerts,
+    persons,
 )
 QUERIES = (
     linking,
@@ -74,8 +81,9 @@ DATACLASSES = (WindowExplained, Article, Citation, PeriodFigures, Beside, Contra
 DESCRIPTION = """
 Commands answer once their events are committed; queries over lists and counts read Kafka's read models and may be a
 moment behind. Errors are `application/problem+json` (RFC 9457) with a stable `code`, in English and Chinese.
-Send `Idempotency-Key` with every command that you may have to repeat. `X-Actor`, `X-Role` and `X-Channel` are taken
-at their word, which is why only this machine may ask. `x-power` of an operation is the power that the role must have by
+Send `Idempotency-Key` with every command that you may have to repeat. Who asks is proven: by a session's cookie,
+by a token (`Authorization: Bearer`), or by a front end that the installation trusts; whoever
+proves nothing is of the public. `x-power` of an operation is the power that the role must have by
 the standard in force, or else it is refused `wrong-role`; `none`: whoever it is. What a repair's facts say over a
 channel of imported history needs `history.import` as well.
 """
@@ -90,6 +98,9 @@ def create_app(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         separate_input_output_schemas=False,
+        generate_unique_id_function=described_api.operation_id,
+        dependencies=[Depends(guard)],
+        responses=IDENTITY_ERRORS,
         # The framework's own records would carry exceptions' words; ours are in api.http.access_log.
         telemetry={
             "tracing": False,
@@ -101,10 +112,18 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.intake = readings.ReadingsProducer(lambda: service.settings)
-    app.state.pulse = Pulse(lambda: breaches.heads(service))
-    app.state.figures = ProcessMetrics(lambda: health.status_of(service))
+    app.state.pulse = Pulse(lambda: breaches.heads(service), at_most=service.settings.streams_at_most)
+    app.state.figures = ProcessMetrics(lambda: health.status_of(service), lambda: app.state.pulse.open_streams)
+    settings = service.settings
+    app.state.limits = RateLimits(
+        sign_in=settings.sign_ins_per_minute,
+        public=settings.public_posts_per_minute,
+        actor=settings.actor_posts_per_minute,
+    )
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
+    for router in (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries):
+        app.include_router(router)
     app.include_router(contract.router)
     app.include_router(contract.page)
     app.mount("/static", pages.assets())
@@ -131,6 +150,7 @@ def _complete_document(app: FastAPI) -> None:
             schemas.update(problem.pop("$defs", {}))
             schemas["Problem"] = problem
             describe_dataclasses(schemas, DATACLASSES)
+            described_api.complete(document)
             describe_powers(document["paths"])
         assert app.openapi_schema is not None
         return app.openapi_schema

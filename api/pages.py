@@ -1,5 +1,5 @@
 """The pages: the board at /, what is public at /disclosure, the desk at /desk, the dispatcher's screen at /dispatch,
-and the reference of the interface at /docs. No build step, nothing from elsewhere."""
+/login, and the reference of the interface at /docs. No build step, nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def desk() -> FileResponse:
 @router.get("/dispatch")
 def dispatch() -> FileResponse:
     return FileResponse(STATIC / "dispatch.html", headers=HEADERS)
+
+
+@router.get("/login")
+def login() -> FileResponse:
+    return FileResponse(STATIC / "login.html", headers=HEADERS)
 
 
 @router.get("/docs")

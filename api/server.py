@@ -49,6 +49,7 @@ def make_server(app: FastAPI, *, host: str, port: int) -> Server:
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=app.state.service.settings.http_connections,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     return Server(app, config)

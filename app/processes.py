@@ -305,10 +305,14 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
     """The HTTP API and the page, until told to stop."""
     from api.app import create_app
     from api.server import make_server
+    from infra.eventstore.key_purge import purging_keys
+    from infra.identity.demo_accounts import join_demo_accounts
 
     service = open_service(settings, clock=clock)
     try:
-        with Beats(settings, "api").beating(dict):
+        if settings.demo:
+            join_demo_accounts(service)
+        with Beats(settings, "api").beating(dict), purging_keys(service):
             make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
     finally:
         service.close()

@@ -387,7 +387,10 @@ def take_lock(state_file: Path) -> IO[str]:
 
 
 def running_state(state_file: Path) -> dict[str, Any] | None:
-    """The state file's content, or None where no supervisor runs on its directory (a killed one leaves the file)."""
+    """The state file's content, or None where no supervisor runs on its directory (a killed one leaves the file).
+
+    Raises EmbeddedError ``data-directory-closed`` where it is another user's.
+    """
     try:
         with (state_file.parent / "up.lock").open() as lock:
             if _locked(lock, fcntl.LOCK_SH):
@@ -395,6 +398,13 @@ def running_state(state_file: Path) -> dict[str, Any] | None:
         state: dict[str, Any] = json.loads(state_file.read_text())
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise EmbeddedError(
+            "data-directory-closed",
+            found=f"{error.filename}: {error.strerror}",
+            needed="the user who runs `tongshui up` there; its data are closed to every other",
+            next_step="run the command as that user, or name your own data directory with TONGSHUI_DATA_DIR",
+        ) from error
     return state
 
 

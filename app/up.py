@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
 import sys
 import urllib.error
@@ -15,12 +17,14 @@ from pathlib import Path
 from app.forks import ForkServer
 from app.supervisor import Addresses, Part, ServicePart, StartStep, Supervisor, running_state, take_lock
 from infra import first_use
-from infra.embedded import EmbeddedKafka, EmbeddedPostgres
+from infra.embedded import EmbeddedKafka, EmbeddedPostgres, kafka_logins
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
+from infra.kafka.access import OPERATOR, grants
 from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
+from infra.vault.upkeep import seal_particulars
 
 STATE_FILE = "up.json"
 DEMO_DIR = "demo"
@@ -37,10 +41,12 @@ def state_file(settings: Settings) -> Path:
     return settings.data_dir / STATE_FILE
 
 
-def with_addresses(settings: Settings) -> Settings:
-    """The settings with the addresses of the running ``up`` where they name none.
+def with_addresses(settings: Settings, principal: str = OPERATOR) -> Settings:
+    """The settings with the addresses of the running ``up`` where they name none; with its own embedded Kafka also the
+    login of ``principal``.
 
-    Raises EmbeddedError "nothing-runs" where there are none to be had.
+    Raises EmbeddedError "nothing-runs" where there are none to be had, "kafka-logins-unreadable" where this user did
+    not start it.
     """
     if settings.database_url and settings.kafka_bootstrap:
         return settings
@@ -56,12 +62,32 @@ def with_addresses(settings: Settings) -> Settings:
             if demo_runs
             else "run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
         )
-    return settings.model_copy(
-        update={
-            "database_url": settings.database_url or state["database_url"],
-            "kafka_bootstrap": settings.kafka_bootstrap or state["kafka"],
-        }
-    )
+    found = settings.model_copy(update={"database_url": settings.database_url or state["database_url"]})
+    if found.kafka_bootstrap:
+        return found
+    found = found.model_copy(update={"kafka_bootstrap": state["kafka"]})
+    return logged_in(found, principal) if "kafka" in state["parts"] else found
+
+
+def logged_in(settings: Settings, principal: str) -> Settings:
+    """The settings with a principal's login at the embedded Kafka. One without rights there keeps what it has.
+
+    Raises EmbeddedError "kafka-logins-unreadable".
+    """
+    password = kafka_logins.logins(_kafka_home(settings)).get(principal)
+    if password is None:
+        return settings
+    login = {
+        "kafka_security_protocol": "SASL_PLAINTEXT",
+        "kafka_sasl_mechanism": kafka_logins.MECHANISM,
+        "kafka_sasl_username": principal,
+        "kafka_sasl_password": password,
+    }
+    return settings.model_copy(update=login)
+
+
+def _kafka_home(settings: Settings) -> Path:
+    return settings.data_dir / "kafka"
 
 
 @contextmanager
@@ -76,8 +102,8 @@ def parts_alone(settings: Settings, say: Callable[[str], None]) -> Iterator[Sett
             postgres = stack.enter_context(EmbeddedPostgres(settings.data_dir / "postgres", say=say))
             settings = settings.model_copy(update={"database_url": postgres.conninfo()})
         if not settings.kafka_bootstrap:
-            kafka = stack.enter_context(EmbeddedKafka(settings.data_dir / "kafka", say=say))
-            settings = settings.model_copy(update={"kafka_bootstrap": kafka.bootstrap})
+            kafka = stack.enter_context(EmbeddedKafka(_kafka_home(settings), say=say, access=grants(settings)))
+            settings = logged_in(settings.model_copy(update={"kafka_bootstrap": kafka.bootstrap}), OPERATOR)
         yield settings
 
 
@@ -96,6 +122,7 @@ def supervisor(
     """
     refuse_second(settings)
     refuse_taken_port(settings)
+    close_to_others(settings)
     first_use.prepare()
     services: list[ServicePart] = []
     if external:
@@ -103,17 +130,25 @@ def supervisor(
     else:
         logs = settings.data_dir.resolve() / "log"
         postgres = EmbeddedPostgres(settings.data_dir / "postgres", say=say, log=logs / "postgres.log")
-        kafka = EmbeddedKafka(settings.data_dir / "kafka", say=say, log=logs / "kafka.log")
+        access = grants(settings)
+        kafka = EmbeddedKafka(_kafka_home(settings), say=say, log=logs / "kafka.log", access=access)
         services = [ServicePart("postgres", postgres), ServicePart("kafka", kafka)]
         settings = settings.model_copy(update={"database_url": postgres.conninfo(), "kafka_bootstrap": kafka.bootstrap})
+        with writing():
+            kafka_logins.settled_logins(kafka.home)
     http = f"http://{settings.http_host}:{settings.http_port}"
+
+    def of(principal: str) -> Settings:
+        """The settings as one process has them: with its own login, and nobody else's."""
+        return settings if external else logged_in(settings, principal)
+
     return Supervisor(
         [
             *services,
             StartStep(
-                "migrate", lambda: prepare(settings), waited_for="tables and topics are brought to this program's"
+                "migrate", lambda: prepare(of(OPERATOR)), waited_for="tables and topics are brought to this program's"
             ),
-            *_processes(settings, http, workers, forks),
+            *_processes(of, http, workers, forks),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
@@ -121,6 +156,24 @@ def supervisor(
         addresses=Addresses(settings.database_url, settings.kafka_bootstrap, http),
         on_stopped=forks.close if forks is not None else lambda: None,
     )
+
+
+def close_to_others(settings: Settings) -> None:
+    """Make the data directory so that other users of the machine cannot read what is in it.
+
+    A data directory that is there keeps its own permissions, for somebody may have chosen them; its logs and Kafka's
+    data are closed all the same. Root lets others pass through, for PostgreSQL runs as a user of its own.
+    """
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    wanted = settings.data_dir.resolve() / "postgres"
+    with writing():
+        for directory in reversed([wanted, *wanted.parents]):
+            if not directory.exists():
+                directory.mkdir()
+                directory.chmod(mode)
+        logs = settings.data_dir / "log"
+        logs.mkdir(exist_ok=True)
+        logs.chmod(0o700)
 
 
 def _tell(say: Callable[[str], None], line: str) -> None:
@@ -132,16 +185,17 @@ def _tell(say: Callable[[str], None], line: str) -> None:
 def prepare(settings: Settings) -> None:
     """The schema and the topics, before any process needs them."""
     migrate(settings.database_url)
+    seal_particulars(settings)
     ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)
     ensure_checkpoint_topic(settings)
 
 
-def _processes(settings: Settings, http: str, workers: int, forks: ForkServer | None) -> list[Part]:
-    environment = _environment(settings)
+def _processes(settings_of: Callable[[str], Settings], http: str, workers: int, forks: ForkServer | None) -> list[Part]:
     parts = []
     for name in PROCESSES:
+        environment = _environment(settings_of(name))
         copies = workers if name in ("views", "watch", "readings") else 1
         for copy in range(1, copies + 1):
             ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
@@ -154,7 +208,10 @@ def _processes(settings: Settings, http: str, workers: int, forks: ForkServer | 
 def _environment(settings: Settings) -> Mapping[str, str]:
     """The settings as the children read them."""
     values = settings.model_dump(mode="json", exclude_none=True) | {"log_stamped": True}
-    return {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()} | {"PYTHONUNBUFFERED": "1"}
+    written = {
+        name: json.dumps(value) if isinstance(value, list | dict) else str(value) for name, value in values.items()
+    }
+    return {f"TONGSHUI_{name.upper()}": value for name, value in written.items()} | {"PYTHONUNBUFFERED": "1"}
 
 
 def _answers(url: str) -> bool:

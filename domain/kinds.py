@@ -33,6 +33,7 @@ from domain.outages import case as outage_case
 from domain.outages import facts as outage_facts
 from domain.outages import promises as outage_promises
 from domain.outages.refusals import no_such_outage
+from domain.people import people
 from domain.publication import generations, publishing, works
 from domain.publication.refusals import no_such_work
 from domain.repairs import case as repair_case
@@ -45,6 +46,7 @@ from domain.repairs.refusals import NoSuchOrder, no_such_incident
 from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
+from domain.vault import vault
 
 State = Any
 """A kind's state class, or None before the first fact."""
@@ -107,6 +109,7 @@ REPAIR = Kind(
     no_such_case=no_such_incident,
     powers=(
         "history.import",
+        "repair.read",
         "repair.dispatch",
         "repair.tell",
         "repair.link",
@@ -135,6 +138,7 @@ CONNECTION = Kind(
     promises=promises.PROMISES,
     no_such_case=no_such_application,
     powers=(
+        "connection.read",
         "connection.receive",
         "connection.route",
         "connection.appear",
@@ -188,6 +192,7 @@ ORDER = Kind(
     promises=orders.PROMISES,
     no_such_case=NoSuchOrder,
     powers=(
+        "order.read",
         "order.send-reply",
         "order.extend",
     ),
@@ -277,6 +282,7 @@ CREW = Kind(
     "crew",
     crews.evolve,
     powers=(
+        "crew.read",
         "crew.form",
         "crew.shift",
         "crew.locate",
@@ -346,6 +352,8 @@ WORK = Kind(
         "works.report",
     ),
 )
+PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
+VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 KINDS = (
@@ -368,12 +376,14 @@ KINDS = (
     OUTAGE,
     MASS,
     WORK,
+    PERSON,
+    VAULT,
     GENERATIONS,
 )
 """Every kind of stream."""
 
-POWERS_OF_EVERY_KIND = ("window.acknowledge", "alerts.tell")
-"""What commands about windows and alerts need, whatever kind of case they are of."""
+POWERS_OF_EVERY_KIND = ("case.read", "window.acknowledge", "alerts.read", "alerts.tell", "vault.read", "vault.unmask")
+"""What commands and queries about cases, windows and alerts need, whatever kind of case they are of."""
 
 POWERS = frozenset({*POWERS_OF_EVERY_KIND, *(power for kind in KINDS for power in kind.powers)})
 """What a standard gives to roles. One that it leaves out is nobody's, so every standard names them all; a test holds

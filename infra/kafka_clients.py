@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from typing import Any
+
+_LOOPBACK = ("127.", "localhost", "[::1]")
+
+
+def quiet_on_loopback(addresses: Iterable[str]) -> None:
+    """Leave out the library's warning, at every connection, that a login is not encrypted: nobody listens in on the
+    loopback address but root."""
+    if all(address.strip().startswith(_LOOPBACK) for address in addresses):
+        for name in ("kafka.net.sasl.scram", "kafka.net.sasl.plain"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def opened(kind: Any, **config: Any) -> Any:

@@ -83,6 +83,42 @@ class Settings(BaseSettings):
 
     http_host: str = Field(default="127.0.0.1", description="the address on which the API and the pages listen")
     http_port: int = Field(default=8225, description="the port on which the API and the pages listen")
+    http_connections: int = Field(
+        default=1_000, ge=10, description="connections at once; a further one is answered 503"
+    )
+    http_body_s: float = Field(default=30, gt=0, description="within which the body of a request must have come")
+    streams_at_most: int = Field(default=100, ge=1, description="open event streams at once")
+    sign_ins_per_minute: float = Field(
+        default=60, ge=1, description="attempts to sign in, from one address; as many at once"
+    )
+    public_posts_per_minute: float = Field(
+        default=600, ge=1, description="commands of the public, from one address; as many at once"
+    )
+    actor_posts_per_minute: float = Field(
+        default=6_000, ge=1, description="commands of one actor with a session or a token; as many at once"
+    )
+    idempotency_days: float = Field(
+        default=30, ge=1, description="how long the answer to a command is kept under its Idempotency-Key"
+    )
+
+    master_key_file: Path | None = Field(
+        default=None, description="the key that seals secrets and particulars; left out: data_dir/master.key"
+    )
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        description="addresses of front ends that may say who asks (X-Actor, X-Role), as JSON",
+    )
+    proxy_secret: str = Field(
+        default="",
+        repr=False,
+        description="what such a front end proves itself with, in X-Proxy-Secret; left out: data_dir/proxy.secret",
+    )
+    session_hours: float = Field(default=12, gt=0, le=24, description="after which somebody must sign in again")
+    session_idle_minutes: float = Field(default=60, gt=0, description="without a request after which a session ends")
+    second_factor_roles: tuple[str, ...] = Field(
+        default=("operator", "manager", "deputy-director", "cashier"),
+        description="roles that nobody acts in without a second factor, as JSON",
+    )
 
     relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
     relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")

@@ -48,6 +48,7 @@ from infra.eventstore.shipped_rules import shipped_rules
 from infra.eventstore.writer import register_of
 from infra.settings import Settings
 from infra.sql import sql
+from tests.proven import PROVEN, PROXY
 
 MORNING = datetime(2026, 9, 16, 1, 0, tzinfo=UTC)
 """Wednesday 2026-09-16, 09:00 in China."""
@@ -63,7 +64,7 @@ class FakeService:
     """
 
     def __init__(self, rules: Rules | None = None, **settings: Any) -> None:
-        self.settings = Settings(**settings)
+        self.settings = Settings(**{"proxy_secret": PROXY, **settings})
         self.clock = ManualClock(MORNING)
         self.rules = rules or shipped_rules()
         self.answers: dict[str, Rows] = {"pseudonym_key": lambda _: [{"key": b"k" * 32}]}
@@ -260,18 +261,31 @@ def app_over(service: FakeService) -> FastAPI:
 
 
 class Client:
-    """Asks an application without a network; every request runs in an event loop of its own."""
+    """Asks an application without a network, as a front end that it trusts; every request runs in an event loop of its
+    own. A query is an auditor's where nobody else is named. ``proxy_secret`` None: as somebody whom nobody knows."""
 
-    def __init__(self, app: FastAPI, *, host: str = "127.0.0.1:8225", peer: str = "127.0.0.1") -> None:
+    def __init__(
+        self, app: FastAPI, *, host: str = "127.0.0.1:8225", peer: str = "127.0.0.1", proxy_secret: str | None = PROXY
+    ) -> None:
         self.app = app
+        self._proxy = {"X-Proxy-Secret": proxy_secret} if proxy_secret is not None else {}
         self._base = f"http://{host}"
         self._peer = (peer, 40_000)
 
-    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def request(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **options: Any
+    ) -> httpx.Response:
+        given = httpx.Headers(headers)
+        asks = staff("auditor") if method == "GET" and "X-Role" not in given else {}
+        said = httpx.Headers(asks if self._proxy else {})
+        said.update(given)
+        said.pop("X-Proxy-Secret", None)
+        said.update(self._proxy)
+
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.app, client=self._peer)
             async with httpx.AsyncClient(transport=transport, base_url=self._base) as client:
-                return await client.request(method, path, **options)
+                return await client.request(method, path, headers=said, **options)
 
         return asyncio.run(ask())
 
@@ -316,7 +330,7 @@ PAPERS = [
 
 def staff(role: str, actor: str | None = None, channel: str = "office") -> dict[str, str]:
     """The headers of somebody in that role."""
-    return {"X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
+    return {**PROVEN, "X-Actor": actor or f"{role}-1", "X-Role": role, "X-Channel": channel}
 
 
 SECOND = {"X-Confirmed-By": "manager-2", "X-Confirmed-Role": "manager"}

@@ -21,6 +21,7 @@ from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
+from tests.proven import PROXY
 
 hypothesis_settings.register_profile("default", deadline=None, print_blob=True)
 hypothesis_settings.register_profile("deep", deadline=None, print_blob=True, max_examples=20_000)
@@ -128,6 +129,7 @@ def settings(database: str, kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
         data_dir=tmp_path,
         database_url=database,
         kafka_bootstrap=kafka.bootstrap,
+        proxy_secret=PROXY,
         topic_prefix=f"test{next(_numbers)}.water.",
     )
 
@@ -135,7 +137,7 @@ def settings(database: str, kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
 @pytest.fixture
 def store_settings(database: str, tmp_path: Path) -> Settings:
     """Settings for tests that need the store but no Kafka."""
-    return Settings(data_dir=tmp_path, database_url=database, kafka_bootstrap="127.0.0.1:1")
+    return Settings(data_dir=tmp_path, database_url=database, kafka_bootstrap="127.0.0.1:1", proxy_secret=PROXY)
 
 
 @pytest.fixture

@@ -110,7 +110,12 @@ class Alerts(BaseModel):
     more: described.More
 
 
-@router.get("/alerts", summary="What calls staff now; of one role, or all", responses=QUERY_ERRORS)
+@router.get(
+    "/alerts",
+    summary="What calls staff now; of one role, or all",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs("alerts.read"),
+)
 def alerts(
     service: ServiceDep,
     role: Annotated[str | None, Query(pattern=r"^[a-z-]{1,32}$", description="only what calls this role")] = None,

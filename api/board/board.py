@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from api.board.answers import BoardWindow, ConnectionCounts, Counts, PublishedTally, RepairCounts, WindowCounts, Windows
 from api.http.answers import QUERY_ERRORS, CaseKind
 from api.http.dependencies import Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from infra.sql import sql
 from projections.reports import published
@@ -20,7 +21,7 @@ router = APIRouter(prefix="/api/v1", tags=["board 看板"], responses=QUERY_ERRO
 SEVERITIES = ("small", "medium", "major", "unassessed")
 
 
-@router.get("/windows", summary="Windows by due time")
+@router.get("/windows", summary="Windows by due time", openapi_extra=needs("case.read"))
 def windows(
     service: ServiceDep,
     running: Annotated[bool, Query(description="only running ones; otherwise the latest due of every state")] = True,

@@ -19,7 +19,6 @@ from api.http.refusals import TooManyStreams
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 0.25
-MAX_STREAMS = 100
 
 Heads = dict[int, int]
 
@@ -27,23 +26,27 @@ Heads = dict[int, int]
 class Pulse:
     """Wakes the open streams when a partition has a newer row. Lives in the server's event loop."""
 
-    def __init__(self, look: Callable[[], Heads], *, every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(self, look: Callable[[], Heads], *, every_seconds: float = EVERY_SECONDS, at_most: int = 100) -> None:
         self.closed = False
         self._look = look
         self._every_seconds = every_seconds
         self._seen: Heads | None = None
+        self._at_most = at_most
         self._listeners = 0
         self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
 
-    def require_room(self) -> None:
-        """Refuse ``too-many-streams`` where no further stream may open."""
-        if self._listeners >= MAX_STREAMS:
-            raise TooManyStreams(MAX_STREAMS)
+    @property
+    def open_streams(self) -> int:
+        """How many streams are open now."""
+        return self._listeners
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Count a stream in while it is open."""
+        """Count a stream in while it is open. Refuses ``too-many-streams`` where no further one may open: in one step
+        with the counting, or many that ask at once would all find room."""
+        if self._listeners >= self._at_most:
+            raise TooManyStreams(self._at_most)
         self._listeners += 1
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._beat())

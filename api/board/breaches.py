@@ -10,6 +10,7 @@ import psycopg
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.types import Receive, Scope, Send
 
 from api.board.answers import Breaches, BreachRow
 from api.board.breach_notifier import Heads, Pulse
@@ -17,7 +18,11 @@ from api.http import cursor as cursors
 from api.http.answers import QUERY_ERRORS
 from api.http.cursor import Cursor
 from api.http.dependencies import Limit, ServiceDep
+from api.http.errors import answer
+from api.http.powers import needs
+from api.http.refusals import TooManyStreams
 from api.http.strict import StrictRoute
+from api.http.trace import note_outcome
 from infra.eventstore.service import Service
 from infra.sql import sql
 
@@ -34,12 +39,26 @@ AfterCursor = Annotated[
 
 
 class EventStream(StreamingResponse):
-    """Server-sent events."""
+    """Server-sent events, counted from before the answer begins until its connection is gone."""
 
     media_type = "text/event-stream"
 
+    def __init__(self, content: AsyncIterator[str], pulse: Pulse, status_code: int = 200) -> None:
+        super().__init__(content, status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+        self._pulse = pulse
 
-@router.get("", summary="The breach stream, page by page; without `after` its latest rows")
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            with self._pulse.listening():
+                await super().__call__(scope, receive, send)
+        except TooManyStreams as refused:
+            note_outcome(scope, refused.code)
+            await answer(refused)(scope, receive, send)
+
+
+@router.get(
+    "", summary="The breach stream, page by page; without `after` its latest rows", openapi_extra=needs("case.read")
+)
 def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100) -> Breaches:
     if after is None:
         return latest(service, limit)
@@ -49,6 +68,7 @@ def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100)
 @router.get(
     "/stream",
     summary="The breach stream as server-sent events; without a cursor it begins now",
+    openapi_extra=needs("case.read"),
     response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}},
 )
@@ -68,27 +88,25 @@ async def stream(
     else:
         start = cursors.parse(cursor, service.settings.partitions)
     pulse: Pulse = request.app.state.pulse
-    pulse.require_room()
-    return EventStream(events(service, pulse, start), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    return EventStream(events(service, pulse, start), pulse)
 
 
 async def events(
     service: Service, pulse: Pulse, cursor: Cursor, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
 ) -> AsyncIterator[str]:
     """The stream's text: every row after ``cursor`` exactly once, in order within a partition, until closed."""
-    with pulse.listening():
-        yield f"retry: {RETRY_MS}\n\n"
-        while not pulse.closed:
-            change = pulse.next()
-            rows = await _rows(service, cursor)
-            for row in rows:
-                cursor = cursor.after(row.partition, row.position)
-                yield event(row)
-            if len(rows) == PAGE:
-                continue
-            done, _ = await asyncio.wait([change], timeout=heartbeat_seconds)
-            if not done:
-                yield ": still here\n\n"
+    yield f"retry: {RETRY_MS}\n\n"
+    while not pulse.closed:
+        change = pulse.next()
+        rows = await _rows(service, cursor)
+        for row in rows:
+            cursor = cursor.after(row.partition, row.position)
+            yield event(row)
+        if len(rows) == PAGE:
+            continue
+        done, _ = await asyncio.wait([change], timeout=heartbeat_seconds)
+        if not done:
+            yield ": still here\n\n"
 
 
 async def _rows(service: Service, cursor: Cursor) -> Sequence[BreachRow]:

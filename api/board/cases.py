@@ -13,6 +13,7 @@ from pydantic import AwareDatetime
 from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExplanation, WindowView
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, CaseKind, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import outlook
@@ -34,7 +35,7 @@ from projections.reports.explain import explain_window, lines
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
 
 
-@router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS)
+@router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS, openapi_extra=needs("case.read"))
 def cases(
     service: ServiceDep,
     kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
@@ -48,7 +49,12 @@ def cases(
     return Cases(cases=[CaseRow.model_validate(row) for row in rows])
 
 
-@router.get("/{case_id}", summary="A case with its windows and its timeline", responses=CASE_ERRORS)
+@router.get(
+    "/{case_id}",
+    summary="A case with its windows and its timeline",
+    responses=CASE_ERRORS,
+    openapi_extra=needs("case.read"),
+)
 def case(case_id: CaseId, service: ServiceDep) -> CaseView:
     kind, state, events = load_case(service, case_id)
     return CaseView(
@@ -66,6 +72,7 @@ def case(case_id: CaseId, service: ServiceDep) -> CaseView:
     "/{case_id}/windows/{commitment}",
     summary="Why a window stands as it does, or stood at an instant by what was known then",
     responses=WINDOW_ERRORS,
+    openapi_extra=needs("case.read"),
 )
 def window_explained(
     case_id: CaseId,

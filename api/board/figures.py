@@ -99,6 +99,6 @@ def require_in_order(first: date | None, last: date | None) -> None:
     """Refuse ``dates-out-of-order``."""
     if first is not None and last is not None and first > last:
         raise DatesOutOfOrder(
-            found=f"from {first.isoformat()} to {last.isoformat()}",
+            found="a first day that is later than the last one",
             needed="a first day that is not later than the last one",
         )

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.public_answers import DeskList, DeskRow
 from infra.sql import sql
@@ -20,7 +21,7 @@ DeskFilter = Annotated[str | None, Query(pattern=WORD, description="only this de
 OwnerFilter = Annotated[str | None, Query(pattern=WORD, description="only those that this person answers for")]
 
 
-@router.get("/desk", summary="Applications under way, the one due next first")
+@router.get("/desk", summary="Applications under way, the one due next first", openapi_extra=needs("connection.read"))
 def desk(service: ServiceDep, desk: DeskFilter = None, owner: OwnerFilter = None, limit: Limit = 50) -> DeskList:
     wanted = {"desk": desk, "owner": owner, "limit": limit + 1}
     with service.connection() as connection:

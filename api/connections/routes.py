@@ -33,7 +33,7 @@ DocumentCode = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,63}$", descriptio
 MoneyNumber = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="its own number")]
 
 
-@_queries.get("/{case_id}", summary="How the case stands, and what comes next")
+@_queries.get("/{case_id}", summary="How the case stands, and what comes next", openapi_extra=needs("connection.read"))
 def the_case(case_id: CaseId, service: ServiceDep) -> ConnectionView:
     state, events = service.load(Stream(kinds.CONNECTION, case_id))
     case = kinds.CONNECTION.existing(state)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
-from api.http.answers import QUERY_ERRORS
+from api.http.answers import QUERY_ERRORS, documented
 from api.http.dependencies import ServiceDep
 from api.http.refusals import NoSuchEventType
 from api.http.strict import StrictRoute
@@ -146,7 +146,11 @@ def editions() -> dict[str, Any]:
     return _document(published.EDITIONS)
 
 
-@router.get("/schemas/{type_name}", summary="The JSON Schema of one type of event, or of another record")
+@router.get(
+    "/schemas/{type_name}",
+    summary="The JSON Schema of one type of event, or of another record",
+    responses=documented(_404="no-such-event-type"),
+)
 def schema(type_name: TypeName) -> dict[str, Any]:
     return _document(_path(type_name))
 

@@ -135,7 +135,9 @@ async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
     )
 
 
-@_queries.get("", summary="The crews: skills, shift, where last seen, free or busy 班组")
+@_queries.get(
+    "", summary="The crews: skills, shift, where last seen, free or busy 班组", openapi_extra=needs("crew.read")
+)
 def every(service: ServiceDep, limit: Limit = 500) -> Crews:
     now = service.clock.now()
     with service.connection() as connection:
@@ -143,7 +145,7 @@ def every(service: ServiceDep, limit: Limit = 500) -> Crews:
     return Crews(at=now, crews=[_row(row, now) for row in rows[:limit]], more=len(rows) > limit)
 
 
-@_queries.get("/suggestions", summary="The nearest free crews 派单建议")
+@_queries.get("/suggestions", summary="The nearest free crews 派单建议", openapi_extra=needs("crew.read"))
 def suggestions(
     service: ServiceDep,
     district: Annotated[str, Query(max_length=64, description="where the incident is")],

@@ -12,6 +12,7 @@ from time import perf_counter
 from uuid import uuid4
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import trace
@@ -26,7 +27,13 @@ CAUTION = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Frame-Options": "DENY",
+    # Of what is no page: nothing of it may run, nothing may frame it. Pages bring their own.
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+API = "/api/v1/"
+"""Answers below it hold cases and people: no cache keeps them, unless the route says how long it may."""
+CLIENT_GONE = 499
+"""In log and figures, for want of an answer: the number that proxies write for a client that went away first."""
 
 
 class Outer:
@@ -43,6 +50,8 @@ class Outer:
         request = _Watched(scope, send)
         try:
             await self._app(scope, receive, request.send)
+        except ClientDisconnect:
+            request.client_gone()
         except Exception as error:
             await request.unforeseen(error, receive)
         finally:
@@ -83,9 +92,16 @@ class _Watched:
             self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
             for name, value in CAUTION.items():
                 headers.setdefault(name, value)
+            if self.scope["path"].startswith(API):
+                headers.setdefault("Cache-Control", "no-store")
             if self.trace.correlation_id is not None:
                 headers["X-Correlation-Id"] = self.trace.correlation_id
         await self._send(message)
+
+    def client_gone(self) -> None:
+        """The client closed while its body was read: nothing was done, and nobody is there to be answered."""
+        self.trace.outcome = "client-gone"
+        self.status = self.status or CLIENT_GONE
 
     async def unforeseen(self, error: Exception, receive: Receive) -> None:
         incident = str(uuid4())

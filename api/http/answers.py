@@ -21,8 +21,16 @@ def documented(**described: str) -> dict[int | str, dict[str, Any]]:
     return {status.removeprefix("_"): {"description": text, "content": content} for status, text in described.items()}
 
 
+IDENTITY_ERRORS = documented(
+    _400="bad-header",
+    _401="session-ended, identity-not-proven",
+    _403="wrong-role, not-your-role, session-limited",
+    _422="unknown-role",
+    _503="store-unavailable",
+)
+"""Of every route, since who asks is looked at first."""
 QUERY_ERRORS = documented(
-    _422="bad-parameter",
+    _422="bad-parameter, unknown-role",
     _503="store-unavailable",
 )
 CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")
@@ -30,10 +38,12 @@ COMMAND_ERRORS = documented(
     _400="not-json, bad-header",
     _403="wrong-role",
     _404="no-such-case, no-such-supply-point",
+    _408="body-too-slow",
     _409="an instruction in the wrong state, something taken, or busy",
     _413="body-too-large, event-too-large",
     _415="wrong-content-type",
     _422="bad-body, naive-time, unknown-…, future-time, idempotency-key-reused, …",
+    _429="too-many-requests",
     _503="store-unavailable, store-cannot-write",
 )
 

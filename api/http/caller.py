@@ -1,4 +1,4 @@
-"""Who asks, as the headers say. Trusted on loopback only (``api.http.trust``), until there are identities."""
+"""Who asks for a command: their proven identity (``api.http.identity``), the channel, and the key of the request."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uuid import uuid4
 from fastapi import Depends, Header, Request
 
 from api.http.dependencies import ServiceDep
+from api.http.identity import PUBLIC_CHANNELS, Identity, identified
 from api.http.powers import power_of
 from api.http.refusals import BadHeader
 from api.http.trace import note_correlation
@@ -20,9 +21,9 @@ from domain.publication.refusals import UnknownChannel
 from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import IdempotencyKey, Stamp
 from infra.eventstore.service import Service
+from infra.identity.proxy_secret import proxy_secret
 
 INTERNAL_CHANNELS = frozenset({"system"})
-DEFAULT_CHANNEL = "website"
 
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
 # Headers end in events and logs: nothing that looks like a mobile number or an identity card's number may enter.
@@ -32,11 +33,13 @@ _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)")
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, over which channel, and the key under which a repeated request is the same request. ``power``: what the
-    route says that its command needs; None: nothing."""
+    route says that its command needs; None: nothing. ``case_secret``: what ids of the public's cases are made with."""
 
     stamp: Stamp
     key: IdempotencyKey | None
     power: str | None = None
+    identity: Identity | None = None
+    case_secret: str = ""
 
 
 def looks_personal(text: str) -> bool:
@@ -44,47 +47,71 @@ def looks_personal(text: str) -> bool:
     return _PERSONAL.search(text) is not None
 
 
+ActorHeader = Annotated[
+    str | None, Header(alias="X-Actor", pattern=_WORD, description="who asks; only a trusted front end may say so")
+]
+RoleHeader = Annotated[
+    str | None,
+    Header(
+        alias="X-Role",
+        max_length=64,
+        description="which of your roles you act in; a trusted front end says any of: " + ", ".join(ROLES),
+    ),
+]
+ChannelHeader = Annotated[
+    str | None,
+    Header(
+        alias="X-Channel",
+        max_length=64,
+        description="a channel of the standard in force; left out: the usual one of the role",
+    ),
+]
+CorrelationHeader = Annotated[
+    str | None,
+    Header(
+        alias="X-Correlation-Id",
+        pattern=_WORD,
+        description="an id of yours that every event of the request carries; left out: one of ours",
+    ),
+]
+ConfirmedByHeader = Annotated[
+    str | None,
+    Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
+]
+ConfirmedRoleHeader = Annotated[
+    str | None,
+    Header(alias="X-Confirmed-Role", max_length=64, description="the second person's role"),
+]
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,128}$",
+        description="repeat a request under its key, in the same role: it is done once, and answered as it was",
+    ),
+]
+
+
 async def the_caller(
     request: Request,
     service: ServiceDep,
-    actor: Annotated[str, Header(alias="X-Actor", pattern=_WORD, description="a staff or system id")] = "anonymous",
-    role: Annotated[str, Header(alias="X-Role", max_length=64, description="one of: " + ", ".join(ROLES))] = "public",
-    channel: Annotated[
-        str, Header(alias="X-Channel", max_length=64, description="a channel of the standard in force")
-    ] = DEFAULT_CHANNEL,
-    correlation_id: Annotated[
-        str | None,
-        Header(
-            alias="X-Correlation-Id",
-            pattern=_WORD,
-            description="an id of yours that every event of the request carries; left out: one of ours",
-        ),
-    ] = None,
-    confirmed_by: Annotated[
-        str | None,
-        Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
-    ] = None,
-    confirmed_role: Annotated[
-        str | None,
-        Header(alias="X-Confirmed-Role", max_length=64, description="the second person's role"),
-    ] = None,
-    key: Annotated[
-        str | None,
-        Header(
-            alias="Idempotency-Key",
-            pattern=r"^[\x21-\x7e]{1,128}$",
-            description="repeat a request under its key: it is done once, and answered as it was",
-        ),
-    ] = None,
+    actor: ActorHeader = None,
+    role: RoleHeader = None,
+    channel: ChannelHeader = None,
+    correlation_id: CorrelationHeader = None,
+    confirmed_by: ConfirmedByHeader = None,
+    confirmed_role: ConfirmedRoleHeader = None,
+    key: KeyHeader = None,
 ) -> Caller:
     """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role`` and ``unknown-channel``."""
+    identity = await identified(request)
+    actor, role, channel = identity.actor, identity.role, channel or identity.channel
     ids = (("X-Actor", actor), ("X-Correlation-Id", correlation_id or ""), ("X-Confirmed-By", confirmed_by or ""))
     for name, value in ids:
         _require_impersonal(name, value)
-    _require_listed(UnknownRole, "X-Role", role, ROLES)
     if confirmed_role is not None:
         _require_listed(UnknownRole, "X-Confirmed-Role", confirmed_role, ROLES)
-    _require_listed(UnknownChannel, "X-Channel", channel, _channels(service))
+    _require_listed(UnknownChannel, "X-Channel", channel, _channels(service, identity))
     command_id = str(uuid4())
     stamp = Stamp(
         actor,
@@ -97,7 +124,13 @@ async def the_caller(
         confirmed_role=confirmed_role,
     )
     note_correlation(request.scope, stamp.correlation_id)
-    return Caller(stamp, await _idempotency_key(request, actor, key), power_of(request.scope.get("route")))
+    return Caller(
+        stamp,
+        await _idempotency_key(request, identity, key),
+        power_of(request.scope.get("route")),
+        identity,
+        proxy_secret(service.settings),
+    )
 
 
 CallerDep = Annotated[Caller, Depends(the_caller)]
@@ -109,7 +142,9 @@ def context_now(caller: Caller, service: Service) -> CommandContext:
     return CommandContext(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
 
 
-def _channels(service: Service) -> tuple[str, ...]:
+def _channels(service: Service, identity: Identity) -> tuple[str, ...]:
+    if identity.by == "nobody":
+        return PUBLIC_CHANNELS
     # The standard's own list: a channel it does not know would have no allowed lateness, and nothing would be late.
     standard = service.rules.in_force(service.clock.now())
     return tuple(sorted(set(standard.allowed_lateness_minutes) - INTERNAL_CHANNELS))
@@ -135,10 +170,14 @@ def _require_listed(unknown: type[UnknownCode], header: str, value: str, listed:
         )
 
 
-async def _idempotency_key(request: Request, actor: str, key: str | None) -> IdempotencyKey | None:
+async def _idempotency_key(request: Request, identity: Identity, key: str | None) -> IdempotencyKey | None:
     if key is None:
         return None
     digest = sha256()
-    for part in (request.method.encode(), request.url.path.encode(), await request.body()):
+    # The role is part of what was asked: in another one the answer could be another, and may not be theirs to see.
+    for part in (identity.role.encode(), request.method.encode(), request.url.path.encode(), await request.body()):
         digest.update(len(part).to_bytes(8, "big") + part)
-    return IdempotencyKey(f"actor:{actor}", key, digest.digest())
+    if identity.by == "nobody":
+        # Nobody knows who of the public it is: two who choose one key are two, unless they say the very same.
+        return IdempotencyKey(f"public:{digest.hexdigest()}", key, digest.digest())
+    return IdempotencyKey(f"actor:{identity.actor}", key, digest.digest())

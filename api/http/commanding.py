@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID, uuid4, uuid5
 
@@ -19,10 +21,12 @@ from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.fields import FromTheField
 from api.http.refusals import Busy
+from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import NotFound
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
+from domain.people.scope import require_own_crew
 from domain.standard.context import CommandContext, require_power
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -54,11 +58,23 @@ class PendingCommand:
                     require_power(snapshot.context(caller.stamp), caller.power)
                 raise
             known = snapshot.of(case)
+            _require_own_crew(caller, case, known, decided)
             if known is not None:
                 self.number = known.number
             return decided
 
         self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew)
+
+
+def _require_own_crew(caller: Caller, case: Stream, state: Any, decided: Sequence[StreamEvent]) -> None:
+    work = caller.identity.work if caller.identity is not None else None
+    if work is None:
+        return
+    on_case = work.crew
+    if case.kind in (kinds.REPAIR, kinds.CREW) and state is not None:
+        on_case = state.crew if case.kind is kinds.REPAIR else state.number
+    facts = [stated.fact for stream, stated in decided if stream.id == case.id]
+    require_own_crew(work, caller.stamp.role, on_case, facts)
 
 
 class Claim(Protocol):
@@ -215,7 +231,11 @@ def new_case(kind: Kind, caller: Caller) -> Stream:
     """A new case; under an idempotency key its id follows from the key, so a retried creation is the same case."""
     if caller.key is None:
         return Stream(kind, uuid4())
-    return Stream(kind, uuid5(NAMESPACE, f"case:{caller.key.scope}\n{caller.key.key}"))
+    name = f"case:{caller.key.scope}\n{caller.key.key}"
+    if caller.identity is not None and caller.identity.by == "nobody":
+        # The id of a case is not to be found out from what its applicant said.
+        name = hmac.new(caller.case_secret.encode(), name.encode(), sha256).hexdigest()
+    return Stream(kind, uuid5(NAMESPACE, name))
 
 
 def meter_number(number: str) -> str:

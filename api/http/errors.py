@@ -19,6 +19,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Mount
 
 from api.http.refusals import (
     BadBody,
@@ -34,6 +35,7 @@ from api.http.refusals import (
     NoSuchPath,
     StoreCannotWrite,
     StoreUnavailable,
+    VaultClosed,
 )
 from api.http.trace import note_outcome
 from domain.kernel.law import Citation
@@ -41,6 +43,7 @@ from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
 from infra.eventstore.service import Service
 from infra.failures import why_it_cannot_write
+from infra.keys import KeyFileError
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +115,11 @@ def _store_away(error: Exception) -> EdgeRefusal:
         return StoreCannotWrite(why)
     log.warning("the store is away: %s", type(error).__name__)
     return StoreUnavailable()
+
+
+def _vault_closed(error: KeyFileError) -> EdgeRefusal:
+    log.error("the vault cannot be opened: %s", error)
+    return VaultClosed()
 
 
 def _http(error: HTTPException) -> EdgeRefusal:
@@ -189,6 +197,7 @@ AS_REFUSAL: tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...] = (
     (psycopg.OperationalError, _store_away),
     (psycopg.InterfaceError, _store_away),
     (PersistenceError, _store_away),
+    (KeyFileError, _vault_closed),
     (HTTPException, _http),
     (RequestValidationError, _validation),
 )
@@ -207,8 +216,25 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, _handle)
 
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+
+
 def _handle(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, HTTPException) and error.status_code == 405 and (allowed := _methods(request)):
+        # The framework names those of the first route with the path only.
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(allowed)}
     refused = as_refusal(error)
     assert refused is not None, "installed for kinds that the table lists"
     note_outcome(request.scope, refused.code)
     return answer(citing(refused, request.app.state.service))
+
+
+def _methods(request: Request) -> list[str]:
+    """The methods that the request's path has, over all routes; none where a mounted application answers for it."""
+    routes = [route for route in request.app.router.routes if not isinstance(route, Mount)]
+    asked = request.scope
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**asked, "method": method})[0] is Match.FULL for route in routes)
+    ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
 import psycopg
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -35,8 +35,10 @@ TOPIC_CODES = (
 class ProcessMetrics:
     """One process's registry. Labels are bounded: route templates, methods, and codes of our own."""
 
-    def __init__(self, status: Callable[[], Status]) -> None:
+    def __init__(self, status: Callable[[], Status], streams: Callable[[], int]) -> None:
         self.registry = CollectorRegistry()
+        open_streams = Gauge("tongshui_event_streams", "Event streams that are open now", registry=self.registry)
+        open_streams.set_function(streams)
         self._requests = Counter(
             "tongshui_http_requests",
             "Requests by route, method, status and outcome (an error's code, or ok)",

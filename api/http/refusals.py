@@ -66,6 +66,19 @@ class BodyTooLarge(EdgeRefusal):
         super().__init__(found=f"more than {limit_bytes} bytes", needed=f"at most {limit_bytes} bytes")
 
 
+class BodyTooSlow(EdgeRefusal):
+    """The body did not come in time."""
+
+    status = 408
+    title_zh = "请求内容接收超时"
+    next_step = "send the request again, whole"
+    next_step_zh = "请重新完整提交"
+    headers = MappingProxyType({"Connection": "close"})
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(found="a body that was not whole in time", needed=f"all of it within {seconds:g} seconds")
+
+
 class BadRequest(EdgeRefusal):
     """The request cannot be read."""
 
@@ -135,7 +148,7 @@ class IdempotencyKeyReused(EdgeRefusal):
     status = 422
     title_zh = "幂等键已用于其他请求"
     found = "a key that was accepted with another request"
-    needed = "one key for one request, repeated byte for byte"
+    needed = "one key for one request, repeated byte for byte in the same role"
     next_step = "send a new request under a new key"
     next_step_zh = "请为新的请求使用新的幂等键"
 
@@ -243,6 +256,17 @@ class StoreUnavailable(EdgeRefusal):
     next_step_zh = "请稍后重试；带幂等键的请求不会重复执行"
 
 
+class VaultClosed(EdgeRefusal):
+    """Particulars of persons cannot be read or kept."""
+
+    status = 503
+    title_zh = "个人信息库暂不可用"
+    found = "a key file that is not the one which particulars are sealed with"
+    needed = "the installation's master key"
+    next_step = "have whoever runs the installation restore the key file; `tongshui vault status` says what is missing"
+    next_step_zh = "请联系系统管理员恢复主密钥文件（tongshui vault status）"
+
+
 class StoreCannotWrite(EdgeRefusal):
     """The store cannot write."""
 
@@ -258,6 +282,21 @@ class StoreCannotWrite(EdgeRefusal):
 
     def __init__(self, why: str) -> None:
         super().__init__(found=why)
+
+
+class TooManyRequests(EdgeRefusal):
+    """Too many requests."""
+
+    status = 429
+    title_zh = "请求过于频繁"
+    found = "more requests than one may send in a minute"
+    needed = "fewer"
+    next_step = "wait as long as Retry-After says, and send the request again"
+    next_step_zh = "请按 Retry-After 所示时间稍候再试"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TooManyStreams(EdgeRefusal):
@@ -288,3 +327,31 @@ class InternalError(EdgeRefusal):
             next_step_zh=f"请将事件编号 {incident} 告知运维人员",
         )
         self.incident = incident
+
+
+# ---- who asks
+
+
+class IdentityNotProven(EdgeRefusal):
+    """Who asks is not proven."""
+
+    status = 401
+    title_zh = "身份未经验证"
+    needed = "a session, a token, or a front end that this installation trusts"
+    next_step = "sign in (/login, or POST /api/v1/session), and leave X-Actor and X-Role out"
+    next_step_zh = "请先登录；请求中不必填写工号和岗位"
+    headers = MappingProxyType({"WWW-Authenticate": "Bearer"})
+
+    def __init__(self, found: str = "X-Actor or X-Role without a proof") -> None:
+        super().__init__(found=found)
+
+
+class CsrfTokenMissing(EdgeRefusal):
+    """The page's own token is missing."""
+
+    status = 403
+    title_zh = "页面校验码缺失"
+    found = "a change that the browser sent with its cookie, without the session's X-CSRF-Token"
+    needed = "the csrf_token that GET /api/v1/session says"
+    next_step = "load the page again"
+    next_step_zh = "请刷新页面后重试"

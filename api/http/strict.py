@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
@@ -11,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api.http.errors import answer, as_refusal, citing
-from api.http.refusals import BodyTooLarge, NotJson, WrongContentType
+from api.http.refusals import BodyTooLarge, BodyTooSlow, NotJson, WrongContentType
 from api.http.trace import note_outcome
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -138,9 +139,13 @@ async def _read(request: Request, limit_bytes: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit_bytes:
         raise BodyTooLarge(limit_bytes)
-    read = bytearray()
-    async for chunk in request.stream():
-        read += chunk
-        if len(read) > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
+    read, seconds = bytearray(), request.app.state.service.settings.http_body_s
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                read += chunk
+                if len(read) > limit_bytes:
+                    raise BodyTooLarge(limit_bytes)
+    except TimeoutError:
+        raise BodyTooSlow(seconds) from None
     return bytes(read)

@@ -6,6 +6,7 @@ somebody opens on this machine could reach us through a name of its own that it 
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 
 from starlette.datastructures import Headers
@@ -14,6 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.errors import answer
 from api.http.refusals import EdgeRefusal, NotLoopback, WrongHost
 from api.http.trace import note_outcome
+
+_HOST = re.compile(r"(?:\[(?P<bracketed>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
 class LoopbackOnly:
@@ -38,16 +41,18 @@ def _objection(scope: Scope) -> EdgeRefusal | None:
     client = scope.get("client")
     if client is not None and not is_loopback(client[0]):
         return NotLoopback()
-    if not is_loopback(host_name(Headers(scope=scope).get("host", ""))):
+    hosts = Headers(scope=scope).getlist("host")
+    # One host and no other: of two, a front end could have checked the one that we do not read.
+    if len(hosts) != 1 or not is_loopback(host_name(hosts[0])):
         return WrongHost()
     return None
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without port and brackets."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
+    """The name in a Host header, without port and brackets. "" where the header is not a name or an address, with at
+    most a port behind it (RFC 9110, 7.2): what two programs could read differently names nobody."""
+    matched = _HOST.fullmatch(host)
+    return (matched["bracketed"] or matched["name"]) if matched is not None else ""
 
 
 def is_loopback(name: str) -> bool:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 from api.http import described
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.repairs import outlook
@@ -129,7 +130,10 @@ class IncidentView(BaseModel):
 
 
 @router.get(
-    "/dispatch", summary="Open incidents, the most overdue first, then the one due next", responses=QUERY_ERRORS
+    "/dispatch",
+    summary="Open incidents, the most overdue first, then the one due next",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs("repair.read"),
 )
 def dispatch(
     service: ServiceDep,
@@ -146,7 +150,12 @@ def dispatch(
     return Incidents(at=service.clock.now(), incidents=rows[:limit], more=len(rows) > limit or len(found) == looked_at)
 
 
-@router.get("/repairs/{case_id}", summary="An incident with its reports and what is next", responses=CASE_ERRORS)
+@router.get(
+    "/repairs/{case_id}",
+    summary="An incident with its reports and what is next",
+    responses=CASE_ERRORS,
+    openapi_extra=needs("repair.read"),
+)
 def the_incident(case_id: CaseId, service: ServiceDep) -> IncidentView:
     case: Repair = kinds.REPAIR.existing(service.load(Stream(kinds.REPAIR, case_id))[0])
     known = outlook.outline(case)

@@ -12,6 +12,7 @@ from api.http import described
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.fields import Instant
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain.kernel.geo import cells_around
 from domain.repairs import reports as repair_reports
@@ -42,7 +43,9 @@ class Linkables(BaseModel):
     ]
 
 
-@router.get("/suggestions", summary="Incidents that a report may belong to 并单建议")
+@router.get(
+    "/suggestions", summary="Incidents that a report may belong to 并单建议", openapi_extra=needs("repair.read")
+)
 def suggestions(
     service: ServiceDep,
     kind: Annotated[str, Query(max_length=64, description="what is reported")],

@@ -65,7 +65,7 @@ class OrderView(BaseModel):
     windows: Annotated[list[WindowView], Field(description="The verdicts on record, one window for each promise.")]
 
 
-@_queries.get("/{source}/{number}", summary="How the order stands")
+@_queries.get("/{source}/{number}", summary="How the order stands", openapi_extra=needs("order.read"))
 def the_order(source: OrderSourcePath, number: OrderNumberPath, service: ServiceDep) -> OrderView:
     stream = order_stream(source, number)
     order = kinds.ORDER.existing(service.load(stream)[0])

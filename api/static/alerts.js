@@ -1,5 +1,5 @@
-// 告警: what calls staff and nobody has in hand, and the button that takes it in hand, under the staff id that is typed in.
-import { SHORT, ask, byId, caseLink, en, labelCells, levelNamed, make, named, pair, setText, tell } from "./page.js";
+// 告警: what calls staff and nobody has in hand, and the button that takes it in hand, for whoever is signed in.
+import { SHORT, ask, byId, caseLink, en, labelCells, levelNamed, make, named, pair, session, setText, tell } from "./page.js";
 import { CHANGES, COMMITMENTS, ROLES } from "./names.js";
 
 const API = "/api/v1";
@@ -7,7 +7,7 @@ const ROWS = 50;
 const AGAIN_MS = 2000;
 const KEPT = "tongshui-me";
 
-const me = { role: "", actor: "", ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
+const me = { role: "", ...JSON.parse(localStorage.getItem(KEPT) ?? "{}") };
 // A role's own address, such as /dispatch?role=crew, shows the alerts of that role.
 const asked = new URLSearchParams(location.search).get("role");
 if (asked in ROLES) me.role = asked;
@@ -41,15 +41,14 @@ function failed(problem) {
 }
 
 async function take(alert, button) {
-  if (!me.actor || !me.role) {
-    failed({ detail_zh: "请先选择岗位并填写工号。", title: "Choose your role and type your staff id first." });
-    byId(me.role ? "me-actor" : "me-role").focus();
+  if (!(await session()).signed_in) {
+    failed({ detail_zh: "请先登录，再接手告警。", title: "Sign in first, then take the alert in hand." });
     return;
   }
   button.disabled = true;
   const body = alert.change === "nearing" ? { rung: alert.step } : { lapse: alert.lapse };
   try {
-    await tell(`${API}/cases/${alert.case_id}/windows/${alert.commitment}/acknowledgement`, body, me);
+    await tell(`${API}/cases/${alert.case_id}/windows/${alert.commitment}/acknowledgement`, body);
     failed(null);
     await look();
   } catch (error) {
@@ -91,5 +90,4 @@ function choose(name, input) {
 
 byId("me-role").append(...Object.entries(ROLES).map(([code, [zh, english]]) => make("option", { value: code }, `${zh} ${english}`)));
 choose("role", byId("me-role"));
-choose("actor", byId("me-actor"));
 again();

@@ -67,20 +67,51 @@ export const DATE = inChina({ year: "numeric", month: "2-digit", day: "2-digit" 
 
 // ---- asking
 
+const SESSION = "/api/v1/session";
+
 export async function ask(path) {
   const answer = await fetch(path, { headers: { Accept: "application/json" }, signal: AbortSignal.timeout(8000) });
   const body = await answer.json();
+  // What only staff may read: whoever has not signed in is led to where one does.
+  if ([401, 403].includes(answer.status) && path !== SESSION && !(await session()).signed_in) location.assign(loginLink());
   if (!answer.ok) throw Object.assign(new Error(body.code ?? answer.status), { problem: body });
   return body;
 }
 
-export async function tell(path, body, me) {
-  const headers = { Accept: "application/json", "Content-Type": "application/json", "X-Actor": me.actor, "X-Role": me.role, "X-Channel": "office" };
+// ---- who asks
+
+// Asked for once; the page is loaded anew after somebody signed in or out.
+let asked = null;
+export const session = () => (asked ??= ask(SESSION));
+
+export async function tell(path, body) {
+  const { csrf_token: proof } = await session();
+  const headers = { Accept: "application/json", "Content-Type": "application/json", ...(proof ? { "X-CSRF-Token": proof } : {}) };
   const answer = await fetch(path, { method: "POST", body: JSON.stringify(body), headers, signal: AbortSignal.timeout(8000) });
   const said = await answer.json();
   if (!answer.ok) throw Object.assign(new Error(said.code ?? answer.status), { problem: said });
   return said;
 }
+
+export const loginLink = () => `/login?${new URLSearchParams({ next: location.pathname + location.search })}`;
+
+async function showWho() {
+  const links = document.querySelector(".links, .who");
+  if (links === null) return;
+  const who = await session();
+  if (!who.signed_in) {
+    links.append(make("a", { href: loginLink(), id: "who" }, "登录 ", en("sign in")));
+    return;
+  }
+  const out = make("button", { type: "button", class: "take" }, "退出 ", en("sign out"));
+  out.addEventListener("click", async () => {
+    await tell("/api/v1/session/end", {}).catch(() => {});
+    location.reload();
+  });
+  links.append(make("a", { href: loginLink(), id: "who", title: who.role }, who.actor), out);
+}
+
+showWho().catch(() => {});
 
 // ---- pages that list what is to be done: they look again and again, and their choices stand in the address
 

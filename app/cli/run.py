@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from app.forks import ForkServer
 
 DEMO_FACTOR = 600.0
+CLOSED = 0o077
+"""The umask of whatever an installation writes: it is for this user alone."""
 
 
 @main.command()
@@ -24,6 +27,7 @@ def up(external: bool, workers: int, small: bool) -> None:
     """Run every part and keep it running until Ctrl-C."""
     from app.up import supervisor
 
+    os.umask(CLOSED)
     settings = given_settings()
     forks = fork_server() if small else None  # before the first thread
     supervisor(settings, say, external=external, workers=workers, forks=forks).run()
@@ -55,6 +59,7 @@ def demo(until_proven: bool, factor: float, seed: int, fresh: bool) -> None:
     """Run the demo city: everything embedded, a scaled clock, real fault reports, simulated crews."""
     from app.demo.run import run_demo
 
+    os.umask(CLOSED)
     sys.exit(run_demo(given_settings(), say, until_proven=until_proven, factor=factor, seed=seed, fresh=fresh))
 
 
@@ -77,10 +82,13 @@ def migrate() -> None:
     from infra.eventstore.service import open_service
     from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
     from infra.postgres.migrate import migrate as bring
+    from infra.vault.upkeep import seal_particulars
 
     settings = located_settings()
     for name in bring(settings.database_url) or ["nothing to do"]:
         say(f"migrate: {name}")
+    if sealed := seal_particulars(settings):
+        say(f"migrate: particulars of {sealed} rows sealed")
     cluster = ensure_topics(settings)
     ensure_readings_topic(settings)
     ensure_canary_topic(settings)
@@ -107,7 +115,7 @@ def run_process(runner: str) -> None:
     from app.logs import start_logging
     from infra import first_use
 
-    settings = located_settings()
+    settings = located_settings(runner.removeprefix("run_"))
     first_use.prepare()
     start_logging(settings)
     getattr(bootstrap, runner)(settings)

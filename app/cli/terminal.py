@@ -92,10 +92,13 @@ def given_settings() -> Settings:
         fail(f"bad-setting: {name}: found {first['input']!r}; {first['msg']}")
 
 
-def located_settings() -> Settings:
+def located_settings(principal: str | None = None) -> Settings:
+    """The settings with the addresses of what runs. ``principal``: who logs in at the embedded Kafka; None: the
+    operator."""
     from app.up import with_addresses
+    from infra.kafka.access import OPERATOR
 
-    return with_addresses(given_settings())
+    return with_addresses(given_settings(), principal or OPERATOR)
 
 
 def command(work: Callable[P, R]) -> Callable[P, R]:

@@ -55,3 +55,21 @@ def topics_remake(topic: str, yes: bool) -> None:
 
     for line in remake(located_settings(), topic, dry_run=not yes):
         click.echo(line)
+
+
+@topics.command("disown")
+@click.argument("topic")
+@click.argument("partition", type=int)
+@click.argument("offset", type=int)
+@click.option("--by", required=True, help="Who says so.")
+@click.option("--reason", required=True, help="How it was found out.")
+@command
+def topics_disown(topic: str, partition: int, offset: int, by: str, reason: str) -> None:
+    """Say that the record at OFFSET is forged, so that the relay steps over it instead of refusing to run.
+
+    Never for a store that was restored from a backup: there the record may be the only copy of an event; see `tongshui
+    store recover`.
+    """
+    from infra.relay.disowned import disown
+
+    click.echo(disown(located_settings(), topic, partition, offset, by=by, reason=reason))

@@ -60,7 +60,8 @@ class Player:
     was meant to be refused.
     """
 
-    def __init__(self, base_url: str, clock: Clock) -> None:
+    def __init__(self, base_url: str, clock: Clock, secret: str) -> None:
+        self._proven = {"X-Proxy-Secret": secret}
         self.sent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.astray: Counter[str] = Counter()
@@ -74,7 +75,7 @@ class Player:
         limits = httpx.Limits(max_connections=AT_ONCE)
         forming = [script for script in scripts if script.kind == "crews"]
         others = [script for script in scripts if script.kind != "crews"]
-        async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits) as client:
+        async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits, headers=self._proven) as client:
             for part in (forming, others):
                 await asyncio.gather(*(self._act(client, script, stop) for script in part))
 

@@ -32,6 +32,7 @@ from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.identity.proxy_secret import proxy_secret
 from infra.readers.record import Event, Unreadable
 from infra.settings import Settings
 from infra.sql import sql
@@ -242,7 +243,8 @@ class _Show:
         asyncio.run(self._play_city(clock, row["service_at"]))
 
     async def _play_city(self, clock: Clock, start: datetime) -> None:
-        player = Player(f"http://{self._settings.http_host}:{self._settings.http_port}", clock)
+        base = f"http://{self._settings.http_host}:{self._settings.http_port}"
+        player = Player(base, clock, proxy_secret(self._settings))
         self._astray = player.astray
         # Before the opening's time is set: its first crew is sent a fraction of a second after it.
         await self._play_until_stopped(player, list(community.crews(start)))

@@ -33,6 +33,7 @@ from infra.embedded import EmbeddedPostgres
 from infra.eventstore.commands import Command, Receipt, Stream, evaluation_of
 from infra.eventstore.consistency_check import published
 from infra.eventstore.service import Service
+from infra.identity.proxy_secret import proxy_secret
 from infra.settings import Settings
 from infra.sql import sql
 from projections.read_models.views import VIEWS
@@ -176,7 +177,8 @@ class Stage:
     def client(self) -> httpx.AsyncClient:
         """A client of the application, without a network."""
         transport = httpx.ASGITransport(self._app, client=("127.0.0.1", 1))
-        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225")
+        proven = {"X-Proxy-Secret": proxy_secret(self._service.settings)}
+        return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8225", headers=proven)
 
     async def _turns(self, client: httpx.AsyncClient, in_order: Sequence[Turn]) -> None:
         for turn in in_order:

@@ -17,6 +17,7 @@ from domain.kernel.refusals import Refusal, refusals
 from domain.kernel.roles import ROLES, SYSTEM
 from domain.kinds import POWERS
 from domain.publication.laws import KINDS
+from domain.standard.powers import roles_with
 from infra.eventstore.shipped_rules import shipped_law, shipped_standards
 from infra.settings import Settings
 from projections.names import COMMITMENTS
@@ -111,7 +112,7 @@ def _bounds(schema: Any) -> str:
 
 def powers_page() -> str:
     """Which role has which power by the shipped standard, and the other way round."""
-    powers = shipped_standards()[-1].powers
+    powers = {power: roles_with(shipped_standards()[-1], power) for power in POWERS}
     by_power = ((f"`{power}`", ", ".join(f"`{role}`" for role in powers.get(power, ()))) for power in sorted(POWERS))
     by_role = (
         (
@@ -124,7 +125,8 @@ def powers_page() -> str:
         "Roles and powers",
         "A standard says which role may do what. These are the powers of the shipped standard "
         f"`{shipped_standards()[-1].version}`; the standard in force in an installation is at `/api/v1/standards`. "
-        "A role is named in the header `X-Role`, and is trusted: see [Limits](../explanation/limits.md).",
+        "A role is that of the account that signed in. What a standard does not name is given by the program: "
+        "see [Decision 79](../explanation/decisions/0079-accounts.md).",
         ["## By power { #by-power }", ""],
         table(("power", "roles"), by_power),
         ["## By role { #by-role }", ""],

@@ -15,12 +15,13 @@ from infra.settings import Settings
 
 SCHEMAS = {
     "billing": "Billing's books, in builds, and the differences found by reconciliation.",
+    "identity": "Secrets of accounts, and sessions; no name and no telephone.",
     "notary": "The notary's checkpoints and the breaks between generations.",
     "outbox": "Messages to people and staff that wait, were sent or were given up.",
     "public": "Which migrations were applied.",
     "readings": "Meter readings by month, each meter's history, what stands out.",
     "store": "The event store: events, the head of the log, keys of accepted commands, the relay's memory.",
-    "vault": "Particulars of persons; nothing else holds them.",
+    "vault": "Particulars of persons, sealed, with the keys of each person; who read them. Nothing else holds them.",
     "views": "Read models, each with the read positions of its reader.",
     "watch": "The window watch: when which case is evaluated next, the canary, lateness.",
 }

@@ -188,5 +188,6 @@ class _Making:
             topic_ids=cluster.topic_ids,
             step=partial(step, build=self.build),
             limit=self.limit,
+            settings=self.settings,
         )
         self.records += len(applied.events)

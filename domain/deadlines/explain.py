@@ -268,7 +268,7 @@ def explain_commitment(
     if commitment in ledger:
         return explain_no_longer_owed(commitment, ledger[commitment], events, as_of, law)
     raise NoSuchWindow(
-        found=f"no window {commitment[:64]} of the case at {as_of.isoformat()}",
+        found="no such window of the case at that time",
         needed="one of " + (", ".join(sorted({*obligations, *ledger})) or "none: the case owed nothing by then"),
     )
 

@@ -357,7 +357,8 @@ class OutsideCalendar(NotAcceptable):
     next_step_zh = "日期超出范围，请更正日期或年份"
 
     def __init__(self, day: date, first: date, last: date) -> None:
-        super().__init__(found=day.isoformat(), needed=f"a day from {first} to {last}")
+        where = "before" if day < first else "after"
+        super().__init__(found=f"a day {where} the calendar", needed=f"a day from {first} to {last}")
 
 
 def no_such_work() -> NoSuchCase:

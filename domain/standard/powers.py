@@ -16,6 +16,32 @@ NAMED_BEFORE: Mapping[str, str] = {
 """Power → what it was called in standards that were published while it still had the name of a promise."""
 
 
+_ON_INCIDENTS = ("dispatcher", "duty-dispatcher", "duty-manager", "crew-lead")
+_OVER_ALL = ("manager", "deputy-director", "auditor", "operator")
+_ON_APPLICATIONS = ("counter", "case-owner", "squad", "inspector", "cashier")
+
+UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
+    "case.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
+    "repair.read": ("hotline", "counter", *_ON_INCIDENTS, "crew", *_OVER_ALL),
+    "connection.read": ("hotline", *_ON_APPLICATIONS, *_OVER_ALL),
+    "order.read": ("hotline", "counter", "platform", *_ON_INCIDENTS, *_OVER_ALL),
+    "crew.read": (*_ON_INCIDENTS, *_OVER_ALL),
+    "alerts.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
+    "vault.read": ("hotline", *_ON_INCIDENTS, "crew", "counter", "case-owner", "squad", *_OVER_ALL[:-1]),
+    "vault.unmask": ("hotline", "crew-lead", "crew", "counter", "case-owner", "squad"),
+    "vault.erase": ("manager",),
+    "people.read": ("manager", "auditor", "operator"),
+    "people.manage": ("manager", "operator", "system"),
+}
+"""Power → the roles that have it by a standard that does not name it. These are powers to read what anybody could read
+before there were accounts, to keep accounts, and to see and erase particulars of persons: a standard that was published
+before must not lock everybody out. Our decision; a standard that names one of them says it for itself."""
+
+
 def roles_with(standard: Standard, power: str) -> tuple[str, ...]:
-    """The roles that have the power by this standard, under its name or the one that it had before; none: nobody."""
-    return standard.powers.get(power) or standard.powers.get(NAMED_BEFORE.get(power, power), ())
+    """The roles that have the power by this standard, under its name or the one that it had before; else those of
+    ``UNLESS_SAID``; none: nobody."""
+    for name in (power, NAMED_BEFORE.get(power, power)):
+        if roles := standard.powers.get(name):
+            return roles
+    return UNLESS_SAID.get(power, ())

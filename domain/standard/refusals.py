@@ -58,8 +58,9 @@ class UnknownDistrict(NotAcceptable):
     next_step = "choose a district of the supply area"
     next_step_zh = "请选择供水范围内的片区"
 
-    def __init__(self, code: str, standard: Standard) -> None:
-        super().__init__(found=repr(code), needed="one of " + ", ".join(sorted(standard.districts)))
+    def __init__(self, standard: Standard) -> None:
+        # The code is not repeated: it comes from a query too, and may hold anything.
+        super().__init__(found="a code that is not listed", needed="one of " + ", ".join(sorted(standard.districts)))
 
 
 class FutureTime(NotAcceptable):

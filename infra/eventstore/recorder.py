@@ -23,12 +23,14 @@ from psycopg import Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
-from domain.kinds import RULE_TYPES
+from domain.kinds import REGISTRY, RULE_TYPES, VAULT
 from domain.standard.alerts import RANKS, Alert, Closing
+from domain.vault.vault import SubjectErased
 from infra.clock import REAL, Clock
 from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject, NextAsk
 from infra.eventstore.envelope import seal
 from infra.sql import sql
+from infra.vault.vault import Vault
 
 TIMEOUTS = (
     "SET LOCAL lock_timeout = '5s'",
@@ -42,6 +44,10 @@ LATENESS_SECONDS = (
     math.inf,
 )
 """Upper ends of the buckets in which the lateness of lapses is counted. More may be added; none may be moved."""
+
+
+ERASED = REGISTRY.names[VAULT.topic, SubjectErased]
+"""Public type of the event that a subject was erased."""
 
 
 SOON_S = 2.0
@@ -87,6 +93,8 @@ class LogHeadRecorder(PostgresApplicationRecorder):
     """Appends under the one row of ``store.log_head``; positions are gapless, recording times never fall."""
 
     clock: Clock = REAL
+    vault: Vault | None = None
+    """Seals particulars; None: of a store that is opened to read."""
     clock_behind_seconds: float = 0.0
     """How far the clock was behind the log at the last append; more than a second is an alarm."""
 
@@ -129,6 +137,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert(cursor, stored_events, positions, recorded_at)
             self._insert_keys(cursor, keys, positions, recorded_at)
             self._insert_subjects(cursor, subjects)
+            self._erase_subjects(cursor, stored_events)
             self._insert_messages(cursor, messages)
             self._count_lateness(cursor, lapsed)
             self._insert_alerts(cursor, alerts)
@@ -281,15 +290,15 @@ class LogHeadRecorder(PostgresApplicationRecorder):
     def _insert_subjects(self, cursor: Cursor[DictRow], subjects: Sequence[NewSubject]) -> None:
         if not subjects:
             return
-        cursor.execute(
-            sql("insert_subjects"),
-            {
-                "ids": [subject.id for subject in subjects],
-                "revisions": [subject.revision for subject in subjects],
-                "particulars": [Jsonb(dict(subject.particulars)) for subject in subjects],
-            },
-            prepare=True,
-        )
+        if self.vault is None:
+            raise RuntimeError("a store that was opened without its vault takes no particulars")
+        self.vault.put(cursor, subjects)
+
+    def _erase_subjects(self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent]) -> None:
+        """Whoever is erased by an event is erased with it: a subject's stream has the subject's id."""
+        erased = [UUID(str(event.originator_id)) for event in stored_events if event.topic == ERASED]
+        if erased and self.vault is not None:
+            self.vault.erase(cursor, erased)
 
     def _count_lateness(self, cursor: Cursor[DictRow], lapsed: Sequence[datetime]) -> None:
         if not lapsed:

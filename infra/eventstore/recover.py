@@ -54,6 +54,7 @@ from infra.kafka.cluster import (
 )
 from infra.postgres.connections import connect
 from infra.readers.record import Event, link_of, parse
+from infra.relay.disowned import disowned, without
 from infra.relay.relay import LOCK
 from infra.settings import Settings
 from infra.sql import sql
@@ -238,10 +239,11 @@ class _Look:
     def read(self) -> None:
         cluster = look_up_cluster(self.settings, chained_topics(self.settings))
         refuse_other_counts(cluster, self.settings.partitions)
+        known_forged = disowned(self.db, cluster)
         with consumer(self.settings, client_id="tongshui-recover", reset="none") as client:
             where = logs(client, cluster, cluster.partitions)
             for partition, records in read_ranges(client, {p: (its.first, its.end) for p, its in where.items()}):
-                self.stage(partition, records)
+                self.stage(partition, without(records, partition, known_forged))
 
     def stage(self, partition: Partition, records: Sequence[Record]) -> None:
         linked = [(link.position, record) for record in records if (link := link_of(record)) is not None]

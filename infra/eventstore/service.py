@@ -31,6 +31,7 @@ from infra.eventstore.writer import Writer
 from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
+from infra.vault.vault import Vault
 
 
 class Service:
@@ -43,6 +44,7 @@ class Service:
         self.clock = clock
         self.store = store
         self._pool = pool
+        self.vault = store.log.vault = Vault(settings, self.connection)
         self._writer = Writer(store, clock, rules, lambda: load_rules(store))
 
     @property
@@ -98,9 +100,8 @@ class Service:
 
     def particulars(self, subjects: Sequence[Subject]) -> list[Mapping[str, str]]:
         """What the vault keeps of subjects, in their order; one that it does not have any more is left out."""
-        wanted = {"ids": [subject.id for subject in subjects], "revisions": [each.revision for each in subjects]}
-        with self.connection() as connection:
-            return [row["particulars"] for row in connection.execute(sql("subject_particulars"), wanted)]
+        found = self.vault.particulars(subjects)
+        return [found[subject] for subject in subjects if subject in found]
 
     @contextmanager
     def connection(self) -> Iterator[psycopg.Connection[DictRow]]:

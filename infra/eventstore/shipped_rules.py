@@ -67,6 +67,11 @@ def book_stream(book: str, month: str) -> Stream:
     return Stream(kinds.BOOK, uuid5(NAMESPACE, f"book:{book}:{month}"))
 
 
+def person_stream(actor: str) -> Stream:
+    """The stream of an actor's account, by its id."""
+    return Stream(kinds.PERSON, uuid5(NAMESPACE, f"person:{actor}"))
+
+
 def squad_stream(squad: str) -> Stream:
     """The stream of a squad's roster, by its code in the standard."""
     return Stream(kinds.SQUAD, uuid5(NAMESPACE, f"squad:{squad}"))

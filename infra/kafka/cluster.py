@@ -22,7 +22,7 @@ from kafka.structs import TopicPartition
 from infra.kafka.batches import Damage, damage_of, tolerate
 from infra.kafka.diagnose import why_refused
 from infra.kafka.topic_settings import at_creation
-from infra.kafka_clients import opened
+from infra.kafka_clients import opened, quiet_on_loopback
 from infra.settings import EVENT_TOPICS, Settings
 
 BREACH_FACTS = frozenset({"WindowNearing", "WindowLapsed", "WindowRetracted", "WindowEscalated"})
@@ -143,8 +143,10 @@ def record_of(message: Any) -> Record:
 
 def client_config(settings: Settings) -> dict[str, Any]:
     """What every kafka-python client of ours is made with: addresses, security, quick reconnects."""
+    addresses = settings.kafka_bootstrap.split(",")
+    quiet_on_loopback(addresses)
     return {
-        "bootstrap_servers": settings.kafka_bootstrap.split(","),
+        "bootstrap_servers": addresses,
         "security_protocol": settings.kafka_security_protocol,
         "sasl_mechanism": settings.kafka_sasl_mechanism,
         "sasl_plain_username": settings.kafka_sasl_username,

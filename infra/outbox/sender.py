@@ -115,11 +115,10 @@ class Sender:
 
     def _address(self, subject: UUID, way: Way) -> dict[str, str]:
         """What the way needs of the person's particulars, and nothing else of them."""
-        with self._service.connection() as connection:
-            found = connection.execute(sql("outbox_particulars"), {"id": subject}).fetchone()
+        found = self._service.vault.newest(subject)
         if found is None:
             raise DeliveryError("subject-unknown", permanent=True)
-        address = {name: found["particulars"][name] for name in way.needs if found["particulars"].get(name)}
+        address = {name: found[name] for name in way.needs if found.get(name)}
         if way.needs and not address:
             raise DeliveryError("no-address", permanent=True)
         return address

@@ -42,6 +42,7 @@ from infra.readers.read_positions import (
 )
 from infra.readers.record import Event, ParsedRecord, parse_all
 from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply_parsed
+from infra.readers.store_check import confirmed
 from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 from infra.sql import sql
@@ -131,6 +132,7 @@ class ModelStream:
         self._limit = DeadLetterLimit(settings)
         self.models = tuple(models)
         self.table = f"{schema}.places"
+        self._who = schema
         self._alarms = {model.name: HoldAlarm(settings.hold_alarm_s) for model in models}
         self.applied_events = 0
         self._poisoned = poisoned
@@ -252,8 +254,9 @@ class ModelStream:
     def _store(self, connection: psycopg.Connection[Any], parsed: Sequence[ParsedRecord]) -> None:
         outcomes: dict[str, Applied] = {}
         with connection.transaction(), connection.cursor() as cursor:
+            known = confirmed(cursor, parsed, self.settings, self._who)
             for model in self.models:
-                mine = [each for each in parsed if each.record.topic in self._topics[model.name]]
+                mine = [each for each in known if each.record.topic in self._topics[model.name]]
                 if mine:
                     outcomes[model.name] = self._step(cursor, model, mine)
             cursor.execute(sql("announce_views"))

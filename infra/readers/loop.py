@@ -36,8 +36,9 @@ from infra.readers.read_positions import (
     save_read_positions,
     start_offsets,
 )
-from infra.readers.record import Event
-from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply
+from infra.readers.record import Event, parse_all
+from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply_parsed
+from infra.readers.store_check import confirmed
 from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
 
@@ -67,12 +68,14 @@ def store_batch(
     topic_ids: Mapping[str, UUID],
     step: BatchStep,
     limit: DeadLetterLimit,
+    settings: Settings,
 ) -> Applied:
-    """Apply a batch in one transaction: what the step writes, dead letters, read positions. Raises ReaderStopped."""
+    """Apply a batch in one transaction: what the step writes, dead letters, read positions. A record that the store
+    does not have is not applied. Raises ReaderStopped."""
     partitions = {Partition(record.topic, record.partition) for record in records}
     with connection.transaction(), connection.cursor() as cursor:
         read_positions = lock_read_positions(cursor, table, reader, build, partitions)
-        applied = apply(records, read_positions, topic_ids)
+        applied = apply_parsed(confirmed(cursor, parse_all(records), settings, reader), read_positions, topic_ids)
         refused = step(cursor, applied.events) if applied.events else None
         ids = {
             dead_letter.topic: topic_ids.get(dead_letter.topic, dead_letter.topic_id) for dead_letter in refused or ()
@@ -223,6 +226,7 @@ class _Shell:
             topic_ids=self.cluster.topic_ids,
             step=self.step,
             limit=self.limit,
+            settings=self.settings,
         )
 
     def retry(self, work: Callable[[psycopg.Connection[Any]], T]) -> T | None:

@@ -54,9 +54,10 @@ class Walk:
         """Whether the record that the checkpoint means is not where the checkpoint says: another one is, or none."""
         return self._given is not None and not self.stands
 
-    def take(self, record: Record) -> Link | None:
-        """The next record. Returns its link, whether it continues the chain or not; None for a foreign one."""
-        link = link_of(record)
+    def take(self, record: Record, *, disowned: bool = False) -> Link | None:
+        """The next record. Returns its link, whether it continues the chain or not; None for a foreign one.
+        ``disowned``: it has the marks of one of ours and is known to be none."""
+        link = None if disowned else link_of(record)
         self.foreign += link is None
         if self._to_verify is not None:
             self._verify(self._to_verify, record, link)

@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ from infra.kafka.cluster import (
     topics,
 )
 from infra.postgres.connections import connect
-from infra.readers.record import link_of
+from infra.readers.record import Link, link_of
 from infra.relay.chain import (
     ChainPosition,
     Outbox,
@@ -57,6 +57,7 @@ from infra.relay.chain import (
     begin_behind,
     first_walk,
 )
+from infra.relay.disowned import Place, disowned, note_disowned, without
 from infra.relay.topic_guard import TopicGuard
 from infra.settings import Settings
 from infra.sql import sql
@@ -113,9 +114,10 @@ class Relay:
         """One session after the other while this connection, and with it the lock, lasts."""
         pause_s = 0.0
         already_lost: set[Partition] = set()
+        held_against_store: dict[tuple[UUID, int], int] = {}
         while not stop.is_set():
             begun = time.monotonic()
-            session = _Session(self.settings, db, stop, already_lost)
+            session = _Session(self.settings, db, stop, already_lost, held_against_store)
             already_lost = set()
             try:
                 session.run()
@@ -183,11 +185,22 @@ class _Findings:
 class _Session:
     """From one take-over to the next: one cluster, one epoch, one producer."""
 
-    def __init__(self, settings: Settings, db: Database, stop: threading.Event, already_lost: set[Partition]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        db: Database,
+        stop: threading.Event,
+        already_lost: set[Partition],
+        held_against_store: dict[tuple[UUID, int], int],
+    ) -> None:
+        """``held_against_store``: topic id and partition, to the offset up to which a log was held against the store
+        over this very connection, by a session before; what this session adds, the next one knows."""
         self.settings = settings
         self.db = db
         self.stop = stop
         self.already_lost = already_lost
+        self.held_against_store = held_against_store
+        self.disowned: set[Place] = set()
         self.cluster = Cluster("", {})
         self.heads: dict[Partition, int] = {}
         self.epoch = 0
@@ -229,6 +242,7 @@ class _Session:
             ("epoch", str(self.epoch).encode()),
             ("content-type", CONTENT_TYPE),
         ]
+        self.disowned = disowned(self.db, self.cluster)
         ids = self.cluster.topic_ids
         self.db.execute(sql("forget_topics"), {**who, "topic_ids": list(ids.values())})
         mine = {Partition(row[0], row[2]): row for row in stored if ids.get(row[0]) == row[1]}
@@ -266,6 +280,8 @@ class _Session:
         moved = {p: w.linked for p, w in walks.items() if w.linked != checkpoints.get(p) or p in heads}
         self.save(moved, begin, {p: head for p, head in heads.items() if head is not None})
         self.guard.walked(doubted)
+        for partition, its in where.items():
+            self.held_against_store.setdefault((its.topic_id, partition.partition), its.end)
         log.info(
             "relay: epoch %d takes over on cluster %s behind position %d; %d records read",
             self.epoch,
@@ -299,7 +315,7 @@ class _Session:
     def find_head(self, looker: Any, partition: Partition, where: PartitionLog) -> int | None:
         """The offset of the log's first link of a chain, where nothing was before it; None where something was."""
         for _, records in read_ranges(looker, {partition: (where.first, where.end)}):
-            for record in records:
+            for record in without(records, partition, self.disowned):
                 link = link_of(record)
                 if link is not None:
                     return record.offset if link.previous == 0 else None
@@ -319,19 +335,47 @@ class _Session:
 
     def walk(self, looker: Any, walks: Mapping[Partition, Walk], ranges: Mapping[Partition, tuple[int, int]]) -> None:
         for partition, records in read_ranges(looker, ranges):
-            linked = [(record, walks[partition].take(record)) for record in records]
             self.records_read += len(records)
-            self.compare(partition, {link.position: record for record, link in linked if link is not None})
+            ours = without(records, partition, self.disowned)
+            self.compare(partition, [(link, record) for record in ours if (link := link_of(record)) is not None])
+            for record in records:
+                walks[partition].take(record, disowned=(partition, record.offset) in self.disowned)
             if self.stop.is_set():
                 raise SessionLost("stopped while taking over")
 
-    def compare(self, partition: Partition, records: Mapping[int, Record]) -> None:
-        """Refuse a Kafka that has what the store has not."""
-        rows = self.db.execute(sql("events_at"), {"positions": list(records)}, binary=True)
+    def compare(self, partition: Partition, records: Sequence[tuple[Link, Record]]) -> None:
+        """Refuse a Kafka that has what the store has not. What was written while this store was the relay's can only be
+        forged, and is stepped over from now on."""
+        rows = self.db.execute(sql("events_at"), {"positions": [link.position for link, _ in records]}, binary=True)
         stored = {position: bytes(state) for position, state in rows}
-        for position, record in records.items():
-            if stored.get(position) != record.value:
-                raise self.contradiction(partition, record, position, position in stored)
+        for link, record in records:
+            if stored.get(link.position) == record.value:
+                continue
+            if not self.written_meanwhile(partition, record):
+                raise self.contradiction(partition, record, link.position, link.position in stored)
+            self.disown(partition, record, link.position)
+
+    def written_meanwhile(self, partition: Partition, record: Record) -> bool:
+        """Whether it came behind what was held against the store before, over this connection.
+
+        A store that is restored, or another one, is another connection. So every event that a relay of this store can
+        have published meanwhile is in it.
+        """
+        before = self.held_against_store.get((self.cluster.topics[partition.topic].id, partition.partition))
+        return before is not None and record.offset >= before
+
+    def disown(self, partition: Partition, record: Record, position: int) -> None:
+        log.error(
+            "relay: FORGED: the record at %s, offset %d, says position %d, which the store has not so; it was written "
+            "while this relay ran, by somebody with the right to write there; it is stepped over",
+            partition,
+            record.offset,
+            position,
+        )
+        topic_id = self.cluster.topics[partition.topic].id
+        place = (partition, record.offset)
+        note_disowned(self.db, place, topic_id=topic_id, position=position, by="relay", reason="not of the store")
+        self.disowned.add(place)
 
     def contradiction(self, partition: Partition, record: Record, position: int, known: bool) -> RelayRefusal:
         found = f"position {position} at {partition}, offset {record.offset}"
@@ -340,15 +384,19 @@ class _Session:
                 "kafka-differs",
                 found=f"{found}, with other bytes than the store has at this position",
                 needed="the same bytes in store and Kafka",
-                next_step="find out which of the two was restored or written to by others; a store that is to go on "
-                "without what was published begins a new generation: `tongshui store recover --new-generation`",
+                next_step="find out which of the two was restored or written to by others. A record that is forged: "
+                f"`tongshui topics disown {partition.topic} {partition.partition} {record.offset} --by NAME --reason "
+                "TEXT`. A store that is to go on without what was published begins a new generation: `tongshui store "
+                "recover --new-generation`",
             )
         last = _one(self.db, "last_position", {})[0]
         return RelayRefusal(
             "kafka-ahead-of-store",
             found=f"{found}, while the store ends at position {last}",
             needed="a store that has every published event; this one was probably restored from a backup",
-            next_step="restore a later backup, or stop everything and run `tongshui store recover`",
+            next_step="restore a later backup, or stop everything and run `tongshui store recover`; where nothing was "
+            f"restored it is forged: `tongshui topics disown {partition.topic} {partition.partition} {record.offset} "
+            "--by NAME --reason TEXT`",
         )
 
     def count(

@@ -14,6 +14,7 @@ import psycopg
 from infra.kafka.cluster import BusRefusal, chained_topics, consumer, logs, look_up_cluster, make_anew, read_ranges
 from infra.postgres.connections import connect
 from infra.readers.record import link_of
+from infra.relay.disowned import disowned, without
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -56,11 +57,13 @@ def remake(settings: Settings, topic: str, *, dry_run: bool) -> Iterator[str]:
 def _refuse_unknown_records(settings: Settings, db: psycopg.Connection[Any], topic: str) -> None:
     """What the store does not have would be gone with the topic."""
     cluster = look_up_cluster(settings, [topic])
+    known_forged = disowned(db, cluster)
     with consumer(settings, client_id="tongshui-remake", reset="none") as client:
         where = logs(client, cluster, cluster.partitions)
         ends = {p: (max(its.first, its.end - TAIL), its.end) for p, its in where.items()}
         for partition, records in read_ranges(client, ends):
-            linked = {link.position: record for record in records if (link := link_of(record)) is not None}
+            ours = without(records, partition, known_forged)
+            linked = {link.position: record for record in ours if (link := link_of(record)) is not None}
             rows = db.execute(sql("events_at"), {"positions": list(linked)}, binary=True)
             stored = {position: bytes(state) for position, state in rows}
             for position, record in linked.items():

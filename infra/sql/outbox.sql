@@ -47,10 +47,6 @@ SET last_error = %(error)s, next_attempt_at = clock_timestamp() + make_interval(
     leased_until = '-infinity'
 WHERE id = %(id)s AND lease = %(lease)s
 
--- name: outbox_particulars
--- The newest revision: a corrected address is the one to use.
-SELECT particulars FROM vault.subjects WHERE subject_id = %(id)s ORDER BY revision DESC LIMIT 1
-
 -- name: outbox_states
 SELECT state, count(*) AS messages,
        greatest(0, max(extract(epoch FROM clock_timestamp() - created_at)) FILTER (WHERE NOT recorded))::float8 AS oldest_s

@@ -42,3 +42,8 @@ SELECT topic, partition, position
 FROM store.relay_checkpoint
 WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC LIMIT 1)
   AND topic = ANY(%(topics)s::text[])
+
+-- name: placed_events_at
+SELECT notification_id, originator_id, topic, state
+FROM store.stored_events
+WHERE notification_id = ANY(%(positions)s::bigint[])

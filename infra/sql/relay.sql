@@ -133,3 +133,11 @@ FROM (SELECT all_out FROM store.relay_state ORDER BY epoch DESC LIMIT 1) AS rela
 
 -- name: publish_dead_letters_again
 UPDATE store.dead_letters SET published_at = NULL
+
+-- name: disown_record
+INSERT INTO store.disowned_records (topic_id, topic, partition, record_offset, position, disowned_by, reason)
+VALUES (%(topic_id)s, %(topic)s, %(partition)s, %(offset)s, %(position)s, %(by)s, %(reason)s)
+ON CONFLICT DO NOTHING
+
+-- name: disowned_records
+SELECT topic, partition, record_offset FROM store.disowned_records WHERE topic_id = ANY(%(topic_ids)s::uuid[])

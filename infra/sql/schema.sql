@@ -2,6 +2,8 @@
 
 CREATE SCHEMA billing;
 
+CREATE SCHEMA identity;
+
 CREATE SCHEMA notary;
 
 CREATE SCHEMA outbox;
@@ -38,6 +40,10 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
+
+CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
 
 CREATE TABLE billing.accounts (
     build integer NOT NULL,
@@ -372,6 +378,43 @@ CREATE VIEW billing.terms AS
     contract
    FROM standing;
 
+CREATE TABLE identity.credentials (
+    actor text NOT NULL,
+    secret_hash text NOT NULL,
+    must_change boolean DEFAULT false NOT NULL,
+    set_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    failures integer DEFAULT 0 NOT NULL,
+    locked_until timestamp with time zone,
+    second_factor bytea,
+    second_factor_confirmed boolean DEFAULT false NOT NULL,
+    last_code bigint,
+    CONSTRAINT credentials_actor_check CHECK ((actor ~ '^[a-z][a-z0-9-]{1,39}$'::text))
+);
+
+CREATE TABLE identity.recovery_codes (
+    actor text NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamp with time zone,
+    CONSTRAINT recovery_codes_code_hash_check CHECK ((octet_length(code_hash) = 32))
+);
+
+CREATE TABLE identity.sessions (
+    token_hash bytea NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    roles text[] NOT NULL,
+    crew text,
+    squad text,
+    districts text[] NOT NULL,
+    is_machine boolean NOT NULL,
+    for_browser boolean NOT NULL,
+    is_limited boolean NOT NULL,
+    opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    ends_at timestamp with time zone NOT NULL,
+    CONSTRAINT sessions_token_hash_check CHECK ((octet_length(token_hash) = 32))
+);
+
 CREATE TABLE notary.checkpoints (
     number bigint NOT NULL,
     generation uuid NOT NULL,
@@ -603,6 +646,17 @@ ALTER TABLE store.dead_letters ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE store.disowned_records (
+    topic_id uuid NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    record_offset bigint NOT NULL,
+    "position" bigint NOT NULL,
+    disowned_by text NOT NULL,
+    reason text NOT NULL,
+    disowned_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE store.generations (
     generation uuid NOT NULL,
     forked_behind bigint NOT NULL,
@@ -694,6 +748,13 @@ CREATE TABLE store.topic_findings (
     put_right_at timestamp with time zone
 );
 
+CREATE TABLE vault.installation (
+    only_row boolean DEFAULT true NOT NULL,
+    search_key bytea NOT NULL,
+    rewrite_due boolean DEFAULT true NOT NULL,
+    CONSTRAINT installation_only_row_check CHECK (only_row)
+);
+
 CREATE TABLE vault.pseudonym_key (
     only_row boolean DEFAULT true NOT NULL,
     key bytea NOT NULL,
@@ -701,11 +762,42 @@ CREATE TABLE vault.pseudonym_key (
     CONSTRAINT pseudonym_key_only_row_check CHECK (only_row)
 );
 
+CREATE TABLE vault.reads (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    subject_id uuid,
+    case_id uuid,
+    reason text,
+    masked boolean NOT NULL
+);
+
+ALTER TABLE vault.reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME vault.reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE vault.subject_keys (
+    subject_id uuid NOT NULL,
+    sealed_key bytea,
+    erased_at timestamp with time zone,
+    CONSTRAINT subject_keys_check CHECK (((sealed_key IS NULL) = (erased_at IS NOT NULL)))
+);
+
 CREATE TABLE vault.subjects (
     subject_id uuid NOT NULL,
     revision integer NOT NULL,
-    particulars jsonb NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    particulars jsonb,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    sealed bytea,
+    phone_hash bytea,
+    CONSTRAINT subjects_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
+    CONSTRAINT subjects_sealed_or_plain CHECK (((particulars IS NULL) OR (sealed IS NULL)))
 );
 
 CREATE TABLE views.ahead (
@@ -1106,6 +1198,15 @@ ALTER TABLE ONLY billing.readings
 ALTER TABLE ONLY billing.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY identity.credentials
+    ADD CONSTRAINT credentials_pkey PRIMARY KEY (actor);
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (actor, code_hash);
+
+ALTER TABLE ONLY identity.sessions
+    ADD CONSTRAINT sessions_pkey PRIMARY KEY (token_hash);
+
 ALTER TABLE ONLY notary.checkpoints
     ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (number);
 
@@ -1160,6 +1261,9 @@ ALTER TABLE ONLY store.dead_letters
 ALTER TABLE ONLY store.dead_letters
     ADD CONSTRAINT dead_letters_reader_topic_topic_id_partition_record_offset_key UNIQUE (reader, topic, topic_id, partition, record_offset);
 
+ALTER TABLE ONLY store.disowned_records
+    ADD CONSTRAINT disowned_records_pkey PRIMARY KEY (topic_id, partition, record_offset);
+
 ALTER TABLE ONLY store.generations
     ADD CONSTRAINT generations_pkey PRIMARY KEY (generation);
 
@@ -1187,8 +1291,17 @@ ALTER TABLE ONLY store.stored_events
 ALTER TABLE ONLY store.topic_findings
     ADD CONSTRAINT topic_findings_pkey PRIMARY KEY (topic, code, name);
 
+ALTER TABLE ONLY vault.installation
+    ADD CONSTRAINT installation_pkey PRIMARY KEY (only_row);
+
 ALTER TABLE ONLY vault.pseudonym_key
     ADD CONSTRAINT pseudonym_key_pkey PRIMARY KEY (only_row);
+
+ALTER TABLE ONLY vault.reads
+    ADD CONSTRAINT reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY vault.subject_keys
+    ADD CONSTRAINT subject_keys_pkey PRIMARY KEY (subject_id);
 
 ALTER TABLE ONLY vault.subjects
     ADD CONSTRAINT subjects_pkey PRIMARY KEY (subject_id, revision);
@@ -1279,6 +1392,10 @@ CREATE INDEX meter_changes_point ON billing.meter_changes USING btree (build, ca
 
 CREATE INDEX postings_case ON billing.postings USING btree (build, case_id);
 
+CREATE INDEX sessions_actor ON identity.sessions USING btree (actor);
+
+CREATE INDEX sessions_end ON identity.sessions USING btree (ends_at);
+
 CREATE INDEX checkpoints_by_size ON notary.checkpoints USING btree (generation, size, number);
 
 CREATE INDEX alerts_fresh ON outbox.alerts USING btree (raised_at) WHERE (NOT expanded);
@@ -1311,13 +1428,27 @@ CREATE INDEX anomalies_untold ON readings.anomalies USING btree (found_at) WHERE
 
 CREATE INDEX set_aside_at ON readings.set_aside USING btree (at);
 
+CREATE INDEX command_keys_recorded_at ON store.command_keys USING brin (recorded_at) WITH (pages_per_range='16');
+
 CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, recorded_at) WHERE (state = ANY (ARRAY['open'::text, 'again'::text]));
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);
 
 CREATE INDEX stored_events_crews_formed ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = 'water.crew.CrewFormed.v1'::text);
 
+CREATE INDEX stored_events_erased ON store.stored_events USING btree (originator_id) WHERE (topic = 'water.office.SubjectErased.v1'::text);
+
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
+
+CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
+
+CREATE INDEX reads_actor ON vault.reads USING btree (actor, at);
+
+CREATE INDEX reads_subject ON vault.reads USING btree (subject_id, at);
+
+CREATE INDEX subjects_phone ON vault.subjects USING btree (phone_hash) WHERE (phone_hash IS NOT NULL);
+
+CREATE INDEX subjects_plain ON vault.subjects USING btree (subject_id) WHERE (particulars IS NOT NULL);
 
 CREATE INDEX ahead_asked ON views.ahead USING btree (asked_at);
 
@@ -1381,6 +1512,9 @@ ALTER TABLE ONLY billing.postings
 
 ALTER TABLE ONLY billing.readings
     ADD CONSTRAINT readings_build_event_id_fkey FOREIGN KEY (build, event_id) REFERENCES billing.inbox(build, event_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY identity.recovery_codes
+    ADD CONSTRAINT recovery_codes_actor_fkey FOREIGN KEY (actor) REFERENCES identity.credentials(actor) ON DELETE CASCADE;
 
 ALTER TABLE ONLY notary.checkpoints
     ADD CONSTRAINT checkpoints_generation_fkey FOREIGN KEY (generation) REFERENCES notary.logs(generation);

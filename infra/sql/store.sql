@@ -33,15 +33,14 @@ SELECT *, %(recorded_at)s::timestamptz
 FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_ids)s::uuid[],
             %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[], %(refusals)s::jsonb[])
 
--- name: insert_subjects
-INSERT INTO vault.subjects (subject_id, revision, particulars)
-SELECT * FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(particulars)s::jsonb[])
-
--- name: subject_particulars
-SELECT particulars
-FROM unnest(%(ids)s::uuid[], %(revisions)s::int[]) WITH ORDINALITY AS wanted (subject_id, revision, place)
-JOIN vault.subjects USING (subject_id, revision)
-ORDER BY place
+-- name: purge_keys
+DELETE FROM store.command_keys
+WHERE (actor_scope, key) IN (
+    SELECT actor_scope, key FROM store.command_keys
+    WHERE recorded_at < %(before)s
+    LIMIT %(most)s
+    FOR UPDATE SKIP LOCKED
+)
 
 -- name: count_lateness
 -- Under log_head's lock, so no two appends meet here.

@@ -83,7 +83,7 @@ def explain_named(service: Service, case: str, commitment: str, as_of: datetime 
 
 def _in_the_future(at: datetime, now: datetime) -> Refusal:
     return FutureTime(
-        found=f"as_of {at.isoformat()}",
+        found="an as_of in the future",
         needed=f"not later than {now.isoformat()}",
         next_step="ask for an instant that has passed; what is due is in the case's windows",
         next_step_zh="请查询已过去的时间；到期时间见案件时限",
@@ -92,7 +92,7 @@ def _in_the_future(at: datetime, now: datetime) -> Refusal:
 
 def _no_such_case(at: datetime, *, is_known: bool) -> Refusal:
     return NoSuchCase(
-        found=f"nothing of the case on record by {at.isoformat()}" if is_known else "no case with this id or number",
+        found="nothing of the case on record by that time" if is_known else "no case with this id or number",
         needed="the id or the number of a case, and an instant from its first event on",
         next_step="look the case up by its number at /api/v1/cases?number=…",
         next_step_zh="请按编号在 /api/v1/cases?number=… 查询",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.up import supervisor, with_addresses
 from infra.embedded.ports import free_port
+from infra.kafka.access import ADMIN
 from infra.settings import Settings
 
 
@@ -21,7 +22,7 @@ def installation(factor: float = 1.0) -> Iterator[Settings]:
     settings = Settings(data_dir=home, http_port=free_port(), clock_factor=factor, log_level="ERROR")
     try:
         with supervisor(settings, lambda line: None, external=False):
-            yield with_addresses(settings)
+            yield with_addresses(settings, ADMIN)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 

@@ -17,6 +17,7 @@ from kafka.structs import TopicPartition
 from infra.kafka.cluster import client_config
 from infra.settings import Settings
 from tests.bench.installation import installation, percentiles
+from tests.proven import PROVEN
 
 RATE = 50
 SECONDS = 20
@@ -56,7 +57,7 @@ class Sightings:
 async def send(base: str, rate: int, seconds: int) -> dict[UUID, tuple[float, float]]:
     """Report faults at a steady rate. Case → (sent, accepted), both perf_counter seconds."""
     accepted: dict[UUID, tuple[float, float]] = {}
-    headers = {"X-Actor": "bench", "X-Role": "hotline", "X-Channel": "hotline"}
+    headers = {**PROVEN, "X-Actor": "bench", "X-Role": "hotline", "X-Channel": "hotline"}
     body = {"kind": "leak", "district": "qianzhou", "reporter": {"phone": "13800000000"}}
     async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
 

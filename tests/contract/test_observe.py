@@ -34,7 +34,7 @@ ASKED = [rule["expr"] for rule in RULES] + [target["expr"] for panel in PANELS f
 @pytest.fixture(scope="module")
 def given() -> dict[str, set[str]]:
     """Name of a sample → its labels, as /metrics gives them in an installation that has everything."""
-    figures = ProcessMetrics(whole_status)
+    figures = ProcessMetrics(whole_status, lambda: 0)
     figures.request("/api/v1/repairs", "POST", 201, "ok", 0.01)
     found: dict[str, set[str]] = {}
     for family in text_string_to_metric_families(generate_latest(figures.registry).decode()):

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from api.http.document import operations
+from api.http.identity import COOKIE, CSRF_HEADER, SIGN_IN
 from api.http.powers import NONE, POWER
 from domain.kinds import POWERS
 from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
+OPERATION_IDS = Path(__file__).parent / "frozen" / "operation_ids.json"
+ERRORS = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503")
+"""What every command may be refused with."""
 COMMANDS = {
     "/api/v1/repairs": 201,
     "/api/v1/repairs/{case_id}/reports": 200,
@@ -146,6 +155,27 @@ COMMANDS = {
     "/api/v1/law": 201,
     "/api/v1/law/dry-run": 200,
 }
+SESSIONS = (
+    "/api/v1/session",
+    "/api/v1/session/demo",
+    "/api/v1/session/role",
+    "/api/v1/session/end",
+    "/api/v1/session/password",
+    "/api/v1/session/second-factor",
+    "/api/v1/session/second-factor/confirmation",
+    "/api/v1/token",
+    "/api/v1/people",
+    "/api/v1/people/{person_id}/work",
+    "/api/v1/people/{person_id}/departure",
+    "/api/v1/people/{person_id}/secret",
+)
+"""About who asks; they change accounts, and no case."""
+PERSONS = (
+    "/api/v1/cases/{case_id}/particulars",
+    "/api/v1/subjects/search",
+    "/api/v1/subjects/{subject_id}/erasure",
+)
+"""About persons in the vault; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -169,6 +199,7 @@ QUERIES = (
     "/api/v1/meters/verification",
     "/api/v1/cases",
     "/api/v1/cases/{case_id}",
+    "/api/v1/cases/{case_id}/particulars",
     "/api/v1/cases/{case_id}/windows/{commitment}",
     "/api/v1/cases/{case_id}/windows/{commitment}/acknowledgement",
     "/api/v1/alerts",
@@ -224,10 +255,59 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES}
-    operations = [each for path in document["paths"].values() for each in path.values()]
-    assert len({each["operationId"] for each in operations}) == len(operations)
-    assert all(each["summary"] for each in operations)
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS}
+    every = [operation for _, _, operation in operations(document)]
+    assert len({each["operationId"] for each in every}) == len(every)
+    assert all(each["summary"] for each in every)
+
+
+def test_the_document_says_where_the_service_is_and_what_each_group_of_routes_is_about(
+    document: dict[str, Any],
+) -> None:
+    assert [each["url"] for each in document["servers"]] == ["/"]
+    used = {tag for _, _, operation in operations(document) for tag in operation["tags"]}
+    described = {each["name"]: each["description"] for each in document["tags"]}
+    assert set(described) == used, "enter the group in api/http/document.py: TAGS"
+    assert all(re.search("[A-Za-z]", text) and re.search("[一-鿿]", text) for text in described.values())
+
+
+def test_every_operation_says_how_its_caller_proves_who_asks(document: dict[str, Any]) -> None:
+    schemes = document["components"]["securitySchemes"]
+    assert schemes["clientCredentials"]["flows"]["clientCredentials"]["tokenUrl"] in document["paths"]
+    assert (schemes["cookie"]["name"], schemes["csrf"]["name"]) == (COOKIE, CSRF_HEADER)
+    for path, method, operation in operations(document):
+        ways = operation["security"]
+        assert {name for way in ways for name in way} <= set(schemes), path
+        # What a browser sends by itself is never enough for a change.
+        assert method == "GET" or all("csrf" in way for way in ways if "cookie" in way), path
+        assert ways or path in SIGN_IN, path
+    by_nobody = {(method, path) for path, method, operation in operations(document) if {} in operation["security"]}
+    assert ("POST", "/api/v1/repairs") in by_nobody
+    assert ("POST", "/api/v1/repairs/{case_id}/dispatch") not in by_nobody
+    assert ("GET", "/api/v1/cases/{case_id}") not in by_nobody
+
+
+def test_an_operation_keeps_the_name_under_which_it_was_published(document: dict[str, Any]) -> None:
+    found = {f"{method} {path}": operation["operationId"] for path, method, operation in operations(document)}
+    frozen = json.loads(OPERATION_IDS.read_text(encoding="utf-8"))
+    assert {operation: found.get(operation) for operation in frozen} == frozen
+    assert all(re.fullmatch("[a-z]+(_[a-z]+){1,5}", name) for name in found.values()), "short, of words"
+
+
+def test_a_generator_of_clients_finds_no_two_classes_of_one_name(document: dict[str, Any]) -> None:
+    """It makes names of classes from titles, and from a schema's name and a field's; capitals and underscores aside."""
+
+    def titles(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            own = [value["title"]] if isinstance(value.get("title"), str) else []
+            return own + [title for each in value.values() for title in titles(each)]
+        return [title for each in value for title in titles(each)] if isinstance(value, list) else []
+
+    schemas = document["components"]["schemas"]
+    named = [re.sub("[^a-z0-9]", "", title.lower()) for title in titles(schemas)]
+    assert [title for title, times in Counter(named).items() if times > 1] == []
+    fields = [f"{name}{field}" for name, each in schemas.items() for field in each.get("properties", {})]
+    assert not {re.sub("[^a-z0-9]", "", field.lower()) for field in fields} & set(named)
 
 
 @pytest.mark.parametrize(("path", "status"), COMMANDS.items())
@@ -242,7 +322,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
     who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
     assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
-    assert set(operation["responses"]) == {str(status), "400", "403", "404", "409", "413", "415", "422", "503"}
+    assert set(operation["responses"]) == {str(status), *ERRORS}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):
             described = answer["content"]["application/problem+json"]["schema"]
@@ -328,6 +408,23 @@ def test_errors_are_what_is_described(client: Client, document: dict[str, Any]) 
         client.get("/api/v1/cases?limit=0"),
     ):
         fits(answer.json(), schema(document, "Problem"))
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "headers"),
+    [
+        ("/healthz", "/healthz", {"X-Role": "king"}),
+        ("/metrics", "/metrics", {"X-Role": "king"}),
+        ("/api/v1/contract/schemas/{type_name}", "/api/v1/contract/schemas/nothing", {}),
+        ("/api/v1/contract", "/api/v1/contract", {"X-Role": "king"}),
+    ],
+)
+def test_a_query_describes_the_status_that_it_is_refused_with(
+    client: Client, document: dict[str, Any], path: str, asked: str, headers: dict[str, str]
+) -> None:
+    answer = client.get(asked, headers=headers)
+    assert answer.status_code >= 400
+    assert str(answer.status_code) in document["paths"][path]["get"]["responses"]
 
 
 def test_the_framework_s_own_error_form_is_not_described(document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from infra.clock import ManualClock
 from infra.eventstore.commands import Command, Stamp, Stream
 from infra.eventstore.service import Service
 from tests.api_read_models import project
+from tests.proven import PROVEN
 
 
 class City:
@@ -38,7 +39,7 @@ class City:
         return code
 
     def _send(self, path: str, body: dict[str, Any], channel: str, role: str) -> httpx.Response:
-        headers = {"X-Channel": channel, "X-Role": role, "X-Actor": f"{role}-1"}
+        headers = {**PROVEN, "X-Channel": channel, "X-Role": role, "X-Actor": f"{role}-1"}
         return httpx.post(f"{self.url}/api/v1/{path}", json=body, headers=headers, timeout=60)
 
     def ask(self, case_id: str, kind: Kind = kinds.REPAIR) -> None:

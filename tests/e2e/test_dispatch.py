@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from domain import kinds
 from infra.eventstore.commands import Stream
+from infra.identity.demo_accounts import join_demo_accounts
 from tests.api_world import PAPERS, application, fault
 from tests.e2e.city import City
 
@@ -106,15 +107,17 @@ def test_an_alert_is_on_the_page_until_somebody_takes_it_in_hand(page: Page, cit
     expect(rows.last).to_contain_text("超时已 10 分钟")
     expect(rows.last).to_contain_text("10 min since the lapse")
     rows.first.get_by_role("button").click()
-    expect(page.locator("#alert-failed")).to_contain_text("请先选择岗位并填写工号")
+    expect(page.locator("#alert-failed")).to_contain_text("请先登录")
+    join_demo_accounts(city.service)
+    page.locator("#who").click()
+    page.locator("[data-actor=manager-1]").click()
+    expect(page.locator("#who")).to_contain_text("manager-1")
     page.locator("#me-role").select_option("manager")
-    page.locator("#me-actor").fill("manager-7")
-    page.locator("#me-actor").press("Tab")
     expect(rows).to_have_count(1)
     rows.get_by_role("button").click()
     expect(page.locator("#no-alerts")).to_be_visible()
     acknowledged = city.service.load(Stream(kinds.REPAIR, UUID(case_id)))[1][-1]
-    assert (acknowledged["type"], acknowledged["actor"]) == ("water.repair.WindowAcknowledged.v1", "manager-7")
+    assert (acknowledged["type"], acknowledged["actor"]) == ("water.repair.WindowAcknowledged.v1", "manager-1")
 
 
 def lapsed_and_alerted(city: City) -> str:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from domain import kinds
+from infra.identity.demo_accounts import join_demo_accounts
 from tests.api_world import PAPERS, application, fault
 from tests.e2e.city import City
 
@@ -72,6 +73,10 @@ def test_an_escalation_is_called_what_it_is(page: Page, city: City) -> None:
 def test_a_real_installation_shows_its_own_counts_alone(page: Page, city: City) -> None:
     opened(page, city)
     expect(page.locator("#n-published")).to_be_visible()
+    join_demo_accounts(city.service)
+    page.goto(f"{city.url}/login")
+    page.locator("[data-actor=auditor-1]").click()
+    expect(page.locator("#who")).to_contain_text("auditor-1")
     city.service.settings = city.service.settings.model_copy(update={"demo": False})
     opened(page, city)
     expect(page.locator("#n-applications")).to_be_visible()

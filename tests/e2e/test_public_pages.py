@@ -122,6 +122,8 @@ def test_the_desk_shows_who_is_due_first_what_is_missing_and_who_acts(page: Page
     complete = apply(city)
     city.clock.move(timedelta(days=1))
     outstanding = apply(city, PAPERS[:1])
+    pledge = {"papers": ["property-right"], "deadline": "2026-09-18", "commitment_digest": DIGEST}
+    city.post(f"connections/{outstanding}/papers-commitment", pledge, "counter", "counter")
     city.show()
     at(page, city, "/desk")
     rows = page.locator("#rows tr")

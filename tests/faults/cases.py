@@ -11,9 +11,10 @@ import httpx
 from tests.api_world import PAPERS, STEPS_TO_WATER
 from tests.faults.installation import Installation, wait_until
 from tests.faults.load import START, clock_of
+from tests.proven import PROVEN
 
 _numbers = itertools.count(1)
-HEADERS = {"X-Actor": "tester", "X-Role": "counter", "X-Channel": "import"}
+HEADERS = {**PROVEN, "X-Actor": "tester", "X-Role": "counter", "X-Channel": "import"}
 SLOW: dict[str, object] = {"clock_factor": 1.0, "clock_start": START.isoformat()}
 """Settings of an installation in whose test no limit runs out but by what is told."""
 

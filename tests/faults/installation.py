@@ -20,12 +20,15 @@ import psutil
 import psycopg
 from psycopg.rows import dict_row
 
+from app.up import logged_in
 from infra.embedded import EmbeddedPostgres, free_port
 from infra.embedded.children import Child, spawn
 from infra.eventstore.consistency_check import account_disagreements, actual_rows, disagreements
 from infra.eventstore.envelope import read
+from infra.kafka.access import ADMIN
 from infra.settings import Settings
 from projections.read_models.views import VIEWS as MODELS
+from tests.proven import PROXY
 
 PARTS = ("postgres", "kafka", "relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 Row = dict[str, Any]
@@ -65,6 +68,7 @@ def new_home() -> Iterator[Path]:
 def environment_of(options: Mapping[str, object]) -> dict[str, str]:
     """What a program of ours is started with: these settings, and none of whoever runs the test."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("TONGSHUI_")}
+    options = {"proxy_secret": PROXY, **options}
     return ours | {f"TONGSHUI_{name.upper()}": str(value) for name, value in options.items()}
 
 
@@ -173,9 +177,13 @@ class Installation:
 
     @property
     def settings(self) -> Settings:
-        """Its settings, with the addresses that ``up`` wrote down."""
+        """Its settings, with the addresses that ``up`` wrote down, as whoever administers its Kafka has them."""
+        return self.settings_of(ADMIN)
+
+    def settings_of(self, principal: str) -> Settings:
+        """The same, with the login of one process at its embedded Kafka."""
         state = self.state()
-        return Settings.model_validate(
+        found = Settings.model_validate(
             {
                 **self.options,
                 "data_dir": self.data,
@@ -183,6 +191,12 @@ class Installation:
                 "kafka_bootstrap": state["kafka"],
             }
         )
+        return found if "kafka_bootstrap" in self.options else logged_in(found, principal)
+
+    def kafka_of(self, principal: str) -> dict[str, object]:
+        """The options by which another program reaches this installation's Kafka as that principal."""
+        names = {name for name in Settings.model_fields if name.startswith("kafka_")}
+        return self.settings_of(principal).model_dump(include=names, exclude_none=True)
 
     def query(self, text: str, *values: object) -> list[Row]:
         """Rows of a query, over a connection of its own. Raises OperationalError while PostgreSQL is away."""

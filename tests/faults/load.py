@@ -18,6 +18,7 @@ import httpx
 from infra.clock import ScaledClock
 from tests.api_world import PAPERS, STEPS_TO_WATER
 from tests.faults.installation import Installation
+from tests.proven import PROVEN
 
 AT_ONCE = 32
 MOST_WAITING = 2 * AT_ONCE
@@ -192,6 +193,7 @@ class Load:
         """Send a command under its key until it is answered."""
         # The correlation id goes into every event that the command caused: they are counted by it.
         headers = {
+            **PROVEN,
             "X-Actor": actor,
             "X-Role": role,
             # Imported history has no arrival promise to break until an arrival is told.

@@ -64,6 +64,10 @@ class Writer:
         self.producer = Producer(
             {
                 "bootstrap.servers": self.settings.kafka_bootstrap,
+                "security.protocol": self.settings.kafka_security_protocol,
+                "sasl.mechanism": self.settings.kafka_sasl_mechanism,
+                "sasl.username": self.settings.kafka_sasl_username,
+                "sasl.password": self.settings.kafka_sasl_password,
                 "compression.type": self.codec,
                 "message.max.bytes": 900_000_000,
                 "queue.buffering.max.kbytes": 1_000_000,

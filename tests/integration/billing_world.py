@@ -96,4 +96,5 @@ def feed(settings: Settings, connection: psycopg.Connection[Any], batch: Sequenc
         topic_ids=topic_ids(settings),
         step=partial(step, build=build),
         limit=DeadLetterLimit(settings),
+        settings=settings,
     )

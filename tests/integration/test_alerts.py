@@ -22,6 +22,7 @@ from infra.outbox.sender import Sender, ways_of
 from infra.settings import Settings, StaffContact
 from tests.api_world import DISPATCHER, app_of, fault, served, staff, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
+from tests.proven import LOOKER
 
 ARRIVAL = "repair.arrival"
 
@@ -67,7 +68,9 @@ class Duty:
         return found
 
     def alerts(self, **query: Any) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = httpx.get(f"{self._url}/alerts", params=query, timeout=20).json()["alerts"]
+        found: list[dict[str, Any]] = httpx.get(f"{self._url}/alerts", params=query, headers=LOOKER, timeout=20).json()[
+            "alerts"
+        ]
         return found
 
     def reported(self, **body: Any) -> str:

@@ -20,6 +20,7 @@ from api.board.breaches import latest, page
 from api.http import cursor as cursors
 from api.http.cursor import Cursor
 from domain import kinds
+from domain.kernel.subjects import Subject
 from infra.clock import ManualClock
 from infra.eventstore.commands import Command, Stamp, Stream
 from infra.eventstore.service import Service
@@ -42,6 +43,7 @@ from tests.api_world import (
     wait_for,
 )
 from tests.commands import Incident
+from tests.proven import LOOKER
 
 
 @pytest.fixture
@@ -102,10 +104,11 @@ def test_particulars_are_in_the_vault_and_nowhere_else(client: Client, service: 
     case_id = posted(client, "/api/v1/repairs", fault())["case_id"]
     posted(client, "/api/v1/connections", application())
     with service.connection() as connection:
-        kept = connection.execute("SELECT particulars FROM vault.subjects ORDER BY recorded_at").fetchall()
+        kept = connection.execute("SELECT subject_id, revision FROM vault.subjects ORDER BY recorded_at").fetchall()
         events = connection.execute("SELECT convert_from(state, 'UTF8') AS text FROM store.stored_events").fetchall()
         keys = connection.execute("SELECT * FROM store.command_keys").fetchall()
-    assert [row["particulars"] for row in kept] == [REPORTER, APPLICANT]
+    subjects = [Subject(row["subject_id"], row["revision"]) for row in kept]
+    assert service.particulars(subjects) == [REPORTER, APPLICANT]
     everything = json.dumps([row["text"] for row in events], ensure_ascii=False) + str(keys)
     everything += client.get(f"/api/v1/cases/{case_id}").text
     assert not [value for value in {*REPORTER.values(), *APPLICANT.values()} if value in everything]
@@ -225,7 +228,7 @@ def test_a_row_that_becomes_visible_behind_another_partitions_is_not_skipped(ser
 @contextmanager
 def listening(url: str, after: str | None = None, last_id: str | None = None) -> Iterator[Iterator[tuple[str, int]]]:
     """Open the stream; gives (id, position) pairs as they come."""
-    headers = {"Last-Event-ID": last_id} if last_id else {}
+    headers = {**LOOKER, **({"Last-Event-ID": last_id} if last_id else {})}
     params = {"after": after} if after else {}
     with (
         httpx.Client(timeout=20) as client,

@@ -21,7 +21,7 @@ FAST = 600
 @pytest.fixture(scope="module")
 def it() -> Iterator[Installation]:
     with new_home() as home:
-        installation = Installation(home, clock_factor=FAST)
+        installation = Installation(home, clock_factor=FAST, demo=True)
         installation.start()
         yield installation
         assert installation.stop() == 0

@@ -16,7 +16,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
-import psycopg
 import pytest
 
 from domain import kinds
@@ -36,6 +35,7 @@ from infra.settings import Settings
 from infra.status import collect
 from tests.api_world import REPORTER, app_of, served, wait_for
 from tests.outside import SECRET, GatewayServer, MailServer
+from tests.proven import LOOKER, PROVEN
 
 PLANNED = {
     "districts": ["zhenxi", "donghe"],
@@ -82,14 +82,14 @@ class Office:
         self._url = f"{url}/api/v1"
 
     def post(self, path: str, body: dict[str, Any], key: str | None = None) -> dict[str, Any]:
-        headers = {"X-Role": "manager", "X-Actor": "manager-1", "X-Channel": "office"}
+        headers = {**PROVEN, "X-Role": "manager", "X-Actor": "manager-1", "X-Channel": "office"}
         headers |= {"Idempotency-Key": key} if key else {}
         answer = httpx.post(f"{self._url}/{path}", json=body, headers=headers, timeout=20)
         found: dict[str, Any] = answer.json()
         return found
 
     def get(self, path: str) -> Any:
-        return httpx.get(f"{self._url}/{path}", timeout=20).json()
+        return httpx.get(f"{self._url}/{path}", headers=LOOKER, timeout=20).json()
 
     def planned(self) -> str:
         return str(self.post("outages/planned", PLANNED)["case_id"])
@@ -440,11 +440,8 @@ def test_a_persons_phone_comes_from_the_vault_at_the_sending_and_is_kept_nowhere
     service: Service, sender: Sender, gateway: GatewayServer, clock: ManualClock
 ) -> None:
     subject = answer(service, "sms", REPORTER)
-    with service.connection() as connection:
-        connection.execute(
-            "INSERT INTO vault.subjects (subject_id, revision, particulars) VALUES (%s, 2, %s)",
-            [subject, psycopg.types.json.Jsonb(REPORTER | {"phone": "13900000001"})],
-        )
+    with service.connection() as connection, connection.cursor() as cursor:
+        service.vault.put(cursor, [NewSubject(subject, 2, REPORTER | {"phone": "13900000001"})])
     clock.move(timedelta(minutes=1))
     sender.work()
     ((_, body),) = gateway.received

@@ -38,9 +38,11 @@ from infra.eventstore.commands import (
     UnreadableStreamError,
 )
 from infra.eventstore.envelope import CloudEventMapper, seal
+from infra.eventstore.key_purge import purge_keys, purging_keys
 from infra.eventstore.recorder import AlreadyAppended, LogHeadRecorder
 from infra.eventstore.service import Service, open_service
 from infra.settings import Settings
+from tests.api_world import wait_for
 
 SUBJECT = Subject(UUID(int=7), 1)
 
@@ -167,6 +169,27 @@ def test_one_key_sent_at_once_by_many_writes_once(service: Service) -> None:
     receipts = [future.result(10) for future in [service.submit(report(stream, key=key)) for _ in range(20)]]
     assert sum(not receipt.replayed for receipt in receipts) == 1
     assert len({receipt.position for receipt in receipts}) == 1
+
+
+def test_a_key_is_forgotten_when_its_term_is_over_and_no_sooner(service: Service, clock: ManualClock) -> None:
+    old, newer, mine = [IdempotencyKey("tester", f"k-{number}", b"digest") for number in range(3)]
+    service.run(report(case(), key=old))
+    clock.move(timedelta(days=1))
+    kept = service.run(report(case(), key=newer))
+    clock.move(timedelta(days=service.settings.idempotency_days - 0.5))
+    service.run(report(case(), key=mine))
+    assert purge_keys(service, rows_at_once=1) == 1
+    assert set(service.store.log.select_keys([old, newer, mine])) == {("tester", "k-1"), ("tester", "k-2")}
+    assert service.run(report(case(), key=newer)).case_id == kept.case_id
+    assert purge_keys(service) == 0
+
+
+def test_keys_are_purged_while_the_api_runs(service: Service, clock: ManualClock) -> None:
+    key = IdempotencyKey("tester", "k-1", b"digest")
+    service.run(report(case(), key=key))
+    with purging_keys(service, every_s=0.01):
+        clock.move(timedelta(days=service.settings.idempotency_days, seconds=1))
+        wait_for(lambda: not service.store.log.select_keys([key]), what="the key's end")
 
 
 def test_a_commit_that_stuck_though_its_answer_was_lost_is_found_by_the_command_id(service: Service) -> None:

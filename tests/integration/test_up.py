@@ -21,6 +21,8 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres, free_port
+from infra.kafka.access import OPERATOR
+from tests.api_world import staff
 from tests.faults.cases import SLOW, tell_cases
 from tests.faults.installation import PARTS, Ended, Installation, gone, installed, new_home, wait_until
 from tests.faults.load import clock_of
@@ -156,7 +158,7 @@ def test_external_parts_that_are_away_at_the_start_are_waited_for(home: Path) ->
 def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: Installation, home: Path) -> None:
     there: dict[str, object] = {
         "database_url": it.settings.database_url,
-        "kafka_bootstrap": it.settings.kafka_bootstrap,
+        **it.kafka_of(OPERATOR),
     }
     ended = Installation(home, **there | {"database_url": make_conninfo(it.settings.database_url, dbname="none")}).run(
         "up", "--external"
@@ -337,7 +339,7 @@ def test_a_notice_is_sent_proven_and_on_the_outages_timeline_by_its_number(it: I
     begin = clock_of(it).now() + timedelta(days=2)
     form = {"districts": ["qianzhou"], "affected_users": 300, "approval": "示例文号〔2026〕7号"}
     form |= {"begin": begin.isoformat(), "end": (begin + timedelta(hours=6)).isoformat()}
-    with httpx.Client(base_url=f"{it.base_url}/api/v1", headers={"X-Role": "manager"}, timeout=20) as client:
+    with httpx.Client(base_url=f"{it.base_url}/api/v1", headers=staff("manager"), timeout=20) as client:
         outage = client.post("/outages/planned", json=form).json()
         path = f"/outages/{outage['case_id']}"
         assert client.post(f"{path}/notices/order", json={"way": "page"}).status_code == 200
@@ -369,7 +371,7 @@ def test_verify_recounts_every_verdict_from_kafka_alone(it: Installation) -> Non
 
 def test_timeline_needs_no_database(it: Installation) -> None:
     (case,) = it.query("SELECT case_number FROM views.cases WHERE family = 'connection' LIMIT 1")
-    other = Installation(it.home / "elsewhere", kafka_bootstrap=it.settings.kafka_bootstrap)
+    other = Installation(it.home / "elsewhere", **it.kafka_of(OPERATOR))
     other.home.mkdir(exist_ok=True)
     ended = other.run("timeline", case["case_number"])
     assert ended.code == 0

@@ -187,6 +187,16 @@ def test_a_retried_creation_is_the_same_case_even_when_the_key_is_forgotten(
     assert list(service.events) == [UUID(case_id)]
 
 
+def test_a_key_gives_nobody_the_answer_that_they_got_in_another_role(client: Client, service: FakeService) -> None:
+    asks = {"Idempotency-Key": "5f0c", "X-Actor": "staff-1"}
+    first = client.post("/api/v1/repairs", fault(), headers={**asks, "X-Role": "hotline"})
+    assert first.status_code == 201
+    other = client.post("/api/v1/repairs", fault(), headers={**asks, "X-Role": "crew"})
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+    assert first.json()["case_id"] not in other.text
+    assert len(service.events) == 1
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -7,11 +7,13 @@ import asyncio
 import json
 import logging
 import re
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
 import psycopg
 import pytest
 from eventsourcing.persistence import InterfaceError
@@ -23,7 +25,8 @@ from api.http.errors import PROBLEM_JSON
 from api.http.strict import BODY_LIMIT_BYTES
 from domain.kernel.refusals import Refusal, refusals, restored
 from infra.eventstore.commands import BusyError, StoreUnavailableError
-from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault, staff
+from tests.api_world import METER, REPORTER, Client, FakeService, app_over, application, fault, served, staff, wait_for
+from tests.proven import PROVEN
 
 ROOT = Path(__file__).parents[2]
 
@@ -280,6 +283,23 @@ async def send_in_chunks(
     return answered
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("path", [b"/api/v1/repairs", b"/api/v1/token"])
+def test_an_upload_that_its_client_gave_up_is_one_line_and_no_incident(
+    service: FakeService, caplog: pytest.LogCaptureFixture, path: bytes, framing: bytes
+) -> None:
+    head = b"POST " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n" + framing
+    app = app_over(service)
+    with caplog.at_level(logging.INFO), served(app) as url:
+        caplog.clear()
+        with connected(url) as peer:
+            peer.sendall(head + b'\r\n\r\n2\r\n{"')
+        wait_for(lambda: caplog.records)
+    lines = [each.getMessage() for each in caplog.records if not each.name.startswith("uvicorn")]
+    assert [line.partition(" ms")[0].rsplit(" ", 1)[0] for line in lines] == [f"POST {path.decode()} 499 client-gone"]
+    assert not [each for each in caplog.records if each.levelno > logging.INFO]
+
+
 # ---- headers, paths, parameters
 
 
@@ -288,7 +308,7 @@ async def send_in_chunks(
     [
         ("X-Role", "king", "unknown-role"),
         ("X-Role", "system", "unknown-role"),
-        ("X-Role", "x" * 65, "bad-header"),
+        ("X-Role", "x" * 65, "unknown-role"),
         ("X-Channel", "pigeon", "unknown-channel"),
         ("X-Channel", "system", "unknown-channel"),
         ("X-Actor", "", "bad-header"),
@@ -352,6 +372,21 @@ def test_a_wrong_method_names_the_right_one(client: Client) -> None:
     assert (answer.headers["allow"], answer.json()["needed"]) == ("POST", "POST")
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        *((f"/api/v1/{path}", "GET, POST") for path in ("law", "session", "people", "standards", "calendars")),
+        ("/api/v1/mass-incidents", "GET, POST"),
+        ("/", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+        ("/static/page.js", "GET, HEAD"),
+    ],
+)
+def test_a_wrong_method_names_every_right_one(client: Client, path: str, methods: str) -> None:
+    answer = client.request("DELETE", path)
+    assert (answer.status_code, answer.headers["allow"], answer.json()["needed"]) == (405, methods, methods)
+
+
 def test_another_machine_is_turned_away(service: FakeService) -> None:
     stranger = Client(app_over(service), peer="192.0.2.7")
     assert problem(stranger.get("/api/v1/counts"))["code"] == "not-loopback"
@@ -362,6 +397,35 @@ def test_another_machine_is_turned_away(service: FakeService) -> None:
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8225", "127.0.0.1.evil.example", "192.0.2.7:8225"])
 def test_a_foreign_name_for_this_machine_is_turned_away(service: FakeService, host: str) -> None:
     assert problem(Client(app_over(service), host=host).get("/api/v1/labels"))["code"] == "wrong-host"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("[::1]evil", "[::1]evil:8225", "[::1", "[::1]:", "[::1]:x", "[::1]:1:2", "[127.0.0.1].evil.example"),
+        *("localhost:evil", "localhost:1:2", "127.0.0.1:8225@evil.example", "evil@127.0.0.1", "127.0.0.1:123456", ""),
+    ],
+)
+def test_a_host_that_two_programs_could_read_differently_is_turned_away(service: FakeService, host: str) -> None:
+    asked = Client(app_over(service)).get("/api/v1/labels", headers={"Host": host})
+    assert problem(asked)["code"] == "wrong-host"
+
+
+def test_a_request_with_two_hosts_is_turned_away(service: FakeService) -> None:
+    async def ask() -> int:
+        transport = httpx.ASGITransport(app_over(service), client=("127.0.0.1", 40_000))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            hosts = [("Host", "127.0.0.1"), ("Host", "evil.example"), *PROVEN.items()]
+            return (await client.get("/static/page.js", headers=hosts)).status_code
+
+    assert asyncio.run(ask()) == 421
+
+
+def connected(url: str) -> socket.socket:
+    """A connection to a server, for requests that no client library sends."""
+    peer = socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])))
+    peer.settimeout(20)
+    return peer
 
 
 @pytest.mark.parametrize("host", ["localhost:8225", "127.0.0.1", "127.0.0.1:1", "[::1]:8225", "LOCALHOST"])
@@ -486,7 +550,7 @@ def test_every_refusal_is_said_in_both_languages(cls: type[Refusal]) -> None:
     assert re.search("[一-鿿]", cls.title_zh)
     assert cls.title_zh != Refusal.title_zh
     assert not cls.next_step_zh or re.search("[一-鿿]", cls.next_step_zh)
-    assert cls.status in {400, 403, 404, 405, 409, 413, 415, 421, 422, 500, 503}
+    assert cls.status in {400, 401, 403, 404, 405, 408, 409, 413, 415, 421, 422, 429, 500, 503}
 
 
 def test_two_classes_of_one_code_are_found() -> None:

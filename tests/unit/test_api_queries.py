@@ -394,6 +394,8 @@ def test_metrics_tell_of_a_reader_that_was_stopped_and_of_billings_open_differen
 
 def test_making_the_application_connects_to_nothing() -> None:
     class Untouchable:
+        settings = Settings()
+
         def __getattr__(self, name: str) -> object:
             raise AssertionError(f"the service's {name} was used")
 

@@ -12,7 +12,6 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from api.board import breach_notifier as pulses
 from api.board.breach_notifier import Pulse
 from api.board.breaches import events, heads
 from api.http import cursor as cursors
@@ -98,14 +97,16 @@ class Listener:
         self.seen: list[int] = []
         self.last_id = str(cursor)
         self.lines: list[str] = []
+        self._pulse = pulse
         self._stream = events(cast(Service, service), pulse, cursor, heartbeat_seconds=0.05)
 
     async def read(self) -> None:
-        async for text in self._stream:
-            self.lines.append(text)
-            if text.startswith("id: "):
-                self.last_id = text.split("\n")[0].removeprefix("id: ")
-                self.seen.append(int(text.split('"position":')[1].split(",")[0]))
+        with self._pulse.listening():
+            async for text in self._stream:
+                self.lines.append(text)
+                if text.startswith("id: "):
+                    self.last_id = text.split("\n")[0].removeprefix("id: ")
+                    self.seen.append(int(text.split('"position":')[1].split(",")[0]))
 
     async def until(self, count: int) -> None:
         async with asyncio.timeout(10):
@@ -213,15 +214,15 @@ def client_text(service: FakeService, table: Table) -> str:
     return asyncio.run(run())
 
 
-def test_only_so_many_streams_are_open_at_once(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulses, "MAX_STREAMS", 1)
-
+def test_only_so_many_streams_are_open_at_once(service: FakeService) -> None:
     async def run() -> None:
-        pulse = pulse_over(service)
-        pulse.require_room()
-        with pulse.listening(), pytest.raises(TooManyStreams, match="too-many-streams"):
-            pulse.require_room()
-        pulse.require_room()
+        pulse = Pulse(lambda: heads(cast(Service, service)), at_most=1)
+        with pulse.listening():
+            with pytest.raises(TooManyStreams, match="too-many-streams"), pulse.listening():
+                pass
+            assert pulse.open_streams == 1
+        with pulse.listening():
+            assert pulse.open_streams == 1
 
     asyncio.run(run())
 

@@ -121,7 +121,7 @@ def test_crews_are_formed_before_anybody_is_sent(monkeypatch: pytest.MonkeyPatch
     nobody = Script("r", "repairs", (Request(city.START, "", {}, "a", "hotline", "hotline"),))
 
     async def play_twice() -> None:
-        player = Player("http://127.0.0.1:1", ManualClock(city.START))
+        player = Player("http://127.0.0.1:1", ManualClock(city.START), "secret")
         await player.play(list(crews(city.START)), asyncio.Event())
         await player.play([nobody, *crews(city.START)], asyncio.Event())
 

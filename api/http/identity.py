@@ -1,0 +1,184 @@
+"""Who asks, as it is proven: by a session's cookie, by a token, or by a front end that we trust to know.
+
+Everybody else is of the public. What a request merely says about itself (``X-Actor``, ``X-Role``) counts only where a
+trusted front end says it; where nobody proves it, the request is refused, so that a mistake is seen.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from typing import Literal
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from api.http.dependencies import the_service
+from api.http.limits import RateLimits, address_of
+from api.http.powers import power_of
+from api.http.refusals import BadHeader, CsrfTokenMissing, IdentityNotProven
+from domain.kernel.refusals import UnknownRole
+from domain.kernel.roles import ROLES
+from domain.people.people import Work
+from domain.standard.context import Person, require_one_of
+from domain.standard.powers import roles_with
+from infra.eventstore.service import Service
+from infra.identity.accounts import Accounts, Session, csrf_token
+from infra.identity.proxy_secret import proxy_secret
+from infra.identity.refusals import NotYourRole, SessionEnded
+
+COOKIE = "tongshui_session"
+CSRF_HEADER = "X-CSRF-Token"
+PROXY_HEADER = "X-Proxy-Secret"
+SAYS_WHO = ("X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role", CSRF_HEADER, PROXY_HEADER)
+"""Headers about who asks; one that comes twice is refused, since two readers could each take another one."""
+SIGN_IN = frozenset({"/api/v1/session", "/api/v1/session/demo", "/api/v1/token"})
+"""Where a session begins: one that there is already does not count, and may be over."""
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+ANONYMOUS = "anonymous"
+PUBLIC_ROLE = "public"
+PUBLIC_CHANNELS = ("website", "wechat")
+"""The channels over which the public comes by itself; the first one where it does not say."""
+VISITOR = "visitor"
+"""Who looks at the demo without an account: there is nothing real in it, so everything may be read."""
+_CHANNELS = {
+    "crew": "crew-phone",
+    "crew-lead": "crew-phone",
+    "squad": "crew-phone",
+    "hotline": "hotline",
+    "counter": "counter",
+    "platform": "platform",
+}
+"""Role → the channel over which it speaks where it does not say; the office for every other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who asks. ``work``: what they are bound to (crew, squad, districts); None: nothing is known of it."""
+
+    actor: str
+    role: str
+    by: Literal["session", "token", "proxy", "nobody"]
+    work: Work | None = None
+    session: Session | None = None
+
+    @property
+    def person(self) -> Person:
+        """The actor and the role, as decisions know them."""
+        return Person(self.actor, self.role)
+
+    @property
+    def channel(self) -> str:
+        """The channel where the request does not say one."""
+        if self.by == "proxy" or self.role == "public":
+            return PUBLIC_CHANNELS[0]
+        return _CHANNELS.get(self.role, "office")
+
+
+async def identified(request: Request) -> Identity:
+    """Who asks; found once for each request. Refuses ``bad-header``, ``session-ended``, ``csrf-token-missing``,
+    ``identity-not-proven``, ``not-your-role``, ``unknown-role``."""
+    known: Identity | None = getattr(request.state, "identity", None)
+    if known is None:
+        known = request.state.identity = await _identified(request)
+    return known
+
+
+async def guard(request: Request) -> None:
+    """Of every route: who asks is found, and a query that needs a power is refused ``wrong-role`` to who has it not.
+    What a command needs is asked for where it is decided."""
+    identity = await identified(request)
+    _take_token(request, identity)
+    power = power_of(request.scope.get("route"))
+    if power is not None and request.method == "GET":
+        service = the_service(request)
+        standard = service.rules.in_force(service.clock.now())
+        require_one_of(identity.person, roles_with(standard, power), power)
+
+
+def _take_token(request: Request, identity: Identity) -> None:
+    """Refuse ``too-many-requests`` to who sends more than the settings allow. Queries are not counted."""
+    if request.method not in UNSAFE:
+        return
+    limits: RateLimits = request.app.state.limits
+    by_front_end = is_trusted_proxy(request, the_service(request))
+    if request.url.path not in SIGN_IN and identity.by in ("session", "token"):
+        limits.actor.take(identity.actor)
+    elif (address := address_of(request, by_front_end=by_front_end)) is not None:
+        signs_in, is_public = request.url.path in SIGN_IN, identity.role == PUBLIC_ROLE
+        if signs_in or is_public:
+            (limits.sign_in if signs_in else limits.public).take(address)
+
+
+async def _identified(request: Request) -> Identity:
+    for name in SAYS_WHO:
+        if len(request.headers.getlist(name)) > 1:
+            raise BadHeader(found=f"{name} twice", needed="one", next_step="send it once", next_step_zh="请只填写一次")
+    service = the_service(request)
+    token, by_cookie = token_of(request)
+    if token is not None and not (request.method == "POST" and request.url.path in SIGN_IN):
+        return await _by_session(request, service, token, by_cookie=by_cookie)
+    if is_trusted_proxy(request, service):
+        role = _listed_role(request)
+        return Identity(request.headers.get("X-Actor", ANONYMOUS), role, "proxy")
+    if request.headers.get("X-Actor") or request.headers.get("X-Role", "public") != "public":
+        raise IdentityNotProven()
+    return _nobody(request, service)
+
+
+def _nobody(request: Request, service: Service) -> Identity:
+    if service.settings.demo and request.method == "GET":
+        return Identity(VISITOR, "auditor", "nobody")
+    return Identity(ANONYMOUS, "public", "nobody")
+
+
+def token_of(request: HTTPConnection) -> tuple[str | None, bool]:
+    """The token that the request shows, and whether a browser sent it by itself."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip(), False
+    cookie = request.cookies.get(COOKIE)
+    return cookie, cookie is not None
+
+
+async def _by_session(request: Request, service: Service, token: str, *, by_cookie: bool) -> Identity:
+    try:
+        session = await run_in_threadpool(Accounts(service).session, token)
+    except SessionEnded:
+        if by_cookie and request.method == "GET":
+            return _nobody(request, service)  # the browser sends an old cookie to every page, and to the one to sign in
+        raise
+    # A page of another site can make the browser send the cookie, and cannot read what is to be repeated here.
+    shown = request.headers.get(CSRF_HEADER, "")
+    if by_cookie and request.method in UNSAFE and not hmac.compare_digest(shown, csrf_token(token)):
+        raise CsrfTokenMissing()
+    if (claimed := request.headers.get("X-Actor")) not in (None, session.actor):
+        raise IdentityNotProven(f"X-Actor {'' if claimed is None else 'of somebody else'}")
+    role = request.headers.get("X-Role", session.role)
+    if role not in session.work.roles:
+        raise NotYourRole(role if role in ROLES else "(unknown)", session.work.roles)
+    power = power_of(request.scope.get("route"))
+    if power is not None or (request.method in UNSAFE and not request.url.path.startswith("/api/v1/session")):
+        session.require_whole()
+    return Identity(session.actor, role, "session" if by_cookie else "token", session.work, session)
+
+
+def is_trusted_proxy(request: HTTPConnection, service: Service) -> bool:
+    """Whether a front end that the settings name sent it, and proved it."""
+    said = request.headers.get(PROXY_HEADER)
+    if said is None or request.client is None or request.client.host not in service.settings.trusted_proxies:
+        return False
+    return hmac.compare_digest(said.encode(), proxy_secret(service.settings).encode())
+
+
+def _listed_role(request: Request) -> str:
+    role = request.headers.get("X-Role", "public")
+    if role not in ROLES:
+        raise UnknownRole(
+            None,
+            ROLES,
+            next_step="send X-Role with one of the listed words",
+            next_step_zh="请在 X-Role 中填写列出的代码",
+        )
+    return role

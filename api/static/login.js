@@ -1,0 +1,71 @@
+// 登录: sign in, choose a role, set a password and a second factor; in the demo, be one of its people.
+import { byId, en, make, named, pair, session, setText, tell } from "./page.js";
+import { ROLES } from "./names.js";
+
+const API = "/api/v1/session";
+// Only a path of our own: an address of somebody else's must not follow a sign-in.
+const wanted = new URLSearchParams(location.search).get("next") ?? "/";
+const next = /^\/(?!\/)/.test(wanted) && !wanted.startsWith("/login") ? wanted : "/";
+
+function failed(problem) {
+  byId("failed").hidden = problem === null;
+  if (problem !== null) byId("failed").replaceChildren(`${problem.detail_zh ?? "暂时无法登录，请重试。"} `, en(problem.title ?? "Try again."));
+}
+
+function values(form) {
+  return Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
+}
+
+async function attempt(work) {
+  failed(null);
+  try {
+    await work();
+  } catch (error) {
+    failed(error.problem ?? {});
+  }
+}
+
+function onSubmit(id, work) {
+  byId(id).addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(() => work(values(event.target)));
+  });
+}
+
+const started = (view) => (view.limited ? location.reload() : location.assign(next));
+
+onSubmit("form-sign-in", async (given) => started(await tell(API, given)));
+onSubmit("form-password", async (given) => started(await tell(`${API}/password`, given)));
+onSubmit("form-factor", async (given) => {
+  const { codes } = await tell(`${API}/second-factor/confirmation`, given);
+  byId("codes").replaceChildren(...codes.map((code) => make("li", {}, code)));
+  byId("recovery").hidden = false;
+  byId("form-factor").hidden = true;
+});
+byId("begin-factor").addEventListener("click", () => attempt(async () => {
+  const { uri } = await tell(`${API}/second-factor`, {});
+  setText(byId("secret"), new URL(uri).searchParams.get("secret"));
+  byId("factor-secret").hidden = byId("form-factor").hidden = false;
+}));
+
+async function show() {
+  const who = await session();
+  byId("sign-in").hidden = who.signed_in && !who.limited;
+  byId("signed-in").hidden = !who.signed_in;
+  byId("password").hidden = byId("factor").hidden = !who.signed_in;
+  if (who.signed_in) {
+    setText(byId("who-is"), who.actor);
+    byId("roles").append(...who.roles.map((role) => make("option", { value: role, ...(role === who.role ? { selected: "" } : {}) }, named(ROLES, role)[0])));
+    byId("roles").addEventListener("change", (event) => attempt(async () => started(await tell(`${API}/role`, { role: event.target.value }))));
+    if (who.limited) failed({ detail_zh: "请先设置本人密码；该岗位还须启用动态验证码。", title: "Set your password first, and the second factor where your role needs one." });
+  }
+  byId("demo").hidden = who.demo_accounts.length === 0;
+  byId("demo-accounts").replaceChildren(...who.demo_accounts.map((account) => {
+    const button = make("button", { type: "button", class: "take", data: { actor: account.actor } }, ...pair(named(ROLES, account.role)));
+    button.addEventListener("click", () => attempt(async () => started(await tell(`${API}/demo`, { actor: account.actor }))));
+    return make("li", {}, button, " ", make("span", { class: "meta" }, account.actor));
+  }));
+  document.body.dataset.state = "shown";
+}
+
+show().catch((error) => failed(error.problem ?? {}));

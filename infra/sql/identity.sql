@@ -1,0 +1,90 @@
+-- Accounts: secrets and sessions. All times are real time.
+
+-- name: identity_credentials
+SELECT actor, secret_hash, must_change, set_at, second_factor, second_factor_confirmed, last_code,
+       greatest(0, extract(epoch FROM locked_until - clock_timestamp()))::float8 AS locked_s,
+       extract(epoch FROM clock_timestamp() - set_at)::float8 AS age_s
+FROM identity.credentials
+WHERE actor = %(actor)s
+
+-- name: identity_set_secret
+INSERT INTO identity.credentials (actor, secret_hash, must_change)
+VALUES (%(actor)s, %(secret_hash)s, %(must_change)s)
+ON CONFLICT (actor) DO UPDATE
+SET secret_hash = excluded.secret_hash, must_change = excluded.must_change, set_at = clock_timestamp(), failures = 0,
+    locked_until = NULL
+
+-- name: identity_forget
+DELETE FROM identity.credentials WHERE actor = %(actor)s
+
+-- name: identity_failed
+UPDATE identity.credentials
+SET failures = failures + 1,
+    locked_until = CASE
+        WHEN failures + 1 >= %(at_most)s
+        THEN clock_timestamp() + make_interval(secs => %(lock_s)s * 2 ^ least(6, failures + 1 - %(at_most)s))
+        ELSE locked_until
+    END
+WHERE actor = %(actor)s
+
+-- A code counts once: of two sign-ins with one code the second finds no row.
+-- name: identity_signed_in
+UPDATE identity.credentials
+SET failures = 0, locked_until = NULL, last_code = coalesce(%(code)s::bigint, last_code)
+WHERE actor = %(actor)s AND (%(code)s::bigint IS NULL OR last_code IS NULL OR last_code < %(code)s::bigint)
+RETURNING actor
+
+-- name: identity_rehash
+UPDATE identity.credentials SET secret_hash = %(secret_hash)s WHERE actor = %(actor)s
+
+-- name: identity_set_second_factor
+UPDATE identity.credentials
+SET second_factor = %(sealed)s, second_factor_confirmed = %(confirmed)s, last_code = NULL
+WHERE actor = %(actor)s
+
+-- name: identity_forget_recovery_codes
+DELETE FROM identity.recovery_codes WHERE actor = %(actor)s
+
+-- name: identity_add_recovery_codes
+INSERT INTO identity.recovery_codes (actor, code_hash)
+SELECT %(actor)s, unnest(%(hashes)s::bytea[])
+
+-- name: identity_use_recovery_code
+UPDATE identity.recovery_codes SET used_at = clock_timestamp()
+WHERE actor = %(actor)s AND code_hash = %(code_hash)s AND used_at IS NULL
+RETURNING actor
+
+-- name: identity_open_session
+INSERT INTO identity.sessions
+    (token_hash, actor, role, roles, crew, squad, districts, is_machine, for_browser, is_limited, ends_at)
+VALUES
+    (%(token_hash)s, %(actor)s, %(role)s, %(roles)s, %(crew)s, %(squad)s, %(districts)s, %(is_machine)s,
+     %(for_browser)s, %(is_limited)s, clock_timestamp() + make_interval(secs => %(lasts_s)s))
+
+-- name: identity_session
+SELECT actor, role, roles, crew, squad, districts, is_machine, for_browser, is_limited,
+       extract(epoch FROM clock_timestamp() - used_at)::float8 AS idle_s,
+       extract(epoch FROM ends_at - clock_timestamp())::float8 AS left_s
+FROM identity.sessions
+WHERE token_hash = %(token_hash)s AND ends_at > clock_timestamp()
+
+-- name: identity_session_used
+UPDATE identity.sessions SET used_at = clock_timestamp() WHERE token_hash = %(token_hash)s
+
+-- name: identity_switch_role
+UPDATE identity.sessions SET role = %(role)s WHERE token_hash = %(token_hash)s
+
+-- name: identity_close_session
+DELETE FROM identity.sessions WHERE token_hash = %(token_hash)s
+
+-- name: identity_close_sessions
+DELETE FROM identity.sessions WHERE actor = %(actor)s AND token_hash <> %(except)s
+
+-- name: identity_forget_sessions
+DELETE FROM identity.sessions WHERE ends_at <= clock_timestamp()
+
+-- name: identity_actors
+SELECT DISTINCT convert_from(state, 'UTF8')::json -> 'data' ->> 'actor' AS actor
+FROM store.stored_events
+WHERE topic = %(topic)s
+ORDER BY 1

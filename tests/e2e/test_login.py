@@ -1,0 +1,44 @@
+"""/login in a real browser: who may not read is led there, and comes back to where they were."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from domain.people.people import Work
+from infra.identity.accounts import Accounts
+from infra.identity.demo_accounts import join_by_program
+from tests.e2e.city import City
+
+PASSWORD = "correct horse battery staple"
+
+
+def test_a_first_sign_in_sets_a_password_and_comes_back_to_the_page(page: Page, city: City) -> None:
+    join_by_program(city.service, "hotline-7", Work(("hotline", "counter")))
+    once = Accounts(city.service).new_secret("hotline-7")
+    page.goto(f"{city.url}/login?next=/dispatch")
+    page.locator("#form-sign-in [name=login]").fill("hotline-7")
+    page.locator("#form-sign-in [name=password]").fill(once)
+    page.locator("#form-sign-in button").click()
+    expect(page.locator("#failed")).to_contain_text("请先设置本人密码")
+    page.locator("#form-password [name=old]").fill(once)
+    page.locator("#form-password [name=new]").fill(PASSWORD)
+    page.locator("#form-password button").click()
+    expect(page).to_have_url(f"{city.url}/dispatch")
+    expect(page.locator("#who")).to_have_text("hotline-7")
+
+
+def test_an_address_of_somebody_else_does_not_follow_a_sign_in(page: Page, city: City) -> None:
+    join_by_program(city.service, "hotline-7", Work(("hotline",)))
+    Accounts(city.service).set_secret("hotline-7", PASSWORD, must_change=False)
+    page.goto(f"{city.url}/login?next=//evil.example/")
+    page.locator("#form-sign-in [name=login]").fill("hotline-7")
+    page.locator("#form-sign-in [name=password]").fill(PASSWORD)
+    page.locator("#form-sign-in button").click()
+    expect(page).to_have_url(f"{city.url}/")
+
+
+def test_the_page_fits_a_phone(page: Page, city: City) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"{city.url}/login")
+    expect(page.locator("body")).to_have_attribute("data-state", "shown")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
