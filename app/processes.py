@@ -307,9 +307,11 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
     from api.server import make_server
     from infra.eventstore.key_purge import purging_keys
     from infra.identity.demo_accounts import join_demo_accounts
+    from infra.identity.proxy_secret import proxy_secret
 
     service = open_service(settings, clock=clock)
     try:
+        proxy_secret(settings)  # made while there is room on the disk
         if settings.demo:
             join_demo_accounts(service)
         with Beats(settings, "api").beating(dict), purging_keys(service):

@@ -23,7 +23,7 @@ from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import meter_stream
-from tests.unit.cases import SUBJECT, meter
+from tests.unit.cases import ON_SITE, SUBJECT, meter
 
 
 def stamp(channel: str = "crew-phone", role: str = "crew") -> Stamp:
@@ -50,7 +50,7 @@ class Incident:
         return self._run(lambda case, ctx: repair_dispatch.dispatch(case, ctx, crew=crew), role="dispatcher")
 
     def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=None), at)
+        return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=ON_SITE), at)
 
     def supply_evidence(self) -> Receipt:
         """A photo, for the arrival that was told first. Refused where none was."""

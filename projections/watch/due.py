@@ -20,6 +20,7 @@ from domain.kinds import WINDOW_TYPES
 from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
 from infra.readers.record import Event
 from infra.readers.rule import DeadLetter, dead_letter_of
+from infra.readers.store_check import NOT_IN_STORE
 from infra.sql import sql
 from projections.read_models.model import as_jsonb, fact_name, topic_of
 from projections.read_models.windows import time
@@ -103,7 +104,9 @@ class DueIndex:
         known = [
             dead_letter
             for dead_letter in dead_letters
-            if dead_letter.case_id is not None and dead_letter.position is not None
+            # What is not the store's so may stand where a true record stood: to ask about its case once more is free.
+            if dead_letter.case_id is not None
+            and (dead_letter.position is not None or dead_letter.code == NOT_IN_STORE)
         ]
         topics = [dead_letter.topic.split(".")[-2] for dead_letter in known]
         if known:

@@ -25,6 +25,7 @@ from pathlib import Path
 import psutil
 import psycopg
 
+from app.up import _environment
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import admin_client, look_up_cluster
 from infra.postgres.migrate import migrate
@@ -142,9 +143,7 @@ def judged(settings: Settings, fault: str, since: float, note: str = "", timeout
 
 
 def _process(settings: Settings) -> subprocess.Popen[bytes]:
-    values = settings.model_dump(mode="json", exclude_none=True)
-    environment = os.environ | {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()}
-    return subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment)
+    return subprocess.Popen([sys.executable, "-c", PROGRAM], env=os.environ | _environment(settings))
 
 
 @contextmanager

@@ -270,7 +270,7 @@ def test_a_record_that_nobody_can_read_makes_the_watch_ask_about_its_case(
     published = [record for record in records(service.settings) if record.topic in index.topics]
     index.until_stored([broken(record) for record in published], stopping=lambda: False)
     assert connection.execute("SELECT count(*) AS n FROM watch.due").fetchone() == {"n": 0}
-    assert connection.execute("SELECT DISTINCT code FROM store.dead_letters").fetchall() == [{"code": "bad-time"}]
+    assert connection.execute("SELECT DISTINCT code FROM store.dead_letters").fetchall() == [{"code": "not-in-store"}]
     assert ask_all(watch, connection) == 1
     clock.move(HALF_AN_HOUR)
     ask_all(watch, connection)

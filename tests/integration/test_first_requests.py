@@ -18,6 +18,7 @@ from infra.embedded.ports import answers
 from infra.eventstore.service import open_service
 from infra.settings import Settings
 from tests.faults.installation import environment_of, wait_until
+from tests.proven import LOOKER
 
 HISTORIES = sorted((Path(__file__).parents[1] / "unit" / "histories").glob("*.jsonl"))
 PROCESSES = 12
@@ -69,7 +70,7 @@ def _ask_at_once(port: int, cases: Sequence[UUID]) -> set[int]:
     found: set[int] = set()
     for case in cases:
         for connection in connections:
-            connection.request("GET", f"/api/v1/cases/{case}")
+            connection.request("GET", f"/api/v1/cases/{case}", headers=LOOKER)
         for connection in connections:
             try:
                 answer = connection.getresponse()

@@ -16,6 +16,7 @@ from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from tests.api_world import Client, app_of, fault
 from tests.faults.installation import new_home, wait_until
+from tests.proven import PROXY
 from tests.small_disk import fill, small_disk
 
 SIZE_MB = 160
@@ -33,7 +34,9 @@ def service(disk: Path) -> Iterator[Service]:
     little_log = {"max_wal_size": "32MB", "min_wal_size": "32MB"}
     with EmbeddedPostgres(disk / "postgres", settings=little_log) as server:
         migrate(server.conninfo())
-        settings = Settings(data_dir=disk, database_url=server.conninfo(), kafka_bootstrap="127.0.0.1:1")
+        settings = Settings(
+            data_dir=disk, database_url=server.conninfo(), kafka_bootstrap="127.0.0.1:1", proxy_secret=PROXY
+        )
         opened = open_service(settings.model_copy(update={"disk_floor_mb": 16}))
         yield opened
         opened.close()

@@ -17,6 +17,7 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from app.status_report import status_report
+from app.up import _environment
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import (
     BusRefusal,
@@ -253,9 +254,7 @@ def test_a_killed_relay_process_leaves_no_gap(settings: Settings) -> None:
         "import threading; from infra.settings import Settings; from infra.relay.relay import Relay; "
         "Relay(Settings()).run(threading.Event())"
     )
-    environment = os.environ | {
-        f"TONGSHUI_{name.upper()}": str(value) for name, value in settings.model_dump().items() if value is not None
-    }
+    environment = os.environ | _environment(settings)
     for _ in range(3):
         out = relay_state(settings).get("all_out", 0)
         last = store_events(settings, 2_500)

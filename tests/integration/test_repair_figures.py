@@ -25,6 +25,11 @@ DISPATCHER = staff("dispatcher")
 NONE = Verdicts(0, 0, 0, 0, 0, None)
 
 
+def there(crew: str) -> dict[str, Any]:
+    """The body of an arrival, with the phone's own measure as its evidence."""
+    return {"crew": crew, "evidence": {"inside_geofence": True, "distance_m": 20, "accuracy_m": 8}}
+
+
 class City:
     """Incidents over HTTP, on a real store."""
 
@@ -75,9 +80,9 @@ SMALL = {"severity": "small", "reason": "valve"}
 def test_an_incident_that_was_classed_twice_counts_under_both(city: City, connection: psycopg.Connection[Any]) -> None:
     """Small at first, and late as such; medium at last, and in time as such: the lapse stays under both."""
     reassessed = {"severity": "medium", "reason": "dn-100", "evidence_digest": DIGEST, "approved_by": "manager-1"}
-    city.repair((20, "arrival", {"crew": "c-1"}), (25, "assessment", SMALL), (60, "completion", {}))
+    city.repair((20, "arrival", there("c-1")), (25, "assessment", SMALL), (60, "completion", {}))
     city.repair(
-        (20, "arrival", {"crew": "c-2"}),
+        (20, "arrival", there("c-2")),
         (25, "assessment", SMALL),
         (245, "reassessment", reassessed),
         (300, "completion", {}),
@@ -97,7 +102,7 @@ def test_an_incident_that_was_classed_twice_counts_under_both(city: City, connec
 def test_a_late_told_first_look_is_the_first_class(city: City, connection: psycopg.Connection[Any]) -> None:
     seen = city.clock.now() + timedelta(minutes=22)
     city.repair(
-        (20, "arrival", {"crew": "c-1"}),
+        (20, "arrival", there("c-1")),
         (30, "assessment", {"severity": "major", "reason": "trunk"}),
         (40, "assessment", SMALL | {"happened_at": seen.isoformat()}),
     )
@@ -109,7 +114,7 @@ def test_reports_arrivals_answers_and_orders_are_counted(city: City, connection:
     order = {"source": "hotline-12345", "number": "JS-1"}
     city.repair(
         (5, "reports", {"reporter": REPORTER, "order": order}),
-        (45, "arrival", {"crew": "c-1"}),
+        (45, "arrival", there("c-1")),
         (60, "completion", {}),
         (70, "reports/1/answer", {"way": "phone"}),
     )
@@ -149,7 +154,7 @@ def test_incidents_that_were_merged_are_one_and_every_report_counts_once(
 def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:
-    city.repair((5, "reports", {"reporter": REPORTER}), (45, "arrival", {"crew": "c-1"}), (50, "assessment", SMALL))
+    city.repair((5, "reports", {"reporter": REPORTER}), (45, "arrival", there("c-1")), (50, "assessment", SMALL))
     sorry = {"action": "apologise", "role": "hotline"}
     steps = []
     for report in (1, 1, 2):
@@ -165,10 +170,10 @@ def test_whose_arrival_lapsed_is_listed_until_everybody_had_an_apology(
 def test_a_patrols_find_that_is_repaired_waits_for_nobodys_answer(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:
-    there: tuple[float, str, dict[str, Any]] = (10, "arrival", {"crew": "c-1"})
+    arrived: tuple[float, str, dict[str, Any]] = (10, "arrival", there("c-1"))
     done: tuple[float, str, dict[str, Any]] = (60, "completion", {})
-    city.repair(there, (12, "assessment", SMALL), done, reporter=None)
-    city.repair(there, (12, "assessment", SMALL), done)
+    city.repair(arrived, (12, "assessment", SMALL), done, reporter=None)
+    city.repair(arrived, (12, "assessment", SMALL), done)
     city.count(connection)
     listed = city.client.get("/api/v1/dispatch").json()["incidents"]
     steps = {row["case_number"]: [each["action"] for each in row["next_actions"]] for row in listed}
@@ -178,8 +183,8 @@ def test_a_patrols_find_that_is_repaired_waits_for_nobodys_answer(
 def test_nobody_is_told_sorry_for_a_patrols_find_whose_arrival_lapsed(
     city: City, connection: psycopg.Connection[Any]
 ) -> None:
-    city.repair((40, "arrival", {"crew": "c-1"}), reporter=None)
-    city.repair((40, "arrival", {"crew": "c-1"}))
+    city.repair((40, "arrival", there("c-1")), reporter=None)
+    city.repair((40, "arrival", there("c-1")))
     city.count(connection)
     listed = city.client.get("/api/v1/dispatch").json()["incidents"]
     assert [row["lapses"] for row in listed] == [1, 1]
@@ -192,7 +197,7 @@ def test_a_crew_that_is_held_up_is_expected_until_it_is_there(city: City, connec
     city.post(f"/repairs/{case_id}/dispatch", {"crew": "c-1"}, DISPATCHER)
     later = {"crew": "c-1", "expected_at": "2026-09-16T01:50:00Z"}
     seen = []
-    for step, body in (("delay", later), ("arrival", {"crew": "c-1"})):
+    for step, body in (("delay", later), ("arrival", there("c-1"))):
         city.post(f"/repairs/{case_id}/{step}", body, CREW)
         city.count(connection)
         (listed,) = city.client.get("/api/v1/dispatch").json()["incidents"]
