@@ -18,7 +18,7 @@ from domain.repairs import answers, field, reports
 from domain.repairs import dispatch as repair_dispatch
 from domain.repairs import severity as repair_severity
 from domain.repairs.case import Repair
-from domain.repairs.facts import SuppliedEvidence
+from domain.repairs.facts import ArrivalEvidence, SuppliedEvidence
 from domain.standard.context import CommandContext, Person
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -49,8 +49,10 @@ class Incident:
     def dispatch(self, crew: str = "crew-1") -> Receipt:
         return self._run(lambda case, ctx: repair_dispatch.dispatch(case, ctx, crew=crew), role="dispatcher")
 
-    def arrive(self, at: datetime | None = None, crew: str = "crew-1") -> Receipt:
-        return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=ON_SITE), at)
+    def arrive(
+        self, at: datetime | None = None, crew: str = "crew-1", evidence: ArrivalEvidence | None = ON_SITE
+    ) -> Receipt:
+        return self._run(lambda case, ctx: field.arrive(case, ctx, crew=crew, evidence=evidence), at)
 
     def supply_evidence(self) -> Receipt:
         """A photo, for the arrival that was told first. Refused where none was."""

@@ -12,6 +12,7 @@ from typing import NoReturn, ParamSpec, TypeVar
 import click
 import psycopg
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from app.days import is_day
 from infra.settings import Settings, unknown_variables
@@ -47,6 +48,7 @@ def one_clear_line() -> Iterator[None]:
     from infra.failures import why_it_cannot_write
     from infra.kafka.cluster import BusRefusal
     from infra.kafka.diagnose import KafkaRefused, postgres_code
+    from infra.keys import KeyFileError
     from infra.postgres.migrate import MigrationError
 
     try:
@@ -59,6 +61,7 @@ def one_clear_line() -> Iterator[None]:
         NoPolicyError,
         BadLineError,
         NoteError,
+        KeyFileError,
     ) as error:
         fail(str(error))
     except DocumentError as error:
@@ -90,6 +93,9 @@ def given_settings() -> Settings:
         first = error.errors()[0]
         name = "TONGSHUI_" + "_".join(map(str, first["loc"])).upper()
         fail(f"bad-setting: {name}: found {first['input']!r}; {first['msg']}")
+    except SettingsError as error:
+        # Its text names the setting; what was given may be a secret and is not repeated.
+        fail(f"bad-setting: found a value that is no JSON; needed JSON for a list or a table; {error}")
 
 
 def located_settings(principal: str | None = None) -> Settings:

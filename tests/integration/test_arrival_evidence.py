@@ -47,7 +47,7 @@ def mended(service: Service, clock: ManualClock) -> tuple[Incident, datetime]:
     may follow."""
     incident = Incident(service)
     clock.move(12 * MINUTE)
-    incident.arrive()
+    incident.arrive(evidence=None)
     due_at = clock.now() + DAY
     clock.move(MINUTE)
     incident.assess("small")

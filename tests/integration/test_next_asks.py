@@ -77,8 +77,8 @@ def test_a_commands_events_come_through_the_stream_and_nothing_is_asked(
 
 STEPS: tuple[Callable[[Incident], object], ...] = (
     lambda incident: incident.dispatch(f"crew-{incident.case_id}"),
-    lambda incident: incident.arrive(crew=f"crew-{incident.case_id}"),
-    lambda incident: incident.arrive(incident.service.clock.now() - FIVE_MINUTES),
+    lambda incident: incident.arrive(crew=f"crew-{incident.case_id}", evidence=None),
+    lambda incident: incident.arrive(incident.service.clock.now() - FIVE_MINUTES, evidence=None),
     lambda incident: incident.supply_evidence(),
     lambda incident: incident.assess("small"),
     lambda incident: incident.assess("major"),

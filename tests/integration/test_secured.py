@@ -17,6 +17,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 from kafka.errors import KafkaError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.up import _environment
 from infra.clock import REAL
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.application import open_store
@@ -69,8 +70,7 @@ def secured(broker: EmbeddedKafka, ours: Authority, database: str, tmp_path: Pat
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    values = settings.model_dump(mode="json", exclude_none=True)
-    return os.environ | {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()}
+    return {**os.environ, **_environment(settings)}
 
 
 def tongshui(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -167,7 +167,8 @@ def test_external_parts_that_a_person_must_put_right_end_the_start_at_once(it: I
     _, complaint = ended.err.splitlines()  # the first says what is begun
     assert complaint.startswith("tongshui: postgres-unreachable:")
     assert 'database "none" does not exist' in complaint
-    ended = Installation(home, **there, partitions=8).run("up", "--external")
+    key = it.data / "master.key"  # the vault there is sealed with it
+    ended = Installation(home, **there, partitions=8, master_key_file=key).run("up", "--external")
     assert ended.code == 1
     *_, complaint = ended.err.splitlines()
     assert complaint.startswith("tongshui: partition-count: found 4 partitions")
