@@ -81,14 +81,14 @@ async def _with_body(request: Request, limit_bytes: int, *, may_be_empty: bool) 
     send without asking first; what it can send, an empty form, stays refused for its content type.
     """
     if may_be_empty and "x-role" in request.headers:
-        raw = await _read(request, limit_bytes)
+        raw = await read_body(request, limit_bytes)
         if not raw:
             _as_json(request)
             return StrictRequest(request, b"{}", {})
         _require_json(request)
     else:
         _require_json(request)
-        raw = await _read(request, limit_bytes)
+        raw = await read_body(request, limit_bytes)
     return StrictRequest(request, raw, parse(raw))
 
 
@@ -135,7 +135,8 @@ def _require_json(request: Request) -> None:
         raise WrongContentType(found="another content type" if media_type else "no content type")
 
 
-async def _read(request: Request, limit_bytes: int) -> bytes:
+async def read_body(request: Request, limit_bytes: int) -> bytes:
+    """The raw body. Refuses ``body-too-large`` and ``body-too-slow``."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > limit_bytes:
         raise BodyTooLarge(limit_bytes)

@@ -13,13 +13,16 @@ from api.http.fields import Nothing
 from api.http.identity import COOKIE, Identity, identified, token_of
 from api.http.powers import needs
 from api.http.refusals import BadBody
-from api.http.strict import StrictRoute
+from api.http.strict import StrictRoute, read_body
 from api.identity import bodies
 from api.identity.bodies import RecoveryCodes, SecondFactor, SessionView, TokenAnswer
 from infra.eventstore.service import Service
 from infra.identity.accounts import Accounts, Opened, csrf_token
 from infra.identity.demo_accounts import DEMO_ACCOUNTS
 from infra.identity.refusals import NoDemo, SessionEnded
+
+FORM_LIMIT_BYTES = 4 * 1024
+"""Of a machine's form: an id and a secret."""
 
 router = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 queries = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_class=StrictRoute, responses=QUERY_ERRORS)
@@ -118,7 +121,7 @@ _CREDENTIALS = {
 @tokens.post("", summary="A machine's token 机器令牌", openapi_extra={**needs(None), "requestBody": _CREDENTIALS})
 async def token(request: Request, response: Response, service: ServiceDep) -> TokenAnswer:
     """Client credentials (RFC 6749 section 4.4): a form with `grant_type`, `client_id` and `client_secret`."""
-    form = parse_qs((await request.body()).decode("ascii", "replace"))
+    form = parse_qs((await read_body(request, FORM_LIMIT_BYTES)).decode("ascii", "replace"))
     grant, client, secret = (form.get(name, [""])[0] for name in ("grant_type", "client_id", "client_secret"))
     if grant != "client_credentials" or not client or not secret:
         raise BadBody(

@@ -28,7 +28,9 @@ def first_administrator(actor: str) -> None:
     settings = located_settings()
     service = open_service(settings)
     try:
-        if managers := [known for known in actors(service) if _manages(Accounts(service), known)]:
+        people = (Accounts(service).person(known) for known in actors(service))
+        managing = [each for each in people if each and not each.has_left and {*FIRST_ROLES} & {*each.work.roles}]
+        if managers := [each.number for each in managing]:
             fail(
                 f"admin-exists: found {', '.join(managers)}; needed an installation without an administrator; "
                 "have them give you an account, or set a new password with `tongshui admin reset`"
@@ -59,14 +61,6 @@ def reset(actor: str) -> None:
         service.close()
     say(f"the new password of {actor}, for the first sign-in within a day; it is shown once:")
     click.echo(secret)
-
-
-def _manages(accounts: object, actor: str) -> bool:
-    from infra.identity.accounts import Accounts
-
-    assert isinstance(accounts, Accounts)
-    person = accounts.person(actor)
-    return person is not None and not person.has_left and bool(set(FIRST_ROLES) & set(person.work.roles))
 
 
 @main.command()

@@ -122,7 +122,10 @@ class Accounts:
     def open_session(
         self, person: PersonState, *, browser: bool, is_limited: bool = False, lasts_s: float | None = None
     ) -> Opened:
-        """A session of somebody who is known already, in the first of their roles."""
+        """A session of somebody who is known already, in the first of their roles. Refuses ``wrong-credentials`` to who
+        left."""
+        if person.has_left:
+            raise WrongCredentials()
         token = secrets.token_urlsafe(32)
         is_machine = person.kind == "machine"
         session = Session(person.number, person.work.roles[0], person.work, is_machine, browser, is_limited)

@@ -34,7 +34,7 @@ import psycopg
 from kafka.structs import TopicPartition
 from psycopg import sql
 
-from app.up import prepare
+from app.up import _environment, prepare
 from domain import kinds
 from domain.kernel.facts import Recorded, event_id
 from domain.repairs import reports
@@ -154,8 +154,7 @@ def stage() -> Iterator[Stage]:
             data_dir=home, database_url=postgres.conninfo(), kafka_bootstrap=kafka.bootstrap, log_level="WARNING"
         )
         prepare(settings)
-        values = settings.model_dump(mode="json", exclude_none=True)
-        environment = os.environ | {f"TONGSHUI_{name.upper()}": str(value) for name, value in values.items()}
+        environment = {**os.environ, **_environment(settings)}
         connection = stack.enter_context(psycopg.connect(settings.database_url, autocommit=True))
         made = Stage(settings, connection, environment)
         open_service(settings).close()  # the first opening publishes the rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,7 +17,7 @@ from infra.eventstore.service import Service
 from infra.identity import accounts as rules
 from infra.identity.accounts import Accounts
 from infra.identity.demo_accounts import join_by_program
-from infra.identity.refusals import SessionEnded
+from infra.identity.refusals import SessionEnded, WrongCredentials
 from infra.keys import key_file, master_key, new_line, read_keys
 from tests.api_world import app_of, fault, served
 from tests.proven import PROVEN
@@ -305,3 +306,18 @@ def test_who_is_of_one_crew_speaks_for_no_other(service: Service, browser: httpx
     )
     assert tells(f"repairs/{case}/arrival", {"crew": "crew-01"}) == "200"
     assert browser.post(f"{API}/repairs", json=fault(), headers=bearer).status_code == 201, "anybody may report"
+
+
+def test_who_left_gets_no_session_by_any_way(service: Service) -> None:
+    join_by_program(service, "hotline-7", Work(("hotline",)))
+    accounts = Accounts(service)
+    person = accounts.person("hotline-7")
+    assert person is not None
+    assert accounts.open_session(person, browser=False).token
+    with pytest.raises(WrongCredentials):
+        accounts.open_session(replace(person, has_left=True), browser=False)
+
+
+def test_a_machine_s_form_is_bounded(browser: httpx.Client) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "x", "client_secret": "s" * 5_000}
+    assert code(browser.post(f"{API}/token", data=form)) == "body-too-large"
