@@ -47,7 +47,8 @@ PROOF_S = 150.0
 THREADS_END_S = 2.0
 """Nothing is lost with a request that is under way: its script is played again under the same key."""
 NUMBER_S = 5.0
-"""How long the API may take to say a case's number."""
+"""How long the API may take to say a case's number, each time it is asked."""
+NUMBER_TRIES = 3
 
 
 def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
@@ -266,11 +267,13 @@ class _Show:
     def _number_of(self, record: Event) -> str:
         """The number of the record's case, or its id where the API does not answer."""
         api = f"http://{self._settings.http_host}:{self._settings.http_port}/api/v1"
-        try:
-            answer = httpx.get(f"{api}/cases/{record.case_id}", timeout=NUMBER_S, trust_env=False).raise_for_status()
-            return str(answer.json()["case_number"])
-        except (httpx.HTTPError, ValueError, KeyError):
-            return str(record.case_id)
+        for _ in range(NUMBER_TRIES):
+            try:
+                answer = httpx.get(f"{api}/cases/{record.case_id}", timeout=NUMBER_S, trust_env=False)
+                return str(answer.raise_for_status().json()["case_number"])
+            except (httpx.HTTPError, ValueError, KeyError):
+                self._stop.wait(1)
+        return str(record.case_id)
 
     def _follow(self) -> None:
         for record in follow(self._settings, self._settings.breach_topic, self._stop, self._say, from_start=True):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from psycopg import Cursor
 
-from infra.kafka.cluster import Partition, case_key, route
+from infra.kafka.cluster import Partition, Record, case_key, route
 from infra.readers.record import ParsedRecord, Unreadable
 from infra.settings import Settings
 from infra.sql import sql
@@ -23,6 +23,14 @@ log = logging.getLogger(__name__)
 
 NOT_IN_STORE = "not-in-store"
 """Why a record is no event: the store has not these bytes at this position, or not for this place and key."""
+
+
+class StoredEvent(NamedTuple):
+    """An event as the store has it: its case, its type's name and its bytes."""
+
+    case_id: UUID
+    name: str
+    state: bytes
 
 
 def confirmed(
@@ -37,9 +45,7 @@ def confirmed(
     claims = [each for each in parsed if each.found.position is not None]
     if not claims:
         return list(parsed)
-    positions = [each.found.position for each in claims]
-    rows = cursor.execute(sql("placed_events_at"), {"positions": positions}, binary=True).fetchall()
-    stored = {position: (case_id, name, state) for position, case_id, name, state in rows}
+    stored = stored_at(cursor, [each.found.position or 0 for each in claims])
     true = {id(each) for each in claims if _is_stored(each, stored, settings)}
     found = []
     for each in parsed:
@@ -50,17 +56,22 @@ def confirmed(
     return found
 
 
-def _is_stored(each: ParsedRecord, stored: Mapping[int, tuple[UUID, str, bytes]], settings: Settings) -> bool:
+def stored_at(cursor: Cursor[Any], positions: Sequence[int]) -> dict[int, StoredEvent]:
+    """The store's events at these positions. Raises what psycopg raises."""
+    rows = cursor.execute(sql("placed_events_at"), {"positions": positions}, binary=True).fetchall()
+    return {position: StoredEvent(case_id, name, bytes(state)) for position, case_id, name, state in rows}
+
+
+def belongs(record: Record, event: StoredEvent, settings: Settings) -> bool:
+    """Whether the event is written to this partition and under this key."""
+    where = route(event.name, event.case_id, settings.partitions, settings.topic_prefix)
+    return record.key == case_key(event.case_id) and Partition(record.topic, record.partition) in where
+
+
+def _is_stored(each: ParsedRecord, stored: Mapping[int, StoredEvent], settings: Settings) -> bool:
     """Whether the store has this record: these bytes at this position, of this key, for this partition."""
-    record = each.record
-    found = stored.get(each.found.position or 0)
-    if found is None:
-        return False
-    case_id, name, state = found
-    if state != record.value or record.key != case_key(case_id):
-        return False
-    where = route(name, case_id, settings.partitions, settings.topic_prefix)
-    return Partition(record.topic, record.partition) in where
+    event = stored.get(each.found.position or 0)
+    return event is not None and event.state == each.record.value and belongs(each.record, event, settings)
 
 
 def _forged(each: ParsedRecord, reader: str) -> ParsedRecord:

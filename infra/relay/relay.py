@@ -46,6 +46,7 @@ from infra.kafka.cluster import (
 )
 from infra.postgres.connections import connect
 from infra.readers.record import Link, link_of
+from infra.readers.store_check import belongs, stored_at
 from infra.relay.chain import (
     ChainPosition,
     Outbox,
@@ -344,15 +345,20 @@ class _Session:
                 raise SessionLost("stopped while taking over")
 
     def compare(self, partition: Partition, records: Sequence[tuple[Link, Record]]) -> None:
-        """Refuse a Kafka that has what the store has not. What was written while this store was the relay's can only be
-        forged, and is stepped over from now on."""
-        rows = self.db.execute(sql("events_at"), {"positions": [link.position for link, _ in records]}, binary=True)
-        stored = {position: bytes(state) for position, state in rows}
+        """Refuse a Kafka that has what the store has not.
+
+        Two kinds of record can only be forged and are stepped over from now on: one that was written while this store
+        was the relay's, and a copy of a stored event in a partition or under a key that is not the event's.
+        """
+        with self.db.cursor() as cursor:
+            stored = stored_at(cursor, [link.position for link, _ in records])
         for link, record in records:
-            if stored.get(link.position) == record.value:
-                continue
-            if not self.written_meanwhile(partition, record):
-                raise self.contradiction(partition, record, link.position, link.position in stored)
+            event = stored.get(link.position)
+            if event is not None and event.state == record.value:
+                if belongs(record, event, self.settings):
+                    continue
+            elif not self.written_meanwhile(partition, record):
+                raise self.contradiction(partition, record, link.position, event is not None)
             self.disown(partition, record, link.position)
 
     def written_meanwhile(self, partition: Partition, record: Record) -> bool:
@@ -366,8 +372,8 @@ class _Session:
 
     def disown(self, partition: Partition, record: Record, position: int) -> None:
         log.error(
-            "relay: FORGED: the record at %s, offset %d, says position %d, which the store has not so; it was written "
-            "while this relay ran, by somebody with the right to write there; it is stepped over",
+            "relay: FORGED: the record at %s, offset %d, says position %d, which the store has not so, or not for this "
+            "partition and key; somebody with the right to write there wrote it; it is stepped over",
             partition,
             record.offset,
             position,
