@@ -25,7 +25,7 @@ from api.http.identity import guard
 from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
-from api.http.trust import LoopbackOnly
+from api.http.trust import Doorkeeper
 from api.identity import people, sessions
 from api.metering import abnormal_use as usage
 from api.metering import meters as meter_lists
@@ -128,7 +128,7 @@ def create_app(service: Service) -> FastAPI:
     app.include_router(contract.page)
     app.mount("/static", pages.assets())
     errors.install(app)
-    app.add_middleware(LoopbackOnly)
+    app.add_middleware(Doorkeeper, settings=settings)
     app.add_middleware(Outer, figures=app.state.figures)
     app.add_middleware(Linger)
     _complete_document(app)

@@ -20,6 +20,7 @@ from infra import first_use
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres, kafka_logins
 from infra.embedded.children import writing
 from infra.embedded.errors import EmbeddedError
+from infra.http_address import base_url, client_context, is_loopback, server_context
 from infra.kafka.access import OPERATOR, grants
 from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.postgres.migrate import migrate
@@ -31,8 +32,6 @@ DEMO_DIR = "demo"
 """The demo's folder below the data directory."""
 ANSWER_S = 15.0
 """How long the API may take to answer on a busy machine."""
-_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-"""Asks this machine itself, whatever proxy the environment names."""
 PROCESSES = ("relay", "views", "watch", "billing", "readings", "sender", "notary", "api")
 
 
@@ -121,6 +120,7 @@ def supervisor(
     Raises EmbeddedError "already-running", "port-in-use", "settings-missing" and what the embedded parts raise.
     """
     refuse_second(settings)
+    refuse_open_http(settings)
     refuse_taken_port(settings)
     close_to_others(settings)
     first_use.prepare()
@@ -136,7 +136,7 @@ def supervisor(
         settings = settings.model_copy(update={"database_url": postgres.conninfo(), "kafka_bootstrap": kafka.bootstrap})
         with writing():
             kafka_logins.settled_logins(kafka.home)
-    http = f"http://{settings.http_host}:{settings.http_port}"
+    http = base_url(settings)
 
     def of(principal: str) -> Settings:
         """The settings as one process has them: with its own login, and nobody else's."""
@@ -148,7 +148,7 @@ def supervisor(
             StartStep(
                 "migrate", lambda: prepare(of(OPERATOR)), waited_for="tables and topics are brought to this program's"
             ),
-            *_processes(of, http, workers, forks),
+            *_processes(of, workers, forks),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
         ],
         say,
@@ -192,13 +192,13 @@ def prepare(settings: Settings) -> None:
     ensure_checkpoint_topic(settings)
 
 
-def _processes(settings_of: Callable[[str], Settings], http: str, workers: int, forks: ForkServer | None) -> list[Part]:
+def _processes(settings_of: Callable[[str], Settings], workers: int, forks: ForkServer | None) -> list[Part]:
     parts = []
     for name in PROCESSES:
         environment = _environment(settings_of(name))
         copies = workers if name in ("views", "watch", "readings") else 1
         for copy in range(1, copies + 1):
-            ready = (lambda: _answers(f"{http}/healthz")) if name == "api" else None
+            ready = partial(_answers, settings_of(name)) if name == "api" else None
             title = name if copies == 1 else f"{name}-{copy}"
             fork = partial(forks.start, name) if forks is not None else None
             parts.append(Part(title, [sys.executable, "-m", "app.cli", name], environment, ready, fork=fork))
@@ -214,10 +214,18 @@ def _environment(settings: Settings) -> Mapping[str, str]:
     return {f"TONGSHUI_{name.upper()}": value for name, value in written.items()} | {"PYTHONUNBUFFERED": "1"}
 
 
-def _answers(url: str) -> bool:
-    """Whether the API answers at all. One that says what is wrong is alive: starting it again would mend nothing."""
+def _answers(settings: Settings) -> bool:
+    """Whether the API answers at all; this machine is asked itself, whatever proxy the environment names.
+
+    One that says what is wrong is alive: starting it again would mend nothing.
+    """
     try:
-        _DIRECTLY.open(url, timeout=ANSWER_S).close()
+        without_proxy, by_tls = (
+            urllib.request.ProxyHandler({}),
+            urllib.request.HTTPSHandler(context=client_context(settings)),
+        )
+        opener = urllib.request.build_opener(without_proxy, by_tls)
+        opener.open(f"{base_url(settings)}/healthz", timeout=ANSWER_S).close()
     except urllib.error.HTTPError:
         return True
     except (OSError, HTTPException):  # nobody listens yet, nobody has the time, or it ends as it answers
@@ -236,6 +244,37 @@ def refuse_second(settings: Settings) -> None:
         second = running_state(file) is not None
     if second:
         take_lock(file).close()
+
+
+def refuse_open_http(settings: Settings) -> None:
+    """Raise EmbeddedError "demo-not-on-loopback", "tls-needed" and "tls-file-unusable" where the settings would let
+    others of the network ask in a way that keeps nothing secret, or could not serve them at all."""
+    try:
+        server_context(settings)
+    except OSError as error:
+        raise EmbeddedError(
+            "tls-file-unusable",
+            found=f"{settings.tls_cert_file}, {settings.tls_key_file or 'its key in the same file'}: "
+            f"{error.strerror or 'no such pair'}",
+            needed="a certificate and the key that belongs to it, in PEM files that this user may read",
+            next_step="set TONGSHUI_TLS_CERT_FILE and TONGSHUI_TLS_KEY_FILE, or leave both out 请核对证书与私钥文件",
+        ) from error
+    if is_loopback(settings.http_host):
+        return
+    if settings.demo:
+        raise EmbeddedError(
+            "demo-not-on-loopback",
+            found=f"TONGSHUI_HTTP_HOST={settings.http_host}",
+            needed="the loopback address: the accounts of the demo have no passwords",
+            next_step="leave TONGSHUI_HTTP_HOST out, and show the demo elsewhere through a tunnel 演示仅限本机",
+        )
+    if settings.tls_cert_file is None and all(map(is_loopback, settings.trusted_proxies)):
+        raise EmbeddedError(
+            "tls-needed",
+            found=f"TONGSHUI_HTTP_HOST={settings.http_host} without TLS and without a front end on another machine",
+            needed="a certificate, or the address of the front end that has one",
+            next_step="set TONGSHUI_TLS_CERT_FILE, or TONGSHUI_TRUSTED_PROXIES 对外服务须配置证书或前置代理",
+        )
 
 
 def refuse_taken_port(settings: Settings) -> None:

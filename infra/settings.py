@@ -86,6 +86,18 @@ class Settings(BaseSettings):
     http_connections: int = Field(
         default=1_000, ge=10, description="connections at once; a further one is answered 503"
     )
+    http_names: tuple[str, ...] = Field(
+        default=(), description="host names, besides this machine's own, under which the API may be asked, as JSON"
+    )
+    tls_cert_file: Path | None = Field(
+        default=None, description="PEM file of the API's certificate and its chain; left out: no TLS"
+    )
+    tls_key_file: Path | None = Field(
+        default=None, description="PEM file of its private key; left out: the key is in the certificate's file"
+    )
+    http_header_s: float = Field(
+        default=10, gt=0, description="within which the headers of a request must have come, or the connection ends"
+    )
     http_body_s: float = Field(default=30, gt=0, description="within which the body of a request must have come")
     streams_at_most: int = Field(default=100, ge=1, description="open event streams at once")
     sign_ins_per_minute: float = Field(

@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
 from api.app import create_app
-from api.server import make_server
+from api.server import Server, make_server
 from domain import kinds
 from domain.crews.crews import CrewFormed
 from domain.kernel.facts import EventToAppend, Recorded
@@ -265,11 +265,17 @@ class Client:
     own. A query is an auditor's where nobody else is named. ``proxy_secret`` None: as somebody whom nobody knows."""
 
     def __init__(
-        self, app: FastAPI, *, host: str = "127.0.0.1:8225", peer: str = "127.0.0.1", proxy_secret: str | None = PROXY
+        self,
+        app: FastAPI,
+        *,
+        host: str = "127.0.0.1:8225",
+        peer: str = "127.0.0.1",
+        proxy_secret: str | None = PROXY,
+        scheme: str = "http",
     ) -> None:
         self.app = app
         self._proxy = {"X-Proxy-Secret": proxy_secret} if proxy_secret is not None else {}
-        self._base = f"http://{host}"
+        self._base = f"{scheme}://{host}"
         self._peer = (peer, 40_000)
 
     def request(
@@ -387,6 +393,13 @@ def turned_on(client: Client, case_id: str, point: int = 1, meter: dict[str, Any
 @contextmanager
 def served(app: FastAPI) -> Iterator[str]:
     """The application behind a real server on a free loopback port; gives its address."""
+    with serving(app) as (_, address):
+        yield address
+
+
+@contextmanager
+def serving(app: FastAPI) -> Iterator[tuple[Server, str]]:
+    """The same, with the server itself."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
         server = make_server(app, host="127.0.0.1", port=port)
@@ -394,7 +407,7 @@ def served(app: FastAPI) -> Iterator[str]:
         thread.start()
         wait_for(lambda: server.started)
         try:
-            yield f"http://127.0.0.1:{port}"
+            yield server, f"{'http' if server.config.ssl is None else 'https'}://127.0.0.1:{port}"
         finally:
             server.stop()
             thread.join(timeout=20)

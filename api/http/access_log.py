@@ -30,6 +30,8 @@ CAUTION = {
     # Of what is no page: nothing of it may run, nothing may frame it. Pages bring their own.
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 }
+HTTPS_ONLY = ("Strict-Transport-Security", "max-age=31536000")
+"""Whoever came by TLS comes by nothing else for a year (RFC 6797); a front end says it for itself."""
 API = "/api/v1/"
 """Answers below it hold cases and people: no cache keeps them, unless the route says how long it may."""
 CLIENT_GONE = 499
@@ -92,6 +94,8 @@ class _Watched:
             self.is_stream = headers.get("content-type", "").startswith("text/event-stream")
             for name, value in CAUTION.items():
                 headers.setdefault(name, value)
+            if self.scope["scheme"] == "https":
+                headers.setdefault(*HTTPS_ONLY)
             if self.scope["path"].startswith(API):
                 headers.setdefault("Cache-Control", "no-store")
             if self.trace.correlation_id is not None:

@@ -172,6 +172,14 @@ def is_trusted_proxy(request: HTTPConnection, service: Service) -> bool:
     return hmac.compare_digest(said.encode(), proxy_secret(service.settings).encode())
 
 
+def came_by_tls(request: HTTPConnection, service: Service) -> bool:
+    """Whether whoever asks came by TLS: to us, or to a front end of the settings, which says so."""
+    if request.url.scheme == "https":
+        return True
+    from_front_end = request.client is not None and request.client.host in service.settings.trusted_proxies
+    return from_front_end and request.headers.get("X-Forwarded-Proto") == "https"
+
+
 def _listed_role(request: Request) -> str:
     role = request.headers.get("X-Role", "public")
     if role not in ROLES:

@@ -157,14 +157,14 @@ class IdempotencyKeyReused(EdgeRefusal):
 
 
 class NotLoopback(EdgeRefusal):
-    """Only this machine may ask."""
+    """Who asks from another machine comes by TLS, or through a front end of ours."""
 
     status = 403
-    title_zh = "仅允许本机访问"
-    found = "a request from another machine"
-    needed = "a request from this machine"
-    next_step = "ask from the machine itself, or through a tunnel to it"
-    next_step_zh = "请在本机访问，或通过隧道转发"
+    title_zh = "须加密访问"
+    found = "a request from another machine, not by TLS"
+    needed = "one by https, or from this machine, or through a front end that the installation trusts"
+    next_step = "ask for https and the name of the installation"
+    next_step_zh = "请使用 https 与本系统的域名访问"
 
 
 class WrongHost(EdgeRefusal):
@@ -172,10 +172,10 @@ class WrongHost(EdgeRefusal):
 
     status = 421
     title_zh = "主机名不符"
-    found = "a host name that is not this machine's own"
-    needed = "localhost, 127.0.0.1 or [::1]"
-    next_step = "ask for http://127.0.0.1 and the port"
-    next_step_zh = "请使用 http://127.0.0.1 加端口访问"
+    found = "a host name that is not this installation's own"
+    needed = "localhost, 127.0.0.1, [::1], or a name of TONGSHUI_HTTP_NAMES"
+    next_step = "ask under one of these names"
+    next_step_zh = "请使用本系统的域名，或 http://127.0.0.1 加端口访问"
 
 
 class NoSuchPath(EdgeRefusal):

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS
-from api.http.dependencies import ServiceDep
+from api.http.dependencies import ServiceDep, the_service
 from api.http.fields import Nothing
-from api.http.identity import COOKIE, Identity, identified, token_of
+from api.http.identity import COOKIE, Identity, came_by_tls, identified, token_of
 from api.http.powers import needs
 from api.http.refusals import BadBody
 from api.http.strict import StrictRoute, read_body
@@ -153,9 +153,8 @@ def _started(opened: Opened, request: Request, response: Response) -> SessionVie
     view = _view(identity, None, csrf_token(opened.token) if session.for_browser else None)
     if not session.for_browser:
         return view.model_copy(update={"token": opened.token})
-    response.set_cookie(
-        COOKIE, opened.token, path="/", httponly=True, samesite="strict", secure=request.url.scheme == "https"
-    )
+    secure = came_by_tls(request, the_service(request))
+    response.set_cookie(COOKIE, opened.token, path="/", httponly=True, samesite="strict", secure=secure)
     return view
 
 

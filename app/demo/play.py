@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import ssl
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -60,7 +61,7 @@ class Player:
     was meant to be refused.
     """
 
-    def __init__(self, base_url: str, clock: Clock, secret: str) -> None:
+    def __init__(self, base_url: str, clock: Clock, secret: str, tls: ssl.SSLContext | None = None) -> None:
         self._proven = {"X-Proxy-Secret": secret}
         self.sent: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
@@ -68,6 +69,7 @@ class Player:
         self.accepted_keys: list[str] = []
         self._clock = clock
         self._base = base_url
+        self._verified = tls or True
         self._few = asyncio.Semaphore(AT_ONCE)
 
     async def play(self, scripts: Sequence[Script], stop: asyncio.Event) -> None:
@@ -75,7 +77,9 @@ class Player:
         limits = httpx.Limits(max_connections=AT_ONCE)
         forming = [script for script in scripts if script.kind == "crews"]
         others = [script for script in scripts if script.kind != "crews"]
-        async with httpx.AsyncClient(base_url=self._base, timeout=15, limits=limits, headers=self._proven) as client:
+        async with httpx.AsyncClient(
+            base_url=self._base, timeout=15, limits=limits, headers=self._proven, verify=self._verified
+        ) as client:
             for part in (forming, others):
                 await asyncio.gather(*(self._act(client, script, stop) for script in part))
 

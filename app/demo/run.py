@@ -32,6 +32,7 @@ from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
 from infra.eventstore.shipped_rules import shipped_rules
+from infra.http_address import base_url, client_context
 from infra.identity.proxy_secret import proxy_secret
 from infra.readers.record import Event, Unreadable
 from infra.settings import Settings
@@ -93,7 +94,7 @@ def _clear(settings: Settings, say: Say) -> None:
 
 def _tell(settings: Settings, say: Say, factor: float) -> None:
     say("")
-    say(f"  通水 demo city: http://{settings.http_host}:{settings.http_port}/")
+    say(f"  通水 demo city: {base_url(settings)}/")
     say(f"  The service clock runs × {factor:g}: half an hour is {1800 / factor:g} s, a day is {86400 / factor:g} s.")
     say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
     say("  For dispatchers: /dispatch 调度. For the counter and case owners: /desk 窗口. Public: /disclosure 公示.")
@@ -244,8 +245,8 @@ class _Show:
         asyncio.run(self._play_city(clock, row["service_at"]))
 
     async def _play_city(self, clock: Clock, start: datetime) -> None:
-        base = f"http://{self._settings.http_host}:{self._settings.http_port}"
-        player = Player(base, clock, proxy_secret(self._settings))
+        base = base_url(self._settings)
+        player = Player(base, clock, proxy_secret(self._settings), client_context(self._settings))
         self._astray = player.astray
         # Before the opening's time is set: its first crew is sent a fraction of a second after it.
         await self._play_until_stopped(player, list(community.crews(start)))
@@ -266,10 +267,11 @@ class _Show:
 
     def _number_of(self, record: Event) -> str:
         """The number of the record's case, or its id where the API does not answer."""
-        api = f"http://{self._settings.http_host}:{self._settings.http_port}/api/v1"
+        api = f"{base_url(self._settings)}/api/v1"
+        verified = client_context(self._settings) or True
         for _ in range(NUMBER_TRIES):
             try:
-                answer = httpx.get(f"{api}/cases/{record.case_id}", timeout=NUMBER_S, trust_env=False)
+                answer = httpx.get(f"{api}/cases/{record.case_id}", timeout=NUMBER_S, trust_env=False, verify=verified)
                 return str(answer.raise_for_status().json()["case_number"])
             except (httpx.HTTPError, ValueError, KeyError):
                 self._stop.wait(1)
