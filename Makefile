@@ -7,7 +7,7 @@ RUN    := $(VENV)/.ready-to-run
 DEV    := $(VENV)/.ready-to-develop
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: setup demo test smoke test-unit test-all lint docs bench browser lock schema clean
+.PHONY: setup demo test smoke test-unit test-all lint docs audit bench browser lock schema clean
 
 setup: $(DEV)
 
@@ -72,6 +72,10 @@ test-all: lint browser
 # Chromium for the tests of the pages, where this machine lets it be fetched.
 browser: setup
 	$(BIN)/python -m tests.e2e.browser
+
+# Known vulnerabilities of what we ship, where a public list of them can be reached.
+audit: setup
+	@$(BIN)/python -m tests.audit
 
 bench: setup
 	$(BIN)/python -m tests.bench

@@ -197,7 +197,8 @@ def test_an_answer_may_take_longer_than_the_headers() -> None:
             loops[0].call_soon_threadsafe(release.set)
             came = b""
             while not came.endswith(b'answered"'):
-                assert (more := patient.recv(65_536)), came
+                more = patient.recv(65_536)
+                assert more, came
                 came += more
 
 
