@@ -24,6 +24,7 @@ from infra.http_address import base_url, client_context, is_loopback, server_con
 from infra.kafka.access import OPERATOR, grants
 from infra.kafka.cluster import ensure_canary_topic, ensure_checkpoint_topic, ensure_readings_topic, ensure_topics
 from infra.postgres.migrate import migrate
+from infra.postgres.roles import as_process, settle_roles
 from infra.settings import Settings
 from infra.vault.upkeep import seal_particulars
 
@@ -61,7 +62,11 @@ def with_addresses(settings: Settings, principal: str = OPERATOR) -> Settings:
             if demo_runs
             else "run `tongshui up`, or name the data directory with TONGSHUI_DATA_DIR",
         )
-    found = settings.model_copy(update={"database_url": settings.database_url or state["database_url"]})
+    found = settings
+    if not found.database_url:
+        found = settings.model_copy(update={"database_url": state["database_url"]})
+        if "postgres" in state["parts"]:
+            found = as_process(found, principal)
     if found.kafka_bootstrap:
         return found
     found = found.model_copy(update={"kafka_bootstrap": state["kafka"]})
@@ -139,14 +144,16 @@ def supervisor(
     http = base_url(settings)
 
     def of(principal: str) -> Settings:
-        """The settings as one process has them: with its own login, and nobody else's."""
-        return settings if external else logged_in(settings, principal)
+        """The settings as one process has them: with its own logins, and nobody else's."""
+        return settings if external else logged_in(as_process(settings, principal), principal)
 
     return Supervisor(
         [
             *services,
             StartStep(
-                "migrate", lambda: prepare(of(OPERATOR)), waited_for="tables and topics are brought to this program's"
+                "migrate",
+                lambda: prepare(of(OPERATOR), own_roles=not external),
+                waited_for="tables and topics are brought to this program's",
             ),
             *_processes(of, workers, forks),
             StartStep("told", lambda: _tell(say, f"up: {http}/  (Ctrl-C stops everything)")),
@@ -182,9 +189,12 @@ def _tell(say: Callable[[str], None], line: str) -> None:
         say(line)
 
 
-def prepare(settings: Settings) -> None:
-    """The schema and the topics, before any process needs them."""
+def prepare(settings: Settings, *, own_roles: bool = False) -> None:
+    """The schema and the topics, before any process needs them. ``own_roles``: each process has a role at the
+    database, whose rights are settled too."""
     migrate(settings.database_url)
+    if own_roles:
+        settle_roles(settings.database_url)
     seal_particulars(settings)
     ensure_topics(settings)
     ensure_readings_topic(settings)

@@ -100,6 +100,16 @@ def migrate() -> None:
     service.close()
 
 
+@main.command("database-rights")
+@command
+def database_rights() -> None:
+    """Print the SQL that gives each process a role of its own, for a database that `up` did not make."""
+    from infra.postgres.roles import statements
+
+    for statement in statements():
+        click.echo(f"{statement.as_string()};")
+
+
 # ---- one process each
 
 
