@@ -129,7 +129,8 @@ class FakeService:
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
         crews = register_of(self._crews_formed()) if command.names_crew else None
-        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews))
+        versions = {id_: len(self.events.get(id_, ())) for id_ in streams}
+        said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews, versions))
         for stream, stated in said:
             states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
         for stream in streams.values():

@@ -7,7 +7,7 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
 from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExplanation, WindowView
@@ -55,8 +55,10 @@ def cases(
     responses=CASE_ERRORS,
     openapi_extra=needs("case.read"),
 )
-def case(case_id: CaseId, service: ServiceDep) -> CaseView:
+def case(case_id: CaseId, service: ServiceDep, response: Response) -> CaseView:
+    """`ETag` is the case's version; a command that repeats it as `If-Match` is refused where the case has changed."""
     kind, state, events = load_case(service, case_id)
+    response.headers["ETag"] = f'"{events[-1].caseversion}"'
     return CaseView(
         case_id=case_id,
         family=kind.name,

@@ -39,6 +39,7 @@ COMMAND_ERRORS = documented(
     _403="wrong-role",
     _404="no-such-case, no-such-supply-point",
     _408="body-too-slow",
+    _412="case-changed",
     _409="an instruction in the wrong state, something taken, or busy",
     _413="body-too-large, event-too-large",
     _415="wrong-content-type",

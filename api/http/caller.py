@@ -33,13 +33,15 @@ _PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)")
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks, over which channel, and the key under which a repeated request is the same request. ``power``: what the
-    route says that its command needs; None: nothing. ``case_secret``: what ids of the public's cases are made with."""
+    route says that its command needs; None: nothing. ``case_secret``: what ids of the public's cases are made with.
+    ``if_match``: the version that the case must still have; None: whatever it has."""
 
     stamp: Stamp
     key: IdempotencyKey | None
     power: str | None = None
     identity: Identity | None = None
     case_secret: str = ""
+    if_match: int | None = None
 
 
 def looks_personal(text: str) -> bool:
@@ -91,6 +93,16 @@ KeyHeader = Annotated[
     ),
 ]
 
+IfMatchHeader = Annotated[
+    str | None,
+    Header(
+        alias="If-Match",
+        pattern=r'^"[0-9]{1,9}"$',
+        description="the `ETag` of the case as you saw it: where it has changed since, the command is refused "
+        "`case-changed`; left out: whatever happened meanwhile",
+    ),
+]
+
 
 async def the_caller(
     request: Request,
@@ -102,6 +114,7 @@ async def the_caller(
     confirmed_by: ConfirmedByHeader = None,
     confirmed_role: ConfirmedRoleHeader = None,
     key: KeyHeader = None,
+    if_match: IfMatchHeader = None,
 ) -> Caller:
     """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role`` and ``unknown-channel``."""
     identity = await identified(request)
@@ -130,6 +143,7 @@ async def the_caller(
         power_of(request.scope.get("route")),
         identity,
         proxy_secret(service.settings),
+        int(if_match.strip('"')) if if_match is not None else None,
     )
 
 

@@ -20,7 +20,7 @@ from api.http.answers import Accepted
 from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.fields import FromTheField
-from api.http.refusals import Busy
+from api.http.refusals import Busy, CaseChanged
 from domain import kinds
 from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import NotFound
@@ -50,6 +50,8 @@ class PendingCommand:
         self.number = number
 
         def noting(snapshot: Snapshot) -> Sequence[StreamEvent]:
+            if caller.if_match not in (None, snapshot.versions.get(case.id)):
+                raise CaseChanged(snapshot.versions.get(case.id, 0), caller.if_match)
             try:
                 decided = decide(snapshot)
             except NotFound:

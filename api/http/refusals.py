@@ -129,6 +129,18 @@ class BadHeader(InvalidFields):
     title_zh = "请求头不符合要求"
 
 
+class CaseChanged(EdgeRefusal):
+    """The case has changed since whoever asks looked at it."""
+
+    status = 412
+    title_zh = "案件已有变化"
+    next_step = "read the case again, and send the command with its new ETag if it still stands"
+    next_step_zh = "请重新查看该案件，如仍需办理，请带上新的 ETag 提交"
+
+    def __init__(self, found: int, needed: int | None) -> None:
+        super().__init__(found=f"the case at version {found}", needed=f"version {needed}, as If-Match says")
+
+
 class BadCursor(EdgeRefusal):
     """The place in the stream is not readable."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -97,13 +97,14 @@ class NextAsk:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a decision sees: the instant, the rules, the streams it named, and the register of crews where it names
-    one."""
+    """What a decision sees: the instant, the rules, the streams it named and their last versions, and the register of
+    crews where it names one."""
 
     at: datetime
     rules: Rules
     states: Mapping[UUID, State]
     crews: CrewRegister | None = None
+    versions: Mapping[UUID, int] = field(default_factory=dict)
 
     @property
     def standard(self) -> Standard:

@@ -395,7 +395,8 @@ class Decision:
 
     def _decided(self) -> tuple[Sequence[StreamEvent], Refusal | None]:
         try:
-            return self._command.decide(Snapshot(self._at, self._rules, dict(self._states), self._crews)), None
+            seen = Snapshot(self._at, self._rules, dict(self._states), self._crews, dict(self._versions))
+            return self._command.decide(seen), None
         except Refusal as refused:
             if refused.attempt is None:
                 raise

@@ -24,6 +24,7 @@ from uuid import UUID, uuid4
 import psutil
 import psycopg
 from eventsourcing.persistence import StoredEvent
+from fastapi import Response
 from psycopg.rows import dict_row
 
 from api.board.cases import case as case_answer
@@ -209,14 +210,14 @@ def reading(service: Service, number: int) -> None:
 def looks(service: Service, cases: Sequence[UUID]) -> None:
     """``GET /cases/{id}`` without the HTTP around it."""
     for case_id in cases[:20]:
-        case_answer(case_id, service)
+        case_answer(case_id, service, Response())
     spent = Spent()
     for case_id in cases:
         service.history(case_id)
     bare = spent.told(len(cases))[0]
     spent = Spent()
     for case_id in cases:
-        case_answer(case_id, service)
+        case_answer(case_id, service, Response())
     line("GET /cases/{id} of a connection", spent.told(len(cases)), bare, "its events read once")
 
 

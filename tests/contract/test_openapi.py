@@ -18,7 +18,7 @@ from domain.kinds import POWERS
 from tests.api_world import DISPATCHER, METER, Client, FakeService, app_over, application, fault, ready_for_water
 
 OPERATION_IDS = Path(__file__).parent / "frozen" / "operation_ids.json"
-ERRORS = ("400", "401", "403", "404", "408", "409", "413", "415", "422", "429", "503")
+ERRORS = ("400", "401", "403", "404", "408", "409", "412", "413", "415", "422", "429", "503")
 """What every command may be refused with."""
 COMMANDS = {
     "/api/v1/repairs": 201,
@@ -321,7 +321,7 @@ def test_every_command_describes_body_headers_answer_and_errors(
     assert form["additionalProperties"] is False
     headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
     who = {"X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role"}
-    assert headers == {*who, "X-Correlation-Id", "Idempotency-Key"}
+    assert headers == {*who, "X-Correlation-Id", "Idempotency-Key", "If-Match"}
     assert set(operation["responses"]) == {str(status), *ERRORS}
     for code, answer in operation["responses"].items():
         if not code.startswith("2"):
