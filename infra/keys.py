@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from infra.secret_files import make_once, replace
 from infra.settings import Settings
 
 FORMAT = b"\x01"
@@ -67,8 +68,7 @@ def key_file(settings: Settings) -> Path:
 def master_key(settings: Settings) -> MasterKey:
     """The installation's key; the first who asks makes it. Raises KeyFileError."""
     path = key_file(settings)
-    if not path.exists():
-        _make(path)
+    make_once(path, new_line())
     if path.stat().st_mode & 0o077:
         raise KeyFileError(f"{path} can be read by others; run `chmod 600 {path}`")
     return read_keys(path.read_text(encoding="ascii"), str(path))
@@ -98,28 +98,4 @@ def add_key(settings: Settings) -> None:
     KeyFileError."""
     path = key_file(settings)
     master_key(settings)  # made, or refused where it is not as it should be
-    draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
-    _write(draft, new_line() + path.read_text(encoding="ascii"))
-    draft.replace(path)
-
-
-def _make(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written whole under another name: of two who make it at once, one file is there and both read it.
-    draft = path.with_name(f"{path.name}.{os.urandom(8).hex()}")
-    try:
-        _write(draft, new_line())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
-    finally:
-        draft.unlink()
-
-
-def _write(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    replace(path, new_line() + path.read_text(encoding="ascii"))

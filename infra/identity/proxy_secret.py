@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 
+from infra.secret_files import make_once
 from infra.settings import Settings
 
 FILE_NAME = "proxy.secret"
@@ -16,15 +16,5 @@ def proxy_secret(settings: Settings) -> str:
     if settings.proxy_secret:
         return settings.proxy_secret
     path = settings.data_dir / FILE_NAME
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{FILE_NAME}.{os.getpid()}")
-    if not path.exists():
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32))
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # another process was first: its secret counts
-        finally:
-            draft.unlink()
+    make_once(path, secrets.token_urlsafe(32))
     return path.read_text(encoding="ascii").strip()
