@@ -131,7 +131,7 @@ class FakeService:
         crews = register_of(self._crews_formed()) if command.names_crew else None
         said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews))
         for stream, stated in said:
-            states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
+            states[stream.id] = self._say(command.stamp_of(stream), stream, stated, states[stream.id], written)
         for stream in streams.values():
             states[stream.id] = self._conclude(command.stamp, stream, states[stream.id], written, said)
         for id_, sealed in written.items():
