@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from fastapi import Depends, FastAPI
 
 from api import health, pages
+from api.approvals import routes as approvals
 from api.board import alerts, board, breaches, cases, figures
 from api.board.breach_notifier import Pulse
 from api.connections import desk
@@ -60,6 +61,7 @@ COMMANDS = (
     books,
     alerts,
     persons,
+    approvals,
 )
 QUERIES = (
     linking,
@@ -85,7 +87,8 @@ Send `Idempotency-Key` with every command that you may have to repeat. Who asks 
 by a token (`Authorization: Bearer`), or by a front end that the installation trusts; whoever
 proves nothing is of the public. `x-power` of an operation is the power that the role must have by
 the standard in force, or else it is refused `wrong-role`; `none`: whoever it is. What a repair's facts say over a
-channel of imported history needs `history.import` as well.
+channel of imported history needs `history.import` as well. A second person is asked at `/api/v1/approvals`; only a
+trusted front end names one.
 """
 
 

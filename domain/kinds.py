@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
+from domain.approvals import approvals
 from domain.connections import applicants, automatic, case, consultations, preservice, promises
 from domain.connections import facts as connection
 from domain.connections.refusals import no_such_application, no_such_request
@@ -354,6 +355,7 @@ WORK = Kind(
 )
 PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
 VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
+APPROVAL = Kind("approval", Name("复核请求", "approval request"), "office", approvals.evolve)
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 KINDS = (
@@ -378,6 +380,7 @@ KINDS = (
     WORK,
     PERSON,
     VAULT,
+    APPROVAL,
     GENERATIONS,
 )
 """Every kind of stream."""

@@ -14,6 +14,7 @@ from domain.deadlines.windows import WindowFact, overturned
 from domain.kernel.facts import Fact
 from domain.kernel.refusals import VerdictSettled
 from domain.kernel.roles import SYSTEM
+from domain.people.actors import is_same
 from domain.standard.context import CommandContext
 
 _BY_TWO = (PauseApproved, PauseRevoked)
@@ -28,8 +29,8 @@ def require_second_person_to_overturn(ctx: CommandContext, said: Iterable[Fact],
     fallen = overturned(facts)
     if not fallen or ctx.by.role == SYSTEM or ctx.standard.allowed_lateness_minutes.get(ctx.channel) is None:
         return
-    named = {ctx.confirmed_by, *(_second_of(fact) for fact in said)} - {None, ctx.by.actor}
-    if named or any(isinstance(fact, _BY_TWO) for fact in said):
+    named = [second for second in (ctx.confirmed_by, *(_second_of(fact) for fact in said)) if second is not None]
+    if any(not is_same(second, ctx.by.actor) for second in named) or any(isinstance(fact, _BY_TWO) for fact in said):
         return
     raise VerdictSettled(fallen, ctx.by.actor)
 

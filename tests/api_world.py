@@ -132,7 +132,7 @@ class FakeService:
         versions = {id_: len(self.events.get(id_, ())) for id_ in streams}
         said, refusal = self._said(command, Snapshot(at, self.rules, dict(states), crews, versions))
         for stream, stated in said:
-            states[stream.id] = self._say(command.stamp, stream, stated, states[stream.id], written)
+            states[stream.id] = self._say(command.stamp_of(stream), stream, stated, states[stream.id], written)
         for stream in streams.values():
             states[stream.id] = self._conclude(command.stamp, stream, states[stream.id], written, said)
         for id_, sealed in written.items():

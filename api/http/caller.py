@@ -5,24 +5,31 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import Depends, Header, Request
 
+from api.http.carried import carried_in
 from api.http.dependencies import ServiceDep
+from api.http.fields import Body
 from api.http.identity import PUBLIC_CHANNELS, Identity, identified
 from api.http.powers import power_of
 from api.http.refusals import BadHeader
+from api.http.strict import StrictRequest
 from api.http.trace import note_correlation
+from domain.approvals.refusals import SecondPersonNotAsked
 from domain.kernel.refusals import UnknownCode, UnknownRole
 from domain.kernel.roles import ROLES
 from domain.publication.refusals import UnknownChannel
 from domain.standard.context import CommandContext, Person
+from domain.standard.powers import roles_with
 from infra.eventstore.commands import IdempotencyKey, Stamp
 from infra.eventstore.service import Service
 from infra.identity.proxy_secret import proxy_secret
 
+SECOND_PERSON_FIELDS = ("confirmed_by", "approved_by")
+"""Fields of bodies that name a second person."""
 INTERNAL_CHANNELS = frozenset({"system"})
 
 _WORD = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$"
@@ -78,11 +85,19 @@ CorrelationHeader = Annotated[
 ]
 ConfirmedByHeader = Annotated[
     str | None,
-    Header(alias="X-Confirmed-By", pattern=_WORD, description="the second person, where one is needed"),
+    Header(
+        alias="X-Confirmed-By",
+        pattern=_WORD,
+        description="the second person; only a trusted front end may say so, everybody else asks them at /approvals",
+    ),
 ]
 ConfirmedRoleHeader = Annotated[
     str | None,
-    Header(alias="X-Confirmed-Role", max_length=64, description="the second person's role"),
+    Header(
+        alias="X-Confirmed-Role",
+        max_length=64,
+        description="the second person's role; only a trusted front end may say so",
+    ),
 ]
 KeyHeader = Annotated[
     str | None,
@@ -116,7 +131,8 @@ async def the_caller(
     key: KeyHeader = None,
     if_match: IfMatchHeader = None,
 ) -> Caller:
-    """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role`` and ``unknown-channel``."""
+    """The caller by the request's headers. Refuses ``bad-header``, ``unknown-role``, ``unknown-channel`` and
+    ``second-person-not-asked``."""
     identity = await identified(request)
     actor, role, channel = identity.actor, identity.role, channel or identity.channel
     ids = (("X-Actor", actor), ("X-Correlation-Id", correlation_id or ""), ("X-Confirmed-By", confirmed_by or ""))
@@ -126,6 +142,11 @@ async def the_caller(
         _require_listed(UnknownRole, "X-Confirmed-Role", confirmed_role, ROLES)
     _require_listed(UnknownChannel, "X-Channel", channel, _channels(service, identity))
     command_id = str(uuid4())
+    carried = carried_in(request.scope)
+    if carried is not None or not _may_name_others(request, service, identity, channel):
+        await _require_nobody_typed(request, confirmed_by, confirmed_role)
+    if carried is not None:
+        confirmed_by, confirmed_role = carried.second.actor, carried.second.role
     stamp = Stamp(
         actor,
         role,
@@ -154,6 +175,39 @@ def context_now(caller: Caller, service: Service) -> CommandContext:
     """What a caller asks now, under the rules of now: who may see something is decided by it."""
     now = service.clock.now()
     return CommandContext(now, now, caller.stamp.channel, service.rules, Person(caller.stamp.actor, caller.stamp.role))
+
+
+def _may_name_others(request: Request, service: Service, identity: Identity, channel: str) -> bool:
+    """Whether a second person counts who is only named: a trusted front end vouches for both, and imported history
+    tells who confirmed a fact from the field then. It is told by whoever has the power for it."""
+    if identity.by == "proxy":
+        return True
+    standard = service.rules.in_force(service.clock.now())
+    return (
+        channel in standard.repair.history_channels
+        and identity.role in roles_with(standard, "history.import")
+        and _is_from_the_field(request.scope.get("route"))
+    )
+
+
+def _is_from_the_field(route: Any) -> bool:
+    body_field = getattr(route, "body_field", None)
+    form = body_field.field_info.annotation if body_field is not None else None
+    return isinstance(form, type) and issubclass(form, Body) and form.tells_facts
+
+
+async def _require_nobody_typed(request: Request, confirmed_by: str | None, confirmed_role: str | None) -> None:
+    typed = confirmed_by is not None or confirmed_role is not None
+    if typed or (isinstance(request, StrictRequest) and names_second_person(await request.json())):
+        raise SecondPersonNotAsked()
+
+
+def names_second_person(body: Any) -> bool:
+    """Whether a second person is named in a body, wherever in it."""
+    if isinstance(body, dict):
+        named = any(body.get(name) is not None for name in SECOND_PERSON_FIELDS)
+        return named or any(names_second_person(each) for each in body.values())
+    return isinstance(body, list) and any(names_second_person(each) for each in body)
 
 
 def _channels(service: Service, identity: Identity) -> tuple[str, ...]:
@@ -185,6 +239,8 @@ def _require_listed(unknown: type[UnknownCode], header: str, value: str, listed:
 
 
 async def _idempotency_key(request: Request, identity: Identity, key: str | None) -> IdempotencyKey | None:
+    if (carried := carried_in(request.scope)) is not None:
+        return carried.key
     if key is None:
         return None
     digest = sha256()

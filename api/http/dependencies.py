@@ -7,11 +7,14 @@ from uuid import UUID
 
 from fastapi import Depends, Path, Query, Request
 
+from api.http.carried import carried_in
 from infra.eventstore.service import Service
 
 
 def the_service(request: Request) -> Service:
-    """The service that the application was made with."""
+    """The service that the application was made with; of a command that a second person approved, where that goes."""
+    if (carried := carried_in(request.scope)) is not None:
+        return carried.service
     service: Service = request.app.state.service
     return service
 

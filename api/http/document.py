@@ -29,6 +29,7 @@ TAGS: Mapping[str, str] = {
     "usage 用量异常": "Cases of abnormal use. 用量异常案件",
     "reading books 抄表册": "Reading rounds, their exceptions and audits. 抄表册",
     "vault 个人信息": "Particulars of persons: masked, shown, found, erased. 个人信息查阅与删除",
+    "approvals 复核": "A second person is asked to stand behind a command, and answers. 请第二人复核",
     "alerts 告警": "Who was told that a promise is in danger, and who has taken note. 告警与确认",
     "meters 水表": "Meters whose verification has run out or ends soon. 水表检定",
     "dispatch 调度": "What the dispatcher sees. 调度视图",

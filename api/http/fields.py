@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 from pydantic import (
@@ -197,8 +197,10 @@ BodyMark = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,31
 
 
 class Body(BaseModel):
-    """A body: fields that are not named here are refused."""
+    """A body: fields that are not named here are refused. ``tells_facts``: it tells facts from the field, which may be
+    imported history."""
 
+    tells_facts: ClassVar[bool] = False
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
@@ -212,12 +214,16 @@ SecondPerson = Annotated[
 class FromTheField(Body):
     """What happened, and when; with the second person where it is told later than the channel allows."""
 
+    tells_facts = True
     happened_at: HappenedAt = None
     reported_at: Annotated[
         Instant | None, Field(description="when the device took it down, where it could send it only later")
     ] = None
     confirmed_by: Annotated[
-        SecondPerson | None, Field(description="another person's id; needed where it is told too late for the channel")
+        SecondPerson | None,
+        Field(
+            description="another person's id; needed where it is told too late for the channel; sessions use /approvals"
+        ),
     ] = None
 
 

@@ -14,6 +14,7 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from api.http.carried import carried_in
 from api.http.dependencies import the_service
 from api.http.limits import RateLimits, address_of
 from api.http.powers import power_of
@@ -99,7 +100,7 @@ async def guard(request: Request) -> None:
 
 def _take_token(request: Request, identity: Identity) -> None:
     """Refuse ``too-many-requests`` to who sends more than the settings allow. Queries are not counted."""
-    if request.method not in UNSAFE:
+    if request.method not in UNSAFE or carried_in(request.scope) is not None:
         return
     limits: RateLimits = request.app.state.limits
     by_front_end = is_trusted_proxy(request, the_service(request))
@@ -112,6 +113,8 @@ def _take_token(request: Request, identity: Identity) -> None:
 
 
 async def _identified(request: Request) -> Identity:
+    if (carried := carried_in(request.scope)) is not None:
+        return carried.identity
     for name in SAYS_WHO:
         if len(request.headers.getlist(name)) > 1:
             raise BadHeader(found=f"{name} twice", needed="one", next_step="send it once", next_step_zh="请只填写一次")

@@ -122,7 +122,10 @@ class CalendarNotice(Body):
     ]
     confirmed_by: Annotated[
         StaffId | None,
-        Field(description="Actor id of who confirms what the notice leaves out; null where it leaves out nothing."),
+        Field(
+            description="Actor id of who confirms what the notice leaves out; null where it leaves out nothing. From a "
+            "session, ask at /api/v1/approvals."
+        ),
     ] = None
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
-from api.http.caller import CallerDep
+from api.http.caller import Caller, CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.fields import Nothing
 from api.http.powers import needs
@@ -258,7 +258,7 @@ def law(service: ServiceDep) -> LawView:
 async def publish_calendar(
     body: CalendarNotice, caller: CallerDep, service: ServiceDep, response: Response
 ) -> Accepted:
-    command = publication.publish_calendar(caller.stamp, _wanted(body), caller.key)
+    command = publication.publish_calendar(caller.stamp, _wanted(body, caller), caller.key)
     return await published(service, command, response, None)
 
 
@@ -269,7 +269,7 @@ MOVES_SHOWN = 1_000
     "/calendars/dry-run", summary="What a notice would move 试算", responses=COMMAND_ERRORS, openapi_extra=needs(None)
 )
 async def try_calendar(body: CalendarNotice, caller: CallerDep, service: ServiceDep) -> DryRunView:
-    found, missing = await run_in_threadpool(_dry_run, service, _wanted(body))
+    found, missing = await run_in_threadpool(_dry_run, service, _wanted(body, caller))
     shown = [
         MoveView(
             case_id=str(move.case_id),
@@ -308,14 +308,14 @@ def _dry_run(service: Service, wanted: CalendarWanted) -> tuple[recompute.DryRun
         ) from None
 
 
-def _wanted(body: CalendarNotice) -> CalendarWanted:
+def _wanted(body: CalendarNotice, caller: Caller) -> CalendarWanted:
     days = tuple(Day(day.date, day.isOffDay, day.name) for day in body.notice.days)
     return CalendarWanted(
         body.region,
         HolidayNotice(body.notice.year, days, body.notice.time_zone),
         body.source,
         body.version,
-        body.confirmed_by,
+        body.confirmed_by or caller.stamp.confirmed_by,
     )
 
 

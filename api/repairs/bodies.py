@@ -189,7 +189,8 @@ class Rejection(Body):
     reason: Annotated[Code, Field(examples=["not-on-site"], description="Why, as a code of the standard.")]
     evidence_digest: EvidenceDigest = None
     confirmed_by: Annotated[
-        SecondPerson | None, Field(description="another person's id; needed where a settled verdict falls with it")
+        SecondPerson | None,
+        Field(description="another person's id; needed where a settled verdict falls with it; sessions use /approvals"),
     ] = None
 
 
@@ -390,9 +391,10 @@ class Reassessment(FromTheField):
         Cause, Field(description="a catalogue's words, never free text", examples=["road-must-be-closed"])
     ]
     evidence_digest: Annotated[Digest, Field(description="SHA-256 of the proof, as sha256: and 64 hex digits.")]
-    approved_by: Annotated[SecondPerson | None, Field(description="another person's id; needed late in the window")] = (
-        None
-    )
+    approved_by: Annotated[
+        SecondPerson | None,
+        Field(description="another person's id; needed late in the window; sessions use /approvals"),
+    ] = None
 
 
 class WorkLog(FromTheField):
@@ -423,7 +425,10 @@ class Merging(Body):
     into: Annotated[UUID, Field(description="Id of the incident that goes on.")]
     confirmed_by: Annotated[
         SecondPerson | None,
-        Field(description="Actor id of another person; needed where a settled verdict falls with it, null elsewhere."),
+        Field(
+            description="Actor id of another person; needed where a settled verdict falls with it, null elsewhere. "
+            "Sessions use /api/v1/approvals."
+        ),
     ] = None
 
 

@@ -87,6 +87,8 @@ class MassList(BaseModel):
 class Bulk(Body):
     """Reports as they would be sent one by one; each is accepted or refused by itself."""
 
+    tells_facts = True
+
     reports: Annotated[
         list[Any],
         Field(min_length=1, max_length=MOST_REPORTS, description="The reports, each as the body of a single report."),

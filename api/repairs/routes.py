@@ -180,7 +180,7 @@ async def reassess(case_id: CaseId, body: bodies.Reassessment, runner: Runner) -
             severity=body.severity,
             reason=body.reason,
             evidence_digest=body.evidence_digest,
-            approved_by=body.approved_by,
+            approved_by=body.approved_by or runner.caller.stamp.confirmed_by,
         ),
     )
 

@@ -32,7 +32,8 @@ class Erasure(Body):
 
     reason: Annotated[ErasureReason, Field(examples=["asked-for"], description="Why the person is erased.")]
     confirmed_by: Annotated[
-        SecondPerson | None, Field(description="Actor id of the second person, who must be another one.")
+        SecondPerson | None,
+        Field(description="Actor id of the second person; from a session, ask at /api/v1/approvals."),
     ] = None
 
 

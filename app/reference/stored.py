@@ -14,6 +14,7 @@ from infra.postgres.schema import FILE
 from infra.settings import Settings
 
 SCHEMAS = {
+    "approvals": "Commands that wait for a second person, sealed; forgotten once they are decided or too old.",
     "billing": "Billing's books, in builds, and the differences found by reconciliation.",
     "identity": "Secrets of accounts, and sessions; no name and no telephone.",
     "notary": "The notary's checkpoints and the breaks between generations.",
@@ -21,7 +22,7 @@ SCHEMAS = {
     "public": "Which migrations were applied.",
     "readings": "Meter readings by month, each meter's history, what stands out.",
     "store": "The event store: events, the head of the log, keys of accepted commands, the relay's memory.",
-    "vault": "Particulars of persons, sealed, with the keys of each person; who read them. Nothing else holds them.",
+    "vault": "Particulars of persons, sealed, with the keys of each person; who read them.",
     "views": "Read models, each with the read positions of its reader.",
     "watch": "The window watch: when which case is evaluated next, the canary, lateness.",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, Repeated, UnknownCode
+from domain.kernel.refusals import ASKING, Conflict, NoSuchCase, NotAcceptable, NotFound, Repeated, UnknownCode
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence, ValuesView
@@ -804,8 +804,8 @@ class SecondRoleNeeded(Conflict):
     """The second person must have another role."""
 
     title_zh = "须由另一岗位的人员复核"
-    next_step = "have somebody in one of these roles confirm it"
-    next_step_zh = "请由所列岗位之一的另一人员复核"
+    next_step = f"ask one of these roles with {ASKING}"
+    next_step_zh = f"请向所列岗位之一提交复核请求：{ASKING}"
 
     def __init__(self, what: str, ctx: CommandContext, roles: Collection[str]) -> None:
         super().__init__(

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 if TYPE_CHECKING:
     from domain.kernel.law import Citation
 
+ASKING = "POST /api/v1/approvals"
+"""Where a second person is asked: the next step wherever one is needed."""
+
 _WORD = re.compile(r"[A-Z][a-z]*")
 _known: dict[str, type[Refusal]] = {}
 
@@ -177,8 +180,8 @@ class VerdictSettled(Conflict):
 
     title_zh = "判定已定案，须由第二人核实"
     needed = "a second person"
-    next_step = "have somebody else look at it and name them in the header X-Confirmed-By"
-    next_step_zh = "该时限判定已定案，须由第二人核实，并在请求头 X-Confirmed-By 中注明其工号"
+    next_step = f"ask a second person with {ASKING}; only a trusted front end names them, in the header X-Confirmed-By"
+    next_step_zh = f"该时限判定已定案，请提交复核请求 {ASKING}；仅受信前端可在请求头 X-Confirmed-By 中注明第二人工号"
 
     def __init__(self, fallen: tuple[str, ...], actor: str) -> None:
         super().__init__(found=f"the settled verdict on {', '.join(fallen)} would fall by {actor} alone")

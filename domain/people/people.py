@@ -15,6 +15,7 @@ from domain.kernel.facts import Recorded, fact
 from domain.kernel.fields import CrewCode, SquadCode
 from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
+from domain.people.actors import is_same
 from domain.people.refusals import (
     BadActorId,
     NoRoles,
@@ -149,7 +150,7 @@ def _known(state: PersonState | None, ctx: CommandContext, actor: str) -> Person
         raise NoSuchPerson(actor)
     if state.has_left:
         raise PersonLeftAlready(actor)
-    if ctx.by.actor == actor:
+    if is_same(ctx.by.actor, actor):
         raise NotYourOwnAccount(actor)
     return state
 

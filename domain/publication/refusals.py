@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
+from domain.kernel.refusals import ASKING, Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,8 +166,8 @@ class CalendarLeavesOut(Conflict):
     """The calendar leaves out days that were known."""
 
     title_zh = "放假安排有遗漏"
-    next_step = "load the whole notice, or have a second person confirm (confirmed_by)"
-    next_step_zh = "请载入完整的放假安排；确属如此的，请由另一人确认"
+    next_step = f"load the whole notice, or ask a second person with {ASKING} (at the command line: --confirmed-by)"
+    next_step_zh = f"请载入完整的放假安排；确属如此的，请提交复核请求：{ASKING}"
 
     def __init__(self, missing: LeftOut) -> None:
         super().__init__(

@@ -11,6 +11,7 @@ from domain.deadlines.windows import judge
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
 from domain.kernel.refusals import DatesOutOfOrder
+from domain.people.actors import is_same
 from domain.repairs.case import Repair, evolve
 from domain.repairs.promises import obligations
 from domain.repairs.refusals import CaseIsClosed, IncidentIsMerged, SecondPersonNeeded
@@ -85,7 +86,7 @@ def _require_taken_down(ctx: CommandContext, reported_at: datetime) -> None:
 
 def require_other_person(ctx: CommandContext, other: str | None, what: str, named_in: str) -> None:
     """Refuse ``second-person-needed`` where nobody, or the same person, stands behind it (our decision: four eyes)."""
-    if other is None or other == ctx.by.actor:
+    if other is None or is_same(other, ctx.by.actor):
         raise SecondPersonNeeded(what, ctx, named_in)
 
 

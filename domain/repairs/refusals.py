@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.kernel.refusals import Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
+from domain.kernel.refusals import ASKING, Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -396,13 +396,13 @@ class SecondPersonNeeded(Conflict):
     """A second person is needed."""
 
     title_zh = "须由第二人核实"
-    next_step_zh = "须由第二人核实，并在请求中注明其工号"
+    next_step_zh = f"须由第二人核实：请提交复核请求 {ASKING}；仅受信前端可在请求中注明其工号"
 
     def __init__(self, what: str, ctx: CommandContext, named_in: str) -> None:
         super().__init__(
             found=f"{what}, by {ctx.by.actor} alone",
             needed=f"another person in {named_in}",
-            next_step=f"have somebody else look at it and name them in {named_in}",
+            next_step=f"ask a second person with {ASKING}; only a trusted front end names them, in {named_in}",
         )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.crews.register import CrewRegister
 from domain.kernel.facts import EventToAppend, Fact
+from domain.people.actors import is_same
 from domain.standard.powers import roles_with
 from domain.standard.refusals import SamePerson, WrongRole
 from domain.standard.standards import Rules, Standard, is_backdated
@@ -83,5 +84,5 @@ def require_one_of(by: Person, roles: Collection[str], power: str) -> None:
 
 def require_second_person(ctx: CommandContext, first: str, what: str) -> None:
     """Refuse ``same-person`` where whoever did the first half would do the second one too (our decision: four eyes)."""
-    if ctx.by.actor == first:
+    if is_same(ctx.by.actor, first):
         raise SamePerson(what, first)

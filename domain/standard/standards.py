@@ -18,6 +18,7 @@ from domain.kernel.refusals import Refusal
 from domain.standard.fees import CataloguePublished
 from domain.standard.refusals import FutureTime, UnknownDistrict
 from domain.standard.sections.alerting import AlertingSection
+from domain.standard.sections.approvals import ApprovalsSection
 from domain.standard.sections.common import CommonSection, District
 from domain.standard.sections.connection import ConnectionSection
 from domain.standard.sections.crews import CrewsSection
@@ -42,12 +43,22 @@ class Standard(CommonSection):
     outages: OutagesSection
     alerting: AlertingSection
     crews: CrewsSection
+    approvals: ApprovalsSection
 
     def require_sound(self) -> None:
         """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
         the program knows by name, is looked at where it is drafted (``domain.publication.standards``)."""
         CommonSection.require_sound(self)
-        for section in (self.repair, self.connection, self.metering, self.outages, self.alerting, self.crews):
+        sections = (
+            self.repair,
+            self.connection,
+            self.metering,
+            self.outages,
+            self.alerting,
+            self.crews,
+            self.approvals,
+        )
+        for section in sections:
             section.require_sound()
 
 

@@ -153,6 +153,7 @@ class Command:
     ``others`` are the further streams that ``decide`` looks at or writes to (a meter); they are saved in the same
     transaction as the case. A ``decide`` that says nothing is a question (the window watch asks): only what the
     rulebook concludes is appended. ``names_crew``: it names a crew, so ``decide`` is to see which were formed.
+    ``stamps``: who says what goes into one of ``others``, where that is somebody else.
     """
 
     case: Stream
@@ -162,6 +163,11 @@ class Command:
     key: IdempotencyKey | None = None
     subject: NewSubject | None = None
     names_crew: bool = False
+    stamps: Mapping[UUID, Stamp] = field(default_factory=dict)
+
+    def stamp_of(self, stream: Stream) -> Stamp:
+        """Who says what goes into a stream."""
+        return self.stamps.get(stream.id, self.stamp)
 
 
 def evaluation_of(case: Stream, asker: str) -> Command:

@@ -64,6 +64,10 @@ class Service:
         """Run a command and wait for its receipt."""
         return self.submit(command).result()
 
+    def try_out(self, command: Command) -> None:
+        """Decide a command and write nothing; see ``Writer.try_out`` for what it raises."""
+        self._writer.try_out(command)
+
     def evaluator(self, asker: str) -> Evaluator:
         """Evaluates many cases at once, for one thread. ``asker``: the part that asks for it."""
         return Evaluator(self.store, self.clock, lambda: self.rules, self._writer.refreshed_rules, asker)

@@ -132,6 +132,21 @@ class Writer:
             self._queue.put(waiting)
         return waiting.future
 
+    def try_out(self, command: Command) -> None:
+        """Decide a command as the store stands, and write nothing. Raises what ``submit``'s future would: a refusal,
+        UnreadableStreamError, or what the store raises."""
+        waiting = PendingWrite(command, Future(), IdempotencyKey("trial", command.stamp.command_id, b""))
+        rules = self.current_rules()
+        states, unreadable = self._load([waiting])
+        if unreadable:
+            raise UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}")
+        try:
+            decided = Decision(waiting, states, rules, self._clock, self._store, self._crews([waiting])).made()
+        except Refusal as refusal:
+            raise self._citing(refusal) from None
+        if decided.refusal is not None:
+            raise self._citing(decided.refusal)
+
     def close(self) -> None:
         """Finish what is queued and stop."""
         self._closed.set()
@@ -383,7 +398,7 @@ class Decision:
         first = self._versions[case.id] + 1
         said, refusal = self._decided()
         for stream, stated in said:
-            self._say(stream, stated, self._command.stamp)
+            self._say(stream, stated, self._command.stamp_of(stream))
         ask_again, *_ = [self._conclude(stream, said) for stream in (case, *self._command.others)]
         stored = [self._store.mapper.to_stored_event(envelope) for envelope in self._envelopes]
         _refuse_large(stored)

@@ -18,9 +18,11 @@ from infra.settings import Settings
 
 Process = Literal["relay", "views", "watch", "billing", "readings", "sender", "notary", "api"]
 PROCESSES: tuple[Process, ...] = get_args(Process)
-SCHEMAS = ("store", "views", "watch", "billing", "readings", "outbox", "notary", "vault", "identity")
-OPEN = tuple(schema for schema in SCHEMAS if schema not in ("vault", "identity"))
+OPEN = ("store", "views", "watch", "billing", "readings", "outbox", "notary")
 """What every process may read: positions and figures of each other, and no secret."""
+CLOSED = ("vault", "identity", "approvals")
+"""What the API alone serves: particulars, secrets of accounts, commands that wait for a second person."""
+SCHEMAS = (*OPEN, *CLOSED)
 DECIDERS: tuple[Process, ...] = ("watch", "readings", "sender", "api")
 """Who appends events."""
 EVENTS = "store.stored_events"
@@ -58,7 +60,7 @@ def rights() -> Iterator[Right]:
         yield Right(process, "watch.*", _ROWS)
         yield Right(process, "outbox.*", "SELECT, INSERT, UPDATE")
         yield Right(process, "vault.*", "SELECT")
-    yield from (Right("api", f"{schema}.*", _ROWS) for schema in ("vault", "identity"))
+    yield from (Right("api", f"{schema}.*", _ROWS) for schema in CLOSED)
     yield Right("api", "store.dead_letters", "SELECT, UPDATE")
 
 

@@ -1,5 +1,7 @@
 -- All tables as the migrations make them. Written by `make schema`, never by hand.
 
+CREATE SCHEMA approvals;
+
 CREATE SCHEMA billing;
 
 CREATE SCHEMA identity;
@@ -44,6 +46,17 @@ END $$;
 CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
+
+CREATE TABLE approvals.commands (
+    id uuid NOT NULL,
+    asker text NOT NULL,
+    asked_role text,
+    asked_actor text,
+    asked_at timestamp with time zone NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    sealed bytea,
+    CONSTRAINT commands_check CHECK (((asked_role IS NULL) <> (asked_actor IS NULL)))
+);
 
 CREATE TABLE billing.accounts (
     build integer NOT NULL,
@@ -1144,6 +1157,9 @@ CREATE TABLE watch.tally (
 )
 WITH (fillfactor='10');
 
+ALTER TABLE ONLY approvals.commands
+    ADD CONSTRAINT commands_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY billing.accounts
     ADD CONSTRAINT accounts_build_case_id_point_key UNIQUE (build, case_id, point);
 
@@ -1371,6 +1387,14 @@ ALTER TABLE ONLY watch.sweep
 
 ALTER TABLE ONLY watch.tally
     ADD CONSTRAINT tally_pkey PRIMARY KEY (only_row);
+
+CREATE INDEX commands_asked_actor ON approvals.commands USING btree (asked_actor, asked_at) WHERE (asked_actor IS NOT NULL);
+
+CREATE INDEX commands_asked_role ON approvals.commands USING btree (asked_role, asked_at) WHERE (asked_role IS NOT NULL);
+
+CREATE INDEX commands_asker ON approvals.commands USING btree (asker, asked_at);
+
+CREATE INDEX commands_due ON approvals.commands USING btree (expires_at) WHERE (sealed IS NOT NULL);
 
 CREATE INDEX accounts_meter ON billing.accounts USING btree (build, meter_number);
 

@@ -91,6 +91,7 @@ FROM (
     SELECT 'subjects' AS what, sealed_key AS sealed FROM vault.subject_keys WHERE sealed_key IS NOT NULL
     UNION ALL SELECT 'search', search_key FROM vault.installation
     UNION ALL SELECT 'second-factors', second_factor FROM identity.credentials WHERE second_factor IS NOT NULL
+    UNION ALL SELECT 'asked-commands', sealed FROM approvals.commands WHERE sealed IS NOT NULL
 ) every
 GROUP BY what, key
 ORDER BY what, key

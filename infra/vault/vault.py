@@ -173,6 +173,16 @@ class Vault:
         with self._connect() as connection:
             connection.execute(sql("vault_read"), values)
 
+    # ---- what else is sealed by the master key
+
+    def seal(self, text: bytes, context: bytes) -> bytes:
+        """The text sealed by the master key; ``context``: what it is of. Raises KeyFileError."""
+        return self._keys().master.seal(text, context)
+
+    def open(self, sealed: bytes, context: bytes) -> bytes:
+        """The text of what ``seal`` gave. Raises KeyFileError, and ValueError where it was changed."""
+        return self._open_with_master(sealed, context)
+
     # ---- keys
 
     def check(self) -> None:
@@ -185,10 +195,15 @@ class Vault:
             self._read = None
 
     def reseal(self) -> int:
-        """Seal with the newest master key whatever an older one seals: the data keys, the search key, second factors.
-        How many pieces. May be killed and run again. Raises KeyFileError."""
+        """Seal with the newest master key whatever an older one seals: the data keys, the search key, second factors,
+        commands that wait for a second person. How many pieces. May be killed and run again. Raises KeyFileError."""
         self.reread_keys()
-        return self._reseal_search_key() + self._reseal_data_keys() + self._reseal_second_factors()
+        return (
+            self._reseal_search_key()
+            + self._reseal_data_keys()
+            + self._reseal_second_factors()
+            + self._reseal_asked_commands()
+        )
 
     def newest_key(self) -> str:
         """The id of the master key that seals."""
@@ -320,6 +335,22 @@ class Vault:
                 values = {"actor": row["actor"], "before": before, "sealed": sealed}
                 done += connection.execute(sql("vault_reseal_second_factor"), values).rowcount
         return done
+
+    def _reseal_asked_commands(self) -> int:
+        master, done = self._keys().master, 0
+        with self._connect() as connection:
+            for row in connection.execute(sql("approvals_sealed")).fetchall():
+                before, context = bytes(row["sealed"]), asked_command_context(row["id"])
+                if not master.is_newest(before):
+                    sealed = master.seal(self._open_with_master(before, context), context)
+                    values = {"id": row["id"], "before": before, "sealed": sealed}
+                    done += connection.execute(sql("approvals_reseal"), values).rowcount
+        return done
+
+
+def asked_command_context(approval: UUID) -> bytes:
+    """What a command that waits for a second person is sealed as."""
+    return b"asked-command:" + approval.bytes
 
 
 def second_factor_context(actor: str) -> bytes:

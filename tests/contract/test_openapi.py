@@ -176,6 +176,14 @@ PERSONS = (
     "/api/v1/subjects/{subject_id}/erasure",
 )
 """About persons in the vault; they change no case."""
+APPROVALS = (
+    "/api/v1/approvals",
+    "/api/v1/approvals/{approval_id}",
+    "/api/v1/approvals/{approval_id}/giving",
+    "/api/v1/approvals/{approval_id}/decline",
+    "/api/v1/approvals/{approval_id}/withdrawal",
+)
+"""About a second person; they change no case but by the command that is approved."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -255,7 +263,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS}
     every = [operation for _, _, operation in operations(document)]
     assert len({each["operationId"] for each in every}) == len(every)
     assert all(each["summary"] for each in every)

@@ -17,6 +17,7 @@ from infra.settings import Settings
 RUN_BY: dict[str, tuple[Process, ...]] = {
     "alerts": ("sender",),
     "api": ("api",),
+    "approvals": ("api",),
     "billing": ("billing",),
     "figures": ("api",),
     "identity": ("api",),
