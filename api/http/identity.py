@@ -18,9 +18,11 @@ from api.http.dependencies import the_service
 from api.http.limits import RateLimits, address_of
 from api.http.powers import power_of
 from api.http.refusals import BadHeader, CsrfTokenMissing, IdentityNotProven
+from api.http.scoping import require_object_in_scope
 from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
 from domain.people.people import Work
+from domain.people.scope import scope_of
 from domain.standard.context import Person, require_one_of
 from domain.standard.powers import roles_with
 from infra.eventstore.service import Service
@@ -86,15 +88,30 @@ async def identified(request: Request) -> Identity:
 
 
 async def guard(request: Request) -> None:
-    """Of every route: who asks is found, and a query that needs a power is refused ``wrong-role`` to who has it not.
-    What a command needs is asked for where it is decided."""
+    """Of every route: who asks is found, whoever lacks the power that the route needs is refused ``wrong-role``, a
+    machine that was not granted it ``scope-not-granted``, and what is not theirs ``not-yours``. The body is read after
+    that; what depends on it is asked for where a command is decided."""
     identity = await identified(request)
     _take_token(request, identity)
     power = power_of(request.scope.get("route"))
-    if power is not None and request.method == "GET":
+    if power is not None:
         service = the_service(request)
         standard = service.rules.in_force(service.clock.now())
         require_one_of(identity.person, roles_with(standard, power), power)
+    _require_granted(request, identity, power)
+    await require_object_in_scope(request, scope_of(power, identity.role, identity.work))
+
+
+def _require_granted(request: Request, identity: Identity, power: str | None) -> None:
+    """Refuse ``scope-not-granted`` to a machine that was granted some of its roles' powers, and not what this needs."""
+    if identity.work is None or not identity.work.scopes:
+        return
+    if power is not None:
+        identity.work.require_granted(power)
+    service = the_service(request)
+    history = service.rules.in_force(service.clock.now()).repair.history_channels
+    if request.headers.get("X-Channel") in history:
+        identity.work.require_granted("history.import")
 
 
 def _take_token(request: Request, identity: Identity) -> None:

@@ -29,7 +29,7 @@ queries = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_cla
 tokens = APIRouter(prefix="/api/v1/token", tags=["session 登录"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
 
-@queries.get("", summary="Who asks 当前身份")
+@queries.get("", summary="Who asks 当前身份", openapi_extra=needs(None))
 async def who(request: Request, service: ServiceDep) -> SessionView:
     identity = await identified(request)
     token, by_cookie = token_of(request)
@@ -132,7 +132,7 @@ async def token(request: Request, response: Response, service: ServiceDep) -> To
         )
     opened, lasts_s = await run_in_threadpool(Accounts(service).machine_token, client, secret)
     response.headers["Cache-Control"] = "no-store"
-    return TokenAnswer(access_token=opened.token, expires_in=int(lasts_s))
+    return TokenAnswer(access_token=opened.token, expires_in=int(lasts_s), scope=" ".join(opened.session.work.scopes))
 
 
 # ---- parts

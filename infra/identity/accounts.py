@@ -139,6 +139,7 @@ class Accounts:
             crew=person.work.crew,
             squad=person.work.squad,
             districts=list(person.work.districts),
+            scopes=list(person.work.scopes),
             is_machine=is_machine,
             for_browser=browser,
             is_limited=is_limited,
@@ -158,7 +159,7 @@ class Accounts:
             raise SessionEnded()
         if row["idle_s"] > USED_EVERY_S:
             self._do("identity_session_used", token_hash=_hash(token))
-        work = Work(tuple(row["roles"]), row["crew"], row["squad"], tuple(row["districts"]))
+        work = Work(tuple(row["roles"]), row["crew"], row["squad"], tuple(row["districts"]), tuple(row["scopes"]))
         return Session(row["actor"], row["role"], work, row["is_machine"], row["for_browser"], row["is_limited"])
 
     def switch_role(self, token: str, role: str) -> Session:
