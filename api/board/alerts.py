@@ -17,7 +17,7 @@ from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Fact
@@ -25,6 +25,7 @@ from domain.standard import escalation
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Stream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 

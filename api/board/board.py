@@ -11,9 +11,10 @@ from api.board.answers import BoardWindow, ConnectionCounts, Counts, PublishedTa
 from api.http.answers import QUERY_ERRORS, CaseKind
 from api.http.dependencies import Limit, ServiceDep
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports import published
 from projections.reports.published import PublishedNumber
 

@@ -22,12 +22,13 @@ from api.http.dependencies import Limit, ServiceDep
 from api.http.errors import answer
 from api.http.powers import needs
 from api.http.refusals import TooManyStreams
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.http.trace import note_outcome
 from domain.people.scope import ALL, Scope
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1/breaches", tags=["breaches 超时"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

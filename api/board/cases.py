@@ -14,7 +14,7 @@ from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExp
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, CaseKind, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import outlook
@@ -31,6 +31,7 @@ from domain.standard.standards import Rules
 from infra.eventstore.envelope import CloudEvent
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports.explain import explain_window, lines
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)

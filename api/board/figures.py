@@ -15,7 +15,7 @@ from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from domain.kernel.refusals import DatesOutOfOrder
@@ -23,6 +23,7 @@ from domain.standard.context import Person, require_one_of
 from domain.standard.powers import roles_with
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports import published
 from projections.reports.figures import bounds, figures
 

@@ -10,10 +10,11 @@ from fastapi import APIRouter, Query
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import DeskList, DeskRow
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1", tags=["desk 窗口"], responses=QUERY_ERRORS, route_class=StrictRoute)
 

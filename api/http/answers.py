@@ -68,3 +68,15 @@ class Accepted(BaseModel):
     ]
     position: Annotated[int, Field(description="Position of the store's log after them; 0 where none was written.")]
     recorded_at: Annotated[datetime | None, Field(description="When they were recorded; null where none was written.")]
+
+
+class FollowedAccepted(Accepted):
+    """What became of an application or a report, and where whoever made it follows it."""
+
+    follow: Annotated[
+        str | None,
+        Field(
+            examples=["/api/v1/follow/Zm9sbG93LXRoaXMtY2FzZS1zZWNyZXRseQ"],
+            description="Address of the secret link, for the applicant or the reporter alone; null: none.",
+        ),
+    ] = None

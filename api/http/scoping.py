@@ -79,13 +79,3 @@ def where(service: Service, case_id: UUID) -> Place | None:
     state = kinds.folded(kind, recorded)
     incident = incident_of(state)
     return where(service, incident) if incident is not None else place_of(state, recorded)
-
-
-def bounds_of(scope: Scope) -> dict[str, Any]:
-    """The parameters with which a query of a list leaves out what is not in scope (``views.within``)."""
-    return {
-        "bound": not scope.is_all,
-        "own_crew": scope.crew,
-        "own_squad": scope.squad,
-        "own_districts": list(scope.districts) or None,
-    }

@@ -91,6 +91,9 @@ class DemoAccount(BaseModel):
 
     actor: Annotated[str, Field(description="Id of the account.")]
     role: Annotated[str, Field(description="Its role.")]
+    bound_to: Annotated[
+        list[str], Field(description="Codes of the crew, the squad and the districts that it is bound to; empty: none.")
+    ] = []
 
 
 class SessionView(BaseModel):

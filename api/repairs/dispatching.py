@@ -15,7 +15,7 @@ from api.http import described
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.repairs import outlook
@@ -26,6 +26,7 @@ from domain.standard.standards import Rules
 from infra.decoders import converter
 from infra.eventstore.commands import Stream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
 

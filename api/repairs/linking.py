@@ -13,12 +13,13 @@ from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.fields import Instant
 from api.http.powers import needs
-from api.http.scoping import ScopeDep, bounds_of
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain.kernel.geo import cells_around
 from domain.repairs import reports as repair_reports
 from domain.standard.standards import district as district_of
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=QUERY_ERRORS)
 

@@ -36,6 +36,7 @@ _ALL: tuple[Bound, ...] = ()
 SCOPES: Mapping[str, tuple[Bound, ...]] = {
     # whatever kind of case
     "case.read": _EVERY,
+    "case.follow": _EVERY,
     "window.acknowledge": _EVERY,
     "alerts.read": _EVERY,
     "alerts.tell": _ALL,

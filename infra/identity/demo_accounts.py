@@ -20,7 +20,7 @@ DEMO_ACCOUNTS: Mapping[str, Work] = {
     "duty-dispatcher-1": Work(("duty-dispatcher",)),
     "duty-manager-1": Work(("duty-manager",)),
     "crew-person-1": Work(("crew",), crew="crew-01"),
-    "crew-lead-1": Work(("crew-lead",)),
+    "crew-lead-1": Work(("crew-lead",), crew="crew-01"),
     "reader-1": Work(("meter-reader",)),
     "manager-1": Work(("manager",)),
     "manager-2": Work(("manager",)),

@@ -1,8 +1,15 @@
--- Who may see which case. An order of another body stands in the place of its incident; rows from before have none until
--- the read model is rebuilt, and are shown to nobody who is bound to districts.
+-- Who may see which case. An order of another body stands in the place of its incident.
 ALTER TABLE views.cases ADD COLUMN incident uuid, ADD COLUMN districts text[] NOT NULL DEFAULT '{}';
 UPDATE views.cases SET districts = ARRAY[district] WHERE district IS NOT NULL;
 UPDATE views.cases SET districts = outages.districts FROM views.outages WHERE outages.case_id = cases.case_id;
+UPDATE views.cases SET incident = told.incident
+FROM (
+    SELECT DISTINCT ON (originator_id) originator_id, (convert_from(state, 'UTF8')::jsonb #>> '{data,case_id}')::uuid AS incident
+    FROM store.stored_events
+    WHERE topic IN ('water.repair.OrderReceived.v1', 'water.repair.OrderMoved.v1')
+    ORDER BY originator_id, originator_version DESC
+) told
+WHERE told.originator_id = cases.case_id;
 
 -- Whether a case is within what somebody is bound to; null: not bound to it. A case that the read model does not have yet
 -- is within nothing. domain/people/scope.py says the same of one case.
