@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from api.http.identity import FOLLOW
 from api.http.permissions import Permission, permissions
 from app.reference.markdown import page, table
 from domain.standard.scopes import BOUNDS
@@ -26,6 +27,9 @@ def permissions_page(document: Mapping[str, Any]) -> str:
 
 
 def _row(row: Permission) -> tuple[str, str, str, str]:
+    if row.path.startswith(f"{FOLLOW}{{code}}"):  # the link says who asks, and opens one case
+        power = f"`{row.power}`" if row.power is not None else ""
+        return (f"`{row.method} {row.path}`", power, "whoever has the link", "`own-case`")
     return (
         f"`{row.method} {row.path}`",
         f"`{row.power}`" if row.power is not None else "",

@@ -1,4 +1,7 @@
-"""The demo's people: an account for each role, so that a visitor can be any of them. Nobody has one elsewhere."""
+"""The demo's people: an account for each role, so that a visitor can be any of them. Nobody has one elsewhere.
+
+Who is of a crew or a squad is bound to it; the crew lead leads several and is bound to none.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ DEMO_ACCOUNTS: Mapping[str, Work] = {
     "duty-dispatcher-1": Work(("duty-dispatcher",)),
     "duty-manager-1": Work(("duty-manager",)),
     "crew-person-1": Work(("crew",), crew="crew-01"),
-    "crew-lead-1": Work(("crew-lead",), crew="crew-01"),
+    "crew-lead-1": Work(("crew-lead",)),
     "reader-1": Work(("meter-reader",)),
     "manager-1": Work(("manager",)),
     "manager-2": Work(("manager",)),
