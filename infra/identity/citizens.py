@@ -18,7 +18,7 @@ from domain.kernel.messages import digest_of
 from domain.people.people import Work
 from infra.eventstore.service import Service
 from infra.identity.accounts import Opened, Session, token_hash
-from infra.identity.follow import letters
+from infra.identity.follow import digitless
 from infra.identity.proxy_secret import proxy_secret
 from infra.identity.refusals import WrongPhoneCode
 from infra.sql import sql
@@ -79,7 +79,7 @@ class Citizens:
         if self._one("phone_code_use", phone_hash=of_phone, code_hash=given) is None:
             raise WrongPhoneCode()
         token = secrets.token_urlsafe(32)
-        actor = f"citizen-{letters(sha256(token.encode()).digest())}"
+        actor = f"citizen-{digitless(sha256(token.encode()).digest())}"
         self._do(
             "identity_open_citizen",
             token_hash=token_hash(token),

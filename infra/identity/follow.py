@@ -64,7 +64,7 @@ class FollowLinks:
             row = connection.execute(sql("follow_find"), {"code_hash": hashed(code)}).fetchone()
         if row is None:
             raise NoSuchLink()
-        return Followed(row["case_id"], row["report"], f"link-{letters(hashed(code))}")
+        return Followed(row["case_id"], row["report"], f"link-{digitless(hashed(code))}")
 
     def revoke(self, code: str) -> None:
         """Let the code open nothing any more."""
@@ -95,6 +95,6 @@ def hashed(code: str) -> bytes:
     return sha256(code.encode()).digest()
 
 
-def letters(digest: bytes) -> str:
+def digitless(digest: bytes) -> str:
     """Sixteen letters of a digest, for an actor's id: no digits, which could look like somebody's number."""
     return digest[:8].hex().translate(str.maketrans("0123456789abcdef", "abcdefghijklmnop"))
