@@ -162,6 +162,8 @@ async def confirm(code: Code, application: ApplicationDep, body: bodies.Delivera
 
 @router.post(
     "/{code}/revocation",
+    status_code=204,
+    response_class=Response,
     summary="Let the link open nothing any more 停用链接",
     responses=COMMAND_ERRORS,
     openapi_extra=needs(None),

@@ -24,7 +24,7 @@ def documented(**described: str) -> dict[int | str, dict[str, Any]]:
 IDENTITY_ERRORS = documented(
     _400="bad-header",
     _401="session-ended, identity-not-proven",
-    _403="wrong-role, not-your-role, session-limited",
+    _403="wrong-role, not-your-role, session-limited, not-yours, not-your-crew, scope-not-granted",
     _422="unknown-role",
     _503="store-unavailable",
 )
