@@ -10,6 +10,7 @@ from api import health, pages
 from api.approvals import routes as approvals
 from api.board import alerts, board, breaches, cases, figures
 from api.board.breach_notifier import Pulse
+from api.citizens import follow, my
 from api.connections import desk
 from api.connections import pre_applications as ahead
 from api.connections import routes as connections
@@ -122,10 +123,12 @@ def create_app(service: Service) -> FastAPI:
         sign_in=settings.sign_ins_per_minute,
         public=settings.public_posts_per_minute,
         actor=settings.actor_posts_per_minute,
+        phone=settings.phone_codes_per_minute,
     )
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
-    for router in (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries):
+    accounts = (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries)
+    for router in (*accounts, follow.router, follow.staff, my.router):
         app.include_router(router)
     app.include_router(contract.router)
     app.include_router(contract.page)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from api.http.answers import documented
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.refusals import StoreCannotWrite
 from api.http.strict import StrictRoute
 from infra.eventstore.service import Service
@@ -68,7 +69,12 @@ class Health(BaseModel):
     parts: Annotated[list[ProcessHealth], Field(description="The processes of the service, by name.")]
 
 
-@router.get("/healthz", summary="Health", responses=documented(_503="store-unavailable, store-cannot-write"))
+@router.get(
+    "/healthz",
+    summary="Health",
+    responses=documented(_503="store-unavailable, store-cannot-write"),
+    openapi_extra=needs(None),
+)
 def healthz(service: ServiceDep, response: Response) -> Health:
     """200: this API can take a command now. 503, with the reason and the next step: it cannot; PostgreSQL is away, or
     answers and writes nothing (a full disk, a read-only server). By itself it says 200 again once that is over.
@@ -83,7 +89,7 @@ def healthz(service: ServiceDep, response: Response) -> Health:
     return health(found, service.clock.now())
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response, openapi_extra=needs(None))
 def metrics(request: Request) -> Response:
     return Response(generate_latest(request.app.state.figures.registry), media_type=CONTENT_TYPE_LATEST)
 

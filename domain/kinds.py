@@ -385,7 +385,15 @@ KINDS = (
 )
 """Every kind of stream."""
 
-POWERS_OF_EVERY_KIND = ("case.read", "window.acknowledge", "alerts.read", "alerts.tell", "vault.read", "vault.unmask")
+POWERS_OF_EVERY_KIND = (
+    "case.read",
+    "case.follow",
+    "window.acknowledge",
+    "alerts.read",
+    "alerts.tell",
+    "vault.read",
+    "vault.unmask",
+)
 """What commands and queries about cases, windows and alerts need, whatever kind of case they are of."""
 
 POWERS = frozenset({*POWERS_OF_EVERY_KIND, *(power for kind in KINDS for power in kind.powers)})

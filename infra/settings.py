@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     actor_posts_per_minute: float = Field(
         default=6_000, ge=1, description="commands of one actor with a session or a token; as many at once"
     )
+    phone_codes_per_minute: float = Field(
+        default=1,
+        ge=0.1,
+        description="one-time codes that may be asked for one telephone; as many at once",
+    )
     idempotency_days: float = Field(
         default=30, ge=1, description="how long the answer to a command is kept under its Idempotency-Key"
     )

@@ -31,6 +31,10 @@ NEVER = frozenset(
         "people_move",
         "people_leave",
         "people_reset",
+        # The applicant's own doing, by the link of their case.
+        "follow_hand_in",
+        "follow_withdraw",
+        "follow_confirm",
         # A yes needs no other yes.
         "approvals_ask",
         "approvals_give",

@@ -99,7 +99,9 @@ async def ask(
     return await run_in_threadpool(_view_of, service, stream.id)
 
 
-@_answering.get("", summary="What waits for you, and what you asked 我的复核", responses=QUERY_ERRORS)
+@_answering.get(
+    "", summary="What waits for you, and what you asked 我的复核", responses=QUERY_ERRORS, openapi_extra=needs(None)
+)
 def mine(service: ServiceDep, who: IdentityDep) -> MyApprovals:
     approver, now = _approver(who), service.clock.now()
     found = AskedCommands(service).of(who.actor, approver.roles) if _is_known(who) else []
@@ -115,6 +117,7 @@ def mine(service: ServiceDep, who: IdentityDep) -> MyApprovals:
     "/{approval_id}",
     summary="An approval request with its command 复核请求",
     responses=QUERY_ERRORS | documented(_404="no-such-approval", _503="store-unavailable, vault-closed"),
+    openapi_extra=needs(None),
 )
 def one(approval_id: ApprovalId, service: ServiceDep, who: IdentityDep) -> ApprovalDetail:
     """For whoever asked, and for whoever is asked."""

@@ -17,6 +17,7 @@ from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.fields import Body, Code
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.kernel.facts import Fact
@@ -24,6 +25,7 @@ from domain.standard import escalation
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import Stream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 Runner = Annotated[CommandRunner, Depends(runner_of(kinds.REPAIR))]
 
@@ -118,12 +120,14 @@ class Alerts(BaseModel):
 )
 def alerts(
     service: ServiceDep,
+    scope: ScopeDep,
     role: Annotated[str | None, Query(pattern=r"^[a-z-]{1,32}$", description="only what calls this role")] = None,
     is_open: Annotated[bool, Query(alias="open", description="only what nobody has in hand yet")] = True,
     case_id: Annotated[UUID | None, Query(description="only this case's")] = None,
     limit: Limit = 100,
 ) -> Alerts:
     wanted: dict[str, Any] = {"role": role, "open": is_open, "case_id": case_id, "limit": limit + 1}
+    wanted |= bounds_of(scope)
     with service.connection() as connection:
         rows = connection.execute(sql("alerts_list"), wanted).fetchall()
     found = [AlertView.model_validate(row) for row in rows[:limit]]

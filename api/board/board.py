@@ -11,8 +11,10 @@ from api.board.answers import BoardWindow, ConnectionCounts, Counts, PublishedTa
 from api.http.answers import QUERY_ERRORS, CaseKind
 from api.http.dependencies import Limit, ServiceDep
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports import published
 from projections.reports.published import PublishedNumber
 
@@ -24,13 +26,14 @@ SEVERITIES = ("small", "medium", "major", "unassessed")
 @router.get("/windows", summary="Windows by due time", openapi_extra=needs("case.read"))
 def windows(
     service: ServiceDep,
+    scope: ScopeDep,
     running: Annotated[bool, Query(description="only running ones; otherwise the latest due of every state")] = True,
     kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
     limit: Limit = 100,
 ) -> Windows:
     query = sql("windows_running") if running else sql("windows_latest")
     with service.connection() as connection:
-        rows = connection.execute(query, {"family": kind, "limit": limit + 1}).fetchall()
+        rows = connection.execute(query, {"family": kind, "limit": limit + 1, **bounds_of(scope)}).fetchall()
     rules = service.rules
     for row in rows:
         row["basis"] = [each.code for each in rules.cited("promise", row["commitment"], row["opened_at"])]
@@ -41,7 +44,7 @@ def windows(
     )
 
 
-@router.get("/counts", summary="Live counts")
+@router.get("/counts", summary="Live counts", openapi_extra=needs(None))
 def counts(service: ServiceDep) -> Counts:
     with service.connection() as connection:
         cases = connection.execute(sql("count_cases")).fetchall()

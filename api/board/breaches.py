@@ -10,7 +10,8 @@ import psycopg
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as Connection
 
 from api.board.answers import Breaches, BreachRow
 from api.board.breach_notifier import Heads, Pulse
@@ -21,10 +22,13 @@ from api.http.dependencies import Limit, ServiceDep
 from api.http.errors import answer
 from api.http.powers import needs
 from api.http.refusals import TooManyStreams
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.http.trace import note_outcome
+from domain.people.scope import ALL, Scope
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1/breaches", tags=["breaches 超时"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
@@ -47,7 +51,7 @@ class EventStream(StreamingResponse):
         super().__init__(content, status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._pulse = pulse
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         try:
             with self._pulse.listening():
                 await super().__call__(scope, receive, send)
@@ -59,10 +63,10 @@ class EventStream(StreamingResponse):
 @router.get(
     "", summary="The breach stream, page by page; without `after` its latest rows", openapi_extra=needs("case.read")
 )
-def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100) -> Breaches:
+def breaches(service: ServiceDep, scope: ScopeDep, after: AfterCursor = None, limit: Limit = 100) -> Breaches:
     if after is None:
-        return latest(service, limit)
-    return page(service, cursors.parse(after, service.settings.partitions), limit)
+        return latest(service, limit, scope)
+    return page(service, cursors.parse(after, service.settings.partitions), limit, scope)
 
 
 @router.get(
@@ -75,6 +79,7 @@ def breaches(service: ServiceDep, after: AfterCursor = None, limit: Limit = 100)
 async def stream(
     request: Request,
     service: ServiceDep,
+    scope: ScopeDep,
     after: AfterCursor = None,
     last_event_id: Annotated[
         str | None,
@@ -88,33 +93,40 @@ async def stream(
     else:
         start = cursors.parse(cursor, service.settings.partitions)
     pulse: Pulse = request.app.state.pulse
-    return EventStream(events(service, pulse, start), pulse)
+    return EventStream(events(service, pulse, start, scope=scope), pulse)
 
 
 async def events(
-    service: Service, pulse: Pulse, cursor: Cursor, *, heartbeat_seconds: float = HEARTBEAT_SECONDS
+    service: Service,
+    pulse: Pulse,
+    cursor: Cursor,
+    *,
+    scope: Scope = ALL,
+    heartbeat_seconds: float = HEARTBEAT_SECONDS,
 ) -> AsyncIterator[str]:
     """The stream's text: every row after ``cursor`` exactly once, in order within a partition, until closed."""
     yield f"retry: {RETRY_MS}\n\n"
     while not pulse.closed:
         change = pulse.next()
-        rows = await _rows(service, cursor)
-        for row in rows:
-            cursor = cursor.after(row.partition, row.position)
-            yield event(row)
-        if len(rows) == PAGE:
-            continue
+        found = await _page_after(service, cursor, scope)
+        if found is not None:
+            for row in found.breaches:
+                yield event(row)
+            # Past what is not in scope too: it is not looked at again.
+            cursor = cursors.parse(found.next, service.settings.partitions)
+            if found.more:
+                continue
         done, _ = await asyncio.wait([change], timeout=heartbeat_seconds)
         if not done:
             yield ": still here\n\n"
 
 
-async def _rows(service: Service, cursor: Cursor) -> Sequence[BreachRow]:
+async def _page_after(service: Service, cursor: Cursor, scope: Scope) -> Breaches | None:
     try:
-        return (await run_in_threadpool(page, service, cursor, PAGE)).breaches
+        return await run_in_threadpool(page, service, cursor, PAGE, scope)
     except psycopg.OperationalError:
         # The stream stays open while PostgreSQL is away; the pulse looks again and wakes it.
-        return ()
+        return None
 
 
 def event(row: BreachRow) -> str:
@@ -125,8 +137,8 @@ def event(row: BreachRow) -> str:
 # ---- reading
 
 
-def page(service: Service, cursor: Cursor, limit: int) -> Breaches:
-    """The rows after a cursor, at most ``limit``."""
+def page(service: Service, cursor: Cursor, limit: int, scope: Scope = ALL) -> Breaches:
+    """The rows in scope among the first ``limit`` after a cursor; ``next`` is behind all that were looked at."""
     with service.connection() as connection:
         rows = connection.execute(
             sql("breaches_after"),
@@ -135,17 +147,19 @@ def page(service: Service, cursor: Cursor, limit: int) -> Breaches:
                 "partitions": list(cursor.positions.keys()),
                 "positions": list(cursor.positions.values()),
                 "limit": limit,
+                **bounds_of(scope),
             },
         ).fetchall()
     return _page(rows, cursor, more=len(rows) == limit)
 
 
-def latest(service: Service, limit: int) -> Breaches:
-    """The newest rows, and the cursor behind everything that is visible."""
+def latest(service: Service, limit: int, scope: Scope = ALL) -> Breaches:
+    """The newest rows in scope, and the cursor behind everything that is visible."""
     partitions = list(range(service.settings.partitions))
     with service.connection() as connection:
         rows = connection.execute(
-            sql("breaches_latest"), {"topic": service.settings.breach_topic, "partitions": partitions, "limit": limit}
+            sql("breaches_latest"),
+            {"topic": service.settings.breach_topic, "partitions": partitions, "limit": limit, **bounds_of(scope)},
         ).fetchall()
     hidden, shown = rows[:-limit], rows[-limit:]
     cursor = Cursor(dict.fromkeys(partitions, 0))
@@ -168,5 +182,6 @@ def _page(rows: Sequence[Mapping[str, Any]], cursor: Cursor, *, more: bool) -> B
     shaped = []
     for row in rows:
         cursor = cursor.after(row["partition"], row["position"])
-        shaped.append(BreachRow.model_validate({**row, "cursor": str(cursor)}))
+        if row.get("within", True):
+            shaped.append(BreachRow.model_validate({**row, "cursor": str(cursor)}))
     return Breaches(breaches=shaped, next=str(cursor), more=more)

@@ -14,6 +14,7 @@ from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExp
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, CaseKind, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.connections import outlook
@@ -30,6 +31,7 @@ from domain.standard.standards import Rules
 from infra.eventstore.envelope import CloudEvent
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports.explain import explain_window, lines
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
@@ -38,12 +40,13 @@ router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=St
 @router.get("", summary="Cases, the latest first", responses=QUERY_ERRORS, openapi_extra=needs("case.read"))
 def cases(
     service: ServiceDep,
+    scope: ScopeDep,
     kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
     number: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{1,40}$", description="the case's number")] = None,
     limit: Limit = 100,
 ) -> Cases:
-    wanted = {"family": kind, "open": is_open, "number": number, "limit": limit}
+    wanted = {"family": kind, "open": is_open, "number": number, "limit": limit, **bounds_of(scope)}
     with service.connection() as connection:
         rows = connection.execute(sql("list_cases"), wanted).fetchall()
     return Cases(cases=[CaseRow.model_validate(row) for row in rows])
@@ -153,6 +156,7 @@ def _connection(case: Connection) -> dict[str, Any]:
         "open": not case.all_on and (case.stopped is None or not case.stopped.final),
         "opened_at": case.received_at,
         "category": case.category,
+        "district": case.district,
         "supply_points": case.supply_points,
         "points_on": sorted(case.on),
         "meters": {point: meter.number for point, meter in sorted(case.meters.items())},

@@ -15,6 +15,7 @@ from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.publication.public_answers import ChargeLine, Charges, ChargeSum, FiguresAnswer
 from domain.kernel.refusals import DatesOutOfOrder
@@ -22,6 +23,7 @@ from domain.standard.context import Person, require_one_of
 from domain.standard.powers import roles_with
 from infra.eventstore.service import Service
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.reports import published
 from projections.reports.figures import bounds, figures
 
@@ -40,7 +42,9 @@ def snapshot(service: Service) -> Iterator[psycopg.Connection[DictRow]]:
         yield connection
 
 
-@router.get("/figures", summary="Our own counts of a period; in the demo beside the published ones")
+@router.get(
+    "/figures", summary="Our own counts of a period; in the demo beside the published ones", openapi_extra=needs(None)
+)
 def counted(service: ServiceDep, first: From = None, last: To = None) -> FiguresAnswer:
     require_in_order(first, last)
     with snapshot(service) as connection:
@@ -64,6 +68,7 @@ def counted(service: ServiceDep, first: From = None, last: To = None) -> Figures
 def charges(
     service: ServiceDep,
     caller: CallerDep,
+    scope: ScopeDep,
     first: From = None,
     last: To = None,
     kind: Annotated[ChargeKind | None, Query(description="only lines of this kind")] = None,
@@ -75,7 +80,7 @@ def charges(
     by = Person(caller.stamp.actor, caller.stamp.role)
     require_one_of(by, roles_with(standard, "charges.read"), "charges.read")
     require_in_order(first, last)
-    period = {**bounds(first, last), "kind": kind}
+    period = {**bounds(first, last), "kind": kind, **bounds_of(scope)}
     with snapshot(service) as connection:
         # One charge more than is shown tells whether there is more.
         rows = connection.execute(sql("list_charges"), {**period, "after": after, "limit": limit + 1}).fetchall()

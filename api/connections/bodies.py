@@ -153,6 +153,13 @@ class Application(FromTheField):
     consultation: Annotated[
         UUID | None, Field(description="Id of the consultation before it; null where there was none.")
     ] = None
+    district: Annotated[
+        Code | None,
+        Field(
+            examples=["zhenxi"],
+            description="Code of the district that the places lie in; null: not told, so it lies in each.",
+        ),
+    ] = None
 
 
 class Owner(Body):

@@ -110,6 +110,7 @@ def _form(body: bodies.Application, subject: NewSubject, who: UUID) -> intake.Fo
         applicant=who,
         declined_outstanding=body.declined_outstanding,
         consultation=body.consultation,
+        district=body.district,
     )
 
 

@@ -17,6 +17,7 @@ from api.contract import freeze, published, rule
 from api.contract.generate import VERSION
 from api.http.answers import QUERY_ERRORS, documented
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.refusals import NoSuchEventType
 from api.http.strict import StrictRoute
 from api.pages import HEADERS
@@ -75,7 +76,9 @@ class ContractOverview(BaseModel):
     others: Annotated[list[OtherRecord], Field(description="The records that are no events.")]
 
 
-@router.get("", summary="The event contract: every type of event, and where its documents are")
+@router.get(
+    "", summary="The event contract: every type of event, and where its documents are", openapi_extra=needs(None)
+)
 def contract() -> ContractOverview:
     return ContractOverview(
         version=VERSION,
@@ -113,7 +116,11 @@ def _listed(name: str, schema: Mapping[str, Any]) -> EventType:
     )
 
 
-@router.get("/asyncapi.json", summary="The AsyncAPI 3 document over all topics, with this installation's brokers")
+@router.get(
+    "/asyncapi.json",
+    summary="The AsyncAPI 3 document over all topics, with this installation's brokers",
+    openapi_extra=needs(None),
+)
 def asyncapi(service: ServiceDep) -> dict[str, Any]:
     return _document("asyncapi.json") | servers(service.settings)
 
@@ -131,17 +138,25 @@ def servers(settings: Settings) -> dict[str, Any]:
     return {"servers": found} if found else {}
 
 
-@router.get("/plain.json", summary="All JSON Schemas in one, in standard keywords alone, for strict validators")
+@router.get(
+    "/plain.json",
+    summary="All JSON Schemas in one, in standard keywords alone, for strict validators",
+    openapi_extra=needs(None),
+)
 def plain() -> dict[str, Any]:
     return _document("plain.json")
 
 
-@router.get("/readers-rule.json", summary="The reader's rule in words and as test vectors")
+@router.get("/readers-rule.json", summary="The reader's rule in words and as test vectors", openapi_extra=needs(None))
 def readers_rule() -> dict[str, Any]:
     return _document("readers-rule.json")
 
 
-@router.get("/editions.json", summary="Every Chinese name of a code and every form of a schema that was ever published")
+@router.get(
+    "/editions.json",
+    summary="Every Chinese name of a code and every form of a schema that was ever published",
+    openapi_extra=needs(None),
+)
 def editions() -> dict[str, Any]:
     return _document(published.EDITIONS)
 
@@ -150,6 +165,7 @@ def editions() -> dict[str, Any]:
     "/schemas/{type_name}",
     summary="The JSON Schema of one type of event, or of another record",
     responses=documented(_404="no-such-event-type"),
+    openapi_extra=needs(None),
 )
 def schema(type_name: TypeName) -> dict[str, Any]:
     return _document(_path(type_name))

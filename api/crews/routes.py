@@ -16,6 +16,7 @@ from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.publication.bodies import PublicName, StaffId
 from domain import kinds
@@ -138,16 +139,17 @@ async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
 @_queries.get(
     "", summary="The crews: skills, shift, where last seen, free or busy 班组", openapi_extra=needs("crew.read")
 )
-def every(service: ServiceDep, limit: Limit = 500) -> Crews:
+def every(service: ServiceDep, scope: ScopeDep, limit: Limit = 500) -> Crews:
     now = service.clock.now()
     with service.connection() as connection:
-        rows = connection.execute(sql("list_crews"), {"limit": limit + 1}).fetchall()
+        rows = connection.execute(sql("list_crews"), {"limit": limit + 1, "own_crew": scope.crew}).fetchall()
     return Crews(at=now, crews=[_row(row, now) for row in rows[:limit]], more=len(rows) > limit)
 
 
 @_queries.get("/suggestions", summary="The nearest free crews 派单建议", openapi_extra=needs("crew.read"))
 def suggestions(
     service: ServiceDep,
+    scope: ScopeDep,
     district: Annotated[str, Query(max_length=64, description="where the incident is")],
     skill: Annotated[str | None, Query(max_length=64, description="a skill that is needed")] = None,
 ) -> Suggestions:
@@ -162,6 +164,7 @@ def suggestions(
             now - row["located_at"] if row["located_at"] is not None else None,
         )
         for code, row in rows.items()
+        if scope.reaches_crew(code)
     ]
     ranked = crews.nearest(free, service.rules.in_force(now), to=district, skill=skill)
     return Suggestions(crews=[_suggested(crew, rows[crew.crew]["name_zh"]) for crew in ranked[:MOST_SUGGESTED]])

@@ -24,7 +24,7 @@ def documented(**described: str) -> dict[int | str, dict[str, Any]]:
 IDENTITY_ERRORS = documented(
     _400="bad-header",
     _401="session-ended, identity-not-proven",
-    _403="wrong-role, not-your-role, session-limited",
+    _403="wrong-role, not-your-role, session-limited, not-yours, not-your-crew, scope-not-granted",
     _422="unknown-role",
     _503="store-unavailable",
 )
@@ -69,3 +69,15 @@ class Accepted(BaseModel):
     ]
     position: Annotated[int, Field(description="Position of the store's log after them; 0 where none was written.")]
     recorded_at: Annotated[datetime | None, Field(description="When they were recorded; null where none was written.")]
+
+
+class FollowedAccepted(Accepted):
+    """What became of an application or a report, and where whoever made it follows it."""
+
+    follow: Annotated[
+        str | None,
+        Field(
+            examples=["/api/v1/follow/Zm9sbG93LXRoaXMtY2FzZS1zZWNyZXRseQ"],
+            description="Address of the secret link, for the applicant or the reporter alone; null: none.",
+        ),
+    ] = None

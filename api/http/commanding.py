@@ -26,7 +26,9 @@ from domain.kernel.facts import EventToAppend
 from domain.kernel.refusals import NotFound
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind
-from domain.people.scope import require_own_crew
+from domain.people.refusals import NotYours
+from domain.people.scope import require_own_facts, scope_of
+from domain.places import place_of
 from domain.standard.context import CommandContext, require_power
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
@@ -60,7 +62,8 @@ class PendingCommand:
                     require_power(snapshot.context(caller.stamp), caller.power)
                 raise
             known = snapshot.of(case)
-            _require_own_crew(caller, case, known, decided)
+            _require_own_facts(caller, case, known, decided)
+            _require_own_cases(caller, others, snapshot)
             if known is not None:
                 self.number = known.number
             return decided
@@ -68,7 +71,7 @@ class PendingCommand:
         self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew)
 
 
-def _require_own_crew(caller: Caller, case: Stream, state: Any, decided: Sequence[StreamEvent]) -> None:
+def _require_own_facts(caller: Caller, case: Stream, state: Any, decided: Sequence[StreamEvent]) -> None:
     work = caller.identity.work if caller.identity is not None else None
     if work is None:
         return
@@ -76,7 +79,17 @@ def _require_own_crew(caller: Caller, case: Stream, state: Any, decided: Sequenc
     if case.kind in (kinds.REPAIR, kinds.CREW) and state is not None:
         on_case = state.crew if case.kind is kinds.REPAIR else state.number
     facts = [stated.fact for stream, stated in decided if stream.id == case.id]
-    require_own_crew(work, caller.stamp.role, on_case, facts)
+    require_own_facts(work, caller.stamp.role, caller.power, on_case, facts)
+
+
+def _require_own_cases(caller: Caller, others: Sequence[Stream], snapshot: Snapshot) -> None:
+    """Refuse ``not-yours`` where a further case that the command changes lies elsewhere."""
+    work = caller.identity.work if caller.identity is not None else None
+    scope = scope_of(caller.power, caller.stamp.role, work)
+    for other in others:
+        districts = place_of(snapshot.of(other)).districts
+        if not scope.reaches_districts(districts):
+            raise NotYours(f"a further case in {', '.join(sorted(districts))}", str(scope))
 
 
 class Claim(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi.routing import APIRoute
 
-from api.http.identity import COOKIE, CSRF_HEADER, PROXY_HEADER, SIGN_IN
+from api.http.identity import COOKIE, CSRF_HEADER, FOLLOW, PROXY_HEADER, SIGN_IN
 from api.http.powers import NONE, POWER
 from infra.eventstore.shipped_rules import shipped_rules
 
@@ -42,6 +42,8 @@ TAGS: Mapping[str, str] = {
     "health 运行状态": "Whether the service can take a command, and figures for Prometheus. 运行状态",
     "session 登录": "Signing in and out, second factors, tokens of machines. 登录与令牌",
     "people 人员": "Who may act as what. 人员与岗位",
+    "follow 查询链接": "A case by its secret link: how it stands, and what its applicant may do. 凭链接查询与办理",
+    "my 我的": "One's own cases by telephone and one-time code. 凭手机验证码查询",
     "contract 事件约定": "The contract of events. 事件约定",
 }
 """Group of routes → what it is about; a test holds that every group is here."""
@@ -109,8 +111,10 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str
 def _security(path: str, method: str, power: str, public: frozenset[str]) -> list[dict[str, list[str]]]:
     """The ways to prove who asks, of which one is enough; an empty one where the public may ask, by the shipped
     standard. A published standard may give the public other powers."""
+    if path.startswith(FOLLOW):
+        return [{}]  # the code in the path says who asks
     if method == "POST" and path in SIGN_IN:
-        return []
+        return []  # whoever signs in proves it there
     session: list[dict[str, list[str]]] = [
         {"bearer": []},
         {"cookie": []} if method == "GET" else {"cookie": [], "csrf": []},

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -19,13 +20,18 @@ from api.http.dependencies import the_service
 from api.http.limits import RateLimits, address_of
 from api.http.powers import power_of
 from api.http.refusals import BadHeader, CsrfTokenMissing, IdentityNotProven
+from api.http.scoping import require_object_in_scope
 from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
 from domain.people.people import Work
+from domain.people.scope import scope_of
 from domain.standard.context import Person, require_one_of
 from domain.standard.powers import roles_with
+from domain.standard.scopes import CITIZEN_ROLES
 from infra.eventstore.service import Service
 from infra.identity.accounts import Accounts, Session, csrf_token
+from infra.identity.citizens import Citizens
+from infra.identity.follow import Followed, FollowLinks
 from infra.identity.proxy_secret import proxy_secret
 from infra.identity.refusals import NotYourRole, SessionEnded
 
@@ -34,8 +40,12 @@ CSRF_HEADER = "X-CSRF-Token"
 PROXY_HEADER = "X-Proxy-Secret"
 SAYS_WHO = ("X-Actor", "X-Role", "X-Channel", "X-Confirmed-By", "X-Confirmed-Role", CSRF_HEADER, PROXY_HEADER)
 """Headers about who asks; one that comes twice is refused, since two readers could each take another one."""
-SIGN_IN = frozenset({"/api/v1/session", "/api/v1/session/demo", "/api/v1/token"})
+SIGN_IN = frozenset(
+    {"/api/v1/session", "/api/v1/session/demo", "/api/v1/token", "/api/v1/my/code", "/api/v1/my/session"}
+)
 """Where a session begins: one that there is already does not count, and may be over."""
+FOLLOW = "/api/v1/follow/"
+"""Below it the path holds the code of a secret link, which says who asks whatever else the request says."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 ANONYMOUS = "anonymous"
 PUBLIC_ROLE = "public"
@@ -56,13 +66,16 @@ _CHANNELS = {
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who asks. ``work``: what they are bound to (crew, squad, districts); None: nothing is known of it."""
+    """Who asks. ``work``: what they are bound to (crew, squad, districts); None: nothing is known of it. ``link``: the
+    secret link of a case that they came with; ``cases``: of an applicant or a reporter, those that name them."""
 
     actor: str
     role: str
-    by: Literal["session", "token", "proxy", "nobody"]
+    by: Literal["session", "token", "proxy", "link", "nobody"]
     work: Work | None = None
     session: Session | None = None
+    link: Followed | None = None
+    cases: frozenset[UUID] | None = None
 
     @property
     def person(self) -> Person:
@@ -72,7 +85,7 @@ class Identity:
     @property
     def channel(self) -> str:
         """The channel where the request does not say one."""
-        if self.by == "proxy" or self.role == "public":
+        if self.by in ("proxy", "link") or self.role in ("public", *CITIZEN_ROLES):
             return PUBLIC_CHANNELS[0]
         return _CHANNELS.get(self.role, "office")
 
@@ -87,15 +100,30 @@ async def identified(request: Request) -> Identity:
 
 
 async def guard(request: Request) -> None:
-    """Of every route: who asks is found, and a query that needs a power is refused ``wrong-role`` to who has it not.
-    What a command needs is asked for where it is decided."""
+    """Of every route: who asks is found, whoever lacks the power that the route needs is refused ``wrong-role``, a
+    machine that was not granted it ``scope-not-granted``, and what is not theirs ``not-yours``. The body is read after
+    that; what depends on it is asked for where a command is decided."""
     identity = await identified(request)
     _take_token(request, identity)
     power = power_of(request.scope.get("route"))
-    if power is not None and request.method == "GET":
+    if power is not None:
         service = the_service(request)
         standard = service.rules.in_force(service.clock.now())
         require_one_of(identity.person, roles_with(standard, power), power)
+    _require_granted(request, identity, power)
+    await require_object_in_scope(request, scope_of(power, identity.role, identity.work, identity.cases))
+
+
+def _require_granted(request: Request, identity: Identity, power: str | None) -> None:
+    """Refuse ``scope-not-granted`` to a machine that was granted some of its roles' powers, and not what this needs."""
+    if identity.work is None or not identity.work.scopes:
+        return
+    if power is not None:
+        identity.work.require_granted(power)
+    service = the_service(request)
+    history = service.rules.in_force(service.clock.now()).repair.history_channels
+    if request.headers.get("X-Channel") in history:
+        identity.work.require_granted("history.import")
 
 
 def _take_token(request: Request, identity: Identity) -> None:
@@ -107,7 +135,7 @@ def _take_token(request: Request, identity: Identity) -> None:
     if request.url.path not in SIGN_IN and identity.by in ("session", "token"):
         limits.actor.take(identity.actor)
     elif (address := address_of(request, by_front_end=by_front_end)) is not None:
-        signs_in, is_public = request.url.path in SIGN_IN, identity.role == PUBLIC_ROLE
+        signs_in, is_public = request.url.path in SIGN_IN, identity.role == PUBLIC_ROLE or identity.link is not None
         if signs_in or is_public:
             (limits.sign_in if signs_in else limits.public).take(address)
 
@@ -119,6 +147,9 @@ async def _identified(request: Request) -> Identity:
         if len(request.headers.getlist(name)) > 1:
             raise BadHeader(found=f"{name} twice", needed="one", next_step="send it once", next_step_zh="请只填写一次")
     service = the_service(request)
+    if request.scope.get("path", "").startswith(FOLLOW) and (code := request.path_params.get("code")) is not None:
+        link = await run_in_threadpool(FollowLinks(service).find, code)
+        return Identity(link.actor, link.role, "link", None, None, link, frozenset({link.case_id}))
     token, by_cookie = token_of(request)
     if token is not None and not (request.method == "POST" and request.url.path in SIGN_IN):
         return await _by_session(request, service, token, by_cookie=by_cookie)
@@ -164,7 +195,10 @@ async def _by_session(request: Request, service: Service, token: str, *, by_cook
     power = power_of(request.scope.get("route"))
     if power is not None or (request.method in UNSAFE and not request.url.path.startswith("/api/v1/session")):
         session.require_whole()
-    return Identity(session.actor, role, "session" if by_cookie else "token", session.work, session)
+    cases = None
+    if session.phone_hash is not None:
+        cases = await run_in_threadpool(Citizens(service).cases, session.phone_hash)
+    return Identity(session.actor, role, "session" if by_cookie else "token", session.work, session, None, cases)
 
 
 def is_trusted_proxy(request: HTTPConnection, service: Service) -> bool:

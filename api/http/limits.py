@@ -44,10 +44,11 @@ class Buckets:
 class RateLimits:
     """The buckets of one application."""
 
-    def __init__(self, *, sign_in: float, public: float, actor: float) -> None:
+    def __init__(self, *, sign_in: float, public: float, actor: float, phone: float) -> None:
         self.sign_in = Buckets(sign_in)
         self.public = Buckets(public)
         self.actor = Buckets(actor)
+        self.phone = Buckets(phone)
 
 
 def address_of(request: Request, *, by_front_end: bool) -> str | None:

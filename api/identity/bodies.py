@@ -62,6 +62,14 @@ class WorkGiven(Body):
     districts: Annotated[
         tuple[Code, ...], Field(max_length=100, description="The districts that the actor works in; empty: every one.")
     ] = ()
+    scopes: Annotated[
+        tuple[str, ...],
+        Field(
+            max_length=200,
+            examples=[["readings.send"]],
+            description="Powers that a machine is granted of those of its roles; empty: all of them.",
+        ),
+    ] = ()
 
 
 class Joining(WorkGiven):
@@ -83,6 +91,9 @@ class DemoAccount(BaseModel):
 
     actor: Annotated[str, Field(description="Id of the account.")]
     role: Annotated[str, Field(description="Its role.")]
+    bound_to: Annotated[
+        list[str], Field(description="Codes of the crew, the squad and the districts that it is bound to; empty: none.")
+    ] = []
 
 
 class SessionView(BaseModel):
@@ -124,6 +135,9 @@ class TokenAnswer(BaseModel):
     access_token: Annotated[str, Field(description="The token.")]
     token_type: Literal["Bearer"] = Field(default="Bearer", description="How it is sent: as Authorization: Bearer.")
     expires_in: Annotated[int, Field(description="Seconds until it ends.")]
+    scope: Annotated[
+        str, Field(description="The powers that it is narrowed to, with spaces between; empty: all of its roles'.")
+    ] = ""
 
 
 class PersonView(BaseModel):
@@ -135,6 +149,9 @@ class PersonView(BaseModel):
     crew: Annotated[str | None, Field(description="The repair crew that the actor is bound to; null: none.")]
     squad: Annotated[str | None, Field(description="The squad that the actor is bound to; null: none.")]
     districts: Annotated[list[str], Field(description="The districts that the actor works in; empty: every one.")]
+    scopes: Annotated[
+        list[str], Field(description="Powers that a machine is granted of those of its roles; empty: all of them.")
+    ] = []
     left: Annotated[bool, Field(description="Whether the actor may not act any more.")]
 
 

@@ -110,7 +110,7 @@ def _context(caller: Caller, service: Service) -> CommandContext:
 
 
 def _work(body: bodies.WorkGiven) -> Work:
-    return Work(tuple(body.roles), body.crew, body.squad, tuple(body.districts))
+    return Work(tuple(body.roles), body.crew, body.squad, tuple(body.districts), tuple(body.scopes))
 
 
 def _view(person: PersonState) -> PersonView:
@@ -122,5 +122,6 @@ def _view(person: PersonState) -> PersonView:
         crew=work.crew,
         squad=work.squad,
         districts=list(work.districts),
+        scopes=list(work.scopes),
         left=person.has_left,
     )

@@ -29,7 +29,7 @@ queries = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_cla
 tokens = APIRouter(prefix="/api/v1/token", tags=["session 登录"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
 
-@queries.get("", summary="Who asks 当前身份")
+@queries.get("", summary="Who asks 当前身份", openapi_extra=needs(None))
 async def who(request: Request, service: ServiceDep) -> SessionView:
     identity = await identified(request)
     token, by_cookie = token_of(request)
@@ -45,7 +45,7 @@ async def sign_in(body: bodies.SignIn, service: ServiceDep, request: Request, re
         password = body.password.get_secret_value()
         return Accounts(service).sign_in(body.login.strip(), password, code, browser=not body.bearer)
 
-    return _started(await run_in_threadpool(opened), request, response)
+    return started(await run_in_threadpool(opened), request, response)
 
 
 @router.post("/demo", summary="Be one of the demo's people 演示身份", openapi_extra=needs(None))
@@ -59,7 +59,7 @@ async def be(body: bodies.DemoChoice, service: ServiceDep, request: Request, res
             raise NoDemo()
         return accounts.open_session(person, browser=True)
 
-    return _started(await run_in_threadpool(opened), request, response)
+    return started(await run_in_threadpool(opened), request, response)
 
 
 @router.post("/role", summary="Act in another of your roles 切换岗位", openapi_extra=needs(None))
@@ -84,7 +84,7 @@ async def change_password(
     """Every other session of yours ends."""
     token, old, new = _token(request), body.old.get_secret_value(), body.new.get_secret_value()
     opened = await run_in_threadpool(Accounts(service).change_password, token, old, new)
-    return _started(opened, request, response)
+    return started(opened, request, response)
 
 
 @router.post("/second-factor", summary="Begin a second factor 启用动态验证码", openapi_extra=needs(None))
@@ -97,7 +97,7 @@ async def confirm_second_factor(
     body: bodies.Confirmation, service: ServiceDep, request: Request, response: Response
 ) -> RecoveryCodes:
     opened, codes = await run_in_threadpool(Accounts(service).confirm_second_factor, _token(request), body.code)
-    return RecoveryCodes(codes=list(codes), session=_started(opened, request, response))
+    return RecoveryCodes(codes=list(codes), session=started(opened, request, response))
 
 
 _CREDENTIALS = {
@@ -132,7 +132,7 @@ async def token(request: Request, response: Response, service: ServiceDep) -> To
         )
     opened, lasts_s = await run_in_threadpool(Accounts(service).machine_token, client, secret)
     response.headers["Cache-Control"] = "no-store"
-    return TokenAnswer(access_token=opened.token, expires_in=int(lasts_s))
+    return TokenAnswer(access_token=opened.token, expires_in=int(lasts_s), scope=" ".join(opened.session.work.scopes))
 
 
 # ---- parts
@@ -145,7 +145,7 @@ def _token(request: Request) -> str:
     return token
 
 
-def _started(opened: Opened, request: Request, response: Response) -> SessionView:
+def started(opened: Opened, request: Request, response: Response) -> SessionView:
     """The answer that a session begins with: the cookie, or the token itself."""
     session = opened.session
     identity = Identity(session.actor, session.role, "session", session.work, session)
@@ -171,7 +171,14 @@ def _view(identity: Identity, service: Service | None, csrf: str | None) -> Sess
         signed_in=session is not None,
         limited=session is not None and session.is_limited,
         csrf_token=csrf,
-        demo_accounts=[bodies.DemoAccount(actor=actor, role=given.roles[0]) for actor, given in DEMO_ACCOUNTS.items()]
+        demo_accounts=[
+            bodies.DemoAccount(
+                actor=actor,
+                role=given.roles[0],
+                bound_to=[each for each in (given.crew, given.squad, *given.districts) if each is not None],
+            )
+            for actor, given in DEMO_ACCOUNTS.items()
+        ]
         if demo
         else [],
     )

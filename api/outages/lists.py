@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from api.http import described
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import Limit, ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain.outages.facts import BegunAs
 from domain.outages.notices import KIND
@@ -77,7 +78,7 @@ class NoticeList(BaseModel):
     notices: Annotated[list[NoticeRow], Field(description="The notices, the latest first.")]
 
 
-@router.get("/outages", summary="Outages: running, planned, over")
+@router.get("/outages", summary="Outages: running, planned, over", openapi_extra=needs(None))
 def every(
     service: ServiceDep,
     state: Annotated[OutageState | None, Query(description="only those that stand so")] = None,
@@ -88,7 +89,7 @@ def every(
     return OutageList(outages=[OutageListRow.model_validate(row) for row in rows])
 
 
-@router.get("/notices", summary="What the public is told on the page 停水公告")
+@router.get("/notices", summary="What the public is told on the page 停水公告", openapi_extra=needs(None))
 def notices(service: ServiceDep, limit: Limit = 20) -> NoticeList:
     with service.connection() as connection:
         rows = connection.execute(sql("outbox_page"), {"kind": KIND, "limit": limit}).fetchall()

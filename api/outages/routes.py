@@ -204,7 +204,7 @@ class OutageView(BaseModel):
     water_litres: Annotated[int, Field(description="How much water was handed out, in litres.")]
 
 
-@_queries.get("/{case_id}", summary="How the outage stands")
+@_queries.get("/{case_id}", summary="How the outage stands", openapi_extra=needs(None))
 def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
     outage: Outage | None = service.load(Stream(kinds.OUTAGE, case_id))[0]
     if outage is None:

@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from api.board.figures import snapshot
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.public_answers import (
     DisclosedArticle,
@@ -36,7 +37,7 @@ router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ER
 WORKS_SHOWN = 100
 
 
-@router.get("/disclosure", summary="Everything that is public about connections 公示")
+@router.get("/disclosure", summary="Everything that is public about connections 公示", openapi_extra=needs(None))
 def disclosure(service: ServiceDep) -> Disclosure:
     now = service.clock.now()
     standard, catalogue, today = service.rules.in_force(now), service.rules.catalogue(now), local_date(now)

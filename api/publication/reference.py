@@ -11,6 +11,7 @@ from api.board.answers import DemoFacts, DueDate, Labels
 from api.http.answers import QUERY_ERRORS
 from api.http.caller import INTERNAL_CHANNELS
 from api.http.dependencies import ServiceDep
+from api.http.powers import needs
 from api.http.strict import StrictRoute
 from domain.deadlines.calendar import Calendar, closing_time
 from domain.kernel.roles import ROLES
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api/v1", tags=["reference 参考"], responses=QUERY_
 LAST_DAY = date(2199, 12, 31)
 
 
-@router.get("/due", summary="Until when a limit of working days runs")
+@router.get("/due", summary="Until when a limit of working days runs", openapi_extra=needs(None))
 def due(
     service: ServiceDep,
     start: Annotated[date, Query(alias="from", description="the day of admission; it does not count")],
@@ -50,7 +51,7 @@ def due(
     )
 
 
-@router.get("/labels", summary="The Chinese names of codes")
+@router.get("/labels", summary="The Chinese names of codes", openapi_extra=needs(None))
 def labels(service: ServiceDep) -> Labels:
     now = service.clock.now()
     standard, catalogue = service.rules.in_force(now), service.rules.catalogue(now)
@@ -78,7 +79,9 @@ def labels(service: ServiceDep) -> Labels:
     )
 
 
-@router.get("/demo", summary="What is real and what is simulated", response_model_exclude_none=True)
+@router.get(
+    "/demo", summary="What is real and what is simulated", response_model_exclude_none=True, openapi_extra=needs(None)
+)
 def demo(service: ServiceDep) -> DemoFacts:
     if not service.settings.demo:
         return DemoFacts()

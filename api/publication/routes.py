@@ -90,7 +90,12 @@ async def approve_standard(
     return await published(service, command, response, version)
 
 
-@router.get("/standards", summary="The published standards and their drafts 公开的标准", responses=QUERY_ERRORS)
+@router.get(
+    "/standards",
+    summary="The published standards and their drafts 公开的标准",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs(None),
+)
 def standards(service: ServiceDep) -> StandardsView:
     state: Standards = service.load(STANDARDS)[0] or Standards()
     now = service.clock.now()
@@ -157,7 +162,12 @@ async def publish_catalogue(
     return await published(service, command, response, version)
 
 
-@router.get("/fees", summary="The fee catalogues, published and under review 收费目录", responses=QUERY_ERRORS)
+@router.get(
+    "/fees",
+    summary="The fee catalogues, published and under review 收费目录",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs(None),
+)
 def fees(service: ServiceDep) -> FeesView:
     state: Catalogues = service.load(FEES)[0] or Catalogues()
     now = service.clock.now()
@@ -231,7 +241,12 @@ async def try_law(
     )
 
 
-@router.get("/law", summary="The articles that promises and refusals rest on 法律依据", responses=QUERY_ERRORS)
+@router.get(
+    "/law",
+    summary="The articles that promises and refusals rest on 法律依据",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs(None),
+)
 def law(service: ServiceDep) -> LawView:
     state: Laws = service.load(LAW)[0] or Laws()
     now, newest = service.clock.now(), service.rules.law
@@ -319,7 +334,12 @@ def _wanted(body: CalendarNotice, caller: Caller) -> CalendarWanted:
     )
 
 
-@router.get("/calendars", summary="The working-day calendars and what is missing 工作日历", responses=QUERY_ERRORS)
+@router.get(
+    "/calendars",
+    summary="The working-day calendars and what is missing 工作日历",
+    responses=QUERY_ERRORS,
+    openapi_extra=needs(None),
+)
 def calendars(
     service: ServiceDep,
     start: Annotated[date | None, Query(alias="from", description="left out: from this year on")] = None,

@@ -15,6 +15,7 @@ from api.http import described
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.repairs import outlook
@@ -25,6 +26,7 @@ from domain.standard.standards import Rules
 from infra.decoders import converter
 from infra.eventstore.commands import Stream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1", tags=["dispatch 调度"], route_class=StrictRoute)
 
@@ -137,6 +139,7 @@ class IncidentView(BaseModel):
 )
 def dispatch(
     service: ServiceDep,
+    scope: ScopeDep,
     crew: Annotated[str | None, Query(max_length=32, description="only those of this crew")] = None,
     role: Annotated[Role | None, Query(description="only those whose next action is this role's")] = None,
     limit: Limit = 100,
@@ -144,7 +147,8 @@ def dispatch(
     # Whose turn it is, is a rule and no column: with a role asked for, more rows are looked at than are shown.
     looked_at = limit + 1 if role is None else 5 * limit + 1
     with service.connection() as connection:
-        found = connection.execute(sql("list_incidents"), {"crew": crew, "limit": looked_at}).fetchall()
+        wanted = {"crew": crew, "limit": looked_at, **bounds_of(scope)}
+        found = connection.execute(sql("list_incidents"), wanted).fetchall()
     every = [_row(each, service.rules) for each in found]
     rows = [row for row in every if role is None or any(step.role == role for step in row.next_actions)]
     return Incidents(at=service.clock.now(), incidents=rows[:limit], more=len(rows) > limit or len(found) == looked_at)

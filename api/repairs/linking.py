@@ -13,11 +13,13 @@ from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
 from api.http.fields import Instant
 from api.http.powers import needs
+from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from domain.kernel.geo import cells_around
 from domain.repairs import reports as repair_reports
 from domain.standard.standards import district as district_of
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=QUERY_ERRORS)
 
@@ -48,6 +50,7 @@ class Linkables(BaseModel):
 )
 def suggestions(
     service: ServiceDep,
+    scope: ScopeDep,
     kind: Annotated[str, Query(max_length=64, description="what is reported")],
     district: Annotated[str, Query(max_length=64, description="where it is")],
     cell: Annotated[
@@ -72,6 +75,7 @@ def suggestions(
         "since": reported_at - apart,
         "until": reported_at + apart,
         "cells": list(cells_around(cell)) if cell is not None else [],
+        **bounds_of(scope),
     }
     with service.connection() as connection:
         rows = connection.execute(sql("incidents_to_link"), wanted).fetchall()

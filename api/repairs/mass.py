@@ -152,7 +152,7 @@ async def end(code: MassCode, body: When, caller: CallerDep, service: ServiceDep
     return await published(service, command, response, code)
 
 
-@_queries.get("/mass-incidents", summary="Which mass incidents hold, and which did")
+@_queries.get("/mass-incidents", summary="Which mass incidents hold, and which did", openapi_extra=needs(None))
 def every(service: ServiceDep) -> MassList:
     register: mass.Register | None = service.load(MASS)[0]
     known = register.declared if register is not None else ()

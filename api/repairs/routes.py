@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.concurrency import run_in_threadpool
 
+from api.citizens.links import with_link
 from api.crews import commands as crew_commands
-from api.http.answers import COMMAND_ERRORS, Accepted
+from api.http.answers import COMMAND_ERRORS, Accepted, FollowedAccepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import CaseId
 from api.http.fields import FromTheField, Nothing
@@ -28,17 +29,18 @@ ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's n
 
 
 @router.post("", status_code=201, summary="Report a fault 报修", openapi_extra=needs(None))
-async def report_fault(body: bodies.FaultReport, runner: Runner) -> Accepted:
+async def report_fault(body: bodies.FaultReport, runner: Runner) -> FollowedAccepted:
     number, happened_at = await runner.new_number(), body.happened_at or runner.now()
     register = await runner.load(MASS)
     tag = register.of(body.district, happened_at) if register is not None else None
     command = commands.report_fault(runner.caller, body, number=number, happened_at=happened_at, mass=tag)
-    return await runner.carry_out(command, creates=True)
+    return await with_link(runner, await runner.carry_out(command, creates=True))
 
 
 @router.post("/{case_id}/reports", summary="Link a further report 并单", openapi_extra=needs("repair.link"))
-async def link_report(case_id: CaseId, body: bodies.FurtherReport, runner: Runner) -> Accepted:
-    return await runner.carry_out(commands.link_report(runner.caller, case_id, body, body.happened_at or runner.now()))
+async def link_report(case_id: CaseId, body: bodies.FurtherReport, runner: Runner) -> FollowedAccepted:
+    command = commands.link_report(runner.caller, case_id, body, body.happened_at or runner.now())
+    return await with_link(runner, await runner.carry_out(command))
 
 
 @router.post(

@@ -63,7 +63,7 @@ async function show() {
   byId("demo-accounts").replaceChildren(...who.demo_accounts.map((account) => {
     const button = make("button", { type: "button", class: "take", data: { actor: account.actor } }, ...pair(named(ROLES, account.role)));
     button.addEventListener("click", () => attempt(async () => started(await tell(`${API}/demo`, { actor: account.actor }))));
-    return make("li", {}, button, " ", make("span", { class: "meta" }, account.actor));
+    return make("li", {}, button, " ", make("span", { class: "meta" }, [account.actor, ...account.bound_to].join(" · ")));
   }));
   document.body.dataset.state = "shown";
 }

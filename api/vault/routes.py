@@ -18,6 +18,7 @@ from api.http.caller import CallerDep, context_now
 from api.http.dependencies import CaseId, ServiceDep
 from api.http.identity import Identity, identified
 from api.http.powers import needs
+from api.http.scoping import ScopeDep, where
 from api.http.strict import StrictRoute
 from api.vault import bodies
 from api.vault.bodies import CaseOfSubject, CaseParticulars, Erased, FoundSubject, FoundSubjects, SubjectView
@@ -26,6 +27,7 @@ from domain.kernel.refusals import NoSuchCase
 from domain.kernel.subjects import Subject
 from domain.kinds import Kind, State
 from domain.particulars import Asker
+from domain.people.scope import Scope
 from domain.repairs.case import Repair
 from domain.standard.context import require_power
 from domain.vault import vault
@@ -100,19 +102,24 @@ async def unmasked_particulars(
     openapi_extra=needs("vault.read"),
 )
 def search(
-    body: bodies.PhoneSearch, caller: CallerDep, service: ServiceDep, who: IdentityDep, response: Response
+    body: bodies.PhoneSearch,
+    caller: CallerDep,
+    service: ServiceDep,
+    scope: ScopeDep,
+    who: IdentityDep,
+    response: Response,
 ) -> FoundSubjects:
     """Changes nothing, and is sent as POST because a telephone must not be in an address. Who asks is on record."""
     response.headers["Cache-Control"] = "no-store"
     require_power(context_now(caller, service), "vault.read")
-    found = service.vault.with_phone(body.phone)
+    # The cases of others are not shown, and neither is who has no other cases.
+    named = {
+        each: _cases_of(service, each, cases, scope) for each, cases in service.vault.with_phone(body.phone).items()
+    }
+    found = {subject: cases for subject, cases in named.items() if cases or scope.is_all}
     reading = Reading(service.clock.now(), who.actor, who.role, None, SEARCH)
     service.vault.note(reading, dict.fromkeys(found, True) if found else {None: True})
-    return FoundSubjects(
-        subjects=[
-            FoundSubject(subject=subject, cases=_cases_of(service, subject, cases)) for subject, cases in found.items()
-        ]
-    )
+    return FoundSubjects(subjects=[FoundSubject(subject=subject, cases=cases) for subject, cases in found.items()])
 
 
 @router.post(
@@ -187,11 +194,13 @@ def _district(service: Service, state: State) -> str | None:
     return found.name_zh if found is not None else None
 
 
-def _cases_of(service: Service, subject: UUID, cases: Sequence[UUID]) -> list[CaseOfSubject]:
-    """The cases that still name the subject."""
+def _cases_of(service: Service, subject: UUID, cases: Sequence[UUID], scope: Scope) -> list[CaseOfSubject]:
+    """The cases in scope that still name the subject."""
     found = []
     for case_id in cases:
         kind, state, subjects = _the_case(service, case_id)
+        if not scope.is_all and not scope.reaches(where(service, case_id), case_id):
+            continue
         if any(each.id == subject for each in subjects):
             found.append(CaseOfSubject(case_id=case_id, case_number=state.number, kind=kind.name))
     return found

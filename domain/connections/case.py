@@ -228,6 +228,7 @@ class Connection:
     applicant: UUID | None = None
     barred: bool = False
     declined_outstanding: bool = False
+    district: str | None = None
     desk: str | None = None
     owner: str | None = None
     appearances: tuple[Moment, ...] = ()
@@ -362,6 +363,7 @@ def _received(fact: ApplicationReceived, moment: Moment, channel: str) -> Connec
         applicant=fact.applicant,
         barred=fact.barred,
         declined_outstanding=fact.declined_outstanding,
+        district=fact.district,
     )
 
 

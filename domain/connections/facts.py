@@ -102,6 +102,7 @@ class ApplicationReceived:
     ] = None
     flags: Flags = ()
     confirmed_by: SecondPerson = None
+    district: Annotated[str | None, "Code of the district that the places lie in; null where it was not told."] = None
 
 
 @fact("分办", "routed", topic="connection")

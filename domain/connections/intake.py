@@ -47,7 +47,7 @@ from domain.repairs.checks import require_told_in_time
 from domain.standard.context import CommandContext, require_one_of, require_power
 from domain.standard.powers import roles_with
 from domain.standard.sections.connection import DocumentRequirement
-from domain.standard.standards import Standard
+from domain.standard.standards import Standard, district
 from domain.standard.values import require_known
 
 IN_PERSON = "counter"
@@ -79,6 +79,7 @@ class Form:
     applicant: UUID | None = None
     declined_outstanding: bool = False
     consultation: UUID | None = None
+    district: str | None = None
 
 
 def receive(
@@ -96,6 +97,7 @@ def receive(
     ``barred``: an earlier broken commitment of the applicant is unrepaired; ``claimed_at``: when the applicant says
     that it was handed in (``as_received``). Refuses ``wrong-role``, ``case-exists``, ``future-time``,
     ``second-person-needed`` (from staff, later than the channel allows), ``unknown-applicant-category``,
+    ``unknown-district``,
     ``supply-points-out-of-range``, ``points-do-not-match``, ``unknown-price-class``, ``usage-split-not-whole`` and what
     handing a document in refuses.
     """
@@ -111,6 +113,8 @@ def receive(
     standard = ctx.rules.in_force(ctx.happened_at)
     require_told_in_time(ctx)
     require_known(UnknownApplicantCategory, form.category, standard.connection.applicant_categories)
+    if form.district is not None:
+        district(standard, form.district)
     _require_points(form, standard)
     require_once(NamedTwice, (one.document for one in form.documents))
     received = _received(case_number, form, barred)
@@ -149,6 +153,7 @@ def _received(case_number: str, form: Form, barred: bool) -> ApplicationReceived
         barred=barred,
         declined_outstanding=form.declined_outstanding,
         consultation=form.consultation,
+        district=form.district,
     )
 
 

@@ -18,6 +18,7 @@ from domain.kernel.roles import ROLES
 from domain.people.actors import is_same
 from domain.people.refusals import (
     BadActorId,
+    BadScopes,
     NoRoles,
     NoSuchPerson,
     NotYourOwnAccount,
@@ -25,9 +26,11 @@ from domain.people.refusals import (
     PersonLeftAlready,
     PersonUnchanged,
     RoleWithoutAccount,
+    ScopeNotGranted,
 )
 from domain.standard.context import CommandContext, require_power
 from domain.standard.fees import first_repeated
+from domain.standard.scopes import SCOPES
 from domain.standard.standards import district
 from domain.standard.values import require_known
 
@@ -37,6 +40,10 @@ Roles = Annotated[tuple[str, ...], "Codes of the roles that the actor may act in
 OwnCrew = Annotated[CrewCode | None, "The repair crew that the actor belongs to; null: none."]
 OwnSquad = Annotated[SquadCode | None, "The door-to-door squad that the actor belongs to; null: none."]
 OwnDistricts = Annotated[tuple[str, ...], "Codes of the districts that the actor works in; empty: every district."]
+Scopes = Annotated[
+    tuple[str, ...],
+    "Powers that a machine is granted of those that its roles have; empty: all of them, as of a person.",
+]
 
 _ACTOR_ID = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONG_NUMBER = re.compile(r"\d{6}")
@@ -56,6 +63,7 @@ class PersonJoined:
     crew: OwnCrew = None
     squad: OwnSquad = None
     districts: OwnDistricts = ()
+    scopes: Scopes = ()
 
 
 @fact("人员调整", "actor moved", topic="office")
@@ -66,6 +74,7 @@ class PersonMoved:
     crew: OwnCrew = None
     squad: OwnSquad = None
     districts: OwnDistricts = ()
+    scopes: Scopes = ()
 
 
 @fact("人员离职", "actor left", topic="office")
@@ -75,12 +84,19 @@ class PersonLeft:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What an actor may act as: roles, and the crew, squad and districts that it is bound to (empty: every one)."""
+    """What an actor may act as: roles, and the crew, squad and districts that it is bound to (empty: every one).
+    ``scopes``: the powers that a machine is granted of those of its roles (empty: all)."""
 
     roles: tuple[str, ...]
     crew: str | None = None
     squad: str | None = None
     districts: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    def require_granted(self, power: str) -> None:
+        """Refuse ``scope-not-granted`` where a machine was granted some powers, and not this one."""
+        if self.scopes and power not in self.scopes:
+            raise ScopeNotGranted(power, self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +112,10 @@ class PersonState:
 def evolve(state: PersonState | None, recorded: Recorded) -> PersonState | None:
     """The actor after a fact."""
     match recorded.fact:
-        case PersonJoined(actor, kind, roles, crew, squad, districts):
-            return PersonState(actor, kind, Work(roles, crew, squad, districts))
-        case PersonMoved(roles, crew, squad, districts) if state is not None:
-            return replace(state, work=Work(roles, crew, squad, districts))
+        case PersonJoined(actor, kind, roles, crew, squad, districts, scopes):
+            return PersonState(actor, kind, Work(roles, crew, squad, districts, scopes))
+        case PersonMoved(roles, crew, squad, districts, scopes) if state is not None:
+            return replace(state, work=Work(roles, crew, squad, districts, scopes))
         case PersonLeft() if state is not None:
             return replace(state, has_left=True)
         case _:
@@ -113,18 +129,18 @@ def join(state: PersonState | None, ctx: CommandContext, *, actor: str, kind: Ac
     require_actor_id(actor)
     if state is not None:
         raise PersonExists(actor, has_left=state.has_left)
-    _require_work(ctx, work)
-    return PersonJoined(actor, kind, work.roles, work.crew, work.squad, work.districts)
+    _require_work(ctx, kind, work)
+    return PersonJoined(actor, kind, work.roles, work.crew, work.squad, work.districts, work.scopes)
 
 
 def move(state: PersonState | None, ctx: CommandContext, *, actor: str, work: Work) -> PersonMoved:
     """Change what somebody may act as. Refuses ``wrong-role``, ``no-such-person``, ``person-left``,
     ``own-account``, ``person-unchanged`` and what ``_require_work`` does."""
     known = _known(state, ctx, actor)
-    _require_work(ctx, work)
+    _require_work(ctx, known.kind, work)
     if known.work == work:
         raise PersonUnchanged(actor)
-    return PersonMoved(work.roles, work.crew, work.squad, work.districts)
+    return PersonMoved(work.roles, work.crew, work.squad, work.districts, work.scopes)
 
 
 def leave(state: PersonState | None, ctx: CommandContext, *, actor: str) -> PersonLeft:
@@ -155,13 +171,16 @@ def _known(state: PersonState | None, ctx: CommandContext, actor: str) -> Person
     return state
 
 
-def _require_work(ctx: CommandContext, work: Work) -> None:
-    """Refuses ``no-roles``, ``unknown-role``, ``role-without-account``, ``unknown-district``."""
+def _require_work(ctx: CommandContext, kind: ActorKind, work: Work) -> None:
+    """Refuses ``no-roles``, ``unknown-role``, ``role-without-account``, ``unknown-district``, ``bad-scopes``."""
     if not work.roles or first_repeated(work.roles):
         raise NoRoles()
     _require_roles(work.roles)
     for code in work.districts:
         district(ctx.standard, code)
+    unknown = sorted(set(work.scopes) - SCOPES.keys())
+    if unknown or first_repeated(work.scopes) or (work.scopes and kind == "person"):
+        raise BadScopes(unknown)
 
 
 def _require_roles(roles: Sequence[str]) -> None:

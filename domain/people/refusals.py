@@ -103,6 +103,18 @@ class RoleWithoutAccount(NotAcceptable):
         super().__init__(found=f"role {role}")
 
 
+class BadScopes(NotAcceptable):
+    """The scopes are not acceptable."""
+
+    title_zh = "系统授权范围不符合要求"
+    needed = "powers, each once, of a machine's account"
+    next_step = "take them from the page of powers; a person is narrowed by crew, squad or districts"
+    next_step_zh = "请从权限表中选择；人员账号请以班组、专班或区域限定"
+
+    def __init__(self, unknown: list[str]) -> None:
+        super().__init__(found="powers that there are not" if unknown else "one twice, or scopes of a person")
+
+
 class NotYourCrew(NotAllowed):
     """You belong to another crew."""
 
@@ -112,3 +124,25 @@ class NotYourCrew(NotAllowed):
 
     def __init__(self, crew: str | None, own: str) -> None:
         super().__init__(found=f"{crew or 'no crew'} on it", needed=f"the crew {own}")
+
+
+class NotYours(NotAllowed):
+    """It is not yours, or there is no such case."""
+
+    title_zh = "不在您的办理范围"
+    next_step = "check the number; somebody whose work it is, or who is bound to nothing, can do it"
+    next_step_zh = "请核对编号；该事项由负责的班组、专班或区域人员办理"
+
+    def __init__(self, found: str, needed: str) -> None:
+        super().__init__(found=found, needed=f"what belongs to {needed}")
+
+
+class ScopeNotGranted(NotAllowed):
+    """The machine was not given this power."""
+
+    title_zh = "该系统账号未获此项授权"
+    next_step = "have somebody who manages accounts add the power to the machine's scopes"
+    next_step_zh = "如确需使用，请账号管理员在该系统账号的授权范围中增加此项"
+
+    def __init__(self, power: str, scopes: tuple[str, ...]) -> None:
+        super().__init__(found=f"a request that needs {power}", needed=f"one of {', '.join(scopes)}")

@@ -22,6 +22,7 @@ _ON_APPLICATIONS = ("counter", "case-owner", "squad", "inspector", "cashier")
 
 UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "case.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
+    "case.follow": ("hotline", "counter", "case-owner", "manager"),
     "repair.read": ("hotline", "counter", *_ON_INCIDENTS, "crew", *_OVER_ALL),
     "connection.read": ("hotline", *_ON_APPLICATIONS, *_OVER_ALL),
     "order.read": ("hotline", "counter", "platform", *_ON_INCIDENTS, *_OVER_ALL),

@@ -59,6 +59,8 @@ class Session:
     is_machine: bool
     for_browser: bool
     is_limited: bool
+    phone_hash: bytes | None = None
+    """Of a citizen: the keyed hash of the telephone that they proved."""
 
     def require_whole(self) -> None:
         """Refuse ``session-limited``."""
@@ -132,13 +134,14 @@ class Accounts:
         self._do("identity_forget_sessions")
         self._do(
             "identity_open_session",
-            token_hash=_hash(token),
+            token_hash=token_hash(token),
             actor=session.actor,
             role=session.role,
             roles=list(person.work.roles),
             crew=person.work.crew,
             squad=person.work.squad,
             districts=list(person.work.districts),
+            scopes=list(person.work.scopes),
             is_machine=is_machine,
             for_browser=browser,
             is_limited=is_limited,
@@ -150,32 +153,33 @@ class Accounts:
 
     def session(self, token: str) -> Session:
         """The session of a token. Refuses ``session-ended``."""
-        row = self._one("identity_session", token_hash=_hash(token))
+        row = self._one("identity_session", token_hash=token_hash(token))
         if row is None:
             raise SessionEnded()
         if not row["is_machine"] and row["idle_s"] > self._service.settings.session_idle_minutes * 60:
             self.close(token)
             raise SessionEnded()
         if row["idle_s"] > USED_EVERY_S:
-            self._do("identity_session_used", token_hash=_hash(token))
-        work = Work(tuple(row["roles"]), row["crew"], row["squad"], tuple(row["districts"]))
-        return Session(row["actor"], row["role"], work, row["is_machine"], row["for_browser"], row["is_limited"])
+            self._do("identity_session_used", token_hash=token_hash(token))
+        work = Work(tuple(row["roles"]), row["crew"], row["squad"], tuple(row["districts"]), tuple(row["scopes"]))
+        phone = bytes(row["phone_hash"]) if row["phone_hash"] is not None else None
+        return Session(row["actor"], row["role"], work, row["is_machine"], row["for_browser"], row["is_limited"], phone)
 
     def switch_role(self, token: str, role: str) -> Session:
         """The same session in another of the actor's roles. Refuses ``session-ended``, ``not-your-role``."""
         session = self.session(token)
         if role not in session.work.roles:
             raise NotYourRole(role, session.work.roles)
-        self._do("identity_switch_role", token_hash=_hash(token), role=role)
+        self._do("identity_switch_role", token_hash=token_hash(token), role=role)
         return self.session(token)
 
     def close(self, token: str) -> None:
         """End the session."""
-        self._do("identity_close_session", token_hash=_hash(token))
+        self._do("identity_close_session", token_hash=token_hash(token))
 
     def close_all(self, actor: str, *, but: str | None = None) -> None:
         """End every session of an actor, except the one of the token ``but``."""
-        self._do("identity_close_sessions", actor=actor, **{"except": _hash(but) if but else b""})
+        self._do("identity_close_sessions", actor=actor, **{"except": token_hash(but) if but else b""})
 
     # ---- secrets
 
@@ -229,7 +233,7 @@ class Accounts:
         self._do("identity_set_second_factor", actor=session.actor, sealed=sealed, confirmed=True)
         codes = tuple(secrets.token_hex(5) for _ in range(RECOVERY_CODES))
         self._do("identity_forget_recovery_codes", actor=session.actor)
-        self._do("identity_add_recovery_codes", actor=session.actor, hashes=[_hash(each) for each in codes])
+        self._do("identity_add_recovery_codes", actor=session.actor, hashes=[token_hash(each) for each in codes])
         self.close_all(session.actor)
         return self._again(session), codes
 
@@ -282,7 +286,7 @@ class Accounts:
         counter = self._counter(known, code)
         if counter is not None:
             return counter
-        used = self._one("identity_use_recovery_code", actor=known["actor"], code_hash=_hash(code.strip().lower()))
+        used = self._one("identity_use_recovery_code", actor=known["actor"], code_hash=token_hash(code.strip().lower()))
         if used is None:
             self._failed(known["actor"])
             raise WrongCredentials()
@@ -322,5 +326,6 @@ def _is_spent(known: Mapping[str, Any]) -> bool:
     return bool(known["must_change"]) and known["age_s"] > ONE_TIME_PASSWORD_S
 
 
-def _hash(token: str) -> bytes:
+def token_hash(token: str) -> bytes:
+    """What is kept of a token."""
     return sha256(token.encode()).digest()

@@ -1,4 +1,7 @@
-"""The demo's people: an account for each role, so that a visitor can be any of them. Nobody has one elsewhere."""
+"""The demo's people: an account for each role, so that a visitor can be any of them. Nobody has one elsewhere.
+
+Who is of a crew or a squad is bound to it; the crew lead leads several and is bound to none.
+"""
 
 from __future__ import annotations
 

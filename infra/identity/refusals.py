@@ -116,6 +116,26 @@ class WrongCode(NotAcceptable):
     next_step_zh = "请重新扫码并核对手机时间，再输入新的验证码"
 
 
+class NoSuchLink(NotFound):
+    """The link opens nothing."""
+
+    title_zh = "链接无效或已停用"
+    found = "a link that there is not, or that was revoked"
+    needed = "the newest link of your case"
+    next_step = "ask the hotline or the counter for a new one"
+    next_step_zh = "请向热线或窗口索取新的查询链接"
+
+
+class WrongPhoneCode(NotSignedIn):
+    """The telephone or the code is wrong."""
+
+    title_zh = "手机号或验证码不正确"
+    found = "a telephone and a code that do not belong together"
+    needed = "the newest code, within five minutes and five tries"
+    next_step = "check them, or ask for a new code"
+    next_step_zh = "请核对后重试，或重新获取验证码"
+
+
 class NotYourRole(NotAllowed):
     """The account does not have this role."""
 

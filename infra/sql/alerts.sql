@@ -138,5 +138,6 @@ SELECT alert.id, alert.case_id, alert.case_number, alert.mass, alert.change, ale
 FROM outbox.alerts AS alert
 WHERE (%(role)s::text IS NULL OR %(role)s = ANY(alert.roles)) AND (NOT %(open)s OR alert.rank = 0)
   AND (%(case_id)s::uuid IS NULL OR alert.case_id = %(case_id)s)
+  AND (NOT %(bound)s::boolean OR views.within(alert.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 ORDER BY CASE WHEN %(open)s THEN alert.raised_at END, alert.raised_at DESC, alert.case_number, alert.version
 LIMIT %(limit)s

@@ -7,6 +7,7 @@ FROM views.cases
 WHERE (%(family)s::text IS NULL OR family = %(family)s::text)
   AND (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
   AND (%(number)s::text IS NULL OR case_number = %(number)s::text)
+  AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 ORDER BY opened_at DESC, case_id
 LIMIT %(limit)s
 
@@ -17,6 +18,7 @@ SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.ten
 FROM (
     SELECT * FROM views.windows
     WHERE state = 'running' AND (%(family)s::text IS NULL OR family = %(family)s::text)
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
     ORDER BY due_at, case_id, commitment
     LIMIT %(limit)s
 ) w
@@ -29,7 +31,8 @@ SELECT w.case_id, w.commitment, w.family, w.number, w.opened_at, w.due_at, w.ten
        c.case_number, c.kind, c.category, c.district, c.crew, c.severity, c.stage, c.mass
 FROM (
     SELECT * FROM views.windows
-    WHERE %(family)s::text IS NULL OR family = %(family)s::text
+    WHERE (%(family)s::text IS NULL OR family = %(family)s::text)
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
     ORDER BY due_at DESC NULLS LAST, case_id, commitment
     LIMIT %(limit)s
 ) w
@@ -59,7 +62,8 @@ ORDER BY commitment
 -- The breach stream is read partition by partition: within one, rows appear in order of position; between two they do
 -- not. A place in the stream is therefore one position for each partition.
 SELECT b.partition, b.position, b.event_id, b.change, b.family, b.case_id, b.commitment, b.due_at, b.lapse, b.rung,
-       b.notify, b.reason, b.recorded_at, b.settles_at, b.overturns, c.case_number, c.kind, c.category, c.district, c.crew, c.mass
+       b.notify, b.reason, b.recorded_at, b.settles_at, b.overturns, c.case_number, c.kind, c.category, c.district, c.crew, c.mass,
+       (NOT %(bound)s::boolean OR views.within(b.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[])) AS within
 FROM unnest(%(partitions)s::int[], %(positions)s::bigint[]) AS place (partition, position)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches
@@ -78,6 +82,7 @@ FROM unnest(%(partitions)s::int[]) AS place (partition)
 CROSS JOIN LATERAL (
     SELECT * FROM views.breaches
     WHERE topic = %(topic)s AND partition = place.partition
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
     ORDER BY position DESC
     LIMIT %(limit)s
 ) b
@@ -101,6 +106,7 @@ LIMIT 500
 SELECT c.crew, c.name_zh, c.skills, c.lead <> '' AS formed, c.on_shift, c.district, c.located_at, c.on_case, i.case_number
 FROM views.crews c
 LEFT JOIN views.cases i ON i.case_id = c.on_case
+WHERE %(own_crew)s::text IS NULL OR lower(c.crew) = lower(%(own_crew)s)
 ORDER BY lower(c.crew)
 LIMIT %(limit)s
 
@@ -127,6 +133,7 @@ LEFT JOIN LATERAL (
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
 WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
+  AND (NOT %(bound)s::boolean OR views.within(c.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
   AND (c.open OR c.case_id IN (
       SELECT case_id FROM views.windows WHERE commitment = 'repair.answer' AND state IN ('running', 'lapsed')
       UNION ALL
@@ -140,6 +147,7 @@ SELECT case_id, case_number, kind, stage, crew, opened_at, reports, coalesce(cel
 FROM views.cases
 WHERE family = 'repair' AND open AND district = %(district)s AND kind = ANY(%(kinds)s::text[])
   AND opened_at BETWEEN %(since)s AND %(until)s
+  AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 ORDER BY coalesce(cell = ANY(%(cells)s::text[]), false) DESC,
          abs(extract(epoch FROM opened_at - %(at)s::timestamptz)), case_id
 LIMIT 20

@@ -156,6 +156,7 @@ WHERE line.position IN (
       AND (%(until)s::timestamptz IS NULL OR happened_at < %(until)s)
       AND (%(kind)s::text IS NULL OR kind = %(kind)s)
       AND position > %(after)s
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
     ORDER BY position
     LIMIT %(limit)s
 )
@@ -170,6 +171,7 @@ LEFT JOIN views.charges taken
 WHERE (%(since)s::timestamptz IS NULL OR line.happened_at >= %(since)s)
   AND (%(until)s::timestamptz IS NULL OR line.happened_at < %(until)s)
   AND (%(kind)s::text IS NULL OR line.kind = %(kind)s)
+  AND (NOT %(bound)s::boolean OR views.within(line.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 GROUP BY line.kind
 ORDER BY line.kind
 
@@ -183,5 +185,6 @@ JOIN views.cases v USING (case_id)
 LEFT JOIN views.windows w ON w.case_id = c.case_id AND w.commitment = 'connection.water_on'
 WHERE v.open
   AND (%(desk)s::text IS NULL OR c.desk = %(desk)s) AND (%(owner)s::text IS NULL OR c.owner = %(owner)s)
+  AND (NOT %(bound)s::boolean OR views.within(c.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 ORDER BY w.state = 'cancelled', w.due_at NULLS LAST, c.received_at, c.case_id
 LIMIT %(limit)s

@@ -56,13 +56,13 @@ RETURNING actor
 
 -- name: identity_open_session
 INSERT INTO identity.sessions
-    (token_hash, actor, role, roles, crew, squad, districts, is_machine, for_browser, is_limited, ends_at)
+    (token_hash, actor, role, roles, crew, squad, districts, scopes, is_machine, for_browser, is_limited, ends_at)
 VALUES
-    (%(token_hash)s, %(actor)s, %(role)s, %(roles)s, %(crew)s, %(squad)s, %(districts)s, %(is_machine)s,
+    (%(token_hash)s, %(actor)s, %(role)s, %(roles)s, %(crew)s, %(squad)s, %(districts)s, %(scopes)s, %(is_machine)s,
      %(for_browser)s, %(is_limited)s, clock_timestamp() + make_interval(secs => %(lasts_s)s))
 
 -- name: identity_session
-SELECT actor, role, roles, crew, squad, districts, is_machine, for_browser, is_limited,
+SELECT actor, role, roles, crew, squad, districts, scopes, is_machine, for_browser, is_limited, phone_hash,
        extract(epoch FROM clock_timestamp() - used_at)::float8 AS idle_s,
        extract(epoch FROM ends_at - clock_timestamp())::float8 AS left_s
 FROM identity.sessions
@@ -88,3 +88,61 @@ SELECT DISTINCT convert_from(state, 'UTF8')::json -> 'data' ->> 'actor' AS actor
 FROM store.stored_events
 WHERE topic = %(topic)s
 ORDER BY 1
+
+-- name: follow_newest
+SELECT generation, code_hash, revoked_at IS NOT NULL AS revoked
+FROM identity.follow_links
+WHERE case_id = %(case_id)s AND report = %(report)s
+ORDER BY generation DESC
+LIMIT 1
+
+-- name: follow_put
+INSERT INTO identity.follow_links (code_hash, case_id, report, generation)
+VALUES (%(code_hash)s, %(case_id)s, %(report)s, %(generation)s)
+ON CONFLICT DO NOTHING
+
+-- name: follow_find
+SELECT case_id, report FROM identity.follow_links WHERE code_hash = %(code_hash)s AND revoked_at IS NULL
+
+-- name: follow_revoke
+UPDATE identity.follow_links SET revoked_at = clock_timestamp() WHERE code_hash = %(code_hash)s AND revoked_at IS NULL
+
+-- name: follow_revoke_case
+UPDATE identity.follow_links SET revoked_at = clock_timestamp()
+WHERE case_id = %(case_id)s AND report = %(report)s AND revoked_at IS NULL
+
+-- A citizen's session: whoever proved a telephone.
+-- name: identity_open_citizen
+INSERT INTO identity.sessions
+    (token_hash, actor, role, roles, districts, scopes, is_machine, for_browser, is_limited, phone_hash, ends_at)
+VALUES
+    (%(token_hash)s, %(actor)s, %(role)s, %(roles)s, '{}', '{}', false, %(for_browser)s, false, %(phone_hash)s,
+     clock_timestamp() + make_interval(secs => %(lasts_s)s))
+
+-- name: phone_code_put
+INSERT INTO identity.phone_codes (phone_hash, code_hash)
+VALUES (%(phone_hash)s, %(code_hash)s)
+ON CONFLICT (phone_hash) DO UPDATE SET code_hash = excluded.code_hash, tries = 0, made_at = clock_timestamp()
+
+-- A try counts before it is looked at: of many at once no more than so many are.
+-- name: phone_code_try
+UPDATE identity.phone_codes SET tries = tries + 1
+WHERE phone_hash = %(phone_hash)s AND tries < %(most)s
+  AND made_at > clock_timestamp() - make_interval(secs => %(lasts_s)s)
+RETURNING code_hash
+
+-- A code counts once.
+-- name: phone_code_use
+DELETE FROM identity.phone_codes WHERE phone_hash = %(phone_hash)s AND code_hash = %(code_hash)s RETURNING phone_hash
+
+-- name: phone_codes_forget
+DELETE FROM identity.phone_codes WHERE made_at < clock_timestamp() - make_interval(secs => %(lasts_s)s)
+
+-- name: phone_code_message
+INSERT INTO outbox.messages (id, kind, way, title, text, digest, audience, subject_id)
+VALUES (%(id)s, %(kind)s, 'sms', %(title)s, %(text)s, %(digest)s, '{}', %(subject)s)
+
+-- A code that nobody could send in its time is of no use, and its text says it in plain.
+-- name: phone_code_messages_forget
+UPDATE outbox.messages SET text = '', digest = '', state = CASE state WHEN 'waiting' THEN 'withdrawn' ELSE state END, recorded = true
+WHERE kind = %(kind)s AND text <> '' AND created_at < clock_timestamp() - make_interval(secs => %(lasts_s)s)

@@ -37,8 +37,10 @@ SET state = CASE WHEN %(dead)s THEN 'dead' ELSE state END, answered_at = %(answe
 WHERE id = %(id)s AND lease = %(lease)s AND state = 'waiting'
 
 -- name: outbox_recorded
+-- A one-time code that was sent, or given up, is not kept in plain.
 UPDATE outbox.messages
-SET recorded = true, state = CASE state WHEN 'sent' THEN 'proven' ELSE state END, leased_until = '-infinity'
+SET recorded = true, state = CASE state WHEN 'sent' THEN 'proven' ELSE state END, leased_until = '-infinity',
+    text = CASE kind WHEN 'phone-code' THEN '' ELSE text END, digest = CASE kind WHEN 'phone-code' THEN '' ELSE digest END
 WHERE id = %(id)s AND lease = %(lease)s
 
 -- name: outbox_record_later
@@ -65,7 +67,7 @@ LIMIT %(limit)s
 -- Only one that was given up, and whose case knows it: a message is never sent a second time by hand.
 UPDATE outbox.messages
 SET state = 'waiting', recorded = false, round = round + 1, attempts = 0, next_attempt_at = clock_timestamp()
-WHERE state = 'dead' AND recorded AND (%(id)s::uuid IS NULL OR id = %(id)s)
+WHERE state = 'dead' AND recorded AND kind <> 'phone-code' AND (%(id)s::uuid IS NULL OR id = %(id)s)
 RETURNING id
 
 -- name: outbox_page

@@ -47,6 +47,22 @@ CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
 
+CREATE FUNCTION views.within(of_case uuid, own_crew text, own_squad text, own_districts text[]) RETURNS boolean
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT EXISTS (
+        SELECT FROM views.cases c
+        LEFT JOIN views.cases place ON place.case_id = c.incident
+        WHERE c.case_id = of_case
+          AND (own_crew IS NULL OR lower(coalesce(place.crew, c.crew)) = lower(own_crew))
+          AND (own_squad IS NULL OR EXISTS (
+              SELECT FROM views.visits v WHERE v.case_id = of_case AND v.squad = own_squad AND v.state <> 'cancelled'))
+          AND (own_districts IS NULL OR CASE
+              WHEN c.family = 'order' THEN place.districts && own_districts
+              ELSE c.districts = '{}' OR c.districts && own_districts END)
+    )
+$$;
+
 CREATE TABLE approvals.commands (
     id uuid NOT NULL,
     asker text NOT NULL,
@@ -404,6 +420,25 @@ CREATE TABLE identity.credentials (
     CONSTRAINT credentials_actor_check CHECK ((actor ~ '^[a-z][a-z0-9-]{1,39}$'::text))
 );
 
+CREATE TABLE identity.follow_links (
+    code_hash bytea NOT NULL,
+    case_id uuid NOT NULL,
+    report integer NOT NULL,
+    generation integer NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    revoked_at timestamp with time zone,
+    CONSTRAINT follow_links_code_hash_check CHECK ((octet_length(code_hash) = 32))
+);
+
+CREATE TABLE identity.phone_codes (
+    phone_hash bytea NOT NULL,
+    code_hash bytea,
+    tries integer DEFAULT 0 NOT NULL,
+    made_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT phone_codes_code_hash_check CHECK ((octet_length(code_hash) = 32)),
+    CONSTRAINT phone_codes_phone_hash_check CHECK ((octet_length(phone_hash) = 32))
+);
+
 CREATE TABLE identity.recovery_codes (
     actor text NOT NULL,
     code_hash bytea NOT NULL,
@@ -425,6 +460,9 @@ CREATE TABLE identity.sessions (
     opened_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     used_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     ends_at timestamp with time zone NOT NULL,
+    scopes text[] DEFAULT '{}'::text[] NOT NULL,
+    phone_hash bytea,
+    CONSTRAINT sessions_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
     CONSTRAINT sessions_token_hash_check CHECK ((octet_length(token_hash) = 32))
 );
 
@@ -879,7 +917,9 @@ CREATE TABLE views.cases (
     last_assessed_at timestamp with time zone,
     milestones jsonb DEFAULT '[]'::jsonb NOT NULL,
     reporters jsonb DEFAULT '[]'::jsonb NOT NULL,
-    delays jsonb DEFAULT '[]'::jsonb NOT NULL
+    delays jsonb DEFAULT '[]'::jsonb NOT NULL,
+    incident uuid,
+    districts text[] DEFAULT '{}'::text[] NOT NULL
 );
 
 CREATE TABLE views.charges (
@@ -1216,6 +1256,15 @@ ALTER TABLE ONLY billing.reconciliations
 
 ALTER TABLE ONLY identity.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (actor);
+
+ALTER TABLE ONLY identity.follow_links
+    ADD CONSTRAINT follow_links_case_id_report_generation_key UNIQUE (case_id, report, generation);
+
+ALTER TABLE ONLY identity.follow_links
+    ADD CONSTRAINT follow_links_pkey PRIMARY KEY (code_hash);
+
+ALTER TABLE ONLY identity.phone_codes
+    ADD CONSTRAINT phone_codes_pkey PRIMARY KEY (phone_hash);
 
 ALTER TABLE ONLY identity.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (actor, code_hash);

@@ -149,9 +149,23 @@ class Vault:
     def with_phone(self, phone: str) -> dict[UUID, list[UUID]]:
         """Subject → cases that name it, of the subjects that have or had this telephone; at most ``MOST_FOUND`` pairs.
         Raises KeyFileError."""
-        hashed = _phone_hash(self._keys().search, phone)
-        if hashed is None:
-            return {}
+        hashed = self.phone_hash(phone)
+        return self._with_phone_hash(hashed) if hashed is not None else {}
+
+    def phone_hash(self, phone: str) -> bytes | None:
+        """The keyed hash that a telephone is looked for by; None where it has no digit. Raises KeyFileError."""
+        return _phone_hash(self._keys().search, phone)
+
+    def with_phone_now(self, hashed: bytes) -> dict[UUID, list[UUID]]:
+        """As ``with_phone``, by the hash, of the subjects whose newest particulars have the telephone: a number may be
+        somebody else's by now. Raises KeyFileError."""
+        return {
+            subject: cases
+            for subject, cases in self._with_phone_hash(hashed).items()
+            if self.phone_hash((self.newest(subject) or {}).get("phone", "")) == hashed
+        }
+
+    def _with_phone_hash(self, hashed: bytes) -> dict[UUID, list[UUID]]:
         with self._connect() as connection:
             rows = connection.execute(sql("vault_cases_of_phone"), {"hash": hashed, "most": MOST_FOUND}).fetchall()
         found: dict[UUID, list[UUID]] = {}

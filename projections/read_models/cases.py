@@ -26,7 +26,8 @@ class CaseRow:
     ``paid_fen`` are what the quote in force asks and what has come in, reversals not taken off: they only tell whether
     the case once got as far as `paid`. ``severity`` is the class that was seen last, ``first_severity`` the one seen
     first, whenever they were told; ``cell`` is the square that an incident lies in, ``mass`` the mass incident that it
-    is tagged with. ``district``: of an outage, the first.
+    is tagged with. ``district``: of an outage, the first; ``districts`` are all of them. ``incident``: the one that an
+    order came in about.
 
     ``milestones``, ``reporters`` and ``delays`` are what of an incident decides its next action, as
     ``domain.repairs.outlook`` asks for it; the instants in them are texts.
@@ -64,6 +65,8 @@ class CaseRow:
     milestones: tuple[dict[str, Any], ...] = ()
     reporters: tuple[dict[str, Any], ...] = ()
     delays: tuple[dict[str, Any], ...] = ()
+    incident: UUID | None = None
+    districts: tuple[str, ...] = ()
 
 
 STAGES: tuple[str, ...] = tuple(dict.fromkeys(stage for kind in kinds.PROMISING for stage in kind.stages))
@@ -184,6 +187,7 @@ STEPS: dict[str, RowStep] = {
     "DetailCorrected": _corrected,
     "EvidenceRejected": _rejected,
     "OrderReplied": _over,
+    "OrderMoved": lambda row, data: replace(row, incident=UUID(data["case_id"])),
     "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
     "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
     "QuoteIssued": _quoted,
@@ -351,6 +355,8 @@ def _opened(event: Event, kind_of_case: str, first: str) -> CaseRow:
         reached=first,
         cell=data.get("cell"),
         mass=data.get("mass"),
+        incident=UUID(data["case_id"]) if kind_of_case == "order" else None,
+        districts=tuple(data.get("districts") or filter(None, [data.get("district")])),
     )
 
 

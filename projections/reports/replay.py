@@ -17,6 +17,7 @@ from infra.eventstore.consistency_check import published_of
 from infra.eventstore.service import Service
 from infra.readers.record import Event
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.names import COMMITMENTS, STAGES, STATES, name
 from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.model import fact_name
@@ -103,7 +104,7 @@ def _id_of(case: str) -> UUID | None:
 
 def _id_of_number(connection: Any, number: str) -> UUID | None:
     wanted = {"family": None, "open": None, "number": number.strip().upper(), "limit": 1}
-    row = connection.execute(sql("list_cases"), wanted).fetchone()
+    row = connection.execute(sql("list_cases"), wanted | bounds_of()).fetchone()
     return row["case_id"] if row is not None else None
 
 

@@ -154,6 +154,9 @@ COMMANDS = {
     "/api/v1/calendars/dry-run": 200,
     "/api/v1/law": 201,
     "/api/v1/law/dry-run": 200,
+    "/api/v1/follow/{code}/documents": 200,
+    "/api/v1/follow/{code}/withdrawal": 200,
+    "/api/v1/follow/{code}/deliverables/receipt": 200,
 }
 SESSIONS = (
     "/api/v1/session",
@@ -168,6 +171,10 @@ SESSIONS = (
     "/api/v1/people/{person_id}/work",
     "/api/v1/people/{person_id}/departure",
     "/api/v1/people/{person_id}/secret",
+    "/api/v1/my/code",
+    "/api/v1/my/session",
+    "/api/v1/cases/{case_id}/follow",
+    "/api/v1/follow/{code}/revocation",
 )
 """About who asks; they change accounts, and no case."""
 PERSONS = (
@@ -220,6 +227,10 @@ QUERIES = (
     "/api/v1/desk",
     "/api/v1/breaches",
     "/api/v1/breaches/stream",
+    "/api/v1/follow/{code}",
+    "/api/v1/follow/{code}/papers",
+    "/api/v1/follow/{code}/qr",
+    "/api/v1/my/cases",
     "/api/v1/contract",
     "/api/v1/contract/asyncapi.json",
     "/api/v1/contract/readers-rule.json",

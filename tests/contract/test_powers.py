@@ -37,9 +37,9 @@ BODIES: Mapping[str, Any] = {
     "/law/dry-run": LAW,
 }
 """Of operations that look at more than the form of a body before they look at the role."""
-ABOUT_WHO_ASKS = ("/session", "/token", "/people", "/approvals")
-"""Paths that need accounts, which are in PostgreSQL; test_identity.py and test_approvals.py of tests/integration ask
-them."""
+ABOUT_WHO_ASKS = ("/session", "/token", "/people", "/approvals", "/follow/", "/my/")
+"""Paths that need accounts, or links, which are in PostgreSQL; test_identity.py, test_approvals.py and test_citizens.py
+of tests/integration ask them."""
 NEEDS_NO_POWER = {"/repairs", "/repairs/bulk", "/calendars/dry-run", "/law/dry-run"}
 """A report is taken from everybody; to try a notice or a law stores nothing."""
 NOT_ASKED = {

@@ -18,9 +18,11 @@ from api.approvals.operations import NEVER, PREFIX, operation_of, operations
 from api.http.caller import SECOND_PERSON_FIELDS
 from api.http.carried import Carried
 from api.http.identity import Identity
+from api.http.powers import NONE, POWER
 from domain.approvals.refusals import NotForApproval
 from domain.people.people import Work
 from domain.standard.context import Person
+from domain.standard.powers import roles_with
 from infra.approvals.asked_commands import AskedCommand
 from infra.approvals.carrying import CommandPassed, trying
 from infra.eventstore.commands import Command, IdempotencyKey, Stamp
@@ -40,7 +42,14 @@ class Noting(FakeService):
         super().__init__()
         self.stamps: list[tuple[Stamp, IdempotencyKey | None]] = []
         self.vault = SimpleNamespace(knows=lambda _: True)
-        session = {"is_machine": False, "for_browser": False, "is_limited": False, "crew": None, "squad": None}
+        session: dict[str, Any] = {
+            "is_machine": False,
+            "for_browser": False,
+            "is_limited": False,
+            "crew": None,
+            "squad": None,
+            "scopes": [],
+        }
         who = {"actor": "everyone-1", "role": "manager", "roles": list(ROLES), "districts": [], "idle_s": 0}
         self.answers["identity_session"] = lambda _: [session | who]
         self.answers["readings_to_audit"] = lambda wanted: [
@@ -134,7 +143,7 @@ def test_from_a_session_no_second_person_is_typed_in_wherever_one_could_be(
             *(({}, {name: "manager-9"}) for name in SECOND_PERSON_FIELDS if name in form["properties"]),
         ]
         for headers, typed in ways:
-            said = headers | {"Authorization": "Bearer token"}
+            said = headers | {"Authorization": "Bearer token", "X-Role": role_for(document, path)}
             refused = client.post(f"{PREFIX}{url}", body | typed, headers=said)
             assert refused.json().get("code") == "second-person-not-asked", (path, headers, typed)
 
@@ -146,17 +155,25 @@ def test_who_was_asked_reaches_every_command_as_its_second_person(
     for path, name in named.items():
         url, body = path_and_body(document, path, incident)
         service.stamps.clear()
-        answer = carried(app, service, url, body)
+        role = role_for(document, path)
+        answer = carried(app, service, url, body, role)
         assert answer is None, (name, answer.body)
         ((stamp, key),) = service.stamps
-        assert (stamp.actor, stamp.role) == ("everyone-1", "manager"), path
+        assert (stamp.actor, stamp.role) == ("everyone-1", role), path
         assert (stamp.confirmed_by, stamp.confirmed_role) == (SECOND.actor, SECOND.role), path
         assert key == KEY, path
 
 
-def carried(app: FastAPI, service: Noting, path: str, body: Any) -> Response | None:
+def role_for(document: Mapping[str, Any], path: str) -> str:
+    """A role that may send the command; a manager where it may."""
+    power = document["paths"][path]["post"][POWER]
+    roles = roles_with(shipped_rules().newest, power) if power != NONE else ("manager",)
+    return "manager" if "manager" in roles else roles[0]
+
+
+def carried(app: FastAPI, service: Noting, path: str, body: Any, role: str) -> Response | None:
     """The answer of a command that is tried out with a second person; None: it passed."""
-    first = Identity("everyone-1", "manager", "session", Work(tuple(ROLES)))
+    first = Identity("everyone-1", role, "session", Work(tuple(ROLES)))
     command = AskedCommand(path, body, "x", first.actor, first.role, "session", "office", "corr", "salt")
     scope = {
         "type": "http",

@@ -18,6 +18,7 @@ from infra.eventstore.service import Service
 from infra.kafka.cluster import Record
 from infra.readers.faust_app import ModelStream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.read_models.charges import CHARGES
 from projections.read_models.connections import CONNECTIONS
 from projections.read_models.views import VIEWS
@@ -227,7 +228,7 @@ def test_the_published_figures_stand_beside_ours_and_what_cannot_be_right_is_sai
 
 def charges(connection: psycopg.Connection[Any], **wanted: Any) -> list[dict[str, Any]]:
     query = {**bounds(None, None), "kind": None, "after": 0, "limit": 500, **wanted}
-    return connection.execute(sql("list_charges"), query).fetchall()
+    return connection.execute(sql("list_charges"), query | bounds_of()).fetchall()
 
 
 def test_every_charge_is_listed_and_a_reversal_with_the_amounts_it_takes_back(
@@ -258,7 +259,7 @@ def test_a_refused_charge_is_seen_with_the_name_that_forbids_it(shown: psycopg.C
 def test_charges_balance_with_what_the_applications_say(shown: psycopg.Connection[Any]) -> None:
     sums = {
         row["kind"]: row["amount_fen"]
-        for row in shown.execute(sql("sum_charges"), {**bounds(None, None), "kind": None})
+        for row in shown.execute(sql("sum_charges"), {**bounds(None, None), **bounds_of(), "kind": None})
     }
     found = figures(shown)
     assert sums["paid"] - sums["payment-reversed"] == found.paid_fen

@@ -294,8 +294,8 @@ def test_who_is_of_one_crew_speaks_for_no_other(service: Service, browser: httpx
     def tells(path: str, body: dict[str, Any]) -> str:
         return code(browser.post(f"{API}/{path}", json=body, headers=bearer))
 
-    assert tells(f"repairs/{case}/arrival", {"crew": "crew-02"}) == "not-your-crew", "named as the other crew"
-    assert tells(f"repairs/{case}/completion", {}) == "not-your-crew", "an incident of the other crew"
+    assert tells(f"repairs/{case}/arrival", {"crew": "crew-02"}) == "not-yours", "named as the other crew"
+    assert tells(f"repairs/{case}/completion", {}) == "not-yours", "an incident of the other crew"
     assert tells("crews/crew-02/shift/start", {}) == "not-your-crew"
     assert tells("crews/crew-01/shift/start", {}) == "200"
     assert (
@@ -304,6 +304,7 @@ def test_who_is_of_one_crew_speaks_for_no_other(service: Service, browser: httpx
         ).status_code
         == 200
     )
+    assert tells(f"repairs/{case}/arrival", {"crew": "crew-02"}) == "not-your-crew", "named as the other crew"
     assert tells(f"repairs/{case}/arrival", {"crew": "crew-01"}) == "200"
     assert browser.post(f"{API}/repairs", json=fault(), headers=bearer).status_code == 201, "anybody may report"
 

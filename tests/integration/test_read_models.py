@@ -24,6 +24,7 @@ from infra.readers.read_positions import lock_read_positions, save_read_position
 from infra.readers.record import parse
 from infra.readers.rule import apply
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 from projections.read_models.views import VIEWS as MODELS
 from tests.commands import Application, Incident, ask
 from tests.published import records, topic_ids
@@ -207,6 +208,7 @@ def test_the_incident_that_a_report_may_be_of_is_found_by_district_kind_and_time
             "cells": [],
             "since": at - timedelta(hours=4),
             "until": at + timedelta(hours=4),
+            **bounds_of(),
         }
         return len(connection.execute(sql("incidents_to_link"), wanted | changes).fetchall())
 

@@ -10,6 +10,7 @@ import pytest
 
 from domain import kinds
 from infra.eventstore.commands import Stream, evaluation_of
+from infra.sql.bounds import bounds_of
 from tests.api_world import MORNING, Client, FakeService, app_over, fault, staff
 
 ARRIVAL = "repair.arrival"
@@ -132,5 +133,5 @@ def test_alerts_are_asked_for_by_role_and_told_with_what_became_of_them(service:
     answer = client.get("/api/v1/alerts?role=duty-manager&limit=2").json()
     assert (len(answer["alerts"]), answer["more"]) == (2, True)
     assert answer["alerts"][0]["tellings"][0]["state"] == "proven"
-    assert asked == [{"role": "duty-manager", "open": True, "case_id": None, "limit": 3}]
+    assert asked == [{"role": "duty-manager", "open": True, "case_id": None, "limit": 3, **bounds_of()}]
     assert client.get("/api/v1/alerts?role=Boss!").json()["code"] == "bad-parameter"

@@ -140,7 +140,9 @@ def test_a_time_without_an_offset_has_its_own_code(client: Client, service: Fake
     ],
 )
 def test_a_bad_meter_is_refused(client: Client, service: FakeService, changes: dict[str, Any]) -> None:
-    answer = client.post(f"/api/v1/connections/{uuid4()}/supply-points/1/water-on", {"meter": METER | changes})
+    answer = client.post(
+        f"/api/v1/connections/{uuid4()}/supply-points/1/water-on", {"meter": METER | changes}, headers=staff("squad")
+    )
     assert problem(answer)["code"] == "bad-body"
     assert service.commands == []
 
@@ -148,14 +150,14 @@ def test_a_bad_meter_is_refused(client: Client, service: FakeService, changes: d
 @pytest.mark.parametrize("severity", ["tiny", "SMALL", None, 1])
 def test_a_class_that_does_not_exist_is_refused(client: Client, severity: object) -> None:
     body = {"severity": severity, "reason": "valve"}
-    answer = client.post(f"/api/v1/repairs/{uuid4()}/assessment", body)
+    answer = client.post(f"/api/v1/repairs/{uuid4()}/assessment", body, headers=staff("crew"))
     assert problem(answer)["fields"][0]["field"] == "severity"
 
 
 @pytest.mark.parametrize("reason", ["张三 13812345678 的水表", "call 13812345678", "张三家", "", "-", "x" * 81, "a\nb"])
 def test_a_reason_is_a_code_because_free_text_may_name_somebody(client: Client, reason: str) -> None:
     body = {"severity": "small", "reason": reason}
-    answer = problem(client.post(f"/api/v1/repairs/{uuid4()}/assessment", body))
+    answer = problem(client.post(f"/api/v1/repairs/{uuid4()}/assessment", body, headers=staff("crew")))
     assert answer["fields"][0]["field"] == "reason"
     assert "13812345678" not in json.dumps(answer)
 

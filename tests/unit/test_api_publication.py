@@ -401,8 +401,9 @@ def test_a_megabyte_of_text_an_unknown_field_and_no_json_are_refused(
 
 
 def test_a_version_in_a_path_is_a_versions_name(client: Client) -> None:
-    for path in ("standards/two%20words/approval", "fees/catalogues/%00/publication", f"standards/{'x' * 41}/approval"):
+    for path in ("standards/two%20words/approval", f"standards/{'x' * 41}/approval"):
         assert code(client, path, {}, DIRECTOR) == (422, "bad-parameter")
+    assert code(client, "fees/catalogues/%00/publication", {}, MANAGER) == (422, "bad-parameter")
 
 
 def test_the_calendars_settled_days_are_a_figure(service: FakeService) -> None:

@@ -202,7 +202,8 @@ def test_every_command_that_names_a_crew_is_decided_by_the_register(
     client: Client, service: FakeService, path: str, field_name: str
 ) -> None:
     crews_named = {name: "crew-1" for where, name in FIELDS if where == path and name != "{crew}"}
-    client.post(path.format(case_id=uuid4(), crew="crew-1"), BODIES[path] | crews_named, headers=staff("operator"))
+    role = "dispatcher" if path.endswith("/dispatch") else "crew-lead"
+    client.post(path.format(case_id=uuid4(), crew="crew-1"), BODIES[path] | crews_named, headers=staff(role))
     assert [command.names_crew for command in service.commands] == [True]
 
 

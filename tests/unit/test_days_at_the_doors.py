@@ -86,7 +86,7 @@ def test_every_instant_of_a_body_is_of_the_one_type_that_refuses_a_day() -> None
     ],
 )
 def test_an_instant_that_is_a_day_is_refused_by_its_name(client: Client, path: str, field: str) -> None:
-    answer = client.post(f"/api/v1/{path}", {field: DAY}, headers=staff("operator"))
+    answer = client.post(f"/api/v1/{path}", {field: DAY}, headers=staff("manager"))
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (422, "bad-body"), answer.text
     (found,) = [each for each in problem["fields"] if each["field"] == field]
