@@ -15,6 +15,7 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.evidence import routes as evidence
 from api.http import document as described_api
 from api.http import errors
 from api.http.access_log import Outer
@@ -60,6 +61,7 @@ COMMANDS = (
     books,
     alerts,
     persons,
+    evidence,
 )
 QUERIES = (
     linking,

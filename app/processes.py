@@ -306,6 +306,7 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
     from api.app import create_app
     from api.server import make_server
     from infra.eventstore.key_purge import purging_keys
+    from infra.evidence.upkeep import keeping_up
     from infra.identity.demo_accounts import join_demo_accounts
     from infra.identity.proxy_secret import proxy_secret
 
@@ -314,7 +315,7 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
         proxy_secret(settings)  # made while there is room on the disk
         if settings.demo:
             join_demo_accounts(service)
-        with Beats(settings, "api").beating(dict), purging_keys(service):
+        with Beats(settings, "api").beating(dict), purging_keys(service), keeping_up(service):
             make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
     finally:
         service.close()

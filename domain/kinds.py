@@ -22,6 +22,7 @@ from domain.deadlines.windows import (
     judge,
     record,
 )
+from domain.evidence import evidence
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Name, Recorded, Topic, registry
 from domain.kernel.refusals import Refusal
@@ -354,6 +355,13 @@ WORK = Kind(
 )
 PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
 VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
+EVIDENCE = Kind(
+    "evidence",
+    Name("凭证", "evidence"),
+    "office",
+    evidence.evolve,
+    powers=("evidence.keep", "evidence.read", "evidence.purge"),
+)
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 KINDS = (
@@ -378,6 +386,7 @@ KINDS = (
     WORK,
     PERSON,
     VAULT,
+    EVIDENCE,
     GENERATIONS,
 )
 """Every kind of stream."""

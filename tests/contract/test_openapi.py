@@ -176,6 +176,13 @@ PERSONS = (
     "/api/v1/subjects/{subject_id}/erasure",
 )
 """About persons in the vault; they change no case."""
+EVIDENCE = (
+    "/api/v1/evidence",
+    "/api/v1/evidence/{digest}",
+    "/api/v1/evidence/uploads/{upload_id}",
+    "/api/v1/evidence/uploads/{upload_id}/completion",
+)
+"""About files; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -255,7 +262,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *EVIDENCE}
     every = [operation for _, _, operation in operations(document)]
     assert len({each["operationId"] for each in every}) == len(every)
     assert all(each["summary"] for each in every)

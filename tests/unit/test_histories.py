@@ -41,6 +41,7 @@ KINDS = {
     "generations": kinds.GENERATIONS,
     "applicant": kinds.APPLICANT,
     "vault": kinds.VAULT,
+    "evidence": kinds.EVIDENCE,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
     "book": kinds.BOOK,
