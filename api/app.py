@@ -15,6 +15,7 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.evidence import papers
 from api.evidence import routes as evidence
 from api.http import document as described_api
 from api.http import errors
@@ -62,6 +63,7 @@ COMMANDS = (
     alerts,
     persons,
     evidence,
+    papers,
 )
 QUERIES = (
     linking,

@@ -120,6 +120,7 @@ class Settings(BaseSettings):
         description="roles that nobody acts in without a second factor, as JSON",
     )
 
+    utility_name: str = Field(default="供水企业", max_length=60, description="who papers are issued by, in Chinese")
     evidence_dir: Path | None = Field(
         default=None, description="where sealed files of evidence lie; left out: data_dir/evidence"
     )

@@ -160,3 +160,13 @@ class SubjectNotOnCase(NotAcceptable):
     needed = "a person of the case, or none"
     next_step = "leave the person out, or name one of the case's particulars"
     next_step_zh = "请勿填写，或填写案件中的人员"
+
+
+class NoSuchPaper(NotFound):
+    """The case has no such paper."""
+
+    title_zh = "该案件没有这份文书"
+    found = "a kind or a number of which the case has no paper"
+    needed = "a paper of the case"
+    next_step = "look the papers up at /api/v1/cases/{case_id}/papers"
+    next_step_zh = "请在 /api/v1/cases/{case_id}/papers 查询该案件的文书"

@@ -181,8 +181,10 @@ EVIDENCE = (
     "/api/v1/evidence/{digest}",
     "/api/v1/evidence/uploads/{upload_id}",
     "/api/v1/evidence/uploads/{upload_id}/completion",
+    "/api/v1/cases/{case_id}/papers",
+    "/api/v1/cases/{case_id}/papers/{kind}.pdf",
 )
-"""About files; they change no case."""
+"""About files and papers; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",

@@ -567,3 +567,57 @@ def test_a_bucket_that_does_not_answer_loses_nothing(
         assert again["offset"] == len(JPEG) + 4, "nothing has to be sent again"
         assert completed(client, again["upload_id"]).json()["state"] == "kept"
     back.close()
+
+
+# ---- papers
+
+
+def test_a_paper_shows_the_person_as_far_as_the_work_needs_it_and_on_record(
+    client: httpx.Client, service: Service, clock: ManualClock
+) -> None:
+    case = client.post("/api/v1/connections", json=application(), headers=staff("counter")).json()["case_id"]
+    items = {"items": [{"document": each, "defect": "missing"} for each in ("identity", "property-right")]}
+    told = client.post(f"/api/v1/connections/{case}/notice", json=items, headers=staff("counter"))
+    assert told.status_code == 200, told.text
+    path = f"/api/v1/cases/{case}/papers/one-time-notice.pdf"
+    masked = client.get(path, headers=staff("counter"))
+    assert masked.content.startswith(b"%PDF")
+    assert masked.content == client.get(path, headers=staff("counter")).content
+    blank = client.get(path, headers=staff("operator")).content
+    assert blank != masked.content, "an operator is not told of the person at all"
+    plain = client.post(path, json={"reason": "papers"}, headers=staff("counter"))
+    assert plain.status_code == 200, plain.text
+    assert plain.content not in (masked.content, blank)
+    crew = client.post(path, json={"reason": "papers"}, headers=staff("crew"))
+    assert crew.content == masked.content, "their work needs nothing of it"
+    auditor = client.post(path, json={"reason": "papers"}, headers=staff("auditor"))
+    assert auditor.json()["code"] == "wrong-role"
+    with service.connection() as connection:
+        reads = connection.execute("SELECT role, masked, reason FROM vault.reads ORDER BY id").fetchall()
+        unmasked = connection.execute(
+            "SELECT FROM store.stored_events WHERE topic = 'water.office.ParticularsUnmasked.v1'"
+        ).rowcount
+    assert [(row["role"], row["masked"], row["reason"]) for row in reads] == [
+        ("counter", True, None),
+        ("counter", True, None),
+        ("counter", False, "papers"),
+        ("crew", True, "papers"),
+    ]
+    assert unmasked == 1
+
+
+def test_a_refusal_is_made_out_to_its_applicant_for_thirty_days(client: httpx.Client, clock: ManualClock) -> None:
+    case = client.post("/api/v1/connections", json=application(), headers=staff("counter")).json()["case_id"]
+    body = {"reason": "arrears", "document_digest": digest_of(b"signed")}
+    told = client.post(f"/api/v1/connections/{case}/refusal", json=body, headers=staff("manager"))
+    assert told.status_code == 200, told.text
+    path = f"/api/v1/cases/{case}/papers/refusal.pdf"
+
+    def made_out() -> bool:
+        answer = client.post(path, json={"reason": "papers"}, headers=staff("counter"))
+        assert answer.status_code == 200, answer.text
+        return answer.content != client.get(path, headers=staff("counter")).content
+
+    assert made_out()
+    clock.move(timedelta(days=31))
+    assert not made_out()
