@@ -360,7 +360,7 @@ EVIDENCE = Kind(
     Name("凭证", "evidence"),
     "office",
     evidence.evolve,
-    powers=("evidence.keep", "evidence.read", "evidence.purge"),
+    powers=("evidence.keep", "evidence.read"),
 )
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 

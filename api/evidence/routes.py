@@ -6,6 +6,7 @@ it is: a picture's EXIF data, place and time included, stays in it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -46,8 +47,11 @@ from domain.standard.powers import roles_with
 from domain.standard.values import require_known
 from domain.vault.refusals import SubjectErasedAlready
 from infra.eventstore.service import Service
+from infra.evidence.sealing import DamagedError
 from infra.evidence.store import PART_BYTES, Claim, File, TooManyUploadsError, Upload, WrongOffsetError
 from infra.evidence.upkeep import tell
+
+log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/api/v1/evidence", tags=["evidence 凭证"], route_class=StrictRoute)
 
@@ -216,7 +220,11 @@ def read(digest: DigestPath, service: ServiceDep, who: IdentityDep) -> Response:
     if file.state == "quarantined":
         raise EvidenceQuarantined()
     # The first chunk is opened before anybody is answered: a file that is not there is not a broken answer.
-    pieces = service.evidence.open(file) if file.state == "kept" else None
+    try:
+        pieces = service.evidence.open(file) if file.state == "kept" else None
+    except DamagedError as error:
+        log.error("evidence %s: %s", digest, error)
+        raise EvidenceNotKept(found="a file that was changed since it was sealed") from None
     if pieces is None:
         raise EvidenceNotKept()
     service.evidence.note(digest, actor=who.actor, role=who.role, at=service.clock.now())

@@ -5,15 +5,16 @@ Source: our decisions. Nothing of a file but its digest, class, size and media t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Literal
 from uuid import UUID
 
-from domain.evidence.refusals import EvidenceNotKept
 from domain.kernel.facts import Recorded, fact
 from domain.kernel.fields import Digest
 from domain.standard.context import CommandContext, require_power
 
+PROGRAM = "system"
+"""The role in which the program acts by itself."""
 PurgeReason = Literal["time-is-up", "erased", "infected"]
 EvidenceClassCode = Annotated[str, "Class of the file: photo, document, drawing, slip, contract or recording."]
 SizeBytes = Annotated[int, "Size of the file in bytes."]
@@ -34,7 +35,8 @@ class EvidenceKept:
 
 @fact("凭证销毁", "evidence purged", topic="office")
 class EvidencePurged:
-    """The file with that digest is gone for good: its key was destroyed, then the file."""
+    """The file with that digest is gone for good: its key was destroyed, then the file. Said once for each case that it
+    was kept for."""
 
     digest: Digest
     evidence_class: EvidenceClassCode
@@ -46,10 +48,11 @@ class EvidencePurged:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceState:
-    """A file as its stream has it. ``cases``: those that it is kept for (None: for no case)."""
+    """A file as its stream has it. ``cases``: those that it is kept for; ``gone``: those for which it is gone (None: no
+    case)."""
 
     cases: frozenset[UUID | None] = frozenset()
-    is_kept: bool = False
+    gone: frozenset[UUID | None] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +71,27 @@ def evolve(state: EvidenceState | None, recorded: Recorded) -> EvidenceState | N
     known = state or EvidenceState()
     match recorded.fact:
         case EvidenceKept(case_id=case_id):
-            before = known.cases if known.is_kept else frozenset()
-            return EvidenceState(before | {case_id}, is_kept=True)
-        case EvidencePurged():
-            return replace(known, is_kept=False)
+            return EvidenceState(known.cases | {case_id}, known.gone - {case_id})
+        case EvidencePurged(case_id=case_id):
+            return EvidenceState(known.cases - {case_id}, known.gone | {case_id})
         case _:
             return state
 
 
 def keep(state: EvidenceState | None, ctx: CommandContext, file: EvidenceFile) -> tuple[EvidenceKept, ...]:
-    """Say that a file is kept; nothing where that was said for the case. Refuses ``wrong-role``."""
-    require_power(ctx, "evidence.keep")
-    if state is not None and state.is_kept and file.case_id in state.cases:
+    """Say that a file is kept; nothing where that was said for the case. Refuses ``wrong-role``; not to the program,
+    which says what was kept before it was stopped."""
+    if ctx.by.role != PROGRAM:
+        require_power(ctx, "evidence.keep")
+    if state is not None and file.case_id in state.cases:
         return ()
     return (EvidenceKept(file.digest, file.evidence_class, file.size_bytes, file.media_type, file.case_id),)
 
 
-def purge(
-    state: EvidenceState | None, ctx: CommandContext, file: EvidenceFile, reason: PurgeReason
-) -> tuple[EvidencePurged, ...]:
-    """Say that a file is gone; nothing where that was said. An infected one was never said to be kept. Refuses
-    ``wrong-role``, ``evidence-not-kept``."""
-    require_power(ctx, "evidence.purge")
-    if reason != "infected":
-        if state is None:
-            raise EvidenceNotKept()
-        if not state.is_kept:
-            return ()
+def purge(state: EvidenceState | None, file: EvidenceFile, reason: PurgeReason) -> tuple[EvidencePurged, ...]:
+    """What the program says of a file that is gone, for each case; nothing where that was said. One that was infected
+    was never said to be kept."""
+    known = state or EvidenceState()
+    if file.case_id in known.gone or (reason != "infected" and file.case_id not in known.cases):
+        return ()
     return (EvidencePurged(file.digest, file.evidence_class, file.size_bytes, file.media_type, file.case_id, reason),)

@@ -24,6 +24,7 @@ from infra.eventstore.shipped_rules import evidence_stream
 from infra.evidence.objects import ObjectsUnavailableError, object_name
 from infra.evidence.scanner import scan
 from infra.evidence.sealing import DamagedError
+from infra.keys import KeyFileError
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def keeping_up(service: Service, *, every_s: float = LOOK_EVERY_S) -> Iterator[N
             try:
                 if words := keep_up(service).words:
                     log.info("evidence: %s", words)
-            except (psycopg.Error, ObjectsUnavailableError, BusyError, StoreUnavailableError) as error:
+            except (psycopg.Error, ObjectsUnavailableError, KeyFileError, BusyError, StoreUnavailableError) as error:
                 log.warning("evidence is not kept up now: %s", type(error).__name__)
             if stop.wait(every_s):
                 return
@@ -122,7 +123,7 @@ def _tell(service: Service, row: DictRow, stamp: Stamp) -> None:
         if row["untold"] == "kept":
             facts = evidence.keep(state, ctx, file)
         else:
-            facts = evidence.purge(state, ctx, file, _reason(row))
+            facts = evidence.purge(state, file, _reason(row))
         return [(stream, ctx.event(fact)) for fact in facts]
 
     service.run(Command(stream, stamp, decide))

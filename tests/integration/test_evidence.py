@@ -366,11 +366,18 @@ def test_a_file_whose_bytes_were_changed_is_not_given_as_if_it_were_whole(
 ) -> None:
     handed_in(client, JPEG)
     (path,) = files_of(service.settings)
-    text = bytearray(path.read_bytes())
-    text[-5] ^= 1
-    path.write_bytes(bytes(text))
+    sealed = path.read_bytes()
+
+    def spoiled(place: int) -> None:
+        path.write_bytes(sealed[:place] + bytes([sealed[place] ^ 1]) + sealed[place + 1 :])
+
+    spoiled(len(sealed) - 5)
     with pytest.raises(httpx.RemoteProtocolError):
         client.get(f"{API}/{digest_of(JPEG)}", headers=CREW)
+    spoiled(100)
+    refused = client.get(f"{API}/{digest_of(JPEG)}", headers=CREW)
+    assert (refused.status_code, refused.json()["code"]) == (409, "evidence-not-kept")
+    assert "changed" in refused.json()["found"]
 
 
 def test_who_is_erased_takes_the_files_that_are_theirs_alone_along(client: httpx.Client, service: Service) -> None:

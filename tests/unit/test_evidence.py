@@ -7,6 +7,7 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +21,7 @@ from domain.evidence.access import CaseOfFile, digests_named, power_to_read, req
 from domain.evidence.classes import CLASSES, class_with
 from domain.evidence.evidence import EvidenceFile, EvidenceKept, EvidencePurged
 from domain.evidence.media_types import HEAD_BYTES, media_type_of
-from domain.evidence.refusals import EvidenceNotKept, NotYourCaseEvidence
+from domain.evidence.refusals import NotYourCaseEvidence
 from domain.kernel.facts import Recorded
 from domain.particulars import Asker
 from domain.people.people import Work
@@ -233,6 +234,7 @@ def after(*facts: Any) -> Any:
 
 
 FILE = EvidenceFile(DIGEST, "photo", 10, "image/jpeg", uuid4())
+OTHER = replace(FILE, case_id=uuid4())
 KEPT = EvidenceKept(DIGEST, "photo", 10, "image/jpeg", FILE.case_id)
 PURGED = EvidencePurged(DIGEST, "photo", 10, "image/jpeg", FILE.case_id, "time-is-up")
 
@@ -240,21 +242,21 @@ PURGED = EvidencePurged(DIGEST, "photo", 10, "image/jpeg", FILE.case_id, "time-i
 def test_that_a_file_is_kept_is_said_once_for_a_case() -> None:
     assert evidence.keep(None, ctx("crew"), FILE) == (KEPT,)
     assert evidence.keep(after(KEPT), ctx("crew"), FILE) == ()
-    other = EvidenceFile(DIGEST, "photo", 10, "image/jpeg", uuid4())
-    assert len(evidence.keep(after(KEPT), ctx("crew"), other)) == 1
+    assert len(evidence.keep(after(KEPT), ctx("crew"), OTHER)) == 1
     assert evidence.keep(after(KEPT, PURGED), ctx("crew"), FILE) == (KEPT,), "it came again"
+    assert evidence.keep(None, ctx("system"), FILE) == (KEPT,), "the program says what was kept before it was stopped"
     with pytest.raises(WrongRole):
         evidence.keep(None, ctx("public"), FILE)
 
 
-def test_that_a_file_is_gone_is_said_by_the_program_alone() -> None:
-    assert evidence.purge(after(KEPT), ctx("system"), FILE, "time-is-up") == (PURGED,)
-    assert evidence.purge(after(KEPT, PURGED), ctx("system"), FILE, "time-is-up") == ()
-    with pytest.raises(EvidenceNotKept):
-        evidence.purge(None, ctx("system"), FILE, "erased")
-    assert evidence.purge(None, ctx("system"), FILE, "infected")[0].reason == "infected", "it was in quarantine only"
-    with pytest.raises(WrongRole):
-        evidence.purge(after(KEPT), ctx("manager"), FILE, "time-is-up")
+def test_that_a_file_is_gone_is_said_once_for_each_case_that_it_was_kept_for() -> None:
+    also = replace(KEPT, case_id=OTHER.case_id)
+    assert evidence.purge(after(KEPT), FILE, "time-is-up") == (PURGED,)
+    assert evidence.purge(after(KEPT, PURGED), FILE, "time-is-up") == ()
+    assert len(evidence.purge(after(KEPT, also, PURGED), OTHER, "erased")) == 1
+    assert evidence.purge(None, FILE, "erased") == (), "it was never said to be kept"
+    assert evidence.purge(None, FILE, "infected")[0].reason == "infected", "it was in quarantine only"
+    assert evidence.purge(after(replace(PURGED, reason="infected")), FILE, "infected") == ()
 
 
 # ---- who may read
