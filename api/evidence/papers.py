@@ -83,7 +83,7 @@ class Papers(BaseModel):
     responses=CASE_ERRORS,
     openapi_extra=needs("case.read"),
 )
-def of_case(case_id: CaseId, service: ServiceDep) -> Papers:
+def papers(case_id: CaseId, service: ServiceDep) -> Papers:
     """Notices, acceptance, refusal, quotes, contract; of an outage its notices. Each can be made as PDF at any time."""
     kind, recorded = _history(service, case_id)
     return Papers(case_id=case_id, papers=[_view(each) for each in papers_of(kind, recorded, service.rules)])

@@ -72,7 +72,6 @@ def made(paper: Paper, person: Mapping[str, str], *, issuer: str, is_masked: boo
             font_paths=_fonts(),
             sys_inputs={"paper": text},
             pdf_standards=["a-2b"],
-            timestamp=int(paper.at.timestamp()),
         )
     assert isinstance(pdf, bytes)
     return pdf
