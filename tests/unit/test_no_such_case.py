@@ -44,7 +44,12 @@ COMMANDS = {
 
 
 def test_every_kind_says_what_there_is_not_or_exists_by_its_name() -> None:
-    assert {kind.name for kind in KINDS} - {kind.name for kind in CASES} == NAMED | {"consultation", "person", "vault", "evidence"}
+    assert {kind.name for kind in KINDS} - {kind.name for kind in CASES} == NAMED | {
+        "consultation",
+        "person",
+        "vault",
+        "evidence",
+    }
 
 
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.name)
