@@ -17,6 +17,8 @@ from api.connections import routes as connections
 from api.contract import routes as contract
 from api.crews import routes as crews
 from api.crews import squads
+from api.evidence import papers
+from api.evidence import routes as evidence
 from api.http import document as described_api
 from api.http import errors
 from api.http.access_log import Outer
@@ -63,6 +65,8 @@ COMMANDS = (
     alerts,
     persons,
     approvals,
+    evidence,
+    papers,
 )
 QUERIES = (
     linking,

@@ -307,6 +307,7 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
     from api.server import make_server
     from infra.approvals.asked_commands import closing_overdue
     from infra.eventstore.key_purge import purging_keys
+    from infra.evidence.upkeep import keeping_up
     from infra.identity.demo_accounts import join_demo_accounts
     from infra.identity.proxy_secret import proxy_secret
 
@@ -315,7 +316,8 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
         proxy_secret(settings)  # made while there is room on the disk
         if settings.demo:
             join_demo_accounts(service)
-        with Beats(settings, "api").beating(dict), purging_keys(service), closing_overdue(service):
+        upkeep = purging_keys(service), closing_overdue(service), keeping_up(service)
+        with Beats(settings, "api").beating(dict), upkeep[0], upkeep[1], upkeep[2]:
             make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
     finally:
         service.close()

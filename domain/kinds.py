@@ -23,6 +23,7 @@ from domain.deadlines.windows import (
     judge,
     record,
 )
+from domain.evidence import evidence
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Name, Recorded, Topic, registry
 from domain.kernel.refusals import Refusal
@@ -356,6 +357,13 @@ WORK = Kind(
 PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
 VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
 APPROVAL = Kind("approval", Name("复核请求", "approval request"), "office", approvals.evolve)
+EVIDENCE = Kind(
+    "evidence",
+    Name("凭证", "evidence"),
+    "office",
+    evidence.evolve,
+    powers=("evidence.keep", "evidence.read"),
+)
 GENERATIONS = Kind("generations", Name("存储世代", "generations of the store"), "public", generations.evolve)
 
 KINDS = (
@@ -381,6 +389,7 @@ KINDS = (
     PERSON,
     VAULT,
     APPROVAL,
+    EVIDENCE,
     GENERATIONS,
 )
 """Every kind of stream."""

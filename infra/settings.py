@@ -137,6 +137,37 @@ class Settings(BaseSettings):
         description="roles that nobody acts in without a second factor, as JSON",
     )
 
+    utility_name: str = Field(default="供水企业", max_length=60, description="who papers are issued by, in Chinese")
+    evidence_dir: Path | None = Field(
+        default=None, description="where sealed files of evidence lie; left out: data_dir/evidence"
+    )
+    evidence_s3_url: str = Field(
+        default="", description="https://host[:port]/bucket of an S3-compatible store for them; empty: evidence_dir"
+    )
+    evidence_s3_access_key: str = Field(default="", repr=False, description="never shown")
+    evidence_s3_secret_key: str = Field(default="", repr=False, description="never shown")
+    evidence_s3_region: str = Field(default="us-east-1", description="as the store calls itself in signatures")
+    evidence_s3_cafile: Path | None = Field(
+        default=None, description="PEM file of the authority that signed the store; left out: the usual ones"
+    )
+    evidence_most_mb: dict[str, int] = Field(
+        default_factory=dict, description="class of evidence -> size of a file in MiB at most, as JSON"
+    )
+    evidence_keep_days: dict[str, int] = Field(
+        default_factory=dict, description="class of evidence -> days that a file is kept, as JSON"
+    )
+    evidence_uploads_at_most: int = Field(default=50, ge=1, description="unfinished uploads of one actor at once")
+    evidence_upload_hours: float = Field(
+        default=24, gt=0, description="after which an upload that nobody goes on with is thrown away"
+    )
+    evidence_clamd: str = Field(
+        default="", description="host:port or socket path of the clamd that looks at every file; empty: none"
+    )
+    evidence_scan_command: tuple[str, ...] = Field(
+        default=(), description="or a command that reads a file and exits with 0 clean, 1 infected, as JSON"
+    )
+    evidence_scan_s: float = Field(default=120, gt=0, description="a scanner that takes longer is not there")
+
     relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
     relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")
     relay_poll_ms: int = Field(default=1_000, description="how often the relay looks for events unasked")

@@ -27,6 +27,7 @@ NEVER = frozenset(
         # Their answers are particulars or secrets, which are for whoever asks and nobody else.
         "vault_unmasked_particulars",
         "vault_search",
+        "evidence_unmasked_paper",
         "people_join",
         "people_move",
         "people_leave",
@@ -35,6 +36,8 @@ NEVER = frozenset(
         "follow_hand_in",
         "follow_withdraw",
         "follow_confirm",
+        # Its bytes come in parts.
+        "evidence_complete",
         # A yes needs no other yes.
         "approvals_ask",
         "approvals_give",

@@ -28,6 +28,7 @@ TAGS: Mapping[str, str] = {
     "readings 抄表": "Meter readings, and which of them stand out or were set aside. 抄表数据",
     "usage 用量异常": "Cases of abnormal use. 用量异常案件",
     "reading books 抄表册": "Reading rounds, their exceptions and audits. 抄表册",
+    "evidence 凭证": "Files behind the digests of events: uploaded, kept sealed, read. 凭证上传、保管与调取",
     "vault 个人信息": "Particulars of persons: masked, shown, found, erased. 个人信息查阅与删除",
     "approvals 复核": "A second person is asked to stand behind a command, and answers. 请第二人复核",
     "alerts 告警": "Who was told that a promise is in danger, and who has taken note. 告警与确认",

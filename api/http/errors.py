@@ -28,6 +28,7 @@ from api.http.refusals import (
     BadRequest,
     Busy,
     EdgeRefusal,
+    EvidenceStoreUnavailable,
     FieldProblem,
     IdempotencyKeyReused,
     MethodNotAllowed,
@@ -42,6 +43,7 @@ from domain.kernel.law import Citation
 from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
 from infra.eventstore.service import Service
+from infra.evidence.objects import ObjectsUnavailableError
 from infra.failures import why_it_cannot_write
 from infra.keys import KeyFileError
 
@@ -122,6 +124,11 @@ def _vault_closed(error: KeyFileError) -> EdgeRefusal:
     return VaultClosed()
 
 
+def _objects_away(error: ObjectsUnavailableError) -> EdgeRefusal:
+    log.error("the evidence store does not answer: %s", error)
+    return EvidenceStoreUnavailable()
+
+
 def _http(error: HTTPException) -> EdgeRefusal:
     headers = dict(error.headers or {})
     match error.status_code:
@@ -198,6 +205,7 @@ AS_REFUSAL: tuple[tuple[type[Exception], Callable[[Any], Refusal]], ...] = (
     (psycopg.InterfaceError, _store_away),
     (PersistenceError, _store_away),
     (KeyFileError, _vault_closed),
+    (ObjectsUnavailableError, _objects_away),
     (HTTPException, _http),
     (RequestValidationError, _validation),
 )

@@ -279,6 +279,42 @@ class VaultClosed(EdgeRefusal):
     next_step_zh = "请联系系统管理员恢复主密钥文件（tongshui vault status）"
 
 
+class EvidenceStoreUnavailable(EdgeRefusal):
+    """The evidence store does not answer."""
+
+    status = 503
+    title_zh = "凭证库暂不可用"
+    retry_after_seconds = 10
+    found = "an object store that does not take or give files"
+    needed = "the folder or the bucket that the settings name"
+    next_step = "send the same request again in a moment: what was uploaded is still there"
+    next_step_zh = "请稍后重试，已上传的内容不会丢失"
+
+
+class WrongOffset(EdgeRefusal):
+    """Bytes before this part are missing."""
+
+    title_zh = "上传位置不符"
+    next_step = "send the part that begins at that offset, which the header Upload-Offset says too"
+    next_step_zh = "请从该位置继续上传（见响应头 Upload-Offset）"
+
+    def __init__(self, found: int, offset: int) -> None:
+        super().__init__(found=f"a part that begins at byte {found}", needed=f"one that begins at byte {offset}")
+        self.headers = {"Upload-Offset": str(offset)}
+
+
+class TooManyUploads(EdgeRefusal):
+    """Too many unfinished uploads."""
+
+    status = 429
+    title_zh = "未完成的上传过多"
+    found = "as many unfinished uploads as one may have"
+    needed = "fewer"
+    next_step = "complete those that go on; one that nobody goes on with is thrown away"
+    next_step_zh = "请先完成已开始的上传；长时间未继续的上传会被清除"
+    retry_after_seconds = 60
+
+
 class StoreCannotWrite(EdgeRefusal):
     """The store cannot write."""
 

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
-from app.cli import audit, billing, cases, counted, dead_letters, outbox, people, published, run, store, topics, vault
+from app.cli import (
+    audit,
+    billing,
+    cases,
+    counted,
+    dead_letters,
+    evidence,
+    outbox,
+    people,
+    published,
+    run,
+    store,
+    topics,
+    vault,
+)
 from app.cli.terminal import main
 
-PARTS = (audit, billing, cases, counted, dead_letters, outbox, people, published, run, store, topics, vault)
+PARTS = (audit, billing, cases, counted, dead_letters, evidence, outbox, people, published, run, store, topics, vault)
 """Each adds its commands to ``main`` when it is imported."""
 
 __all__ = ["PARTS", "main"]

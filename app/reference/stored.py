@@ -22,6 +22,7 @@ SCHEMAS = {
     "public": "Which migrations were applied.",
     "readings": "Meter readings by month, each meter's history, what stands out.",
     "store": "The event store: events, the head of the log, keys of accepted commands, the relay's memory.",
+    "evidence": "Files behind the digests of events: whose they are, their sealed keys, unfinished uploads, reads.",
     "vault": "Particulars of persons, sealed, with the keys of each person; who read them.",
     "views": "Read models, each with the read positions of its reader.",
     "watch": "The window watch: when which case is evaluated next, the canary, lateness.",

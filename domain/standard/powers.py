@@ -19,6 +19,7 @@ NAMED_BEFORE: Mapping[str, str] = {
 _ON_INCIDENTS = ("dispatcher", "duty-dispatcher", "duty-manager", "crew-lead")
 _OVER_ALL = ("manager", "deputy-director", "auditor", "operator")
 _ON_APPLICATIONS = ("counter", "case-owner", "squad", "inspector", "cashier")
+_AT_WORK_ON_CASES = ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader")
 
 UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "case.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
@@ -28,6 +29,8 @@ UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "order.read": ("hotline", "counter", "platform", *_ON_INCIDENTS, *_OVER_ALL),
     "crew.read": (*_ON_INCIDENTS, *_OVER_ALL),
     "alerts.read": ("hotline", *_ON_INCIDENTS, "crew", *_ON_APPLICATIONS, "meter-reader", *_OVER_ALL),
+    "evidence.keep": (*_AT_WORK_ON_CASES, "applicant", "reporter", "platform"),
+    "evidence.read": (*_AT_WORK_ON_CASES, *_OVER_ALL[:-1]),
     "vault.read": ("hotline", *_ON_INCIDENTS, "crew", "counter", "case-owner", "squad", *_OVER_ALL[:-1]),
     "vault.unmask": ("hotline", "crew-lead", "crew", "counter", "case-owner", "squad"),
     "vault.erase": ("manager",),

@@ -43,6 +43,8 @@ SCOPES: Mapping[str, tuple[Bound, ...]] = {
     "vault.read": _EVERY,
     "vault.unmask": _EVERY,
     "vault.erase": _ALL,
+    "evidence.keep": _EVERY,
+    "evidence.read": _EVERY,
     # incidents and orders
     "history.import": _ALL,
     "repair.read": _INCIDENT,

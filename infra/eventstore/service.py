@@ -28,6 +28,7 @@ from infra.eventstore.commands import Command, Receipt, Stream
 from infra.eventstore.envelope import CloudEvent, Envelope, folded, read
 from infra.eventstore.evaluation import Evaluator
 from infra.eventstore.writer import Writer
+from infra.evidence.store import EvidenceStore
 from infra.postgres.connections import connect
 from infra.settings import Settings
 from infra.sql import sql
@@ -45,6 +46,7 @@ class Service:
         self.store = store
         self._pool = pool
         self.vault = store.log.vault = Vault(settings, self.connection)
+        self.evidence = EvidenceStore(settings, self.vault, self.connection)
         self._writer = Writer(store, clock, rules, lambda: load_rules(store))
 
     @property

@@ -72,6 +72,11 @@ def person_stream(actor: str) -> Stream:
     return Stream(kinds.PERSON, uuid5(NAMESPACE, f"person:{actor}"))
 
 
+def evidence_stream(digest: str) -> Stream:
+    """The stream of a file, by its digest."""
+    return Stream(kinds.EVIDENCE, uuid5(NAMESPACE, f"evidence:{digest}"))
+
+
 def squad_stream(squad: str) -> Stream:
     """The stream of a squad's roster, by its code in the standard."""
     return Stream(kinds.SQUAD, uuid5(NAMESPACE, f"squad:{squad}"))

@@ -20,8 +20,8 @@ Process = Literal["relay", "views", "watch", "billing", "readings", "sender", "n
 PROCESSES: tuple[Process, ...] = get_args(Process)
 OPEN = ("store", "views", "watch", "billing", "readings", "outbox", "notary")
 """What every process may read: positions and figures of each other, and no secret."""
-CLOSED = ("vault", "identity", "approvals")
-"""What the API alone serves: particulars, secrets of accounts, commands that wait for a second person."""
+CLOSED = ("vault", "identity", "approvals", "evidence")
+"""What the API alone serves: particulars, secrets of accounts, commands that wait for a second person, files."""
 SCHEMAS = (*OPEN, *CLOSED)
 DECIDERS: tuple[Process, ...] = ("watch", "readings", "sender", "api")
 """Who appends events."""

@@ -4,6 +4,8 @@ CREATE SCHEMA approvals;
 
 CREATE SCHEMA billing;
 
+CREATE SCHEMA evidence;
+
 CREATE SCHEMA identity;
 
 CREATE SCHEMA notary;
@@ -406,6 +408,78 @@ CREATE VIEW billing.terms AS
     subject_revision,
     contract
    FROM standing;
+
+CREATE TABLE evidence.files (
+    digest text NOT NULL,
+    media_type text NOT NULL,
+    size_bytes bigint NOT NULL,
+    state text NOT NULL,
+    sealed_key bytea,
+    generation integer DEFAULT 1 NOT NULL,
+    objects_to_delete integer[] DEFAULT '{}'::integer[] NOT NULL,
+    touched_at timestamp with time zone NOT NULL,
+    CONSTRAINT files_check CHECK (((sealed_key IS NULL) = (state = ANY (ARRAY['purged'::text, 'erased'::text, 'infected'::text])))),
+    CONSTRAINT files_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT files_size_bytes_check CHECK ((size_bytes > 0)),
+    CONSTRAINT files_state_check CHECK ((state = ANY (ARRAY['storing'::text, 'quarantined'::text, 'kept'::text, 'purged'::text, 'erased'::text, 'infected'::text])))
+);
+
+CREATE TABLE evidence.links (
+    digest text NOT NULL,
+    class text NOT NULL,
+    case_id uuid,
+    subject_id uuid,
+    actor text NOT NULL,
+    role text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    gone text,
+    untold text,
+    CONSTRAINT links_gone_check CHECK ((gone = ANY (ARRAY['time-is-up'::text, 'erased'::text, 'infected'::text]))),
+    CONSTRAINT links_untold_check CHECK ((untold = ANY (ARRAY['kept'::text, 'purged'::text])))
+);
+
+CREATE TABLE evidence.parts (
+    upload_id uuid NOT NULL,
+    first_byte bigint NOT NULL,
+    sealed bytea NOT NULL
+);
+ALTER TABLE ONLY evidence.parts ALTER COLUMN sealed SET STORAGE EXTERNAL;
+
+CREATE TABLE evidence.reads (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    digest text NOT NULL
+);
+
+ALTER TABLE evidence.reads ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME evidence.reads_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE evidence.uploads (
+    id uuid NOT NULL,
+    actor text NOT NULL,
+    role text NOT NULL,
+    digest text NOT NULL,
+    class text NOT NULL,
+    media_type text NOT NULL,
+    size_bytes bigint NOT NULL,
+    case_id uuid,
+    subject_id uuid,
+    received_bytes bigint DEFAULT 0 NOT NULL,
+    sealed_key bytea NOT NULL,
+    touched_at timestamp with time zone NOT NULL,
+    completed_at timestamp with time zone,
+    CONSTRAINT uploads_check CHECK (((received_bytes >= 0) AND (received_bytes <= size_bytes))),
+    CONSTRAINT uploads_digest_check CHECK ((digest ~ '^sha256:[0-9a-f]{64}$'::text)),
+    CONSTRAINT uploads_size_bytes_check CHECK ((size_bytes > 0))
+);
 
 CREATE TABLE identity.credentials (
     actor text NOT NULL,
@@ -1254,6 +1328,21 @@ ALTER TABLE ONLY billing.readings
 ALTER TABLE ONLY billing.reconciliations
     ADD CONSTRAINT reconciliations_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY evidence.files
+    ADD CONSTRAINT files_pkey PRIMARY KEY (digest);
+
+ALTER TABLE ONLY evidence.links
+    ADD CONSTRAINT links_digest_class_case_id_subject_id_key UNIQUE NULLS NOT DISTINCT (digest, class, case_id, subject_id);
+
+ALTER TABLE ONLY evidence.parts
+    ADD CONSTRAINT parts_pkey PRIMARY KEY (upload_id, first_byte);
+
+ALTER TABLE ONLY evidence.reads
+    ADD CONSTRAINT reads_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY evidence.uploads
+    ADD CONSTRAINT uploads_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY identity.credentials
     ADD CONSTRAINT credentials_pkey PRIMARY KEY (actor);
 
@@ -1465,6 +1554,28 @@ CREATE INDEX meter_changes_point ON billing.meter_changes USING btree (build, ca
 
 CREATE INDEX postings_case ON billing.postings USING btree (build, case_id);
 
+CREATE INDEX files_state ON evidence.files USING btree (state) WHERE (state = ANY (ARRAY['storing'::text, 'quarantined'::text]));
+
+CREATE INDEX files_to_delete ON evidence.files USING btree (digest) WHERE (objects_to_delete <> '{}'::integer[]);
+
+CREATE INDEX links_at ON evidence.links USING btree (at) WHERE (gone IS NULL);
+
+CREATE INDEX links_case ON evidence.links USING btree (case_id) WHERE (case_id IS NOT NULL);
+
+CREATE INDEX links_subject ON evidence.links USING btree (subject_id) WHERE (subject_id IS NOT NULL);
+
+CREATE INDEX links_untold ON evidence.links USING btree (at) WHERE (untold IS NOT NULL);
+
+CREATE INDEX reads_actor ON evidence.reads USING btree (actor, at);
+
+CREATE INDEX reads_digest ON evidence.reads USING btree (digest, at);
+
+CREATE UNIQUE INDEX uploads_open ON evidence.uploads USING btree (actor, digest, class, case_id, subject_id) NULLS NOT DISTINCT WHERE (completed_at IS NULL);
+
+CREATE INDEX uploads_subject ON evidence.uploads USING btree (subject_id) WHERE (subject_id IS NOT NULL);
+
+CREATE INDEX uploads_touched ON evidence.uploads USING btree (touched_at);
+
 CREATE INDEX sessions_actor ON identity.sessions USING btree (actor);
 
 CREATE INDEX sessions_end ON identity.sessions USING btree (ends_at);
@@ -1585,6 +1696,12 @@ ALTER TABLE ONLY billing.postings
 
 ALTER TABLE ONLY billing.readings
     ADD CONSTRAINT readings_build_event_id_fkey FOREIGN KEY (build, event_id) REFERENCES billing.inbox(build, event_id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY evidence.links
+    ADD CONSTRAINT links_digest_fkey FOREIGN KEY (digest) REFERENCES evidence.files(digest);
+
+ALTER TABLE ONLY evidence.parts
+    ADD CONSTRAINT parts_upload_id_fkey FOREIGN KEY (upload_id) REFERENCES evidence.uploads(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY identity.recovery_codes
     ADD CONSTRAINT recovery_codes_actor_fkey FOREIGN KEY (actor) REFERENCES identity.credentials(actor) ON DELETE CASCADE;

@@ -60,7 +60,7 @@ UPDATE vault.installation SET rewrite_due = true
 SELECT rewrite_due FROM vault.installation
 
 -- name: vault_rewrite
-VACUUM FULL vault.subjects, vault.subject_keys
+VACUUM FULL vault.subjects, vault.subject_keys, evidence.files, evidence.uploads
 
 -- name: vault_rewritten
 UPDATE vault.installation SET rewrite_due = false
@@ -90,6 +90,8 @@ SELECT what, encode(substring(sealed FROM 2 FOR 4), 'hex') AS key, count(*) AS p
 FROM (
     SELECT 'subjects' AS what, sealed_key AS sealed FROM vault.subject_keys WHERE sealed_key IS NOT NULL
     UNION ALL SELECT 'search', search_key FROM vault.installation
+    UNION ALL SELECT 'evidence', sealed_key FROM evidence.files WHERE sealed_key IS NOT NULL
+    UNION ALL SELECT 'uploads', sealed_key FROM evidence.uploads
     UNION ALL SELECT 'second-factors', second_factor FROM identity.credentials WHERE second_factor IS NOT NULL
     UNION ALL SELECT 'asked-commands', sealed FROM approvals.commands WHERE sealed IS NOT NULL
 ) every
@@ -146,3 +148,8 @@ FROM store.stored_events e
 JOIN vault.subjects s ON s.subject_id = e.originator_id
 WHERE e.topic = 'water.office.SubjectErased.v1'
   AND (s.sealed IS NOT NULL OR s.particulars IS NOT NULL OR s.phone_hash IS NOT NULL)
+UNION
+SELECT l.subject_id
+FROM store.stored_events e
+JOIN evidence.links l ON l.subject_id = e.originator_id
+WHERE e.topic = 'water.office.SubjectErased.v1' AND l.gone IS NULL

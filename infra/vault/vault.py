@@ -100,9 +100,17 @@ class Vault:
         return done
 
     def erase(self, cursor: Cursor[DictRow], subjects: Sequence[UUID]) -> None:
-        """Destroy the subjects' keys, and what they sealed and could be looked for by, in the cursor's transaction."""
-        for query in ("vault_erase_keys", "vault_erase_rows", "vault_make_rewrite_due"):
-            cursor.execute(sql(query), {"ids": list(subjects)})
+        """Destroy the subjects' keys, what they sealed and could be looked for by, and the keys of the files that are
+        theirs alone, in the cursor's transaction."""
+        ids = {"ids": list(subjects)}
+        for query in ("vault_erase_keys", "vault_erase_rows", "evidence_erase_uploads"):
+            cursor.execute(sql(query), ids)
+        cursor.execute(sql("evidence_erase_links"), ids)
+        digests = [row["digest"] for row in cursor.fetchall()]
+        cursor.execute(sql("evidence_lock_files"), {"digests": digests})
+        cursor.execute(sql("evidence_destroy"), {"digests": digests, "state": "erased"})
+        cursor.execute(sql("evidence_make_purges_untold"), {"digests": [row["digest"] for row in cursor.fetchall()]})
+        cursor.execute(sql("vault_make_rewrite_due"))
 
     def erase_again(self) -> int:
         """Erase whom the events say was erased and who is there: the vault was restored from an older backup. How many
@@ -210,14 +218,24 @@ class Vault:
 
     def reseal(self) -> int:
         """Seal with the newest master key whatever an older one seals: the data keys, the search key, second factors,
-        commands that wait for a second person. How many pieces. May be killed and run again. Raises KeyFileError."""
+        commands that wait for a second person and the keys of evidence. How many pieces. May be killed and run again.
+        Raises KeyFileError."""
         self.reread_keys()
         return (
             self._reseal_search_key()
             + self._reseal_data_keys()
             + self._reseal_second_factors()
             + self._reseal_asked_commands()
+            + self._reseal_evidence_keys()
         )
+
+    def seal_key(self, key: bytes, context: bytes) -> bytes:
+        """A key of something else than particulars, sealed with the master key. Raises KeyFileError."""
+        return self._keys().master.seal(key, context)
+
+    def open_key(self, sealed: bytes, context: bytes) -> bytes:
+        """The key that ``seal_key`` sealed. Raises KeyFileError, ValueError where the row was changed by hand."""
+        return self._open_with_master(sealed, context)
 
     def newest_key(self) -> str:
         """The id of the master key that seals."""
@@ -361,10 +379,39 @@ class Vault:
                     done += connection.execute(sql("approvals_reseal"), values).rowcount
         return done
 
+    def _reseal_evidence_keys(self) -> int:
+        master, after, done = self._keys().master, "", 0
+        with self._connect() as connection:
+            for row in connection.execute(sql("evidence_upload_keys")).fetchall():
+                context, before = upload_context(row["id"]), bytes(row["sealed_key"])
+                if not master.is_newest(before):
+                    sealed = master.seal(self._open_with_master(before, context), context)
+                    values = {"id": row["id"], "before": before, "sealed": sealed}
+                    done += connection.execute(sql("evidence_reseal_upload"), values).rowcount
+            while rows := connection.execute(sql("evidence_keys_after"), {"after": after, "most": BATCH}).fetchall():
+                after = rows[-1]["digest"]
+                for row in rows:
+                    context, before = evidence_context(row["digest"]), bytes(row["sealed_key"])
+                    if not master.is_newest(before):
+                        sealed = master.seal(self._open_with_master(before, context), context)
+                        values = {"digest": row["digest"], "before": before, "sealed": sealed}
+                        done += connection.execute(sql("evidence_reseal"), values).rowcount
+        return done
+
 
 def asked_command_context(approval: UUID) -> bytes:
     """What a command that waits for a second person is sealed as."""
     return b"asked-command:" + approval.bytes
+
+
+def evidence_context(digest: str) -> bytes:
+    """What the key of a file is sealed as."""
+    return f"evidence-key:{digest}".encode()
+
+
+def upload_context(upload: UUID) -> bytes:
+    """What the key of an upload is sealed as."""
+    return f"upload-key:{upload}".encode()
 
 
 def second_factor_context(actor: str) -> bytes:

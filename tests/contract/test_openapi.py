@@ -191,6 +191,15 @@ APPROVALS = (
     "/api/v1/approvals/{approval_id}/withdrawal",
 )
 """About a second person; they change no case but by the command that is approved."""
+EVIDENCE = (
+    "/api/v1/evidence",
+    "/api/v1/evidence/{digest}",
+    "/api/v1/evidence/uploads/{upload_id}",
+    "/api/v1/evidence/uploads/{upload_id}/completion",
+    "/api/v1/cases/{case_id}/papers",
+    "/api/v1/cases/{case_id}/papers/{kind}.pdf",
+)
+"""About files and papers; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -274,7 +283,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS, *EVIDENCE}
     every = [operation for _, _, operation in operations(document)]
     assert len({each["operationId"] for each in every}) == len(every)
     assert all(each["summary"] for each in every)

@@ -128,7 +128,10 @@ def asked(client: Client, document: Mapping[str, Any], incident: str, path: str,
             query[each["name"]] = "2026-02-13" if each["schema"].get("format") == "date" else value
     if method == "get":
         return client.get(url, params=query, headers=staff("crew"))
-    form = operation["requestBody"]["content"]["application/json"]["schema"]
+    if method == "patch":
+        return client.request("PATCH", url, content=b"", headers={**staff("crew"), "Upload-Offset": "0"})
+    content = operation.get("requestBody", {}).get("content", {})
+    form = content["application/json"]["schema"] if content else {"type": "object"}
     body = BODIES.get(path.removeprefix(PREFIX)) or sample(form, known)
     if "incident" in body:
         body = {**body, "incident": incident}

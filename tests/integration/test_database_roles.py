@@ -19,6 +19,7 @@ RUN_BY: dict[str, tuple[Process, ...]] = {
     "api": ("api",),
     "approvals": ("api",),
     "billing": ("billing",),
+    "evidence": ("api",),
     "figures": ("api",),
     "identity": ("api",),
     "notary": ("notary",),

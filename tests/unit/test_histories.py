@@ -42,6 +42,7 @@ KINDS = {
     "applicant": kinds.APPLICANT,
     "vault": kinds.VAULT,
     "approval": kinds.APPROVAL,
+    "evidence": kinds.EVIDENCE,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
     "book": kinds.BOOK,
