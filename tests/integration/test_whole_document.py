@@ -66,6 +66,8 @@ class Asker:
         method, path = case.operation.method, case.operation.path
         made = case.as_transport_kwargs(base_url=str(self._client.base_url))
         body = {name: made[name] for name in ("json", "data", "content", "params") if made.get(name) is not None}
+        if isinstance(body.get("data"), bytes | str):  # a body that is no form
+            body["content"] = body.pop("data")
         # Who asks is said once, by us: not by one of the other ways that the document names.
         headers = httpx.Headers([each for each in (made.get("headers") or {}).items() if each[0].lower() not in WHO])
         headers.update(staff(self._role))
