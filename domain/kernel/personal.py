@@ -107,26 +107,31 @@ def kind_in(text: str) -> Kind | None:
     return "email" if _EMAIL.search(plain) else None
 
 
-def find(value: Any, where: str = "") -> Iterator[PersonalValue]:
-    """Everything in a value that looks personal: a text, or texts in dataclasses, tables (keys too) and lists. What is
-    neither, such as a number, an id or an instant, holds no text."""
+def texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    """Every text in a value, in dataclasses, tables (keys too) and lists, each with where it stands. What is neither,
+    such as a number, an id or an instant, holds none."""
     if isinstance(value, str):
-        kind = kind_in(value)
-        if kind is not None:
-            yield PersonalValue(kind, where)
+        yield where, value
     elif is_dataclass(value):
         for field in fields(value):
-            yield from find(getattr(value, field.name), f"{where}.{field.name}" if where else field.name)
+            yield from texts(getattr(value, field.name), f"{where}.{field.name}" if where else field.name)
     elif isinstance(value, Mapping):
         for number, (key, each) in enumerate(value.items()):
-            # A key may be the very thing that is looked for: it is named by its number where it looks personal.
-            named = list(find(key, f"{where} key {number}".lstrip()))
-            yield from named
-            name = f"entry {number}" if named or not isinstance(key, str) else key
-            yield from find(each, f"{where}.{name}" if where else name)
+            yield from texts(key, f"{where} key {number}".lstrip())
+            # A key may be the very thing that is looked for, and is then not repeated.
+            name = key if isinstance(key, str) and kind_in(key) is None else f"entry {number}"
+            yield from texts(each, f"{where}.{name}" if where else name)
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, bytes | bytearray):
         for number, each in enumerate(value):
-            yield from find(each, f"{where}[{number}]")
+            yield from texts(each, f"{where}[{number}]")
+
+
+def find(value: Any, where: str = "") -> Iterator[PersonalValue]:
+    """Everything in a value that looks personal. ``where``: what stands before the names of its fields."""
+    for place, text in texts(value, where):
+        kind = kind_in(text)
+        if kind is not None:
+            yield PersonalValue(kind, place)
 
 
 def require_impersonal(value: Any, where: str = "") -> None:

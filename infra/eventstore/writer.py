@@ -24,7 +24,7 @@ from domain.crews.crews import CrewFormed
 from domain.crews.register import CrewRegister, FormedCrew, crew_register
 from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, overturned
 from domain.kernel.facts import EventToAppend, Recorded, event_id
-from domain.kernel.personal import PersonalValueFound, find
+from domain.kernel.personal import PersonalValue, PersonalValueFound, kind_in, texts
 from domain.kernel.refusals import Refusal, restored
 from domain.kinds import RULE_TYPES, State, asks, concluded, follows, windows
 from domain.settling import require_second_person_to_overturn
@@ -58,8 +58,6 @@ BATCH_COMMANDS = 100
 BATCH_EVENTS = 500
 BATCH_BYTES = 256 * 1024
 FOLLOWS_AT_MOST = 16
-REPEATED = frozenset({"old_meter"})
-"""Fields in which a fact repeats what is on record."""
 RULES_LOOK_SECONDS = 1.0
 PATIENCE_SECONDS = 8.0
 """How long a command waits for a busy case, or a store that does not answer, before its sender is told."""
@@ -422,14 +420,16 @@ class Decision:
             return [(self._command.case, EventToAppend(refused.attempt, self._at))], refused
 
     def _screen(self, said: Sequence[StreamEvent]) -> None:
-        """Refuse ``personal-value``, whichever door a fact came in by. What the program says by itself repeats what is
-        on record, and so does the number of a meter that goes out: work must go on where that was let in before."""
+        """Refuse ``personal-value``, whichever door a fact came in by. What is on record in the command's streams may
+        be repeated, as the number of a meter that goes out: work must go on where it was let in before. So must what
+        the program says by itself, which is nothing else than that."""
         if self._command.stamp.role == "system":
             return
         for _, stated in said:
-            for found in find(stated.fact):
-                if found.where not in REPEATED:
-                    raise PersonalValueFound(found)
+            for where, text in texts(stated.fact):
+                kind = kind_in(text)
+                if kind is not None and text not in {known for _, known in texts(tuple(self._states.values()))}:
+                    raise PersonalValueFound(PersonalValue(kind, where))
 
     def _conclude(self, stream: Stream, said: Sequence[StreamEvent]) -> dict[str, datetime]:
         """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""

@@ -146,3 +146,12 @@ FROM store.stored_events e
 JOIN vault.subjects s ON s.subject_id = e.originator_id
 WHERE e.topic = 'water.office.SubjectErased.v1'
   AND (s.sealed IS NOT NULL OR s.particulars IS NOT NULL OR s.phone_hash IS NOT NULL)
+
+-- name: vault_events_to_screen
+-- The number by which people know the case, where the read models have it.
+SELECT e.notification_id AS position, e.originator_id AS case_id, e.topic, e.state, c.case_number
+FROM store.stored_events e
+LEFT JOIN views.cases c ON c.case_id = e.originator_id
+WHERE e.notification_id > %(after)s
+ORDER BY e.notification_id
+LIMIT %(most)s
