@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, cast
 from uuid import UUID
 
@@ -423,13 +424,14 @@ class Decision:
         """Refuse ``personal-value``, whichever door a fact came in by. What is on record in the command's streams may
         be repeated, as the number of a meter that goes out: work must go on where it was let in before. So must what
         the program says by itself, which is nothing else than that."""
-        if self._command.stamp.role == "system":
+        stamp = self._command.stamp
+        if stamp.role == "system":
             return
-        for _, stated in said:
-            for where, text in texts(stated.fact):
-                kind = kind_in(text)
-                if kind is not None and text not in {known for _, known in texts(tuple(self._states.values()))}:
-                    raise PersonalValueFound(PersonalValue(kind, where))
+        ids = {"actor": stamp.actor, "confirmed_by": stamp.confirmed_by, "correlation_id": stamp.correlation_id}
+        for where, text in chain(texts(ids), *(texts(stated.fact) for _, stated in said)):
+            kind = kind_in(text)
+            if kind is not None and text not in {known for _, known in texts(tuple(self._states.values()))}:
+                raise PersonalValueFound(PersonalValue(kind, where))
 
     def _conclude(self, stream: Stream, said: Sequence[StreamEvent]) -> dict[str, datetime]:
         """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""
