@@ -13,8 +13,11 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from datetime import date
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import cache
 from typing import Any, Literal
+from uuid import UUID
 
 from domain.kernel.refusals import NotAcceptable
 
@@ -43,6 +46,8 @@ _NOT_A_NUMBER = re.compile(
     r")(?![0-9a-z])",
     re.IGNORECASE | re.ASCII,
 )
+_NO_TEXT = frozenset({bool, int, float, Decimal, UUID, datetime, date, time})
+"""Types that hold no text; asked first, for facts are mostly made of them."""
 _DASHES = str.maketrans(dict.fromkeys("−‐‑‒–—―－", "-"))
 
 
@@ -96,7 +101,8 @@ class PersonalValueFound(NotAcceptable):
 
 def kind_in(text: str) -> Kind | None:
     """The kind of what looks personal in the text; of several one is named. None where nothing does."""
-    if "@" not in text and "＠" not in text and "﹫" not in text and not _has_many_digits(text):
+    # Of most texts this is all that is looked at.
+    if not _has_many_digits(text) and "@" not in text and "＠" not in text and "﹫" not in text:
         return None
     plain = _plain(text)
     if _has_many_digits(plain):
@@ -110,11 +116,16 @@ def kind_in(text: str) -> Kind | None:
 def texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
     """Every text in a value, in dataclasses, tables (keys too) and lists, each with where it stands. What is neither,
     such as a number, an id or an instant, holds none."""
+    form: type = type(value)
     if isinstance(value, str):
         yield where, value
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from texts(getattr(value, field.name), f"{where}.{field.name}" if where else field.name)
+    elif (names := _fields_of(form)) is not None:
+        for name in names:
+            each = getattr(value, name)
+            if isinstance(each, str):
+                yield f"{where}.{name}" if where else name, each
+            elif each is not None and type(each) not in _NO_TEXT:
+                yield from texts(each, f"{where}.{name}" if where else name)
     elif isinstance(value, Mapping):
         for number, (key, each) in enumerate(value.items()):
             yield from texts(key, f"{where} key {number}".lstrip())
@@ -124,6 +135,12 @@ def texts(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
     elif isinstance(value, Sequence | frozenset | set) and not isinstance(value, bytes | bytearray):
         for number, each in enumerate(value):
             yield from texts(each, f"{where}[{number}]")
+
+
+@cache
+def _fields_of(form: type) -> tuple[str, ...] | None:
+    """The names of a dataclass's fields; None of another type."""
+    return tuple(field.name for field in fields(form)) if is_dataclass(form) else None
 
 
 def find(value: Any, where: str = "") -> Iterator[PersonalValue]:
@@ -141,7 +158,7 @@ def require_impersonal(value: Any, where: str = "") -> None:
 
 
 def _has_many_digits(text: str) -> bool:
-    return sum(map(str.isdigit, text)) >= _FEWEST_DIGITS
+    return len(text) >= _FEWEST_DIGITS and sum(map(str.isdigit, text)) >= _FEWEST_DIGITS
 
 
 def _plain(text: str) -> str:
