@@ -28,7 +28,10 @@ AskReason = Annotated[
 
 
 class Asking(Body):
-    """The very command that needs a second person, and who is asked: a role or an account."""
+    """The very command that needs a second person, and who is asked: a role or an account. The command is tried out,
+    and screened by that."""
+
+    unscreened = frozenset({"body"})
 
     path: CommandPath
     body: Annotated[dict[str, Any], Field(description="Body of the command, as it would be sent itself.")] = Field(

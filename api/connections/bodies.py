@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Field,
     StrictBool,
@@ -20,7 +19,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from api.http.caller import looks_personal
 from api.http.fields import (
     Amount,
     Body,
@@ -40,12 +38,6 @@ from domain.connections.facts import DocumentWay
 _QUANTITY = re.compile(r"(?:0|[1-9]\d{0,6})(?:\.\d{1,3})?", re.ASCII)
 
 
-def _impersonal(value: str) -> str:
-    if looks_personal(value):
-        raise PydanticCustomError("long_number", "looks like somebody's telephone or identity card")
-    return value
-
-
 def _quantity(value: Any) -> Decimal:
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
         raise PydanticCustomError("bad_amount", 'is not a decimal as text, for example "12.5"')
@@ -55,12 +47,9 @@ def _quantity(value: Any) -> Decimal:
 PaperNumber = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$", examples=["HT-2026-0001"]),
-    AfterValidator(_impersonal),
 ]
 """A number that another system or a form gives out: a contract's, a payment's."""
-Actor = Annotated[
-    StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$", examples=["owner-1"]), AfterValidator(_impersonal)
-]
+Actor = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,63}$", examples=["owner-1"])]
 GridCode = Annotated[
     StrictStr,
     Field(
@@ -68,7 +57,6 @@ GridCode = Annotated[
         description="of the utility's grid, never a door",
         examples=["QZ-07"],
     ),
-    AfterValidator(_impersonal),
 ]
 Quantity = Annotated[
     Decimal,

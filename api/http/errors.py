@@ -40,6 +40,7 @@ from api.http.refusals import (
 )
 from api.http.trace import note_outcome
 from domain.kernel.law import Citation
+from domain.kernel.personal import KIND_NAMES
 from domain.kernel.refusals import Refusal
 from infra.eventstore.commands import BusyError, KeyReusedError, StoreUnavailableError
 from infra.eventstore.service import Service
@@ -161,6 +162,7 @@ _ZH = {
     "bad_amount": "数量格式不符",
     "long_number": "不得含有超过五位的数字",
     "reading_beyond_dial": "初始读数超出表盘量程",
+    **{f"personal-{kind}": f"疑似含有{name_zh}" for kind, (_, name_zh) in KIND_NAMES.items()},
 }
 
 

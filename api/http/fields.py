@@ -16,12 +16,15 @@ from pydantic import (
     ConfigDict,
     Field,
     StrictStr,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from api.http.described import words
 from domain.kernel import fields as events
+from domain.kernel import personal
 from domain.repairs.details import ASSET_LENGTH
 from infra.decoders import converter
 
@@ -196,12 +199,28 @@ EvidenceDigest = Annotated[Digest | None, Field(description=words(events.Evidenc
 BodyMark = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,31}$")]
 
 
+PARTICULARS = frozenset({"name", "phone", "id_number", "address"})
+"""Fields of a person's particulars: they go to the vault."""
+
+
 class Body(BaseModel):
     """A body: fields that are not named here are refused. ``tells_facts``: it tells facts from the field, which may be
-    imported history."""
+    imported history. ``unscreened``: names of the fields that the screen leaves out, because their text is sealed in
+    the vault, is kept nowhere, or is screened where it is taken apart."""
 
     tells_facts: ClassVar[bool] = False
+    unscreened: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*")
+    @classmethod
+    def _tells_nobody(cls, value: Any, info: ValidationInfo) -> Any:
+        """Every text of every body passes the screen; a body within this one has done so by itself."""
+        if info.field_name not in cls.unscreened and not isinstance(value, Body):
+            for found in personal.find(value):
+                what = personal.KIND_NAMES[found.kind][0]
+                raise PydanticCustomError(f"personal-{found.kind}", "holds what looks like {what}", {"what": what})
+        return value
 
 
 SecondPerson = Annotated[

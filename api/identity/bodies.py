@@ -20,6 +20,8 @@ OneTimeCode = Annotated[
 class SignIn(Body):
     """Who signs in. ``bearer``: for a program, which gets a token instead of a cookie."""
 
+    unscreened = frozenset({"code"})
+
     login: Login
     password: Password
     code: Annotated[OneTimeCode | None, Field(description="Where the account has a second factor.")] = None
@@ -35,6 +37,8 @@ class PasswordChange(Body):
 
 class Confirmation(Body):
     """A code that shows that the new second factor works."""
+
+    unscreened = frozenset({"code"})
 
     code: OneTimeCode
 

@@ -50,6 +50,8 @@ router = APIRouter(
 class Batch(Body):
     """Readings, each judged by itself: ``meter``, ``read_at`` (with its offset) and ``value_m3`` (decimal text)."""
 
+    unscreened = frozenset({"readings"})
+
     readings: Annotated[
         list[Any],
         Field(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr
-from pydantic_core import PydanticCustomError
 
-from api.http.caller import looks_personal
 from api.http.fields import (
+    PARTICULARS,
     Address,
     Body,
     CivilDay,
@@ -22,32 +21,23 @@ from api.http.fields import (
     clean_text,
 )
 
-
-def _public_words(value: str) -> str:
-    """Clean words with nobody's telephone or identity number among them: they go into events that all can read."""
-    text = clean_text(value)
-    if looks_personal(text):
-        raise PydanticCustomError("long_number", "has what looks like a personal number")
-    return text
-
-
 Version = Annotated[StrictStr, Field(pattern=r"^[A-Za-z0-9]+(?:[.-][A-Za-z0-9]+)*$", max_length=40)]
 Region = Annotated[StrictStr, Field(pattern=r"^[A-Z]{2}(?:-[A-Za-z0-9]{1,20}){0,4}$", examples=["CN"])]
-PublicSource = Annotated[StrictStr, Field(max_length=200), AfterValidator(_public_words)]
+PublicSource = Annotated[StrictStr, Field(max_length=200), AfterValidator(clean_text)]
 DocumentNumber = Annotated[
     StrictStr,
     Field(max_length=80, examples=["示例文号〔2026〕7号"]),
-    AfterValidator(_public_words),
+    AfterValidator(clean_text),
 ]
 PublicName = Annotated[
     StrictStr,
     Field(max_length=80, examples=["某某小区供水管网改造"]),
-    AfterValidator(_public_words),
+    AfterValidator(clean_text),
 ]
 StaffId = Annotated[
     StrictStr,
     Field(pattern=r"^[A-Za-z][A-Za-z0-9._-]{0,31}$", examples=["squad-1-a"]),
-    AfterValidator(_public_words),
+    AfterValidator(clean_text),
 ]
 
 
@@ -138,6 +128,8 @@ class SquadRoster(Body):
 
 class Asker(Body):
     """Who asks, before there is an application. Goes to the vault and to no event."""
+
+    unscreened = PARTICULARS
 
     name: Annotated[Name, Field(description="Name of the person or the company. It goes to the vault.")]
     phone: Annotated[Phone, Field(description="Telephone number of the person. It goes to the vault.")]

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, StrictBool, StrictInt, StrictStr, mo
 from pydantic_core import PydanticCustomError
 
 from api.http.fields import (
+    PARTICULARS,
     Address,
     Body,
     Cause,
@@ -35,6 +36,8 @@ from domain.standard.standards import Precision
 class Reporter(Body):
     """Who reports a fault. Goes to the vault and to no event. Whatever is in these fields, the report is taken: a
     telephone that nobody can read as one is kept as it was given, and the report is flagged ``contact-unclear``."""
+
+    unscreened = PARTICULARS
 
     name: Annotated[
         Pasted | None,
@@ -453,6 +456,8 @@ class HandOver(FromTheField):
 
 class ApplicantDetails(Body):
     """Who applies. Goes to the vault and to no event."""
+
+    unscreened = PARTICULARS
 
     name: Annotated[Name, Field(description="Name of the person or the company. It goes to the vault.")]
     phone: Annotated[Phone, Field(description="Telephone number of the person. It goes to the vault.")]

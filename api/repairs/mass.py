@@ -88,6 +88,7 @@ class Bulk(Body):
     """Reports as they would be sent one by one; each is accepted or refused by itself."""
 
     tells_facts = True
+    unscreened = frozenset({"reports"})
 
     reports: Annotated[
         list[Any],

@@ -24,6 +24,8 @@ class Unmasking(Body):
 class PhoneSearch(Body):
     """Whom to look for. A telephone is in no path and no query, because those are logged."""
 
+    unscreened = frozenset({"phone"})
+
     phone: Annotated[Phone, Field(description="Telephone number of the person. It is kept nowhere.")]
 
 

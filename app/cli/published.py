@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from app.cli.terminal import as_somebody, command, fail, located_settings, main, say
+from app.cli.terminal import as_somebody, command, fail, impersonal, located_settings, main, say
 
 
 @main.group()
@@ -56,7 +56,9 @@ def calendar() -> None:
 @click.argument("file", type=click.File("rb"))
 @click.option("--region", default="CN", show_default=True, help="An overlay's region is named after what it lies over.")
 @click.option("--version", "name", default=None, help="Left out: counted up.")
-@click.option("--source", default=None, help="Which notice it is. Left out: the file's papers, or its name.")
+@click.option(
+    "--source", default=None, help="Which notice it is. Left out: the file's papers, or its name.", callback=impersonal
+)
 @click.option("--dry-run", is_flag=True, help="Publish nothing; list every open deadline that would move.")
 @click.option("--confirmed-by", default=None, help="Staff id of who confirms what the notice leaves out.")
 @click.option("--actor", default="operator", show_default=True, help="Your staff id.")

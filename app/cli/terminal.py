@@ -152,9 +152,18 @@ def as_somebody(run: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def impersonal(context: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Callback of an option whose text is kept: refuses what looks personal, and does not repeat it."""
+    from domain.kernel.personal import KIND_NAMES, kind_in
+
+    if text is not None and (kind := kind_in(text)) is not None:
+        raise click.BadParameter(f"it holds what looks like {KIND_NAMES[kind][0]}; it is kept, so take that out")
+    return text
+
+
 def with_reason(run: Callable[..., None]) -> Callable[..., None]:
-    reason = click.option("--reason", required=True, help="Kept with it.")
-    return click.option("--actor", required=True, help="Your staff id.")(reason(run))
+    reason = click.option("--reason", required=True, help="Kept with it.", callback=impersonal)
+    return click.option("--actor", required=True, help="Your staff id.", callback=impersonal)(reason(run))
 
 
 def instant(text: str) -> datetime:

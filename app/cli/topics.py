@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from app.cli.terminal import command, kafka_settings, located_settings, main
+from app.cli.terminal import command, impersonal, kafka_settings, located_settings, main
 
 
 @main.group()
@@ -61,8 +61,8 @@ def topics_remake(topic: str, yes: bool) -> None:
 @click.argument("topic")
 @click.argument("partition", type=int)
 @click.argument("offset", type=int)
-@click.option("--by", required=True, help="Who says so.")
-@click.option("--reason", required=True, help="How it was found out.")
+@click.option("--by", required=True, help="Who says so.", callback=impersonal)
+@click.option("--reason", required=True, help="How it was found out.", callback=impersonal)
 @command
 def topics_disown(topic: str, partition: int, offset: int, by: str, reason: str) -> None:
     """Say that the record at OFFSET is forged, so that the relay steps over it instead of refusing to run.

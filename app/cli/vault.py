@@ -55,3 +55,28 @@ def rotate(new_key: bool) -> None:
     say(f"{done} pieces sealed anew with the master key {found['newest_key']}; back up the key file now")
     old = [key for key in found["keys"] if key != found["newest_key"]]
     say(f"still sealed with older keys: {', '.join(old)}; run it again" if old else "older keys seal nothing any more")
+
+
+@vault.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@command
+def screen(as_json: bool) -> None:
+    """Name the stored events that hold what looks like somebody's telephone, identity card, bank card or mail address.
+
+    Each with its position, case, type, field and kind, never with the value. Exit 1 where there are any.
+    """
+    from dataclasses import asdict
+
+    from infra.vault.screening import Looked, screened
+
+    looked, count = Looked(), 0
+    for finding in screened(located_settings(), looked):
+        count += 1
+        if as_json:
+            click.echo(json.dumps(asdict(finding), ensure_ascii=False))
+        else:
+            case = finding.case_number or finding.case_id
+            click.echo(f"{finding.position}  {case}  {finding.type}  {finding.field}  {finding.kind}")
+    say(f"{looked.events} events, {count} findings" + ("; see docs: What to do about a finding" if count else ""))
+    if count:
+        raise click.exceptions.Exit(1)

@@ -35,6 +35,7 @@ from domain.connections.requirements import allowed, require_after
 from domain.kernel.subjects import Subject
 from domain.repairs.checks import require_other_person
 from domain.standard.context import CommandContext
+from domain.standard.sections.numbers import require_number
 from domain.standard.values import require_known
 
 CONFIRMED_IN = "the header X-Confirmed-By"
@@ -120,6 +121,7 @@ def change_customer(
         raise CustomerUnchanged(point, known, since)
     if before.contract == contract:
         raise ContractUnchanged(contract)
+    require_number(ctx.standard, "contract", contract)
     return CustomerChanged(
         change=known.changes + 1,
         point=point,

@@ -67,6 +67,7 @@ from domain.standard.context import CommandContext
 from domain.standard.fees import CataloguePublished
 from domain.standard.powers import roles_with
 from domain.standard.refusals import FeeNotInCatalogue, FeeTwice
+from domain.standard.sections.numbers import require_number
 
 # ---- quote
 
@@ -206,6 +207,7 @@ def sign_contract(case: Connection, ctx: CommandContext, *, contract: str, diges
     quote = _quote(known)
     if known.contract is not None and known.contract.quote == quote.quote:
         raise ContractIsSigned(known.contract)
+    require_number(ctx.standard, "contract", contract)
     return ContractSigned(contract, quote.quote, digest)
 
 
@@ -240,6 +242,7 @@ def pay(case: Connection, ctx: CommandContext, *, payment: str, lines: Sequence[
     known = allowed(case, ctx, "pay")
     quote = _quote(known)
     require_timely(known, ctx)
+    require_number(ctx.standard, "payment", payment)
     _require_new(known.payments, payment, PaymentNumberUsed)
     _require_lines(lines)
     for line in lines:
@@ -279,6 +282,7 @@ def refund(case: Connection, ctx: CommandContext, *, refund: str, lines: Sequenc
     ``refund-too-large`` and what ``_second_person`` refuses.
     """
     known = allowed(case, ctx, "refund")
+    require_number(ctx.standard, "payment", refund)
     _require_new(known.refunds, refund, RefundNumberUsed)
     _require_lines(lines)
     for line in lines:

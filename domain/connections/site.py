@@ -74,6 +74,7 @@ from domain.kernel.refusals import Refusal
 from domain.metering.meters import MeterDetails
 from domain.metering.verification import is_verified, verification
 from domain.standard.context import CommandContext
+from domain.standard.sections.numbers import require_number
 from domain.standard.standards import Standard
 from domain.standard.values import require_known
 
@@ -189,6 +190,7 @@ def install_meter(case: Connection, ctx: CommandContext, *, point: int, meter: M
     if point in known.meters:
         raise _meter_already_installed(known, point)
     require_timely(known, ctx, (admitted, "the admission"))
+    require_number(ctx.standard, "meter", meter.number)
     _require_verified(meter, ctx)
     return as_told(ctx, MeterInstalled(point, meter))
 
@@ -217,6 +219,7 @@ def replace_meter(
         raise _meter_already_installed(known, point)
     require_timely(known, ctx, (known.admitted, "the admission"))
     require_known(UnknownReplacementReason, reason, ctx.standard.metering.meter_replacements)
+    require_number(ctx.standard, "meter", meter.number)
     _require_verified(meter, ctx)
     flags = ("final-below-initial",) if final_reading_m3 < old.initial_reading_m3 else ()
     return as_told(ctx, MeterReplaced(point, old.number, final_reading_m3, meter, reason, flags))
@@ -276,6 +279,8 @@ def turn_water_on(case: Connection, ctx: CommandContext, *, point: int, meter: M
     for owed in requirements(known, ctx.rules):
         require_timely(known, ctx, (known.supplied_since(owed.code), f"the document {owed.code}"))
     measuring = _measuring(known, point, meter)
+    if point not in known.meters:
+        require_number(ctx.standard, "meter", measuring.number)
     _require_verified(measuring, ctx)
     on = _on(known, point, measuring, ctx.standard)
     told = as_told(ctx, on)

@@ -24,6 +24,7 @@ from domain.outages.refusals import (
     UnknownSupply,
 )
 from domain.standard.context import CommandContext
+from domain.standard.sections.numbers import require_number
 from domain.standard.standards import Standard
 from domain.standard.values import require_codes, require_known, require_said
 
@@ -80,6 +81,7 @@ def require_approved(standard: Standard, reasons: tuple[str, ...] | None, approv
     nothing."""
     if approval is not None:
         require_said("the approval", approval)
+        require_number(standard, "approval", approval)
     elif reasons is None or reasons:
         raise OutageNotApproved(standard, reasons)
 

@@ -24,6 +24,7 @@ from domain.outages.facts import (
 )
 from domain.outages.refusals import NoNoticeText, NoSuchNotice, NoticeOrdered
 from domain.standard.context import CommandContext
+from domain.standard.sections.numbers import require_number
 from domain.standard.sections.outages import OUTAGE_WORDS
 from domain.standard.standards import Standard
 from domain.standard.values import require_clean, require_known, require_said
@@ -152,6 +153,7 @@ def tell_fire_service(state: Outage, ctx: CommandContext, *, document: str) -> F
     fact = FireServiceTold(document, flags(ctx, known), confirmed_by(ctx))
     require_clean(fact)
     require_said("the document", document)
+    require_number(ctx.standard, "document", document)
     return fact
 
 
@@ -164,6 +166,7 @@ def report(state: Outage, ctx: CommandContext, *, document: str) -> OutageReport
     fact = OutageReported(document, flags(ctx, known), confirmed_by(ctx))
     require_clean(fact)
     require_said("the report", document)
+    require_number(ctx.standard, "document", document)
     return fact
 
 

@@ -46,6 +46,7 @@ from domain.standard.fees import (
     plain,
 )
 from domain.standard.sections.connection import Promise
+from domain.standard.sections.numbers import require_number
 from domain.standard.standards import Rules
 from domain.standard.values import require_clean, require_codes, require_known, require_range, require_said
 
@@ -94,6 +95,7 @@ def review(
     opinion = Review(outcome == "agreed", document, ctx.by.actor)
     require_clean(opinion)
     require_said("the number of the opinion", document)
+    require_number(ctx.standard, "document", document)
     if waiting.reviews.get(authority) == opinion:
         raise ReviewUnchanged(authority)
     return CatalogueReviewed(version, authority, cast(ReviewOutcome, outcome), document)

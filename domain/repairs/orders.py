@@ -24,6 +24,7 @@ from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import OrderIsReplied, OrderKnown, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, reminders
+from domain.standard.sections.numbers import require_number
 from domain.standard.sections.repair import OrderSource
 from domain.standard.standards import Rules, Standard
 from domain.standard.values import require_clean, require_known, require_said
@@ -181,6 +182,7 @@ def receive(
     deadline before it came in.
     """
     require_known(UnknownOrderSource, order.source, ctx.standard.repair.order_sources)
+    require_number(ctx.standard, "order", order.number)
     if state is not None:
         raise OrderKnown(order, state)
     if reply_by is not None:
@@ -200,6 +202,7 @@ def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, docu
     fact = OrderExtended(reply_by, document)
     require_clean(fact)
     require_said("the document", document)
+    require_number(ctx.standard, "document", document)
     (owed,) = obligations(state, ctx.rules)
     before = owed.terms[-1].due_at
     assert before is not None

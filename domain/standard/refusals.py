@@ -115,6 +115,38 @@ class BadCode(NotAcceptable):
         super().__init__(found=f"{code[:64]!r} in {where}")
 
 
+class BadShape(NotAcceptable):
+    """Not a shape of numbers."""
+
+    title_zh = "编号格式定义有误"
+    needed = "pieces such as 9, A, 汉, N, W or a character of its own, each with {least,most} behind it or without"
+    next_step = "correct the shape in number_shapes"
+    next_step_zh = "请更正标准中的编号格式（number_shapes）"
+
+    def __init__(self, found: str) -> None:
+        super().__init__(found=found)
+
+
+class UnknownKindOfNumber(UnknownCode):
+    """Unknown kind of number."""
+
+    title_zh = "未知的编号种类"
+
+
+class NumberNotInShape(NotAcceptable):
+    """A number does not look like the numbers of its kind."""
+
+    title_zh = "编号格式不符"
+    next_step = "write it as the body that gave it out does; how such numbers look is said by the standard"
+    next_step_zh = "请按出具单位的写法填写编号；格式由标准规定"
+
+    def __init__(self, kind: str, shapes: Collection[str]) -> None:
+        # The number is not repeated: it may hold anything.
+        super().__init__(
+            found=f"a number of kind {kind} in another shape", needed=f"{' or '.join(shapes)}, as number_shapes says"
+        )
+
+
 class NotChargeable(Conflict):
     """The catalogue does not allow a charge."""
 

@@ -23,6 +23,7 @@ from domain.standard.sections.common import CommonSection, District
 from domain.standard.sections.connection import ConnectionSection
 from domain.standard.sections.crews import CrewsSection
 from domain.standard.sections.metering import MeteringSection
+from domain.standard.sections.numbers import NumbersSection
 from domain.standard.sections.outages import OutagesSection
 from domain.standard.sections.repair import RepairSection
 
@@ -44,6 +45,7 @@ class Standard(CommonSection):
     alerting: AlertingSection
     crews: CrewsSection
     approvals: ApprovalsSection
+    numbers: NumbersSection
 
     def require_sound(self) -> None:
         """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
@@ -57,6 +59,7 @@ class Standard(CommonSection):
             self.alerting,
             self.crews,
             self.approvals,
+            self.numbers,
         )
         for section in sections:
             section.require_sound()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain
 from typing import Any, cast
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from domain.crews.crews import CrewFormed
 from domain.crews.register import CrewRegister, FormedCrew, crew_register
 from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, overturned
 from domain.kernel.facts import EventToAppend, Recorded, event_id
+from domain.kernel.personal import PersonalValue, PersonalValueFound, kind_in, texts
 from domain.kernel.refusals import Refusal, restored
 from domain.kinds import RULE_TYPES, State, asks, concluded, follows, windows
 from domain.settling import require_second_person_to_overturn
@@ -397,6 +399,7 @@ class Decision:
         case = self._command.case
         first = self._versions[case.id] + 1
         said, refusal = self._decided()
+        self._screen(said)
         for stream, stated in said:
             self._say(stream, stated, self._command.stamp_of(stream))
         ask_again, *_ = [self._conclude(stream, said) for stream in (case, *self._command.others)]
@@ -416,6 +419,19 @@ class Decision:
             if refused.attempt is None:
                 raise
             return [(self._command.case, EventToAppend(refused.attempt, self._at))], refused
+
+    def _screen(self, said: Sequence[StreamEvent]) -> None:
+        """Refuse ``personal-value``, whichever door a fact came in by. What is on record in the command's streams may
+        be repeated, as the number of a meter that goes out: work must go on where it was let in before. So must what
+        the program says by itself, which is nothing else than that."""
+        stamp = self._command.stamp
+        if stamp.role == "system":
+            return
+        ids = {"actor": stamp.actor, "confirmed_by": stamp.confirmed_by, "correlation_id": stamp.correlation_id}
+        for where, text in chain(texts(ids), *(texts(stated.fact) for _, stated in said)):
+            kind = kind_in(text)
+            if kind is not None and text not in {known for _, known in texts(tuple(self._states.values()))}:
+                raise PersonalValueFound(PersonalValue(kind, where))
 
     def _conclude(self, stream: Stream, said: Sequence[StreamEvent]) -> dict[str, datetime]:
         """What the rulebook adds, and when to ask again. (Window facts change no window: they are judged once.)"""

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from domain.kernel.personal import kind_in
 from domain.metering.readings import LITRES_IN_M3
 from infra.decoders import converter, decoder
 
@@ -62,11 +63,14 @@ def from_json(value: bytes) -> MeterReading:
 
 
 def from_row(row: Any) -> MeterReading:
-    """A row's reading. Raises BadRowError."""
+    """A row's reading. Raises BadRowError, also for a number of a meter that looks like somebody's telephone."""
     try:
-        return _reading(_ROW_OF(row))
+        reading = _reading(_ROW_OF(row))
     except msgspec.ValidationError as error:
         raise BadRowError(_field(error)) from None
+    if kind_in(reading.meter) is not None:
+        raise BadRowError("meter")
+    return reading
 
 
 def to_record(reading: MeterReading) -> tuple[bytes, bytes]:

@@ -153,3 +153,12 @@ SELECT l.subject_id
 FROM store.stored_events e
 JOIN evidence.links l ON l.subject_id = e.originator_id
 WHERE e.topic = 'water.office.SubjectErased.v1' AND l.gone IS NULL
+
+-- name: vault_events_to_screen
+-- The number by which people know the case, where the read models have it.
+SELECT e.notification_id AS position, e.originator_id AS case_id, e.topic, e.state, c.case_number
+FROM store.stored_events e
+LEFT JOIN views.cases c ON c.case_id = e.originator_id
+WHERE e.notification_id > %(after)s
+ORDER BY e.notification_id
+LIMIT %(most)s
