@@ -3,9 +3,15 @@ import { byId, en, make, named, pair, session, setText, tell } from "./page.js";
 import { ROLES } from "./names.js";
 
 const API = "/api/v1/session";
-// Only a path of our own: an address of somebody else's must not follow a sign-in.
+// Only a path of our own: an address of somebody else's must not follow a sign-in. The browser itself says whose it is, for
+// it takes a backslash for a slash and leaves out tabs.
+function ownPath(wanted) {
+  const { origin, pathname, search, hash } = new URL(wanted, location.origin);
+  const isOwn = wanted.startsWith("/") && origin === location.origin && !pathname.startsWith("//");
+  return isOwn && !pathname.startsWith("/login") ? pathname + search + hash : "/";
+}
 const wanted = new URLSearchParams(location.search).get("next") ?? "/";
-const next = /^\/(?!\/)/.test(wanted) && !wanted.startsWith("/login") ? wanted : "/";
+const next = URL.canParse(wanted, location.origin) ? ownPath(wanted) : "/";
 
 function failed(problem) {
   byId("failed").hidden = problem === null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from domain.people.people import Work
@@ -27,10 +28,11 @@ def test_a_first_sign_in_sets_a_password_and_comes_back_to_the_page(page: Page, 
     expect(page.locator("#who")).to_have_text("hotline-7")
 
 
-def test_an_address_of_somebody_else_does_not_follow_a_sign_in(page: Page, city: City) -> None:
+@pytest.mark.parametrize("elsewhere", ["//evil.example/", "/%5Cevil.example/", "/%09/evil.example/"])
+def test_an_address_of_somebody_else_does_not_follow_a_sign_in(page: Page, city: City, elsewhere: str) -> None:
     join_by_program(city.service, "hotline-7", Work(("hotline",)))
     Accounts(city.service).set_secret("hotline-7", PASSWORD, must_change=False)
-    page.goto(f"{city.url}/login?next=//evil.example/")
+    page.goto(f"{city.url}/login?next={elsewhere}")
     page.locator("#form-sign-in [name=login]").fill("hotline-7")
     page.locator("#form-sign-in [name=password]").fill(PASSWORD)
     page.locator("#form-sign-in button").click()
