@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hmac
 import json
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key
@@ -80,17 +80,19 @@ def _signing_key(said: Mapping[str, Any]) -> SigningKey | None:
         return None
     if "key_ops" in said and "verify" not in said["key_ops"]:
         return None
-    if said["kty"] == "RSA" and len(str(said.get("n"))) < RSA_BITS / 6:
-        return None  # the library would warn of it
     try:
+        if said["kty"] == "RSA" and _bits(said["n"]) < RSA_BITS:
+            return None
         key = JWKRegistry.import_key({name: value for name, value in said.items() if name not in ("use", "key_ops")})
-        public = key.public_key
     except (JoseError, ValueError, TypeError, KeyError):
-        return None
-    if isinstance(public, RSAPublicKey) and public.key_size < RSA_BITS:
         return None
     kid, algorithm = said.get("kid"), said.get("alg")
     return SigningKey(key, kid if isinstance(kid, str) else None, algorithm if isinstance(algorithm, str) else None)
+
+
+def _bits(number: str) -> int:
+    """How long a number of a key is that base64url writes."""
+    return int.from_bytes(urlsafe_b64decode(number + "==")).bit_length()
 
 
 def read(token: str, keys: Iterable[SigningKey]) -> Mapping[str, Any]:

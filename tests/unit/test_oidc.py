@@ -174,7 +174,9 @@ def test_weak_keys_keys_for_encryption_and_shared_secrets_are_none_of_the_provid
     fake.keys = {"one": ("RS256", SHORT_RSA)}
     assert refused(fake).found == "a signature with a key that the provider does not publish"
     fake.keys = {"one": ("RS256", RSA)}
+    padded = base64url(b"\0" * 128 + b64decode(str(SHORT_RSA.as_dict(private=False)["n"]) + "==", b"-_"))
     for said in (
+        {"n": padded},
         {"use": "enc"},
         {"key_ops": ["encrypt"]},
         {"alg": "RSA-OAEP"},
@@ -209,11 +211,13 @@ def test_what_the_provider_says_of_itself_is_asked_for_once_and_a_new_key_is_loo
     fake.token = lambda claims: signed({"alg": "RS256", "kid": "nobody's"}, claims, RSA)
     refused(fake, provider)
     assert fake.asked.count("/keys") == 3
+    refused(fake)
+    assert fake.asked.count("/keys") == 4, "keys that were fetched just now are not fetched again"
     fake.token = fake.good_token
     later = time.monotonic() + FRESH_S
     monkeypatch.setattr("infra.identity.oidc.time.monotonic", lambda: later)
     signed_in(fake, provider)
-    assert [fake.asked.count(path) for path in ("/.well-known/openid-configuration", "/keys")] == [2, 4]
+    assert [fake.asked.count(path) for path in ("/.well-known/openid-configuration", "/keys")] == [3, 5]
 
 
 @pytest.mark.parametrize("at", ["/.well-known/openid-configuration", "/keys", "/token"])
