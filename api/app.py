@@ -30,7 +30,7 @@ from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
 from api.http.trust import Doorkeeper
-from api.identity import people, sessions
+from api.identity import oidc, people, sessions
 from api.metering import abnormal_use as usage
 from api.metering import meters as meter_lists
 from api.metering import reading_rounds as books
@@ -45,6 +45,7 @@ from api.vault import routes as persons
 from domain.deadlines.explain import WindowExplained
 from domain.kernel.law import Article, Citation
 from infra.eventstore.service import Service
+from infra.identity.oidc import Provider
 from projections.reports.figures import PeriodFigures
 from projections.reports.published import Beside, Contradiction
 
@@ -129,9 +130,10 @@ def create_app(service: Service) -> FastAPI:
         actor=settings.actor_posts_per_minute,
         phone=settings.phone_codes_per_minute,
     )
+    app.state.oidc = Provider(settings)
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
-    accounts = (sessions.router, sessions.queries, sessions.tokens, people.router, people.queries)
+    accounts = (sessions.router, sessions.queries, sessions.tokens, oidc.router, people.router, people.queries)
     for router in (*accounts, follow.router, follow.staff, my.router):
         app.include_router(router)
     app.include_router(contract.router)

@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "TONGSHUI_"
@@ -136,6 +136,35 @@ class Settings(BaseSettings):
         default=("operator", "manager", "deputy-director", "cashier"),
         description="roles that nobody acts in without a second factor, as JSON",
     )
+    oidc_issuer: str = Field(
+        default="",
+        pattern=r"^$|^https://[^\s?#]+$|^http://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]+)?(/[^\s?#]*)?$",
+        description="the OpenID Connect provider, as its discovery document calls itself; empty: none",
+    )
+    oidc_client_id: str = Field(
+        default="", validate_default=True, description="what the provider calls this installation"
+    )
+    oidc_client_secret: str = Field(default="", repr=False, description="never shown; empty: a client without a secret")
+    oidc_name: str = Field(
+        default="统一身份认证 single sign-on", max_length=60, description="what the button on /login calls the provider"
+    )
+    oidc_scope: str = Field(
+        default="openid",
+        pattern=r"^(\S+ )*openid( \S+)*$",
+        description="scopes that are asked for, with spaces between",
+    )
+    oidc_actor_claim: str = Field(
+        default="sub", min_length=1, description="the claim of the ID token that is the id of an account"
+    )
+    oidc_acr_values: tuple[str, ...] = Field(
+        default=(), description="values of acr that are asked for, each of which is a second factor, as JSON"
+    )
+    oidc_amr: tuple[str, ...] = Field(
+        default=("mfa", "otp"), description="values of amr of which each is a second factor, as JSON"
+    )
+    oidc_ssl_cafile: str | None = Field(
+        default=None, description="PEM file of the provider's authority; left out: those that the machine trusts"
+    )
 
     utility_name: str = Field(default="供水企业", max_length=60, description="who papers are issued by, in Chinese")
     evidence_dir: Path | None = Field(
@@ -203,6 +232,13 @@ class Settings(BaseSettings):
     log_stamped: bool = Field(
         default=False, description="whoever keeps the log puts the time before each line, as `up` does"
     )
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _goes_with_the_issuer(cls, client_id: str, info: ValidationInfo) -> str:
+        if bool(client_id) != bool(info.data.get("oidc_issuer")):
+            raise ValueError(f"{PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID are set together")
+        return client_id
 
     @property
     def outbox_lease_s(self) -> float:

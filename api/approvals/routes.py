@@ -50,7 +50,16 @@ router = APIRouter(prefix="/api/v1", tags=["approvals 复核"])
 _asking = APIRouter(prefix="/approvals", route_class=LargeCommandRoute)
 _answering = APIRouter(prefix="/approvals", route_class=StrictRoute)
 
-IdentityDep = Annotated[Identity, Depends(identified)]
+
+async def _whole(request: Request) -> Identity:
+    """Who asks; a session that still lacks its second factor sees no list. Refuses ``session-limited``."""
+    identity = await identified(request)
+    if identity.session is not None:
+        identity.session.require_whole()
+    return identity
+
+
+IdentityDep = Annotated[Identity, Depends(_whole)]
 ApprovalId = Annotated[UUID, Path(description="id of the approval request")]
 SOMEBODY = "(a second person)"
 """Who stands behind a command that is tried out, where a role is asked: no account can have this id."""

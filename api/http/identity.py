@@ -44,6 +44,8 @@ SIGN_IN = frozenset(
     {"/api/v1/session", "/api/v1/session/demo", "/api/v1/token", "/api/v1/my/code", "/api/v1/my/session"}
 )
 """Where a session begins: one that there is already does not count, and may be over."""
+BY_REDIRECT = frozenset({"/api/v1/session/oidc", "/api/v1/session/oidc/callback"})
+"""Where a sign-in at the identity provider begins and ends: by GET, since the browser is led there."""
 FOLLOW = "/api/v1/follow/"
 """Below it the path holds the code of a secret link, which says who asks whatever else the request says."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -128,14 +130,15 @@ def _require_granted(request: Request, identity: Identity, power: str | None) ->
 
 def _take_token(request: Request, identity: Identity) -> None:
     """Refuse ``too-many-requests`` to who sends more than the settings allow. Queries are not counted."""
-    if request.method not in UNSAFE or carried_in(request.scope) is not None:
+    signs_in = request.url.path in (SIGN_IN if request.method in UNSAFE else BY_REDIRECT)
+    if (request.method not in UNSAFE and not signs_in) or carried_in(request.scope) is not None:
         return
     limits: RateLimits = request.app.state.limits
     by_front_end = is_trusted_proxy(request, the_service(request))
-    if request.url.path not in SIGN_IN and identity.by in ("session", "token"):
+    if not signs_in and identity.by in ("session", "token"):
         limits.actor.take(identity.actor)
     elif (address := address_of(request, by_front_end=by_front_end)) is not None:
-        signs_in, is_public = request.url.path in SIGN_IN, identity.role == PUBLIC_ROLE or identity.link is not None
+        is_public = identity.role == PUBLIC_ROLE or identity.link is not None
         if signs_in or is_public:
             (limits.sign_in if signs_in else limits.public).take(address)
 

@@ -117,6 +117,11 @@ class SessionView(BaseModel):
         str | None, Field(description="What a page sends as X-CSRF-Token with every change; null without a cookie.")
     ] = None
     token: Annotated[str | None, Field(description="The token, where one was asked for. It is shown once.")] = None
+    by_provider: Annotated[bool, Field(description="Whether the identity provider said who it is.")] = False
+    provider: Annotated[
+        str | None,
+        Field(description="What the identity provider is called, at /api/v1/session/oidc; null: there is none."),
+    ] = None
     demo_accounts: Annotated[list[DemoAccount], Field(description="In the demo: whom one can be.")] = []
 
 
@@ -129,7 +134,9 @@ class SecondFactor(BaseModel):
 class RecoveryCodes(BaseModel):
     """Codes that each replace the second factor once, and the session that goes on."""
 
-    codes: Annotated[list[str], Field(description="The codes. They are shown once.")]
+    codes: Annotated[
+        list[str], Field(description="The codes. They are shown once; none where the account has some already.")
+    ]
     session: Annotated[SessionView, Field(description="The session that goes on, under a new token.")]
 
 

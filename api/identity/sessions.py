@@ -171,6 +171,8 @@ def _view(identity: Identity, service: Service | None, csrf: str | None) -> Sess
         signed_in=session is not None,
         limited=session is not None and session.is_limited,
         csrf_token=csrf,
+        by_provider=session is not None and session.by_provider,
+        provider=service.settings.oidc_name if service is not None and service.settings.oidc_issuer else None,
         demo_accounts=[
             bodies.DemoAccount(
                 actor=actor,

@@ -3,9 +3,15 @@ import { byId, en, make, named, pair, session, setText, tell } from "./page.js";
 import { ROLES } from "./names.js";
 
 const API = "/api/v1/session";
-// Only a path of our own: an address of somebody else's must not follow a sign-in.
+// Only a path of our own: an address of somebody else's must not follow a sign-in. The browser itself says whose it is, for
+// it takes a backslash for a slash and leaves out tabs.
+function ownPath(wanted) {
+  const { origin, pathname, search, hash } = new URL(wanted, location.origin);
+  const isOwn = wanted.startsWith("/") && origin === location.origin && !pathname.startsWith("//");
+  return isOwn && !pathname.startsWith("/login") ? pathname + search + hash : "/";
+}
 const wanted = new URLSearchParams(location.search).get("next") ?? "/";
-const next = /^\/(?!\/)/.test(wanted) && !wanted.startsWith("/login") ? wanted : "/";
+const next = URL.canParse(wanted, location.origin) ? ownPath(wanted) : "/";
 
 function failed(problem) {
   byId("failed").hidden = problem === null;
@@ -37,7 +43,8 @@ const started = (view) => (view.limited ? location.reload() : location.assign(ne
 onSubmit("form-sign-in", async (given) => started(await tell(API, given)));
 onSubmit("form-password", async (given) => started(await tell(`${API}/password`, given)));
 onSubmit("form-factor", async (given) => {
-  const { codes } = await tell(`${API}/second-factor/confirmation`, given);
+  const { codes, session: view } = await tell(`${API}/second-factor/confirmation`, given);
+  if (codes.length === 0) return started(view); // the account had a second factor, which was shown
   byId("codes").replaceChildren(...codes.map((code) => make("li", {}, code)));
   byId("recovery").hidden = false;
   byId("form-factor").hidden = true;
@@ -52,12 +59,19 @@ async function show() {
   const who = await session();
   byId("sign-in").hidden = who.signed_in && !who.limited;
   byId("signed-in").hidden = !who.signed_in;
-  byId("password").hidden = byId("factor").hidden = !who.signed_in;
+  byId("factor").hidden = !who.signed_in;
+  byId("password").hidden = !who.signed_in || who.by_provider;
+  byId("provider").hidden = who.provider === null || (who.signed_in && !who.limited);
+  byId("by-provider").href = `${API}/oidc?${new URLSearchParams({ next })}`;
+  setText(byId("by-provider"), who.provider ?? "");
   if (who.signed_in) {
     setText(byId("who-is"), who.actor);
     byId("roles").append(...who.roles.map((role) => make("option", { value: role, ...(role === who.role ? { selected: "" } : {}) }, named(ROLES, role)[0])));
     byId("roles").addEventListener("change", (event) => attempt(async () => started(await tell(`${API}/role`, { role: event.target.value }))));
-    if (who.limited) failed({ detail_zh: "请先设置本人密码；该岗位还须启用动态验证码。", title: "Set your password first, and the second factor where your role needs one." });
+    // Whose account has a second factor already shows its code.
+    if (who.limited && who.by_provider) byId("form-factor").hidden = false;
+    if (who.limited && who.by_provider) failed({ detail_zh: "该岗位须双重验证：请输入本账号的动态验证码，或在统一身份认证中使用双重验证重新登录。", title: "Your role needs a second factor: enter a code of your account's, or sign in at the provider with one." });
+    else if (who.limited) failed({ detail_zh: "请先设置本人密码；该岗位还须启用动态验证码。", title: "Set your password first, and the second factor where your role needs one." });
   }
   byId("demo").hidden = who.demo_accounts.length === 0;
   byId("demo-accounts").replaceChildren(...who.demo_accounts.map((account) => {

@@ -21,6 +21,7 @@ from domain.people.people import PersonState, Work
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import person_stream
 from infra.identity import passwords
+from infra.identity.oidc_refusals import OidcAccountUnknown, SecondFactorNeeded
 from infra.identity.refusals import (
     AccountLocked,
     CodeNeeded,
@@ -61,9 +62,13 @@ class Session:
     is_limited: bool
     phone_hash: bytes | None = None
     """Of a citizen: the keyed hash of the telephone that they proved."""
+    by_provider: bool = False
+    """Whether an identity provider said who they are."""
 
     def require_whole(self) -> None:
-        """Refuse ``session-limited``."""
+        """Refuse ``session-limited``, or ``second-factor-needed`` to whom an identity provider sent without one."""
+        if self.is_limited and self.by_provider:
+            raise SecondFactorNeeded()
         if self.is_limited:
             raise SessionLimited(f"{self.actor}, who has not set up the account yet")
 
@@ -121,8 +126,23 @@ class Accounts:
         self._one("identity_signed_in", actor=client, code=None)
         return self.open_session(person, browser=False, lasts_s=MACHINE_TOKEN_S), MACHINE_TOKEN_S
 
+    def sign_in_by_provider(self, actor: str, *, has_second_factor: bool) -> Opened:
+        """A browser's session for whom an identity provider names. It is limited where a role needs a second factor and
+        the provider asked for none. Refuses ``oidc-account-unknown``: nobody, a machine, or who left."""
+        person = self.person(actor)
+        if person is None or person.has_left or person.kind != "person":
+            raise OidcAccountUnknown()
+        is_limited = self._needs_second_factor(person.work) and not has_second_factor
+        return self.open_session(person, browser=True, is_limited=is_limited, by_provider=True)
+
     def open_session(
-        self, person: PersonState, *, browser: bool, is_limited: bool = False, lasts_s: float | None = None
+        self,
+        person: PersonState,
+        *,
+        browser: bool,
+        is_limited: bool = False,
+        lasts_s: float | None = None,
+        by_provider: bool = False,
     ) -> Opened:
         """A session of somebody who is known already, in the first of their roles. Refuses ``wrong-credentials`` to who
         left."""
@@ -130,7 +150,9 @@ class Accounts:
             raise WrongCredentials()
         token = secrets.token_urlsafe(32)
         is_machine = person.kind == "machine"
-        session = Session(person.number, person.work.roles[0], person.work, is_machine, browser, is_limited)
+        session = Session(
+            person.number, person.work.roles[0], person.work, is_machine, browser, is_limited, by_provider=by_provider
+        )
         self._do("identity_forget_sessions")
         self._do(
             "identity_open_session",
@@ -145,6 +167,7 @@ class Accounts:
             is_machine=is_machine,
             for_browser=browser,
             is_limited=is_limited,
+            by_provider=by_provider,
             lasts_s=lasts_s or self._service.settings.session_hours * 3600,
         )
         return Opened(session, token)
@@ -163,7 +186,16 @@ class Accounts:
             self._do("identity_session_used", token_hash=token_hash(token))
         work = Work(tuple(row["roles"]), row["crew"], row["squad"], tuple(row["districts"]), tuple(row["scopes"]))
         phone = bytes(row["phone_hash"]) if row["phone_hash"] is not None else None
-        return Session(row["actor"], row["role"], work, row["is_machine"], row["for_browser"], row["is_limited"], phone)
+        return Session(
+            row["actor"],
+            row["role"],
+            work,
+            row["is_machine"],
+            row["for_browser"],
+            row["is_limited"],
+            phone,
+            row["by_provider"],
+        )
 
     def switch_role(self, token: str, role: str) -> Session:
         """The same session in another of the actor's roles. Refuses ``session-ended``, ``not-your-role``."""
@@ -223,10 +255,15 @@ class Accounts:
         return pyotp.TOTP(secret).provisioning_uri(name=session.actor, issuer_name=ISSUER)
 
     def confirm_second_factor(self, token: str, code: str) -> tuple[Opened, tuple[str, ...]]:
-        """The second factor counts from now on; the recovery codes are shown once. Refuses ``session-ended``,
-        ``wrong-code``."""
+        """The second factor counts from now on; the recovery codes are shown once. A limited session that an identity
+        provider began is whole after it; whose account has a second factor already shows its code, or a recovery code,
+        and gets no new ones. Refuses ``session-ended``, ``wrong-code``, ``wrong-credentials``, ``account-locked``."""
         session = self.session(token)
         known = self._credentials(session.actor)
+        if session.by_provider and session.is_limited and known is not None and known["second_factor_confirmed"]:
+            self._show_code(known, code)
+            self.close(token)
+            return self._again(session, has_shown_code=True), ()
         if known is None or known["second_factor"] is None or self._counter(known, code) is None:
             raise WrongCode()
         sealed = bytes(known["second_factor"])
@@ -235,7 +272,7 @@ class Accounts:
         self._do("identity_forget_recovery_codes", actor=session.actor)
         self._do("identity_add_recovery_codes", actor=session.actor, hashes=[token_hash(each) for each in codes])
         self.close_all(session.actor)
-        return self._again(session), codes
+        return self._again(session, has_shown_code=True), codes
 
     def forget(self, actor: str) -> None:
         """Somebody left: no secret, no session."""
@@ -265,17 +302,34 @@ class Accounts:
             self._given_key = master_key(self._service.settings)
         return self._given_key
 
-    def _again(self, session: Session) -> Opened:
+    def _again(self, session: Session, *, has_shown_code: bool = False) -> Opened:
+        """The session under a new token. One that a provider began stays limited until a code was shown in it, whatever
+        the account has: its password was not asked for."""
         person = self.person(session.actor)
         known = self._credentials(session.actor)
         assert person is not None
         assert known is not None
         limited = known["must_change"] or self._lacks_second_factor(known, person.work)
-        return self.open_session(person, browser=session.for_browser, is_limited=limited)
+        if session.by_provider:
+            limited = session.is_limited and not has_shown_code
+        return self.open_session(
+            person, browser=session.for_browser, is_limited=limited, by_provider=session.by_provider
+        )
 
     def _lacks_second_factor(self, known: Mapping[str, Any], work: Work) -> bool:
-        needs = set(self._service.settings.second_factor_roles) & set(work.roles)
-        return bool(needs) and not known["second_factor_confirmed"]
+        return self._needs_second_factor(work) and not known["second_factor_confirmed"]
+
+    def _needs_second_factor(self, work: Work) -> bool:
+        return bool(set(self._service.settings.second_factor_roles) & set(work.roles))
+
+    def _show_code(self, known: Mapping[str, Any], code: str) -> None:
+        """Take a code of the second factor. It counts once, and a wrong one counts as a wrong attempt to sign in."""
+        if known["locked_s"] > 0:
+            raise AccountLocked(known["locked_s"])
+        counter = self._checked_code(known, code)
+        if self._one("identity_signed_in", actor=known["actor"], code=counter) is None:
+            self._failed(known["actor"])
+            raise WrongCredentials()
 
     def _checked_code(self, known: Mapping[str, Any], code: str | None) -> int | None:
         """The step of the code that was given; None where the account needs none, or a recovery code was used up."""

@@ -56,13 +56,15 @@ RETURNING actor
 
 -- name: identity_open_session
 INSERT INTO identity.sessions
-    (token_hash, actor, role, roles, crew, squad, districts, scopes, is_machine, for_browser, is_limited, ends_at)
+    (token_hash, actor, role, roles, crew, squad, districts, scopes, is_machine, for_browser, is_limited, by_provider,
+     ends_at)
 VALUES
     (%(token_hash)s, %(actor)s, %(role)s, %(roles)s, %(crew)s, %(squad)s, %(districts)s, %(scopes)s, %(is_machine)s,
-     %(for_browser)s, %(is_limited)s, clock_timestamp() + make_interval(secs => %(lasts_s)s))
+     %(for_browser)s, %(is_limited)s, %(by_provider)s, clock_timestamp() + make_interval(secs => %(lasts_s)s))
 
 -- name: identity_session
 SELECT actor, role, roles, crew, squad, districts, scopes, is_machine, for_browser, is_limited, phone_hash,
+       by_provider,
        extract(epoch FROM clock_timestamp() - used_at)::float8 AS idle_s,
        extract(epoch FROM ends_at - clock_timestamp())::float8 AS left_s
 FROM identity.sessions

@@ -536,6 +536,7 @@ CREATE TABLE identity.sessions (
     ends_at timestamp with time zone NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
     phone_hash bytea,
+    by_provider boolean DEFAULT false NOT NULL,
     CONSTRAINT sessions_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
     CONSTRAINT sessions_token_hash_check CHECK ((octet_length(token_hash) = 32))
 );

@@ -166,6 +166,8 @@ SESSIONS = (
     "/api/v1/session/password",
     "/api/v1/session/second-factor",
     "/api/v1/session/second-factor/confirmation",
+    "/api/v1/session/oidc",
+    "/api/v1/session/oidc/callback",
     "/api/v1/token",
     "/api/v1/people",
     "/api/v1/people/{person_id}/work",
