@@ -50,6 +50,7 @@ class Noting(FakeService):
             "squad": None,
             "scopes": [],
             "phone_hash": None,
+            "by_provider": False,
         }
         who = {"actor": "everyone-1", "role": "manager", "roles": list(ROLES), "districts": [], "idle_s": 0}
         self.answers["identity_session"] = lambda _: [session | who]
