@@ -25,6 +25,7 @@ from domain.standard.sections.crews import CrewsSection
 from domain.standard.sections.metering import MeteringSection
 from domain.standard.sections.outages import OutagesSection
 from domain.standard.sections.repair import RepairSection
+from domain.standard.sections.rights import RightsSection
 
 R = TypeVar("R", bound=Refusal)
 Precision = Literal["second", "day", "by"]
@@ -44,6 +45,7 @@ class Standard(CommonSection):
     alerting: AlertingSection
     crews: CrewsSection
     approvals: ApprovalsSection
+    rights: RightsSection
 
     def require_sound(self) -> None:
         """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
@@ -57,6 +59,7 @@ class Standard(CommonSection):
             self.alerting,
             self.crews,
             self.approvals,
+            self.rights,
         )
         for section in sections:
             section.require_sound()
