@@ -16,13 +16,13 @@ SubjectId = Annotated[UUID, Field(description="Id of the person's entry in the v
 FORMAT: Literal["tongshui.particulars.v1"] = "tongshui.particulars.v1"
 
 
-class MyAsking(Body):
+class MyRightsAsking(Body):
     """What is asked for."""
 
     right: Annotated[Right, Field(examples=["see"], description="What is asked for.")]
 
 
-class Asking(MyAsking):
+class RightsAsking(MyRightsAsking):
     """What a clerk takes down for a person, and how they saw who it is."""
 
     subjects: Annotated[
@@ -39,7 +39,7 @@ class Refusing(Body):
     ground: Annotated[Ground, Field(examples=["case-running"], description="Why, as a code. It is on record.")]
 
 
-class Correction(Body):
+class ParticularsCorrection(Body):
     """What is to be kept instead. A field that is left out stays as it is."""
 
     subject: SubjectId

@@ -57,7 +57,7 @@ Deciding = Callable[[RightsRequest | None, CommandContext], Sequence[Any]]
     openapi_extra=needs(None),
 )
 async def ask(
-    body: bodies.MyAsking, request: Request, caller: CallerDep, service: ServiceDep, response: Response
+    body: bodies.MyRightsAsking, request: Request, caller: CallerDep, service: ServiceDep, response: Response
 ) -> RequestView:
     """For everything that is kept under the telephone that you signed in with. It is answered within the working days
     of the standard."""
@@ -115,7 +115,9 @@ async def take_my_copy(
     responses=COMMAND_ERRORS | documented(_404="no-such-subject"),
     openapi_extra=needs(POWER),
 )
-async def receive(body: bodies.Asking, caller: CallerDep, service: ServiceDep, response: Response) -> StaffRequestView:
+async def receive(
+    body: bodies.RightsAsking, caller: CallerDep, service: ServiceDep, response: Response
+) -> StaffRequestView:
     """For somebody who stands at the counter or calls, once it was seen who they are."""
     require_power(context_now(caller, service), POWER)
     for each in body.subjects:
@@ -210,7 +212,7 @@ async def take_copy(
     openapi_extra=needs(POWER),
 )
 async def correct(
-    request_id: RequestId, body: bodies.Correction, caller: CallerDep, service: ServiceDep
+    request_id: RequestId, body: bodies.ParticularsCorrection, caller: CallerDep, service: ServiceDep
 ) -> StaffRequestView:
     """Ends a request to correct. The old values are gone, the person is found by the new telephone alone, and the event
     names the fields only."""
