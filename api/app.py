@@ -41,6 +41,7 @@ from api.publication import disclosure, reference, works
 from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
+from api.rights import routes as rights
 from api.vault import routes as persons
 from domain.deadlines.explain import WindowExplained
 from domain.kernel.law import Article, Citation
@@ -68,6 +69,7 @@ COMMANDS = (
     approvals,
     evidence,
     papers,
+    rights,
 )
 QUERIES = (
     linking,
@@ -134,7 +136,7 @@ def create_app(service: Service) -> FastAPI:
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
     accounts = (sessions.router, sessions.queries, sessions.tokens, oidc.router, people.router, people.queries)
-    for router in (*accounts, follow.router, follow.staff, my.router):
+    for router in (*accounts, follow.router, follow.staff, my.router, rights.my):
         app.include_router(router)
     app.include_router(contract.router)
     app.include_router(contract.page)

@@ -45,6 +45,7 @@ from domain.repairs import promises as repair_promises
 from domain.repairs.facts import FaultReported
 from domain.repairs.promises import PROMISES
 from domain.repairs.refusals import NoSuchOrder, no_such_incident
+from domain.rights import rights
 from domain.standard import alerts  # noqa: F401 - its facts stand in the streams of every kind with promises
 from domain.standard.escalation import climbed
 from domain.standard.standards import Rules
@@ -357,6 +358,7 @@ WORK = Kind(
 PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers=("people.manage", "people.read"))
 VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
 APPROVAL = Kind("approval", Name("复核请求", "approval request"), "office", approvals.evolve)
+RIGHTS = Kind("rights", Name("个人信息请求", "rights request"), "office", rights.evolve, powers=("rights.handle",))
 EVIDENCE = Kind(
     "evidence",
     Name("凭证", "evidence"),
@@ -389,6 +391,7 @@ KINDS = (
     PERSON,
     VAULT,
     APPROVAL,
+    RIGHTS,
     EVIDENCE,
     GENERATIONS,
 )

@@ -69,6 +69,15 @@ def subjects_of(history: Iterable[Recorded]) -> tuple[Subject, ...]:
     return tuple(subject for subject, _ in found.values())
 
 
+def is_over(state: State) -> bool:
+    """Whether the case needs nobody any more: it is done, was stopped for good or went into another one."""
+    if isinstance(state, Repair):
+        return state.closed or state.over is not None or state.merged_into is not None
+    if isinstance(state, Connection):
+        return state.all_on or (state.stopped is not None and state.stopped.final)
+    return bool(state.given) if isinstance(state, PreService) else True
+
+
 def needed_fields(state: State, subject: Subject, asker: Asker, at: datetime) -> frozenset[str]:
     """The fields of that subject that the asker's work on the case needs at that instant."""
     if isinstance(state, Repair):

@@ -38,6 +38,16 @@ NEVER = frozenset(
         "follow_confirm",
         # Its bytes come in parts.
         "evidence_complete",
+        # What a person asked of their particulars is answered by who is asked; an erasure has its own second person.
+        "rights_ask",
+        "rights_take_my_copy",
+        "rights_receive",
+        "rights_grant",
+        "rights_refuse",
+        "rights_take_copy",
+        "rights_correct",
+        "rights_finish",
+        "rights_lift",
         # A yes needs no other yes.
         "approvals_ask",
         "approvals_give",

@@ -135,7 +135,7 @@ async def unmasked_paper(
 
         def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
             ctx = snapshot.context(caller.stamp)
-            fact = vault.unmask(ctx, case_id=case_id, subject=subject.id, reason=body.reason)
+            fact = vault.unmask(snapshot.of(stream), ctx, case_id=case_id, subject=subject.id, reason=body.reason)
             return [(stream, ctx.event(fact))]
 
         # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.

@@ -32,6 +32,7 @@ from domain.repairs.case import Repair
 from domain.standard.context import require_power
 from domain.vault import vault
 from domain.vault.masks import masked
+from domain.vault.refusals import SubjectRestricted
 from infra.eventstore.commands import Command, Receipt, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.vault.vault import Reading
@@ -72,19 +73,26 @@ async def unmasked_particulars(
     response: Response,
 ) -> CaseParticulars:
     """A crew sees the place and the telephone of its own incident until it is closed; a squad whom it visits today;
-    hotline, counter and case owner whoever waits for their answer. All else is masked. Each person who is shown in
+    hotline, counter and case owner whoever waits for their answer. All else is masked, and so is who asked
+    for a restriction; where nobody else is left it is refused ``subject-restricted``. Each person who is shown in
     plain is an event, with the reason."""
     response.headers["Cache-Control"] = "no-store"
     require_power(context_now(caller, service), "vault.unmask")
     _, state, subjects = await run_in_threadpool(_the_case, service, case_id)
     asker, at = Asker(who.role, who.work), service.clock.now()
     shown = {each: particulars.needed_fields(state, each, asker, at) for each in subjects}
+    withheld = await run_in_threadpool(_withheld, service, [each for each in subjects if shown[each]], who, body.reason)
+    if withheld and all(each in withheld for each in subjects if shown[each]):
+        raise SubjectRestricted()
+    shown |= dict.fromkeys(withheld, particulars.NOTHING)
     streams = {each: Stream(kinds.VAULT, each.id) for each in subjects if shown[each]}
+
+    why = body.reason
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(caller.stamp)
         return [
-            (stream, ctx.event(vault.unmask(ctx, case_id=case_id, subject=each.id, reason=body.reason)))
+            (stream, ctx.event(vault.unmask(snapshot.of(stream), ctx, case_id=case_id, subject=each.id, reason=why)))
             for each, stream in streams.items()
         ]
 
@@ -144,6 +152,13 @@ async def erase(subject_id: SubjectId, body: bodies.Erasure, caller: CallerDep, 
 
 
 # ---- parts
+
+
+def _withheld(service: Service, subjects: Sequence[Subject], who: Identity, reason: vault.Reason) -> list[Subject]:
+    """Those that a restriction keeps from who asks."""
+    return [
+        each for each in subjects if vault.is_withheld(service.load(Stream(kinds.VAULT, each.id))[0], who.role, reason)
+    ]
 
 
 def _the_case(service: Service, case_id: UUID) -> tuple[Kind, State, tuple[Subject, ...]]:

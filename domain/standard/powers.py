@@ -34,6 +34,7 @@ UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "vault.read": ("hotline", *_ON_INCIDENTS, "crew", "counter", "case-owner", "squad", *_OVER_ALL[:-1]),
     "vault.unmask": ("hotline", "crew-lead", "crew", "counter", "case-owner", "squad"),
     "vault.erase": ("manager",),
+    "rights.handle": ("counter", "case-owner", "manager"),
     "people.read": ("manager", "auditor", "operator"),
     "people.manage": ("manager", "operator", "system"),
 }

@@ -43,6 +43,7 @@ SCOPES: Mapping[str, tuple[Bound, ...]] = {
     "vault.read": _EVERY,
     "vault.unmask": _EVERY,
     "vault.erase": _ALL,
+    "rights.handle": _ALL,
     "evidence.keep": _EVERY,
     "evidence.read": _EVERY,
     # incidents and orders

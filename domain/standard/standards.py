@@ -26,6 +26,7 @@ from domain.standard.sections.metering import MeteringSection
 from domain.standard.sections.numbers import NumbersSection
 from domain.standard.sections.outages import OutagesSection
 from domain.standard.sections.repair import RepairSection
+from domain.standard.sections.rights import RightsSection
 
 R = TypeVar("R", bound=Refusal)
 Precision = Literal["second", "day", "by"]
@@ -46,6 +47,7 @@ class Standard(CommonSection):
     crews: CrewsSection
     approvals: ApprovalsSection
     numbers: NumbersSection
+    rights: RightsSection
 
     def require_sound(self) -> None:
         """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
@@ -60,6 +62,7 @@ class Standard(CommonSection):
             self.crews,
             self.approvals,
             self.numbers,
+            self.rights,
         )
         for section in sections:
             section.require_sound()

@@ -24,3 +24,13 @@ class SubjectErasedAlready(Conflict):
     needed = "one whose particulars are kept"
     next_step = "nothing is to be done"
     next_step_zh = "无需操作"
+
+
+class SubjectRestricted(Conflict):
+    """The use of the person's particulars is restricted."""
+
+    title_zh = "该个人信息已限制使用"
+    found = "a subject who asked that their particulars are not used"
+    needed = "a crew or a squad on the way to the place, with the reason on-site"
+    next_step = "work with the masked particulars; the restriction ends when the person asks for that"
+    next_step_zh = "请使用脱敏信息办理；经本人申请可解除限制"

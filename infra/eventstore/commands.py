@@ -51,11 +51,13 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class NewSubject:
-    """Particulars for the vault, written in the command's own transaction: no case without, no orphan left behind."""
+    """Particulars for the vault, written in the command's own transaction: no case without, no orphan left behind.
+    ``corrects``: they replace what every revision of the subject says in these fields, and make no revision."""
 
     id: UUID
     revision: int
     particulars: Mapping[str, str]
+    corrects: bool = False
 
 
 @dataclass(frozen=True, slots=True)

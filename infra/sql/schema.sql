@@ -1625,6 +1625,8 @@ CREATE INDEX stored_events_erased ON store.stored_events USING btree (originator
 
 CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (notification_id);
 
+CREATE INDEX stored_events_rights ON store.stored_events USING btree (notification_id) WHERE (topic = 'water.office.RightsRequestReceived.v1'::text);
+
 CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
 
 CREATE INDEX reads_actor ON vault.reads USING btree (actor, at);

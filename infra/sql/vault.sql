@@ -39,6 +39,16 @@ WHERE subject_id = %(id)s
 ORDER BY revision DESC
 LIMIT 1
 
+-- name: vault_lock_revisions
+SELECT FROM vault.subjects WHERE subject_id = %(id)s FOR UPDATE
+
+-- name: vault_revisions
+SELECT subject_id, revision, s.particulars, s.sealed, k.sealed_key
+FROM vault.subjects s
+LEFT JOIN vault.subject_keys k USING (subject_id)
+WHERE subject_id = %(id)s
+ORDER BY revision
+
 -- name: vault_plain
 SELECT subject_id, revision, particulars
 FROM vault.subjects

@@ -76,10 +76,26 @@ class Vault:
     def put(self, cursor: Cursor[DictRow], subjects: Sequence[NewSubject]) -> None:
         """Seal particulars into the vault, in the cursor's transaction; those of a subject that was erased are not
         kept. Raises KeyFileError."""
-        if not subjects:
-            return
-        keys = self._data_keys(cursor, [each.id for each in subjects])
-        cursor.execute(sql("vault_put"), self._sealed([(each, each.particulars) for each in subjects], keys))
+        new = [each for each in subjects if not each.corrects]
+        if new:
+            keys = self._data_keys(cursor, [each.id for each in new])
+            cursor.execute(sql("vault_put"), self._sealed([(each, each.particulars) for each in new], keys))
+        for each in subjects:
+            if each.corrects:
+                self._correct(cursor, each.id, each.particulars)
+
+    def _correct(self, cursor: Cursor[DictRow], subject: UUID, fields: Mapping[str, str]) -> None:
+        """Replace fields in every revision, and what the subject is looked for by; one that was erased stays empty."""
+        cursor.execute(sql("vault_lock_revisions"), {"id": subject})
+        cursor.execute(sql("vault_revisions"), {"id": subject})
+        pieces = []
+        for row in cursor.fetchall():
+            if (known := self._opened(row)) is not None:
+                kept = {name: text for name, text in known.items() if name != "phone_as_given" or "phone" not in fields}
+                pieces.append((Subject(subject, row["revision"]), {**kept, **fields}))
+        if pieces:
+            cursor.execute(sql("vault_seal_plain"), self._sealed(pieces, self._data_keys(cursor, [subject])))
+            cursor.execute(sql("vault_make_rewrite_due"))
 
     def seal_plain(self) -> int:
         """Seal what lies open from before there were seals; how many rows. May be killed and run again, and twice at
@@ -147,6 +163,13 @@ class Vault:
         with self._connect() as connection:
             row = connection.execute(sql("vault_newest"), {"id": subject}).fetchone()
         return self._opened(row) if row is not None else None
+
+    def revisions(self, subject: UUID) -> dict[int, Mapping[str, str]]:
+        """Revision → what it says, of a subject that was not erased. Raises KeyFileError."""
+        with self._connect() as connection:
+            rows = connection.execute(sql("vault_revisions"), {"id": subject}).fetchall()
+        opened = ((row["revision"], self._opened(row)) for row in rows)
+        return {revision: found for revision, found in opened if found is not None}
 
     def knows(self, subject: UUID) -> bool:
         """Whether there is, or was, anything of the subject."""

@@ -202,6 +202,18 @@ EVIDENCE = (
     "/api/v1/cases/{case_id}/papers/{kind}.pdf",
 )
 """About files and papers; they change no case."""
+RIGHTS = (
+    "/api/v1/my/rights",
+    "/api/v1/my/rights/{request_id}/copy",
+    "/api/v1/rights",
+    "/api/v1/rights/{request_id}/grant",
+    "/api/v1/rights/{request_id}/refusal",
+    "/api/v1/rights/{request_id}/copy",
+    "/api/v1/rights/{request_id}/correction",
+    "/api/v1/rights/{request_id}/done",
+    "/api/v1/rights/subjects/{subject_id}/lifting",
+)
+"""About what is kept of a person; they change no case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -242,6 +254,9 @@ QUERIES = (
     "/api/v1/follow/{code}/papers",
     "/api/v1/follow/{code}/qr",
     "/api/v1/my/cases",
+    "/api/v1/my/rights",
+    "/api/v1/rights",
+    "/api/v1/rights/{request_id}",
     "/api/v1/contract",
     "/api/v1/contract/asyncapi.json",
     "/api/v1/contract/readers-rule.json",
@@ -285,7 +300,7 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS, *EVIDENCE}
+    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS, *EVIDENCE, *RIGHTS}
     every = [operation for _, _, operation in operations(document)]
     assert len({each["operationId"] for each in every}) == len(every)
     assert all(each["summary"] for each in every)

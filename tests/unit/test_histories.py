@@ -43,6 +43,7 @@ KINDS = {
     "vault": kinds.VAULT,
     "approval": kinds.APPROVAL,
     "evidence": kinds.EVIDENCE,
+    "rights": kinds.RIGHTS,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
     "book": kinds.BOOK,
