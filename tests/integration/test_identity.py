@@ -144,6 +144,7 @@ def test_a_first_password_is_changed_before_anything_else(service: Service, brow
     proof = {"X-CSRF-Token": view["csrf_token"]}
     assert code(browser.post(f"{API}/repairs", json=fault(), headers=proof)) == "session-limited"
     assert code(browser.get(f"{API}/dispatch")) == "session-limited"
+    assert code(browser.get(f"{API}/approvals")) == "session-limited", "what waits for them is not shown either"
     for weak in ("short", "password12345678", "hotline-7hotline-7", "aaaaaaaaaaaaaaaaaaaa"):
         change = {"old": once, "new": weak}
         assert code(browser.post(f"{API}/session/password", json=change, headers=proof)) == "password-too-weak"
