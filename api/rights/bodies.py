@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.http.fields import Address, Body, Name, Phone
+from api.http.fields import PARTICULARS, Address, Body, Name, Phone
 from domain.rights.rights import ClerksCheck, Ground, Right, State
 
 RequestId = Annotated[UUID, Field(description="Id of the request.")]
@@ -41,6 +41,8 @@ class Refusing(Body):
 
 class ParticularsCorrection(Body):
     """What is to be kept instead. A field that is left out stays as it is."""
+
+    unscreened = PARTICULARS
 
     subject: SubjectId
     name: Annotated[Name | None, Field(description="Name of the person. It goes to the vault.")] = None

@@ -91,6 +91,11 @@ def statements() -> Iterator[Composed]:
             yield SQL("GRANT USAGE ON SCHEMA {} TO {}").format(Identifier(schema), role)
             yield SQL("REVOKE ALL ON ALL TABLES IN SCHEMA {} FROM {}").format(Identifier(schema), role)
         yield SQL("GRANT SELECT ON public.tongshui_migrations TO {}").format(role)
+    # The months of the readings are partitions that their processor makes: only the table's owner may add one.
+    owner = Identifier(role_of("readings"))
+    yield SQL("GRANT {} TO CURRENT_USER").format(owner)
+    yield SQL("ALTER TABLE readings.readings OWNER TO {}").format(owner)
+    yield SQL("GRANT CREATE ON SCHEMA readings TO {}").format(owner)
     for right in rights():
         schema, table = right.on.split(".")
         kind = SQL("SEQUENCE ") if right.words.startswith("USAGE") else SQL("")

@@ -8,6 +8,8 @@ import pytest
 
 from tests.faults import starts
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_start_in_whose_first_seconds_processes_are_killed_comes_up() -> None:
     seed = random.randrange(1_000_000)

@@ -29,6 +29,7 @@ RUN_BY: dict[str, tuple[Process, ...]] = {
     "readings": ("readings",),
     "recompute": ("watch",),
     "relay": ("relay",),
+    "rights": ("api",),
     "status": ("api",),
     "store": DECIDERS,
     "vault": ("api",),
@@ -104,6 +105,19 @@ def test_nobody_changes_an_event_and_only_who_decides_appends_one(roles: Setting
             else:
                 with pytest.raises(InsufficientPrivilege):
                     connection.execute(append.encode())
+
+
+def test_the_processor_of_readings_makes_a_month_and_nobody_else_does(roles: Settings) -> None:
+    span = "FROM ('2031-01-01') TO ('2031-02-01')"
+    month = f"CREATE TABLE readings.of_2031_01 PARTITION OF readings.readings FOR VALUES {span}"
+    for process in PROCESSES:
+        with session(roles, process) as connection, connection.transaction(force_rollback=True):
+            if process == "readings":
+                connection.execute(month.encode())
+                connection.execute(b"DELETE FROM readings.readings WHERE false")
+            else:
+                with pytest.raises(InsufficientPrivilege):
+                    connection.execute(month.encode())
 
 
 def test_secrets_and_the_tables_of_others_are_closed(roles: Settings) -> None:

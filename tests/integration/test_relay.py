@@ -325,6 +325,7 @@ def test_a_tail_cut_while_no_relay_runs_is_noticed(settings: Settings, broker: E
     assert relay_state(settings)["tails_lost"] == 1
 
 
+@pytest.mark.slow
 def test_a_broker_away_for_longer_than_the_delivery_timeout_loses_nothing(
     settings: Settings, broker: EmbeddedKafka
 ) -> None:
@@ -343,6 +344,7 @@ def test_a_broker_away_for_longer_than_the_delivery_timeout_loses_nothing(
     assert read_anew(settings) == expected(settings)
 
 
+@pytest.mark.slow
 def test_a_lost_cluster_is_filled_again_and_readers_end_in_the_same_state(
     settings: Settings, broker: EmbeddedKafka, caplog: pytest.LogCaptureFixture
 ) -> None:
