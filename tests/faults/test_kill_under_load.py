@@ -22,7 +22,10 @@ from tests.faults.installation import PARTS, Installation, Row, installed, wait_
 from tests.faults.load import START, Load, clock_of, loaded
 from tests.integration.relaying import on_kafka
 
-pytestmark = pytest.mark.timeout(600)  # seven parts, one after the other, before the first test
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),  # seven parts, one after the other, before the first test
+]
 
 FACTOR = 300
 """Half an hour is 6 seconds: limits run out all the time, also while a part is away."""
