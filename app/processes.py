@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
@@ -34,6 +34,7 @@ from infra.postgres.connections import connect
 from infra.postgres.migrate import migrate
 from infra.readers.dead_letter_desk import Mender, repair_marked
 from infra.relay.relay import Relay
+from infra.repeating import repeating
 from infra.settings import Settings
 from infra.sql import sql
 
@@ -82,24 +83,9 @@ class Beats:
             except (psycopg.OperationalError, psycopg.InterfaceError):
                 self._connection = None
 
-    @contextmanager
-    def beating(self, detail: Callable[[], dict[str, Any]]) -> Iterator[None]:
+    def beating(self, detail: Callable[[], dict[str, Any]]) -> AbstractContextManager[None]:
         """Beat from a thread while the body runs."""
-        stop = threading.Event()
-
-        def run() -> None:
-            while True:
-                self.beat(detail())
-                if stop.wait(BEAT_EVERY_S):
-                    return
-
-        thread = threading.Thread(target=run, name="beats", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join(timeout=5)
+        return repeating("beats", lambda: self.beat(detail()), BEAT_EVERY_S)
 
 
 def _compared(connection: psycopg.Connection[Any]) -> dict[str, float]:
@@ -316,8 +302,8 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
         proxy_secret(settings)  # made while there is room on the disk
         if settings.demo:
             join_demo_accounts(service)
-        upkeep = purging_keys(service), closing_overdue(service), keeping_up(service)
-        with Beats(settings, "api").beating(dict), upkeep[0], upkeep[1], upkeep[2]:
+        beating = Beats(settings, "api").beating(dict)
+        with beating, purging_keys(service), closing_overdue(service), keeping_up(service):
             make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
     finally:
         service.close()

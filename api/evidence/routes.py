@@ -23,7 +23,7 @@ from api.http.dependencies import ServiceDep
 from api.http.identity import Identity, identified
 from api.http.powers import needs
 from api.http.refusals import TooManyUploads, WrongOffset
-from api.http.scoping import ScopeDep, require_in_scope, where
+from api.http.scoping import ScopeDep, place_by, require_in_scope
 from api.http.strict import StrictRoute, read_body
 from domain import particulars
 from domain.evidence import access
@@ -43,7 +43,6 @@ from domain.kernel.facts import Recorded
 from domain.kernel.refusals import NoSuchCase
 from domain.particulars import Asker
 from domain.people.scope import Scope
-from domain.places import place_of
 from domain.standard.values import require_known
 from domain.vault.refusals import SubjectErasedAlready
 from infra.eventstore.service import Service
@@ -254,7 +253,7 @@ def _case(service: Service, case_id: UUID) -> tuple[CaseOfFile, list[Recorded]]:
     if kind is None:
         raise NoSuchCase()
     recorded = [each for _, each in history]
-    return CaseOfFile(kind, case_id, where(service, case_id) or place_of(None)), recorded
+    return CaseOfFile(kind, case_id, place_by(service, kind, recorded)), recorded
 
 
 def _subject(service: Service, body: Beginning, known: EvidenceClass, scope: Scope) -> UUID | None:

@@ -7,6 +7,7 @@ other people's cases, and whoever made a typing error reads what to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http.dependencies import the_service
 from api.http.powers import power_of
 from domain import kinds, particulars
+from domain.kernel.facts import Recorded
+from domain.kinds import Kind
 from domain.people.refusals import NotYourCrew, NotYours
 from domain.people.scope import ALL, Place, Scope
 from domain.places import incident_of, place_of
@@ -75,7 +78,11 @@ def where(service: Service, case_id: UUID) -> Place | None:
     kind = particulars.kind_with_subjects(history[0][0].type) if history else None
     if kind is None:
         return None
-    recorded = [each for _, each in history]
+    return place_by(service, kind, [each for _, each in history])
+
+
+def place_by(service: Service, kind: Kind, recorded: Sequence[Recorded]) -> Place | None:
+    """Where a case belongs by its facts; an outside order where its incident does. None: that there is not."""
     state = kinds.folded(kind, recorded)
     incident = incident_of(state)
     return where(service, incident) if incident is not None else place_of(state, recorded)

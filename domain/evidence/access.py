@@ -26,11 +26,11 @@ POWER = "evidence.read"
 
 @dataclass(frozen=True, slots=True)
 class CaseOfFile:
-    """A case that a file was handed in for, and where it belongs."""
+    """A case that a file was handed in for, and where it belongs; None: nowhere that is known."""
 
     kind: Kind
     id: UUID
-    place: Place
+    place: Place | None
 
 
 def require_readable(

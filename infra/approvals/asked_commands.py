@@ -6,24 +6,21 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
-from eventsourcing.persistence import PersistenceError
-
 from domain import kinds
 from domain.approvals import approvals
 from domain.approvals.approvals import Approval
 from domain.people.actors import canonical
-from infra.eventstore.commands import BusyError, Command, Snapshot, Stamp, StoreUnavailableError, Stream, StreamEvent
+from infra.eventstore.commands import Command, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
+from infra.repeating import repeating
 from infra.sql import sql
 from infra.vault.vault import asked_command_context
 
@@ -156,25 +153,11 @@ class AskedCommands:
             connection.execute(sql(query), values)
 
 
-@contextmanager
-def closing_overdue(service: Service, *, every_s: float = CLOSE_EVERY_S) -> Iterator[None]:
+def closing_overdue(service: Service, *, every_s: float = CLOSE_EVERY_S) -> AbstractContextManager[None]:
     """Close what is overdue from a thread while the body runs, at once and then every ``every_s`` seconds."""
-    stop = threading.Event()
 
-    def run() -> None:
-        while True:
-            try:
-                if closed := AskedCommands(service).close_overdue():
-                    log.info("the time of %d approval requests is over", closed)
-            except (psycopg.Error, PersistenceError, StoreUnavailableError, BusyError) as error:
-                log.warning("approval requests are not closed now: %s", type(error).__name__)
-            if stop.wait(every_s):
-                return
+    def close() -> None:
+        if closed := AskedCommands(service).close_overdue():
+            log.info("the time of %d approval requests is over", closed)
 
-    thread = threading.Thread(target=run, name="approvals", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=5)
+    return repeating("approvals", close, every_s)

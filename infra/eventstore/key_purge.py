@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-import psycopg
-
 from infra.eventstore.service import Service
+from infra.repeating import repeating
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -32,25 +29,11 @@ def purge_keys(service: Service, *, rows_at_once: int = ROWS_AT_ONCE) -> int:
                 return purged
 
 
-@contextmanager
-def purging_keys(service: Service, *, every_s: float = LOOK_EVERY_S) -> Iterator[None]:
+def purging_keys(service: Service, *, every_s: float = LOOK_EVERY_S) -> AbstractContextManager[None]:
     """Purge from a thread while the body runs, at once and then every ``every_s`` seconds."""
-    stop = threading.Event()
 
-    def run() -> None:
-        while True:
-            try:
-                if purged := purge_keys(service):
-                    log.info("%d idempotency keys were past their term and are forgotten", purged)
-            except psycopg.Error as error:
-                log.warning("idempotency keys are not purged now: %s", type(error).__name__)
-            if stop.wait(every_s):
-                return
+    def purge() -> None:
+        if purged := purge_keys(service):
+            log.info("%d idempotency keys were past their term and are forgotten", purged)
 
-    thread = threading.Thread(target=run, name="key-purge", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=5)
+    return repeating("key-purge", purge, every_s)

@@ -4,9 +4,8 @@ its term or was erased destroyed for good, uploads that nobody goes on with thro
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -18,13 +17,13 @@ from psycopg.rows import DictRow
 from domain.evidence import evidence
 from domain.evidence.classes import CLASSES, class_with
 from domain.evidence.evidence import EvidenceFile, PurgeReason
-from infra.eventstore.commands import BusyError, Command, Snapshot, Stamp, StoreUnavailableError, StreamEvent
+from infra.eventstore.commands import Command, Snapshot, Stamp, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import evidence_stream
-from infra.evidence.objects import ObjectsUnavailableError, object_name
+from infra.evidence.objects import object_name
 from infra.evidence.scanner import scan
 from infra.evidence.sealing import DamagedError
-from infra.keys import KeyFileError
+from infra.repeating import repeating
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -65,28 +64,14 @@ def keep_up(service: Service) -> Done:
     return done
 
 
-@contextmanager
-def keeping_up(service: Service, *, every_s: float = LOOK_EVERY_S) -> Iterator[None]:
+def keeping_up(service: Service, *, every_s: float = LOOK_EVERY_S) -> AbstractContextManager[None]:
     """Do it from a thread while the body runs, at once and then every ``every_s`` seconds."""
-    stop = threading.Event()
 
-    def run() -> None:
-        while True:
-            try:
-                if words := keep_up(service).words:
-                    log.info("evidence: %s", words)
-            except (psycopg.Error, ObjectsUnavailableError, KeyFileError, BusyError, StoreUnavailableError) as error:
-                log.warning("evidence is not kept up now: %s", type(error).__name__)
-            if stop.wait(every_s):
-                return
+    def once() -> None:
+        if words := keep_up(service).words:
+            log.info("evidence: %s", words)
 
-    thread = threading.Thread(target=run, name="evidence-upkeep", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(timeout=5)
+    return repeating("evidence-upkeep", once, every_s)
 
 
 # ---- events
