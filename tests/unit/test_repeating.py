@@ -11,7 +11,7 @@ from infra.repeating import repeating
 
 
 def test_work_that_fails_is_tried_again_and_its_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    done, tries = threading.Event(), []
+    done, tries = threading.Event(), list[int]()
 
     def work() -> None:
         tries.append(len(tries))
