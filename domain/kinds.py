@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from domain.approvals import approvals
+from domain.complaints import complaints
 from domain.connections import applicants, automatic, case, consultations, preservice, promises
 from domain.connections import facts as connection
 from domain.connections.refusals import no_such_application, no_such_request
@@ -91,8 +92,7 @@ class Kind:
         return state
 
     def new_number(self, next_number: Callable[[str], str]) -> str:
-        """A fresh number for a case of this kind, from the store's own counter. Raises ValueError where such cases have
-        none."""
+        """A number for a new case of this kind, as the store gives it. Raises ValueError where such cases have none."""
         if self.number_prefix is None:
             raise ValueError(f"a case of the kind {self.name} has no number")
         return next_number(self.number_prefix)
@@ -178,6 +178,7 @@ CONNECTION = Kind(
         "connection.make-visit",
         "connection.deliver",
         "connection.confirm-delivery",
+        "connection.tell-applicant",
         "connection.request-pause",
         "connection.approve-pause",
         "connection.end-pause",
@@ -359,6 +360,14 @@ PERSON = Kind("person", Name("人员", "actor"), "office", people.evolve, powers
 VAULT = Kind("vault", Name("个人信息", "particulars"), "office", vault.evolve, powers=("vault.erase",))
 APPROVAL = Kind("approval", Name("复核请求", "approval request"), "office", approvals.evolve)
 RIGHTS = Kind("rights", Name("个人信息请求", "rights request"), "office", rights.evolve, powers=("rights.handle",))
+COMPLAINT = Kind(
+    "complaint",
+    Name("投诉", "complaint"),
+    "office",
+    complaints.evolve,
+    number_prefix="TU",
+    powers=("complaint.take", "complaint.answer", "complaint.read"),
+)
 EVIDENCE = Kind(
     "evidence",
     Name("凭证", "evidence"),
@@ -392,6 +401,7 @@ KINDS = (
     VAULT,
     APPROVAL,
     RIGHTS,
+    COMPLAINT,
     EVIDENCE,
     GENERATIONS,
 )
@@ -438,13 +448,16 @@ def opened_as(type_name: str) -> Kind | None:
     return _OPENED_BY.get(type_name)
 
 
+_ABOUT_WINDOWS = frozenset(WINDOW_FACTS)
+
+
 def folded(kind: Kind, recorded: Iterable[Recorded]) -> State:
     """The state after all facts of a stream: what ``evolve`` gives one after the other. Most facts of a case are its
     windows': they go into its ledger, and those that stand together change the case once."""
     state: State = None
     ledger: WindowLedger | None = None
     for each in recorded:
-        if state is not None and kind.obligations is not None and isinstance(each.fact, WINDOW_FACTS):
+        if state is not None and kind.obligations is not None and type(each.fact) in _ABOUT_WINDOWS:
             ledger = record(state.ledger if ledger is None else ledger, cast(WindowFact, each.fact))
             continue
         if ledger is not None:

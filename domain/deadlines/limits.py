@@ -13,15 +13,15 @@ times of day are those of the calendar's own wall clock.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.deadlines.calendar import Calendar, CalendarVersion
+from domain.kernel.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClockStop:
     """The clock stands from ``since`` until ``until`` (None: still), for at most ``cap_working_days`` of its days.
 
@@ -42,7 +42,7 @@ DayUnit = Literal["working", "civil"]
 DayEnd = Literal["close", "same-time"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Intake:
     """When what comes in counts as received: on a day off, on the next working day at the same time of day; at
     ``until`` or later, at ``opens`` of the next working day; before ``opens``, at once. (As the City of Boston counted;
@@ -52,7 +52,7 @@ class Intake:
     opens: Annotated[time, "Time of day at which the office opens."]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WorkingDays:
     """A limit of ``days`` working days that starts at ``start``; the clock stands during ``stops``, of which all
     together excuse at most ``stops_cap_working_days``.
@@ -71,7 +71,7 @@ class WorkingDays:
     intake: Intake | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Count:
     """How a limit was counted: the working days that counted, and those that did not because the clock stood.
 
@@ -85,7 +85,7 @@ class Count:
     excuses: tuple[ClockStop, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CalendarTerm:
     """What one version of the calendar made of a limit: how it is counted by it, and what is judged by from then on."""
 
@@ -94,7 +94,7 @@ class CalendarTerm:
     judged: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """When a limit ends, by which version of the calendar. ``due_at`` is what is judged by: for a deadline that a
     revision moved earlier, not before one working day from the publication. ``steps``: how it came about, from the

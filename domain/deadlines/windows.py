@@ -9,7 +9,7 @@ Nothing is ever erased: a lapse that falls away is retracted, a moved end is mov
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from typing import Annotated, Any, assert_never, get_args
@@ -19,9 +19,10 @@ from domain.deadlines.limits import End
 from domain.kernel.copies import changed
 from domain.kernel.facts import CASE_TOPICS, fact
 from domain.kernel.fields import NotifiedRoles, PromiseCode
+from domain.kernel.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Term:
     """From ``since`` on the window ends at ``due_at``; None means no end limit, for ``reason``.
 
@@ -38,7 +39,7 @@ class Term:
     counted: End | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReminderAt:
     """A reminder before the end, at its instant."""
 
@@ -47,7 +48,7 @@ class ReminderAt:
     notify: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EscalationLevelAt:
     """An escalation level after the lapse at ``due_at``, at its instant."""
 
@@ -57,7 +58,7 @@ class EscalationLevelAt:
     notify: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Obligation:
     """One commitment of one case, from its facts. ``terms`` are in order of ``since`` and not empty. ``cause`` names
     what moves its end where neither start, standard nor calendar did; ``settles_after``: how long after its instant a
@@ -82,7 +83,7 @@ class Obligation:
     then: Obligation | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CountPromise:
     """A commitment that is a count, not a time: at most ``allowed`` of what is ``counted`` (instant and event, in
     order) until it is ``closed``. Each one too many is a lapse at its own instant. ``cancelled``: why it is owed no
@@ -100,7 +101,7 @@ class CountPromise:
     settles_after: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """The verdict on one commitment at an instant.
 
@@ -145,25 +146,26 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         return _tallied(obligation, at)
     obligation = in_force(obligation, at)
     last = obligation.terms[-1]
-    met_at = obligation.met_at
-    provisional_until = obligation.until if met_at is not None and last.due_at is not None else None
+    due_at, met_at = last.due_at, obligation.met_at
+    provisional_until = obligation.until if met_at is not None and due_at is not None else None
     ends = _unmet_ends(obligation)
-    lapses = tuple(end for end in ends if end <= at)
-    warned = last.due_at is not None and last.due_at not in lapses and (met_at is None or met_at > at)
+    lapses = tuple([end for end in ends if end <= at])
+    ahead = [end for end in ends if end > at]
+    passed: tuple[ReminderAt, ...] = ()
+    if due_at is not None and due_at not in lapses and (met_at is None or met_at > at):
+        passed = tuple([mark for mark in obligation.reminders if mark.at <= at])
+        ahead += [mark.at for mark in obligation.reminders if mark.at > at]
+    if provisional_until is not None:
+        ahead.append(provisional_until)
     return Window(
         commitment=obligation.commitment,
         opened_at=obligation.opened_at,
-        due_at=last.due_at,
+        due_at=due_at,
         tentative=last.tentative,
-        met_at=met_at if last.due_at is not None else None,
+        met_at=met_at if due_at is not None else None,
         lapses=lapses,
-        passed=tuple(mark for mark in obligation.reminders if warned and mark.at <= at),
-        next_ask_at=min(
-            [end for end in ends if end > at]
-            + [mark.at for mark in obligation.reminders if warned and mark.at > at]
-            + ([provisional_until] if provisional_until is not None else []),
-            default=None,
-        ),
+        passed=passed,
+        next_ask_at=min(ahead, default=None),
         basis=Basis(
             obligation.standard,
             obligation.calendar,
@@ -171,7 +173,7 @@ def judge(obligation: Obligation | CountPromise, at: datetime) -> Window:
         ),
         notify_on_lapse=obligation.notify_on_lapse,
         cause=obligation.cause,
-        cancelled=last.reason if last.due_at is None else None,
+        cancelled=last.reason if due_at is None else None,
         settles_after=obligation.settles_after,
         provisional_until=provisional_until,
     )
@@ -238,7 +240,7 @@ NewLapse = Annotated[
 LAPSE = "Which lapse of this window: the number that its WindowLapsed has in the field `lapse`."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Basis:
     """What a verdict stands on: standard and calendar version, and the ids of the events that decided it."""
 
@@ -412,7 +414,7 @@ WINDOW_FACTS: tuple[type, ...] = get_args(WindowFact)
 # ---- the verdicts on record
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OnRecord:
     """One window as the events of the case have it so far. ``reason``: why it is cancelled, where it is. ``settles``:
     the instant of a verdict on record (its meeting, or an end that ran out) → when it is settled, where it ever is.
@@ -611,7 +613,7 @@ class _Difference:
             return
         if known.cancelled:
             self._say(WindowReopened, due_at=w.due_at)
-            known = replace(known, due_at=w.due_at)
+            known = changed(known, due_at=w.due_at)
         if (cause := _cause_of_move(known, w)) is not None:
             self._say(
                 WindowMoved,
@@ -625,6 +627,8 @@ class _Difference:
     def _lapses(self, known: OnRecord) -> dict[datetime, int]:
         """Says which lapses fell away and which are new; the number of each that stands."""
         w = self._window
+        if not known.lapses and not w.lapses:
+            return {}
         for due_at, lapse in sorted(known.lapses.items()):
             if due_at not in w.lapses:
                 overturns = known.is_settled(due_at, self._at)

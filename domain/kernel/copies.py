@@ -1,33 +1,36 @@
-"""``changed``: what ``dataclasses.replace`` does, at less than half its cost, for the folds of long histories."""
+"""``changed``: what ``dataclasses.replace`` does, at a fraction of its cost, for the folds of long histories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
-from operator import attrgetter
 from typing import Any, TypeVar
+
+from domain.kernel.frozen import function, opened
 
 T = TypeVar("T")
 
-Setter = Callable[[Any, Any], None]
-
 
 def changed(one: T, **changes: Any) -> T:
-    """A copy of an instance of a dataclass with slots, of at least two fields and no ``__post_init__``, with fields
-    changed."""
+    """A copy of an instance of a dataclass with slots, without bases or ``__post_init__``, with fields changed. Raises
+    AttributeError for a field that it has not."""
     cls: Any = type(one)
-    getter, setters, by_name = _shape(cls)
-    copy: T = object.__new__(cls)
-    # By the slots themselves: a frozen dataclass's own __init__ looks every one of them up by name.
-    for put, value in zip(setters, getter(one), strict=True):
-        put(copy, value)
-    for name, value in changes.items():
-        by_name[name](copy, value)
-    return copy
+    made: T = _copier(cls)(one, changes)
+    return made
 
 
 @cache
-def _shape(cls: Any) -> tuple[Callable[[Any], tuple[Any, ...]], tuple[Setter, ...], Mapping[str, Setter]]:
-    by_name: dict[str, Setter] = {field.name: getattr(cls, field.name).__set__ for field in fields(cls)}
-    return attrgetter(*by_name), tuple(by_name.values()), by_name
+def _copier(cls: Any) -> Callable[[Any, Mapping[str, Any]], Any]:
+    """Copies an instance, slot by slot, into an open one; changes it, and hands it over to the class."""
+    lines = [
+        "copy = new(open_class)",
+        *(f"copy.{each.name} = one.{each.name}" for each in fields(cls)),
+        "for name in changes:",
+        "    setattr(copy, name, changes[name])",
+        "copy.__class__ = cls",
+        "return copy",
+    ]
+    known = {"new": object.__new__, "open_class": opened(cls), "cls": cls}
+    copier: Callable[[Any, Mapping[str, Any]], Any] = function("copied", ("one", "changes"), lines, known)
+    return copier

@@ -11,12 +11,13 @@ and in connections alike) has one public type in each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha1
 from typing import Any, Literal, NamedTuple, TypeVar, dataclass_transform
-from uuid import UUID, uuid5
+from uuid import UUID
 
+from domain.kernel.frozen import frozen
 from domain.kernel.messages import Message
 
 Fact = Any
@@ -46,7 +47,7 @@ class Name(NamedTuple):
     en: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declaration:
     """What ``@fact`` says of a fact's class. ``stage``: the stage that the fact takes its case to, where that does not
     depend on its data. ``on_breach_topic``: whether a copy is published for those who watch breaches.
@@ -80,7 +81,7 @@ def fact(
     topics = (topic,) if isinstance(topic, str) else topic
 
     def declare(cls: type[F]) -> type[F]:
-        made = dataclass(frozen=True, slots=True)(cls)
+        made = frozen(cls)
         for other, declared in DECLARED.items():
             if other.__name__ == made.__name__ and set(declared.topics) & set(topics):
                 raise ValueError(
@@ -92,7 +93,7 @@ def fact(
     return declare
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EventToAppend:
     """A fact that a decision returns, with the time it claims.
 
@@ -107,7 +108,7 @@ class EventToAppend:
     tells: Message | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorded:
     """A fact in its case's stream, as a fold sees it: with who said it, in which role, over which channel."""
 
@@ -120,7 +121,7 @@ class Recorded:
     channel: str = ""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen(order=True)
 class Moment:
     """When something happened, and the event that says so; sorts by time, ties by event id."""
 
@@ -128,13 +129,19 @@ class Moment:
     by: UUID
 
 
+_ALL_BUT_VERSION = ~(0xF << 76 | 0x3 << 62)
+_VERSION_5 = 5 << 76 | 0x2 << 62
+
+
 @lru_cache(maxsize=16_384)
 def event_id(case_id: UUID, version: int) -> UUID:
     """The id of a case's event: known from case and version alone, so a repeated append cannot mint a second one."""
-    return uuid5(case_id, str(version))
+    # As uuid.uuid5 makes it, without its look at every other way to give a UUID.
+    digest = sha1(case_id.bytes + str(version).encode(), usedforsecurity=False).digest()
+    return UUID(int=int.from_bytes(digest[:16]) & _ALL_BUT_VERSION | _VERSION_5)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Registry:
     """Fact class ↔ public type name, both ways."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
 
+from domain.kernel.frozen import frozen
 
-@dataclass(frozen=True, slots=True)
+
+@frozen
 class Subject:
     """Whose particulars lie in the vault under ``id``, as they stood in ``revision`` (≥ 1)."""
 
