@@ -7,13 +7,12 @@ routes and the bytes depend on the store alone: whoever appends, how often and f
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 import msgspec
 
-from infra.kafka.cluster import Partition, Record, case_key, route
+from infra.kafka.cluster import Partition, Record, case_key, partition_of, routes_of
 from infra.readers.record import Link, link_of
 
 
@@ -117,10 +116,10 @@ class Tail(msgspec.Struct, frozen=True, gc=False):
 
 
 class OutgoingEvent(NamedTuple):
-    """An event as the relay reads it from the store."""
+    """An event as the relay reads it from the store. ``case_id``: as text, which is what keys are made of."""
 
     position: int
-    case_id: UUID
+    case_id: str
     type_name: str
     state: bytes
 
@@ -133,6 +132,21 @@ class Send(NamedTuple):
     previous: int
     key: bytes
     value: bytes
+
+
+class Appended(NamedTuple):
+    """Records that Kafka appended one behind the other, the first of them at ``offset``."""
+
+    partition: Partition
+    offset: int
+    number: int
+
+
+def runs(partition: Partition, offsets: Sequence[int]) -> list[Appended]:
+    """The offsets of acknowledgements of a partition, in the order of its records, as runs: one, as a rule."""
+    if offsets and list(offsets) == list(range(offsets[0], offsets[0] + len(offsets))):
+        return [Appended(partition, offsets[0], len(offsets))]
+    return [Appended(partition, offset, 1) for offset in offsets]
 
 
 class OutOfStep(Exception):
@@ -154,13 +168,6 @@ class OutOfStep(Exception):
         return f"{self.partition} {what}: offset {self.found} instead of {self.expected}"
 
 
-class _Pending(NamedTuple):
-    position: int
-    size: int
-    begins: bool
-    """It has no record before it in its partition."""
-
-
 class Outbox:
     """One relay session's account of what it sent, what was acknowledged and what may be forgotten."""
 
@@ -178,40 +185,50 @@ class Outbox:
         self._prefix = prefix
         self._chain = {partition: tail.position for partition, tail in tails.items()}
         self._ends = {partition: tail.end for partition, tail in tails.items()}
-        self._pending: dict[Partition, deque[_Pending]] = {}
+        self._headless = {partition for partition, tail in tails.items() if tail.position == 0}
+        """Partitions whose chain has no record yet: the next one that is appended to them is its head."""
+        self._pending: dict[Partition, deque[tuple[int, int]]] = {}
+        """Position and size of what is under way, in order; no partition with nothing."""
         self._acknowledged: dict[Partition, ChainPosition] = {}
 
-    def take(self, row: OutgoingEvent) -> list[Send]:
-        """The records to append for the store's next event; those that are on Kafka already are left out."""
-        key = case_key(row.case_id)
-        sends = []
-        for partition in route(row.type_name, row.case_id, self._partitions, self._prefix):
-            previous = self._chain[partition]
-            if row.position > previous:
-                sends.append(Send(partition, row.position, previous, key, row.state))
-                self._chain[partition] = row.position
-                pending = _Pending(row.position, len(row.state), previous == 0)
-                self._pending.setdefault(partition, deque()).append(pending)
-                self.pending += 1
-                self.pending_bytes += len(row.state)
-        self.read_to = row.position
+    def take(self, rows: Iterable[OutgoingEvent]) -> list[Send]:
+        """The records to append for the store's next events; those that are on Kafka already are left out."""
+        sends, chain, pending = [], self._chain, self._pending
+        partitions, prefix = self._partitions, self._prefix
+        size = 0
+        for position, case_id, type_name, state in rows:
+            key = case_key(case_id)
+            for partition in routes_of(type_name, partition_of(key, partitions), prefix):
+                previous = chain[partition]
+                if position > previous:
+                    sends.append(Send(partition, position, previous, key, state))
+                    chain[partition] = position
+                    if (queue := pending.get(partition)) is None:
+                        queue = pending[partition] = deque()
+                    queue.append((position, len(state)))
+                    size += len(state)
+            self.read_to = position
+        self.pending += len(sends)
+        self.pending_bytes += size
         return sends
 
-    def acknowledged(self, partition: Partition, offset: int) -> None:
-        """The oldest record under way to a partition was appended at this offset. Raises OutOfStep."""
+    def acknowledged(self, partition: Partition, offset: int, count: int = 1) -> None:
+        """The oldest ``count`` records under way to a partition were appended one behind the other, the first of them
+        at this offset: each of them then lies where it must. Raises OutOfStep."""
         expected = self._ends[partition]
         if offset != expected:
             raise OutOfStep(partition, expected, offset)
         queue = self._pending[partition]
-        done = queue.popleft()
+        done = [queue.popleft() for _ in range(count)]
         if not queue:
             del self._pending[partition]
-        self._ends[partition] = offset + 1
-        self._acknowledged[partition] = ChainPosition(done.position, offset, self.epoch)
-        if done.begins:
+        if partition in self._headless:
+            self._headless.discard(partition)
             self.heads[partition] = offset
-        self.pending -= 1
-        self.pending_bytes -= done.size
+        self._ends[partition] = offset + count
+        self._acknowledged[partition] = ChainPosition(done[-1][0], offset + count - 1, self.epoch)
+        self.pending -= count
+        self.pending_bytes -= sum(size for _, size in done)
 
     def look(self, ends: Mapping[Partition, int]) -> None:
         """Compare the logs' end offsets with what they must be where nothing is under way. Raises OutOfStep."""
@@ -222,7 +239,7 @@ class Outbox:
     @property
     def all_out(self) -> int:
         """Every event up to this position is on Kafka, wherever it is routed to."""
-        return min((queue[0].position for queue in self._pending.values()), default=self.read_to + 1) - 1
+        return min((queue[0][0] for queue in self._pending.values()), default=self.read_to + 1) - 1
 
     def take_checkpoints(self) -> dict[Partition, ChainPosition]:
         """Checkpoints that grew since last asked; to be stored together with ``all_out``, replacing what is stored."""

@@ -13,16 +13,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 import msgspec
 import psycopg
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from infra.kafka.auxiliary_topics import JSON, DeadLetterRecord
@@ -35,16 +32,14 @@ from infra.kafka.cluster import (
     Record,
     admin_client,
     chained_topics,
-    client_config,
     consumer,
     ensure_topics,
     logs,
     look_up,
-    named,
     read_ranges,
     topics,
 )
-from infra.postgres.connections import connect
+from infra.postgres.connections import connect, wait_for_notification
 from infra.readers.record import Link, link_of
 from infra.readers.store_check import belongs, stored_at
 from infra.relay.chain import (
@@ -59,6 +54,7 @@ from infra.relay.chain import (
     first_walk,
 )
 from infra.relay.disowned import Place, disowned, note_disowned, without
+from infra.relay.producers import Headers, Producer, SendFailed, producer, refuse_missing
 from infra.relay.topic_guard import TopicGuard
 from infra.settings import Settings
 from infra.sql import sql
@@ -96,8 +92,10 @@ class Relay:
     def run(self, stop: threading.Event) -> None:
         """Relay until ``stop`` is set. Waits while another relay is active, and while a part is away.
 
-        Raises RelayRefusal "kafka-ahead-of-store" or "kafka-differs", BusRefusal "partition-count" or "no-route".
+        Raises RelayRefusal "kafka-ahead-of-store" or "kafka-differs", BusRefusal "partition-count", "no-route" or
+        "producer-not-installed".
         """
+        refuse_missing(self.settings)
         pause_s = 0.1
         while not stop.is_set():
             try:
@@ -130,7 +128,7 @@ class Relay:
                 log.warning("relay: %s; taking over anew", step)
                 _note(db, str(step), tails_lost=int(step.lost))
                 already_lost = {step.partition} if step.lost else set()
-            except (KafkaError, SessionLost) as error:
+            except (KafkaError, SendFailed, SessionLost) as error:
                 if stop.is_set():
                     return
                 log.warning("relay: session ended (%s); taking over anew", _line(error))
@@ -205,9 +203,8 @@ class _Session:
         self.cluster = Cluster("", {})
         self.heads: dict[Partition, int] = {}
         self.epoch = 0
-        self.headers: list[tuple[str, bytes]] = []
+        self.headers: Headers = []
         self.found = _Findings()
-        self.sent: dict[Partition, deque[Any]] = {}
         self.changed = False
         self.checkpointed_at = time.monotonic()
         self.looked_at = time.monotonic()
@@ -222,9 +219,9 @@ class _Session:
             checkpoints, all_out = self.begin()
             self.guard.check(self.cluster)
             self.outbox = self.take_over(looker, checkpoints, all_out)
-            with _producer(self.settings) as producer:
-                self.dead_letters = _DeadLetters(self.db, producer, self.settings)
-                self.pump(producer, looker)
+            with producer(self.settings) as self.producer:
+                self.dead_letters = _DeadLetters(self.db, self.producer, self.settings)
+                self.pump(looker)
 
     # ---- taking over
 
@@ -494,13 +491,11 @@ class _Session:
 
     # ---- publishing
 
-    def pump(self, producer: Any, looker: Any) -> None:
+    def pump(self, looker: Any) -> None:
         while not self.stop.is_set():
             self.collect()
             rows = self.fetch() if self.has_room() else []
-            for row in rows:
-                for send in self.outbox.take(row):
-                    self.send(producer, send)
+            self.send(self.outbox.take(rows))
             # What Kafka has already is not sent, so no acknowledgement tells that more is out than is noted.
             self.changed = self.changed or bool(rows)
             self.checkpoint_when_due()
@@ -517,26 +512,20 @@ class _Session:
     def fetch(self) -> list[OutgoingEvent]:
         cursor = self.db.cursor(binary=True)
         cursor.execute(sql("outgoing"), {"position": self.outbox.read_to, "limit": ROWS}, prepare=True)
-        return [OutgoingEvent(position, case_id, name, bytes(state)) for position, case_id, name, state in cursor]
+        return [OutgoingEvent._make(row) for row in cursor.fetchall()]
 
-    def send(self, producer: Any, send: Send) -> None:
-        headers = [("previousposition", str(send.previous).encode()), *self.headers]
-        try:
-            future = producer.send(
-                send.partition.topic, send.value, send.key, headers=headers, partition=send.partition.partition
-            )
-        except ValueError as error:
-            raise SessionLost(f"{send.partition} is not there any more: {_line(error)}") from error
-        self.sent.setdefault(send.partition, deque()).append(future)
+    def send(self, sends: Sequence[Send]) -> None:
+        send, common = self.producer.send, self.headers
+        for partition, _, previous, key, value in sends:
+            send(partition, key, value, [("previousposition", b"%d" % previous), *common])
 
     def collect(self) -> None:
-        """Take in acknowledgements, in order. Raises SessionLost for a failed send, OutOfStep for a wrong offset."""
-        for partition, futures in self.sent.items():
-            while futures and futures[0].is_done:
-                future = futures.popleft()
-                if future.failed():
-                    raise SessionLost(f"a record for {partition} was not acknowledged: {_line(future.exception)}")
-                self.outbox.acknowledged(partition, future.value.offset)
+        """Take in acknowledgements, in order. Raises SendFailed for a failed send, OutOfStep for a wrong offset."""
+        for partition, offset, count in self.producer.appended():
+            if partition.topic == self.settings.dead_letter_topic:
+                self.dead_letters.acknowledged(count)
+            else:
+                self.outbox.acknowledged(partition, offset, count)
                 self.changed = True
 
     def checkpoint_when_due(self) -> None:
@@ -590,10 +579,13 @@ class _Session:
 
     def rest(self) -> None:
         """Until the store says that it grew, which is only a hint, or a moment has passed."""
-        under_way = self.outbox.pending or self.dead_letters.under_way
-        wait_s = 0.01 if under_way else self.settings.relay_poll_ms / 1000
-        for _ in self.db.notifies(timeout=wait_s, stop_after=1):
-            pass
+        wait_s = self.settings.relay_poll_ms / 1000
+        if self.outbox.pending or self.dead_letters.under_way:
+            wait_s = 0.01
+        elif self.changed:
+            due_at = self.checkpointed_at + self.settings.relay_checkpoint_ms / 1000
+            wait_s = min(wait_s, max(0.0, due_at - time.monotonic()))
+        wait_for_notification(self.db, wait_s)
 
     def finish(self) -> None:
         """An orderly stop: wait a little for what is under way, and remember how far it came."""
@@ -608,22 +600,32 @@ class _Session:
 class _DeadLetters:
     """Publishes the rows that readers wrote, at least once each."""
 
-    def __init__(self, db: Database, producer: Any, settings: Settings) -> None:
+    def __init__(self, db: Database, producer: Producer, settings: Settings) -> None:
         self.db = db
         self.producer = producer
         self.settings = settings
-        self.under_way: list[tuple[int, Any]] = []
+        self.under_way: list[int] = []
+        """The rows that were sent together and are not all acknowledged yet."""
+        self.unacknowledged = 0
         self.looked_at = 0.0
 
     def publish(self) -> None:
-        if self.under_way:
-            self.mark_when_acknowledged()
-        elif time.monotonic() - self.looked_at >= 1.0:
+        if not self.under_way and time.monotonic() - self.looked_at >= 1.0:
             self.looked_at = time.monotonic()
-            rows = self.db.execute(sql("unpublished_dead_letters"), {"limit": DEAD_LETTERS})
-            self.under_way = [(row[0], self.send(row)) for row in rows]
+            for row in self.db.execute(sql("unpublished_dead_letters"), {"limit": DEAD_LETTERS}).fetchall():
+                self.send(row)
+                self.under_way.append(row[0])
+            self.unacknowledged = len(self.under_way)
 
-    def send(self, row: tuple[Any, ...]) -> Any:
+    def acknowledged(self, count: int) -> None:
+        """So many more of those under way are on Kafka."""
+        self.unacknowledged -= count
+        if not self.unacknowledged:
+            self.db.execute(sql("mark_dead_letters_published"), {"ids": self.under_way})
+            self.under_way = []
+            self.looked_at = 0.0
+
+    def send(self, row: tuple[Any, ...]) -> None:
         number, reader, topic, topic_id, partition, offset, position, code, reason, size, digest, recorded_at = row
         dead_letter = DeadLetterRecord(
             id=number,
@@ -639,22 +641,12 @@ class _DeadLetters:
             sha256=digest,
             recorded_at=recorded_at,
         )
-        return self.producer.send(
-            self.settings.dead_letter_topic,
-            msgspec.json.encode(dead_letter),
+        self.producer.send(
+            Partition(self.settings.dead_letter_topic, number % self.settings.partitions),
             str(number).encode(),
-            headers=[("content-type", JSON)],
-            partition=number % self.settings.partitions,
+            msgspec.json.encode(dead_letter),
+            [("content-type", JSON)],
         )
-
-    def mark_when_acknowledged(self) -> None:
-        for _, future in self.under_way:
-            if future.is_done and future.failed():
-                raise SessionLost(f"a dead letter was not acknowledged: {_line(future.exception)}")
-        if all(future.is_done for _, future in self.under_way):
-            self.db.execute(sql("mark_dead_letters_published"), {"ids": [number for number, _ in self.under_way]})
-            self.under_way = []
-            self.looked_at = 0.0
 
 
 def _difference(before: Cluster, now: Cluster) -> str:
@@ -669,34 +661,3 @@ def _one(db: Database, name: str, parameters: Mapping[str, Any]) -> tuple[Any, .
     if row is None:
         raise psycopg.OperationalError(f"the query {name} gave no row; run `tongshui migrate`")
     return row
-
-
-@contextmanager
-def _producer(settings: Settings) -> Iterator[Any]:
-    """An idempotent producer that is thrown away at the end: what it has not sent by then it never sends."""
-    with named(settings):
-        producer = KafkaProducer(
-            **client_config(settings),
-            client_id="tongshui-relay",
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=5,
-            batch_size=256 * 1024,
-            delivery_timeout_ms=settings.relay_delivery_timeout_ms,
-            request_timeout_ms=settings.relay_request_timeout_ms,
-            max_block_ms=settings.relay_request_timeout_ms,
-            allow_auto_create_topics=False,
-        )
-    try:
-        yield producer
-    finally:
-        _discard(producer, settings.relay_request_timeout_ms / 1000 + 1)
-
-
-def _discard(producer: Any, patience_s: float) -> None:
-    # close() begins with a flush, which would send what is behind a failed record. The sender has the way out that
-    # other clients reach by a close with no time: fail whatever is not under way, then end.
-    producer._sender.force_close()
-    producer._sender.join(patience_s)
-    with suppress(KafkaError):
-        producer.close(timeout=0)

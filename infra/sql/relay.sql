@@ -59,7 +59,7 @@ WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC
 SELECT generation FROM store.log_head
 
 -- name: outgoing
-SELECT notification_id, originator_id, topic, state
+SELECT notification_id, originator_id::text, topic, state
 FROM store.stored_events
 WHERE notification_id > %(position)s
 ORDER BY notification_id

@@ -28,10 +28,11 @@ import psycopg
 from app.up import _environment
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.kafka.cluster import admin_client, look_up_cluster
-from infra.postgres.migrate import migrate
-from infra.settings import Settings
+from infra.settings import RelayProducer, Settings
+from tests.databases import UNSAFE, copied, make_template
 from tests.integration.relaying import (
     CASES,
+    PRODUCERS,
     QUICK,
     all_out,
     cut_tail,
@@ -48,7 +49,7 @@ from tests.integration.relaying import (
 )
 
 PROGRAM = (
-    "import threading; from infra.settings import Settings; from infra.relay.relay import Relay; "
+    "import threading; from infra.settings import RelayProducer, Settings; from infra.relay.relay import Relay; "
     "Relay(Settings()).run(threading.Event())"
 )
 A_SECOND = 200
@@ -63,19 +64,19 @@ class Parts:
     kafka: EmbeddedKafka
     home: Path
     number: int = 0
+    producer: RelayProducer = PRODUCERS[0]
+    """The library that the relays send with."""
 
     def settings(self, **changes: object) -> Settings:
         self.number += 1
         name = f"fault_{os.getpid()}_{self.number}"
-        with psycopg.connect(self.postgres.conninfo("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
-        migrate(self.postgres.conninfo(name))
         return Settings.model_validate(
             {
                 "data_dir": self.home,
-                "database_url": self.postgres.conninfo(name),
+                "database_url": copied(self.postgres, name),
                 "kafka_bootstrap": self.kafka.bootstrap,
                 "topic_prefix": f"fault{os.getpid()}x{self.number}.",
+                "relay_producer": self.producer,
                 **QUICK,
                 **changes,
             }
@@ -88,7 +89,8 @@ def parts() -> Iterator[Parts]:
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tf-")))
         home.chmod(0o755)
-        postgres = stack.enter_context(EmbeddedPostgres(home / "p"))
+        postgres = stack.enter_context(EmbeddedPostgres(home / "p", settings=UNSAFE))
+        make_template(postgres)
         kafka = stack.enter_context(EmbeddedKafka(home / "k"))
         yield Parts(postgres, kafka, home)
 
@@ -354,9 +356,11 @@ def main() -> None:
     """Print the table."""
     arguments = argparse.ArgumentParser(description="Faults done to the relay, and what became of the events.")
     arguments.add_argument("--kafka-down", type=float, default=15, metavar="SECONDS")
+    arguments.add_argument("--producer", choices=PRODUCERS, default=PRODUCERS[0])
     wanted = arguments.parse_args()
     logging.disable(logging.ERROR)
     with parts() as its:
+        its.producer = wanted.producer
         for fault in FAULTS:
             print(kafka_down(its, wanted.kafka_down) if fault is kafka_down else fault(its), flush=True)
 

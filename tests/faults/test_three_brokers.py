@@ -11,7 +11,7 @@ import pytest
 
 from infra.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
-from infra.settings import Settings
+from infra.settings import RelayProducer, Settings
 from tests.faults.cases import SLOW, even, tell_cases
 from tests.faults.installation import Installation, new_home, wait_until
 from tests.faults.three_brokers import BROKERS, ThreeBrokers, three_brokers
@@ -19,6 +19,7 @@ from tests.integration.relaying import (
     all_out,
     expected,
     has_seen_everything,
+    over_producers,
     read_anew,
     reading,
     relay_state,
@@ -42,15 +43,25 @@ def database(postgres: EmbeddedPostgres, name: str) -> str:
     return postgres.conninfo(name)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    over_producers(metafunc)
+
+
 def test_a_broker_that_is_killed_costs_the_relay_seconds_and_a_reader_nothing(
-    cluster: ThreeBrokers, postgres: EmbeddedPostgres, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    cluster: ThreeBrokers,
+    postgres: EmbeddedPostgres,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    relay_producer: RelayProducer,
 ) -> None:
+    name = f"three_{relay_producer[:5]}"
     settings = Settings(
         data_dir=tmp_path,
-        database_url=database(postgres, "three"),
+        database_url=database(postgres, name),
         kafka_bootstrap=cluster.bootstrap,
-        topic_prefix="three.",
+        topic_prefix=f"{name}.",
         replication=3,
+        relay_producer=relay_producer,
     )
     caplog.set_level(logging.CRITICAL, logger="kafka")
     with relaying(settings), reading(settings):

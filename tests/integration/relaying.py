@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 import psycopg
+import pytest
 from kafka import KafkaProducer
 from psycopg import Cursor
 
@@ -32,7 +33,7 @@ from infra.readers.loop import run_reader
 from infra.readers.record import Event
 from infra.readers.rule import Applied, apply
 from infra.relay.relay import Relay
-from infra.settings import Settings
+from infra.settings import RelayProducer, Settings
 
 CASES = [UUID(int=number * 7_919) for number in range(1, 13)]
 NAMES = (
@@ -188,6 +189,19 @@ def _end_of_batches(segment: Path, keep: int) -> int:
 
 
 # ---- running parts
+
+PRODUCERS: tuple[RelayProducer, ...] = ("kafka-python", "confluent-kafka")
+
+
+def over_producers(metafunc: pytest.Metafunc, *, quick: Collection[str] = ()) -> None:
+    """Run each test of a relay, that is, each that has ``relay_producer`` among its fixtures, with both producers.
+
+    In `make test` kafka-python goes through all of them, and confluent-kafka through those named in ``quick``.
+    """
+    if "relay_producer" in metafunc.fixturenames:
+        late = () if metafunc.function.__name__ in quick else (pytest.mark.slow,)
+        chosen = [pytest.param(name, marks=() if name == PRODUCERS[0] else late) for name in PRODUCERS]
+        metafunc.parametrize("relay_producer", chosen)
 
 
 class Running:

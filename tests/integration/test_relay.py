@@ -31,11 +31,13 @@ from infra.kafka.cluster import (
     partition_of,
     topics,
 )
-from infra.postgres.migrate import migrate
+from infra.relay.chain import Appended
+from infra.relay.producers import producer
 from infra.relay.relay import LOCK, Relay, RelayRefusal
 from infra.relay.topic_remake import remake
-from infra.settings import Settings
+from infra.settings import RelayProducer, Settings
 from tests.contracted import records_on, require_promised
+from tests.databases import UNSAFE, copied, make_template
 from tests.integration.relaying import (
     CASES,
     QUICK,
@@ -45,6 +47,7 @@ from tests.integration.relaying import (
     expected,
     has_seen_everything,
     on_kafka,
+    over_producers,
     read_anew,
     reading,
     relay_state,
@@ -56,6 +59,19 @@ from tests.integration.relaying import (
 )
 
 _numbers = itertools.count(1)
+QUICK_WITH_BOTH = (
+    "test_everything_stored_appears_in_each_partition_in_order_with_its_chain",
+    "test_a_restarted_relay_goes_on_behind_what_kafka_has",
+    "test_of_two_relays_one_waits_and_takes_over",
+    "test_a_tail_cut_under_a_live_relay_is_noticed_and_filled_again",
+    "test_rubbish_is_stepped_over_and_told",
+    "test_large_records_go_among_small_ones",
+    "test_a_producer_that_is_thrown_away_sends_nothing_more",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    over_producers(metafunc, quick=QUICK_WITH_BOTH)
 
 
 @pytest.fixture(scope="module")
@@ -68,21 +84,22 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of this module's own: it is killed."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("p")) as postgres:
+    with EmbeddedPostgres(tmp_path_factory.mktemp("p"), settings=UNSAFE) as postgres:
+        make_template(postgres)
         yield postgres
 
 
 @pytest.fixture
-def settings(broker: EmbeddedKafka, server: EmbeddedPostgres, tmp_path: Path) -> Settings:
+def settings(
+    broker: EmbeddedKafka, server: EmbeddedPostgres, tmp_path: Path, relay_producer: RelayProducer
+) -> Settings:
     number = next(_numbers)
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE relay_{number}")
-    migrate(server.conninfo(f"relay_{number}"))
     return Settings(
         data_dir=tmp_path,
-        database_url=server.conninfo(f"relay_{number}"),
+        database_url=copied(server, f"relay_{number}"),
         kafka_bootstrap=broker.bootstrap,
         topic_prefix=f"relay{number}.",
+        relay_producer=relay_producer,
         **QUICK,
     )
 
@@ -171,6 +188,47 @@ def test_a_lost_checkpoint_costs_nothing_but_time(settings: Settings) -> None:
     assert sum(len(records) for records in on_kafka(settings).values()) == sum(map(len, expected(settings).values()))
 
 
+def test_what_is_out_is_noted_at_the_next_checkpoint(settings: Settings) -> None:
+    """And not when the relay next looks for events unasked, which nothing here makes it do for ten minutes."""
+    settings = settings.model_copy(update={"relay_poll_ms": 600_000, "relay_checkpoint_ms": 2_000})
+    last = store_events(settings, 30)
+    with relaying(settings):
+        try:
+            wait_until(all_out(settings, last), 20)
+        finally:  # it rests until it is told of an event
+            store_events(settings, 1)
+
+
+def test_large_records_go_among_small_ones(settings: Settings) -> None:
+    for number, size in ((9, 100), (9, 200_000), (9, 100), (3, 1_020_000), (9, 300_000), (9, 100)):
+        last = store_events(settings, number, note="x" * size)
+    with relaying(settings):
+        wait_until(all_out(settings, last))
+    assert read_anew(settings) == expected(settings)
+    assert relay_state(settings)["sessions"] == 1
+
+
+def test_a_producer_that_is_thrown_away_sends_nothing_more(settings: Settings, broker: EmbeddedKafka) -> None:
+    """What was under way to a broker that hangs may arrive; what was not is never sent."""
+    settings = settings.model_copy(update={"relay_delivery_timeout_ms": 60_000, "relay_request_timeout_ms": 30_000})
+    ensure_topics(settings)
+    where = Partition(settings.home_topic("repair"), 0)
+    values = [b"%d " % number + b"x" * 2_000 for number in range(10_000)]
+    assert broker.process is not None
+    with producer(settings) as made:
+        made.send(where, b"k", values[0], [])
+        wait_until(lambda: made.appended() == [Appended(where, 0, 1)], what="the first acknowledgement")
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            for value in values[1:]:
+                made.send(where, b"k", value, [])
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
+    arrived = [record.value for record in on_kafka(settings)[where]]
+    assert arrived == values[: len(arrived)]
+    assert len(arrived) < len(values) / 2
+
+
 def test_another_number_of_partitions_in_the_settings_is_refused(settings: Settings) -> None:
     ensure_topics(settings)
     other = settings.model_copy(update={"partitions": settings.partitions + 2})
@@ -251,7 +309,7 @@ def test_of_two_relays_one_waits_and_takes_over(settings: Settings, caplog: pyte
 
 def test_a_killed_relay_process_leaves_no_gap(settings: Settings) -> None:
     program = (
-        "import threading; from infra.settings import Settings; from infra.relay.relay import Relay; "
+        "import threading; from infra.settings import RelayProducer, Settings; from infra.relay.relay import Relay; "
         "Relay(Settings()).run(threading.Event())"
     )
     environment = os.environ | _environment(settings)

@@ -23,14 +23,15 @@ from infra.kafka.cluster import (
     ensure_readings_topic,
 )
 from infra.kafka.topic_settings import every_topic, findings
-from infra.postgres.migrate import migrate
-from infra.settings import Settings
+from infra.settings import RelayProducer, Settings
+from tests.databases import copied
 from tests.integration.relaying import (
     QUICK,
     all_out,
     expected,
     has_seen_everything,
     on_kafka,
+    over_producers,
     read_anew,
     reading,
     relay_state,
@@ -41,6 +42,12 @@ from tests.integration.relaying import (
 )
 
 _numbers = itertools.count(1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    over_producers(metafunc)
+
+
 SOON = {
     "log.cleaner.backoff.ms": "200",
     "log.retention.check.interval.ms": "300",
@@ -58,18 +65,17 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
 
 
 @pytest.fixture
-def settings(broker: EmbeddedKafka, postgres: EmbeddedPostgres, tmp_path: Path) -> Settings:
+def settings(
+    broker: EmbeddedKafka, postgres: EmbeddedPostgres, tmp_path: Path, relay_producer: RelayProducer
+) -> Settings:
     number = next(_numbers)
-    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS history_{number}")
-        connection.execute(f"CREATE DATABASE history_{number}")
-    migrate(postgres.conninfo(f"history_{number}"))
     made = Settings(
         data_dir=tmp_path,
-        database_url=postgres.conninfo(f"history_{number}"),
+        database_url=copied(postgres, f"history_{number}"),
         kafka_bootstrap=broker.bootstrap,
         topic_prefix=f"history{number}.",
         relay_topics_s=0.5,
+        relay_producer=relay_producer,
         **QUICK,
     )
     ensure_readings_topic(made)
@@ -168,16 +174,20 @@ def test_records_that_an_administrator_deleted_are_sent_again(
         with admin_client(settings) as admin:
             admin.delete_records({TopicPartition(*gone): whole - 2})
         wait_until(lambda: everything(settings), what="the history")
+        # The relay notes it behind the last record: what is deleted before that is part of the same loss.
+        wait_until(lambda: relay_state(settings)["histories_refilled"] == 1, what="the note of the relay")
+        # Only what was acknowledged and noted can be counted as lost.
+        wait_until(all_out(settings, last), what="the checkpoint behind the refill")
         # With nothing left at all, too: the log is empty and does not begin at 0.
         with admin_client(settings) as admin:
             admin.delete_records({TopicPartition(*gone): -1})
+        wait_until(lambda: relay_state(settings)["histories_refilled"] == 2, what="the second note of the relay")
         wait_until(lambda: everything(settings), what="the history")
         last = store_events(settings, 40)
         wait_until(all_out(settings, last))
         with reading(settings):
             wait_until(has_seen_everything(settings))
     assert everything(settings)
-    assert relay_state(settings)["histories_refilled"] == 2
     assert f"{gone} lost a part of its history" in caplog.text
 
 
@@ -216,6 +226,7 @@ def test_a_relay_that_may_not_change_settings_says_so_and_does_not_refill_for_ev
         wait_until(lambda: noted(settings) == [], what="a clean record")
 
 
+@pytest.mark.slow  # waits for a compaction, as the first test here does
 def test_a_hole_that_left_no_trace_is_found_by_the_reader_who_needs_it(settings: Settings) -> None:
     """Compacted, and set back before anybody looked: the log begins where it did, and its tail is as acknowledged."""
     topic = settings.home_topic("connection")
@@ -229,6 +240,7 @@ def test_a_hole_that_left_no_trace_is_found_by_the_reader_who_needs_it(settings:
     assert relay_state(settings)["histories_refilled"] > 0
 
 
+@pytest.mark.slow  # the refilling itself is shown by the losses before it
 def test_a_byte_that_changed_on_a_brokers_disk_loses_nothing(settings: Settings, broker: EmbeddedKafka) -> None:
     """The broker hands out what it has; the checksum is wrong, so the batch is no record, and its events come again."""
     published(settings, 60)

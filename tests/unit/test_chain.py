@@ -18,6 +18,7 @@ from infra.relay.chain import (
     begin_behind,
     first_walk,
     last_linked,
+    runs,
 )
 
 CASE = UUID(int=1)
@@ -35,7 +36,7 @@ def rubbish(offset: int) -> Record:
 
 
 def row(position: int, name: str = "water.repair.WindowLapsed.v1") -> OutgoingEvent:
-    return OutgoingEvent(position, CASE, name, b"{}")
+    return OutgoingEvent(position, str(CASE), name, b"{}")
 
 
 def outbox(tails: dict[Partition, Tail] | None = None, *, begin: int = 0) -> Outbox:
@@ -108,7 +109,7 @@ def test_a_walk_tells_where_the_chain_begins() -> None:
 
 def test_the_first_record_of_a_partition_is_remembered_when_it_is_acknowledged() -> None:
     box = outbox({HOME: Tail(0, 40), COPY: Tail(3, 9)})
-    box.take(row(4))
+    box.take([row(4)])
     assert box.heads == {}
     box.acknowledged(HOME, 40)
     box.acknowledged(COPY, 9)
@@ -127,20 +128,23 @@ def test_sending_begins_behind_everything_that_may_be_missing_somewhere() -> Non
 
 def test_every_route_of_an_event_continues_its_own_chain() -> None:
     box = outbox()
-    box.take(row(1, "water.repair.CaseClosed.v1"))
-    assert [(send.partition, send.position, send.previous) for send in box.take(row(2))] == [(HOME, 2, 1), (COPY, 2, 0)]
+    box.take([row(1, "water.repair.CaseClosed.v1")])
+    assert [(send.partition, send.position, send.previous) for send in box.take([row(2)])] == [
+        (HOME, 2, 1),
+        (COPY, 2, 0),
+    ]
 
 
 def test_what_kafka_has_is_not_sent_again() -> None:
     box = outbox({HOME: Tail(8, 3), COPY: Tail(4, 2)}, begin=4)
-    assert [(send.partition, send.previous) for send in box.take(row(8))] == [(COPY, 4)]
-    assert [(send.partition, send.previous) for send in box.take(row(9))] == [(HOME, 8), (COPY, 8)]
+    assert [(send.partition, send.previous) for send in box.take([row(8)])] == [(COPY, 4)]
+    assert [(send.partition, send.previous) for send in box.take([row(9)])] == [(HOME, 8), (COPY, 8)]
 
 
 def test_all_is_out_up_to_the_first_record_under_way() -> None:
     box = outbox()
     for position in (1, 2, 3):
-        box.take(row(position))
+        box.take([row(position)])
     assert box.all_out == 0
     box.acknowledged(HOME, 0)
     box.acknowledged(HOME, 1)
@@ -152,9 +156,47 @@ def test_all_is_out_up_to_the_first_record_under_way() -> None:
     assert (box.all_out, box.pending, box.pending_bytes) == (3, 0, 0)
 
 
+def test_a_run_of_records_is_acknowledged_as_each_of_them_is() -> None:
+    """Rows taken together and a run of offsets, beside rows one at a time and each offset by itself."""
+    rows = [row(position) for position in (1, 2, 4, 7)]
+    one, many = outbox(), outbox()
+    sends = [send for row in rows for send in one.take([row])]
+    assert many.take(rows) == sends
+    many.acknowledged(HOME, 0, 3)
+    for offset in range(3):
+        one.acknowledged(HOME, offset)
+    assert (many.pending, many.pending_bytes, many.all_out, many.heads) == (5, 10, 0, {HOME: 0})
+    assert (many.pending, many.pending_bytes, many.all_out, many.heads) == (
+        one.pending,
+        one.pending_bytes,
+        one.all_out,
+        one.heads,
+    )
+    many.acknowledged(COPY, 0, 4)
+    assert many.all_out == 6, "between 4 and 7 the store has nothing"
+    assert many.take_checkpoints() == {HOME: ChainPosition(4, 2, 7), COPY: ChainPosition(7, 3, 7)}
+    with pytest.raises(OutOfStep):
+        many.acknowledged(HOME, 4)
+
+
+@pytest.mark.parametrize(
+    ("offsets", "found"),
+    [
+        ([], []),
+        ([5], [(5, 1)]),
+        ([5, 6, 7], [(5, 3)]),
+        ([5, 6, 8], [(5, 1), (6, 1), (8, 1)]),
+        ([5, 7, 6, 8], [(5, 1), (7, 1), (6, 1), (8, 1)]),
+        ([-1, -1], [(-1, 1), (-1, 1)]),
+    ],
+)
+def test_only_offsets_one_behind_the_other_are_a_run(offsets: list[int], found: list[tuple[int, int]]) -> None:
+    assert [(run.offset, run.number) for run in runs(HOME, offsets)] == found
+
+
 def test_checkpoints_tell_what_was_acknowledged_since_last_asked() -> None:
     box = outbox({HOME: Tail(0, 40), COPY: Tail(0, 0)})
-    box.take(row(1))
+    box.take([row(1)])
     box.acknowledged(HOME, 40)
     assert box.take_checkpoints() == {HOME: ChainPosition(1, 40, 7)}
     assert box.take_checkpoints() == {}
@@ -163,7 +205,7 @@ def test_checkpoints_tell_what_was_acknowledged_since_last_asked() -> None:
 @pytest.mark.parametrize(("offset", "lost"), [(39, True), (-1, True), (41, False)])
 def test_an_offset_out_of_step_ends_the_session(offset: int, lost: bool) -> None:
     box = outbox({HOME: Tail(0, 40), COPY: Tail(0, 0)})
-    box.take(row(1))
+    box.take([row(1)])
     with pytest.raises(OutOfStep) as step:
         box.acknowledged(HOME, offset)
     assert step.value.lost is lost
@@ -175,5 +217,5 @@ def test_a_log_that_is_not_as_long_as_it_must_be_is_noticed_without_sending() ->
     box.look({HOME: 3, COPY: 5})
     with pytest.raises(OutOfStep, match="lost its tail"):
         box.look({HOME: 3, COPY: 4})
-    box.take(row(9, "water.repair.CaseClosed.v1"))
+    box.take([row(9, "water.repair.CaseClosed.v1")])
     box.look({HOME: 4, COPY: 5})
