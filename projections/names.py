@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from domain.evidence.papers import TITLES
 from domain.kernel.facts import DECLARED, Name
 from domain.kinds import PROMISING
 
@@ -156,6 +157,7 @@ FLAGS: Mapping[str, Name] = {
     "merged": Name("由其他工单并入", "came with another incident"),
     "nothing-lapsed": Name("并无超时", "nothing had lapsed"),
     "before-arrival": Name("未到场先报", "before arrival"),
+    "clock-doubted": Name("报修时间以收到为准", "clock doubted, counts from its receipt"),
     "contact-unclear": Name("联系方式待核实", "contact unclear"),
     "before-the-promise": Name("早于承诺起算", "before the promise began"),
     "after-dismissal": Name("判定无需抢修后", "after dismissal"),
@@ -243,6 +245,9 @@ TONES: Mapping[str, str] = {
 }
 """Fact → the colour in which the pages show it; one without a tone is plain."""
 
+PAPERS: Mapping[str, Name] = TITLES
+"""Kinds of paper that people are handed."""
+
 _SCRIPT = {
     "COMMITMENTS": COMMITMENTS,
     "SEVERITIES": SEVERITIES,
@@ -257,6 +262,7 @@ _SCRIPT = {
     "FLAGS": FLAGS,
     "STAGES": STAGES,
     "BASES": BASES,
+    "PAPERS": PAPERS,
     "REPAIR_ACTIONS": REPAIR_ACTIONS,
     "ACTIONS": ACTIONS,
 }

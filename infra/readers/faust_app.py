@@ -110,6 +110,13 @@ class FaustSource(Protocol):
         """Partitions to read again, each from that offset; and what the process has to show for itself."""
 
 
+def _by_index(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The connection, on which no table is read whole where there is an index. A reader asks for rows by their keys,
+    and a plan from when a table was empty would else be kept while it grows."""
+    connection.execute("SET enable_seqscan = off")
+    return connection
+
+
 class ModelStream:
     """One process's models over the topics they read; applies batches to PostgreSQL.
 
@@ -183,7 +190,7 @@ class ModelStream:
         while not stopping():
             try:
                 if self._connection is None:
-                    self._connection = connect(self.settings)
+                    self._connection = _by_index(connect(self.settings))
                 self._store(self._connection, parsed)
             except ReaderStopped as stopped:
                 with connect(self.settings) as connection:

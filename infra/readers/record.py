@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from infra.kafka.cluster import (
 LARGEST_POSITION = 2**63 - 1
 UNDECODABLE = "undecodable-batch"
 """Why a record is none: the batch that lies at its offset cannot be decoded (``infra/kafka/batches.py``)."""
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding bytes raises that are no event."""
 _DECIMAL = re.compile(rb"[0-9]{1,19}")
 
 
@@ -120,10 +122,25 @@ def parse(record: Record) -> Event | Unreadable:
         return _diagnose(record)
     try:
         wire = _WIRE.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return _diagnose(record)
     if wire.position <= previous or wire.specversion != "1.0" or record.key != case_key(wire.subject):
         return _diagnose(record)
+    return _event(wire, previous, value, record.topic, record.partition, record.offset)
+
+
+def stored_event(state: bytes, topic: str, partition_of: Callable[[UUID], int]) -> Event:
+    """The event in the store's own bytes, as its record on the topic carries it; it has no offset (-1) and no link.
+
+    ``partition_of``: the partition of a case. Raises UNREADABLE.
+    """
+    wire = _WIRE.decode(state)
+    if wire.specversion != "1.0":
+        raise msgspec.ValidationError("specversion is not 1.0")
+    return _event(wire, 0, state, topic, partition_of(wire.subject), -1)
+
+
+def _event(wire: _Wire, previous: int, raw: bytes, topic: str, partition: int, offset: int) -> Event:
     return Event(
         position=wire.position,
         previous=previous,
@@ -141,10 +158,10 @@ def parse(record: Record) -> Event | Unreadable:
         correlation_id=wire.correlationid,
         causation_id=wire.causationid,
         data=wire.data,
-        raw=value,
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
+        raw=raw,
+        topic=topic,
+        partition=partition,
+        offset=offset,
     )
 
 
@@ -161,7 +178,7 @@ def link_of(record: Record) -> Link | None:
         return None
     try:
         position = _PLACED.decode(record.value).position
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return Link(position, previous, epoch) if position > previous else None
 
@@ -190,7 +207,7 @@ def _fault(record: Record) -> tuple[str, str]:
         return "no-value", "the record has no value; events are never deleted"
     try:
         found = _ANY.decode(record.value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return "not-json", "the value is not JSON"
     if not isinstance(found, dict) or found.get("specversion") != "1.0":
         return "not-cloudevent", "the value is not a CloudEvents 1.0 object"

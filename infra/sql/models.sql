@@ -1,7 +1,12 @@
 -- Queries that every read model shares; {table}, {keys}, {columns} and {updates} are filled from the model's own row.
 
 -- name: model_rows
-SELECT found.* FROM {table} AS found JOIN jsonb_populate_recordset(NULL::{table}, %(keys)s) AS wanted USING ({keys})
+-- One by one through the primary key: by a join the planner may read the whole of a table that was small when it looked.
+-- The table is named before its row type is, so that whoever waits here while a rebuild swaps it finds both anew.
+WITH named_first AS (SELECT FROM {table} LIMIT 0)
+SELECT found.*
+FROM jsonb_populate_recordset(NULL::{table}, %(keys)s) AS wanted
+CROSS JOIN LATERAL (SELECT kept.* FROM {table} AS kept JOIN (SELECT wanted.*) AS one USING ({keys}) LIMIT 1) AS found
 
 -- name: model_store
 INSERT INTO {table} ({columns})

@@ -46,4 +46,4 @@ WHERE cluster_id = (SELECT cluster_id FROM store.relay_state ORDER BY epoch DESC
 -- name: placed_events_at
 SELECT notification_id, originator_id, topic, state
 FROM store.stored_events
-WHERE notification_id = ANY(%(positions)s::bigint[])
+WHERE notification_id = ANY(%(positions)b::bigint[])

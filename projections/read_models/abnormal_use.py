@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -55,31 +56,31 @@ def _revised(row: UsageRow, data: dict[str, Any], at: datetime) -> UsageRow:
     if data["revision"] <= row.revision:
         return row
     signs = tuple(data["signs"])
-    return replace(row, revision=data["revision"], standing=True, used_litres=data["used_litres"], signs=signs)
+    return changed(row, revision=data["revision"], standing=True, used_litres=data["used_litres"], signs=signs)
 
 
 def _withdrawn(row: UsageRow, data: dict[str, Any], at: datetime) -> UsageRow:
-    return replace(row, revision=data["revision"], standing=False) if data["revision"] > row.revision else row
+    return changed(row, revision=data["revision"], standing=False) if data["revision"] > row.revision else row
 
 
 def _notified(row: UsageRow, data: dict[str, Any], at: datetime) -> UsageRow:
     first = row.notified_at is None or at < row.notified_at
-    return replace(row, notified_at=_first(row.notified_at, at), notified_by=data["way"] if first else row.notified_by)
+    return changed(row, notified_at=_first(row.notified_at, at), notified_by=data["way"] if first else row.notified_by)
 
 
 STEPS: dict[str, RowStep] = {
     "AnomalyRevised": _revised,
     "AnomalyWithdrawn": _withdrawn,
-    "AnomalyConfirmed": lambda row, _, at: replace(row, confirmed_at=_first(row.confirmed_at, at)),
-    "AnomalyDismissed": lambda row, _, at: replace(row, dismissed_at=max(row.dismissed_at or at, at)),
+    "AnomalyConfirmed": lambda row, _, at: changed(row, confirmed_at=_first(row.confirmed_at, at)),
+    "AnomalyDismissed": lambda row, _, at: changed(row, dismissed_at=max(row.dismissed_at or at, at)),
     "UserNotified": _notified,
-    "LeakHelpOffered": lambda row, _, at: replace(row, offered_at=_first(row.offered_at, at)),
-    "LeakHelpStarted": lambda row, _, at: replace(row, help_started_at=_first(row.help_started_at, at)),
-    "LeakHelpFinished": lambda row, data, at: replace(row, help_finished_at=at, finding=data["finding"]),
-    "UsageOutcomeRecorded": lambda row, data, _: replace(row, outcome=data["outcome"]),
+    "LeakHelpOffered": lambda row, _, at: changed(row, offered_at=_first(row.offered_at, at)),
+    "LeakHelpStarted": lambda row, _, at: changed(row, help_started_at=_first(row.help_started_at, at)),
+    "LeakHelpFinished": lambda row, data, at: changed(row, help_finished_at=at, finding=data["finding"]),
+    "UsageOutcomeRecorded": lambda row, data, _: changed(row, outcome=data["outcome"]),
     # The hold follows the case by rule: it is open exactly as long as billing holds the reading.
-    "ReadingHeld": lambda row, _data, _at: replace(row, held=True, open=True),
-    "ReadingReleased": lambda row, _data, _at: replace(row, held=False, open=False),
+    "ReadingHeld": lambda row, _data, _at: changed(row, held=True, open=True),
+    "ReadingReleased": lambda row, _data, _at: changed(row, held=False, open=False),
 }
 
 
@@ -92,7 +93,7 @@ def fold(row: UsageRow | None, event: Event) -> UsageRow | None:
         return None
     if name in STEPS:
         row = STEPS[name](row, event.data, event.happened_at)
-    return replace(row, version=event.version, position=event.position)
+    return changed(row, version=event.version, position=event.position)
 
 
 def _found(event: Event) -> UsageRow:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain import kinds
+from domain.kernel.copies import changed
 from domain.kernel.facts import DECLARED
 from domain.outages.facts import BEGUN_AS
 from domain.repairs.case import CREW_ELSEWHERE
@@ -85,38 +86,38 @@ def _forward(row: CaseRow, stage: str) -> CaseRow:
     """Field facts come in any order: a late arrival does not take a completed repair back to `on_site`."""
     if STAGES.index(stage) <= STAGES.index(row.reached):
         return row
-    return replace(row, reached=stage, stage=row.stage if row.stage in STOPS else stage)
+    return changed(row, reached=stage, stage=row.stage if row.stage in STOPS else stage)
 
 
 def _dispatched(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, crew=data["crew"])
+    return changed(row, crew=data["crew"])
 
 
 def _without_crew(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, crew=None) if row.crew == data["crew"] else row
+    return changed(row, crew=None) if row.crew == data["crew"] else row
 
 
 def _handed_over(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     if row.crew != data["from_crew"]:
         return row
-    return replace(row, crew=None if CREW_ELSEWHERE in data["flags"] else data["to_crew"])
+    return changed(row, crew=None if CREW_ELSEWHERE in data["flags"] else data["to_crew"])
 
 
 def _linked(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, reports=row.reports + 1)
+    return changed(row, reports=row.reports + 1)
 
 
 def _unlinked(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, reports=row.reports - 1)
+    return changed(row, reports=row.reports - 1)
 
 
 def _merged(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """Its reports are counted where they are now."""
-    return replace(row, stage="merged", open=False, crew=None, reports=0)
+    return changed(row, stage="merged", open=False, crew=None, reports=0)
 
 
 def _corrected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, kind=data["new"]) if data["detail"] == "kind" else row
+    return changed(row, kind=data["new"]) if data["detail"] == "kind" else row
 
 
 def _rejected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
@@ -131,33 +132,33 @@ def _rejected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
         (row.crew is not None, "dispatched"),
     )
     stage = next((stage for reached, stage in steps if reached), "reported")
-    return replace(row, reached=stage, stage=stage, open=True)
+    return changed(row, reached=stage, stage=stage, open=True)
 
 
 def _over(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, open=False)
+    return changed(row, open=False)
 
 
 def _on(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    row = replace(row, points_on=row.points_on + 1)
+    row = changed(row, points_on=row.points_on + 1)
     done = row.points_on >= row.supply_points
-    return replace(_forward(row, "water_on" if done else "partly_on"), open=row.open and not done)
+    return changed(_forward(row, "water_on" if done else "partly_on"), open=row.open and not done)
 
 
 def _stopped(stop: str) -> RowStep:
-    return lambda row, data: replace(row, stage=stop, open=stop == "suspended")
+    return lambda row, data: changed(row, stage=stop, open=stop == "suspended")
 
 
 def _resumed(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, stage=row.reached, open=row.reached != "water_on")
+    return changed(row, stage=row.reached, open=row.reached != "water_on")
 
 
 def _quoted(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    return replace(row, quoted_fen=_sum(data))
+    return changed(row, quoted_fen=_sum(data))
 
 
 def _paid(row: CaseRow, data: dict[str, Any]) -> CaseRow:
-    row = replace(row, paid_fen=row.paid_fen + _sum(data))
+    row = changed(row, paid_fen=row.paid_fen + _sum(data))
     return _forward(row, "paid") if row.paid_fen >= row.quoted_fen > 0 else row
 
 
@@ -172,7 +173,7 @@ def _inspected(row: CaseRow, data: dict[str, Any]) -> CaseRow:
 def _released(row: CaseRow, data: dict[str, Any]) -> CaseRow:
     """Over: with its outcome, or because it was no anomaly after all."""
     stops = {"dismissed": "explained", "withdrawn": "withdrawn"}
-    return replace(row, stage=stops.get(data["cause"], row.stage), open=False)
+    return changed(row, stage=stops.get(data["cause"], row.stage), open=False)
 
 
 STEPS: dict[str, RowStep] = {
@@ -187,9 +188,9 @@ STEPS: dict[str, RowStep] = {
     "DetailCorrected": _corrected,
     "EvidenceRejected": _rejected,
     "OrderReplied": _over,
-    "OrderMoved": lambda row, data: replace(row, incident=UUID(data["case_id"])),
-    "CaseRouted": lambda row, data: replace(row, owner=data["owner"]),
-    "OwnerReplaced": lambda row, data: replace(row, owner=data["owner"]),
+    "OrderMoved": lambda row, data: changed(row, incident=UUID(data["case_id"])),
+    "CaseRouted": lambda row, data: changed(row, owner=data["owner"]),
+    "OwnerReplaced": lambda row, data: changed(row, owner=data["owner"]),
     "QuoteIssued": _quoted,
     "PaymentReceived": _paid,
     "FinalInspectionMade": _inspected,
@@ -201,12 +202,12 @@ STEPS: dict[str, RowStep] = {
     "CaseResumed": _resumed,
     "OutageCancelled": _stopped("cancelled"),
     # Water that went off all the same: the cancelled outage is one again.
-    "OutageStarted": lambda row, data: replace(row, stage=row.reached, open=True),
+    "OutageStarted": lambda row, data: changed(row, stage=row.reached, open=True),
     "OutageRestored": _over,
     "ReadingRoundCompleted": _over,
     # That a case of abnormal use is over, and that it is open again, is told by the hold of its reading.
     "ReadingReleased": _released,
-    "ReadingHeld": lambda row, data: replace(row, stage=row.reached, open=True),
+    "ReadingHeld": lambda row, data: changed(row, stage=row.reached, open=True),
 }
 
 
@@ -221,9 +222,9 @@ def _assessed(row: CaseRow, event: Event) -> CaseRow:
     the one told first is the first."""
     at, severity = event.happened_at, event.data["severity"]
     if row.first_assessed_at is None or at < row.first_assessed_at:
-        row = replace(row, first_severity=severity, first_assessed_at=at)
+        row = changed(row, first_severity=severity, first_assessed_at=at)
     if row.last_assessed_at is None or at >= row.last_assessed_at:
-        row = replace(row, severity=severity, last_assessed_at=at)
+        row = changed(row, severity=severity, last_assessed_at=at)
     return row
 
 
@@ -231,14 +232,14 @@ def _milestone(of: MilestoneOf) -> EventStep:
     def step(row: CaseRow, event: Event) -> CaseRow:
         rough = event.data.get("precision", "second") != "second"
         reached = {"of": of, "at": event.happened_at.isoformat(), "rough": rough, "event": str(event.id)}
-        return replace(row, milestones=(*row.milestones, reached))
+        return changed(row, milestones=(*row.milestones, reached))
 
     return step
 
 
 def _without_milestone(row: CaseRow, event: Event) -> CaseRow:
     left = tuple(each for each in row.milestones if each["event"] != event.data["rejects"])
-    return replace(row, milestones=left)
+    return changed(row, milestones=left)
 
 
 def _reporter(row: CaseRow, event: Event) -> CaseRow:
@@ -250,11 +251,11 @@ def _reporter(row: CaseRow, event: Event) -> CaseRow:
         "answered_at": None,
         "apologised": False,
     }
-    return replace(row, reporters=(*row.reporters, reporter))
+    return changed(row, reporters=(*row.reporters, reporter))
 
 
 def _without_reporter(row: CaseRow, event: Event) -> CaseRow:
-    return replace(row, reporters=tuple(each for each in row.reporters if each["report"] != event.data["report"]))
+    return changed(row, reporters=tuple(each for each in row.reporters if each["report"] != event.data["report"]))
 
 
 def _answered(row: CaseRow, event: Event) -> CaseRow:
@@ -273,7 +274,7 @@ def _apologised(row: CaseRow, event: Event) -> CaseRow:
 
 def _about(row: CaseRow, event: Event, change: Callable[[dict[str, Any]], dict[str, Any]]) -> CaseRow:
     report = event.data["report"]
-    return replace(row, reporters=tuple(change(each) if each["report"] == report else each for each in row.reporters))
+    return changed(row, reporters=tuple(change(each) if each["report"] == report else each for each in row.reporters))
 
 
 def _delayed(row: CaseRow, event: Event) -> CaseRow:
@@ -282,14 +283,14 @@ def _delayed(row: CaseRow, event: Event) -> CaseRow:
         "told_at": event.happened_at.isoformat(),
         "expected_at": event.data["expected_at"],
     }
-    return replace(row, delays=(*row.delays, delay))
+    return changed(row, delays=(*row.delays, delay))
 
 
 EVENT_STEPS: dict[str, EventStep] = {
     "FaultReported": _reporter,
     "ReportLinked": _reporter,
     "ReportUnlinked": _without_reporter,
-    "IncidentMerged": lambda row, event: replace(row, reporters=()),
+    "IncidentMerged": lambda row, event: changed(row, reporters=()),
     "ReporterAnswered": _answered,
     "ApologyMade": _apologised,
     "CrewDelayed": _delayed,
@@ -326,7 +327,7 @@ def fold(row: CaseRow | None, event: Event) -> CaseRow | None:
     if name in EVENT_STEPS:
         row = EVENT_STEPS[name](row, event)
     flags = row.flags + len(event.data.get("flags") or ())
-    return replace(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
+    return changed(row, flags=flags, version=event.version, position=event.position, updated_at=event.recorded_at)
 
 
 def _opened(event: Event, kind_of_case: str, first: str) -> CaseRow:

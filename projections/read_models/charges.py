@@ -6,11 +6,12 @@ A reversal names the payment or refund that it takes back, not its amount: ``num
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Journal, fact_name
 
@@ -75,27 +76,27 @@ ChargesOf = Callable[[ChargeRow, dict[str, Any]], Sequence[ChargeRow]]
 
 def _lines(charge: ChargeRow, lines: Sequence[dict[str, Any]]) -> Sequence[ChargeRow]:
     return [
-        replace(charge, line=number, fee=line["fee"], quantity=line.get("quantity"), amount_fen=line["amount_fen"])
+        changed(charge, line=number, fee=line["fee"], quantity=line.get("quantity"), amount_fen=line["amount_fen"])
         for number, line in enumerate(lines, start=1)
     ]
 
 
 def _quoted(charge: ChargeRow, data: dict[str, Any]) -> Sequence[ChargeRow]:
-    quote = replace(charge, kind="quoted", number=str(data["quote"]), catalogue=data["catalogue"])
+    quote = changed(charge, kind="quoted", number=str(data["quote"]), catalogue=data["catalogue"])
     return _lines(quote, data["lines"])
 
 
 def _moved(kind: str, number: str) -> ChargesOf:
-    return lambda charge, data: _lines(replace(charge, kind=kind, number=data[number]), data["lines"])
+    return lambda charge, data: _lines(changed(charge, kind=kind, number=data[number]), data["lines"])
 
 
 def _reversed(kind: str, number: str) -> ChargesOf:
-    return lambda charge, data: [replace(charge, kind=kind, number=data[number], reason=data["reason"])]
+    return lambda charge, data: [changed(charge, kind=kind, number=data[number], reason=data["reason"])]
 
 
 def _refused(charge: ChargeRow, data: dict[str, Any]) -> Sequence[ChargeRow]:
-    refused = replace(charge, kind="refused", fee=data["charge"], banned=data["banned"], why=data["why"])
-    return [replace(refused, amount_fen=data["amount_fen"], catalogue=data["catalogue"])]
+    refused = changed(charge, kind="refused", fee=data["charge"], banned=data["banned"], why=data["why"])
+    return [changed(refused, amount_fen=data["amount_fen"], catalogue=data["catalogue"])]
 
 
 KIND_OF: dict[str, ChargesOf] = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from domain.connections.promises import PAPERS, WATER_ON
 from domain.deadlines.limits import ClockStop, stood_for
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time, time
@@ -83,7 +84,7 @@ def fold(row: ConnectionRow | None, event: Event) -> ConnectionRow | None:
     step = STEPS.get(name)
     if step is not None:
         row = _measured(step(row, event))
-    return replace(row, position=event.position)
+    return changed(row, position=event.position)
 
 
 def _received(event: Event) -> ConnectionRow:
@@ -134,15 +135,17 @@ def _measured(row: ConnectionRow) -> ConnectionRow:
     """Gross and net time, anew after each fact: a pause approved or revoked late changes what was counted before."""
     on_at = row.last_on_at if row.points_on >= row.supply_points else None
     if on_at is None or row.admitted_at is None:
-        return replace(row, water_on_at=on_at, gross_minutes=None, net_minutes=None, paused_minutes=None)
+        return changed(row, water_on_at=on_at, gross_minutes=None, net_minutes=None, paused_minutes=None)
     start, pauses = row.admitted_at, _pauses(row)
     halts = [_stop(since, until) for since, until in row.halts.items()]
-    return replace(
+    # Water that was on before it was applied for, or before the admission, was told by a wrong clock: it took no time.
+    end = max(on_at, start)
+    return changed(
         row,
         water_on_at=on_at,
-        gross_minutes=(on_at - row.received_at) // MINUTE,
-        net_minutes=(on_at - start - stood_for([*pauses, *halts], start, on_at)) // MINUTE,
-        paused_minutes=stood_for(pauses, start, on_at) // MINUTE,
+        gross_minutes=max(on_at - row.received_at, timedelta(0)) // MINUTE,
+        net_minutes=(end - start - stood_for([*pauses, *halts], start, end)) // MINUTE,
+        paused_minutes=stood_for(pauses, start, end) // MINUTE,
     )
 
 
@@ -165,13 +168,13 @@ AT = object()
 
 def _turned_on(row: ConnectionRow, event: Event) -> ConnectionRow:
     last = max(filter(None, (row.last_on_at, event.happened_at)))
-    return replace(row, points_on=row.points_on + 1, last_on_at=last)
+    return changed(row, points_on=row.points_on + 1, last_on_at=last)
 
 
 def _admitted(row: ConnectionRow, event: Event) -> ConnectionRow:
     data = event.data
     outstanding = len(data.get("outstanding", ()))
-    return replace(row, admitted_at=event.happened_at, basis=data.get("basis", "office"), outstanding=outstanding)
+    return changed(row, admitted_at=event.happened_at, basis=data.get("basis", "office"), outstanding=outstanding)
 
 
 def _pause(**changes: Any) -> RowStep:
@@ -181,7 +184,7 @@ def _pause(**changes: Any) -> RowStep:
         if known is None:
             return row
         values = {key: event.happened_at.isoformat() if value is AT else value for key, value in changes.items()}
-        return replace(row, pauses={**row.pauses, number: {**known, **values}})
+        return changed(row, pauses={**row.pauses, number: {**known, **values}})
 
     return step
 
@@ -195,14 +198,14 @@ def _pause_requested(row: ConnectionRow, event: Event) -> ConnectionRow:
         "revoked": False,
         "ended": None,
     }
-    return replace(row, pauses={**row.pauses, str(event.data["pause"]): pause})
+    return changed(row, pauses={**row.pauses, str(event.data["pause"]): pause})
 
 
 def _money(kind: str, number: str, column: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         amount = sum(line["amount_fen"] for line in event.data["lines"])
         moved = {**row.moved, f"{kind} {event.data[number]}": amount}
-        return replace(row, moved=moved, **{column: getattr(row, column) + amount})
+        return changed(row, moved=moved, **{column: getattr(row, column) + amount})
 
     return step
 
@@ -211,29 +214,29 @@ def _reversed(kind: str, number: str, column: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
         moved = dict(row.moved)
         amount = moved.pop(f"{kind} {event.data[number]}", 0)
-        return replace(row, moved=moved, **{column: getattr(row, column) - amount})
+        return changed(row, moved=moved, **{column: getattr(row, column) - amount})
 
     return step
 
 
 def _count(column: str) -> RowStep:
-    return lambda row, event: replace(row, **{column: getattr(row, column) + 1})
+    return lambda row, event: changed(row, **{column: getattr(row, column) + 1})
 
 
 def _set(**values: Any) -> RowStep:
-    return lambda row, event: replace(row, **values)
+    return lambda row, event: changed(row, **values)
 
 
 def _stopped(stop: str) -> RowStep:
     def step(row: ConnectionRow, event: Event) -> ConnectionRow:
-        return replace(row, stopped=stop, halts={**row.halts, event.happened_at.isoformat(): None})
+        return changed(row, stopped=stop, halts={**row.halts, event.happened_at.isoformat(): None})
 
     return step
 
 
 def _resumed(row: ConnectionRow, event: Event) -> ConnectionRow:
     until = event.happened_at.isoformat()
-    return replace(row, stopped=None, halts={since: known or until for since, known in row.halts.items()})
+    return changed(row, stopped=None, halts={since: known or until for since, known in row.halts.items()})
 
 
 def _window(row: ConnectionRow, event: Event) -> ConnectionRow:
@@ -242,9 +245,9 @@ def _window(row: ConnectionRow, event: Event) -> ConnectionRow:
         return _promise_judged(row, change, event.data)
     counted = COUNTED.get(commitment)
     if counted is not None and change in LAPSES:
-        row = replace(row, **{counted: getattr(row, counted) + LAPSES[change]})
+        row = changed(row, **{counted: getattr(row, counted) + LAPSES[change]})
     if commitment == WATER_ON and change in ("WindowMet", "WindowReopened", "WindowCancelled"):
-        return replace(row, on_time=event.data["on_time"] if change == "WindowMet" else None)
+        return changed(row, on_time=event.data["on_time"] if change == "WindowMet" else None)
     return row
 
 
@@ -255,25 +258,25 @@ LAPSES = {"WindowLapsed": 1, "WindowRetracted": -1}
 def _promise_judged(row: ConnectionRow, change: str, data: Mapping[str, Any]) -> ConnectionRow:
     match change, row.promise:
         case "WindowMet", "made" if data["on_time"]:
-            return replace(row, promise="kept")
+            return changed(row, promise="kept")
         case "WindowReopened", ("kept" | "void"):
-            return replace(row, promise="made")
+            return changed(row, promise="made")
         case "WindowCancelled", "made":
-            return replace(row, promise="void")
+            return changed(row, promise="void")
         case _:
             return row
 
 
 def _upheld(row: ConnectionRow, event: Event) -> ConnectionRow:
     """It had been kept in time after all. The verdict on the window may have come before or comes with it."""
-    return replace(row, promise="kept")
+    return changed(row, promise="kept")
 
 
 STEPS: dict[str, RowStep] = {
-    "CaseRouted": lambda row, event: replace(row, desk=event.data["desk"], owner=event.data["owner"]),
-    "OwnerReplaced": lambda row, event: replace(row, owner=event.data["owner"]),
+    "CaseRouted": lambda row, event: changed(row, desk=event.data["desk"], owner=event.data["owner"]),
+    "OwnerReplaced": lambda row, event: changed(row, owner=event.data["owner"]),
     "ApplicantAppeared": _count("appearances"),
-    "OneTimeNoticeGiven": lambda row, event: replace(row, notice_at=row.notice_at or event.happened_at),
+    "OneTimeNoticeGiven": lambda row, event: changed(row, notice_at=row.notice_at or event.happened_at),
     "FurtherRequestRefused": _count("further_requests_refused"),
     "PapersPromised": _set(promise="made"),
     "OutstandingDeclined": _set(declined=True),
@@ -288,7 +291,7 @@ STEPS: dict[str, RowStep] = {
     "CaseResumed": _resumed,
     "ApprovedOnSite": _set(on_site_approval=True),
     "WaterTurnedOn": _turned_on,
-    "QuoteIssued": lambda row, event: replace(row, quoted_fen=sum(line["amount_fen"] for line in event.data["lines"])),
+    "QuoteIssued": lambda row, event: changed(row, quoted_fen=sum(line["amount_fen"] for line in event.data["lines"])),
     "ChargeRefused": _count("charges_refused"),
     "PaymentReceived": _money("payment", "payment", "paid_fen"),
     "PaymentReversed": _reversed("payment", "payment", "paid_fen"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -35,9 +36,9 @@ def fold(row: CrewRow | None, event: Event) -> CrewRow | None:
     name, data = fact_name(event), event.data
     if name in OF_CREWS:
         known = row or CrewRow(event.case_id, data["crew"], "", (), "", None, None, None, None, 0)
-        return replace(_changed(known, name, event), position=event.position)
+        return changed(_changed(known, name, event), position=event.position)
     if name == "CrewReleased" and row is not None and row.on_case == UUID(data["case_id"]):
-        return replace(row, on_case=None, position=event.position)
+        return changed(row, on_case=None, position=event.position)
     return row
 
 
@@ -45,14 +46,14 @@ def _changed(row: CrewRow, name: str, event: Event) -> CrewRow:
     data: dict[str, Any] = event.data
     match name:
         case "CrewFormed":
-            return replace(row, name_zh=data["name_zh"], skills=tuple(data["skills"]), lead=data["lead"])
+            return changed(row, name_zh=data["name_zh"], skills=tuple(data["skills"]), lead=data["lead"])
         case "ShiftStarted" | "ShiftEnded":
-            return replace(row, on_shift=name == "ShiftStarted")
+            return changed(row, on_shift=name == "ShiftStarted")
         case "CrewLocated":
             older = row.located_at is not None and event.happened_at < row.located_at
-            return row if older else replace(row, district=data["district"], located_at=event.happened_at)
+            return row if older else changed(row, district=data["district"], located_at=event.happened_at)
         case _:
-            return replace(row, on_case=UUID(data["case_id"]))
+            return changed(row, on_case=UUID(data["case_id"]))
 
 
 CREWS = Model(

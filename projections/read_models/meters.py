@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -60,7 +61,7 @@ def _again(row: MeterRow | None, event: Event) -> MeterRow | None:
     data = event.data
     if row is None or row.meter != data["meter"]:
         return row
-    return replace(
+    return changed(
         row,
         q3_m3h=_flow(data["q3_m3h"]),
         verified_on=date.fromisoformat(data["verified_on"]),

@@ -137,7 +137,7 @@ class Model(Table[R]):
     def _keep(
         self, cursor: Cursor[Any], about: Sequence[tuple[tuple[Any, ...], Event]], topic_ids: Mapping[str, UUID]
     ) -> list[DeadLetter]:
-        rows = self._load(cursor, {key for key, _ in about})
+        rows = self.load(cursor, {key for key, _ in about})
         before = dict(rows)
         dead = []
         for _, event in about:
@@ -148,7 +148,8 @@ class Model(Table[R]):
         self.store(cursor, [row for key, row in rows.items() if row is not None and row != before.get(key)])
         return dead
 
-    def _load(self, cursor: Cursor[Any], keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], R | None]:
+    def load(self, cursor: Cursor[Any], keys: set[tuple[Any, ...]]) -> dict[tuple[Any, ...], R | None]:
+        """The rows of these keys that the table has."""
         wanted = [dict(zip(self.key, key, strict=True)) for key in keys]
         with cursor.connection.cursor(row_factory=dict_row) as reading:
             reading.execute(self._query("model_rows"), {"keys": as_jsonb(wanted)})

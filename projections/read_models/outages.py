@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from domain.outages.facts import BEGUN_AS
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
@@ -48,7 +49,7 @@ def _earlier(known: datetime | None, event: Event) -> datetime:
 def _restored(row: OutageRow, event: Event) -> OutageRow:
     if row.started_at is None or event.happened_at < row.started_at:
         return row  # water never comes back before it went off
-    return replace(row, restored_at=_earlier(row.restored_at, event))
+    return changed(row, restored_at=_earlier(row.restored_at, event))
 
 
 KINDS = {fact.__name__: kind for fact, kind in BEGUN_AS.items()}
@@ -56,20 +57,20 @@ KINDS = {fact.__name__: kind for fact, kind in BEGUN_AS.items()}
 RowStep = Callable[[OutageRow, Event], OutageRow]
 
 STEPS: dict[str, RowStep] = {
-    "OutageNoticeSent": lambda row, event: replace(
+    "OutageNoticeSent": lambda row, event: changed(
         row, notices=row.notices + 1, first_notice_at=_earlier(row.first_notice_at, event)
     ),
-    "OutageNoticeProven": lambda row, event: replace(row, proven=row.proven + 1),
-    "OutageNoticeFailed": lambda row, event: replace(row, failed=row.failed + 1),
-    "OutageReported": lambda row, event: replace(row, reported_at=_earlier(row.reported_at, event)),
-    "OutageStarted": lambda row, event: replace(row, started_at=_earlier(row.started_at, event)),
-    "OutageExtended": lambda row, event: replace(row, end_at=required_time(event.data["end"])),
-    "OutageRescheduled": lambda row, event: replace(
+    "OutageNoticeProven": lambda row, event: changed(row, proven=row.proven + 1),
+    "OutageNoticeFailed": lambda row, event: changed(row, failed=row.failed + 1),
+    "OutageReported": lambda row, event: changed(row, reported_at=_earlier(row.reported_at, event)),
+    "OutageStarted": lambda row, event: changed(row, started_at=_earlier(row.started_at, event)),
+    "OutageExtended": lambda row, event: changed(row, end_at=required_time(event.data["end"])),
+    "OutageRescheduled": lambda row, event: changed(
         row, begin_at=required_time(event.data["begin"]), end_at=required_time(event.data["end"])
     ),
-    "OutageCancelled": lambda row, event: replace(row, cancelled_at=event.happened_at),
+    "OutageCancelled": lambda row, event: changed(row, cancelled_at=event.happened_at),
     "OutageRestored": _restored,
-    "EmergencyWaterProvided": lambda row, event: replace(row, water_litres=row.water_litres + event.data["litres"]),
+    "EmergencyWaterProvided": lambda row, event: changed(row, water_litres=row.water_litres + event.data["litres"]),
 }
 
 
@@ -80,7 +81,7 @@ def fold(row: OutageRow | None, event: Event) -> OutageRow | None:
         return _announced(event, KINDS[name])
     if row is None or name not in STEPS:
         return row
-    return replace(STEPS[name](row, event), position=event.position)
+    return changed(STEPS[name](row, event), position=event.position)
 
 
 def _announced(event: Event, kind: str) -> OutageRow:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -37,7 +38,7 @@ def fold(row: Ahead | None, event: Event) -> Ahead | None:
             return _asked(event, "preservice", data["service"], None)
         case "PreServiceGiven" if row is not None:
             first = min(row.given_at or event.happened_at, event.happened_at)
-            return replace(row, given_at=first, deliverables=row.deliverables + 1, position=event.position)
+            return changed(row, given_at=first, deliverables=row.deliverables + 1, position=event.position)
         case _:
             return row
 

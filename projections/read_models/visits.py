@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 from projections.read_models.windows import required_time
@@ -46,13 +47,13 @@ def fold(row: VisitRow | None, event: Event) -> VisitRow | None:
     elif name == "HomeVisitReassigned":
         begin_at, end_at = required_time(data["begin"]), required_time(data["end"])
         again = row.reassigned + 1
-        row = replace(row, squad=data["squad"], begin_at=begin_at, end_at=end_at, reassigned=again)
+        row = changed(row, squad=data["squad"], begin_at=begin_at, end_at=end_at, reassigned=again)
     elif name == "HomeVisitMade":
         papers = len(data["papers_collected"])
-        row = replace(row, state="made", squad=data["squad"], made_at=event.happened_at, papers=papers)
+        row = changed(row, state="made", squad=data["squad"], made_at=event.happened_at, papers=papers)
     elif name == "HomeVisitCancelled":
-        row = replace(row, state="cancelled")
-    return replace(row, position=event.position)
+        row = changed(row, state="cancelled")
+    return changed(row, position=event.position)
 
 
 def _booked(event: Event) -> VisitRow:

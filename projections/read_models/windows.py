@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from domain.kinds import WINDOW_TYPES
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name, kind_of_case
@@ -61,7 +62,7 @@ def fold(row: WindowRow | None, event: Event) -> WindowRow | None:
     else:
         row = _changed(row, name, data)
     basis = data["basis"]
-    return replace(
+    return changed(
         row,
         number=data["number"],
         standard=basis["standard"],
@@ -95,7 +96,7 @@ def _opened(event: Event) -> WindowRow:
 def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
     match name:
         case "WindowMoved":
-            moved = replace(
+            moved = changed(
                 row,
                 opened_at=required_time(data["opened_at"]),
                 due_at=time(data["due_at"]),
@@ -103,7 +104,7 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             )
             return _open(moved) if row.state in ("running", "lapsed") else moved
         case "WindowMet":
-            return replace(
+            return changed(
                 row,
                 state="met",
                 met_at=time(data["met_at"]),
@@ -113,19 +114,19 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
             )
         case "WindowLapsed":
             ends = tuple(sorted({*row.lapsed_ends, required_time(data["due_at"])}))
-            after = replace(row, lapses=len(ends), lapsed_ends=ends)
+            after = changed(row, lapses=len(ends), lapsed_ends=ends)
             if row.state == "running":
-                after = _open(replace(after, settles_at=time(data.get("settles_at"))))
+                after = _open(changed(after, settles_at=time(data.get("settles_at"))))
             return after
         case "WindowRetracted":
             ends = tuple(end for end in row.lapsed_ends if end != required_time(data["due_at"]))
-            after = replace(row, lapses=len(ends), retracted=row.retracted + 1, lapsed_ends=ends)
+            after = changed(row, lapses=len(ends), retracted=row.retracted + 1, lapsed_ends=ends)
             return _open(after) if row.state == "lapsed" else after
         case "WindowReopened":
-            return _open(replace(row, due_at=time(data["due_at"]), met_at=None, on_time=None, provisional_until=None))
+            return _open(changed(row, due_at=time(data["due_at"]), met_at=None, on_time=None, provisional_until=None))
         case "WindowCancelled":
             state = "unknown" if data["reason"] == "unknown" else "cancelled"
-            return replace(row, state=state, met_at=None, on_time=None, settles_at=None, provisional_until=None)
+            return changed(row, state=state, met_at=None, on_time=None, settles_at=None, provisional_until=None)
         case _:
             return row
 
@@ -133,7 +134,7 @@ def _changed(row: WindowRow, name: str, data: dict[str, Any]) -> WindowRow:
 def _open(row: WindowRow) -> WindowRow:
     """Running or lapsed: by whether its end, or for a count anything at all, stands as lapsed."""
     lapsed = row.due_at in row.lapsed_ends if row.due_at is not None else bool(row.lapsed_ends)
-    return replace(row, state="lapsed" if lapsed else "running", settles_at=row.settles_at if lapsed else None)
+    return changed(row, state="lapsed" if lapsed else "running", settles_at=row.settles_at if lapsed else None)
 
 
 WINDOWS = Model(

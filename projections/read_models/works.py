@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from domain.kernel.copies import changed
 from infra.readers.record import Event
 from projections.read_models.model import Model, fact_name
 
@@ -34,10 +35,10 @@ def fold(row: WorkRow | None, event: Event) -> WorkRow | None:
     if row is None:
         return None
     if name == "WorkStarted":
-        return replace(row, started_at=event.happened_at, position=event.position)
+        return changed(row, started_at=event.happened_at, position=event.position)
     if name == "WorkCompleted":
         households = event.data["households_served"]
-        return replace(row, completed_at=event.happened_at, households_served=households, position=event.position)
+        return changed(row, completed_at=event.happened_at, households_served=households, position=event.position)
     return row
 
 

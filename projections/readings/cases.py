@@ -118,7 +118,7 @@ class UsageCaseWriter:
         return len(taken)
 
     def _submitted(self, finding: ReadingFinding) -> Future[Receipt]:
-        # A number for what may open a case; where it does not after all, the number is a gap.
+        # A number for what may open a case; where it does not after all, none is taken.
         number = kinds.USAGE.new_number(self._writer.next_number) if finding.standing else ""
         return self._writer.submit(command_for(finding, number))
 

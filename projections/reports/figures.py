@@ -132,15 +132,17 @@ class PeriodFigures:
     outages: Annotated[OutageFigures, "The figures of outages."]
 
 
-def bounds(first: date | None, last: date | None) -> dict[str, datetime | None]:
+def bounds(first: date | None = None, last: date | None = None) -> dict[str, datetime | None]:
     """The instants from which and until which a period of days in China runs, as the queries take them."""
     return {
-        "since": _midnight(first) if first is not None else None,
-        "until": _midnight(last + timedelta(days=1)) if last is not None else None,
+        "since": midnight(first) if first is not None else None,
+        # The last day that there is has none behind it: no bound.
+        "until": midnight(last + timedelta(days=1)) if last is not None and last < date.max else None,
     }
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
+    """When the day begins in China."""
     return datetime.combine(day, time(0, 0), LOCAL)
 
 
@@ -177,7 +179,7 @@ def figures(
         users_visited=visits["users"],
         channels=tuple(_channel(row) for row in rows("figures_channels")),
         works=tuple(_works(row) for row in rows("figures_works")),
-        on_time_percent=_percent(service["on_time"], service["water_on"]),
+        on_time_percent=percent(service["on_time"], service["water_on"]),
         gross=_spread(service, "gross"),
         net=_spread(service, "net"),
         outages=_outages(connection, period, at, customers),
@@ -235,14 +237,15 @@ def _sums(rows: Iterable[Mapping[str, Any]], column: str) -> dict[str, int]:
 
 def _channel(row: Mapping[str, Any]) -> ChannelFigures:
     kept, broken = row["kept"], row["broken"]
-    return ChannelFigures(kept_percent=_percent(kept, kept + broken), **row)
+    return ChannelFigures(kept_percent=percent(kept, kept + broken), **row)
 
 
 def _works(row: Mapping[str, Any]) -> WorksFigures:
     return WorksFigures(row["kind"], row["works"], row["completed"], row["communities"], row["households"])
 
 
-def _percent(part: int, whole: int) -> float | None:
+def percent(part: int, whole: int) -> float | None:
+    """The part in per cent of the whole, to one digit; None of nothing."""
     return round(100 * part / whole, 1) if whole else None
 
 

@@ -22,6 +22,7 @@ from projections.names import COMMITMENTS, STAGES, STATES, name
 from projections.read_models.cases import CASES, CaseRow
 from projections.read_models.model import fact_name
 from projections.read_models.windows import WINDOWS, WindowRow
+from projections.reports.figures import bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +104,8 @@ def _id_of(case: str) -> UUID | None:
 
 
 def _id_of_number(connection: Any, number: str) -> UUID | None:
-    wanted = {"family": None, "open": None, "number": number.strip().upper(), "limit": 1}
-    row = connection.execute(sql("list_cases"), wanted | bounds_of()).fetchone()
+    wanted = {"family": None, "open": None, "number": number.strip().upper(), "district": None, "limit": 1}
+    row = connection.execute(sql("list_cases"), wanted | bounds() | bounds_of()).fetchone()
     return row["case_id"] if row is not None else None
 
 

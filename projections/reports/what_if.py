@@ -123,17 +123,25 @@ class Trial:
     """One comparison. ``changes`` goes through the cases and counts them into ``sums``; made by ``trial``."""
 
     def __init__(
-        self, connection: psycopg.Connection[DictRow], before: Rules, after: Rules, period: Period, at: datetime
+        self,
+        connection: psycopg.Connection[DictRow],
+        before: Rules,
+        after: Rules,
+        period: Period,
+        at: datetime,
+        longest_s: float | None = None,
     ) -> None:
         self.sums = Sums()
         self.period = period
         self.at = at
         self.standard = after.standards[0]
         self._connection = connection
+        self._longest_s = longest_s
         self._before, self._after = before, after
 
     def changes(self) -> Iterator[Changed]:
-        """Every promise that would have become something else, case by case; to be asked for once."""
+        """Every promise that would have become something else, case by case; to be asked for once. Raises TimeoutError
+        where it takes longer than it may."""
         begun = monotonic()
         for part in self._parts():
             channels = {row["case_id"]: row["channel"] for row in part}
@@ -143,6 +151,8 @@ class Trial:
                 if state is not None:
                     yield from self._case(kind_of[case_id], case_id, state, channels[case_id])
             self.sums.seconds = monotonic() - begun
+            if self._longest_s is not None and self.sums.seconds > self._longest_s:
+                raise TimeoutError
 
     def run(self) -> list[Changed]:
         """All of them at once."""
@@ -174,10 +184,12 @@ class Trial:
 
 
 @contextmanager
-def trial(settings: Settings, raw: bytes, period: Period, at: datetime | None = None) -> Iterator[Trial]:
+def trial(
+    settings: Settings, raw: bytes, period: Period, at: datetime | None = None, *, longest_s: float | None = None
+) -> Iterator[Trial]:
     """A trial of the standard in ``raw`` (see ``infra.eventstore.documents.trial_standard_of``) on the cases of a
     period, judged at ``at`` (None: now, by the installation's clock). It holds one read-only transaction while it is
-    open.
+    open. ``longest_s``: how long its cases may take; None: as long as they take.
 
     Raises DocumentError, LookupError where nothing is published, and what PostgreSQL raises; refuses what the draft of
     the standard would be refused for, and ``dates-out-of-order``.
@@ -193,7 +205,7 @@ def trial(settings: Settings, raw: bytes, period: Period, at: datetime | None = 
         given = _given(connection, raw, before, states, at)
         regions = _calendars(connection, given.calendar_regions)
         after = make_rules([given], [each for state in regions for each in state.published], before.catalogues)
-        yield Trial(connection, before, always(after, given), period, at)
+        yield Trial(connection, before, always(after, given), period, at, longest_s)
 
 
 def _given(

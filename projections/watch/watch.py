@@ -21,7 +21,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from infra.clock import Clock
-from infra.postgres.connections import connect
+from infra.postgres.connections import connect, wait_for_notification
 from infra.settings import Settings
 from infra.sql import sql
 from projections.watch.canary import DueCanary
@@ -38,7 +38,7 @@ LEASE_S = 2.0
 LOOK_AT_LEAST_EVERY_S = 1.0
 """The index is looked at this often even if no notification comes."""
 SWEEP_EVERY_S = 60.0
-SWEEP_LOOK_S = 0.25
+SWEEP_LOOK_S = 1.0
 """How often it is seen whether a sweep is due."""
 SWEEP_ALL_EVERY_S = 24 * 3600.0
 SWEPT_AT_ONCE = 50
@@ -154,11 +154,10 @@ class Watch:
             pass
         wait_s = self._wait_s(connection) if self.on_duty else self._standby_s()
         if wait_s > 0:
-            for _ in connection.notifies(timeout=wait_s, stop_after=1):
-                pass
-        # What woke us often comes more than once; one look is enough for all of it.
-        for _ in connection.notifies(timeout=0):
-            pass
+            # What wakes us often comes more than once; one look is enough for all of it.
+            wait_for_notification(connection, wait_s)
+        else:
+            wait_for_notification(connection, 0)
 
     def ask_due(self, connection: psycopg.Connection[Any]) -> int:
         """Take what is due, ask, write the answers. Returns how many cases were taken."""
