@@ -30,6 +30,21 @@ class Frontier:
         self.size = 0
         self._peaks: list[bytes] = []
 
+    @classmethod
+    def of(cls, size: int, peaks: bytes) -> Frontier:
+        """One that was kept: its size and its ``peaks``. Raises ValueError where a log of that size has others."""
+        if size < 0 or len(peaks) != size.bit_count() * HASH_BYTES:
+            raise ValueError(f"{len(peaks)} bytes of peaks, and a log of {size} leaves has {size.bit_count()} peaks")
+        made = cls()
+        made.size = size
+        made._peaks = [peaks[at : at + HASH_BYTES] for at in range(0, len(peaks), HASH_BYTES)]
+        return made
+
+    @property
+    def peaks(self) -> bytes:
+        """The roots of its perfect subtrees, the largest first, one behind the other."""
+        return b"".join(self._peaks)
+
     def add(self, leaf: bytes) -> None:
         """Append a leaf, by its hash."""
         ones = self.size

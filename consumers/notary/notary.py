@@ -1,9 +1,13 @@
 """``tongshui notary``: signs, every few seconds in which something was added, what the store holds up to then.
 
 It hashes the stored bytes in order of position and signs the root. Checkpoints are rows first, with the leaf hashes
-that came since the one before, and are published from the rows: a topic made anew is filled again. At each start it
-hashes the whole store and holds it against every checkpoint it ever signed (our decision: some seconds for a million
-events, and it never puts its name to a log that is not the continuation of the one before).
+that came since the one before, and are published from the rows: a topic made anew is filled again.
+
+The frontier of its tree is kept with each checkpoint. A start takes it where it gives the root that a key of ours has
+signed, and reads only what came since: so whatever it signs is the continuation of what it signed before, also where
+somebody has changed old events of the store. It looks for these while it runs, a little at a time: the whole store is
+held against every checkpoint that it ever signed, and a difference ends it. The whole store is read before anything is
+signed where the frontier is not what was signed, where it is not there, and where the notary refused to sign before.
 
 A database that was restored has lost rows, and perhaps the file beside the key is of yesterday too: the topic still
 has every checkpoint. The notary takes back from it what it lacks, before it signs, and holds the store against it. A
@@ -17,6 +21,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -153,7 +158,10 @@ class _Session:
         self.published: Note | None = None
         """The largest of its log that is on the topic and that one of our own keys has signed."""
         self.unsigned: list[bytes] = []
+        self.last_leaf = b""
         self.signed_at = 0.0
+        self.looking: Iterator[None] = iter(())
+        """What was signed before this session is held against the store in steps, one in each round."""
 
     # ---- what the topic has
 
@@ -248,9 +256,10 @@ class _Session:
         mine = last is not None and last.checkpoint.origin == self.origin
         if last is not None and not mine:
             log.warning("notary: the log %s is followed by %s", last.checkpoint.origin, self.origin)
-        behind, stored = 0, self.frontier.copy()
+        behind = self.begin_at_frontier(last if mine else None)
+        stored = self.frontier.copy()
         with self.db.transaction(), self.db.cursor(name="notes") as rows:
-            rows.execute(sql("notary_notes"), {"generation": self.generation})
+            rows.execute(sql("notary_notes"), {"generation": self.generation, "least": self.frontier.size})
             for row in rows:
                 behind = self.stands(read_note(row[0]), behind)
                 stored = self.frontier.copy()
@@ -262,6 +271,71 @@ class _Session:
         self.need_key()
         self.notary.size, self.notary.signed_position = self.frontier.size, self.position
         log.info("notary: %s stands at %d events, position %d", self.origin, self.frontier.size, self.position)
+
+    def begin_at_frontier(self, last: Note | None) -> int:
+        """Stand where the last checkpoint was signed, without reading the store up to there. Returns its position;
+        0: the store must be read. ``last``: the note of this log beside the key.
+
+        Counts only what gives the root of a note that a key of ours has signed, and whose last event is in the store.
+        """
+        row = self.db.execute(sql("notary_frontier"), {"generation": self.generation}).fetchone()
+        refusal = self.db.execute(sql("notary_refusal")).fetchone()
+        if refusal is not None and refusal[0] is not None:
+            log.warning("notary: it refused to sign before; the whole store is read first")
+            return 0
+        if row is None:
+            return 0
+        size, peaks, last_leaf = int(row[0]), bytes(row[1]), bytes(row[2])
+        try:
+            kept = Frontier.of(size, peaks)
+        except ValueError as error:
+            return self.read_again(f"no frontier: {error}")
+        note = self.signed_of_size(size, last)
+        if note is None:
+            return self.read_again(f"of {size} events, and no checkpoint of that size that a key of ours has signed")
+        if kept.root() != note.checkpoint.root:
+            return self.read_again(f"of {size} events, and does not give the root that was signed")
+        position = note.checkpoint.position
+        found = self.db.execute(sql("notary_events"), {"after": position - 1, "most": 1}).fetchone()
+        if found is None or found[0] != position or leaf_hash(bytes(found[1])) != last_leaf:
+            return self.read_again(f"of {size} events, and its last one is not in the store at position {position}")
+        self.frontier, self.position, self.last_leaf = kept, position, last_leaf
+        self.looking = self.look_behind(size)
+        return position
+
+    def read_again(self, found: str) -> int:
+        """Throw the frontier away, and say so: it is only kept to save time."""
+        log.error("notary: the frontier that was kept is %s; it is thrown away and the whole store is read", found)
+        self.db.execute(sql("notary_forget_frontier"), {"generation": self.generation})
+        return 0
+
+    def signed_of_size(self, size: int, last: Note | None) -> Note | None:
+        """A note of this log with that size that a key of ours has signed: the row's, the one beside the key, or the
+        topic's."""
+        keys = self.notary.keys
+        ours = [signer.public for signer in (keys.current(), keys.following()) if signer is not None]
+        row = self.db.execute(sql("notary_note_of_size"), {"generation": self.generation, "size": size}).fetchone()
+        notes = (read_note(row[0]) if row is not None else None, last, self.published)
+        mine = [note for note in notes if note is not None and note.checkpoint.origin == self.origin]
+        signed_ = (note for note in mine if _size(note) == size and any(note.signed_by(key) for key in ours))
+        return next(signed_, None)
+
+    def look_behind(self, most: int) -> Iterator[None]:
+        """Hold the store against every checkpoint of up to ``most`` events, in steps. Raises NotaryRefusal."""
+        other = _Session(self.notary, self.db, self.generation)
+        other.without = self.without
+        at, behind = (0, 0), 0
+        while rows := self.db.execute(
+            sql("notary_notes_behind"),
+            {"generation": self.generation, "size": at[0], "number": at[1], "most": most, "limit": NOTES},
+        ).fetchall():
+            for size, number, text in rows:
+                note, at = read_note(text), (size, number)
+                for _ in other.steps_to(note):
+                    other.unsigned.clear()
+                    yield
+                behind = other.must_stand(note, behind)
+        log.info("notary: the whole store stands, %d events that were signed before this start", most)
 
     def begin_log(self, last: Note | None) -> None:
         """What this generation never had, and what it follows. Looked for once: a hole that comes later is a fault."""
@@ -349,8 +423,9 @@ class _Session:
         size = last.checkpoint.size
         if size < stored.size:
             return  # the last row was written, and the file was not: the row was looked at
+        leaf = self.last_leaf
         self.stands(last, behind)
-        self.frontier, self.position = stored.copy(), behind
+        self.frontier, self.position, self.last_leaf = stored.copy(), behind, leaf
         self.unsigned.clear()
 
     def compare(self) -> None:
@@ -361,6 +436,12 @@ class _Session:
 
     def stands(self, note: Note, behind: int) -> int:
         """Hash up to a note and compare the root. Returns its position; ``behind``: of the last one that stands."""
+        for _ in self.steps_to(note):
+            pass
+        return self.must_stand(note, behind)
+
+    def steps_to(self, note: Note) -> Iterator[None]:
+        """Hash up to a note's size, a step at a time. Raises NotaryRefusal "store-behind", "log-has-a-hole"."""
         wanted = note.checkpoint
         while self.frontier.size < wanted.size:
             if not self.take(min(ROWS, wanted.size - self.frontier.size)):
@@ -370,6 +451,11 @@ class _Session:
                     needed=f"the {wanted.size} events, up to position {wanted.position}, that were signed",
                     next_step="it was probably restored from a backup: `tongshui store recover`",
                 )
+            yield
+
+    def must_stand(self, note: Note, behind: int) -> int:
+        """Compare the root with a note's; its position. Raises NotaryRefusal "log-rewritten"."""
+        wanted = note.checkpoint
         if self.frontier.root() != wanted.root:
             raise NotaryRefusal(
                 "log-rewritten",
@@ -382,7 +468,8 @@ class _Session:
     # ---- signing
 
     def round(self) -> bool:
-        """Take what was added, sign when it is time. False: there was nothing to take."""
+        """Take what was added, sign when it is time; look at a little of what was signed before. False: there was
+        nothing to take."""
         taken = self.take(min(ROWS, self.settings.notary_every_events - len(self.unsigned)))
         due = time.monotonic() - self.signed_at >= self.settings.notary_every_s
         full = len(self.unsigned) >= self.settings.notary_every_events
@@ -390,6 +477,8 @@ class _Session:
         if full or (self.unsigned and due) or (following is not None and self.frontier.size):
             self.sign(following)
         self.notary.size = self.frontier.size
+        if taken < ROWS:
+            next(self.looking, None)
         return taken > 0
 
     def take(self, most: int) -> int:
@@ -408,7 +497,7 @@ class _Session:
             leaf = leaf_hash(bytes(state))
             self.frontier.add(leaf)
             self.unsigned.append(leaf)
-            self.position = position
+            self.position, self.last_leaf = position, leaf
         return len(rows)
 
     def next_position(self) -> int:
@@ -437,7 +526,10 @@ class _Session:
             self.follows,
         )
         note = signed(checkpoint, [signer for signer in (current, following) if signer is not None])
-        self.save(self.generation, read_note(note), self.frontier.size - len(self.unsigned), b"".join(self.unsigned))
+        first, leaves = self.frontier.size - len(self.unsigned), b"".join(self.unsigned)
+        with self.db.transaction():
+            self.save(self.generation, read_note(note), first, leaves)
+            self.keep_frontier()
         self.notary.keys.remember(note)
         if following is not None:
             self.notary.keys.take_up_next()
@@ -445,6 +537,11 @@ class _Session:
         self.unsigned.clear()
         self.signed_at = time.monotonic()
         self.notary.signed_position = self.position
+
+    def keep_frontier(self) -> None:
+        """Keep where the tree is, for the next start."""
+        kept = {"size": self.frontier.size, "peaks": self.frontier.peaks, "last_leaf": self.last_leaf}
+        self.db.execute(sql("notary_keep_frontier"), {"generation": self.generation, **kept})
 
     def save(self, generation: UUID, note: Note, first: int, leaves: bytes) -> None:
         """A row for a checkpoint."""

@@ -29,7 +29,29 @@ ORDER BY notification_id
 LIMIT %(most)s
 
 -- name: notary_notes
-SELECT note FROM notary.checkpoints WHERE generation = %(generation)s ORDER BY size, number
+SELECT note FROM notary.checkpoints
+WHERE generation = %(generation)s AND size >= %(least)s
+ORDER BY size, number
+
+-- name: notary_notes_behind
+SELECT size, number, note FROM notary.checkpoints
+WHERE generation = %(generation)s AND (size, number) > (%(size)s, %(number)s) AND size <= %(most)s
+ORDER BY size, number LIMIT %(limit)s
+
+-- name: notary_note_of_size
+SELECT note FROM notary.checkpoints WHERE generation = %(generation)s AND size = %(size)s ORDER BY number DESC LIMIT 1
+
+-- name: notary_frontier
+SELECT size, peaks, last_leaf FROM notary.frontiers WHERE generation = %(generation)s
+
+-- name: notary_keep_frontier
+INSERT INTO notary.frontiers (generation, size, peaks, last_leaf)
+VALUES (%(generation)s, %(size)s, %(peaks)s, %(last_leaf)s)
+ON CONFLICT (generation) DO UPDATE
+SET size = excluded.size, peaks = excluded.peaks, last_leaf = excluded.last_leaf
+
+-- name: notary_forget_frontier
+DELETE FROM notary.frontiers WHERE generation = %(generation)s
 
 -- name: notary_generation
 -- A first one is in no list.
@@ -71,6 +93,9 @@ SELECT coalesce((SELECT max(number) FROM notary.checkpoints
                 (SELECT number FROM notary.checkpoints
                  WHERE generation = %(generation)s AND size <= %(size)s ORDER BY size DESC, number DESC LIMIT 1),
                 0) AS number
+
+-- name: notary_refusal
+SELECT refusal FROM notary.state
 
 -- name: notary_note_refusal
 UPDATE notary.state SET refusal = %(refusal)s WHERE refusal IS DISTINCT FROM %(refusal)s

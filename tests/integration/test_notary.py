@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from consumers.notary import notary as notary_module
 from consumers.notary.bundle import bundle
 from consumers.notary.bundle_verify import verify_bundle
 from consumers.notary.export import KEEP, export, gather
 from consumers.notary.keys import Keys, NotaryRefusal
+from consumers.notary.merkle import Tree, leaf_hash
 from consumers.notary.notary import Notary
 from consumers.notary.note import Note, Signer, read_note
 from consumers.notary.published import PublishedLog, Trust, read_logs
@@ -294,3 +296,127 @@ def test_the_notary_ends_when_it_is_told_to(quick: Settings) -> None:
     stop = threading.Event()
     stop.set()
     Notary(quick).run(stop)
+
+
+# ---- the frontier that is kept
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The positions that notaries hash before they sign anything, in their order."""
+    found: list[int] = []
+    take, look = notary_module._Session.take, notary_module._Session.look_behind
+    behind: list[bool] = [False]
+
+    def counted(self: Any, most: int) -> int:
+        before = self.position
+        taken = take(self, most)
+        if not behind[0]:
+            found.extend(range(before + 1, self.position + 1))
+        return taken
+
+    def looking(self: Any, most: int) -> Iterator[None]:
+        steps = look(self, most)
+        while True:
+            behind[0] = True
+            try:
+                next(steps)
+            except StopIteration:
+                return
+            finally:
+                behind[0] = False
+            yield
+
+    monkeypatch.setattr(notary_module._Session, "take", counted)
+    monkeypatch.setattr(notary_module._Session, "look_behind", looking)
+    return found
+
+
+def roots(settings: Settings) -> list[bytes]:
+    """The roots that were signed, held against a tree over the store's bytes."""
+    with psycopg.connect(settings.database_url) as connection:
+        states = connection.execute("SELECT state FROM store.stored_events ORDER BY notification_id").fetchall()
+    tree = Tree(b"".join(leaf_hash(bytes(state)) for (state,) in states))
+    found = roots_signed(settings)
+    assert found == [tree.root(note.checkpoint.size) for note in rows(settings)]
+    return found
+
+
+def roots_signed(settings: Settings) -> list[bytes]:
+    return [note.checkpoint.root for note in rows(settings)]
+
+
+def test_a_start_reads_only_what_came_since_and_then_the_whole_store_in_its_own_time(
+    quick: Settings, reads: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert sign(quick, 37) == 37
+    assert reads == list(range(1, 38))
+    reads.clear()
+    store_events(quick, 6)
+    with caplog.at_level("INFO"):
+        sign(quick, 4)
+        with signing(quick):
+            wait_until(lambda: "the whole store stands, 47 events" in caplog.text, what="the look at everything")
+    assert reads == list(range(38, 48))
+    assert len(roots(quick)) >= 2
+    assert "thrown away" not in caplog.text
+
+
+TAMPERED = {
+    "its peaks": ("UPDATE notary.frontiers SET peaks = sha256(peaks) || substring(peaks FROM 33)", "the root"),
+    "its size": ("UPDATE notary.frontiers SET size = size - 1", "thrown away"),
+    "size and peaks": ("UPDATE notary.frontiers SET size = 4, peaks = sha256('x')", "no checkpoint of that size"),
+    "its last event": ("UPDATE notary.frontiers SET last_leaf = sha256('x')", "is not in the store at position 37"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(TAMPERED))
+def test_a_frontier_that_is_not_what_was_signed_is_thrown_away_and_the_store_read_again(
+    quick: Settings, reads: list[int], caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    sign(quick, 37)
+    reads.clear()
+    statement, said = TAMPERED[what]
+    execute(quick, statement)
+    sign(quick, 5)
+    assert reads == list(range(1, 43))
+    assert said in caplog.text
+    assert "it is thrown away and the whole store is read" in caplog.text
+    roots(quick)
+    reads.clear()
+    with signing(quick):  # and the next start has one again
+        wait_until(signed_up_to(quick, 42), what="the log")
+    assert reads == []
+
+
+def test_the_roots_are_those_of_a_notary_that_keeps_no_frontier(quick: Settings) -> None:
+    for number in (1, 6, 9, 16):
+        sign(quick, number)
+    found = roots(quick)
+    execute(quick, "DELETE FROM notary.frontiers")
+    sign(quick, 3)
+    assert roots(quick)[: len(found)] == found
+
+
+def test_a_key_that_is_handed_over_leaves_a_frontier_that_counts(quick: Settings, reads: list[int]) -> None:
+    sign(quick, 9)
+    Keys(quick).lay_down_next()
+    with signing(quick):
+        wait_until(lambda: Keys(quick).following() is None, what="the hand-over")
+    reads.clear()
+    sign(quick, 2)
+    assert reads == [10, 11]
+
+
+def test_an_old_event_that_was_changed_while_it_was_away_ends_it_and_is_never_signed(quick: Settings) -> None:
+    sign(quick, 10)
+    store_events(quick, 3)
+    execute(quick, "UPDATE store.stored_events SET state = state || ' ' WHERE notification_id = 4")
+    assert refused(quick) == "log-rewritten"
+    signed_then = roots_signed(quick)
+    store_events(quick, 3)
+    assert refused(quick) == "log-rewritten", "and nothing is signed by a start after one that refused"
+    assert roots_signed(quick) == signed_then
+    execute(quick, "UPDATE store.stored_events SET state = rtrim(state, ' ') WHERE notification_id = 4")
+    sign(quick, 1)
+    assert roots(quick)[: len(signed_then)] == signed_then

@@ -59,6 +59,22 @@ def test_root_frontier_and_definition_agree(size: int) -> None:
     assert frontier.size == size
 
 
+def test_a_frontier_that_was_kept_grows_as_if_it_had_never_been_put_away() -> None:
+    frontier = Frontier()
+    for number in range(40):
+        again = Frontier.of(frontier.size, frontier.peaks)
+        assert (again.size, again.root()) == (frontier.size, frontier.root())
+        for each in (again, frontier):
+            each.add(leaf_hash(b"%d" % number))
+        assert again.root() == frontier.root()
+
+
+@pytest.mark.parametrize(("size", "peaks"), [(1, b""), (0, bytes(32)), (3, bytes(32)), (2, bytes(31)), (-1, bytes(32))])
+def test_peaks_that_a_log_of_that_size_does_not_have_are_no_frontier(size: int, peaks: bytes) -> None:
+    with pytest.raises(ValueError, match="peaks"):
+        Frontier.of(size, peaks)
+
+
 @given(st.data())
 def test_every_event_is_shown_to_be_in_every_log_that_has_it(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, LARGEST))
