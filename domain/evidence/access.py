@@ -11,11 +11,15 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 from uuid import UUID
 
+from domain.connections.facts import PaperSent
 from domain.evidence.refusals import NotYourCaseEvidence
 from domain.kernel.facts import Recorded
 from domain.kinds import POWERS, Kind
+from domain.outages.facts import OutageNoticeOrdered, OutageNoticeProven, OutageNoticeSent
 from domain.particulars import Asker
 from domain.people.scope import Place, scope_of
+from domain.repairs.facts import AnswerOrdered, ReporterAnswered
+from domain.standard.alerts import AlertTold
 from domain.standard.powers import roles_with
 from domain.standard.standards import Standard
 
@@ -55,15 +59,29 @@ def _works_on(standard: Standard, asker: Asker, case: CaseOfFile) -> bool:
 
 
 def digests_named(history: Iterable[Recorded]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """Digest → the facts of a case that name it, each as its name and the field, in the order in which they came."""
+    """Digest → the facts of a case that name it, each as its name and the field, in the order in which they came.
+    Digests of what the program sent, and of what it was answered, are left out: there never is a file of them."""
     found: dict[str, list[tuple[str, str]]] = {}
     for recorded in history:
         fact = recorded.fact
+        if _is_of_messages(fact):
+            continue
         for name, digest in _digests(fact, ""):
             place = (type(fact).__name__, name)
             if place not in found.setdefault(digest, []):
                 found[digest].append(place)
     return {digest: tuple(places) for digest, places in found.items()}
+
+
+def _is_of_messages(fact: Any) -> bool:
+    match fact:
+        case PaperSent() | AnswerOrdered() | OutageNoticeOrdered() | AlertTold():
+            return True
+        case OutageNoticeSent(order=order) | ReporterAnswered(order=order):
+            return order is not None  # by hand there may be a file: a letter, a photograph of a notice board
+        case OutageNoticeProven(receipt=receipt):
+            return receipt is not None
+    return False
 
 
 def _digests(value: Any, name: str) -> Iterator[tuple[str, str]]:

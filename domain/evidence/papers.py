@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -226,6 +227,16 @@ def words_of(paper: Paper) -> Iterator[str]:
     every: tuple[tuple[str, ...], ...] = (*paper.rows, paper.head, *paper.table, paper.closing)
     for row in every:
         yield from row
+
+
+def digest_of_words(paper: Paper) -> str:
+    """SHA-256 of the paper's words, with the length of each before it; it stands on the paper and in its QR code, and
+    is the same whether the person's particulars are masked or not."""
+    hashed = sha256()
+    for word in words_of(paper):
+        text = word.encode()
+        hashed.update(len(text).to_bytes(4, "big") + text)
+    return f"sha256:{hashed.hexdigest()}"
 
 
 def civil_day(at: datetime) -> str:

@@ -46,6 +46,27 @@ class EvidenceTooLarge(TooLarge):
         super().__init__(found=f"{size_bytes} bytes", needed=f"at most {most_bytes} bytes for this class")
 
 
+class EvidenceEmpty(NotAcceptable):
+    """The file is empty."""
+
+    title_zh = "文件为空"
+    found = "a file of 0 bytes"
+    needed = "a file with content"
+    next_step = "choose the file again"
+    next_step_zh = "请重新选择文件"
+
+
+class TooManyFiles(Conflict):
+    """The case has as many files from its link as it may have."""
+
+    title_zh = "该案件上传的文件已达上限"
+    next_step = "bring the others to the counter, or call the hotline"
+    next_step_zh = "其余材料请交到窗口，或致电供水热线"
+
+    def __init__(self, count: int, most: int) -> None:
+        super().__init__(found=f"{count} files", needed=f"at most {most} files of a case that came by its link")
+
+
 class EvidenceDigestMismatch(NotAcceptable):
     """The digest of the file is another one."""
 

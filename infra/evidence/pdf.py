@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping
 from datetime import UTC
 from functools import cache
-from hashlib import sha256
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import segno
 import typst
 
-from domain.evidence.papers import Paper, civil_day, words_of
+from domain.evidence.papers import Paper, civil_day, digest_of_words
 
 FONT_FOLDER = Path(str(resources.files("infra.data") / "papers"))
 UNKNOWN = "〓"
@@ -26,16 +25,6 @@ LABELS = {"name": "姓名（名称）", "phone": "联系电话", "address": "地
 """What a paper says of the person, in this order: field of the vault → label."""
 
 _lock = threading.Lock()
-
-
-def digest_of_words(paper: Paper) -> str:
-    """SHA-256 of the paper's words, with the length of each before it; it stands on the paper and in its QR code, and
-    is the same whether the person's particulars are masked or not."""
-    hashed = sha256()
-    for word in words_of(paper):
-        text = word.encode()
-        hashed.update(len(text).to_bytes(4, "big") + text)
-    return f"sha256:{hashed.hexdigest()}"
 
 
 def made(paper: Paper, person: Mapping[str, str], *, issuer: str, is_masked: bool) -> bytes:
@@ -64,10 +53,15 @@ def made(paper: Paper, person: Mapping[str, str], *, issuer: str, is_masked: boo
             *(["个人信息已脱敏。"] if is_masked and person else []),
         ],
     }
+    return printed("paper.typ", said)
+
+
+def printed(template: str, said: Mapping[str, object]) -> bytes:
+    """The words of a paper as PDF/A by one of our templates. The same words give the same bytes."""
     text = json.dumps(_printable(said), ensure_ascii=False)
     with _lock:  # one at a time: it takes a core and some 100 MB
         pdf = typst.compile(
-            _template(),
+            _template(template),
             format="pdf",
             font_paths=_fonts(),
             sys_inputs={"paper": text},
@@ -90,8 +84,8 @@ def _fonts() -> typst.Fonts:
 
 
 @cache
-def _template() -> bytes:
-    return (FONT_FOLDER / "paper.typ").read_bytes()
+def _template(name: str) -> bytes:
+    return (FONT_FOLDER / name).read_bytes()
 
 
 @cache

@@ -8,7 +8,7 @@ sealed by the master key: whoever destroys it has destroyed the file, wherever c
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -199,7 +199,21 @@ class EvidenceStore:
             pass  # its key was destroyed while it was stored: it gets another one
         return self._known(upload.claim.digest)
 
+    def keep(self, claim: Claim, content: bytes, *, actor: str, role: str, at: datetime) -> File:
+        """Keep a file that came in one piece, as ``begin``, ``add`` and ``complete`` do. Refuses and raises what they
+        do."""
+        upload = self.begin(claim, actor=actor, role=role, at=at)
+        for first in range(upload.received_bytes, len(content), PART_BYTES):
+            self.add(upload.id, first, content[first : first + PART_BYTES], actor=actor, at=at)
+        return self.complete(upload.id, actor=actor, at=at)
+
     # ---- reading
+
+    def digests_from(self, case_id: UUID, roles: Collection[str]) -> set[str]:
+        """The digests of the files that somebody in one of these roles handed in for the case."""
+        values = {"case_id": case_id, "roles": list(roles)}
+        with self._connect() as connection:
+            return {row["digest"] for row in connection.execute(sql("evidence_digests_from"), values)}
 
     def file(self, digest: str) -> File | None:
         """What is known of a digest; None: nothing. Does not ask the object store."""
@@ -232,7 +246,11 @@ class EvidenceStore:
         if stored is None:
             return None
         pieces = opened(key, file.digest.encode(), stored)
-        return _from(next(pieces), pieces)
+        try:
+            return _from(next(pieces), pieces)
+        except BaseException:
+            _close(stored)  # now, and not when the exception is forgotten
+            raise
 
     def note(self, digest: str, *, actor: str, role: str, at: datetime) -> None:
         """Write down who reads a file, before it is given."""
@@ -364,6 +382,11 @@ def _file(row: DictRow, links: Sequence[DictRow]) -> File:
 
 def _missing(file: File) -> File:
     return File(file.digest, file.media_type, file.size_bytes, "missing", file.links, file.generation, None)
+
+
+def _close(pieces: Iterator[bytes]) -> None:
+    if isinstance(pieces, Generator):
+        pieces.close()
 
 
 def _from(first: bytes, others: Iterator[bytes]) -> Iterator[bytes]:

@@ -20,7 +20,6 @@ from psycopg.types.json import Jsonb
 from domain import kinds
 from domain.kernel.messages import digest_of
 from domain.kernel.refusals import Refusal
-from domain.kernel.roles import ADDRESSEES
 from domain.standard import alerts
 from domain.standard.alerts import CORRECTED_FROM, AlertMessage, AlertWithdrawn, Plan, SentMessage, WaitingAlert
 from infra.eventstore.commands import (
@@ -34,7 +33,7 @@ from infra.eventstore.commands import (
     StreamEvent,
 )
 from infra.eventstore.service import Service
-from infra.settings import Settings
+from infra.outbox.reach import reachable
 from infra.sql import sql
 
 log = logging.getLogger(__name__)
@@ -42,23 +41,6 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1_000
 LOOKED_AT = 5_000
 WITHDRAWN_AT_ONCE = 50
-
-
-def reachable(settings: Settings) -> list[str]:
-    """Which roles can be told by which ways, as "role way": what the settings have no way for is shown on the page and
-    nowhere tried, so that an installation without a mail server does not fill with dead letters. Raises ValueError
-    for a role that there is not."""
-    if unknown := sorted(set(settings.staff_contacts) - ADDRESSEES):
-        known = ", ".join(sorted(ADDRESSEES))
-        raise ValueError(f"TONGSHUI_STAFF_CONTACTS: found the roles {', '.join(unknown)}; needed some of {known}")
-    gateway = ("sms", "wechat") if settings.gateway_url and settings.gateway_secret else ()
-    found = [f"{role} {way}" for role in ADDRESSEES for way in gateway]
-    for role, contact in settings.staff_contacts.items():
-        if contact.email and settings.smtp_host and settings.smtp_from:
-            found.append(f"{role} email")
-        if contact.webhook and settings.gateway_secret:
-            found.append(f"{role} webhook")
-    return sorted(found)
 
 
 class AlertPlanner:

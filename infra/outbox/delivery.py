@@ -16,9 +16,18 @@ _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
+class Attached:
+    """A PDF that goes with a message by mail."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message on its way out. ``address``: of the one person it is for, from the vault at this moment; None: it is
-    for everybody in the districts of ``audience``. It is held in memory for the attempt and nowhere else."""
+    for everybody in the districts of ``audience``. It is held in memory for the attempt and nowhere else.
+    ``attached``: for the way ``email``."""
 
     id: UUID
     kind: str
@@ -28,6 +37,7 @@ class Outgoing:
     digest: str
     audience: Sequence[str]
     address: Mapping[str, str] | None = None
+    attached: Attached | None = None
 
 
 @dataclass(frozen=True, slots=True)

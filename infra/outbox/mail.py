@@ -75,4 +75,6 @@ def _message(outgoing: Outgoing, sender: str, to: str) -> bytes:
     # The same letter tried twice has the same id: a mailbox shows it once.
     message["Message-ID"] = f"<{outgoing.id}@{sender.rpartition('@')[2] or 'localhost'}>"
     message.set_content(outgoing.text, charset="utf-8", cte="base64")
+    if (file := outgoing.attached) is not None:
+        message.add_attachment(file.content, maintype="application", subtype="pdf", filename=file.name)
     return message.as_bytes()

@@ -8,6 +8,10 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from domain import kinds
+from domain.connections.case import Connection
+from domain.connections.facts import PaperNotSent, PaperSent
+from domain.evidence import sending
+from domain.evidence.papers import Paper
 from domain.kernel.facts import EventToAppend
 from domain.outages import notices
 from domain.outages.case import Outage
@@ -25,7 +29,8 @@ from infra.outbox.alerts import kind_of
 class Ended:
     """What became of a message: it was taken, with a proof (``failed`` None), or given up for the reason ``failed``.
 
-    ``round`` counts how often somebody had it tried anew; ``about``: of a message to staff, the alert that it told.
+    ``round`` counts how often somebody had it tried anew; ``about``: of a message to staff, the alert that it told;
+    ``paper``: of a message with a paper, the paper.
     """
 
     id: UUID
@@ -39,6 +44,7 @@ class Ended:
     failed: str | None = None
     way: str = ""
     about: Mapping[str, str] = field(default_factory=dict)
+    paper: Paper | None = None
 
 
 def command_of(ended: Ended) -> Command | None:
@@ -81,6 +87,27 @@ def _reporter_answer(ended: Ended) -> Command:
     return Command(case, stamp, decide, key=_key(ended))
 
 
+def _paper(ended: Ended) -> Command:
+    case = Stream(kinds.CONNECTION, ended.case_id)
+    stamp = _stamp(ended)
+    paper = ended.paper
+    if paper is None:
+        raise ValueError(f"message {ended.id} has no paper")
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        state: Connection = snapshot.existing(case)
+        ctx = snapshot.context(stamp, ended.at)
+        told: PaperSent | PaperNotSent | None
+        if ended.failed is not None:
+            told = sending.fail(state, ctx, paper, way=ended.way, reason=ended.failed)
+        else:
+            proof = sending.Proof(ended.receipt, ended.status, ended.digest)
+            told = sending.deliver(state, ctx, paper, way=ended.way, proof=proof)
+        return [(case, ctx.event(told))] if told is not None else []
+
+    return Command(case, stamp, decide, key=_key(ended))
+
+
 def _staff_alert(ended: Ended) -> Command:
     about = ended.about
     case = Stream(kind_of(about["commitment"]), ended.case_id)
@@ -111,5 +138,6 @@ CASES: Mapping[str, Callable[[Ended], Command]] = {
     KIND: _outage_notice,
     ANSWER_MESSAGE: _reporter_answer,
     alerts.KIND: _staff_alert,
+    sending.KIND: _paper,
 }
 """Kind of message → what tells its case."""

@@ -19,12 +19,20 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from psycopg_pool import PoolTimeout
 
+from domain import kinds
+from domain.approvals import telling
+from domain.evidence import sending
+from domain.evidence.papers import Paper, papers_of
+from domain.kernel.messages import digest_of, filled
 from domain.kernel.refusals import Refusal
+from domain.kinds import Kind
+from domain.outages.notices import KIND as NOTICE
 from domain.standard import alerts
 from infra.eventstore.commands import BusyError, StoreUnavailableError
 from infra.eventstore.service import Service
+from infra.identity.follow import APPLICATION, FollowLinks
 from infra.outbox.alerts import AlertPlanner
-from infra.outbox.delivery import Delivery, DeliveryError, Outgoing, Way, pause_s
+from infra.outbox.delivery import Attached, Delivery, DeliveryError, Outgoing, Way, pause_s
 from infra.outbox.gateway import Gateway, Webhook
 from infra.outbox.mail import Mail
 from infra.outbox.page import Page
@@ -37,6 +45,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 8
 RECORD_AGAIN_S = 5.0
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
+TO_STAFF = (alerts.KIND, alerts.GROUP_KIND, telling.KIND)
 MessageRow = dict[str, Any]
 
 
@@ -57,6 +66,7 @@ class Sender:
         self._rng = rng or random.Random()
         self._settings = service.settings
         self.teller = AlertPlanner(service)
+        self._links = FollowLinks(service)
 
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set; while PostgreSQL is away, wait."""
@@ -99,6 +109,10 @@ class Sender:
         way = self._ways.get(row["way"])
         if way is None:
             raise DeliveryError("unknown-way", permanent=True)
+        text, digest = row["text"], row["digest"]
+        if row["kind"] == sending.KIND:
+            text = filled(text, {sending.LINK: self._link(row["case_id"])})
+            digest = digest_of(text.encode())
         address = self._address(row["subject_id"], way) if row["subject_id"] is not None else self._contact(row)
         return way.deliver(
             Outgoing(
@@ -106,10 +120,11 @@ class Sender:
                 kind=row["kind"],
                 way=row["way"],
                 title=row["title"],
-                text=row["text"],
-                digest=row["digest"],
+                text=text,
+                digest=digest,
                 audience=row["audience"],
                 address=address,
+                attached=self._attached(row),
             )
         )
 
@@ -123,9 +138,42 @@ class Sender:
             raise DeliveryError("no-address", permanent=True)
         return address
 
+    def _link(self, case_id: UUID) -> str:
+        """Where the applicant reads their papers: the secret link of the case, or where they revoked it, the page that
+        their telephone opens. It is made for the attempt, and kept nowhere."""
+        code = self._links.standing(case_id, APPLICATION)
+        return self._settings.public_url + (f"/follow/{code}" if code is not None else "/my")
+
+    def _attached(self, row: MessageRow) -> Attached | None:
+        """The paper of an outage notice by mail, which names nobody. Where the standard's words of that day cannot be
+        found again, the words of the message go alone."""
+        if (row["kind"], row["way"]) != (NOTICE, "email"):
+            return None
+        paper = self._paper_by(kinds.OUTAGE, row)
+        if paper is None:
+            return None
+        from infra.evidence.pdf import made  # 16 MB, and most installations tell nobody by mail
+
+        pdf = made(paper, {}, issuer=self._settings.utility_name, is_masked=False)
+        return Attached(f"{paper.case_number}-{paper.kind}-{paper.number}.pdf", pdf)
+
+    def _paper_by(self, kind: Kind, row: MessageRow) -> Paper | None:
+        history = [recorded for _, recorded in self._service.history(row["case_id"])]
+        found = papers_of(kind, history, self._service.rules)
+        return next((each for each in found if each.event_id == row["id"]), None)
+
+    def _paper(self, row: MessageRow) -> Paper | None:
+        """The paper that a message tells of. Raises LookupError where its case has none by that event."""
+        if row["kind"] != sending.KIND:
+            return None
+        paper = self._paper_by(kinds.CONNECTION, row)
+        if paper is None:
+            raise LookupError(f"the case has no paper by the event {row['id']}")
+        return paper
+
     def _contact(self, row: MessageRow) -> dict[str, str] | None:
         """Where the role is told that a message to staff is for; None: the way itself knows who is in it."""
-        if row["kind"] not in (alerts.KIND, alerts.GROUP_KIND) or row["way"] not in ("email", "webhook"):
+        if row["kind"] not in TO_STAFF or row["way"] not in ("email", "webhook"):
             return None
         contact = self._settings.staff_contacts.get(row["audience"][0])
         address = getattr(contact, row["way"], "")
@@ -167,12 +215,13 @@ class Sender:
 
     def _tell_the_case(self, row: MessageRow) -> None:
         """The end of a message, as a fact; tried until the case has it."""
-        command = command_of(_ended(row))
         try:
+            command = command_of(_ended(row, self._paper(row)))
             if command is not None:
                 self._service.run(command)
-        except (Refusal, BusyError, StoreUnavailableError) as error:
+        except (Refusal, BusyError, StoreUnavailableError, LookupError) as error:
             why = error.code if isinstance(error, Refusal) else "store-unavailable"
+            why = "no-such-paper" if isinstance(error, LookupError) else why
             log.error("the case of message %s does not take its end: %s", row["id"], why)
             self._write("outbox_record_later", row, {"error": f"case: {why}", "pause_s": RECORD_AGAIN_S})
             return
@@ -185,7 +234,7 @@ class Sender:
         return done.rowcount == 1
 
 
-def _ended(row: MessageRow) -> Ended:
+def _ended(row: MessageRow, paper: Paper | None) -> Ended:
     taken = row["state"] == "sent"
     return Ended(
         id=row["id"],
@@ -199,4 +248,5 @@ def _ended(row: MessageRow) -> Ended:
         failed=None if taken else row["last_error"],
         way=row["way"],
         about=row["about"] or {},
+        paper=paper,
     )

@@ -87,6 +87,9 @@ SELECT * FROM evidence.links WHERE digest = %(digest)s ORDER BY at
 -- name: evidence_links_of_case
 SELECT digest, class FROM evidence.links WHERE case_id = %(case_id)s ORDER BY at, digest
 
+-- name: evidence_digests_from
+SELECT digest FROM evidence.links WHERE case_id = %(case_id)s AND role = ANY(%(roles)s)
+
 -- name: evidence_note
 INSERT INTO evidence.reads (at, actor, role, digest) VALUES (%(at)s, %(actor)s, %(role)s, %(digest)s)
 
