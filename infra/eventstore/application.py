@@ -22,6 +22,8 @@ class StoreApplication(Application[UUID]):
     """Streams of envelopes under ``store.stored_events``."""
 
     name = "stored"
+    paper_ways: frozenset[str] = frozenset()
+    """By which ways the installation can send applicants papers: what it cannot send is not put into the outbox."""
 
     @property
     def log(self) -> LogHeadRecorder:  # type: ignore[override]

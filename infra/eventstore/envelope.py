@@ -7,7 +7,6 @@ closes the JSON with ``position`` and ``recordedat`` under the lock that gives t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from eventsourcing.persistence import Mapper, StoredEvent
 
 from domain import kinds
 from domain.kernel.facts import Fact, Recorded, Topic, event_id
+from domain.kernel.frozen import frozen
 from domain.kinds import REGISTRY, Kind, State
 from infra.decoders import decoder
 from infra.eventstore.commands import Stamp
@@ -25,7 +25,7 @@ SOURCE = "/tongshui"
 EVENT_LIMIT_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """A fact with its place in its stream and its circumstances, before it has a position."""
 
@@ -137,7 +137,8 @@ class CloudEventMapper(Mapper[UUID]):
             channel=stamp.channel,
             commandid=stamp.command_id,
             correlationid=stamp.correlation_id,
-            data=msgspec.Raw(msgspec.json.encode(domain_event.fact)),
+            # Written with the rest in one go: the same bytes as of the fact alone.
+            data=domain_event.fact,
             reportedat=domain_event.reported_at,
             causationid=stamp.causation_id,
             confirmedby=stamp.confirmed_by,

@@ -87,13 +87,13 @@ class Evaluator:
             if kind is None:
                 continue
             silent.discard(case_id)
-            decided = self._decided(Stream(kind, case_id), events, rules)
+            decided = self.decided(Stream(kind, case_id), events, rules)
             if decided is not None:
                 judged[case_id] = decided
         return judged, silent
 
-    def _decided(self, case: Stream, events: Sequence[tuple[UUID, str, bytes]], rules: Rules) -> Decided | None:
-        """None: the case cannot be read, or judged, by this program."""
+    def decided(self, case: Stream, events: Sequence[tuple[UUID, str, bytes]], rules: Rules) -> Decided | None:
+        """What the case says by now, from its stored events; None: it cannot be read, or judged, by this program."""
         try:
             facts = [recorded_of(text) for _, _, text in events]
         except (KeyError, msgspec.DecodeError):

@@ -142,7 +142,7 @@ class CalendarWanted:
 def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey | None = None) -> Command:
     """Merge a notice into the region's calendar as it is then, and publish the whole."""
     stream = calendar_stream(wanted.region)
-    others = _calendars({wanted.region.rpartition("-")[0]} - {""})
+    others = _below(wanted.region)
 
     def say(state: Calendars | None, ctx: CommandContext, snapshot: Snapshot) -> Fact:
         return calendars.publish(
@@ -150,6 +150,7 @@ def publish_calendar(stamp: Stamp, wanted: CalendarWanted, key: IdempotencyKey |
             ctx,
             document=merged(state, wanted),
             regions=_regions(snapshot, others),
+            off_below=calendars.days_off(snapshot.of(stream) for stream in others),
             confirmed_by=wanted.confirmed_by,
         )
 
@@ -180,7 +181,8 @@ def calendar_leaves_out(service: Service, document: CalendarPublished) -> LeftOu
     """What the calendar would leave out if it were published now."""
     state: Calendars | None = service.load(calendar_stream(document.region))[0]
     latest = state.published[-1][1] if state is not None and state.published else None
-    return calendars.left_out(latest, document)
+    below = calendars.days_off(service.load(stream)[0] for stream in _below(document.region))
+    return calendars.left_out(latest, document, below)
 
 
 def published_calendars(service: Service) -> dict[str, Calendars]:
@@ -192,6 +194,12 @@ def published_calendars(service: Service) -> dict[str, Calendars]:
         if state is not None:
             found[region] = state
     return found
+
+
+def _below(region: str) -> tuple[Stream, ...]:
+    """The calendars that an overlay lies over; none of a country's own."""
+    parts = region.split("-")
+    return _calendars("-".join(parts[:length]) for length in range(1, len(parts)))
 
 
 def _calendars(regions: Iterable[str]) -> tuple[Stream, ...]:

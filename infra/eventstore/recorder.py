@@ -2,14 +2,15 @@
 
 A subclass of the event-sourcing library's recorder; its reads are the library's, its append is ours. The library's own
 append is pipelined under LOCK TABLE and was seen to hang for ever, holding the lock, on 500 events of 1 kB; and its
-sequence-numbered positions are not gapless.
+sequence-numbered positions are not gapless. Ours is pipelined too, and does not hang: it sends a few statements, each
+for the whole batch, whose answers fit into a socket's buffer.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,7 +20,7 @@ import msgspec
 import psycopg
 from eventsourcing.persistence import IntegrityError, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import DictRow, tuple_row
 from psycopg.types.json import Jsonb
 
@@ -27,17 +28,11 @@ from domain.kinds import REGISTRY, RULE_TYPES, VAULT
 from domain.standard.alerts import RANKS, Alert, Closing
 from domain.vault.vault import SubjectErased
 from infra.clock import REAL, Clock
-from infra.eventstore.commands import IdempotencyKey, NewAlert, NewMessage, NewSubject, NextAsk
+from infra.eventstore.commands import IdempotencyKey, NewAlert, NewLink, NewMessage, NewSubject, NextAsk
 from infra.eventstore.envelope import seal
+from infra.identity.first_links import put_first_links
 from infra.sql import sql
 from infra.vault.vault import Vault
-
-TIMEOUTS = (
-    "SET LOCAL lock_timeout = '5s'",
-    "SET LOCAL statement_timeout = '10s'",
-    "SET LOCAL idle_in_transaction_session_timeout = '5s'",
-)
-
 
 LATENESS_SECONDS = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0),
@@ -104,6 +99,7 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         *,
         keys: Sequence[KeyRow] = (),
         subjects: Sequence[NewSubject] = (),
+        links: Sequence[NewLink] = (),
         messages: Sequence[NewMessage] = (),
         alerts: Sequence[NewAlert] = (),
         next_asks: Sequence[NextAsk] = (),
@@ -121,16 +117,15 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         rules were published; OperationalError where PostgreSQL did not answer in time, in which case the commit may or
         may not have stuck (the keys tell).
         """
-        with self.datastore.get_connection() as connection, connection.transaction(), connection.cursor() as cursor:
-            for statement in TIMEOUTS:
-                cursor.execute(statement)
-            cursor.execute(sql("lock_head"))
-            head = cursor.fetchone()
-            if head is None:
-                raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
-            if rules_position is not None and head["rules_position"] > rules_position:
-                raise RulesChanged(f"rules were published at position {head['rules_position']}")
-            self._refuse_taken(cursor, stored_events, keys)
+        # Statements are sent together and answered together, first those that look and then those that write: while
+        # one waits for each answer, every other append waits for the head.
+        with (
+            self.datastore.get_connection() as connection,
+            connection.pipeline(),
+            connection.transaction(),
+            connection.cursor() as cursor,
+        ):
+            head = _locked_head(connection, stored_events, keys, rules_position)
             recorded_at = self._recording_time(head["recorded_at"])
             first = head["position"] + 1
             positions = list(range(first, first + len(stored_events)))
@@ -138,14 +133,16 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             self._insert_keys(cursor, keys, positions, recorded_at)
             self._insert_subjects(cursor, subjects)
             self._erase_subjects(cursor, stored_events)
+            put_first_links(cursor, links)
             self._insert_messages(cursor, messages)
             self._count_lateness(cursor, lapsed)
             self._insert_alerts(cursor, alerts)
             self._insert_next_asks(cursor, next_asks)
             if positions:
-                cursor.execute(sql("move_head"), {"position": positions[-1], "recorded_at": recorded_at})
+                moved = {"position": positions[-1], "recorded_at": recorded_at}
+                cursor.execute(sql("move_head"), moved, prepare=True)
                 self._move_rules(cursor, stored_events, positions)
-                cursor.execute(sql("announce"), {"position": positions[-1]})
+                cursor.execute(sql("announce"), {"position": positions[-1]}, prepare=True)
         if appended is not None:
             appended.first_position, appended.recorded_at = first, recorded_at
         return positions
@@ -177,6 +174,12 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             cursor.execute(sql("crews_formed"), prepare=True)
             return [bytes(row["state"]) for row in cursor]
 
+    def next_case_numbers(self, count: int) -> list[int]:
+        """So many counts that no case has."""
+        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
+            cursor.execute(sql("next_case_numbers"), {"count": count}, prepare=True)
+            return [int(row["number"]) for row in cursor]
+
     def last_version(self, stream: UUID) -> int:
         """The version of the stream's last event; 0 before the first."""
         with self.datastore.get_connection() as connection, connection.cursor() as cursor:
@@ -188,8 +191,21 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         """The rows of those keys that were used: (scope, key) → row."""
         if not keys:
             return {}
-        with self.datastore.get_connection() as connection, connection.cursor() as cursor:
-            return self._keys(cursor, keys)
+        with self.datastore.get_connection() as connection:
+            return _by_key(_ask_for_keys(connection, keys))
+
+    def select_keys_and_events(
+        self, keys: Sequence[IdempotencyKey], ids: Sequence[UUID]
+    ) -> tuple[dict[tuple[str, str], DictRow], list[tuple[UUID, bytes]]]:
+        """As ``select_keys``, then ``select_many``: both asked in one go."""
+        with (
+            self.datastore.get_connection() as connection,
+            connection.pipeline(),
+            connection.cursor(binary=True, row_factory=tuple_row) as cursor,
+        ):
+            used = _ask_for_keys(connection, keys)
+            cursor.execute(sql("events_of"), {"ids": list(ids)}, prepare=True)
+            return _by_key(used), [(stream, state) for stream, _, _, state in cursor]
 
     def rules_position(self) -> int:
         """The position of the newest published rules."""
@@ -219,30 +235,6 @@ class LogHeadRecorder(PostgresApplicationRecorder):
             return now
         self.clock_behind_seconds = max(0.0, (last - now).total_seconds())
         return max(now, last)
-
-    def _keys(self, cursor: Cursor[DictRow], keys: Sequence[IdempotencyKey]) -> dict[tuple[str, str], DictRow]:
-        cursor.execute(
-            sql("command_keys"),
-            {"scopes": [key.scope for key in keys], "keys": [key.key for key in keys]},
-            prepare=True,
-        )
-        return {(row["actor_scope"], row["key"]): row for row in cursor}
-
-    def _refuse_taken(
-        self, cursor: Cursor[DictRow], stored_events: Sequence[StoredEvent], keys: Sequence[KeyRow]
-    ) -> None:
-        cursor.execute(
-            sql("taken_versions"),
-            {
-                "ids": [event.originator_id for event in stored_events],
-                "versions": [event.originator_version for event in stored_events],
-            },
-            prepare=True,
-        )
-        versions = frozenset((row["originator_id"], row["originator_version"]) for row in cursor)
-        used = self._keys(cursor, [row.key for row in keys]) if keys else {}
-        if versions or used:
-            raise AlreadyAppended(versions, used)
 
     def _insert(
         self,
@@ -361,6 +353,54 @@ class LogHeadRecorder(PostgresApplicationRecorder):
         soon = self.clock.now() + timedelta(seconds=SOON_S * self.clock.factor)
         if any(each.at is not None and each.at <= soon for each in next_asks):
             cursor.execute(sql("announce_due"))
+
+
+def _locked_head(
+    connection: Connection[DictRow],
+    stored_events: Sequence[StoredEvent],
+    keys: Sequence[KeyRow],
+    rules_position: int | None,
+) -> DictRow:
+    """The row of the log's head, locked until the end of the transaction. Raises what ``insert_events`` does where
+    something is taken already or rules were published."""
+    connection.execute(sql("limit_append"), prepare=True)
+    locked = connection.execute(sql("lock_head"), prepare=True)
+    versions = _ask_for_versions(connection, stored_events)
+    used = _ask_for_keys(connection, [row.key for row in keys]) if keys else None
+    head = locked.fetchone()
+    if head is None:
+        raise psycopg.OperationalError("store.log_head has no row; run `tongshui migrate`")
+    if rules_position is not None and head["rules_position"] > rules_position:
+        raise RulesChanged(f"rules were published at position {head['rules_position']}")
+    _refuse_taken(versions, used)
+    return head
+
+
+def _ask_for_versions(connection: Connection[DictRow], stored_events: Sequence[StoredEvent]) -> Cursor[DictRow]:
+    return connection.execute(
+        sql("taken_versions"),
+        {
+            "ids": [event.originator_id for event in stored_events],
+            "versions": [event.originator_version for event in stored_events],
+        },
+        prepare=True,
+    )
+
+
+def _ask_for_keys(connection: Connection[DictRow], keys: Sequence[IdempotencyKey]) -> Cursor[DictRow]:
+    asked = {"scopes": [key.scope for key in keys], "keys": [key.key for key in keys]}
+    return connection.execute(sql("command_keys"), asked, prepare=True)
+
+
+def _by_key(rows: Iterable[DictRow]) -> dict[tuple[str, str], DictRow]:
+    return {(row["actor_scope"], row["key"]): row for row in rows}
+
+
+def _refuse_taken(versions: Iterable[DictRow], keys: Iterable[DictRow] | None) -> None:
+    taken = frozenset((row["originator_id"], row["originator_version"]) for row in versions)
+    used = _by_key(keys) if keys is not None else {}
+    if taken or used:
+        raise AlreadyAppended(taken, used)
 
 
 def _rows(rows: Sequence[Mapping[str, Any]]) -> Jsonb:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import select
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +24,7 @@ from domain.kernel.subjects import Subject
 from domain.kinds import Kind, State
 from domain.standard.standards import Rules
 from infra.clock import Clock, ScaledClock
+from infra.eventstore import case_numbers
 from infra.eventstore import shipped_rules as published
 from infra.eventstore.application import StoreApplication, open_store
 from infra.eventstore.commands import Command, Receipt, Stream
@@ -45,8 +48,10 @@ class Service:
         self.clock = clock
         self.store = store
         self._pool = pool
+        store.paper_ways = settings.paper_ways
         self.vault = store.log.vault = Vault(settings, self.connection)
         self.evidence = EvidenceStore(settings, self.vault, self.connection)
+        self._turns = count(1)
         self._writer = Writer(store, clock, rules, lambda: load_rules(store))
 
     @property
@@ -75,11 +80,13 @@ class Service:
         return Evaluator(self.store, self.clock, lambda: self.rules, self._writer.refreshed_rules, asker)
 
     def next_number(self, prefix: str) -> str:
-        """A fresh case number, for example ``BX-2026-000017``. Numbers may have gaps; they never repeat."""
-        with self.connection() as connection:
-            row = connection.execute(sql("next_case_number")).fetchone()
-        assert row is not None
-        return f"{prefix}-{self.clock.now().year}-{row['number']:06d}"
+        """What stands for the number of a case that a command opens, until the append gives it one, for example
+        ``BX-2026-000017`` (``Receipt.number``). A command that is refused takes none; numbers never repeat."""
+        return case_numbers.stand_in(prefix)
+
+    def next_turn(self) -> int:
+        """The count of an application, by which the owners of its desk take turns; each process counts for itself."""
+        return next(self._turns)
 
     def load(self, stream: Stream) -> tuple[State, list[dict[str, Any]]]:
         """The whole case from the store: its state, and its events as CloudEvents in version order (none: unknown)."""
@@ -90,6 +97,10 @@ class Service:
             state = stream.kind.evolve(state, recorded)
             events.append(msgspec.json.decode(text))
         return state, events
+
+    def states(self, streams: Sequence[Stream]) -> dict[UUID, State]:
+        """The states of streams, by one query; None, or no entry, before the first fact."""
+        return _fold(self.store, streams)
 
     def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
         """Every event of a stream in version order: its envelope, and as its fold sees it."""
@@ -136,9 +147,18 @@ def connection_pool(database_url: str, *, most: int = 8) -> ConnectionPool[Any]:
         max_size=most,
         max_idle=60,  # what a start or a rush opened is closed again
         timeout=5,
-        check=ConnectionPool.check_connection,
+        check=_require_open,
         open=True,
     )
+
+
+def _require_open(connection: psycopg.Connection[Any]) -> None:
+    """Let the pool replace a connection that PostgreSQL has ended. Whoever ends one says so on its socket: PostgreSQL
+    is asked only where something came there, for asking takes as long as a query. Raises what psycopg raises."""
+    ended = select.poll()
+    ended.register(connection.pgconn.socket, select.POLLIN)
+    if ended.poll(0):
+        ConnectionPool.check_connection(connection)
 
 
 def open_clock(settings: Settings, connection: psycopg.Connection[DictRow]) -> ScaledClock:

@@ -10,11 +10,12 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, cast
 from uuid import UUID
 
@@ -23,15 +24,18 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 
 from domain.crews.crews import CrewFormed
 from domain.crews.register import CrewRegister, FormedCrew, crew_register
-from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, overturned
+from domain.deadlines.windows import WINDOW_FACTS, Window, WindowFact, WindowLedger, overturned, record
+from domain.evidence import sending
+from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Recorded, event_id
 from domain.kernel.personal import PersonalValue, PersonalValueFound, kind_in, texts
 from domain.kernel.refusals import Refusal, restored
-from domain.kinds import RULE_TYPES, State, asks, concluded, follows, windows
+from domain.kinds import RULE_TYPES, State, asks, concluded, folded, follows, windows
 from domain.settling import require_second_person_to_overturn
 from domain.standard import alerts
 from domain.standard.standards import Rules
 from infra.clock import Clock
+from infra.eventstore import case_numbers
 from infra.eventstore.application import StoreApplication
 from infra.eventstore.commands import (
     BusyError,
@@ -49,7 +53,7 @@ from infra.eventstore.commands import (
     StreamEvent,
     UnreadableStreamError,
 )
-from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read
+from infra.eventstore.envelope import EVENT_LIMIT_BYTES, Envelope, read, recorded_of
 from infra.eventstore.recorder import AlreadyAppended, Appended, KeyRow, RulesChanged
 from infra.refusals import EventTooLarge
 
@@ -72,11 +76,19 @@ class PendingWrite:
     future: Future[Receipt]
     key: IdempotencyKey
     tries: int = 0
+    number: str | None = None
+    """Of the case that it opens, once it has one: a command that is decided again keeps it."""
     since: float = field(default_factory=time.monotonic)
 
     @property
     def streams(self) -> set[UUID]:
+        """Those that the command may append to. No two commands of a batch have one in common."""
         return {self.command.case.id, *(stream.id for stream in self.command.others)}
+
+    @property
+    def seen(self) -> set[UUID]:
+        """Those that its decision may look at."""
+        return self.streams | {stream.id for stream in self.command.reads}
 
 
 Judged = tuple[Stream, int, Sequence[Window]]
@@ -139,9 +151,9 @@ class Writer:
         UnreadableStreamError, or what the store raises."""
         waiting = PendingWrite(command, Future(), IdempotencyKey("trial", command.stamp.command_id, b""))
         rules = self.current_rules()
-        states, unreadable = self._load([waiting])
+        states, unreadable = _folded([waiting], self._store.log.select_many(list(_streams_of([waiting]))))
         if unreadable:
-            raise UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}")
+            raise UnreadableStreamError(f"a stream of the command cannot be read: {waiting.seen}")
         try:
             decided = Decision(waiting, states, rules, self._clock, self._store, self._crews([waiting])).made()
         except Refusal as refusal:
@@ -209,15 +221,18 @@ class Writer:
 
     def _serve_once(self, batch: list[PendingWrite]) -> list[PendingWrite]:
         """Decide and append once. Returns the commands that must be decided again."""
-        batch = self._answer_known(batch)
+        used, events = self._store.log.select_keys_and_events(
+            [waiting.key for waiting in batch], list(_streams_of(batch))
+        )
+        batch = self._answer_known(batch, used)
         if not batch:
             return []
         rules = self.current_rules()
-        states, unreadable = self._load(batch)
+        states, unreadable = _folded(batch, events)
         for waiting in batch:
-            if unreadable & waiting.streams:
-                _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.streams}"))
-        batch = [waiting for waiting in batch if not unreadable & waiting.streams]
+            if unreadable & waiting.seen:
+                _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.seen}"))
+        batch = [waiting for waiting in batch if not unreadable & waiting.seen]
         crews = self._crews(batch)
         decided = [done for waiting in batch if (done := self._decide(waiting, states, crews)) is not None]
         again: list[PendingWrite] = []
@@ -242,8 +257,9 @@ class Writer:
             log.info("rules of position %d: calendar %s", self.rules.position, self.rules.calendar.version)
         self._looked_at = time.monotonic()
 
-    def _answer_known(self, batch: list[PendingWrite]) -> list[PendingWrite]:
-        used = self._store.log.select_keys([waiting.key for waiting in batch])
+    def _answer_known(
+        self, batch: list[PendingWrite], used: Mapping[tuple[str, str], dict[str, Any]]
+    ) -> list[PendingWrite]:
         new = []
         for waiting in batch:
             row = used.get((waiting.key.scope, waiting.key.key))
@@ -256,22 +272,6 @@ class Writer:
             else:
                 _answer(waiting, _replayed(row))
         return new
-
-    def _load(self, batch: Sequence[PendingWrite]) -> tuple[dict[UUID, tuple[State, int]], set[UUID]]:
-        """The streams' states and versions, and which streams hold something that this program cannot read."""
-        kinds = {stream.id: stream for waiting in batch for stream in (waiting.command.case, *waiting.command.others)}
-        states: dict[UUID, tuple[State, int]] = dict.fromkeys(kinds, (None, 0))
-        unreadable: set[UUID] = set()
-        for id_, text in self._store.log.select_many(list(kinds)):
-            try:
-                _, recorded = read(text)
-            except (KeyError, msgspec.DecodeError):
-                log.exception("an event of stream %s cannot be read by this program", id_)
-                unreadable.add(id_)
-                continue
-            state, _ = states[id_]
-            states[id_] = (kinds[id_].kind.evolve(state, recorded), recorded.version)
-        return states, unreadable
 
     def _crews(self, batch: Sequence[PendingWrite]) -> CrewRegister | None:
         """The crews that were formed, read from the store with the streams; None where no command names a crew.
@@ -305,6 +305,7 @@ class Writer:
         speaking = [decided for decided in part if decided.stored]
         if not speaking:
             return []
+        self._give_numbers(speaking)
         appended = Appended()
         try:
             # As they were encoded when they were decided; the application would encode every one again.
@@ -331,6 +332,21 @@ class Writer:
             else:
                 _answer(decided.waiting, _receipt(decided, position, appended))
         return []
+
+    def _give_numbers(self, decided: Sequence[Decided]) -> None:
+        """Put their numbers into the commands that open a case: nothing refuses them any more."""
+        opening = [each for each in decided if case_numbers.lacks_number(each.stored)]
+        fresh = [each.waiting for each in opening if each.waiting.number is None]
+        if fresh:
+            year = self._clock.now().year
+            for waiting, count in zip(fresh, self._store.log.next_case_numbers(len(fresh)), strict=True):
+                waiting.number = case_numbers.number_of(year, count)
+        for each in opening:
+            number = each.waiting.number
+            assert number is not None
+            each.stored = case_numbers.in_events(each.stored, number)
+            each.messages = case_numbers.in_messages(each.messages, number)
+            each.alerts = case_numbers.in_alerts(each.alerts, number)
 
     def _after_conflict(
         self, part: Sequence[Decided], taken: AlreadyAppended, rules_position: int
@@ -369,6 +385,32 @@ class Writer:
         return still
 
 
+def _streams_of(batch: Sequence[PendingWrite]) -> dict[UUID, Stream]:
+    commands = [waiting.command for waiting in batch]
+    return {stream.id: stream for each in commands for stream in (each.case, *each.others, *each.reads)}
+
+
+def _folded(
+    batch: Sequence[PendingWrite], events: Iterable[tuple[UUID, bytes]]
+) -> tuple[dict[UUID, tuple[State, int]], set[UUID]]:
+    """The states and versions of the batch's streams, and which streams hold something that this program cannot read.
+    ``events``: JSON of them, by stream and version."""
+    streams = _streams_of(batch)
+    states: dict[UUID, tuple[State, int]] = dict.fromkeys(streams, (None, 0))
+    unreadable: set[UUID] = set()
+    for id_, rows in groupby(events, key=itemgetter(0)):
+        if id_ not in streams:
+            continue  # of a command that was answered before
+        try:
+            facts = [recorded_of(text) for _, text in rows]
+        except (KeyError, msgspec.DecodeError):
+            log.exception("an event of stream %s cannot be read by this program", id_)
+            unreadable.add(id_)
+            continue
+        states[id_] = (folded(streams[id_].kind, facts), facts[-1].version)
+    return states, unreadable
+
+
 class Decision:
     """One command against the streams it named."""
 
@@ -388,7 +430,7 @@ class Decision:
         self._store = store
         self._at = clock.now()
         # Only the command's own streams: a copy of the batch's for each command would cost more than the deciding.
-        self._states = {id_: states[id_][0] for id_ in waiting.streams}
+        self._states = {id_: states[id_][0] for id_ in waiting.seen}
         self._versions = {id_: states[id_][1] for id_ in waiting.streams}
         self._envelopes: list[Envelope] = []
         self._messages: list[NewMessage] = []
@@ -441,8 +483,8 @@ class Decision:
         if overturned(facts):
             ctx = Snapshot(self._at, self._rules, {}).context(self._command.stamp)
             require_second_person_to_overturn(ctx, [stated.fact for _, stated in said], facts)
-        for fact in facts:
-            self._say(stream, EventToAppend(fact, self._at), self._command.stamp)
+        if facts:
+            self._say_verdicts(stream, facts)
         self._judged.append((stream, self._versions[stream.id], found))
         return asks(found)
 
@@ -456,11 +498,28 @@ class Decision:
                 self._say(stream, stated, _by_rule(self._command.stamp))
         raise RuntimeError(f"what follows by rule in a {stream.kind.name} does not come to an end")
 
+    def _say_verdicts(self, stream: Stream, facts: Sequence[WindowFact]) -> None:
+        """As ``_say``, of facts about windows: they change nothing of a case but its ledger, and no paper tells
+        them."""
+        stamp, state, version = self._command.stamp, self._states[stream.id], self._versions[stream.id]
+        ledger: WindowLedger = state.ledger
+        for fact in facts:
+            version += 1
+            envelope = Envelope(stream.id, version, stream.kind.topic, fact, self._at, None, stamp)
+            self._envelopes.append(envelope)
+            heard = _alert_of(envelope, state, ledger, self._rules, self._at)
+            if heard is not None:
+                self._alerts.append(heard)
+            ledger = record(ledger, fact)
+        self._states[stream.id] = changed(state, ledger=ledger)
+        self._versions[stream.id] = version
+
     def _say(self, stream: Stream, stated: EventToAppend, stamp: Stamp) -> None:
         version = self._versions[stream.id] + 1
-        self._envelopes.append(
-            Envelope(stream.id, version, stream.kind.topic, stated.fact, stated.happened_at, stated.reported_at, stamp)
+        envelope = Envelope(
+            stream.id, version, stream.kind.topic, stated.fact, stated.happened_at, stated.reported_at, stamp
         )
+        self._envelopes.append(envelope)
         recorded = Recorded(
             stated.fact,
             event_id(stream.id, version),
@@ -473,9 +532,13 @@ class Decision:
         before = self._states[stream.id]
         self._states[stream.id] = stream.kind.evolve(before, recorded)
         self._versions[stream.id] = version
-        heard = alert_of(stream, before, recorded, self._rules, self._at)
-        if heard is not None:
-            self._alerts.append(heard)
+        if before is not None and isinstance(stated.fact, WINDOW_FACTS):
+            heard = _alert_of(envelope, before, before.ledger, self._rules, self._at)
+            if heard is not None:
+                self._alerts.append(heard)
+        paper = sending.message_of(recorded, self._states[stream.id], self._rules, self._at)
+        if paper is not None and paper.way in self._store.paper_ways:
+            self._messages.append(NewMessage(recorded.event_id, stream.id, paper))
         if stated.tells is not None:
             self._messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
 
@@ -484,6 +547,7 @@ def beside(part: Sequence[Decided]) -> dict[str, Any]:
     """What is written in the events' own transaction, whoever appends them: arguments of the recorder."""
     return {
         "subjects": [d.waiting.command.subject for d in part if d.waiting.command.subject],
+        "links": [d.waiting.command.link for d in part if d.waiting.command.link and d.refusal is None],
         "messages": [message for d in part for message in d.messages],
         "alerts": [alert for d in part for alert in d.alerts],
     }
@@ -500,19 +564,18 @@ def next_asks(decided: Decided) -> Iterator[NextAsk]:
                 yield NextAsk(stream.id, commitment, stream.kind.topic, at, version, commitment in told)
 
 
-def alert_of(stream: Stream, before: State, recorded: Recorded, rules: Rules, at: datetime) -> NewAlert | None:
-    """What a fact of the stream raises and closes of alerts; ``before``: the state that it came upon."""
-    if not isinstance(recorded.fact, WINDOW_FACTS) or before is None:
-        return None
-    fact = cast(WindowFact, recorded.fact)
-    known = before.ledger.get(fact.commitment)
+def _alert_of(said: Envelope, case: State, ledger: WindowLedger, rules: Rules, at: datetime) -> NewAlert | None:
+    """What a fact about a window of the case raises and closes of alerts; ``ledger``: what was on record before it."""
+    fact = cast(WindowFact, said.fact)
+    known = ledger.get(fact.commitment)
     # A window that called nobody has nothing to close: most promises are kept without anybody being called.
     has_called = known is not None and (known.neared or known.lapse_count)
     alert, closing = alerts.raised(fact, rules), alerts.closed(fact) if has_called else None
     if alert is None and closing is None:
         return None
-    mass = getattr(before, "mass", None)
-    return NewAlert(recorded.event_id, stream.id, recorded.version, before.number, mass, at, alert, closing)
+    case_id, version = said.originator_id, said.originator_version
+    mass = getattr(case, "mass", None)
+    return NewAlert(event_id(case_id, version), case_id, version, case.number, mass, at, alert, closing)
 
 
 def register_of(formed: Iterable[bytes]) -> CrewRegister:
@@ -575,6 +638,7 @@ def _receipt(decided: Decided, position: int, appended: Appended | None) -> Rece
         recorded_at=appended.recorded_at if appended else None,
         replayed=False,
         next_ask_at=decided.asks,
+        number=decided.waiting.number,
     )
 
 

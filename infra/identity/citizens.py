@@ -18,8 +18,8 @@ from domain.kernel.messages import digest_of
 from domain.people.people import Work
 from infra.eventstore.service import Service
 from infra.identity.accounts import Opened, Session, token_hash
+from infra.identity.citizen_key import citizen_key
 from infra.identity.follow import digitless
-from infra.identity.proxy_secret import proxy_secret
 from infra.identity.refusals import WrongPhoneCode
 from infra.sql import sql
 
@@ -55,7 +55,7 @@ class Citizens:
         code = f"{secrets.randbelow(1_000_000):06d}"
         text = TEXT.format(code=code)
         if self._service.settings.demo:  # nothing is real there, and no gateway sends
-            log.info("demo: the code is %s", code)
+            log.warning("demo: the code is %s", code)
         self._do("phone_code_put", phone_hash=of_phone, code_hash=self._hashed(of_phone, code))
         self._do(
             "phone_code_message",
@@ -109,8 +109,8 @@ class Citizens:
 
     def _hashed(self, phone_hash: bytes, code: str) -> bytes:
         """Six digits are soon tried out: their hash needs a secret that is not in the database."""
-        secret = proxy_secret(self._service.settings).encode()
-        return hmac.new(secret, b"phone code" + phone_hash + code.strip().encode(), sha256).digest()
+        key = citizen_key(self._service.settings)
+        return hmac.new(key, b"phone code" + phone_hash + code.strip().encode(), sha256).digest()
 
     def _one(self, query: str, **values: Any) -> dict[str, Any] | None:
         with self._service.connection() as connection:

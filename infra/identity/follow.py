@@ -1,6 +1,6 @@
 """Secret links with which an applicant or a reporter follows their own case. Whoever has the link is taken as them.
 
-A code is made from the installation's secret, so that a request that is repeated gets the same link; only its hash is
+A code is made from a key of the installation, so that a request that is repeated gets the same link; only its hash is
 kept, so that a copy of the database opens no case. A link that was revoked never opens again; the next one is another.
 """
 
@@ -13,7 +13,9 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from infra.eventstore.commands import NewLink
 from infra.eventstore.service import Service
+from infra.identity.citizen_key import citizen_key
 from infra.identity.proxy_secret import proxy_secret
 from infra.identity.refusals import NoSuchLink
 from infra.sql import sql
@@ -47,10 +49,23 @@ class FollowLinks:
         """The code of the link that holds, which is made where there is none."""
         newest = self._newest(case_id, report)
         generation = newest["generation"] if newest is not None else 0
-        code = self._code(case_id, report, generation)
-        if newest is not None and newest["revoked"] is False and newest["code_hash"] == hashed(code):
-            return code
+        if newest is not None and newest["revoked"] is False:
+            for key in self._keys():
+                code = _code(key, case_id, report, generation)
+                if newest["code_hash"] == hashed(code):
+                    return code
         return self._make(case_id, report, generation + 1)
+
+    def first(self, case_id: UUID, report: int) -> tuple[str, NewLink]:
+        """The code of the first link of a case that a command opens, and what the command is to keep of it."""
+        code = _code(self._keys()[0], case_id, report, 1)
+        return code, NewLink(hashed(code), case_id, report)
+
+    def standing(self, case_id: UUID, report: int) -> str | None:
+        """The code of the link that holds, which is made where there never was one; None: it was revoked, and nobody
+        asked for another."""
+        newest = self._newest(case_id, report)
+        return None if newest is not None and newest["revoked"] else self.give(case_id, report)
 
     def renew(self, case_id: UUID, report: int) -> str:
         """A new code; those from before open nothing any more."""
@@ -71,14 +86,15 @@ class FollowLinks:
         self._do("follow_revoke", code_hash=hashed(code))
 
     def _make(self, case_id: UUID, report: int, generation: int) -> str:
-        code = self._code(case_id, report, generation)
+        code = _code(self._keys()[0], case_id, report, generation)
         self._do("follow_put", code_hash=hashed(code), case_id=case_id, report=report, generation=generation)
         return code
 
-    def _code(self, case_id: UUID, report: int, generation: int) -> str:
-        named = f"follow\n{case_id}\n{report}\n{generation}".encode()
-        made = hmac.new(proxy_secret(self._service.settings).encode(), named, sha256).digest()
-        return urlsafe_b64encode(made[:CODE_BYTES]).decode()
+    def _keys(self) -> tuple[bytes, bytes]:
+        """The key that codes are made with, and the one before it: links had the front end's secret at first, and one
+        that was given then is told again."""
+        settings = self._service.settings
+        return citizen_key(settings), proxy_secret(settings).encode()
 
     def _newest(self, case_id: UUID, report: int) -> dict[str, Any] | None:
         with self._service.connection() as connection:
@@ -88,6 +104,11 @@ class FollowLinks:
     def _do(self, query: str, **values: Any) -> None:
         with self._service.connection() as connection:
             connection.execute(sql(query), values)
+
+
+def _code(key: bytes, case_id: UUID, report: int, generation: int) -> str:
+    named = f"follow\n{case_id}\n{report}\n{generation}".encode()
+    return urlsafe_b64encode(hmac.new(key, named, sha256).digest()[:CODE_BYTES]).decode()
 
 
 def hashed(code: str) -> bytes:

@@ -16,7 +16,7 @@ import ssl
 import time
 from base64 import b64encode, urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -49,6 +49,8 @@ TIMEOUT_S = 5.0
 """Of one question to the provider, until its whole answer is there."""
 LONGEST_ANSWER = 256 * 1024
 LONGEST_PATH = 512
+LONGEST_HINT = 3_800
+"""Browsers keep 4,096 bytes of a cookie, its name and attributes among them."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Hosts that may be asked without TLS."""
 AWAY = ("server_error", "temporarily_unavailable")
@@ -61,6 +63,7 @@ ERRORS = frozenset(
 )
 """The words for errors that the standards have; only these are repeated."""
 _CONTEXT = b"oidc sign-in"
+_HINT = b"oidc sign-out"
 _OWN_PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?", re.ASCII)
 
 
@@ -114,10 +117,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom the provider names: the id of an account, and whether they showed a second factor there."""
+    """Whom the provider names: the id of an account, and whether they showed a second factor there. ``id_token``: its
+    token, which it wants to see again when they sign out."""
 
     actor: str
     has_second_factor: bool
+    id_token: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,8 @@ class Described:
     names_itself: bool
     """Whether each of its answers says who it is from (RFC 9207)."""
     fetched: float
+    end_session_endpoint: str | None = None
+    """Where it ends its own session; None: it says no address that is safe."""
 
 
 class Provider:
@@ -171,7 +178,7 @@ class Provider:
             "code_challenge_method": "S256",
             **({"acr_values": " ".join(settings.oidc_acr_values)} if settings.oidc_acr_values else {}),
         }
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
+        return _with_query(endpoint, asked)
 
     def require_code(self, code: str | None, error: str | None, issuer: str | None) -> str:
         """The code of the provider's answer. Refuses ``oidc-denied``, ``oidc-provider-error``,
@@ -192,7 +199,8 @@ class Provider:
         """Whom the provider names for its code. Refuses ``oidc-code-refused``, ``oidc-token-invalid``,
         ``oidc-claim-missing``, ``oidc-provider-error``, ``oidc-provider-unavailable``."""
         settings = self._settings
-        claims = self._read(self._id_token(attempt, code, callback))
+        id_token = self._id_token(attempt, code, callback)
+        claims = self._read(id_token)
         id_tokens.require_valid(
             claims,
             issuer=settings.oidc_issuer,
@@ -204,7 +212,22 @@ class Provider:
         if not isinstance(actor, str) or not actor:
             raise OidcClaimMissing(settings.oidc_actor_claim)
         ways = {each for each in amr if isinstance(each, str)} if isinstance(amr, list) else set()
-        return Named(actor, bool(ways & {*settings.oidc_amr}) or claims.get("acr") in settings.oidc_acr_values)
+        has_second_factor = bool(ways & {*settings.oidc_amr}) or claims.get("acr") in settings.oidc_acr_values
+        return Named(actor, has_second_factor, id_token)
+
+    def end_session_url(self, id_token: str | None, back: str) -> str | None:
+        """Where the browser is led to sign out at the provider too (OpenID Connect RP-Initiated Logout 1.0); None where
+        it says no such address, or cannot be asked: the session here has ended all the same. ``id_token``: of the
+        sign-in, where it is still there. ``back``: where the provider sends the browser back to."""
+        try:
+            self.require_set_up()
+            endpoint = self._description().end_session_endpoint
+        except (OidcNotSetUp, OidcProviderUnavailable):
+            return None
+        if endpoint is None:
+            return None
+        asked = {"client_id": self._settings.oidc_client_id, "post_logout_redirect_uri": back}
+        return _with_query(endpoint, asked | ({"id_token_hint": id_token} if id_token else {}))
 
     # ---- parts
 
@@ -280,7 +303,9 @@ class Provider:
         ways = said.get("token_endpoint_auth_methods_supported", ["client_secret_basic"])
         basic = not isinstance(ways, list) or "client_secret_basic" in ways or "client_secret_post" not in ways
         names_itself = said.get("authorization_response_iss_parameter_supported") is True
-        self._described = Described(authorization, token, jwks, basic, names_itself, time.monotonic())
+        ends = said.get("end_session_endpoint")
+        ends = ends if isinstance(ends, str) and is_safe_url(ends) else None
+        self._described = Described(authorization, token, jwks, basic, names_itself, time.monotonic(), ends)
         return self._described
 
     def _ask(self, method: str, url: str, **options: Any) -> tuple[int, Mapping[str, Any]]:
@@ -321,6 +346,24 @@ def is_safe_url(url: str) -> bool:
         return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
     except ValueError:
         return False
+
+
+def sealed_hint(id_token: str, key: MasterKey) -> str | None:
+    """The ID token as a cookie keeps it until its owner signs out; None where no browser would keep one so long."""
+    sealed = urlsafe_b64encode(key.seal(id_token.encode(), _HINT)).rstrip(b"=").decode()
+    return sealed if len(sealed) <= LONGEST_HINT else None
+
+
+def opened_hint(cookie: str | None, key: MasterKey) -> str | None:
+    """The ID token of such a cookie; None where there is none, or it is not ours."""
+    try:
+        return key.open(urlsafe_b64decode((cookie or "").encode("ascii") + b"=="), _HINT).decode()
+    except (KeyError, ValueError):
+        return None
+
+
+def _with_query(endpoint: str, asked: Mapping[str, str]) -> str:
+    return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(asked)}"
 
 
 def _unavailable(found: str) -> OidcProviderUnavailable:

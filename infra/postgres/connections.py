@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from typing import Any
 
 import psycopg
@@ -21,3 +22,22 @@ def connect(settings: Settings) -> psycopg.Connection[tuple[Any, ...]]:
         keepalives_count=3,
         tcp_user_timeout=5_000,
     )
+
+
+def wait_for_notification(connection: psycopg.Connection[Any], timeout_s: float) -> bool:
+    """Wait until the connection was told something that it listens to, at most so many seconds; whether it was.
+
+    What it was told is taken note of: only what comes afterwards ends the next wait. psycopg's own ``notifies`` wakes
+    the process ten times a second while nothing comes. Raises what psycopg raises where the other end is gone.
+    """
+    if _told(connection):
+        return True
+    select.select([connection.fileno()], [], [], max(0.0, timeout_s))
+    return _told(connection)
+
+
+def _told(connection: psycopg.Connection[Any]) -> bool:
+    told = False
+    while list(connection.notifies(timeout=0)):  # first what came with answers, then what lies in the socket
+        told = True
+    return told

@@ -21,7 +21,8 @@ PROCESSES: tuple[Process, ...] = get_args(Process)
 OPEN = ("store", "views", "watch", "billing", "readings", "outbox", "notary")
 """What every process may read: positions and figures of each other, and no secret."""
 CLOSED = ("vault", "identity", "approvals", "evidence")
-"""What the API alone serves: particulars, secrets of accounts, commands that wait for a second person, files."""
+"""What the API alone serves: particulars, secrets of accounts, commands that wait for a second person, files. The
+sender makes secret links of cases too, of which the table keeps hashes."""
 SCHEMAS = (*OPEN, *CLOSED)
 DECIDERS: tuple[Process, ...] = ("watch", "readings", "sender", "api")
 """Who appends events."""
@@ -48,6 +49,7 @@ def rights() -> Iterator[Right]:
         yield Right(reader, f"{reader}.*", f"{_ROWS}, TRUNCATE")
     yield Right("notary", "notary.*", _ROWS)
     yield Right("sender", "outbox.*", _ROWS)
+    yield Right("sender", "identity.follow_links", "SELECT, INSERT")
     for table in ("relay_state", "relay_checkpoint", "relay_walks", "disowned_records", "topic_findings"):
         yield Right("relay", f"store.{table}", _ROWS)
     yield Right("relay", "store.dead_letters", "SELECT, UPDATE")

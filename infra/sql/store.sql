@@ -1,3 +1,8 @@
+-- name: limit_append
+-- For the transaction: an append neither waits nor keeps others waiting for long.
+SELECT set_config('lock_timeout', '5s', true), set_config('statement_timeout', '10s', true),
+       set_config('idle_in_transaction_session_timeout', '5s', true)
+
 -- name: lock_head
 SELECT position, recorded_at, generation, rules_position FROM store.log_head FOR UPDATE
 
@@ -13,25 +18,25 @@ SELECT pg_notify('tongshui_log', %(position)s::text)
 -- name: taken_versions
 SELECT e.originator_id, e.originator_version
 FROM store.stored_events e
-JOIN unnest(%(ids)b::uuid[], %(versions)s::bigint[]) AS wanted (id, version)
+JOIN unnest(%(ids)b::uuid[], %(versions)b::bigint[]) AS wanted (id, version)
   ON e.originator_id = wanted.id AND e.originator_version = wanted.version
 
 -- name: command_keys
 SELECT k.*
 FROM store.command_keys k
-JOIN unnest(%(scopes)s::text[], %(keys)s::text[]) AS wanted (scope, key)
+JOIN unnest(%(scopes)b::text[], %(keys)b::text[]) AS wanted (scope, key)
   ON k.actor_scope = wanted.scope AND k.key = wanted.key
 
 -- name: insert_events
 INSERT INTO store.stored_events (originator_id, originator_version, topic, state, notification_id)
-SELECT * FROM unnest(%(ids)b::uuid[], %(versions)s::bigint[], %(types)s::text[], %(states)b::bytea[], %(positions)s::bigint[])
+SELECT * FROM unnest(%(ids)b::uuid[], %(versions)b::bigint[], %(types)b::text[], %(states)b::bytea[], %(positions)b::bigint[])
 
 -- name: insert_keys
 INSERT INTO store.command_keys
     (actor_scope, key, digest, case_id, first_version, last_version, position, refusal, recorded_at)
 SELECT *, %(recorded_at)s::timestamptz
-FROM unnest(%(scopes)s::text[], %(keys)s::text[], %(digests)s::bytea[], %(case_ids)s::uuid[],
-            %(firsts)s::bigint[], %(lasts)s::bigint[], %(positions)s::bigint[], %(refusals)s::jsonb[])
+FROM unnest(%(scopes)b::text[], %(keys)b::text[], %(digests)b::bytea[], %(case_ids)b::uuid[],
+            %(firsts)b::bigint[], %(lasts)b::bigint[], %(positions)b::bigint[], %(refusals)s::jsonb[])
 
 -- name: purge_keys
 DELETE FROM store.command_keys
@@ -79,8 +84,8 @@ LIMIT %(most)s
 -- name: log_head
 SELECT position, recorded_at, generation, rules_position FROM store.log_head
 
--- name: next_case_number
-SELECT nextval('store.case_numbers') AS number
+-- name: next_case_numbers
+SELECT nextval('store.case_numbers') AS number FROM generate_series(1, %(count)s)
 
 -- name: anchor_clock
 INSERT INTO store.clock_anchor (real_at, service_at, factor)

@@ -16,6 +16,7 @@ from eventsourcing.persistence import ApplicationRecorder, StoredEvent
 from eventsourcing.postgres import PostgresDatastore
 from eventsourcing.tests import persistence as library
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import ConnectionPool
 
 from domain import kinds
 from domain.kernel.facts import EventToAppend, event_id
@@ -29,6 +30,7 @@ from infra.eventstore.commands import (
     Command,
     IdempotencyKey,
     KeyReusedError,
+    NewLink,
     NewSubject,
     Receipt,
     Snapshot,
@@ -143,6 +145,16 @@ def test_a_refused_command_writes_nothing_not_even_its_subject(service: Service)
         assert connection.execute("SELECT count(*) AS n FROM vault.subjects").fetchone() == {"n": 0}
 
 
+def test_the_first_link_of_a_case_is_kept_with_the_case_or_not_at_all(service: Service) -> None:
+    refused, opened = case(), case()
+    with pytest.raises(Refusal, match="no-such-case"):
+        service.run(dispatch(refused, "crew-1", link=NewLink(b"r" * 32, refused.id, 1)))
+    service.run(report(opened, link=NewLink(b"o" * 32, opened.id, 1)))
+    with service.connection() as connection:
+        rows = connection.execute("SELECT case_id, report, generation FROM identity.follow_links").fetchall()
+    assert rows == [{"case_id": opened.id, "report": 1, "generation": 1}]
+
+
 def test_the_same_key_gives_the_same_answer_and_writes_once(service: Service) -> None:
     stream, key = case(), IdempotencyKey("tester", "k-1", b"digest")
     first = service.run(report(stream, key=key))
@@ -226,6 +238,28 @@ def test_a_batch_is_larger_than_one_command(service: Service) -> None:
         row = connection.execute("SELECT count(DISTINCT xmin::text) AS n FROM store.command_keys").fetchone()
     assert row is not None
     assert row["n"] < len(receipts) / 2
+
+
+def test_commands_that_only_look_at_a_stream_are_appended_together(service: Service) -> None:
+    looked_at = case()
+    service.run(report(looked_at))
+    seen = []
+
+    def look(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        seen.append((snapshot.of(looked_at).number, looked_at.id in snapshot.versions))
+        return []
+
+    batch = [report(each, reads=(looked_at,)) for each in (case() for _ in range(40))]
+    futures = [service.submit(each) for each in batch]
+    service.run(Command(case(), stamp(), look, reads=(looked_at,)))
+    assert [future.result(10).last_version for future in futures] == [3] * 40
+    with service.connection() as connection:
+        row = connection.execute("SELECT count(DISTINCT xmin::text) AS n FROM store.command_keys").fetchone()
+    assert row is not None
+    assert row["n"] < 20
+    assert service.store.log.last_version(looked_at.id) == 3, "whoever looks appends nothing"
+    assert len(seen) == 1
+    assert not seen[0][1], "nothing is saved by its version"
 
 
 def test_an_event_over_64_kib_is_refused_as_input(service: Service) -> None:
@@ -329,3 +363,72 @@ class TestTheLibrarysInterleavingCase(_OnRealPostgres, library.NonInterleavingNo
     """Positions of concurrent appends do not interleave."""
 
     insert_num = 500
+
+
+def opening(service: Service, prefix: str = "BX", *, kind: str = "leak", key: IdempotencyKey | None = None) -> Command:
+    """A report that opens a case under a number of the store's."""
+    stream, number = case(), service.next_number(prefix)
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = CommandContext(snapshot.at, snapshot.at, "hotline", snapshot.rules)
+        fact = reports.report_fault(
+            snapshot.of(stream), ctx, case_number=number, kind=kind, district_code="qianzhou", subject=SUBJECT
+        )
+        return [(stream, EventToAppend(fact, snapshot.at))]
+
+    return Command(stream, stamp(), decide, key=key)
+
+
+def number_of(service: Service, receipt: Receipt) -> str:
+    state, events = service.load(Stream(kinds.REPAIR, receipt.case_id))
+    assert events[0]["data"]["case_number"] == state.number
+    return str(state.number)
+
+
+def test_a_command_that_is_refused_tried_out_or_repeated_takes_no_case_number(service: Service) -> None:
+    first = service.run(opening(service))
+    start = int(number_of(service, first).removeprefix("BX-2026-"))
+    assert first.number == f"2026-{start:06d}"
+    with pytest.raises(Refusal):
+        service.run(opening(service, kind="flying"))
+    service.try_out(opening(service))
+    key = IdempotencyKey("tester", "opening", b"digest")
+    once = service.run(opening(service, key=key))
+    again = service.run(opening(service, key=key))
+    assert (again.case_id, again.replayed, again.number) == (once.case_id, True, None)
+    last = service.run(opening(service))
+    assert [number_of(service, each) for each in (once, last)] == [f"BX-2026-{start + n:06d}" for n in (1, 2)]
+
+
+def test_commands_that_wait_together_get_numbers_without_gap_or_twin(service: Service) -> None:
+    kinds_asked = ["leak", "flying"] * 20
+    futures = [service.submit(opening(service, kind=kind)) for kind in kinds_asked]
+    taken = [future.result() for future, kind in zip(futures, kinds_asked, strict=True) if kind == "leak"]
+    refused = [future.exception() for future, kind in zip(futures, kinds_asked, strict=True) if kind == "flying"]
+    assert all(isinstance(each, Refusal) for each in refused)
+    counts = sorted(int(number_of(service, each).removeprefix("BX-2026-")) for each in taken)
+    assert counts == list(range(counts[0], counts[0] + 20))
+
+
+def test_postgresql_is_asked_about_a_connection_only_where_it_ended_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    check = ConnectionPool.check_connection
+
+    def noting(connection: psycopg.Connection[Any]) -> None:
+        asked.append(connection.info.backend_pid)
+        check(connection)
+
+    monkeypatch.setattr(ConnectionPool, "check_connection", noting)
+    pids = []
+    for _ in range(3):
+        with service.connection() as connection:
+            pids.append(connection.info.backend_pid)
+    assert (asked, len(set(pids))) == ([], 1)
+    with psycopg.connect(service.settings.database_url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pids[0]])
+    with service.connection() as connection:
+        assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+        assert connection.info.backend_pid != pids[0]
+    assert asked == [pids[0]]
