@@ -89,6 +89,12 @@ class MyApprovals(BaseModel):
     asked: Annotated[list[ApprovalView], Field(description="Requests of your own, however they stand.")]
 
 
+class WaitingCount(BaseModel):
+    """How many approval requests wait for an answer of whoever looks."""
+
+    waiting: Annotated[int, Field(ge=0, description="Requests that you can answer now.")]
+
+
 class Answered(BaseModel):
     """What became of an approval request."""
 

@@ -27,6 +27,7 @@ NEVER = frozenset(
         # Their answers are particulars or secrets, which are for whoever asks and nobody else.
         "vault_unmasked_particulars",
         "vault_search",
+        "vault_search_address",
         "evidence_unmasked_paper",
         "people_join",
         "people_move",
@@ -34,6 +35,7 @@ NEVER = frozenset(
         "people_reset",
         # The applicant's own doing, by the link of their case.
         "follow_hand_in",
+        "follow_hand_in_file",
         "follow_withdraw",
         "follow_confirm",
         # Its bytes come in parts.
@@ -48,6 +50,20 @@ NEVER = frozenset(
         "rights_correct",
         "rights_finish",
         "rights_lift",
+        # A person's own words about what was done for them, and the answer to them.
+        "complaints_complain",
+        "complaints_escalate_mine",
+        "complaints_withdraw_mine",
+        "complaints_rate",
+        "complaints_complain_by_link",
+        "complaints_escalate_by_link",
+        "complaints_withdraw_by_link",
+        "complaints_rate_by_link",
+        "complaints_unmasked",
+        "complaints_take_down",
+        "complaints_answer",
+        "complaints_escalate",
+        "complaints_withdraw",
         # A yes needs no other yes.
         "approvals_ask",
         "approvals_give",

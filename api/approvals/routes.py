@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
+import psycopg
 from fastapi import APIRouter, Depends, Path, Request, Response
+from psycopg_pool import PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
-from api.approvals.bodies import Answered, ApprovalDetail, ApprovalView, Asking, Declining, MyApprovals
+from api.approvals.bodies import Answered, ApprovalDetail, ApprovalView, Asking, Declining, MyApprovals, WaitingCount
 from api.approvals.carrying import carry
 from api.approvals.masking import without_particulars
 from api.approvals.operations import Operation, operation_of
@@ -24,18 +27,23 @@ from api.http.dependencies import ServiceDep
 from api.http.fields import Nothing
 from api.http.identity import Identity, identified
 from api.http.powers import needs
+from api.http.scoping import where
 from api.http.strict import StrictRoute
 from domain import kinds
 from domain.approvals import approvals
 from domain.approvals.approvals import Approval, Approver
 from domain.approvals.refusals import AskerMayNot, CommandGone, NoSuchApproval, SignInToAsk
 from domain.people.people import PersonState
+from domain.people.scope import scope_of
 from domain.standard.context import CommandContext, Person
 from infra.approvals.asked_commands import AskedCommand, AskedCommands, new_salt, stream_of
 from infra.approvals.carrying import CommandPassed, giving, trying
+from infra.approvals.telling import ApprovalTeller
 from infra.eventstore.commands import Command, IdempotencyKey, Receipt, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.identity.accounts import Accounts
+
+log = logging.getLogger(__name__)
 
 CLOSED_VAULT = documented(_503="store-unavailable, store-cannot-write, vault-closed")
 
@@ -102,6 +110,7 @@ async def ask(
         return [(stream, ctx.event(fact)) for fact in facts]
 
     receipt = await _run(service, Command(stream, caller.stamp, decide, (), caller.key))
+    await run_in_threadpool(_tell, service)
     if receipt.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     response.headers["Location"] = f"/api/v1/approvals/{stream.id}"
@@ -115,11 +124,22 @@ def mine(service: ServiceDep, who: IdentityDep) -> MyApprovals:
     approver, now = _approver(who), service.clock.now()
     found = AskedCommands(service).of(who.actor, approver.roles) if _is_known(who) else []
     asked = [(id_, state) for id_, state in found if approvals.is_own(state, approver)]
-    waiting = [(id_, state) for id_, state in found if approvals.can_answer(state, approver, now)]
+    answerable = [(id_, state) for id_, state in found if approvals.can_answer(state, approver, now)]
+    waiting = [(id_, state) for id_, state in answerable if _reaches(service, who, state)]
     return MyApprovals(
         waiting=[_view(service, id_, state) for id_, state in waiting],
         asked=[_view(service, id_, state) for id_, state in asked],
     )
+
+
+@_answering.get("/count", summary="How many wait for you 待我复核数", responses=QUERY_ERRORS, openapi_extra=needs(None))
+def count(service: ServiceDep, who: IdentityDep) -> WaitingCount:
+    approver = _approver(who)
+    if not _is_known(who) or approver.is_machine:
+        return WaitingCount(waiting=0)
+    if who.work is not None and who.work.is_bound:
+        return WaitingCount(waiting=len(mine(service, who).waiting))
+    return WaitingCount(waiting=AskedCommands(service).waiting(who.actor, approver.roles))
 
 
 @_answering.get(
@@ -233,6 +253,14 @@ def _asked(body: Asking, caller: Caller, identity: Identity, operation: Operatio
     )
 
 
+def _tell(service: Service) -> None:
+    """Tell whoever is asked at once; what cannot be written now is written within a minute."""
+    try:
+        ApprovalTeller(service).turn()
+    except (psycopg.Error, PoolTimeout) as error:
+        log.warning("a second person is told later: %s", type(error).__name__)
+
+
 def _keep(service: Service, stream: Stream, command: AskedCommand, body: Asking) -> None:
     now = service.clock.now()
     AskedCommands(service).keep(
@@ -301,11 +329,24 @@ async def _close_if_overdue(service: Service, approval_id: UUID, state: Approval
 
 
 def _visible(service: Service, approval_id: UUID, who: Identity) -> Approval:
-    """The request, for whoever asked or is asked. Refuses ``no-such-approval`` to everybody else."""
+    """The request, for whoever asked, or is asked and may read its case. Refuses ``no-such-approval`` to everybody
+    else."""
     state = AskedCommands(service).state(approval_id)
     if state is None or not _is_known(who) or not approvals.may_see(state, _approver(who)):
         raise NoSuchApproval()
+    if not approvals.is_own(state, _approver(who)) and not _reaches(service, who, state):
+        raise NoSuchApproval()
     return state
+
+
+def _reaches(service: Service, who: Identity, state: Approval) -> bool:
+    """Whether the case of a request is one that an account may read which is bound to a crew, a squad or districts. A
+    request on no case is in everybody's reach."""
+    if state.case_id is None:
+        return True
+    role = state.asked_role if state.asked_role in _approver(who).roles else who.role
+    scope = scope_of("case.read", role or who.role, who.work)
+    return scope.is_all or scope.reaches(where(service, state.case_id), state.case_id)
 
 
 def _known(caller: Caller) -> Identity:

@@ -30,6 +30,7 @@ from domain.deadlines.windows import (
 )
 from domain.kernel.facts import CASE_TOPICS, fact
 from domain.kernel.fields import Digest, PromiseCode, Way
+from domain.kernel.frozen import frozen
 from domain.kernel.messages import filled
 from domain.standard.context import CommandContext, require_power
 from domain.standard.escalation import ladder_after
@@ -110,7 +111,7 @@ def tell(
 # ---- what a window fact raises and closes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Alert:
     """What roles are to hear because of a window fact. ``step``: the reminder, or the escalation level after a
     lapse."""
@@ -125,7 +126,7 @@ class Alert:
     urgent: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Closing:
     """Alerts of the commitment that nobody need act on any more, for ``cause``; of one kind, lapse or reminder where
     one is named, else all. ``by``: who acknowledged."""

@@ -11,7 +11,7 @@ no ladder. There are no office hours in the promises, so working time is counted
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.deadlines.calendar import closing_time, local_date
 from domain.deadlines.windows import (
@@ -26,6 +26,7 @@ from domain.deadlines.windows import (
 )
 from domain.kernel.copies import changed
 from domain.kernel.refusals import NoSuchWindow
+from domain.kernel.remembered import minutes
 from domain.standard.context import CommandContext, require_power
 from domain.standard.refusals import AlreadyAcknowledged, NothingToAcknowledge, PersonNeeded
 from domain.standard.sections.alerting import EscalationStep
@@ -52,16 +53,18 @@ def climbed(
     ladder = ladder_after(standard, window.commitment) if standard is not None else ()
     if standard is None or not ladder:
         return window
-    levels = [
-        EscalationLevelAt(due_at, level.name, instant, level.notify)
-        for due_at in window.lapses
-        if window.due_at in (None, due_at) and not _is_acknowledged(known, due_at)
-        for level, instant in _instants(ladder, standard, rules, window.opened_at, due_at)
-    ]
+    levels: list[EscalationLevelAt] = []
+    asks = [window.next_ask_at] if window.next_ask_at is not None else []
+    for due_at in window.lapses:
+        if window.due_at not in (None, due_at) or _is_acknowledged(known, due_at):
+            continue
+        for level, instant in _instants(ladder, standard, rules, window.opened_at, due_at):
+            if instant <= at:
+                levels.append(EscalationLevelAt(due_at, level.name, instant, level.notify))
+            else:
+                asks.append(instant)
     levels.sort(key=lambda each: (each.at, each.due_at, each.level))
-    ahead = [each.at for each in levels if each.at > at]
-    asks = [*ahead, window.next_ask_at] if window.next_ask_at is not None else ahead
-    return changed(window, levels=tuple(each for each in levels if each.at <= at), next_ask_at=min(asks, default=None))
+    return changed(window, levels=tuple(levels), next_ask_at=min(asks, default=None))
 
 
 def _climbing(window: Window, owed: Obligation | CountPromise, at: datetime) -> bool:
@@ -79,7 +82,7 @@ def _instants(
 ) -> Iterator[tuple[EscalationStep, datetime]]:
     for level in ladder:
         if level.minutes is not None:
-            yield level, due_at + timedelta(minutes=level.minutes)
+            yield level, due_at + minutes(level.minutes)
         elif level.percent is not None:
             yield level, due_at + (due_at - opened_at) * level.percent / 100
         elif level.working_days is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from domain.deadlines.windows import Obligation, ReminderAt, Term
 from domain.kernel.facts import Moment
+from domain.kernel.remembered import minutes
 from domain.standard.standards import Standard
 
 
@@ -25,7 +26,7 @@ def reminders(
     found = []
     for reminder in standard.alerting.ladders.get(commitment, ()):
         if reminder.minutes is not None:
-            at = start + timedelta(minutes=reminder.minutes)
+            at = start + minutes(reminder.minutes)
         elif reminder.percent is not None:
             at = start + (due_at - start) * reminder.percent / 100
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from domain.kernel.roles import SYSTEM
 from domain.standard.standards import Standard
 
 NAMED_BEFORE: Mapping[str, str] = {
@@ -35,12 +36,17 @@ UNLESS_SAID: Mapping[str, tuple[str, ...]] = {
     "vault.unmask": ("hotline", "crew-lead", "crew", "counter", "case-owner", "squad"),
     "vault.erase": ("manager",),
     "rights.handle": ("counter", "case-owner", "manager"),
+    "complaint.take": ("hotline", "counter", "case-owner", "duty-manager", "manager"),
+    "complaint.answer": ("case-owner", "duty-manager", "manager"),
+    "complaint.read": ("hotline", "counter", "case-owner", "duty-manager", *_OVER_ALL),
+    "connection.tell-applicant": (SYSTEM,),
     "people.read": ("manager", "auditor", "operator"),
     "people.manage": ("manager", "operator", "system"),
 }
 """Power → the roles that have it by a standard that does not name it. These are powers to read what anybody could read
-before there were accounts, to keep accounts, and to see and erase particulars of persons: a standard that was published
-before must not lock everybody out. Our decision; a standard that names one of them says it for itself."""
+before there were accounts, to keep accounts, to see and erase particulars of persons, and the program's own to say what
+became of a message: a standard that was published before must not lock everybody out. Our decision; a standard that
+names one of them says it for itself."""
 
 
 def roles_with(standard: Standard, power: str) -> tuple[str, ...]:

@@ -44,6 +44,10 @@ SCOPES: Mapping[str, tuple[Bound, ...]] = {
     "vault.unmask": _EVERY,
     "vault.erase": _ALL,
     "rights.handle": _ALL,
+    # whoever calls is heard, wherever their case lies; who answers looks into cases by the powers over these
+    "complaint.take": _ALL,
+    "complaint.answer": _ALL,
+    "complaint.read": _ALL,
     "evidence.keep": _EVERY,
     "evidence.read": _EVERY,
     # incidents and orders
@@ -113,6 +117,7 @@ SCOPES: Mapping[str, tuple[Bound, ...]] = {
     "connection.make-visit": _APPLICATION,
     "connection.deliver": _APPLICATION,
     "connection.confirm-delivery": _APPLICANTS,
+    "connection.tell-applicant": _ALL,
     "connection.request-pause": _APPLICATION,
     "connection.approve-pause": _APPLICATION,
     "connection.end-pause": _APPLICATION,

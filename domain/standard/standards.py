@@ -9,17 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from domain.deadlines.calendar import Calendar, CalendarPublished, CalendarVersion, local_date, versions
 from domain.kernel.law import NO_LAW, BasisOf, Citation, Law
 from domain.kernel.refusals import Refusal
+from domain.kernel.remembered import remembered
 from domain.standard.fees import CataloguePublished
 from domain.standard.refusals import FutureTime, UnknownDistrict
 from domain.standard.sections.alerting import AlertingSection
 from domain.standard.sections.approvals import ApprovalsSection
 from domain.standard.sections.common import CommonSection, District
+from domain.standard.sections.complaints import ComplaintsSection
 from domain.standard.sections.connection import ConnectionSection
 from domain.standard.sections.crews import CrewsSection
 from domain.standard.sections.metering import MeteringSection
@@ -48,6 +50,7 @@ class Standard(CommonSection):
     approvals: ApprovalsSection
     numbers: NumbersSection
     rights: RightsSection
+    complaints: ComplaintsSection
 
     def require_sound(self) -> None:
         """Refuse what could not be worked by, each section for itself. What relates it to other documents, and to what
@@ -63,6 +66,7 @@ class Standard(CommonSection):
             self.approvals,
             self.numbers,
             self.rights,
+            self.complaints,
         )
         for section in sections:
             section.require_sound()
@@ -85,10 +89,10 @@ class Rules:
 
     def _begun(self, at: datetime) -> Standard | None:
         latest: Standard | None = None
-        for standard in self.standards:
-            # Of two with one date the one published last counts.
-            if standard.effective_from <= at and (latest is None or latest.effective_from <= standard.effective_from):
-                latest = standard
+        for begins, standard in _by_date(self):
+            if begins > at:
+                break
+            latest = standard
         return latest
 
     def version(self, name: str) -> Standard | None:
@@ -127,6 +131,14 @@ class Rules:
         """The refusal with the articles that it rests on at ``at``."""
         refusal.basis = self.cited("refusal", refusal.code, at)
         return refusal
+
+
+@remembered
+def _by_date(rules: Rules) -> tuple[tuple[datetime, Standard], ...]:
+    """The standards in the order of their dates; of two with one date the one published last is the later one. The
+    dates are in UTC, as instants are: those of two zones are compared at twenty times the cost."""
+    dated = [(standard.effective_from.astimezone(UTC), standard) for standard in rules.standards]
+    return tuple(sorted(dated, key=lambda each: each[0]))
 
 
 def make_rules(

@@ -18,6 +18,7 @@ from domain import kinds
 from domain.approvals import approvals
 from domain.approvals.approvals import Approval
 from domain.people.actors import canonical
+from infra.approvals.telling import ApprovalTeller
 from infra.eventstore.commands import Command, Snapshot, Stamp, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.repeating import repeating
@@ -114,8 +115,15 @@ class AskedCommands:
         wanted = {"actor": canonical(actor), "roles": list(roles), "most": MOST_LISTED}
         with self._service.connection() as connection:
             ids = [row["id"] for row in connection.execute(sql("approvals_of"), wanted).fetchall()]
-        found = ((id_, self.state(id_)) for id_ in ids)
-        return [(id_, state) for id_, state in found if state is not None]
+        states = self._service.states([stream_of(id_) for id_ in ids])
+        return [(id_, states[id_]) for id_ in ids if states.get(id_) is not None]
+
+    def waiting(self, actor: str, roles: Sequence[str]) -> int:
+        """How many requests wait for an answer of somebody."""
+        wanted = {"actor": canonical(actor), "roles": list(roles), "at": self._service.clock.now()}
+        with self._service.connection() as connection:
+            row = connection.execute(sql("approvals_waiting"), wanted).fetchone()
+        return int(row["waiting"]) if row is not None else 0
 
     def state(self, approval: UUID) -> Approval | None:
         """How a request stands by its events; None: there is none."""
@@ -154,9 +162,12 @@ class AskedCommands:
 
 
 def closing_overdue(service: Service, *, every_s: float = CLOSE_EVERY_S) -> AbstractContextManager[None]:
-    """Close what is overdue from a thread while the body runs, at once and then every ``every_s`` seconds."""
+    """Close what is overdue and tell second persons what waits for them, from a thread while the body runs, at once and
+    then every ``every_s`` seconds."""
+    teller = ApprovalTeller(service)
 
     def close() -> None:
+        teller.turn()
         if closed := AskedCommands(service).close_overdue():
             log.info("the time of %d approval requests is over", closed)
 

@@ -49,9 +49,9 @@ class World:
     front: Client
     net: Client
 
-    def person(self, actor: str, *roles: str) -> dict[str, str]:
-        """The headers of a session of its own; the account is made where there is none."""
-        join_by_program(self.service, actor, Work(roles))
+    def person(self, actor: str, *roles: str, **bound: Any) -> dict[str, str]:
+        """The headers of a session of its own; the account is made where there is none. ``bound``: to what."""
+        join_by_program(self.service, actor, Work(roles, **bound))
         account = Accounts(self.service).person(actor)
         assert account is not None
         token = Accounts(self.service).open_session(account, browser=False).token
@@ -338,6 +338,23 @@ def test_the_second_person_is_one_who_is_asked_and_no_machine(world: World) -> N
     assert world.net.get(f"{API}/approvals").json() == {"waiting": [], "asked": []}
     forged = {**world.person(*CREW), "tongshui.carried": "x", "X-Confirmed-By": "dispatcher-9"}
     assert code(world.net.post(f"{API}{path}", body, headers=forged)) == "second-person-not-asked"
+
+
+def test_who_is_bound_elsewhere_is_not_asked_about_a_case_that_they_may_not_read(world: World) -> None:
+    path, body = late_completion(world)
+    approval = world.asked(path, body, world.person("crew-9", "crew"), role="dispatcher")
+    elsewhere = world.person("dispatcher-8", "dispatcher", districts=("hexi",))
+    here = world.person("dispatcher-9", "dispatcher", districts=("hexi", fault()["district"]))
+    case = world.net.get(f"{API}{path.removesuffix('/completion')}", headers=elsewhere)
+    assert code(case) == "not-yours"
+    assert world.listed(elsewhere) == ([], [])
+    assert world.net.get(f"{API}/approvals/count", headers=elsewhere).json() == {"waiting": 0}
+    assert code(world.net.get(f"{API}/approvals/{approval}", headers=elsewhere)) == "no-such-approval"
+    for how, said in (("giving", {}), ("decline", {"reason": "other"})):
+        assert code(world.answer(approval, how, elsewhere, said)) == "no-such-approval", how
+    assert world.net.get(f"{API}/approvals/count", headers=here).json() == {"waiting": 1}
+    assert world.listed(here) == ([approval], [])
+    assert world.answer(approval, "giving", here).status_code == 200
 
 
 def test_money_needs_another_role_and_is_refused_at_once_where_the_wrong_one_is_asked(world: World) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Annotated, Literal
 
 from domain.kernel.fields import ChineseName, Version
+from domain.kernel.remembered import remembered
 from domain.standard.refusals import BadDay
 from domain.standard.values import MOST_MINUTES, Between, Codes, require_fields
 
@@ -63,11 +64,21 @@ class CommonSection:
     @property
     def clock_tolerance(self) -> timedelta:
         """By how much two clocks may differ."""
-        return timedelta(seconds=self.future_tolerance_seconds)
+        return _clock_tolerance(self)
 
     @property
     def settles_after(self) -> timedelta | None:
         """How long after its instant a verdict stays open: as long as a fact may come, by the slowest channel that has
         a limit, without a second person (our decision). None where no channel has one."""
-        limits = [minutes for minutes in self.allowed_lateness_minutes.values() if minutes is not None]
-        return timedelta(minutes=max(limits)) if limits else None
+        return _settles_after(self)
+
+
+@remembered
+def _clock_tolerance(section: CommonSection) -> timedelta:
+    return timedelta(seconds=section.future_tolerance_seconds)
+
+
+@remembered
+def _settles_after(section: CommonSection) -> timedelta | None:
+    limits = [minutes for minutes in section.allowed_lateness_minutes.values() if minutes is not None]
+    return timedelta(minutes=max(limits)) if limits else None

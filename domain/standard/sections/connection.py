@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from domain.kernel.fields import ChineseName, Version
-from domain.kernel.refusals import UnknownApplicantCategory
+from domain.kernel.refusals import UnknownApplicantCategory, UnknownWay
 from domain.standard.fees import plain
 from domain.standard.refusals import (
     CatchAllDocument,
@@ -29,7 +29,15 @@ from domain.standard.values import (
     require_fields,
     require_known,
     require_range,
+    require_texts,
 )
+
+PAPER_WAYS = ("sms", "wechat")
+"""By which the program can send an applicant the link to a paper: their telephone is all that it knows of them."""
+SENT_PAPERS = ("one-time-notice", "acceptance", "acceptance-outstanding", "refusal", "quote", "contract")
+"""The papers of an application that the program can send."""
+PAPER_WORDS = ("number", "paper", "link")
+"""What such a text may name in braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +177,14 @@ class ConnectionSection:
     delivery_ways: Annotated[Mapping[str, str], "Code → how it may be handed over.", Codes()] = field(
         default_factory=dict
     )
+    paper_way: Annotated[
+        str, "The way by which the program sends the applicant the link to a paper; empty: it sends none."
+    ] = ""
+    paper_texts: Annotated[
+        Mapping[str, str],
+        "Kind of paper → the text with which the applicant is sent it; words in braces are filled in.",
+        Codes(),
+    ] = field(default_factory=dict)
     uncounted_stages: Annotated[
         Mapping[str, int], "Stage → most working days of it that do not count.", Codes(), Between(0, MOST_DAYS)
     ] = field(default_factory=dict)
@@ -221,6 +237,9 @@ class ConnectionSection:
         self._require_owners()
         for category in self.documents:
             self._require_documents(category)
+        if self.paper_way:
+            require_known(UnknownWay, self.paper_way, PAPER_WAYS)
+        require_texts(self.paper_texts, SENT_PAPERS, PAPER_WORDS)
         for code, reason in self.pause_reasons.items():
             require_range(f"pause_reasons: {code}", reason.cap_working_days, 0, MOST_DAYS)
         for channel, minutes in self.notice_minutes.items():
