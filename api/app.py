@@ -6,11 +6,13 @@ from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import Depends, FastAPI
 
-from api import health, pages
+from api import health
 from api.approvals import routes as approvals
-from api.board import alerts, board, breaches, cases, figures
+from api.board import alerts, board, breaches, cases, figures, indicators
 from api.board.breach_notifier import Pulse
 from api.citizens import follow, my
+from api.complaints import own as complaints_own
+from api.complaints import routes as complaints
 from api.connections import desk
 from api.connections import pre_applications as ahead
 from api.connections import routes as connections
@@ -26,6 +28,7 @@ from api.http.answers import IDENTITY_ERRORS
 from api.http.described import describe_dataclasses
 from api.http.drain_body import Linger
 from api.http.identity import guard
+from api.http.kept import Kept
 from api.http.limits import RateLimits
 from api.http.metrics import ProcessMetrics
 from api.http.powers import describe_powers
@@ -37,7 +40,9 @@ from api.metering import reading_rounds as books
 from api.metering import readings
 from api.outages import lists as outage_lists
 from api.outages import routes as outages
-from api.publication import disclosure, reference, works
+from api.pages import site
+from api.pages import static_files as pages
+from api.publication import disclosure, reference, what_if, works
 from api.publication import routes as publication
 from api.repairs import dispatching, linking, mass, orders
 from api.repairs import routes as repairs
@@ -61,6 +66,7 @@ COMMANDS = (
     squads,
     works,
     publication,
+    what_if,
     readings,
     usage,
     books,
@@ -70,6 +76,7 @@ COMMANDS = (
     evidence,
     papers,
     rights,
+    complaints,
 )
 QUERIES = (
     linking,
@@ -80,6 +87,7 @@ QUERIES = (
     board,
     breaches,
     figures,
+    indicators,
     disclosure,
     desk,
     reference,
@@ -123,23 +131,31 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.intake = readings.ReadingsProducer(lambda: service.settings)
-    app.state.pulse = Pulse(lambda: breaches.heads(service), at_most=service.settings.streams_at_most)
-    app.state.figures = ProcessMetrics(lambda: health.status_of(service), lambda: app.state.pulse.open_streams)
     settings = service.settings
-    app.state.limits = RateLimits(
-        sign_in=settings.sign_ins_per_minute,
-        public=settings.public_posts_per_minute,
-        actor=settings.actor_posts_per_minute,
-        phone=settings.phone_codes_per_minute,
+    app.state.pulse = Pulse(
+        lambda: breaches.heads(service), at_most=settings.streams_at_most, at_most_each=settings.actor_streams_at_most
     )
+    app.state.figures = ProcessMetrics(lambda: health.status_of(service), lambda: app.state.pulse.open_streams)
+    app.state.disclosed = Kept(settings.disclosed_figures_s)
+    app.state.indicators = Kept(settings.disclosed_figures_s)
+    app.state.limits = RateLimits(settings)
     app.state.oidc = Provider(settings)
     for module in (*COMMANDS, *QUERIES):
         app.include_router(module.router)
     accounts = (sessions.router, sessions.queries, sessions.tokens, oidc.router, people.router, people.queries)
-    for router in (*accounts, follow.router, follow.staff, my.router, rights.my):
+    for router in (
+        *accounts,
+        follow.router,
+        follow.staff,
+        my.router,
+        rights.my,
+        complaints_own.my,
+        complaints_own.link,
+    ):
         app.include_router(router)
     app.include_router(contract.router)
     app.include_router(contract.page)
+    app.router.routes.extend(site.routes())
     app.mount("/static", pages.assets())
     errors.install(app)
     app.add_middleware(Doorkeeper, settings=settings)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import psycopg
 from starlette.concurrency import run_in_threadpool
 
-from api.http.refusals import TooManyStreams
+from api.http.refusals import TooManyStreams, TooManyStreamsOfOne
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +27,22 @@ Heads = dict[int, int]
 class Pulse:
     """Wakes the open streams when a partition has a newer row. Lives in the server's event loop."""
 
-    def __init__(self, look: Callable[[], Heads], *, every_seconds: float = EVERY_SECONDS, at_most: int = 100) -> None:
+    def __init__(
+        self,
+        look: Callable[[], Heads],
+        *,
+        every_seconds: float = EVERY_SECONDS,
+        at_most: int = 100,
+        at_most_each: int = 100,
+    ) -> None:
         self.closed = False
         self._look = look
         self._every_seconds = every_seconds
         self._seen: Heads | None = None
         self._at_most = at_most
+        self._at_most_each = at_most_each
         self._listeners = 0
+        self._of_each: Counter[str] = Counter()
         self._task: asyncio.Task[None] | None = None
         self._next: asyncio.Future[None] | None = None
 
@@ -42,18 +52,26 @@ class Pulse:
         return self._listeners
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Count a stream in while it is open. Refuses ``too-many-streams`` where no further one may open: in one step
-        with the counting, or many that ask at once would all find room."""
+    def listening(self, whose: str | None = None) -> Iterator[None]:
+        """Count a stream in while it is open. ``whose``: under which name who asks is counted; None: only with all
+        others. Refuses ``too-many-streams`` where no further one may open, and ``too-many-streams-of-one`` where none
+        of theirs may: in one step with the counting, or many that ask at once would all find room."""
+        if whose is not None and self._of_each[whose] >= self._at_most_each:
+            raise TooManyStreamsOfOne(self._at_most_each)
         if self._listeners >= self._at_most:
             raise TooManyStreams(self._at_most)
         self._listeners += 1
+        if whose is not None:
+            self._of_each[whose] += 1
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._beat())
         try:
             yield
         finally:
             self._listeners -= 1
+            if whose is not None:
+                self._of_each[whose] -= 1
+                self._of_each = +self._of_each  # who listens no more is forgotten
             if self._listeners == 0 and self._task is not None:
                 self._task.cancel()
                 self._task = None

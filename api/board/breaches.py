@@ -16,12 +16,13 @@ from starlette.types import Scope as Connection
 from api.board.answers import Breaches, BreachRow
 from api.board.breach_notifier import Heads, Pulse
 from api.http import cursor as cursors
-from api.http.answers import QUERY_ERRORS
+from api.http.answers import QUERY_ERRORS, documented
 from api.http.cursor import Cursor
 from api.http.dependencies import Limit, ServiceDep
 from api.http.errors import answer
+from api.http.identity import counted_as, identified
 from api.http.powers import needs
-from api.http.refusals import TooManyStreams
+from api.http.refusals import TooManyStreams, TooManyStreamsOfOne
 from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
 from api.http.trace import note_outcome
@@ -47,15 +48,18 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, content: AsyncIterator[str], pulse: Pulse, status_code: int = 200) -> None:
+    def __init__(
+        self, content: AsyncIterator[str], pulse: Pulse, status_code: int = 200, *, whose: str | None = None
+    ) -> None:
         super().__init__(content, status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
         self._pulse = pulse
+        self._whose = whose
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
         try:
-            with self._pulse.listening():
+            with self._pulse.listening(self._whose):
                 await super().__call__(scope, receive, send)
-        except TooManyStreams as refused:
+        except (TooManyStreams, TooManyStreamsOfOne) as refused:
             note_outcome(scope, refused.code)
             await answer(refused)(scope, receive, send)
 
@@ -74,7 +78,10 @@ def breaches(service: ServiceDep, scope: ScopeDep, after: AfterCursor = None, li
     summary="The breach stream as server-sent events; without a cursor it begins now",
     openapi_extra=needs("case.read"),
     response_class=EventStream,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"}},
+    responses={
+        **documented(_429="too-many-requests, too-many-streams-of-one", _503="store-unavailable, too-many-streams"),
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "events"},
+    },
 )
 async def stream(
     request: Request,
@@ -93,7 +100,8 @@ async def stream(
     else:
         start = cursors.parse(cursor, service.settings.partitions)
     pulse: Pulse = request.app.state.pulse
-    return EventStream(events(service, pulse, start, scope=scope), pulse)
+    whose = counted_as(request, await identified(request))
+    return EventStream(events(service, pulse, start, scope=scope), pulse, whose=whose)
 
 
 async def events(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any, cast
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import AwareDatetime
 
 from api.board.answers import CaseRow, Cases, CaseView, TimelineEntry, WindowExplanation, WindowView
+from api.board.figures import require_in_order
 from api.http.answers import CASE_ERRORS, QUERY_ERRORS, WINDOW_ERRORS, CaseKind, WindowState
 from api.http.dependencies import CaseId, Limit, ServiceDep
 from api.http.powers import needs
@@ -33,6 +35,7 @@ from infra.eventstore.service import Service
 from infra.sql import sql
 from infra.sql.bounds import bounds_of
 from projections.reports.explain import explain_window, lines
+from projections.reports.figures import bounds
 
 router = APIRouter(prefix="/api/v1/cases", tags=["cases 案件"], route_class=StrictRoute)
 
@@ -44,9 +47,18 @@ def cases(
     kind: Annotated[CaseKind | None, Query(description="only this kind of case")] = None,
     is_open: Annotated[bool | None, Query(alias="open", description="only open, or only finished ones")] = None,
     number: Annotated[str | None, Query(pattern=r"^[A-Z0-9-]{1,40}$", description="the case's number")] = None,
+    district: Annotated[str | None, Query(max_length=32, description="only those of this district")] = None,
+    first: Annotated[
+        date | None, Query(alias="from", description="only those that began on this day in China or later")
+    ] = None,
+    last: Annotated[
+        date | None, Query(alias="to", description="only those that began on this day in China or before")
+    ] = None,
     limit: Limit = 100,
 ) -> Cases:
-    wanted = {"family": kind, "open": is_open, "number": number, "limit": limit, **bounds_of(scope)}
+    require_in_order(first, last)
+    wanted: dict[str, Any] = {"family": kind, "open": is_open, "number": number, "district": district, "limit": limit}
+    wanted |= {**bounds(first, last), **bounds_of(scope)}
     with service.connection() as connection:
         rows = connection.execute(sql("list_cases"), wanted).fetchall()
     return Cases(cases=[CaseRow.model_validate(row) for row in rows])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -11,6 +11,7 @@ import psycopg
 from fastapi import APIRouter, Query
 from psycopg.rows import DictRow
 
+from api.complaints.bodies import SatisfactionFigures, SatisfactionOfKind
 from api.http.answers import QUERY_ERRORS, documented
 from api.http.caller import CallerDep
 from api.http.dependencies import ServiceDep
@@ -29,6 +30,8 @@ from projections.reports.figures import bounds, figures
 
 router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
+SATISFACTION_OF: tuple[Literal["connection", "repair"], ...] = ("connection", "repair")
+SCORES: tuple[Literal["1", "2", "3", "4", "5"], ...] = ("1", "2", "3", "4", "5")
 ChargeKind = Literal["quoted", "paid", "payment-reversed", "refunded", "refund-reversed", "refused"]
 From = Annotated[date | None, Query(alias="from", description="the first day in China; left out: from the beginning")]
 To = Annotated[date | None, Query(alias="to", description="the last day, included; left out: until now")]
@@ -56,6 +59,28 @@ def counted(service: ServiceDep, first: From = None, last: To = None) -> Figures
         figures=found,
         published=list(published.beside(found)) if service.settings.demo else [],
         contradictions=list(published.contradictions()) if service.settings.demo else [],
+    )
+
+
+@router.get(
+    "/figures/satisfaction",
+    summary="How satisfied people are, by what they said in a period 满意度",
+    openapi_extra=needs(None),
+)
+def satisfaction(service: ServiceDep, first: From = None, last: To = None) -> SatisfactionFigures:
+    """Of each person what they said last of their case counts, in the period in which they said it."""
+    require_in_order(first, last)
+    with snapshot(service) as connection:
+        counts = connection.execute(sql("satisfaction_counts"), bounds(first, last)).fetchall()
+        reasons = connection.execute(sql("satisfaction_reasons"), bounds(first, last)).fetchall()
+    found = {kind: {row["score"]: row["people"] for row in counts if row["kind"] == kind} for kind in SATISFACTION_OF}
+    return SatisfactionFigures(
+        at=service.clock.now(),
+        kinds=[
+            _satisfaction_of(kind, scores, {row["reason"]: row["people"] for row in reasons if row["kind"] == kind})
+            for kind, scores in found.items()
+            if scores
+        ],
     )
 
 
@@ -107,3 +132,16 @@ def require_in_order(first: date | None, last: date | None) -> None:
             found="a first day that is later than the last one",
             needed="a first day that is not later than the last one",
         )
+
+
+def _satisfaction_of(
+    kind: Literal["connection", "repair"], scores: Mapping[int, int], reasons: Mapping[str, int]
+) -> SatisfactionOfKind:
+    people = sum(scores.values())
+    return SatisfactionOfKind(
+        kind=kind,
+        people=people,
+        mean=round(sum(score * count for score, count in scores.items()) / people, 2),
+        shares={name: round(scores.get(int(name), 0) / people, 4) for name in SCORES},
+        reasons=dict(reasons),
+    )

@@ -5,31 +5,30 @@ Whether anybody is known by a telephone is told to nobody: the answer comes befo
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 from pydantic import BaseModel, Field, SecretStr
 from starlette.concurrency import run_in_threadpool
 
+from api.citizens.follow import FollowLink
+from api.citizens.own import own_reports
 from api.citizens.views import PublicCase, public_case
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, documented
 from api.http.dependencies import ServiceDep
-from api.http.fields import Body
-from api.http.identity import identified
+from api.http.fields import Body, Nothing
+from api.http.identity import FOLLOW, identified
 from api.http.limits import RateLimits
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.identity.bodies import SessionView
 from api.identity.sessions import started
-from domain import kinds
 from domain.kernel.refusals import Refusal
-from domain.repairs.case import Repair
 from infra.eventstore.service import Service
 from infra.identity.citizens import CODE_S, Citizens
-from infra.identity.follow import APPLICATION
-from infra.identity.refusals import SessionEnded
+from infra.identity.follow import FollowLinks
+from infra.identity.refusals import NoSuchLink, SessionEnded
 
 router = APIRouter(prefix="/api/v1/my", tags=["my 我的"], route_class=StrictRoute)
 
@@ -94,30 +93,59 @@ async def sign_in(body: PhoneSignIn, request: Request, service: ServiceDep, resp
 
 @router.get("/cases", summary="My cases 我的案件", responses=QUERY_ERRORS, openapi_extra=needs(None))
 async def my_cases(request: Request, service: ServiceDep) -> MyCases:
+    phone_hash, cases = await _whose(request)
+    found = await run_in_threadpool(_cases, service, phone_hash, cases)
+    return MyCases(cases=sorted(found, key=lambda each: each.received_at, reverse=True))
+
+
+@router.post(
+    "/cases/{case_number}/follow",
+    summary="The secret link of a case of mine 取得查询链接",
+    responses=COMMAND_ERRORS | documented(_401="session-ended", _404="no-such-link"),
+    openapi_extra=needs(None),
+)
+async def link_of_mine(
+    case_number: Annotated[str, Path(max_length=40, description="number of the case")],
+    body: Nothing,
+    request: Request,
+    service: ServiceDep,
+    response: Response,
+) -> FollowLink:
+    """The link that holds, or a new one where none does: whoever lost theirs needs nobody to get it again."""
+    phone_hash, cases = await _whose(request)
+    response.headers["Cache-Control"] = "no-store"
+    return FollowLink(follow=FOLLOW + await run_in_threadpool(_link, service, phone_hash, cases, case_number))
+
+
+async def _whose(request: Request) -> tuple[bytes, frozenset[UUID]]:
+    """The telephone of the session, hashed, and the cases that name it. Refuses ``session-ended``."""
     identity = await identified(request)
     session = identity.session
     if session is None or session.phone_hash is None or identity.cases is None:
         raise SessionEnded()
-    found = await run_in_threadpool(_cases, service, session.phone_hash, identity.cases)
-    return MyCases(cases=sorted(found, key=lambda each: each.received_at, reverse=True))
+    return session.phone_hash, identity.cases
+
+
+def _link(service: Service, phone_hash: bytes, cases: frozenset[UUID], case_number: str) -> str:
+    """Refuses ``no-such-link`` where no such case names the telephone."""
+    mine = service.vault.with_phone_now(phone_hash).keys()
+    for case_id in cases:
+        for report in own_reports(service, case_id, mine):
+            try:
+                if public_case(service, case_id, report).case_number == case_number:
+                    return FollowLinks(service).give(case_id, report)
+            except Refusal:
+                continue  # the report was moved in this moment
+    raise NoSuchLink()
 
 
 def _cases(service: Service, phone_hash: bytes, cases: frozenset[UUID]) -> list[PublicCase]:
     mine = service.vault.with_phone_now(phone_hash).keys()
     found = []
     for case_id in cases:
-        for report in _reports(service, case_id, mine):
+        for report in own_reports(service, case_id, mine):
             try:
                 found.append(public_case(service, case_id, report))
             except Refusal:
                 continue  # the report was moved in this moment
     return found
-
-
-def _reports(service: Service, case_id: UUID, mine: Collection[UUID]) -> list[int]:
-    """The numbers of their reports in an incident; ``APPLICATION`` alone of an application."""
-    history = service.history(case_id)
-    if kinds.opened_as(history[0][0].type) is not kinds.REPAIR:
-        return [APPLICATION]
-    case: Repair = kinds.folded(kinds.REPAIR, [recorded for _, recorded in history])
-    return [each.number for each in case.reported if each.number not in case.unlinked and each.subject.id in mine]

@@ -3,6 +3,7 @@ another case."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -13,8 +14,12 @@ from api.http import described
 from domain import kinds
 from domain.connections import outlook
 from domain.connections.case import Connection
+from domain.evidence.papers import digest_of_words, papers_of
+from domain.evidence.sending import sendings_of
+from domain.kernel.facts import Recorded
 from domain.kinds import State
 from domain.repairs.case import Repair
+from domain.standard.standards import Rules
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 from infra.identity.follow import APPLICATION
@@ -39,6 +44,20 @@ class Handed(BaseModel):
     confirmed: Annotated[bool, Field(description="Whether it is known to have arrived.")]
 
 
+class Issued(BaseModel):
+    """A paper that the applicant was issued."""
+
+    kind: Annotated[str, Field(examples=["one-time-notice"], description="Kind of paper, as a code.")]
+    number: Annotated[int, Field(description="Which one of its kind in the case, from 1.")]
+    name_zh: Annotated[str, Field(description="Its Chinese name.")]
+    at: Annotated[datetime, Field(description="When it was issued.")]
+    digest: Annotated[str, Field(description="SHA-256 of its words, which stands on it.")]
+    sent_at: Annotated[
+        datetime | None, Field(description="When a message with its link was sent; null: none was, or not yet.")
+    ]
+    sent_by: Annotated[str | None, Field(description="By which way, for example sms; null: it was not sent.")]
+
+
 class PublicCase(BaseModel):
     """A case as the person sees whose it is."""
 
@@ -61,6 +80,10 @@ class PublicCase(BaseModel):
     ]
     missing: Annotated[list[Missing], Field(description="The documents that are still owed, in order.")] = []
     deliverables: Annotated[list[Handed], Field(description="What was sent, and whether it arrived.")] = []
+    papers: Annotated[
+        list[Issued],
+        Field(description="What was issued to the applicant, in order: notices, acceptance, quote, contract."),
+    ] = []
     visits: Annotated[list[datetime], Field(description="When somebody comes: beginnings of the booked visits.")] = []
     answered_at: Annotated[
         datetime | None, Field(description="When the reporter was told what became of it; null where they were not.")
@@ -75,15 +98,16 @@ def public_case(service: Service, case_id: UUID, report: int) -> PublicCase:
     """The case as it stands now. ``report``: of an incident the report that is asked about (0: an application). Follows
     an incident that was merged into another. Refuses ``no-such-link`` where the report is somewhere else by now."""
     kind = kinds.CONNECTION if report == APPLICATION else kinds.REPAIR
-    state: State = service.load(Stream(kind, case_id))[0]
+    history = [recorded for _, recorded in service.history(case_id)]
+    state: State = kinds.folded(kind, history)
     if isinstance(state, Repair):
         return _repair(service, state, report)
     if isinstance(state, Connection):
-        return _connection(service, state)
+        return _connection(service, state, history)
     raise NoSuchLink()
 
 
-def _connection(service: Service, case: Connection) -> PublicCase:
+def _connection(service: Service, case: Connection, history: Sequence[Recorded]) -> PublicCase:
     rules, at = service.rules, service.clock.now()
     names = rules.in_force(at).connection
     promised, turn = outlook.promised(case, rules), outlook.turn(case, rules, at)
@@ -116,15 +140,32 @@ def _connection(service: Service, case: Connection) -> PublicCase:
         who_has_it=turn.whose if turn is not None else "nobody",
         missing=missing,
         deliverables=handed,
+        papers=_issued(history, rules),
         visits=sorted(each.begin for each in case.visits.values() if each.is_open),
         may=may,
     )
 
 
+def _issued(history: Sequence[Recorded], rules: Rules) -> list[Issued]:
+    sent = {event: each for event, each in sendings_of(history).items() if each.failed is None}
+    return [
+        Issued(
+            kind=paper.kind,
+            number=paper.number,
+            name_zh=paper.title.zh,
+            at=paper.at,
+            digest=digest_of_words(paper),
+            sent_at=sent[paper.event_id].at if paper.event_id in sent else None,
+            sent_by=sent[paper.event_id].way if paper.event_id in sent else None,
+        )
+        for paper in papers_of(kinds.CONNECTION, history, rules)
+    ]
+
+
 def _repair(service: Service, case: Repair, report: int) -> PublicCase:
     if case.merged_into is not None:
         into = service.load(Stream(kinds.REPAIR, case.merged_into))[0]
-        found = _moved_to(case, into, report)
+        found = moved_to(case, into, report)
         if found is None:
             raise NoSuchLink()
         return _repair(service, into, found)
@@ -146,7 +187,7 @@ def _repair(service: Service, case: Repair, report: int) -> PublicCase:
     )
 
 
-def _moved_to(case: Repair, into: State, report: int) -> int | None:
+def moved_to(case: Repair, into: State, report: int) -> int | None:
     """The number that a report has in the incident that took it over, by its person."""
     before = next((each for each in case.reported if each.number == report), None)
     if before is None or not isinstance(into, Repair):

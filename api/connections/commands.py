@@ -15,8 +15,9 @@ from uuid import UUID, uuid4
 from fastapi import Depends
 from starlette.concurrency import run_in_threadpool
 
+from api.citizens.links import open_case_with_link
 from api.connections import bodies
-from api.http.answers import Accepted
+from api.http.answers import Accepted, FollowedAccepted
 from api.http.caller import Caller
 from api.http.commanding import (
     CommandRunner,
@@ -52,18 +53,18 @@ Runner = Annotated[CommandRunner, Depends(runner_of(kinds.CONNECTION))]
 # ---- intake: the case, its applicant, and the cases that hold the applicant's commitments
 
 
-async def receive(runner: CommandRunner, body: bodies.Application) -> Accepted:
+async def receive(runner: CommandRunner, body: bodies.Application) -> FollowedAccepted:
     """A new application. Its applicant is recognised by a pseudonym, and barred by what their other cases hold."""
-    number = await runner.new_number()
+    number, turn = runner.new_number(), runner.service.next_turn()
     key = await run_in_threadpool(pseudonym_key, runner.service)
     who = pseudonym(key, name=body.applicant.name, phone=body.applicant.phone, id_number=body.applicant.id_number)
     happened_at = body.happened_at or runner.now()
     case = runner.new_case()
 
-    async def attempt() -> Accepted:
+    async def attempt() -> FollowedAccepted:
         held = _held(await runner.load(Stream(kinds.APPLICANT, who)))
-        return await runner.carry_out(
-            _received(runner.caller, case, body, number, who, held, happened_at), creates=True
+        return await open_case_with_link(
+            runner, _received(runner.caller, case, body, number, turn, who, held, happened_at)
         )
 
     return await retry_on_stale(attempt)
@@ -74,6 +75,7 @@ def _received(
     case: Stream,
     body: bodies.Application,
     number: str,
+    turn: int,
     who: UUID,
     held: Iterable[UUID],
     happened_at: datetime,
@@ -94,6 +96,7 @@ def _received(
             form=form,
             barred=_is_barred(snapshot, applicant),
             claimed_at=body.happened_at,
+            turn=turn,
         )
         return events(case, facts, ctx)
 

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/api/v1", tags=["ahead 咨询与前置"], route_class
 )
 async def consult(body: Consulted, runner: ConsultationRunner) -> Accepted:
     """Who asked goes to the vault, where they said so."""
-    number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
+    number, case, happened_at = runner.new_number(), runner.new_case(), body.happened_at or runner.now()
     asked = _vaulted(body.applicant) if body.applicant is not None else None
     subject = named(asked) if asked is not None else None
 
@@ -52,7 +52,7 @@ async def consult(body: Consulted, runner: ConsultationRunner) -> Accepted:
     openapi_extra=needs("preservice.request"),
 )
 async def request(body: PreServiceAsked, runner: PreServiceRunner) -> Accepted:
-    number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
+    number, case, happened_at = runner.new_number(), runner.new_case(), body.happened_at or runner.now()
     asked = _vaulted(body.applicant)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path
 
-from api.citizens.links import with_link
 from api.connections import bodies, commands
 from api.connections.answers import ConnectionView, connection_view
 from api.connections.commands import Runner
@@ -46,7 +45,7 @@ def the_case(case_id: CaseId, service: ServiceDep) -> ConnectionView:
 
 @_commands.post("", status_code=201, summary="Take an application in 收件", openapi_extra=needs("connection.receive"))
 async def receive(body: bodies.Application, runner: Runner) -> FollowedAccepted:
-    return await with_link(runner, await commands.receive(runner, body))
+    return await commands.receive(runner, body)
 
 
 @_commands.post(

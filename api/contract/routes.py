@@ -20,7 +20,7 @@ from api.http.dependencies import ServiceDep
 from api.http.powers import needs
 from api.http.refusals import NoSuchEventType
 from api.http.strict import StrictRoute
-from api.pages import HEADERS
+from api.pages.static_files import HEADERS
 from infra.settings import Settings
 
 router = APIRouter(

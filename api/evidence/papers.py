@@ -25,8 +25,9 @@ from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.vault.bodies import Unmasking
 from domain import kinds, particulars
-from domain.evidence.papers import TITLES, Paper, papers_of
+from domain.evidence.papers import TITLES, Paper, digest_of_words, papers_of
 from domain.evidence.refusals import NoSuchPaper
+from domain.evidence.sending import Sending, sendings_of
 from domain.kernel.facts import Recorded
 from domain.kernel.refusals import NoSuchCase
 from domain.kinds import Kind, folded
@@ -37,7 +38,7 @@ from domain.vault import vault
 from domain.vault.masks import masked
 from infra.eventstore.commands import Command, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
-from infra.evidence.pdf import digest_of_words, made
+from infra.evidence.pdf import made
 from infra.vault.vault import Reading
 
 router = APIRouter(prefix="/api/v1/cases", tags=["evidence 凭证"], route_class=StrictRoute)
@@ -68,6 +69,15 @@ class PaperView(BaseModel):
     file_digest: Annotated[
         str | None, Field(description="SHA-256 of the signed file that the event names; null: none.")
     ]
+    sent_at: Annotated[
+        datetime | None,
+        Field(description="When the program sent the applicant its link, or users a notice; null: it did not."),
+    ] = None
+    sent_by: Annotated[str | None, Field(examples=["sms"], description="By which way; null: it was not sent.")] = None
+    not_sent: Annotated[
+        str | None,
+        Field(description="Why the program gave up sending it, as a code; null: it did not give up."),
+    ] = None
 
 
 class PaperList(BaseModel):
@@ -86,7 +96,9 @@ class PaperList(BaseModel):
 def papers(case_id: CaseId, service: ServiceDep) -> PaperList:
     """Notices, acceptance, refusal, quotes, contract; of an outage its notices. Each can be made as PDF at any time."""
     kind, recorded = _history(service, case_id)
-    return PaperList(case_id=case_id, papers=[_view(each) for each in papers_of(kind, recorded, service.rules)])
+    sendings = sendings_of(recorded)
+    found = papers_of(kind, recorded, service.rules)
+    return PaperList(case_id=case_id, papers=[_view(each, sendings.get(each.event_id)) for each in found])
 
 
 @router.get(
@@ -176,6 +188,13 @@ def _paper(
     return paper, needed
 
 
+def paper_of_applicant(service: Service, who: Identity, case_id: UUID, kind: str, number: int | None) -> Response:
+    """A paper for whoever has the secret link of the application: the link may be in other hands than the person's, so
+    the person is masked. Refuses ``no-such-paper``."""
+    paper, _ = _paper(service, case_id, kind, number)
+    return _pdf(service, who, case_id, paper, particulars.NOTHING, None)
+
+
 def _pdf(
     service: Service,
     who: Identity,
@@ -200,7 +219,8 @@ def _pdf(
     return Response(pdf, media_type="application/pdf", headers=headers)
 
 
-def _view(paper: Paper) -> PaperView:
+def _view(paper: Paper, sending: Sending | None) -> PaperView:
+    sent = sending if sending is not None and sending.failed is None else None
     return PaperView(
         kind=paper.kind,
         number=paper.number,
@@ -209,4 +229,7 @@ def _view(paper: Paper) -> PaperView:
         at=paper.at,
         digest=digest_of_words(paper),
         file_digest=paper.file_digest,
+        sent_at=sent.at if sent is not None else None,
+        sent_by=sent.way if sent is not None else None,
+        not_sent=sending.failed if sending is not None else None,
     )

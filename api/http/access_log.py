@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import trace
-from api.http.errors import answer
+from api.http.errors import answer_in
 from api.http.metrics import UNMATCHED, ProcessMetrics
 from api.http.refusals import InternalError
 
@@ -114,7 +114,7 @@ class _Watched:
         if self.status:
             # The answer has begun; only breaking the connection tells the client that it is not whole.
             raise RuntimeError(f"incident {incident}") from None
-        await answer(InternalError(incident))(self.scope, receive, self.send)
+        await answer_in(self.scope, InternalError(incident))(self.scope, receive, self.send)
 
 
 def where(error: BaseException) -> str:

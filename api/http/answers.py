@@ -26,11 +26,13 @@ IDENTITY_ERRORS = documented(
     _401="session-ended, identity-not-proven",
     _403="wrong-role, not-your-role, session-limited, not-yours, not-your-crew, scope-not-granted",
     _422="unknown-role",
+    _429="too-many-requests",
     _503="store-unavailable",
 )
 """Of every route, since who asks is looked at first."""
 QUERY_ERRORS = documented(
     _422="bad-parameter, unknown-role",
+    _429="too-many-requests",
     _503="store-unavailable",
 )
 CASE_ERRORS = QUERY_ERRORS | documented(_404="no-such-case")

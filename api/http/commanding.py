@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID, uuid4, uuid5
 
 from fastapi import Response
@@ -30,6 +30,7 @@ from domain.people.refusals import NotYours
 from domain.people.scope import require_own_facts, scope_of
 from domain.places import place_of
 from domain.standard.context import CommandContext, require_power
+from infra.eventstore import case_numbers
 from infra.eventstore.commands import Command, NewSubject, Snapshot, Stream, StreamEvent
 from infra.eventstore.service import Service
 from infra.eventstore.shipped_rules import NAMESPACE
@@ -48,6 +49,7 @@ class PendingCommand:
         subject: NewSubject | None = None,
         number: str | None = None,
         names_crew: bool = False,
+        reads: tuple[Stream, ...] = (),
     ) -> None:
         self.number = number
 
@@ -68,7 +70,7 @@ class PendingCommand:
                 self.number = known.number
             return decided
 
-        self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew)
+        self.command = Command(case, caller.stamp, noting, others, caller.key, subject, names_crew, reads)
 
 
 def _require_own_facts(caller: Caller, case: Stream, state: Any, decided: Sequence[StreamEvent]) -> None:
@@ -174,6 +176,8 @@ class CommandRunner:
         # Shielded: a client that goes away must not cancel a future that the writer is about to fulfil.
         receipt = await asyncio.shield(asyncio.wrap_future(self.service.submit(command.command)))
         number = command.number
+        if number is not None and receipt.number is not None:
+            number = case_numbers.in_text(number, receipt.number)
         if receipt.replayed or number is None:
             number = (await self.load(Stream(command.command.case.kind, receipt.case_id))).number
         if receipt.replayed:
@@ -194,9 +198,9 @@ class CommandRunner:
         state, _ = await run_in_threadpool(self.service.load, stream)
         return state
 
-    async def new_number(self) -> str:
-        """A fresh number for a case of the runner's kind."""
-        return await run_in_threadpool(self.kind.new_number, self.service.next_number)
+    def new_number(self) -> str:
+        """What stands for the number of a case of the runner's kind until the store gives it one."""
+        return self.kind.new_number(self.service.next_number)
 
     def new_case(self) -> Stream:
         """A new case of the runner's kind."""
@@ -211,10 +215,11 @@ class CommandRunner:
         return self.service.clock.now()
 
 
-def runner_of(kind: Kind) -> Callable[[Caller, Service, Response], CommandRunner]:
+def runner_of(kind: Kind) -> Callable[[Caller, Service, Response], Coroutine[Any, Any, CommandRunner]]:
     """The dependency that gives a route of that kind of case its runner."""
 
-    def runner(caller: CallerDep, service: ServiceDep, response: Response) -> CommandRunner:
+    # Without awaiting anything, and yet ``async``: the framework runs whatever is not in another thread.
+    async def runner(caller: CallerDep, service: ServiceDep, response: Response) -> CommandRunner:
         return CommandRunner(kind, caller, service, response)
 
     return runner
@@ -230,11 +235,14 @@ LOOKS = 5
 """How often a command looks at a case that changes under it, before its sender is told to try again."""
 
 
+Answer = TypeVar("Answer", bound=Accepted)
+
+
 class StaleLookup(Exception):
     """The command named other streams than it would name now. Nothing was written."""
 
 
-async def retry_on_stale(attempt: Callable[[], Awaitable[Accepted]]) -> Accepted:
+async def retry_on_stale(attempt: Callable[[], Awaitable[Answer]]) -> Answer:
     """The command, as often as it says that it must look again; then it is refused as ``busy``."""
     for _ in range(LOOKS):
         with suppress(StaleLookup):

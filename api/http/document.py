@@ -31,6 +31,7 @@ TAGS: Mapping[str, str] = {
     "evidence 凭证": "Files behind the digests of events: uploaded, kept sealed, read. 凭证上传、保管与调取",
     "vault 个人信息": "Particulars of persons: masked, shown, found, erased. 个人信息查阅与删除",
     "rights 个人信息权利": "Persons see, export, correct, restrict and erase what is kept of them. 个人信息权利请求",
+    "complaints 投诉": "Whoever is not content complains and is answered; how satisfied people are. 投诉与评价",
     "approvals 复核": "A second person is asked to stand behind a command, and answers. 请第二人复核",
     "alerts 告警": "Who was told that a promise is in danger, and who has taken note. 告警与确认",
     "meters 水表": "Meters whose verification has run out or ends soon. 水表检定",

@@ -1,4 +1,5 @@
-"""Errors become answers here. Every answer is ``application/problem+json`` with a stable code.
+"""Errors become answers here. Every answer is ``application/problem+json`` with a stable code, and a
+page for a browser that asked for one.
 
 A code says which rule said no; its class gives the status and the words in English and Chinese (``domain`` for the
 rules, ``api.http.refusals`` for the edge). No answer and no log line repeats a value of a request's body that may be
@@ -10,16 +11,19 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Annotated, Any
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Mount
+from starlette.types import Scope
 
 from api.http.refusals import (
     BadBody,
@@ -107,6 +111,39 @@ def answer(refused: Refusal) -> JSONResponse:
     if refused.retry_after_seconds is not None:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     return JSONResponse(problem.model_dump(exclude_none=True), refused.status, headers, media_type=PROBLEM_JSON)
+
+
+def answer_in(scope: Scope, refused: Refusal) -> Response:
+    """The answer to whoever asked: a page for a browser that asked for one, problem+json for everybody else."""
+    accepted = Headers(scope=scope).get("accept", "")
+    if "text/html" not in accepted or scope["path"].startswith("/api/"):
+        return answer(refused)
+    return page_answer(refused)
+
+
+def page_answer(refused: Refusal, back: str = "/", words: tuple[str, str] = ("首页", "first page")) -> HTMLResponse:
+    """A refusal as a page in both languages, without anything that a request could say. ``back``: where its link leads,
+    and ``words`` what it is called."""
+    incident = refused.incident if isinstance(refused, EdgeRefusal) else None
+    english = f"{refused.title}. Found {refused.found}; needed {refused.needed}. Next: {refused.next_step}."
+    said = (refused.title_zh, refused.next_step_zh, english, refused.code, incident or "")
+    zh, next_zh, en, code, quoted = (escape(each) for each in said)
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": _PAGE_POLICY}
+    if refused.retry_after_seconds is not None:
+        headers["Retry-After"] = str(refused.retry_after_seconds)
+    return HTMLResponse(
+        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<title>{zh}</title><link rel="stylesheet" href="/static/site.css"></head><body><main class="narrow">'
+        f'<h1>{zh}</h1><p>{next_zh}</p><p lang="en">{en}</p>'
+        f'<p class="small quiet"><code id="refused" data-code="{code}">{code}</code> {quoted}</p>'
+        f'<p><a class="button" href="{back}">{words[0]} <span lang="en">{words[1]}</span></a></p></main></body></html>',
+        refused.status,
+        headers,
+    )
+
+
+_PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 # ---- what each kind of exception is
@@ -229,14 +266,14 @@ def install(app: FastAPI) -> None:
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
-def _handle(request: Request, error: Exception) -> JSONResponse:
+def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405 and (allowed := _methods(request)):
         # The framework names those of the first route with the path only.
         error.headers = {**(error.headers or {}), "Allow": ", ".join(allowed)}
     refused = as_refusal(error)
     assert refused is not None, "installed for kinds that the table lists"
     note_outcome(request.scope, refused.code)
-    return answer(citing(refused, request.app.state.service))
+    return answer_in(request.scope, citing(refused, request.app.state.service))
 
 
 def _methods(request: Request) -> list[str]:

@@ -46,6 +46,8 @@ SIGN_IN = frozenset(
 """Where a session begins: one that there is already does not count, and may be over."""
 BY_REDIRECT = frozenset({"/api/v1/session/oidc", "/api/v1/session/oidc/callback"})
 """Where a sign-in at the identity provider begins and ends: by GET, since the browser is led there."""
+WATCHES = frozenset({"/healthz", "/metrics"})
+"""What an installation is watched by: not counted, since a watcher that is refused raises an alarm."""
 FOLLOW = "/api/v1/follow/"
 """Below it the path holds the code of a secret link, which says who asks whatever else the request says."""
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -87,7 +89,7 @@ class Identity:
     @property
     def channel(self) -> str:
         """The channel where the request does not say one."""
-        if self.by in ("proxy", "link") or self.role in ("public", *CITIZEN_ROLES):
+        if self.by in ("proxy", "link", "nobody") or self.role in ("public", *CITIZEN_ROLES):
             return PUBLIC_CHANNELS[0]
         return _CHANNELS.get(self.role, "office")
 
@@ -129,18 +131,37 @@ def _require_granted(request: Request, identity: Identity, power: str | None) ->
 
 
 def _take_token(request: Request, identity: Identity) -> None:
-    """Refuse ``too-many-requests`` to who sends more than the settings allow. Queries are not counted."""
-    signs_in = request.url.path in (SIGN_IN if request.method in UNSAFE else BY_REDIRECT)
-    if (request.method not in UNSAFE and not signs_in) or carried_in(request.scope) is not None:
+    """Refuse ``too-many-requests`` to who sends more than the settings allow: commands, queries, or attempts to sign
+    in. What watches the process is never refused."""
+    if carried_in(request.scope) is not None or request.url.path in WATCHES:
         return
     limits: RateLimits = request.app.state.limits
-    by_front_end = is_trusted_proxy(request, the_service(request))
-    if not signs_in and identity.by in ("session", "token"):
-        limits.actor.take(identity.actor)
-    elif (address := address_of(request, by_front_end=by_front_end)) is not None:
-        is_public = identity.role == PUBLIC_ROLE or identity.link is not None
-        if signs_in or is_public:
-            (limits.sign_in if signs_in else limits.public).take(address)
+    is_command = request.method in UNSAFE
+    if request.url.path in (SIGN_IN if is_command else BY_REDIRECT):
+        if (address := _address(request)) is not None:
+            limits.sign_in.take(address)
+    elif identity.by in ("session", "token"):
+        (limits.actor if is_command else limits.actor_queries).take(identity.actor)
+    elif (address := _address(request)) is not None and is_public(identity):
+        (limits.public if is_command else limits.public_queries).take(address)
+
+
+def is_public(identity: Identity) -> bool:
+    """Whether it is somebody whom nothing but their address, or the link of a case, tells from others."""
+    return identity.by == "nobody" or identity.role == PUBLIC_ROLE or identity.link is not None
+
+
+def counted_as(request: Request, identity: Identity) -> str | None:
+    """Under which name who asks is counted: an actor's, or an address of the public; None: a front end speaks for many,
+    and counts by itself."""
+    if identity.by in ("session", "token"):
+        return f"actor:{identity.actor}"
+    address = _address(request) if is_public(identity) else None
+    return f"address:{address}" if address is not None else None
+
+
+def _address(request: Request) -> str | None:
+    return address_of(request, by_front_end=is_trusted_proxy(request, the_service(request)))
 
 
 async def _identified(request: Request) -> Identity:
@@ -188,7 +209,7 @@ async def _by_session(request: Request, service: Service, token: str, *, by_cook
         raise
     # A page of another site can make the browser send the cookie, and cannot read what is to be repeated here.
     shown = request.headers.get(CSRF_HEADER, "")
-    if by_cookie and request.method in UNSAFE and not hmac.compare_digest(shown, csrf_token(token)):
+    if by_cookie and request.method in UNSAFE and not hmac.compare_digest(shown.encode(), csrf_token(token).encode()):
         raise CsrfTokenMissing()
     if (claimed := request.headers.get("X-Actor")) not in (None, session.actor):
         raise IdentityNotProven(f"X-Actor {'' if claimed is None else 'of somebody else'}")
@@ -218,6 +239,11 @@ def came_by_tls(request: HTTPConnection, service: Service) -> bool:
         return True
     from_front_end = request.client is not None and request.client.host in service.settings.trusted_proxies
     return from_front_end and request.headers.get("X-Forwarded-Proto") == "https"
+
+
+def asked_at(request: Request, service: Service) -> str:
+    """Scheme and name by which the browser asked, which is one of ours."""
+    return f"{'https' if came_by_tls(request, service) else 'http'}://{request.url.netloc}"
 
 
 def _listed_role(request: Request) -> str:

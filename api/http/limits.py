@@ -1,4 +1,5 @@
-"""How often one may ask: a bucket of tokens for each address and each actor, in the memory of this process.
+"""How often one may ask: a bucket of tokens for each address and each actor, in the memory of this process. Commands
+and queries have buckets of their own, so that a page which looks again and again keeps nobody from telling a fact.
 
 The public and who signs in are counted by their address, everybody else who proves who they are by their name. A front
 end that the installation trusts speaks for many and keeps limits of its own; for the public it may say the address of
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from fastapi import Request
 
 from api.http.refusals import TooManyRequests
+from infra.settings import Settings
 
 MOST_KEPT = 10_000
 """Buckets at most; the one that was asked of longest ago goes first, and its owner begins with a full one."""
@@ -44,11 +46,14 @@ class Buckets:
 class RateLimits:
     """The buckets of one application."""
 
-    def __init__(self, *, sign_in: float, public: float, actor: float, phone: float) -> None:
-        self.sign_in = Buckets(sign_in)
-        self.public = Buckets(public)
-        self.actor = Buckets(actor)
-        self.phone = Buckets(phone)
+    def __init__(self, settings: Settings) -> None:
+        self.sign_in = Buckets(settings.sign_ins_per_minute)
+        self.public = Buckets(settings.public_posts_per_minute)
+        self.actor = Buckets(settings.actor_posts_per_minute)
+        self.public_queries = Buckets(settings.public_queries_per_minute)
+        self.actor_queries = Buckets(settings.actor_queries_per_minute)
+        self.phone = Buckets(settings.phone_codes_per_minute)
+        self.link_files = Buckets(settings.link_files_per_minute)
 
 
 def address_of(request: Request, *, by_front_end: bool) -> str | None:

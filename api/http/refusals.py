@@ -57,8 +57,8 @@ class BodyTooLarge(EdgeRefusal):
 
     status = 413
     title_zh = "请求内容过大"
-    next_step = "send less; photographs go as a digest"
-    next_step_zh = "请缩减内容；照片仅需提交摘要"
+    next_step = "send less: fewer or smaller photographs; a program sends a file in parts to /api/v1/evidence"
+    next_step_zh = "请减少照片或改用较小的照片；程序请将文件分块提交至 /api/v1/evidence"
     # The rest of the body is thrown away in api.http.drain_body, or never comes: no other request on this connection.
     headers = MappingProxyType({"Connection": "close"})
 
@@ -244,6 +244,30 @@ class Busy(EdgeRefusal):
     next_step_zh = "请稍后以同一幂等键重试"
 
 
+class TrialRuns(EdgeRefusal):
+    """A trial of another standard runs already."""
+
+    status = 409
+    title_zh = "已有一次试算正在进行"
+    retry_after_seconds = 10
+    found = "a trial that runs in this process already"
+    needed = "one at a time"
+    next_step = "send it again in a moment, or run tongshui what-if"
+    next_step_zh = "请稍后再试，或运行 tongshui what-if"
+
+
+class TrialTooLong(EdgeRefusal):
+    """A trial of another standard takes too long for an answer."""
+
+    status = 413
+    title_zh = "试算时间过长"
+    next_step = "choose a shorter period, or run tongshui what-if for the whole of it"
+    next_step_zh = "请缩短起止日期，或用 tongshui what-if 计算全部"
+
+    def __init__(self, longest_s: float) -> None:
+        super().__init__(found="more cases than can be judged in time", needed=f"at most {longest_s:g} seconds")
+
+
 class ReadingsUnavailable(EdgeRefusal):
     """Kafka does not take readings."""
 
@@ -303,6 +327,17 @@ class WrongOffset(EdgeRefusal):
         self.headers = {"Upload-Offset": str(offset)}
 
 
+class CrossSiteForm(EdgeRefusal):
+    """A form of another site."""
+
+    status = 403
+    title_zh = "该表单不是由本系统的页面提交"
+    found = "a form that a page of another site sent"
+    needed = "a form of one of our own pages"
+    next_step = "open the page here, and fill it in"
+    next_step_zh = "请在本系统的页面中填写"
+
+
 class TooManyUploads(EdgeRefusal):
     """Too many unfinished uploads."""
 
@@ -339,8 +374,8 @@ class TooManyRequests(EdgeRefusal):
     title_zh = "请求过于频繁"
     found = "more requests than one may send in a minute"
     needed = "fewer"
-    next_step = "wait as long as Retry-After says, and send the request again"
-    next_step_zh = "请按 Retry-After 所示时间稍候再试"
+    next_step = "wait a minute (a program: as long as Retry-After says), and send the request again"
+    next_step_zh = "请约一分钟后再试（程序请按 Retry-After 等待）"
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__()
@@ -359,6 +394,20 @@ class TooManyStreams(EdgeRefusal):
 
     def __init__(self, streams: int) -> None:
         super().__init__(found=f"{streams} open streams")
+
+
+class TooManyStreamsOfOne(EdgeRefusal):
+    """Too many open streams of one actor."""
+
+    status = 429
+    title_zh = "同一账号的事件流连接过多"
+    retry_after_seconds = 10
+    needed = "fewer"
+    next_step = "close a page that shows the stream, or read /api/v1/breaches"
+    next_step_zh = "请关闭不用的页面，或改用 /api/v1/breaches 查询"
+
+    def __init__(self, streams: int) -> None:
+        super().__init__(found=f"{streams} open streams of yours")
 
 
 class InternalError(EdgeRefusal):

@@ -28,8 +28,9 @@ from infra.eventstore.shipped_rules import order_stream
 READS = frozenset({"GET", "HEAD"})
 
 
-def in_scope(request: Request) -> Scope:
+async def in_scope(request: Request) -> Scope:
     """How far what is asked reaches for who asks, as the guard found it."""
+    # Without awaiting anything, and yet ``async``: the framework runs whatever is not in another thread.
     scope: Scope = getattr(request.state, "scope", ALL)
     return scope
 

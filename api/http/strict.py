@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from api.http.errors import answer, as_refusal, citing
-from api.http.refusals import BodyTooLarge, BodyTooSlow, NotJson, WrongContentType
+from api.http.refusals import BadParameter, BodyTooLarge, BodyTooSlow, NotJson, WrongContentType
 from api.http.trace import note_outcome
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -61,6 +61,7 @@ class StrictRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             try:
+                _require_text(request)
                 if takes_body:
                     request = await _with_body(request, self.body_limit_bytes, may_be_empty=may_be_empty)
                 return await handle(request)
@@ -72,6 +73,12 @@ class StrictRoute(APIRoute):
                 return answer(citing(refused, request.app.state.service))
 
         return strict
+
+
+def _require_text(request: Request) -> None:
+    """Refuse ``bad-parameter`` for a NUL in the address: no column of PostgreSQL takes one."""
+    if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+        raise BadParameter(found="a NUL character in the address", next_step_zh="请更正地址中的参数")
 
 
 async def _with_body(request: Request, limit_bytes: int, *, may_be_empty: bool) -> StrictRequest:

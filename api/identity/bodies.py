@@ -123,6 +123,13 @@ class SessionView(BaseModel):
         Field(description="What the identity provider is called, at /api/v1/session/oidc; null: there is none."),
     ] = None
     demo_accounts: Annotated[list[DemoAccount], Field(description="In the demo: whom one can be.")] = []
+    leave_at: Annotated[
+        str | None,
+        Field(
+            description="After a sign-out: the address at the identity provider where the browser signs out there too; "
+            "null: the session did not begin there, or the provider has none."
+        ),
+    ] = None
 
 
 class SecondFactor(BaseModel):

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import QUERY_ERRORS, documented
 from api.http.dependencies import ServiceDep
-from api.http.errors import answer
-from api.http.identity import came_by_tls
+from api.http.errors import answer, page_answer
+from api.http.identity import asked_at, came_by_tls
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.http.trace import note_outcome
-from api.identity.sessions import started
-from api.pages import HEADERS
+from api.identity.sessions import keep_hint, started
 from domain.kernel.refusals import Refusal
 from infra.eventstore.service import Service
 from infra.identity.accounts import Accounts, Opened
-from infra.identity.oidc import ATTEMPT_S, Attempt, Provider
+from infra.identity.oidc import ATTEMPT_S, Attempt, Provider, sealed_hint
 from infra.keys import master_key
 
 COOKIE = "tongshui_oidc"
@@ -94,16 +92,16 @@ async def come_back(
     where it fails."""
     provider: Provider = request.app.state.oidc
 
-    def opened() -> tuple[Opened, str]:
+    def opened() -> tuple[Opened, str, str | None]:
         provider.require_set_up()
         attempt = Attempt.of(request.cookies.get(COOKIE), state, master_key(service.settings), provider.now())
         given = provider.require_code(code, error, iss)
         named = provider.named(attempt, given, _callback(request, service))
-        accounts = Accounts(service)
-        return accounts.sign_in_by_provider(named.actor, has_second_factor=named.has_second_factor), attempt.next
+        session = Accounts(service).sign_in_by_provider(named.actor, has_second_factor=named.has_second_factor)
+        return session, attempt.next, sealed_hint(named.id_token, master_key(service.settings))
 
     try:
-        session, path = await run_in_threadpool(opened)
+        session, path, hint = await run_in_threadpool(opened)
     except Refusal as refused:
         response = _refused(request, refused)
     else:
@@ -111,6 +109,7 @@ async def come_back(
             path = f"/login?next={quote(path, safe='')}"
         response = RedirectResponse(path, 303)
         started(session, request, response)
+        keep_hint(response, hint, request)
     # An answer ends the attempt, whatever it is: it cannot be sent again.
     response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="lax", secure=came_by_tls(request, service))
     return response
@@ -120,9 +119,8 @@ async def come_back(
 
 
 def _callback(request: Request, service: Service) -> str:
-    """Where the provider sends the browser back to: by the name that it asked for, which is one of ours."""
-    scheme = "https" if came_by_tls(request, service) else "http"
-    return f"{scheme}://{request.url.netloc}{PATH}/callback"
+    """Where the provider sends the browser back to."""
+    return f"{asked_at(request, service)}{PATH}/callback"
 
 
 def _refused(request: Request, refused: Refusal) -> Response:
@@ -130,44 +128,4 @@ def _refused(request: Request, refused: Refusal) -> Response:
     note_outcome(request.scope, refused.code)
     if "text/html" not in request.headers.get("Accept", ""):
         return answer(refused)
-    headers = {**HEADERS, "Cache-Control": "no-store"}
-    if refused.retry_after_seconds is not None:
-        headers["Retry-After"] = str(refused.retry_after_seconds)
-    return HTMLResponse(_page(refused), refused.status, headers)
-
-
-def _page(refused: Refusal) -> str:
-    words = {
-        "code": refused.code,
-        "title": f"{refused.title}.",
-        "title_zh": refused.title_zh,
-        "next_step": f"Found {refused.found}; needed {refused.needed}. Next: {refused.next_step}.",
-        "next_step_zh": f"{refused.next_step_zh}。",
-    }
-    return _PAGE.format_map({name: escape(text) for name, text in words.items()})
-
-
-_PAGE = """<!doctype html>
-<html lang="zh-CN">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <meta name="color-scheme" content="dark">
-  <title>通水 · 登录</title>
-  <link rel="icon" href="/static/icon.svg" type="image/svg+xml">
-  <link rel="stylesheet" href="/static/board.css">
-  <link rel="stylesheet" href="/static/pages.css">
-</head>
-<body class="page">
-  <main>
-    <section class="card login" id="refused" data-code="{code}" role="alert">
-      <h2>{title_zh} <span lang="en">{title}</span></h2>
-      <p>{next_step_zh}</p>
-      <p lang="en">{next_step}</p>
-      <p><code>{code}</code></p>
-      <p><a class="take" href="/login">返回登录 <span lang="en">back to sign in</span></a></p>
-    </section>
-  </main>
-</body>
-</html>
-"""
+    return page_answer(refused, "/login", ("返回登录", "back to sign in"))

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS
 from api.http.dependencies import ServiceDep, the_service
 from api.http.fields import Nothing
-from api.http.identity import COOKIE, Identity, came_by_tls, identified, token_of
+from api.http.identity import COOKIE, Identity, asked_at, came_by_tls, identified, token_of
 from api.http.powers import needs
 from api.http.refusals import BadBody
 from api.http.strict import StrictRoute, read_body
@@ -19,10 +19,18 @@ from api.identity.bodies import RecoveryCodes, SecondFactor, SessionView, TokenA
 from infra.eventstore.service import Service
 from infra.identity.accounts import Accounts, Opened, csrf_token
 from infra.identity.demo_accounts import DEMO_ACCOUNTS
+from infra.identity.oidc import Provider, opened_hint
 from infra.identity.refusals import NoDemo, SessionEnded
+from infra.keys import KeyFileError, master_key
 
 FORM_LIMIT_BYTES = 4 * 1024
 """Of a machine's form: an id and a secret."""
+
+HINT_COOKIE = "tongshui_oidc_hint"
+"""Keeps the ID token of a sign-in at the provider, sealed, until the sign-out."""
+HINT_PATH = "/api/v1/session/end"
+LOGIN_PAGE = "/login"
+"""Where the provider sends the browser back to after a sign-out; the provider must know it."""
 
 router = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 queries = APIRouter(prefix="/api/v1/session", tags=["session 登录"], route_class=StrictRoute, responses=QUERY_ERRORS)
@@ -72,9 +80,15 @@ async def switch(body: bodies.RoleChoice, service: ServiceDep, request: Request)
 
 @router.post("/end", summary="Sign out 退出", openapi_extra=needs(None))
 async def sign_out(body: Nothing, service: ServiceDep, request: Request, response: Response) -> SessionView:
+    """Whoever came by the identity provider is told where to sign out there too (`leave_at`)."""
+    session = (await identified(request)).session
     await run_in_threadpool(Accounts(service).close, _token(request))
     response.delete_cookie(COOKIE, path="/")
-    return SessionView(actor="anonymous", role="public", roles=["public"], signed_in=False)
+    response.delete_cookie(HINT_COOKIE, path=HINT_PATH)
+    response.headers["Cache-Control"] = "no-store"
+    by_provider = session is not None and session.by_provider
+    leave_at = await run_in_threadpool(_leave_at, request, service) if by_provider else None
+    return SessionView(actor="anonymous", role="public", roles=["public"], signed_in=False, leave_at=leave_at)
 
 
 @router.post("/password", summary="Set your password 修改密码", openapi_extra=needs(None))
@@ -136,6 +150,24 @@ async def token(request: Request, response: Response, service: ServiceDep) -> To
 
 
 # ---- parts
+
+
+def keep_hint(response: Response, hint: str | None, request: Request) -> None:
+    """Have the browser keep what the provider wants to see when its owner signs out, until then."""
+    if hint is None:
+        response.delete_cookie(HINT_COOKIE, path=HINT_PATH)
+        return
+    secure = came_by_tls(request, the_service(request))
+    response.set_cookie(HINT_COOKIE, hint, path=HINT_PATH, httponly=True, samesite="strict", secure=secure)
+
+
+def _leave_at(request: Request, service: Service) -> str | None:
+    provider: Provider = request.app.state.oidc
+    try:
+        hint = opened_hint(request.cookies.get(HINT_COOKIE), master_key(service.settings))
+    except KeyFileError:
+        hint = None
+    return provider.end_session_url(hint, f"{asked_at(request, service)}{LOGIN_PAGE}")
 
 
 def _token(request: Request) -> str:

@@ -185,7 +185,7 @@ def the_round(case_id: CaseId, caller: CallerDep, service: ServiceDep) -> BookVi
 
 @_commands.post("", status_code=201, summary="Open a book's round 建立抄表任务", openapi_extra=needs("book.open"))
 async def open_round(body: RoundOpening, runner: Runner) -> Accepted:
-    number, case = await runner.new_number(), book_stream(body.book, body.month)
+    number, case = runner.new_number(), book_stream(body.book, body.month)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)

@@ -82,10 +82,14 @@ class NoticeList(BaseModel):
 def every(
     service: ServiceDep,
     state: Annotated[OutageState | None, Query(description="only those that stand so")] = None,
+    district: Annotated[
+        str | None, Query(max_length=64, description="only those of this district, by its code")
+    ] = None,
     limit: Limit = 100,
 ) -> OutageList:
+    wanted = {"state": state, "district": district, "limit": limit}
     with service.connection() as connection:
-        rows = connection.execute(sql("list_outages"), {"state": state, "limit": limit}).fetchall()
+        rows = connection.execute(sql("list_outages"), wanted).fetchall()
     return OutageList(outages=[OutageListRow.model_validate(row) for row in rows])
 
 

@@ -243,7 +243,7 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
 
 @_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水", openapi_extra=needs("outage.plan"))
 async def plan(body: Planned, runner: Runner) -> Accepted:
-    number, case = await runner.new_number(), runner.new_case()
+    number, case = runner.new_number(), runner.new_case()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
@@ -271,17 +271,18 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
     openapi_extra=needs("outage.tell"),
 )
 async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
-    number, case, incident = await runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
+    number, case, incident = runner.new_number(), runner.new_case(), Stream(kinds.REPAIR, body.incident)
     happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        snapshot.existing(incident)
+        because_of = snapshot.existing(incident)
         ctx = runner.context(snapshot, body, happened_at)
         fact = begun.begin_emergency(
             snapshot.of(case),
             ctx,
             number=number,
             incident=body.incident,
+            because_of=because_of,
             districts=body.districts,
             affected_users=body.affected_users,
         )
@@ -297,7 +298,7 @@ async def begin_emergency(body: Emergency, runner: Runner) -> Accepted:
     openapi_extra=needs("outage.tell"),
 )
 async def begin_unannounced(body: Unannounced, runner: Runner) -> Accepted:
-    number, case = await runner.new_number(), runner.new_case()
+    number, case = runner.new_number(), runner.new_case()
     happened_at = body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:

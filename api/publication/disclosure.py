@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from api.board.figures import snapshot
 from api.http.answers import QUERY_ERRORS
 from api.http.dependencies import ServiceDep
+from api.http.kept import Kept
 from api.http.powers import needs
 from api.http.strict import StrictRoute
 from api.publication.public_answers import (
@@ -30,7 +32,7 @@ from domain.standard.sections.connection import DocumentRequirement
 from domain.standard.standards import Rules, Standard
 from infra.sql import sql
 from projections.reports import published
-from projections.reports.figures import figures
+from projections.reports.figures import PeriodFigures, figures
 
 router = APIRouter(prefix="/api/v1", tags=["figures 统计"], responses=QUERY_ERRORS, route_class=StrictRoute)
 
@@ -38,12 +40,19 @@ WORKS_SHOWN = 100
 
 
 @router.get("/disclosure", summary="Everything that is public about connections 公示", openapi_extra=needs(None))
-def disclosure(service: ServiceDep) -> Disclosure:
+def disclosure(service: ServiceDep, request: Request) -> Disclosure:
+    """The figures are counted over every case, for whoever asks: they are those of ``figures_at``, some seconds ago at
+    most, and counted once for all who ask meanwhile."""
     now = service.clock.now()
     standard, catalogue, today = service.rules.in_force(now), service.rules.catalogue(now), local_date(now)
-    with snapshot(service) as connection:
-        found = figures(connection, at=now, customers=standard.outages.customers)
-        works = connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall()
+
+    def count() -> tuple[datetime, PeriodFigures, list[Mapping[str, Any]]]:
+        with snapshot(service) as connection:
+            found = figures(connection, at=now, customers=standard.outages.customers)
+            return now, found, list(connection.execute(sql("list_works"), {"limit": WORKS_SHOWN}).fetchall())
+
+    kept: Kept[tuple[datetime, PeriodFigures, list[Mapping[str, Any]]]] = request.app.state.disclosed
+    counted_at, found, works = kept.get(count)
     return Disclosure(
         at=now,
         standard=standard.version,
@@ -61,6 +70,7 @@ def disclosure(service: ServiceDep) -> Disclosure:
         works=[DisclosedWork.model_validate(row) for row in works],
         works_kinds=[NamedCode(code=code, name_zh=name) for code, name in standard.connection.works_kinds.items()],
         figures=found,
+        figures_at=counted_at,
         published=list(published.beside(found)) if service.settings.demo else [],
         contradictions=list(published.contradictions()) if service.settings.demo else [],
     )

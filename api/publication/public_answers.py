@@ -230,6 +230,9 @@ class Disclosure(BaseModel):
     works: Annotated[list[DisclosedWork], Field(description="The latest works for communities.")]
     works_kinds: Annotated[list[NamedCode], Field(description="The kinds of work for communities.")]
     figures: Annotated[PeriodFigures, Field(description="All figures of the period.")]
+    figures_at: Annotated[
+        datetime | None, Field(description="When the works and the figures were read; some seconds ago at most.")
+    ] = None
     published: Annotated[list[Beside], Field(description="Our numbers beside the published ones.")]
     contradictions: Annotated[list[Contradiction], Field(description="Published numbers that cannot both be right.")]
 

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/api/v1/works", tags=["works 社区工程"], route_cl
 
 @router.post("", status_code=201, summary="Register a work 登记工程", openapi_extra=needs("works.register"))
 async def register(body: WorkEntered, runner: Runner) -> Accepted:
-    number, case, happened_at = await runner.new_number(), runner.new_case(), body.happened_at or runner.now()
+    number, case, happened_at = runner.new_number(), runner.new_case(), body.happened_at or runner.now()
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = runner.context(snapshot, body, happened_at)

@@ -17,19 +17,20 @@ from domain.repairs.case import Repair
 from domain.repairs.facts import OrderReference
 from domain.standard.context import CommandContext
 from infra.eventstore.commands import NewSubject, Snapshot, Stream, StreamEvent
-from infra.eventstore.shipped_rules import order_stream
+from infra.eventstore.shipped_rules import MASS, order_stream
 
 
-def report_fault(
-    caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime, mass: str | None = None
-) -> PendingCommand:
-    """A new incident; ``mass``: the mass incident that it belongs to."""
+def report_fault(caller: Caller, body: bodies.FaultReport, *, number: str, happened_at: datetime) -> PendingCommand:
+    """A new incident, of the mass incident that there is in its district then."""
     case = new_case(kinds.REPAIR, caller)
     subject = _reporter(body.reporter, body.place)
     reference = _order_of(body)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
-        ctx = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        register = snapshot.of(MASS)
+        claimed = snapshot.context(caller.stamp, happened_at, body.confirmed_by, body.reported_at)
+        # A request that only waited claims nothing.
+        ctx = reports.as_received(claimed) if body.happened_at is not None else claimed
         fact = reports.report_fault(
             snapshot.of(case),
             ctx,
@@ -37,16 +38,19 @@ def report_fault(
             kind=body.kind,
             district_code=body.district,
             subject=named(subject),
-            mass=mass,
+            mass=register.of(body.district, happened_at) if register is not None else None,
             precision=body.precision,
             origin=body.origin,
             order=reference,
             contact=_contact(body.reporter),
+            clock_doubted=ctx is not claimed,
             cell=cell_of(_place(body.place)) if body.place is not None else None,
         )
         return [(case, ctx.event(fact)), *_taken_in(snapshot, ctx, body, case.id, 1)]
 
-    return PendingCommand(case, caller, decide, others=_stream_of(reference), subject=subject, number=number)
+    return PendingCommand(
+        case, caller, decide, others=_stream_of(reference), subject=subject, number=number, reads=(MASS,)
+    )
 
 
 def link_report(caller: Caller, case_id: UUID, body: bodies.FurtherReport, happened_at: datetime) -> PendingCommand:

@@ -13,7 +13,6 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Path, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field, ValidationError
-from starlette.concurrency import run_in_threadpool
 
 from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.caller import Caller, CallerDep
@@ -194,17 +193,16 @@ def _command(
     "/repairs/bulk", summary="Up to 200 reports, each accepted or refused by itself 批量报修", openapi_extra=needs(None)
 )
 async def report_many(body: Bulk, caller: CallerDep, service: ServiceDep) -> BulkAnswer:
-    register: mass.Register | None = (await run_in_threadpool(service.load, MASS))[0]
     rows = await asyncio.gather(
-        *(_row(service, register, caller, number, report) for number, report in enumerate(body.reports, start=1))
+        *(_row(service, caller, number, report) for number, report in enumerate(body.reports, start=1))
     )
     accepted = sum(row.case_id is not None for row in rows)
     return BulkAnswer(accepted=accepted, refused=len(rows) - accepted, rows=rows)
 
 
-async def _row(service: Service, register: mass.Register | None, caller: Caller, row: int, report: Any) -> BulkRow:
+async def _row(service: Service, caller: Caller, row: int, report: Any) -> BulkRow:
     try:
-        made = await _report(service, register, _for_row(caller, row), _body(report))
+        made = await _report(service, _for_row(caller, row), _body(report))
     except Exception as error:
         refused = as_refusal(error)
         if refused is None or refused.status >= 500:
@@ -213,13 +211,10 @@ async def _row(service: Service, register: mass.Register | None, caller: Caller,
     return BulkRow(row=row, case_id=made.case_id, case_number=made.case_number)
 
 
-async def _report(
-    service: Service, register: mass.Register | None, caller: Caller, body: bodies.FaultReport
-) -> Accepted:
+async def _report(service: Service, caller: Caller, body: bodies.FaultReport) -> Accepted:
     runner = CommandRunner(kinds.REPAIR, caller, service, Response())
-    number, happened_at = await runner.new_number(), body.happened_at or runner.now()
-    tag = register.of(body.district, happened_at) if register is not None else None
-    return await runner.carry_out(commands.report_fault(caller, body, number=number, happened_at=happened_at, mass=tag))
+    number, happened_at = runner.new_number(), body.happened_at or runner.now()
+    return await runner.carry_out(commands.report_fault(caller, body, number=number, happened_at=happened_at))
 
 
 def _body(report: Any) -> bodies.FaultReport:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 from starlette.concurrency import run_in_threadpool
 
-from api.citizens.links import with_link
+from api.citizens.links import open_case_with_link, with_link
 from api.crews import commands as crew_commands
 from api.http.answers import COMMAND_ERRORS, Accepted, FollowedAccepted
 from api.http.commanding import CommandRunner, runner_of
@@ -20,7 +20,6 @@ from api.repairs.evidence import measured, measured_later
 from domain import kinds
 from domain.repairs import answers, apologies, details, dismissal, field, rejection, severity, user_side
 from domain.repairs import dispatch as repair_dispatch
-from infra.eventstore.shipped_rules import MASS
 
 router = APIRouter(prefix="/api/v1/repairs", tags=["repairs 报修"], route_class=StrictRoute, responses=COMMAND_ERRORS)
 
@@ -30,11 +29,9 @@ ReportNumber = Annotated[int, Path(ge=1, le=100_000, description="the report's n
 
 @router.post("", status_code=201, summary="Report a fault 报修", openapi_extra=needs(None))
 async def report_fault(body: bodies.FaultReport, runner: Runner) -> FollowedAccepted:
-    number, happened_at = await runner.new_number(), body.happened_at or runner.now()
-    register = await runner.load(MASS)
-    tag = register.of(body.district, happened_at) if register is not None else None
-    command = commands.report_fault(runner.caller, body, number=number, happened_at=happened_at, mass=tag)
-    return await with_link(runner, await runner.carry_out(command, creates=True))
+    number, happened_at = runner.new_number(), body.happened_at or runner.now()
+    command = commands.report_fault(runner.caller, body, number=number, happened_at=happened_at)
+    return await open_case_with_link(runner, command)
 
 
 @router.post("/{case_id}/reports", summary="Link a further report 并单", openapi_extra=needs("repair.link"))
@@ -51,7 +48,7 @@ async def link_report(case_id: CaseId, body: bodies.FurtherReport, runner: Runne
 )
 async def unlink_report(case_id: CaseId, report: ReportNumber, body: bodies.Unlinking, runner: Runner) -> Accepted:
     """Answers with the new case, whose clock starts when the report was made."""
-    number = await runner.new_number()
+    number = runner.new_number()
     return await runner.with_case_lookup(
         case_id,
         lambda seen: commands.unlink_report(runner.caller, case_id, report, body, number=number, seen=seen),

@@ -1,13 +1,30 @@
 // The board. Everything that comes from the server enters the page as text, never as markup.
 
-import { DAY, EXACT, HOURS, SHORT, ask, byId, en, make, named, pair, setText, yuan } from "./page.js";
-import { BASES, CHANGES, CHANNELS, COMMITMENTS, FACTS, FLAGS, OUTAGE_KINDS, REASONS, ROLES, SEVERITIES, STAGES, STATES, TONES } from "./names.js";
+import { DAY, EXACT, HOURS, SHORT, ask, byId, make, named, setText, yuan } from "./page.js";
+import { BASES, CHANGES, CHANNELS, COMMITMENTS, FACTS, FLAGS, OUTAGE_KINDS, PAPERS, REASONS, ROLES, SEVERITIES, STAGES, STATES, TONES } from "./names.js";
 
 const API = "/api/v1";
 const STREAM_ROWS = 120;
 const WINDOW_ROWS = 80;
 // Commitments that are a count and not a time: nothing of them runs out.
 const COUNTED = new Set(["connection.trips"]);
+
+// The page says in which language; the names of codes come in both.
+const ENGLISH = document.documentElement.lang === "en";
+const say = (zh, english) => (ENGLISH ? english : zh);
+const word = ([zh, english]) => (ENGLISH && english ? english : zh);
+const DATE_SHOWN = ENGLISH ? new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", weekday: "short", day: "numeric", month: "short", year: "numeric" }) : DAY;
+const nameOf = (table, code) => word(named(table, code));
+
+// The standard names its codes in Chinese; the page brings the English names that are known of them.
+function inEnglish(tables) {
+  if (!ENGLISH) return tables;
+  const known = JSON.parse(byId("board-head").dataset.english);
+  const called = (code, each) => (typeof each === "string" ? known[each] ?? code.replaceAll("-", " ") : { ...each, name_zh: known[each.name_zh] ?? each.name_zh });
+  const isTable = (given) => typeof given === "object" && !Array.isArray(given);
+  const each = (table) => Object.fromEntries(Object.entries(table).map(([code, one]) => [code, called(code, one)]));
+  return Object.fromEntries(Object.entries(tables).map(([name, given]) => [name, isTable(given) ? each(given) : given]));
+}
 
 let labels = { fault_kinds: {}, districts: {}, applicant_categories: {} };
 const clock = { service: Date.now(), local: performance.now(), factor: 1, known: false };
@@ -28,16 +45,17 @@ function span(milliseconds) {
   const days = Math.floor(total / 86400);
   const hours = Math.floor(total / 3600) % 24;
   const minutes = Math.floor(total / 60) % 60;
-  if (days) return `${days} 天 ${hours} 小时`;
-  if (hours) return `${hours} 小时 ${String(minutes).padStart(2, "0")} 分`;
-  return `${minutes} 分 ${String(total % 60).padStart(2, "0")} 秒`;
+  const [minute, second] = [String(minutes).padStart(2, "0"), String(total % 60).padStart(2, "0")];
+  if (days) return say(`${days} 天 ${hours} 小时`, `${days} d ${hours} h`);
+  if (hours) return say(`${hours} 小时 ${minute} 分`, `${hours} h ${minute} min`);
+  return say(`${minutes} 分 ${second} 秒`, `${minutes} min ${second} s`);
 }
 
 function tick() {
   if (clock.known) {
     const now = serviceNow();
     setText(byId("clock-time"), HOURS.format(now));
-    setText(byId("clock-date"), `${DAY.format(now)} 北京时间`);
+    setText(byId("clock-date"), `${DATE_SHOWN.format(now)} ${say("北京时间", "in China")}`);
     for (const row of byId("windows").children) countDown(row.firstChild, now);
   }
 }
@@ -49,7 +67,7 @@ function countDown(row, now) {
   row.querySelector(".bar i").style.transform = `scaleX(${used.toFixed(4)})`;
   const near = now > due ? "over" : used >= 0.75 ? "close" : used >= 0.5 ? "half" : "far";
   if (row.dataset.near !== near) row.dataset.near = near;
-  setText(row.querySelector(".left b"), now > due ? `已过 ${span(now - due)}` : `剩 ${span(due - now)}`);
+  setText(row.querySelector(".left b"), now > due ? say(`已过 ${span(now - due)}`, `${span(now - due)} over`) : say(`剩 ${span(due - now)}`, `${span(due - now)} left`));
 }
 
 // ---- asking again
@@ -74,36 +92,39 @@ async function showHealth() {
       : error.problem.code === "store-cannot-write"
         ? ["存储无法写入", "store cannot write"]
         : ["存储不可用", "store unavailable"];
-    byId("parts").replaceChildren(make("li", { data: { state: "down" } }, ...pair(words)));
+    byId("parts").replaceChildren(make("li", { data: { state: "down" } }, word(words)));
     throw error;
   }
   setClock(health.service_time, health.clock_factor);
   const chip = byId("clock-factor");
   chip.hidden = health.clock_factor === 1;
-  setText(chip, `加速时钟 ×${Number(health.clock_factor.toPrecision(4))} scaled`);
-  const parts = [part("up", `存储 #${health.head_position}`, "store")];
+  setText(chip, `${say("加速时钟", "scaled clock")} ×${Number(health.clock_factor.toPrecision(4))}`);
+  const parts = [part("up", `存储 #${health.head_position}`, `store #${health.head_position}`)];
   if (health.relay) {
     const behind = health.relay.lag > 0;
     parts.push(part(behind ? "behind" : "up", behind ? `转发滞后 ${health.relay.lag}` : "转发", behind ? `relay, ${health.relay.lag} behind` : "relay", health.relay.last_error));
   }
   if (health.readers.length) parts.push(readers(health.readers));
   for (const one of health.parts) {
-    parts.push(part(one.up ? "up" : "down", `进程 ${one.name}`, one.up ? (one.alive > 1 ? `×${one.alive}` : "") : `${Math.round(one.beat_age_s)} s`));
+    parts.push(part(one.up ? "up" : "down", `进程 ${one.name}${partState(one)}`, `process ${one.name}${partState(one)}`));
   }
   byId("parts").replaceChildren(...parts);
+  showLag(Math.max(0, ...health.readers.map((reader) => reader.lag)), health.relay?.lag ?? 0);
 }
+
+const partState = (one) => (one.up ? (one.alive > 1 ? ` ×${one.alive}` : "") : ` ${Math.round(one.beat_age_s)} s`);
 
 // One mark for all of them: a row of ten would push the page about whenever one is a moment behind.
 function readers(all) {
   const behind = all.filter((reader) => reader.lag);
-  const names = (some) => some.map((reader) => (reader.lag ? `${reader.name} 滞后 ${reader.lag} behind` : reader.name)).join(", ");
+  const names = (some) => some.map((reader) => (reader.lag ? say(`${reader.name} 滞后 ${reader.lag}`, `${reader.name} ${reader.lag} behind`) : reader.name)).join(", ");
   return behind.length
-    ? part("behind", `读模型 ${behind.length}/${all.length} 滞后`, "behind", names(behind))
-    : part("up", `读模型 ${all.length} 个`, "read models", names(all));
+    ? part("behind", `读模型 ${behind.length}/${all.length} 滞后`, `${behind.length}/${all.length} read models behind`, names(behind))
+    : part("up", `读模型 ${all.length} 个`, `${all.length} read models`, names(all));
 }
 
 function part(state, zh, english, title) {
-  return make("li", { data: { state }, title }, zh, en(english));
+  return make("li", { data: { state }, title }, say(zh, english || zh));
 }
 
 // ---- counts
@@ -120,7 +141,7 @@ async function showCounts() {
     const count = repairs.by_severity[code] ?? 0;
     const bar = make("i");
     bar.style.transform = `scaleX(${repairs.total ? count / repairs.total : 0})`;
-    return make("li", {}, make("span", {}, ...pair(name)), make("span", { class: "track" }, bar), make("b", {}, String(count)));
+    return make("li", {}, make("span", {}, word(name)), make("span", { class: "track" }, bar), make("b", {}, String(count)));
   }));
   byId("by-category").replaceChildren(...connections.by_category.map(tally));
   byId("by-channel").replaceChildren(...connections.by_channel.map(tally));
@@ -136,17 +157,16 @@ function showPublished(connections) {
   setText(byId("n-published"), String(connections.published_sum));
   const categories = sumOf(connections.by_category);
   const channels = sumOf(connections.by_channel);
-  byId("published-note").replaceChildren(
-    `公布分项合计 ${categories} = ${connections.published_sum}，按渠道 ${channels} = ${connections.published_sum}；报道中的总数写作 ${connections.published_reported}。 `,
-    en(`The published parts sum to ${connections.published_sum}; the report itself says ${connections.published_reported}.`),
-  );
+  setText(byId("published-note"), say(
+    `公布分项合计 ${categories} = ${connections.published_sum}，按渠道 ${channels} = ${connections.published_sum}；报道中的总数写作 ${connections.published_reported}。`,
+    `The published parts sum to ${connections.published_sum}; the report itself says ${connections.published_reported}.`));
 }
 
 const sumOf = (tallies) => tallies.filter((each) => each.published !== null).map((each) => each.published).join("+");
 
 function tally(each) {
   return make("tr", {},
-    make("th", { scope: "row" }, ...pair([each.name_zh, each.name])),
+    make("th", { scope: "row" }, word([each.name_zh, each.name])),
     make("td", {}, String(each.count)),
     make("td", { class: "published" }, each.published === null ? "—" : String(each.published)));
 }
@@ -168,28 +188,40 @@ async function showWindows() {
 
 function keepFocus(list, change) {
   const focused = list.contains(document.activeElement) ? document.activeElement : null;
-  const top = list.scrollTop;
+  const top = list.parentElement.scrollTop;
   change();
-  list.scrollTop = top;
+  list.parentElement.scrollTop = top;
   if (focused?.isConnected) focused.focus({ preventScroll: true });
 }
 
 function windowRow(each, key) {
   const facts = [stageOf(each), kindOf(each), labels.districts[each.district]?.name_zh, each.crew].filter(Boolean).join(" · ");
-  const promise = make("div", { class: "promise" }, ...pair(named(COMMITMENTS, each.commitment)),
-    each.tentative ? make("span", { class: "tentative", title: "节假日安排尚未公布 the year's holidays are not out yet" }, "暂定 ", en("tentative")) : null);
-  const row = make("button", { class: "window", type: "button", data: { opened: Date.parse(each.opened_at), due: Date.parse(each.due_at), case: each.case_id } },
+  const promise = make("div", { class: "promise" }, nameOf(COMMITMENTS, each.commitment),
+    each.tentative ? make("span", { class: "tentative", title: say("节假日安排尚未公布", "the year's holidays are not out yet") }, say("暂定", "tentative")) : null);
+  const row = make("a", { class: "window", href: pageOf(each), data: { opened: Date.parse(each.opened_at), due: Date.parse(each.due_at), case: each.case_id } },
     make("div", { class: "who" }, make("div", { class: "number" }, numberOf(each), " ", massOf(each)), make("div", { class: "what", title: facts }, facts)),
     make("div", { class: "track" }, promise, make("div", { class: "bar" }, make("i"))),
-    make("div", { class: "left" }, make("b", {}, "—"), make("div", {}, "截止 ", SHORT.format(Date.parse(each.due_at)))));
-  row.addEventListener("click", () => openCase(each.case_id));
+    make("div", { class: "left" }, make("b", {}, "—"), make("div", {}, say("截止 ", "due "), SHORT.format(Date.parse(each.due_at)))));
+  opensCase(row, each.case_id);
   return make("li", { data: { key } }, row);
 }
 
+const pageOf = (each) => `/cases/${encodeURIComponent(each.case_id)}`;
+
+// A row leads to the page of its case; a plain click opens the case beside the board.
+function opensCase(row, caseId) {
+  row.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    openCase(caseId);
+  });
+}
+
 const numberOf = (each) => each.case_number ?? `${each.case_id.slice(0, 8)}…`;
-const massOf = (each) => each.mass ? make("span", { class: "mass", title: each.mass }, "群发事件 ", en("mass incident")) : null;
-const kindOf = (each) => labels.fault_kinds[each.kind] ?? OUTAGE_KINDS[each.kind]?.[0] ?? labels.applicant_categories[each.category] ?? each.kind ?? each.category;
-const stageOf = (each) => STAGES[each.stage]?.[0];
+const massOf = (each) => each.mass ? make("span", { class: "mass", title: each.mass }, say("群发事件", "mass incident")) : null;
+const kindOf = (each) => faultKind(each.kind) ?? (OUTAGE_KINDS[each.kind] && word(OUTAGE_KINDS[each.kind])) ?? labels.applicant_categories[each.category] ?? each.kind ?? each.category;
+const faultKind = (code) => labels.fault_kinds[code];
+const stageOf = (each) => STAGES[each.stage] && word(STAGES[each.stage]);
 
 // ---- the breach stream
 
@@ -219,21 +251,23 @@ function listen(place) {
 function live(state, zh, english) {
   const mark = byId("live");
   mark.dataset.state = state;
-  mark.replaceChildren(`● ${zh} `, en(english));
+  mark.replaceChildren(`● ${say(zh, english)}`);
 }
 
 let refreshing = null;
 
 function arrived(each) {
   const list = byId("stream");
-  const atTop = list.scrollTop < 8;
-  const before = list.scrollHeight;
+  const scroller = list.parentElement;
+  const atTop = scroller.scrollTop < 8;
+  const before = scroller.scrollHeight;
   const row = breachRow(each);
   row.firstChild.classList.add("new");
   list.prepend(row);
   while (list.children.length > STREAM_ROWS) list.lastChild.remove();
   // Who reads further down keeps what they read under their eyes.
-  if (!atTop) list.scrollTop += list.scrollHeight - before;
+  if (!atTop) scroller.scrollTop += scroller.scrollHeight - before;
+  if (each.change === "lapsed") beep();
   refreshing ??= setTimeout(() => {
     refreshing = null;
     Promise.allSettled([showWindows(), showCounts()]);
@@ -241,28 +275,36 @@ function arrived(each) {
 }
 
 function breachRow(each) {
-  const [promise, promiseEn] = named(COMMITMENTS, each.commitment);
-  const due = each.due_at ? `，截止 ${SHORT.format(Date.parse(each.due_at))}` : "";
+  const promise = nameOf(COMMITMENTS, each.commitment);
+  const due = each.due_at ? say(`，截止 ${SHORT.format(Date.parse(each.due_at))}`, `, due ${SHORT.format(Date.parse(each.due_at))}`) : "";
   // A count is exceeded, a time runs out.
-  const over = COUNTED.has(each.commitment) ? "超次" : "超时";
-  const changed = { nearing: "时限临近", lapsed: over, escalated: `${over}未接手` };
+  const over = COUNTED.has(each.commitment) ? say("超次", " exceeded") : say("超时", " lapsed");
+  const changed = { nearing: say("时限临近", " nears its end"), lapsed: over, escalated: `${over}${say("未接手", ", not in hand")}` };
+  const again = ENGLISH && each.lapse > 1 ? `, lapse ${each.lapse}` : "";
   const what = each.change === "retracted"
-    ? [make("s", {}, `${promise}${over}`), ` ${named(REASONS, each.reason)[0]} `, en(named(REASONS, each.reason)[1])]
-    : [`${promise}${changed[each.change]}${due} `, en(`${promiseEn}${each.change === "escalated" ? ", over and not in hand" : ""}${each.lapse > 1 ? `, lapse ${each.lapse}` : ""}`)];
+    ? [make("s", {}, `${promise}${over}`), ` ${nameOf(REASONS, each.reason)}`]
+    : [`${promise}${changed[each.change]}${due}${again}`];
   const act = each.notify.length
-    ? make("div", { class: "act" }, "须处理 ", make("b", {}, each.notify.map((role) => named(ROLES, role)[0]).join("、")), " ", en(`to act: ${each.notify.map((role) => named(ROLES, role)[1] || role).join(", ")}`))
+    ? make("div", { class: "act" }, say("须处理 ", "to act: "), make("b", {}, each.notify.map((role) => nameOf(ROLES, role)).join(say("、", ", "))))
     : null;
-  const [tag, tagEn] = named(CHANGES, each.change);
-  const row = make("button", { class: "breach", type: "button", data: { change: each.change, case: each.case_id } },
-    make("span", { class: "tag" }, tag, en(tagEn)),
+  const row = make("a", { class: "breach", href: pageOf(each), data: { change: each.change, case: each.case_id } },
+    make("span", { class: "tag" }, nameOf(CHANGES, each.change)),
     make("span", { class: "number" }, numberOf(each), " ", make("span", {}, kindOf(each) ?? ""), " ", massOf(each)),
-    make("time", { datetime: each.recorded_at, title: `登记 recorded ${EXACT.format(Date.parse(each.recorded_at))}` }, SHORT.format(Date.parse(each.recorded_at))),
+    make("time", { datetime: each.recorded_at, title: `${say("登记", "recorded")} ${EXACT.format(Date.parse(each.recorded_at))}` }, SHORT.format(Date.parse(each.recorded_at))),
     make("div", { class: "text", title: each.rung }, ...what), act);
-  row.addEventListener("click", () => openCase(each.case_id));
+  opensCase(row, each.case_id);
   return make("li", { data: { id: each.event_id, change: each.change } }, row);
 }
 
 // ---- one case
+
+// The address names the case that is open, so that a reload or a copied address shows it again.
+function addressOf(caseId) {
+  const wanted = new URLSearchParams(location.search);
+  if (caseId) wanted.set("case", caseId);
+  else wanted.delete("case");
+  history.replaceState(null, "", wanted.size ? `?${wanted}` : location.pathname);
+}
 
 async function openCase(caseId) {
   const drawer = byId("drawer");
@@ -270,93 +312,198 @@ async function openCase(caseId) {
   byId("case-facts").replaceChildren();
   byId("case-windows").replaceChildren();
   byId("timeline").replaceChildren();
+  byId("case-page").href = pageOf({ case_id: caseId });
   if (!drawer.open) drawer.showModal();
+  addressOf(caseId);
   try {
     showCase(await ask(`${API}/cases/${encodeURIComponent(caseId)}`));
   } catch (error) {
-    byId("case-number").textContent = error.problem?.title ?? "读取失败";
-    byId("case-facts").textContent = error.problem?.detail_zh ?? "请稍后重试 try again later";
+    byId("case-number").textContent = say(error.problem?.detail_zh, error.problem?.title) ?? say("读取失败", "it cannot be read");
+    byId("case-facts").textContent = say("请稍后重试", "try again later");
   }
 }
 
 function showCase(shown) {
   byId("case-number").textContent = shown.case_number;
   const district = labels.districts[shown.district]?.name_zh;
-  const severity = shown.severity ? named(SEVERITIES, shown.severity)[0] : null;
-  const points = shown.supply_points ? `用水点 ${shown.points_on.length}/${shown.supply_points}` : null;
-  const reports = shown.reports > 1 ? `${shown.reports} 次报修` : null;
-  const stage = named(STAGES, shown.stage);
+  const severity = shown.severity ? nameOf(SEVERITIES, shown.severity) : null;
+  const points = shown.supply_points ? `${say("用水点", "supply points")} ${shown.points_on.length}/${shown.supply_points}` : null;
+  const reports = shown.reports > 1 ? say(`${shown.reports} 次报修`, `${shown.reports} reports`) : null;
+  const stage = nameOf(STAGES, shown.stage);
   byId("case-facts").replaceChildren(
-    [stage[0], kindOf(shown), severity, district, shown.crew, points, reports].filter(Boolean).join(" · "), " ", en(stage[1]));
+    [stage, kindOf(shown), severity, district, shown.crew, points, reports].filter(Boolean).join(" · "));
   byId("case-windows").replaceChildren(...shown.windows.map(promiseRow));
   byId("timeline").replaceChildren(...shown.timeline.map(timelineRow));
 }
 
 function promiseRow(each) {
-  const late = each.state === "met" && each.on_time === false ? "（迟）" : "";
+  const late = each.state === "met" && each.on_time === false ? say("（迟）", " (late)") : "";
   return make("div", { class: "promise-row" },
-    make("b", {}, named(COMMITMENTS, each.commitment)[0]),
-    make("span", {}, ...pair(named(STATES, each.state)), late),
-    each.due_at ? make("span", {}, `截止 ${SHORT.format(Date.parse(each.due_at))}`) : null,
-    each.tentative ? make("span", { class: "tentative" }, "暂定 ", en("tentative")) : null,
-    each.lapses ? make("span", {}, `超时 ${each.lapses}`) : null,
-    each.retracted ? make("span", {}, `撤回 ${each.retracted}`) : null,
-    each.provisional_until ? make("span", { class: "tentative" }, `待补证据，至 ${SHORT.format(Date.parse(each.provisional_until))} `, en("awaits evidence")) : null,
+    make("a", { href: `${byId("case-page").getAttribute("href")}/promises/${each.commitment}` }, nameOf(COMMITMENTS, each.commitment)),
+    make("span", {}, nameOf(STATES, each.state), late),
+    each.due_at ? make("span", {}, say("截止 ", "due "), SHORT.format(Date.parse(each.due_at))) : null,
+    each.tentative ? make("span", { class: "tentative" }, say("暂定", "tentative")) : null,
+    each.lapses ? make("span", {}, `${say("超时", "lapses")} ${each.lapses}`) : null,
+    each.retracted ? make("span", {}, `${say("撤回", "retracted")} ${each.retracted}`) : null,
+    each.provisional_until ? make("span", { class: "tentative" }, `${say("待补证据，至", "awaits evidence until")} ${SHORT.format(Date.parse(each.provisional_until))}`) : null,
     each.settles_at ? settling(Date.parse(each.settles_at)) : null,
-    make("span", { class: "basis" }, en([each.standard, each.calendar].filter(Boolean).join(" · "))));
+    make("span", { class: "basis" }, [each.standard, each.calendar].filter(Boolean).join(" · ")));
 }
 
 function settling(at) {
   return serviceNow() <= at
-    ? make("span", { title: `至 ${EXACT.format(at)} 前，迟报的事实一人即可登记` }, `未定，至 ${SHORT.format(at)} `, en("open"))
-    : make("span", { title: `自 ${EXACT.format(at)} 起，更改须由两人核实` }, "已定案 ", en("settled"));
+    ? make("span", { title: say(`至 ${EXACT.format(at)} 前，迟报的事实一人即可登记`, `until ${EXACT.format(at)} one person may record a late fact`) }, say(`未定，至 ${SHORT.format(at)}`, `open until ${SHORT.format(at)}`))
+    : make("span", { title: say(`自 ${EXACT.format(at)} 起，更改须由两人核实`, `since ${EXACT.format(at)} a change needs two persons`) }, say("已定案", "settled"));
 }
 
 function timelineRow(each) {
   const happened = Date.parse(each.happened_at);
   const recorded = Date.parse(each.recorded_at);
-  const later = recorded - happened > 60000 ? make("span", { class: "late" }, `（迟 ${span(recorded - happened)}）`) : null;
+  const later = recorded - happened > 60000 ? make("span", { class: "late" }, say(`（迟 ${span(recorded - happened)}）`, ` (${span(recorded - happened)} late)`)) : null;
   const basis = [each.standard, each.calendar].filter(Boolean).join(" · ");
   return make("li", { data: { tone: TONES[each.fact] ?? "fact" } },
-    make("div", { class: "title" }, ...pair(named(FACTS, each.fact)), make("small", {}, `v${each.version} · #${each.position}`)),
-    make("div", { class: "when" }, "发生 ", make("b", {}, EXACT.format(happened)), "　登记 ", EXACT.format(recorded), later),
-    make("div", { class: "by" }, `${named(ROLES, each.role)[0]} ${each.actor} · ${named(CHANNELS, each.channel)[0]}`, basis ? ` · 依据 ${basis}` : ""),
+    make("div", { class: "title" }, nameOf(FACTS, each.fact), make("small", {}, `v${each.version} · #${each.position}`)),
+    make("div", { class: "when" }, say("发生 ", "happened "), make("b", {}, EXACT.format(happened)), say("　登记 ", ", recorded "), EXACT.format(recorded), later),
+    make("div", { class: "by" }, `${nameOf(ROLES, each.role)} ${each.actor} · ${nameOf(CHANNELS, each.channel)}`, basis ? ` · ${say("依据", "by")} ${basis}` : ""),
     details(each.data));
 }
 
 function details(data) {
   const items = [];
-  const add = (zh, value) => value !== undefined && value !== null && value !== "" && items.push(make("span", {}, make("i", {}, `${zh} `), String(value)));
-  add("承诺", data.commitment && named(COMMITMENTS, data.commitment)[0]);
-  add("截止", data.due_at && SHORT.format(Date.parse(data.due_at)));
-  add("原截止", data.old_due_at && SHORT.format(Date.parse(data.old_due_at)));
-  add("变更原因", data.cause);
-  add("兑现", data.met_at && `${SHORT.format(Date.parse(data.met_at))}${data.on_time === false ? "（迟）" : ""}`);
-  add(data.met_at ? "待补证据，暂计至" : "此前暂计兑现至", data.provisional_until && SHORT.format(Date.parse(data.provisional_until)));
-  add("第几次超时", data.lapse);
-  add("班组", data.crew);
-  add("预计到场", data.expected_at && SHORT.format(Date.parse(data.expected_at)));
-  add("等级", data.severity && named(SEVERITIES, data.severity)[0]);
-  add("理由", data.reason && (REASONS[data.reason]?.[0] ?? data.reason));
-  add("类型", labels.fault_kinds[data.kind] ?? data.kind);
-  add("类别", labels.applicant_categories[data.category] ?? data.category);
-  add("用水点", data.point ?? data.supply_points);
-  add("专办人员", data.owner);
+  const add = (zh, english, value) => value !== undefined && value !== null && value !== "" && items.push(make("span", {}, make("i", {}, `${say(zh, english)} `), String(value)));
+  const list = say("、", ", ");
+  const when = (value) => value && SHORT.format(Date.parse(value));
+  add("承诺", "promise", data.commitment && nameOf(COMMITMENTS, data.commitment));
+  add("截止", "due", when(data.due_at));
+  add("原截止", "due before", when(data.old_due_at));
+  add("变更原因", "cause", data.cause && nameOf(REASONS, data.cause));
+  add("评分", "score", data.score);
+  add("兑现", "met", data.met_at && `${when(data.met_at)}${data.on_time === false ? say("（迟）", " (late)") : ""}`);
+  add(...(data.met_at ? ["待补证据，暂计至", "evidence awaited until"] : ["此前暂计兑现至", "had counted as met until"]), when(data.provisional_until));
+  add("第几次超时", "lapse", data.lapse);
+  add("班组", "crew", data.crew);
+  add("预计到场", "expected", when(data.expected_at));
+  add("等级", "class", data.severity && nameOf(SEVERITIES, data.severity));
+  add("理由", "reason", data.reason && nameOf(REASONS, data.reason));
+  add("类型", "kind", labels.fault_kinds[data.kind] ?? data.kind);
+  add("类别", "category", labels.applicant_categories[data.category] ?? data.category);
+  add("用水点", "supply point", data.point ?? data.supply_points);
+  add("专办人员", "case owner", data.owner);
   const document = (code) => labels.documents?.[code] ?? code;
-  add("材料", data.document ? document(data.document) : (data.papers ?? data.papers_collected)?.map(document).join("、"));
-  add("待补", data.items?.map((item) => `${document(item.document)}（${labels.defects?.[item.defect] ?? item.defect}）`).join("、"));
-  add("专班", labels.squads?.[data.squad] ?? data.squad);
-  add("文件", labels.deliverables?.[data.deliverable] ?? data.deliverable);
-  add("费用", data.lines?.map((line) => `${labels.fees?.[line.fee] ?? line.fee} ${yuan(line.amount_fen)}`).join("、"));
-  add("拒收", data.charge && `${data.banned ?? data.charge} ${data.amount_fen ? yuan(data.amount_fen) : ""}`);
-  add("受理依据", data.basis && BASES[data.basis]?.[0]);
-  add("水表", data.meter && `${data.meter.number} DN${data.meter.dn_mm}`);
+  add("材料", "papers", data.document ? document(data.document) : (data.papers ?? data.papers_collected)?.map(document).join(list));
+  add("待补", "to follow", data.items?.map((item) => `${document(item.document)} (${labels.defects?.[item.defect] ?? item.defect})`).join(list));
+  add("专班", "squad", labels.squads?.[data.squad] ?? data.squad);
+  add("文件", "deliverable", labels.deliverables?.[data.deliverable] ?? data.deliverable);
+  add("文书", "paper", data.paper && nameOf(PAPERS, data.paper));
+  add("发送方式", "sent by", data.paper && data.way);
+  add("费用", "fees", data.lines?.map((line) => `${labels.fees?.[line.fee] ?? line.fee} ${yuan(line.amount_fen)}`).join(list));
+  add("拒收", "refused", data.charge && `${data.banned ?? data.charge} ${data.amount_fen ? yuan(data.amount_fen) : ""}`);
+  add("受理依据", "admitted", data.basis && BASES[data.basis] && word(BASES[data.basis]));
+  add("水表", "meter", data.meter && `${data.meter.number} DN${data.meter.dn_mm}`);
   const proof = data.evidence ?? {};
-  add("距围栏", Number.isInteger(proof.distance_m) ? `${proof.inside_geofence ? "内" : "外"} ${proof.distance_m} 米 ±${proof.accuracy_m}` : null);
-  add("照片", proof.photo_digest ? "有" : null);
-  add("通知", data.notify?.map((role) => named(ROLES, role)[0]).join("、"));
-  for (const flag of data.flags ?? []) items.push(make("span", { class: "flag" }, named(FLAGS, flag)[0], " ", en(named(FLAGS, flag)[1])));
+  add("距围栏", "distance", Number.isInteger(proof.distance_m) ? say(`${proof.inside_geofence ? "内" : "外"} ${proof.distance_m} 米 ±${proof.accuracy_m}`, `${proof.inside_geofence ? "inside" : "outside"} ${proof.distance_m} m ±${proof.accuracy_m}`) : null);
+  add("照片", "photo", proof.photo_digest ? say("有", "yes") : null);
+  add("通知", "told", data.notify?.map((role) => nameOf(ROLES, role)).join(list));
+  for (const flag of data.flags ?? []) items.push(make("span", { class: "flag" }, nameOf(FLAGS, flag)));
   return items.length ? make("div", { class: "data" }, ...items) : null;
+}
+
+// ---- lapses by the hour
+
+const HOUR = 3_600_000;
+const HOURS_SHOWN = 24;
+const TREND_ROWS = 500;
+const SVG = "http://www.w3.org/2000/svg";
+
+async function showTrend() {
+  const { breaches } = await ask(`${API}/breaches?limit=${TREND_ROWS}`);
+  const now = serviceNow();
+  const counts = new Array(HOURS_SHOWN).fill(0);
+  for (const each of breaches) {
+    const ago = Math.floor((now - Date.parse(each.recorded_at)) / HOUR);
+    if (each.change === "lapsed" && ago >= 0 && ago < HOURS_SHOWN) counts[HOURS_SHOWN - 1 - ago] += 1;
+  }
+  bars(byId("trend"), counts);
+  const sum = counts.reduce((all, count) => all + count, 0);
+  // The stream's last rows may not reach back a whole day: then it is said from when on they count.
+  const first = breaches.length === TREND_ROWS ? Math.min(...breaches.map((each) => Date.parse(each.recorded_at))) : null;
+  const since = first !== null && first > now - HOURS_SHOWN * HOUR ? say(`（自 ${SHORT.format(first)} 起）`, ` (since ${SHORT.format(first)})`) : "";
+  setText(byId("trend-words"), say(`共 ${sum} 次，最多一小时 ${Math.max(...counts)} 次${since}`, `${sum} in all, at most ${Math.max(...counts)} in an hour${since}`));
+  showLateness(breaches.filter((each) => each.change === "lapsed" && each.due_at), now);
+}
+
+// From the end of a limit to its lapse on record. The median says how fast the watch is: a single lapse may stand on a fact
+// that somebody told days later.
+function showLateness(lapses, now) {
+  const byHour = Array.from({ length: HOURS_SHOWN }, () => []);
+  for (const each of lapses) {
+    const ago = Math.floor((now - Date.parse(each.recorded_at)) / HOUR);
+    if (ago >= 0 && ago < HOURS_SHOWN) byHour[HOURS_SHOWN - 1 - ago].push(Math.max(0, Date.parse(each.recorded_at) - Date.parse(each.due_at)));
+  }
+  bars(byId("lateness"), byHour.map(median));
+  const all = byHour.flat();
+  setText(byId("lateness-words"), all.length
+    ? say(`中位数 ${seconds(median(all))}，最长 ${seconds(Math.max(...all))}`, `median ${seconds(median(all))}, at most ${seconds(Math.max(...all))}`)
+    : say("24 小时内没有超时", "no lapse in 24 hours"));
+}
+
+function median(values) {
+  const sorted = [...values].sort((one, other) => one - other);
+  return sorted.length ? sorted[Math.floor((sorted.length - 1) / 2)] : 0;
+}
+
+const seconds = (milliseconds) => (milliseconds < 60_000 ? say(`${(milliseconds / 1000).toFixed(1)} 秒`, `${(milliseconds / 1000).toFixed(1)} s`) : span(milliseconds));
+
+// How far the readers and the relay are behind, since the page was opened: nobody keeps it for longer than that.
+const LAGS_SHOWN = 100;
+const lags = [];
+
+function showLag(ofReaders, ofRelay) {
+  lags.push(Math.max(ofReaders, ofRelay));
+  if (lags.length > LAGS_SHOWN) lags.shift();
+  bars(byId("lag"), [...new Array(LAGS_SHOWN - lags.length).fill(0), ...lags]);
+  setText(byId("lag-words"), say(`现在：读模型 ${ofReaders}、转发 ${ofRelay}；最多 ${Math.max(...lags)}`, `now: readers ${ofReaders}, relay ${ofRelay}; at most ${Math.max(...lags)}`));
+}
+
+// Bars of one width, the highest as high as the picture.
+function bars(picture, values) {
+  const most = Math.max(1, ...values);
+  const share = 100 / values.length;
+  picture.replaceChildren(...values.map((value, place) => {
+    const bar = document.createElementNS(SVG, "rect");
+    const height = Math.max(value ? 3 : 1, Math.round((value / most) * 54));
+    for (const [name, given] of Object.entries({ x: `${share * (place + 0.1)}%`, width: `${share * 0.8}%`, y: 56 - height, height })) bar.setAttribute(name, given);
+    if (!value) bar.setAttribute("class", "none");
+    return bar;
+  }));
+}
+
+// ---- a sound, and the whole screen
+
+let audio = null;
+
+// Switched on by a press alone: a browser lets no page make a sound before, and nobody wants one unasked.
+function switchSound(button) {
+  const on = button.getAttribute("aria-pressed") !== "true";
+  button.setAttribute("aria-pressed", String(on));
+  if (on) audio ??= new AudioContext();
+  if (on) beep();
+}
+
+function beep() {
+  if (byId("sound").getAttribute("aria-pressed") !== "true" || audio === null) return;
+  const [tone, loudness] = [audio.createOscillator(), audio.createGain()];
+  tone.frequency.value = 880;
+  loudness.gain.setValueAtTime(0.2, audio.currentTime);
+  loudness.gain.exponentialRampToValueAtTime(0.001, audio.currentTime + 0.5);
+  tone.connect(loudness).connect(audio.destination);
+  tone.start();
+  tone.stop(audio.currentTime + 0.5);
+}
+
+async function switchWall() {
+  if (document.fullscreenElement) await document.exitFullscreen();
+  else await document.documentElement.requestFullscreen();
 }
 
 // ---- what is real
@@ -364,7 +511,7 @@ function details(data) {
 async function showDemo() {
   const demo = await ask(`${API}/demo`);
   if (!demo.running) return;
-  const items = (texts) => texts.map((text) => make("li", {}, text.zh, en(text.en)));
+  const items = (texts) => texts.map((text) => make("li", {}, say(text.zh, text.en)));
   byId("demo-real").replaceChildren(...items(demo.real));
   byId("demo-simulated").replaceChildren(...items(demo.simulated));
   byId("demo").hidden = false;
@@ -376,6 +523,10 @@ async function start() {
   const drawer = byId("drawer");
   byId("close").addEventListener("click", () => drawer.close());
   drawer.addEventListener("click", (event) => event.target === drawer && drawer.close());
+  drawer.addEventListener("close", () => addressOf(null));
+  byId("sound").addEventListener("click", (event) => switchSound(event.currentTarget));
+  byId("wall").addEventListener("click", () => switchWall().catch(() => {}));
+  document.addEventListener("fullscreenchange", () => byId("wall").setAttribute("aria-pressed", String(document.fullscreenElement !== null)));
   byId("hide-nearing").addEventListener("click", (event) => {
     const hide = event.currentTarget.getAttribute("aria-pressed") !== "true";
     event.currentTarget.setAttribute("aria-pressed", String(hide));
@@ -383,15 +534,17 @@ async function start() {
   });
   live("wait", "连接中", "connecting");
   try {
-    labels = await ask(`${API}/labels`);
+    labels = inEnglish(await ask(`${API}/labels`));
   } catch { /* codes are shown instead of names */ }
   await Promise.allSettled([showDemo(), showHealth(), showCounts(), showWindows()]);
+  await showTrend().catch(() => {});
   tick();
   document.body.dataset.state = "shown";
   setInterval(tick, 250);
   every(3000, showHealth);
   every(2000, showCounts);
   every(1500, showWindows);
+  every(30000, showTrend);
   const asked = new URLSearchParams(location.search).get("case");
   if (asked) openCase(asked);
   const stream = () => openStream().catch(() => setTimeout(stream, 3000));

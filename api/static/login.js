@@ -1,8 +1,12 @@
 // 登录: sign in, choose a role, set a password and a second factor; in the demo, be one of its people.
-import { byId, en, make, named, pair, session, setText, tell } from "./page.js";
+import { openDB } from "./vendor/idb.js";
+import { byId, make, named, session, setText, tell } from "./page.js";
 import { ROLES } from "./names.js";
 
 const API = "/api/v1/session";
+const isEnglish = document.documentElement.lang === "en";
+const t = (zh, english) => (isEnglish ? english : zh);
+const inWords = (names, code) => t(...named(names, code));
 // Only a path of our own: an address of somebody else's must not follow a sign-in. The browser itself says whose it is, for
 // it takes a backslash for a slash and leaves out tabs.
 function ownPath(wanted) {
@@ -15,7 +19,7 @@ const next = URL.canParse(wanted, location.origin) ? ownPath(wanted) : "/";
 
 function failed(problem) {
   byId("failed").hidden = problem === null;
-  if (problem !== null) byId("failed").replaceChildren(`${problem.detail_zh ?? "暂时无法登录，请重试。"} `, en(problem.title ?? "Try again."));
+  if (problem !== null) byId("failed").textContent = t(problem.detail_zh ?? "暂时无法登录，请重试。", problem.detail ?? problem.title ?? "Try again.");
 }
 
 function values(form) {
@@ -38,7 +42,11 @@ function onSubmit(id, work) {
   });
 }
 
-const started = (view) => (view.limited ? location.reload() : location.assign(next));
+async function started(view) {
+  await forgetOutsideWork(view.actor);
+  if (view.limited) location.reload();
+  else location.assign(next);
+}
 
 onSubmit("form-sign-in", async (given) => started(await tell(API, given)));
 onSubmit("form-password", async (given) => started(await tell(`${API}/password`, given)));
@@ -55,6 +63,20 @@ byId("begin-factor").addEventListener("click", () => attempt(async () => {
   byId("factor-secret").hidden = byId("form-factor").hidden = false;
 }));
 
+// What a page for outside work keeps of others' particulars ends with the session; entries that are not sent stay. So does
+// a form that was open, for whoever signs in again as the one who filled it in.
+async function forgetOutsideWork(actor = null) {
+  const known = await indexedDB.databases?.() ?? [];
+  if (!known.some((each) => each.name === "tongshui-field")) return;
+  const db = await openDB("tongshui-field");
+  for (const key of await db.getAllKeys("lists")) {
+    const isOwn = actor !== null && key.startsWith("draft ") && (await db.get("lists", key)).actor === actor;
+    if (!isOwn) await db.delete("lists", key);
+  }
+  await db.clear("particulars");
+  db.close();
+}
+
 async function show() {
   const who = await session();
   byId("sign-in").hidden = who.signed_in && !who.limited;
@@ -66,7 +88,8 @@ async function show() {
   setText(byId("by-provider"), who.provider ?? "");
   if (who.signed_in) {
     setText(byId("who-is"), who.actor);
-    byId("roles").append(...who.roles.map((role) => make("option", { value: role, ...(role === who.role ? { selected: "" } : {}) }, named(ROLES, role)[0])));
+    byId("roles").append(...who.roles.map((role) => make("option", { value: role, ...(role === who.role ? { selected: "" } : {}) }, inWords(ROLES, role))));
+    byId("sign-out").addEventListener("click", () => attempt(async () => { await forgetOutsideWork(); const ended = await tell(`${API}/end`, {}); location.assign(ended.leave_at ?? "/"); }));
     byId("roles").addEventListener("change", (event) => attempt(async () => started(await tell(`${API}/role`, { role: event.target.value }))));
     // Whose account has a second factor already shows its code.
     if (who.limited && who.by_provider) byId("form-factor").hidden = false;
@@ -75,9 +98,9 @@ async function show() {
   }
   byId("demo").hidden = who.demo_accounts.length === 0;
   byId("demo-accounts").replaceChildren(...who.demo_accounts.map((account) => {
-    const button = make("button", { type: "button", class: "take", data: { actor: account.actor } }, ...pair(named(ROLES, account.role)));
+    const button = make("button", { type: "button", class: "button", data: { actor: account.actor } }, inWords(ROLES, account.role));
     button.addEventListener("click", () => attempt(async () => started(await tell(`${API}/demo`, { actor: account.actor }))));
-    return make("li", {}, button, " ", make("span", { class: "meta" }, [account.actor, ...account.bound_to].join(" · ")));
+    return make("li", {}, button, " ", make("span", { class: "quiet small" }, [account.actor, ...account.bound_to].join(" · ")));
   }));
   document.body.dataset.state = "shown";
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.http import described
-from api.http.fields import Body, Phone, SecondPerson
+from api.http.fields import Address, Body, Phone, SecondPerson
 from domain.vault.vault import ErasureReason, Reason
 
 SubjectId = Annotated[UUID, Field(description="Id of the person's entry in the vault.")]
@@ -27,6 +27,21 @@ class PhoneSearch(Body):
     unscreened = frozenset({"phone"})
 
     phone: Annotated[Phone, Field(description="Telephone number of the person. It is kept nowhere.")]
+
+
+class AddressSearch(Body):
+    """Where to look for. An address is in no path and no query, because those are logged."""
+
+    unscreened = frozenset({"address"})
+
+    address: Annotated[
+        Address,
+        Field(
+            examples=["人民北路 1 号 2 栋 301"],
+            description="The whole address as it was given; blanks, full-width signs, 号, 栋, 单元 and their like do "
+            "not matter. It is kept nowhere.",
+        ),
+    ]
 
 
 class Erasure(Body):

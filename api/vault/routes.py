@@ -43,6 +43,8 @@ IdentityDep = Annotated[Identity, Depends(identified)]
 SubjectId = Annotated[UUID, Path(description="id of the person's entry in the vault")]
 SEARCH = "phone-search"
 """The reason on record of who looked for a telephone."""
+ADDRESS_SEARCH = "address-search"
+"""The same, for an address."""
 
 
 @router.get(
@@ -120,14 +122,28 @@ def search(
     """Changes nothing, and is sent as POST because a telephone must not be in an address. Who asks is on record."""
     response.headers["Cache-Control"] = "no-store"
     require_power(context_now(caller, service), "vault.read")
-    # The cases of others are not shown, and neither is who has no other cases.
-    named = {
-        each: _cases_of(service, each, cases, scope) for each, cases in service.vault.with_phone(body.phone).items()
-    }
-    found = {subject: cases for subject, cases in named.items() if cases or scope.is_all}
-    reading = Reading(service.clock.now(), who.actor, who.role, None, SEARCH)
-    service.vault.note(reading, dict.fromkeys(found, True) if found else {None: True})
-    return FoundSubjects(subjects=[FoundSubject(subject=subject, cases=cases) for subject, cases in found.items()])
+    return _found(service, who, scope, service.vault.with_phone(body.phone), SEARCH)
+
+
+@router.post(
+    "/subjects/search/address",
+    summary="Persons and their cases by an address 按地址查找",
+    responses=COMMAND_ERRORS | documented(_503="store-unavailable, store-cannot-write, vault-closed"),
+    openapi_extra=needs("vault.read"),
+)
+def search_address(
+    body: bodies.AddressSearch,
+    caller: CallerDep,
+    service: ServiceDep,
+    scope: ScopeDep,
+    who: IdentityDep,
+    response: Response,
+) -> FoundSubjects:
+    """Changes nothing, and is sent as POST because an address of a person must not be in one of ours. Who asks is on
+    record."""
+    response.headers["Cache-Control"] = "no-store"
+    require_power(context_now(caller, service), "vault.read")
+    return _found(service, who, scope, service.vault.with_address(body.address), ADDRESS_SEARCH)
 
 
 @router.post(
@@ -152,6 +168,18 @@ async def erase(subject_id: SubjectId, body: bodies.Erasure, caller: CallerDep, 
 
 
 # ---- parts
+
+
+def _found(
+    service: Service, who: Identity, scope: Scope, named: Mapping[UUID, Sequence[UUID]], reason: str
+) -> FoundSubjects:
+    """The persons that were looked for, with their cases; put on record before it is told."""
+    # The cases of others are not shown, and neither is who has no other cases.
+    seen = {each: _cases_of(service, each, cases, scope) for each, cases in named.items()}
+    found = {subject: cases for subject, cases in seen.items() if cases or scope.is_all}
+    reading = Reading(service.clock.now(), who.actor, who.role, None, reason)
+    service.vault.note(reading, dict.fromkeys(found, True) if found else {None: True})
+    return FoundSubjects(subjects=[FoundSubject(subject=subject, cases=cases) for subject, cases in found.items()])
 
 
 def _withheld(service: Service, subjects: Sequence[Subject], who: Identity, reason: vault.Reason) -> list[Subject]:

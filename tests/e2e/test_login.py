@@ -30,7 +30,7 @@ def test_a_first_sign_in_sets_a_password_and_comes_back_to_the_page(page: Page, 
     page.locator("#form-password [name=new]").fill(PASSWORD)
     page.locator("#form-password button").click()
     expect(page).to_have_url(f"{city.url}/dispatch")
-    expect(page.locator("#who")).to_have_text("hotline-7")
+    expect(page.locator("#who")).to_contain_text("hotline-7")
 
 
 @pytest.mark.parametrize("elsewhere", ["//evil.example/", "/%5Cevil.example/", "/%09/evil.example/"])
@@ -47,7 +47,7 @@ def test_an_address_of_somebody_else_does_not_follow_a_sign_in(page: Page, city:
 def test_the_page_fits_a_phone(page: Page, city: City) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"{city.url}/login")
-    expect(page.locator("body")).to_have_attribute("data-state", "shown")
+    expect(page.locator("#sign-in")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -65,7 +65,7 @@ def test_somebody_signs_in_at_an_identity_provider(
             page.locator("#by-provider").click()
             page.locator("#out").click()
             expect(page.locator("#refused")).to_have_attribute("data-code", "oidc-denied")
-            page.locator("#refused a").click()
+            page.get_by_role("link", name="返回登录").click()
             page.goto(f"{url}/login?next=/dispatch")
             page.locator("#by-provider").click()
             page.locator("[name=login]").fill("manager-7")
@@ -80,6 +80,6 @@ def test_somebody_signs_in_at_an_identity_provider(
             page.locator("[name=mfa]").check()
             page.locator("#in").click()
             expect(page).to_have_url(f"{url}/dispatch")
-            expect(page.locator("#who")).to_have_text("manager-7")
+            expect(page.locator("#who")).to_contain_text("manager-7")
             page.context.close()
         service.close()
