@@ -56,14 +56,14 @@ COMPANY_OWNERS = ("owner-3", "owner-4")
 BANNED = (("account-opening", "开户费"), ("capacity", "增容费"), ("valve", "开关闸费"), ("meter", "水表费"))
 
 
-def applications(rng: random.Random, start: datetime, rules: Rules) -> Iterator[Script]:
-    """The 240 applications, spread over the first days: in office hours at the counter and on the hotline, at any time
-    online."""
+def applications(rng: random.Random, start: datetime, rules: Rules, days: int = APPLICATION_DAYS) -> Iterator[Script]:
+    """The 240 applications, spread over the first ``days``: in office hours at the counter and on the hotline, at any
+    time online."""
     categories, channels = _shuffled(rng, PUBLISHED_CATEGORIES), _shuffled(rng, PUBLISHED_CHANNELS)
     # What came over the approval platform are the platform's own applicants.
     _pair(categories, channels, "prefecture-platform", "platform")
     fates = _fates(rng, categories, channels)
-    at = [_received_at(rng, start, channel, rules.calendar) for channel in channels]
+    at = [_received_at(rng, start, days, channel, rules.calendar) for channel in channels]
     squads = _Squads(rules.calendar)
     # Told in order of receipt, so that whoever came first gets the earlier visit.
     for place in sorted(range(len(at)), key=lambda place: at[place]):
@@ -99,12 +99,12 @@ def _fates(rng: random.Random, categories: Sequence[str], channels: Sequence[str
     return fates
 
 
-def _received_at(rng: random.Random, start: datetime, channel: str, calendar: Calendar) -> datetime:
+def _received_at(rng: random.Random, start: datetime, days: int, channel: str, calendar: Calendar) -> datetime:
     if channel not in ("counter", "hotline"):
-        return (start + timedelta(minutes=rng.uniform(1, APPLICATION_DAYS * 24 * 60))).replace(microsecond=0)
+        return (start + timedelta(minutes=rng.uniform(1, days * 24 * 60))).replace(microsecond=0)
     first = local_date(start)
-    days = [day for n in range(APPLICATION_DAYS) if calendar.is_working_day(day := first + timedelta(days=n))]
-    return on_day(rng.choice(days), rng.randrange(OPENS, CLOSES - 20)) + timedelta(seconds=rng.randrange(60))
+    working = [day for n in range(days) if calendar.is_working_day(day := first + timedelta(days=n))]
+    return on_day(rng.choice(working), rng.randrange(OPENS, CLOSES - 20)) + timedelta(seconds=rng.randrange(60))
 
 
 @dataclass(frozen=True, slots=True)

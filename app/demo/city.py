@@ -9,21 +9,32 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from typing import Any
 
-from app.demo.applications import PUBLISHED_CATEGORIES, PUBLISHED_CHANNELS, applications
+from app.demo.applications import APPLICATION_DAYS, PUBLISHED_CATEGORIES, PUBLISHED_CHANNELS, applications
 from app.demo.community import CREWS, consultations, crews, preservices, squads, works
-from app.demo.outages import outages
+from app.demo.outages import outages, outages_of_a_year
 from app.demo.script import Request, Scene, Script, Who, digest, person
 from domain.deadlines.calendar import LOCAL
 from domain.standard.standards import Rules
 
-__all__ = ["CREWS", "PUBLISHED_CATEGORIES", "PUBLISHED_CHANNELS", "START", "Request", "Script", "connections", "plan"]
+__all__ = [
+    "CREWS",
+    "PUBLISHED_CATEGORIES",
+    "PUBLISHED_CHANNELS",
+    "START",
+    "Request",
+    "Script",
+    "connections",
+    "plan",
+    "year",
+]
 
 START = datetime(2026, 9, 14, 0, 0, tzinfo=UTC)
 """Monday 2026-09-14, 08:00 in China: the week before a make-up working Sunday, two before the Mid-Autumn holiday."""
+DAYS_OF_A_YEAR = 365
 OPENING = "opening"
 """How the names of the opening scenes begin."""
 URBAN = ("zhenxi", "donghe", "qianzhou", "jifeng", "shijiachong")
@@ -67,16 +78,44 @@ def plan(seed: int, rules: Rules, start: datetime = START, opens_at: datetime | 
     return _by_first_request([*repairs, *further, *outages(start), *connections(seed, rules, start)])
 
 
-def connections(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
-    """The published period alone: crews and squads, the 240 applications, and what was done ahead of building and
-    besides."""
+def year(seed: int, rules: Rules, start: datetime = START) -> list[Script]:
+    """A whole year of the city: each real report on its own day of the year, the published period's 240 applications
+    spread over all of it, and two planned outages a week."""
+    rng = random.Random(f"year {seed}")
+    roster = Roster()
+    repairs = [
+        _repair(
+            f"{report['source']}-{report['id']}", report, _in_year(report, start), Scene(rng), _arrival(rng), roster
+        )
+        for report in reports()
+    ]
+    further = crews(start, roster.crews[len(CREWS) :])
+    planned = outages_of_a_year(rng, start)
+    return _by_first_request([*repairs, *further, *planned, *connections(seed, rules, start, DAYS_OF_A_YEAR)])
+
+
+def _in_year(report: dict[str, str], start: datetime) -> datetime:
+    """The report's own time of day on its own day of the year, in the year from ``start`` on."""
+    reported = datetime.fromisoformat(report["reported"])
+    first = start.astimezone(LOCAL)
+    day_of_the_year = timedelta(days=reported.timetuple().tm_yday - 1)
+    for year in (first.year, first.year + 1):
+        at = datetime.combine(date(year, 1, 1) + day_of_the_year, reported.time(), LOCAL)
+        if at > first:
+            break
+    return at.astimezone(UTC)
+
+
+def connections(seed: int, rules: Rules, start: datetime = START, days: int = APPLICATION_DAYS) -> list[Script]:
+    """The published period alone: crews and squads, the 240 applications spread over the first ``days``, and what was
+    done ahead of building and besides."""
     # A generator of its own: what is made up here does not depend on how many repairs there are.
     rng = random.Random(f"connections {seed}")
     return _by_first_request(
         [
             *crews(start),
             *squads(start),
-            *applications(rng, start, rules),
+            *applications(rng, start, rules, days),
             *preservices(rng, start, rules.calendar),
             *consultations(rng, start, rules.calendar),
             *works(start, rules.calendar),

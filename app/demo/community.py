@@ -32,16 +32,34 @@ PRESERVICES = (
 CONSULTATIONS = ("technical", "documents", "fees", "technical", "progress", "documents")
 
 
+DISTRICTS = (
+    "zhenxi",
+    "donghe",
+    "qianzhou",
+    "jifeng",
+    "shijiachong",
+    "shuangtang",
+    "aizhai",
+    "majingao",
+    "hexi",
+    "danqing",
+)
+"""Codes of the districts of the shipped standard: where the crews begin their shift."""
 CREWS = tuple(f"crew-{number:02d}" for number in range(1, 31))
 
 
 def crews(start: datetime, codes: Sequence[str] = CREWS) -> Iterator[Script]:
-    """The repair crews, formed before anybody is sent: who dispatches a crew that nobody formed is refused."""
+    """The repair crews, formed and at work before anybody is sent: who dispatches a crew that nobody formed is refused,
+    and one that is at work and was seen somewhere is suggested."""
     for code in codes:
         number = int(code.rpartition("-")[2])
         scene = Scene(random.Random(number))
         crew = {"crew": code, "name_zh": f"抢修 {number} 班", "skills": ["pipes"], "lead": f"lead-{number}"}
         scene.instruct(start, "", crew, MANAGER)
+        on_site = (f"lead-{number}", "crew", "crew-phone")
+        scene.tell(start, "/shift/start", {}, on_site)
+        where = {"district": DISTRICTS[number % len(DISTRICTS)]}
+        scene.tell(start, "/position", where, on_site)
         yield scene.script(code, "crews")
 
 

@@ -30,6 +30,11 @@ def key_of(script: Script, number: int) -> str:
     return hashlib.sha256(f"{script.name} {number}".encode()).hexdigest()[:32]
 
 
+def below(script: Script, case_id: str) -> str:
+    """The path of a script's case below its kind's: crews are known by their codes, cases by their ids."""
+    return f"/{script.name if script.kind == 'crews' else case_id}"
+
+
 def body_of(request: Request, told: Mapping[str, UUID]) -> dict[str, Any]:
     """The JSON body of a request. ``told``: path of an earlier request of the script → the first event it wrote."""
     claimed = {"happened_at": request.happened_at.isoformat()} if request.happened_at is not None else {}
@@ -99,7 +104,7 @@ class Player:
             if number == 0:
                 if "case_id" not in answer:
                     return  # refused: there is no case to go on with
-                path += f"/{answer['case_id']}"
+                path += below(script, answer["case_id"])
 
     async def _until(self, at: datetime, stop: asyncio.Event) -> None:
         while not stop.is_set():

@@ -16,7 +16,6 @@ from psycopg.rows import dict_row
 
 from app.demo import city
 from app.demo.stage import Stage, database, fill
-from domain import kinds
 from infra.clock import ManualClock
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.service import open_service
@@ -63,7 +62,7 @@ def replay_published(settings: Settings, seed: int, database_url: str | None = N
     """
     with database(database_url) as url:
         migrate(url)
-        _require_empty(url)
+        require_empty(url, "a replay makes up 240 applications", "name an empty database, or none at all")
         replaying = settings.model_copy(update={"database_url": url, "kafka_bootstrap": "", "demo": True})
         return _replay(replaying, seed)
 
@@ -87,7 +86,8 @@ def report(found: ReplayResult, *, as_json: bool) -> str:
     return "\n".join(lines)
 
 
-def _require_empty(url: str) -> None:
+def require_empty(url: str, why: str, next_step: str) -> None:
+    """Raise EmbeddedError "database-not-empty" where there are events. ``why``: there must be none."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
         head = connection.execute(sql("log_head")).fetchone()
     assert head is not None
@@ -95,8 +95,8 @@ def _require_empty(url: str) -> None:
         raise EmbeddedError(
             "database-not-empty",
             found=f"a database with {head['position']} events",
-            needed="an empty one: a replay makes up 240 applications",
-            next_step="name an empty database, or none at all",
+            needed=f"an empty one: {why}",
+            next_step=next_step,
         )
 
 
@@ -107,7 +107,7 @@ def _replay(settings: Settings, seed: int) -> ReplayResult:
     clock = ManualClock(city.START)
     service = open_service(settings, clock=clock)
     try:
-        stage = Stage(service, clock, kinds.CONNECTION)
+        stage = Stage(service, clock)
         asyncio.run(stage.play(scripts))
     finally:
         service.close()

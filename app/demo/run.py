@@ -11,29 +11,42 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from contextlib import closing, contextmanager
+from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 
 import httpx
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
 from app.demo import city, community, play
 from app.demo.play import Player
+from app.demo.replay import require_empty
 from app.demo.script import Script
+from app.demo.stage import Stage
 from app.supervisor import Supervisor, running_state
-from app.up import DEMO_DIR, refuse_taken_port, state_file, supervisor, with_addresses
+from app.up import (
+    DEMO_DIR,
+    close_to_others,
+    refuse_second,
+    refuse_taken_port,
+    state_file,
+    supervisor,
+    with_addresses,
+)
 from consumers.tail import follow
 from domain.deadlines.calendar import LOCAL
-from infra.clock import Clock, ScaledClock
+from infra.clock import Clock, ManualClock, ScaledClock
 from infra.embedded import EmbeddedPostgres
 from infra.embedded.errors import EmbeddedError
 from infra.eventstore.consistency_check import account_disagreements, disagreements
+from infra.eventstore.service import open_service
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.http_address import base_url, client_context
 from infra.identity.proxy_secret import proxy_secret
+from infra.postgres.migrate import migrate
 from infra.readers.record import Event, Unreadable
 from infra.settings import Settings
 from infra.sql import sql
@@ -52,14 +65,30 @@ NUMBER_S = 5.0
 NUMBER_TRIES = 3
 
 
-def run_demo(settings: Settings, say: Say, *, until_proven: bool, factor: float, seed: int, fresh: bool) -> int:
-    """Run the demo. Returns the exit code: 0 also where the person ended it; 1 where the proof did not come."""
+def run_demo(
+    settings: Settings,
+    say: Say,
+    *,
+    until_proven: bool,
+    factor: float,
+    seed: int,
+    fresh: bool,
+    year_from: date | None = None,
+) -> int:
+    """Run the demo. ``year_from``: first record the year that begins on that day, as fast as the machine goes; nothing
+    is played after it.
+
+    Returns the exit code: 0 also where the person ended it; 1 where the proof did not come.
+    """
     settings = settings.model_copy(
         update={"clock_factor": factor, "clock_start": city.START, "demo": True, "log_level": "WARNING"}
     )
     settings = settings.model_copy(update={"data_dir": settings.data_dir / DEMO_DIR})
     if fresh:
         _clear(settings, say)
+    if year_from is not None:
+        start = datetime.combine(year_from, city.START.timetz())
+        settings = settings.model_copy(update={"clock_start": _year_on_record(settings, say, seed, start)})
     begun = time.monotonic()
     keeper = supervisor(settings, say, external=False)
     before = {n: signal.signal(n, lambda *_: keeper.ask_to_stop()) for n in (signal.SIGINT, signal.SIGTERM)}
@@ -92,12 +121,47 @@ def _clear(settings: Settings, say: Say) -> None:
         shutil.rmtree(settings.data_dir)
 
 
+def _year_on_record(settings: Settings, say: Say, seed: int, start: datetime) -> datetime:
+    """Play the year from ``start`` on into the empty store of the demo, before anything else of it runs. Returns the
+    service time at its end, from which the demo's clock goes on.
+
+    Raises EmbeddedError "database-not-empty", "already-running" and what PostgreSQL raises.
+    """
+    refuse_second(settings)
+    close_to_others(settings)
+    with EmbeddedPostgres(
+        settings.data_dir / "postgres", say=say, log=settings.data_dir / "log" / "postgres.log"
+    ) as db:
+        # Nothing else reads it meanwhile, and what a power cut takes is played again: its commits need not wait.
+        url = make_conninfo(db.conninfo(), options="-c synchronous_commit=off")
+        playing = settings.model_copy(update={"database_url": url, "kafka_bootstrap": ""})
+        migrate(playing.database_url)
+        require_empty(playing.database_url, "a year is played from its first day", "leave out --keep")
+        scripts = city.year(seed, shipped_rules(), start)
+        say(f"demo: playing a year of the city, {sum(len(script.requests) for script in scripts):,} requests; minutes")
+        clock = ManualClock(start)
+        begun = time.monotonic()
+        with closing(open_service(playing, clock=clock)) as service:
+            stage = Stage(service, clock)
+            asyncio.run(stage.play(scripts))
+            with service.connection() as connection:
+                head = connection.execute(sql("log_head")).fetchone()
+        assert head is not None
+        until = clock.now().astimezone(LOCAL)
+        refused = ", ".join(f"{code} ×{count}" for code, count in stage.astray.most_common()) or "nothing astray"
+        say(
+            f"demo: a year is on record, until {until:%Y-%m-%d %H:%M}: {head['position']:,} events "
+            f"in {time.monotonic() - begun:.0f} s, {stage.asked:,} questions of the watch, {refused}"
+        )
+        return clock.now()
+
+
 def _tell(settings: Settings, say: Say, factor: float) -> None:
     say("")
-    say(f"  通水 demo city: {base_url(settings)}/")
+    address = base_url(settings)
+    say(f"  通水 demo city. Lapses and running limits: {address}/board 看板; click a case for its timeline.")
+    say(f"  Be one of its people, without a password: {address}/login 登录. What the public sees: {address}/")
     say(f"  The service clock runs × {factor:g}: half an hour is {1800 / factor:g} s, a day is {86400 / factor:g} s.")
-    say("  Look at: the breach stream on the right; running windows with their ends; click a case for its timeline.")
-    say("  For dispatchers: /dispatch 调度. For the counter and case owners: /desk 窗口. Public: /disclosure 公示.")
     say("  Real: kinds and times of day of the fault reports. Simulated: crews, arrivals, applications.")
     say("  In another terminal, from this folder (CASE is a number from the page, such as BX-2026-000001):")
     for arguments in ("status", "tail breach", "timeline CASE"):
@@ -241,6 +305,9 @@ class _Show:
         with psycopg.connect(self._settings.database_url, row_factory=dict_row) as connection:
             row = connection.execute(sql("clock_anchor")).fetchone()
         assert row is not None
+        if row["service_at"] != city.START:
+            self._say("demo: a year was played before; the city rests, limits still run")
+            return
         clock = ScaledClock(row["real_at"], row["service_at"], row["factor"])
         asyncio.run(self._play_city(clock, row["service_at"]))
 

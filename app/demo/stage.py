@@ -25,14 +25,14 @@ from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 from api.app import create_app
-from app.demo.play import body_of, first_event, headers_of, key_of
+from app.demo.play import below, body_of, first_event, headers_of, key_of
 from app.demo.script import Request, Script
-from domain.kinds import Kind
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore.commands import Command, Receipt, Stream, evaluation_of
 from infra.eventstore.consistency_check import published
 from infra.eventstore.service import Service
+from infra.eventstore.shipped_rules import order_stream
 from infra.identity.proxy_secret import proxy_secret
 from infra.settings import Settings
 from infra.sql import sql
@@ -129,14 +129,14 @@ def _together(turns: Iterable[Turn]) -> Iterator[list[Turn]]:
 class Stage:
     """Requests one after the other at their own time, and in between what falls due.
 
-    ``kind``: of the cases that are asked about. ``watched`` False: nothing is asked until all is told, and requests of
+    ``watched`` False: nothing is asked until all is told, and requests of
     different scripts that lie within ``TOGETHER`` are sent together, so that the writer commits them together; none is
     taken down before its own time, and no verdict depends on it. ``refused`` counts refusals by code; ``astray`` those
     that a script did not mean; ``outcomes`` has every request's, by its script's name and its number: ``ACCEPTED`` or
     the code.
     """
 
-    def __init__(self, service: Service, clock: ManualClock, kind: Kind, *, watched: bool = True) -> None:
+    def __init__(self, service: Service, clock: ManualClock, *, watched: bool = True) -> None:
         self.refused: Counter[str] = Counter()
         self.astray: Counter[str] = Counter()
         self.outcomes: dict[tuple[str, int], str] = {}
@@ -145,7 +145,6 @@ class Stage:
         self.asked = 0
         self._service = service
         self._clock = clock
-        self._kind = kind
         self._watched = watched
         self._heard: dict[UUID, Mapping[str, datetime]] = {}
         self._asks: list[tuple[datetime, UUID]] = []
@@ -190,11 +189,14 @@ class Stage:
         if number > 0:
             if script.name not in self.cases:
                 return NOT_OPENED
-            path += f"/{self.cases[script.name]}"
+            path += below(script, str(self.cases[script.name]))
         told = self._told.setdefault(script.name, {})
         headers = headers_of(request, key_of(script, number))
-        answer = await client.post(path + request.path, json=body_of(request, told), headers=headers)
+        body = body_of(request, told)
+        answer = await client.post(path + request.path, json=body, headers=headers)
         if answer.status_code < 300:
+            if "order" in body:  # another body's order that the report came with: the receipt is of the report's case
+                self._ask(order_stream(body["order"]["source"], body["order"]["number"]))
             told[request.path] = first_event(answer.json())
             self.astray.update(["accepted"] if request.refusal is not None else [])
             if number == 0:
@@ -214,10 +216,12 @@ class Stage:
             if due_at not in self._known[case_id].values():
                 continue  # another fact has moved it since
             self._clock.set(max(due_at, self._clock.now()))
-            receipt = self._service.run(evaluation_of(Stream(self._kind, case_id), "window-watch"))
-            self._heard[case_id] = receipt.next_ask_at
+            self._ask(Stream(self._service.kinds_of([case_id])[case_id], case_id))
             self.asked += 1
             self._take_down()
+
+    def _ask(self, case: Stream) -> None:
+        self._heard[case.id] = self._service.run(evaluation_of(case, "window-watch")).next_ask_at
 
     def _take_down(self) -> None:
         for case_id, asks in self._heard.items():

@@ -21,6 +21,8 @@ from tests.api_world import Client, FakeService, app_over
 README = Path(__file__).parents[2] / "README.md"
 RULES = shipped_rules()
 PLAN = city.plan(225, RULES)
+YEAR = city.year(225, RULES)
+PLANS = pytest.mark.parametrize("plan", [PLAN, YEAR], ids=["fortnight", "year"])
 
 
 def test_the_applications_are_the_published_mix_of_240_not_238() -> None:
@@ -51,17 +53,19 @@ def test_the_same_seed_gives_the_same_city() -> None:
     assert city.plan(226, RULES) != PLAN
 
 
-def test_requests_of_a_case_are_in_order_and_claim_no_future() -> None:
-    for script in PLAN:
+@PLANS
+def test_requests_of_a_case_are_in_order_and_claim_no_future(plan: list[Script]) -> None:
+    for script in plan:
         times = [request.at for request in script.requests]
         assert times == sorted(times)
         assert script.requests[0].path == ("/planned" if script.kind == "outages" else "")
         assert all(r.happened_at is None or r.happened_at <= r.at for r in script.requests)
 
 
-def test_every_code_is_known_to_the_standard() -> None:
+@PLANS
+def test_every_code_is_known_to_the_standard(plan: list[Script]) -> None:
     standard = RULES.in_force(city.START)
-    for script in PLAN:
+    for script in plan:
         first = script.requests[0].body
         if script.kind == "repairs":
             assert first["kind"] in standard.repair.fault_kinds
@@ -121,9 +125,10 @@ def test_three_squads_make_more_than_30_visits_and_never_two_at_once() -> None:
         assert all(end <= begin for (_, end), (begin, _) in pairwise(in_order))
 
 
-def test_no_crew_is_sent_while_it_is_on_another_incident() -> None:
+@PLANS
+def test_no_crew_is_sent_while_it_is_on_another_incident(plan: list[Script]) -> None:
     taken: dict[str, list[tuple[datetime, datetime]]] = {}
-    for script in PLAN:
+    for script in plan:
         if script.kind == "repairs":
             sent = next(r for r in script.requests if r.path == "/dispatch")
             done = next(r for r in script.requests if r.path == "/completion")
@@ -131,6 +136,36 @@ def test_no_crew_is_sent_while_it_is_on_another_incident() -> None:
     assert len(taken) > 12
     for spans in taken.values():
         assert all(done + timedelta(minutes=20) < sent for (_, done), (sent, _) in pairwise(sorted(spans)))
+
+
+def test_a_year_has_every_real_report_on_its_own_day_and_outages_of_every_course() -> None:
+    reports = {f"{row['source']}-{row['id']}": row for row in city.reports()}
+    played = {script.name: script for script in YEAR if script.kind == "repairs"}
+    assert played.keys() == reports.keys()
+    for name, script in played.items():
+        at, reported = script.requests[0].at, datetime.fromisoformat(reports[name]["reported"])
+        assert city.START < at <= city.START + timedelta(days=366)
+        local = at.astimezone(LOCAL)
+        # The 366th day of a leap year is the first of the next one.
+        assert (local.timetuple().tm_yday - reported.timetuple().tm_yday) % 365 == 0
+        assert local.time() == reported.time()
+    received = [script.requests[0].at for script in YEAR if script.kind == "connections"]
+    assert len(received) == 240
+    assert max(received) - min(received) > timedelta(days=350)
+    courses = Counter(tuple(request.path for request in script.requests) for script in YEAR if script.kind == "outages")
+    assert courses.total() == 104
+    assert {"/cancellation", "/new-times", "/extension"} <= {path for paths in courses for path in paths}
+
+
+def test_every_planned_outage_of_a_year_begins_with_a_day_of_notice_and_ends_after_it_began() -> None:
+    for script in (script for script in YEAR if script.kind == "outages"):
+        first = script.requests[0]
+        assert datetime.fromisoformat(first.body["begin"]) - first.at >= timedelta(hours=24)
+        moved = [request for request in script.requests if request.path == "/new-times"]
+        assert all(datetime.fromisoformat(each.body["begin"]) - each.at >= timedelta(hours=24) for each in moved)
+        at = {request.path: request.at for request in script.requests}
+        assert ("/water-off" in at) == ("/restoration" in at) == ("/cancellation" not in at)
+        assert at.get("/water-off", first.at) < at.get("/restoration", first.at + timedelta(days=9))
 
 
 def linked_crews() -> set[str]:

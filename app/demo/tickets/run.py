@@ -16,7 +16,6 @@ from psycopg.rows import DictRow, dict_row
 from app.demo.stage import ACCEPTED, NOT_OPENED, Stage, database, fill
 from app.demo.tickets import city
 from app.demo.tickets.rows import SourceChange, Ticket, TicketBook, code
-from domain import kinds
 from domain.kernel.refusals import restored
 from infra.clock import ManualClock
 from infra.embedded.errors import EmbeddedError
@@ -134,7 +133,7 @@ def _played(settings: Settings, book: TicketBook, *, watched: bool) -> Stage | N
     clock = ManualClock(city.starts_at(book))
     service = open_service(settings, clock=clock)
     try:
-        stage = Stage(service, clock, kinds.REPAIR, watched=watched)
+        stage = Stage(service, clock, watched=watched)
         asyncio.run(publish(stage, book.source, city.publication(book)))
         asyncio.run(stage.play(book.scripts))
     finally:

@@ -151,7 +151,7 @@ def _played(service: Service, clock: ManualClock, book: TicketBook) -> dict[str,
     """The completion window that is on record of each ticket, by its script's name."""
     for number, wanted in enumerate(rule.notices()):
         service.run(publication.publish_calendar(replace(OPERATOR, command_id=f"{SOURCE}-{number}"), wanted))
-    stage = Stage(service, clock, kinds.REPAIR, watched=False)
+    stage = Stage(service, clock, watched=False)
     asyncio.run(publish(stage, SOURCE, city.publication(book, rule.standard_of)))
     asyncio.run(stage.play(book.scripts))
     ledgers: dict[UUID, WindowLedger] = {}
