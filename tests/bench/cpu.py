@@ -3,7 +3,8 @@
 Real PostgreSQL, no Kafka: records are made of the store's events as the relay would publish them, and handed to the
 readers' own shell. Time is that of the process, not of the clock on the wall, so that a busy machine changes little;
 PostgreSQL's is told beside it. Beside each figure stands the bare part: the same bytes appended with nothing decided,
-each record parsed once, a case's events read and parsed once.
+each record parsed once, a case's events read and parsed once. Then an evaluation without any store, part by part:
+decode the events, fold them, judge the case, find the differences, encode what they say.
 """
 
 from __future__ import annotations
@@ -18,21 +19,31 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
 
+import msgspec
 import psutil
 import psycopg
-from eventsourcing.persistence import StoredEvent
+from eventsourcing.persistence import JSONTranscoder, StoredEvent
 from fastapi import Response
 from psycopg.rows import dict_row
 
 from api.board.cases import case as case_answer
-from app.processes import asker, looker
+from app.processes import asker, collect_less, looker
+from domain import kinds
+from domain.kernel.facts import event_id
+from domain.kinds import Kind
+from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedPostgres
-from infra.eventstore.commands import Receipt
+from infra.eventstore.application import StoreApplication
+from infra.eventstore.commands import Receipt, Stamp, Stream
+from infra.eventstore.envelope import CloudEventMapper, Envelope, recorded_of
+from infra.eventstore.evaluation import Evaluator
 from infra.eventstore.service import Service, open_service
+from infra.eventstore.shipped_rules import shipped_rules
 from infra.kafka.cluster import Record
 from infra.postgres.connections import connect
 from infra.postgres.migrate import migrate
@@ -42,6 +53,8 @@ from infra.settings import Settings
 from projections.read_models.views import VIEWS
 from projections.watch.due import DueIndex
 from projections.watch.watch import Watch
+from tests.bench.results import found as figure
+from tests.bench.watch import case as unanswered_case
 from tests.commands import Application, Incident
 from tests.published import records, topic_ids
 
@@ -221,6 +234,78 @@ def looks(service: Service, cases: Sequence[UUID]) -> None:
     line("GET /cases/{id} of a connection", spent.told(len(cases)), bare, "its events read once")
 
 
+# ---- an evaluation, part by part
+
+COPIES = 300
+"""Of each case, under ids of their own: a single one would lie in the processor's caches throughout."""
+ROUNDS = 7
+HISTORIES = Path(__file__).parents[1] / "unit" / "histories"
+Texts = list[tuple[UUID, list[bytes]]]
+"""Cases with their stored events."""
+
+
+def evaluation() -> None:
+    """The parts of an evaluation of typical cases: an incident that nobody has answered and whose arrival limit ends
+    (five events), and stored histories of an incident and of applications, in the middle of which they are asked."""
+    rules = shipped_rules()
+    unanswered, _ = unanswered_case(rules, uuid4(), AT)
+    mapper = CloudEventMapper(JSONTranscoder())
+    lines = [mapper.to_stored_event(envelope).state for envelope in unanswered]
+    parts("an incident at its arrival limit", kinds.REPAIR, lines, rules, AT)
+    for name, kind in (("repair-continuous", kinds.REPAIR), ("connection-at-the-door", kinds.CONNECTION)):
+        lines = (HISTORIES / f"{name}.jsonl").read_bytes().splitlines()
+        parts(name, kind, lines, rules, recorded_of(lines[-1]).happened_at + timedelta(days=30))
+
+
+def parts(title: str, kind: Kind, lines: Sequence[bytes], rules: Rules, at: datetime) -> None:
+    """Print what each part of evaluating the case at ``at`` costs, and all of it as the watch does it."""
+    texts = copies(lines)
+    facts = [[recorded_of(line) for line in events] for _, events in texts]
+    states = [kinds.folded(kind, found) for found in facts]
+    found = [kinds.windows(kind, state, rules, at) for state in states]
+    said = [kinds.concluded(kind, state, each, at) for state, each in zip(states, found, strict=True)]
+    mapper, stamp = CloudEventMapper(JSONTranscoder()), Stamp("bench", "system", "system", str(uuid4()), str(uuid4()))
+    # The part of a store that a decision uses.
+    store = cast(StoreApplication, SimpleNamespace(mapper=mapper, paper_ways=frozenset()))
+    evaluator = Evaluator(store, ManualClock(at), lambda: rules, lambda: rules, "bench")
+    typed = [(Stream(kind, case), [(case, "", line) for line in events]) for case, events in texts]
+
+    def encode() -> None:
+        for (case, events), concluded in zip(texts, said, strict=True):
+            for version, fact in enumerate(concluded, start=len(events) + 1):
+                mapper.to_stored_event(Envelope(case, version, kind.topic, fact, at, None, stamp))
+
+    costs = {
+        "decode": least(lambda: [[recorded_of(line) for line in events] for _, events in texts]),
+        "fold": least(lambda: [kinds.folded(kind, recorded) for recorded in facts]),
+        "judge": least(lambda: [kinds.windows(kind, state, rules, at) for state in states]),
+        "differences": least(lambda: [kinds.concluded(kind, s, w, at) for s, w in zip(states, found, strict=True)]),
+        "encode": least(encode),
+        "whole": least(lambda: [evaluator.decided(case, events, rules) for case, events in typed]),
+    }
+    print(f"  {title}: {len(lines)} events, {len(found[0])} windows, says {len(said[0])}; µs")
+    print("    " + ", ".join(f"{name} {cost:.1f}" for name, cost in costs.items()), flush=True)
+    figure(f"evaluation of {title}, {len(lines)} events", costs["whole"], "µs", "lower")
+
+
+def copies(lines: Sequence[bytes]) -> Texts:
+    """The stored events of a case as those of many cases."""
+    original = str(msgspec.json.decode(lines[0])["subject"]).encode()
+    cases = [uuid4() for _ in range(COPIES)]
+    return [(case, [line.replace(original, str(case).encode()) for line in lines]) for case in cases]
+
+
+def least(work: Callable[[], object]) -> float:
+    """Microseconds of processor time for a case, of several rounds the least."""
+    spent = []
+    for _ in range(ROUNDS):
+        event_id.cache_clear()  # what a case's new events are called is found once
+        begun = time.process_time()
+        work()
+        spent.append(time.process_time() - begun)
+    return min(spent) / COPIES * 1e6
+
+
 @contextmanager
 def opened() -> Iterator[tuple[Service, ManualClock]]:
     """A service on an empty store."""
@@ -243,16 +328,28 @@ def main() -> None:
     """Print the figures."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     arguments.add_argument("--cases", type=int, default=2_000)
-    number = arguments.parse_args().cases
+    arguments.add_argument("--only-evaluation", action="store_true", help="the parts of an evaluation, without a store")
+    options = arguments.parse_args()
+    number = options.cases
+    if not options.only_evaluation:
+        with_store(number)
+    collect_less()
+    evaluation()
+
+
+def with_store(number: int) -> None:
+    """Everything that a store is needed for; commands and read models first, and then the watch."""
     with opened() as (service, clock):
         in_parallel(lambda _: Incident(service), 200)  # warm
         with psycopg.connect(service.settings.database_url) as connection:
             (warm,) = connection.execute("SELECT position FROM store.log_head").fetchone() or (0,)
         print(f"{number} cases, {CLIENTS} clients, {threading.active_count()} threads")
         commands(service, number)
-        index(service, records(service.settings), number + 200)
-        lapses(service, clock, number + 200)
+        published = records(service.settings)
         reading(service, number // 10)
+        collect_less()  # as the process of the watch does
+        index(service, published, number + 200)
+        lapses(service, clock, number + 200)
         assert warm
 
 

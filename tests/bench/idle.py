@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from tests.bench.results import found
 from tests.faults.installation import Installation, installed, wait_until
 
 WARM_S = 45.0
@@ -78,7 +79,10 @@ def main() -> None:
     with installed(*of_up) as it:
         wait_until(lambda: it.run("status").code == 0, what="a status that is well")
         time.sleep(options.warm)
-        print(idle_cost(it, options.seconds)[-1], flush=True)
+        share, memory_mb, _, table = idle_cost(it, options.seconds)
+        print(table, flush=True)
+        found("idle, processor", 100 * share, "% of a core", "lower", goal=4)
+        found("idle, memory", memory_mb, "MB", "lower", goal=600)
 
 
 if __name__ == "__main__":

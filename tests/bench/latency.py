@@ -1,22 +1,26 @@
-"""From command accepted to row visible in the read model, at a steady rate; beside it the broker's own round trip."""
+"""From command accepted to row visible in the read model, at a steady rate (``--rate``, commands a second); beside it
+the broker's own round trip."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-import httpx
 import psycopg
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import TopicPartition
 
 from infra.kafka.cluster import client_config
 from infra.settings import Settings
-from tests.bench.installation import installation, percentiles
+from tests.bench.installation import at_share, installation, percentiles
+from tests.bench.plain_http import Pool, ask, request_bytes
+from tests.bench.results import found
 from tests.proven import PROVEN
 
 RATE = 50
@@ -54,24 +58,26 @@ class Sightings:
                     last = max(last, position - 200)
 
 
-async def send(base: str, rate: int, seconds: int) -> dict[UUID, tuple[float, float]]:
+async def send(port: int, rate: int, seconds: int) -> dict[UUID, tuple[float, float]]:
     """Report faults at a steady rate. Case → (sent, accepted), both perf_counter seconds."""
     accepted: dict[UUID, tuple[float, float]] = {}
     headers = {**PROVEN, "X-Actor": "bench", "X-Role": "hotline", "X-Channel": "hotline"}
     body = {"kind": "leak", "district": "qianzhou", "reporter": {"phone": "13800000000"}}
-    async with httpx.AsyncClient(base_url=base, headers=headers, timeout=30) as client:
+    request = request_bytes("POST", "/api/v1/repairs", port, headers, json.dumps(body).encode())
+    pool = Pool(port)
 
-        async def one() -> None:
-            sent = time.perf_counter()
-            answer = await client.post("/api/v1/repairs", json=body)
-            answer.raise_for_status()
-            accepted[UUID(answer.json()["case_id"])] = (sent, time.perf_counter())
+    async def one() -> None:
+        sent = time.perf_counter()
+        async with pool.connection() as connection:
+            answer = await ask(connection, request)
+        accepted[UUID(json.loads(answer)["case_id"])] = (sent, time.perf_counter())
 
-        begun, tasks = time.perf_counter(), []
-        for number in range(rate * seconds):
-            await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
-            tasks.append(asyncio.create_task(one()))
-        await asyncio.gather(*tasks)
+    begun, tasks = time.perf_counter(), []
+    for number in range(rate * seconds):
+        await asyncio.sleep(max(0.0, begun + number / rate - time.perf_counter()))
+        tasks.append(asyncio.create_task(one()))
+    await asyncio.gather(*tasks)
+    pool.close()
     return accepted
 
 
@@ -112,25 +118,39 @@ def round_trips(settings: Settings, rate: int, seconds: int) -> list[float]:
 
 def main() -> None:
     """Print the latencies."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition(";")[0])
+    parser.add_argument("--rate", type=int, default=RATE)
+    rate: int = parser.parse_args().rate
     with installation() as settings:
-        base = f"http://{settings.http_host}:{settings.http_port}"
-        asyncio.run(send(base, RATE, 3))  # warm
+        asyncio.run(send(settings.http_port, rate, 3))  # warm
         sightings = Sightings(settings.database_url)
         with sightings.watching():
-            accepted = asyncio.run(send(base, RATE, SECONDS))
+            accepted = asyncio.run(send(settings.http_port, rate, SECONDS))
             deadline = time.monotonic() + 15
             while not accepted.keys() <= sightings.seen.keys() and time.monotonic() < deadline:
                 time.sleep(0.05)
         missing = [case for case in accepted if case not in sightings.seen]
         visible = [max(0.0, sightings.seen[case] - at) for case, (_, at) in accepted.items() if case not in missing]
         answered = [at - sent for sent, at in accepted.values()]
-        bare = round_trips(settings, RATE, 5)
-    print(f"{RATE} commands a second for {SECONDS} s, {len(missing)} rows not seen")
+        bare = round_trips(settings, rate, 5)
+    print(f"{rate} commands a second for {SECONDS} s, {len(missing)} rows not seen")
     print(f"  request to answer (committed)        {percentiles(answered)}")
     print(f"  answer to row visible                {percentiles(visible)}")
     print(f"  bare kafka-python produce to consume {percentiles(bare)}")
-    ratio = sorted(visible)[len(visible) // 2] / sorted(bare)[len(bare) // 2]
-    print(f"  ratio of the medians                 {ratio:.1f}")
+    seen_ms, bare_ms = at_share(visible, 0.5) * 1000, at_share(bare, 0.5) * 1000
+    print(f"  ratio of the medians                 {seen_ms / bare_ms:.1f}")
+    every = f"at {rate} a second"
+    found(
+        f"answer to row visible {every}, p50",
+        seen_ms,
+        "ms",
+        "lower",
+        beside=bare_ms,
+        what="ms, bare round trip",
+        goal=3,
+    )
+    found(f"answer to row visible {every}, p99", at_share(visible, 0.99) * 1000, "ms", "lower", goal=60)
+    found(f"request to answer {every}, p99", at_share(answered, 0.99) * 1000, "ms", "lower", goal=100)
 
 
 if __name__ == "__main__":

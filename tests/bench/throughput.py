@@ -1,4 +1,5 @@
-"""Commands a second into the store beside bare single-row commits; relay and read models beside bare kafka-python."""
+"""Commands a second into the store beside bare saves of the library and single-row commits; relay and read models
+beside bare kafka-python."""
 
 from __future__ import annotations
 
@@ -11,7 +12,9 @@ from kafka import KafkaProducer
 from infra.eventstore.service import Service, open_service
 from infra.kafka.cluster import client_config
 from infra.settings import Settings
+from tests.bench.bare_eventsourcing import saves_a_second
 from tests.bench.installation import installation
+from tests.bench.results import found
 from tests.commands import Incident
 
 CLIENTS = 64
@@ -67,6 +70,7 @@ def main() -> None:
     with installation() as settings:
         service = open_service(settings)
         bare = bare_commits(settings)
+        saves = saves_a_second(settings.database_url)
         rate = commands(service)
         with service.connection() as connection:
             row = connection.execute("SELECT position FROM store.log_head").fetchone()
@@ -74,14 +78,16 @@ def main() -> None:
         relayed = until(settings, "SELECT max(all_out) FROM store.relay_state", head)
         seen = until(settings, "SELECT count(*) FROM views.cases", CASES)
         with psycopg.connect(settings.database_url) as plain:
-            states = [bytes(found) for (found,) in plain.execute("SELECT state FROM store.stored_events")]
+            states = [bytes(each) for (each,) in plain.execute("SELECT state FROM store.stored_events")]
         producing = bare_producing(settings, states)
         service.close()
     print(f"{CASES} fault reports (three events each), {CLIENTS} clients, everything running on this machine")
     print(f"  commands stored                      {rate:8.0f} /s")
+    print(f"  bare eventsourcing, one client       {saves:8.0f} /s   ratio {rate / saves:.2f}")
     print(f"  bare single-row commits, one client  {bare:8.0f} /s   ratio {rate / bare:.2f}")
     print(f"  bare kafka-python, same bytes        {producing:8.0f} records/s")
     print(f"  after the last command: relay done in {relayed:.2f} s, read model in {relayed + seen:.2f} s")
+    found("commands", rate, "/s", "higher", beside=saves, what="bare eventsourcing, one by one", goal=5)
 
 
 if __name__ == "__main__":

@@ -39,15 +39,17 @@ from domain import kinds
 from domain.kernel.facts import Recorded, event_id
 from domain.repairs import reports
 from domain.standard.context import CommandContext, Person
+from domain.standard.standards import Rules
 from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.commands import Stamp
 from infra.eventstore.envelope import Envelope
-from infra.eventstore.service import Service, open_service
+from infra.eventstore.service import open_service
 from infra.kafka.cluster import consumer
 from infra.settings import Settings
 from infra.sql import sql as named
-from tests.bench.installation import percentiles
+from tests.bench.installation import at_share, percentiles
+from tests.bench.results import found as figure
 from tests.unit.cases import SUBJECT
 
 OPEN = int(os.environ.get("BENCH_OPEN", "1000000"))
@@ -190,7 +192,7 @@ def fill(connection: psycopg.Connection[Any], rows: int) -> None:
 # ---- cases
 
 
-def case(service: Service, case_id: UUID, due_at: datetime) -> tuple[list[Envelope], dict[str, datetime]]:
+def case(rules: Rules, case_id: UUID, due_at: datetime) -> tuple[list[Envelope], dict[str, datetime]]:
     """The events of an incident whose arrival limit ends at ``due_at``, and what the domain says when to ask next."""
     reported_at, state = due_at - ARRIVAL, None
     envelopes: list[Envelope] = []
@@ -202,13 +204,13 @@ def case(service: Service, case_id: UUID, due_at: datetime) -> tuple[list[Envelo
             state, Recorded(fact, event_id(case_id, version), version, at, "bench", "hotline", "hotline")
         )
 
-    ctx = CommandContext(reported_at, reported_at, "hotline", service.rules, Person("bench", "hotline"))
+    ctx = CommandContext(reported_at, reported_at, "hotline", rules, Person("bench", "hotline"))
     fault = reports.report_fault(None, ctx, case_number="BX-1", kind="leak", district_code="qianzhou", subject=SUBJECT)
     state = say(state, fault, reported_at)
     for step in STEPS:
-        for fact in kinds.conclusion(kinds.REPAIR, state, service.rules, reported_at + step):
+        for fact in kinds.conclusion(kinds.REPAIR, state, rules, reported_at + step):
             state = say(state, fact, reported_at + step)
-    return envelopes, kinds.next_ask_at(kinds.REPAIR, state, service.rules, reported_at + STEPS[-1])
+    return envelopes, kinds.next_ask_at(kinds.REPAIR, state, rules, reported_at + STEPS[-1])
 
 
 def record(stage: Stage, dues: Sequence[datetime]) -> set[UUID]:
@@ -217,12 +219,13 @@ def record(stage: Stage, dues: Sequence[datetime]) -> set[UUID]:
     at = min(min(dues) - timedelta(minutes=10), datetime.now(UTC))
     service = open_service(stage.settings, clock=ManualClock(at))
     cases: set[UUID] = set()
+    rules = service.rules
     try:
         for start in range(0, len(dues), 80):
             envelopes, rows = [], []
             for due_at in dues[start : start + 80]:
                 cases.add(case_id := uuid4())
-                events, asks = case(service, case_id, due_at)
+                events, asks = case(rules, case_id, due_at)
                 envelopes += events
                 rows += [(case_id, name, at, len(events)) for name, at in asks.items()]
             # The rows come first: the index then knows of every event that it has been answered for already.
@@ -337,6 +340,7 @@ def steady(stage: Stage) -> None:
     print(f"{RATE} lapses a second for {STEADY_S} s: {account(found, cases)}, load {load()}")
     print(f"  due instant to recorded               {percentiles(stored)}")
     print(f"  due instant to read on {stage.settings.breach_topic:<16} {percentiles(read)}")
+    figure(f"lateness, {OPEN:,} open, p99", at_share(read, 0.99) * 1000, "ms on the topic", "lower", goal=30)
     lost = len(cases - sightings.seen.keys())
     if lost:
         print(f"  not read on the topic: {lost}")
@@ -371,7 +375,8 @@ class Cpu:
         spent[os.getpid()] = "the bench itself", sum(psutil.Process().cpu_times()[:2])
         return spent
 
-    def told(self, lapses: int) -> str:
+    def told(self, lapses: int) -> tuple[float, str]:
+        """Microseconds a lapse of all our parts; and the same in words, part by part."""
         now, cores = psutil.cpu_times(), os.cpu_count() or 1
         whole = (time.monotonic() - self._begun) * cores
         parts: dict[str, float] = {}
@@ -380,8 +385,8 @@ class Cpu:
         idle = now.idle + now.iowait - self._machine.idle - self._machine.iowait
         ours = sum(parts.values())
         each = ", ".join(f"{part} {seconds / lapses * 1e6:.0f}" for part, seconds in sorted(parts.items()))
-        others = max(0.0, whole - idle - ours) / whole
-        return f"µs a lapse: {each}; all {ours / lapses * 1e6:.0f}; {others:.0%} of the machine was others'"
+        others, all_of_it = max(0.0, whole - idle - ours) / whole, ours / lapses * 1e6
+        return all_of_it, f"µs a lapse: {each}; all {all_of_it:.0f}; {others:.0%} of the machine was others'"
 
 
 def storm(stage: Stage, number: int, title: str) -> float:
@@ -398,13 +403,15 @@ def storm(stage: Stage, number: int, title: str) -> float:
         time.sleep(-late)
     cpu, asked = Cpu(), stage.one("SELECT asked FROM watch.tally")
     wait_for_lapses(stage, after, number)
-    spent, asked = cpu.told(number), stage.one("SELECT asked FROM watch.tally") - asked
+    (all_of_it, spent), asked = cpu.told(number), stage.one("SELECT asked FROM watch.tally") - asked
     found = lapses(stage, after)
     took = (found[-1].recorded_at - due_at).total_seconds()
     out = stage.wait("SELECT max(all_out) >= (SELECT position FROM store.log_head) FROM store.relay_state")
     print(f"{number} windows {title}, {len(stage.watches)} watches: {account(found, cases)}, load {load()}")
     print(f"  lapses recorded                       {number / took:8.0f} /s   in {took:.1f} s from the due instant")
+    figure(f"storm of {number:,} limits", number / took, "lapses/s", "higher", goal=3_000)
     print(f"  CPU                                   {spent}")
+    figure(f"processor time of a lapse in a storm of {number:,}", all_of_it, "µs", "lower", goal=600)
     print(f"  questions asked                       {asked / number:8.2f}    a lapse")
     print(f"  all of them on Kafka                  {out:8.1f} s   after the last was recorded")
     return took
