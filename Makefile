@@ -7,7 +7,7 @@ RUN    := $(VENV)/.ready-to-run
 DEV    := $(VENV)/.ready-to-develop
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install
 
-.PHONY: setup demo test smoke test-unit test-all lint docs audit bench browser lock schema clean
+.PHONY: setup demo test smoke test-unit test-all lint docs audit bench browser archive pictures lock schema clean
 
 setup: $(DEV)
 
@@ -56,13 +56,13 @@ test-unit: setup
 # What a run skips for want of something on this machine; its last lines say it.
 test test-all: export NOT_TESTED := $(VENV)/not-tested.txt
 
-test: lint browser
+test: lint browser archive
 	@rm -f $(NOT_TESTED)
 	$(UNIT) -m "not slow"
 	$(WHOLE) -m "not slow"
 	@test ! -e $(NOT_TESTED) || cat $(NOT_TESTED)
 
-test-all: lint browser
+test-all: lint browser archive
 	@rm -f $(NOT_TESTED)
 	$(UNIT)
 	$(WHOLE)
@@ -73,9 +73,17 @@ test-all: lint browser
 browser: setup
 	$(BIN)/python -m tests.e2e.browser
 
+# Kafka's classes as Java keeps them: the tests start a hundred brokers, and with it each takes half the processor time.
+archive: setup
+	$(BIN)/python -c 'from infra.embedded.kafka_archive import make; make()'
+
 # Known vulnerabilities of what we ship, where a public list of them can be reached.
 audit: setup
 	@$(BIN)/python -m tests.audit
+
+# The pictures of README and the documents, from the demo that runs; PICTURES_OF says where.
+pictures: browser
+	$(BIN)/python -m tests.e2e.pictures $(PICTURES_OF)
 
 bench: setup
 	$(BIN)/python -m tests.bench
@@ -85,6 +93,7 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra build pyproject.toml -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --extra dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" requirements-crosscheck.in -o requirements-crosscheck.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" -c requirements-dev.txt requirements-confluent.in -o requirements-confluent.txt
 
 # infra/sql/schema.sql, from a freshly migrated database.
 schema: setup

@@ -172,7 +172,7 @@ def _states(service: Service, kind_of: Mapping[UUID, Kind]) -> dict[UUID, tuple[
 
 EVERY_MODULE = (
     *("api.app", "api.server", "consumers.billing", "consumers.notary.notary", "infra.readers.faust_app"),
-    *("infra.outbox.sender", "projections.read_models.rebuild", "projections.read_models.views"),
+    *("infra.outbox.sender", "projections.read_models.mend", "projections.read_models.views"),
     *("projections.readings.cases", "projections.readings.processor", "projections.readings.source"),
     *("projections.watch.canary", "projections.watch.due", "projections.watch.watch"),
 )
@@ -196,7 +196,7 @@ def run_views(settings: Settings) -> None:
     """One Faust worker of the read models; ends the process when told to stop."""
     from infra.readers.faust_app import ModelStream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
-    from projections.read_models.rebuild import view_menders
+    from projections.read_models.mend import view_menders
     from projections.read_models.views import VIEWS
 
     again = partial(repair_marked, settings=settings, menders=view_menders())
@@ -207,7 +207,7 @@ def run_views(settings: Settings) -> None:
 def menders(settings: Settings) -> dict[str, Mender]:
     """Reader → how its dead letters are repaired: every reader of the store's events."""
     from consumers import billing
-    from projections.read_models.rebuild import due_menders, view_menders
+    from projections.read_models.mend import due_menders, view_menders
     from projections.readings.processor import METER_READER, Processor
 
     rules, clock = shipped_rules(), REAL
@@ -221,7 +221,7 @@ def run_watch(settings: Settings) -> None:
     """One Faust worker of the window watch, with the watch itself in a thread; ends the process when told to stop."""
     from infra.readers.faust_app import ModelStream as ModelStream
     from infra.readers.faust_app import build_app, run_worker
-    from projections.read_models.rebuild import due_menders
+    from projections.read_models.mend import due_menders
     from projections.watch.canary import Canaries
     from projections.watch.due import LINGER_S, DueIndex
     from projections.watch.watch import Watch
@@ -240,7 +240,7 @@ def run_watch(settings: Settings) -> None:
         shown = {"asked": watch.asked, "missed": watch.missed, "on_duty": watch.on_duty, "canary": canary}
         beats.beat(detail | shown)
 
-    _collect_less()
+    collect_less()
     # Whoever computes hands over sooner: a lapse takes the turn ten times, each time behind Faust and the sweeper.
     sys.setswitchinterval(SWITCH_S)
     for name, work in (("watch", watch.run), ("sweeper", watch.run_sweeps), ("canary", canaries.run)):
@@ -250,11 +250,17 @@ def run_watch(settings: Settings) -> None:
     run_worker(build_app(stream, "watch", beat))
 
 
-def _collect_less() -> None:
-    """Judging makes many small objects that are all gone after the batch; looking for cycles among them, with all of
-    Faust in the heap, takes a third of the time of a storm."""
+def spare_from_collection() -> None:
+    """Let the collector never look again at what there is now: it stays until the end, and to look at all of it stops
+    a process for some 200 ms each time."""
     gc.collect()
     gc.freeze()
+
+
+def collect_less() -> None:
+    """Judging makes many small objects that are all gone after the batch; looking for cycles among them, with all of
+    Faust in the heap, takes a third of the time of a storm."""
+    spare_from_collection()
     gc.set_threshold(50_000, 50, 100)
 
 
@@ -294,17 +300,22 @@ def run_api(settings: Settings, *, clock: Clock | None = None) -> None:
     from infra.approvals.asked_commands import closing_overdue
     from infra.eventstore.key_purge import purging_keys
     from infra.evidence.upkeep import keeping_up
+    from infra.identity.citizen_key import citizen_key
     from infra.identity.demo_accounts import join_demo_accounts
     from infra.identity.proxy_secret import proxy_secret
 
     service = open_service(settings, clock=clock)
     try:
-        proxy_secret(settings)  # made while there is room on the disk
+        # Made while there is room on the disk.
+        proxy_secret(settings)
+        citizen_key(settings)
         if settings.demo:
             join_demo_accounts(service)
         beating = Beats(settings, "api").beating(dict)
         with beating, purging_keys(service), closing_overdue(service), keeping_up(service):
-            make_server(create_app(service), host=settings.http_host, port=settings.http_port).run()
+            server = make_server(create_app(service), host=settings.http_host, port=settings.http_port)
+            spare_from_collection()
+            server.run()
     finally:
         service.close()
 

@@ -23,6 +23,10 @@ EVENT_TOPICS = ("repair", "connection", "usage", "public", "crew", "office")
 route by this list; a test holds it equal to what the facts declare."""
 
 
+RelayProducer = Literal["kafka-python", "confluent-kafka"]
+"""A library that the relay can send with."""
+
+
 class StaffContact(BaseModel):
     """Where a role is told, besides the page: a mailbox of the role and an address of its own system. Of roles, never
     of a person: who is on duty is the mailbox's or the system's to know."""
@@ -65,6 +69,12 @@ class Settings(BaseSettings):
 
     gateway_url: str = Field(default="", description="where SMS and WeChat messages are posted to; empty: nowhere")
     gateway_secret: str = Field(default="", repr=False, description="shared with the gateway; signs every message")
+    public_url: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.\-\[\]:]+)?$",
+        description="address under which people open the pages, as https://water.example.org, for links in messages; "
+        "empty: papers are not sent and messages to staff have no link",
+    )
     gateway_timeout_s: float = Field(default=10, gt=0, le=15, description="of one attempt, by any way")
     smtp_host: str = Field(default="", description="the mail server; empty: none")
     smtp_port: int = Field(default=25, ge=1, le=65_535, description="the mail server's port")
@@ -99,7 +109,13 @@ class Settings(BaseSettings):
         default=10, gt=0, description="within which the headers of a request must have come, or the connection ends"
     )
     http_body_s: float = Field(default=30, gt=0, description="within which the body of a request must have come")
+    disclosed_figures_s: float = Field(
+        default=30, ge=0, description="how old disclosed figures and indicators may be; 0: counted for each answer"
+    )
     streams_at_most: int = Field(default=100, ge=1, description="open event streams at once")
+    actor_streams_at_most: int = Field(
+        default=20, ge=1, description="open event streams at once of one actor; of the public, of one address"
+    )
     sign_ins_per_minute: float = Field(
         default=60, ge=1, description="attempts to sign in, from one address; as many at once"
     )
@@ -109,10 +125,22 @@ class Settings(BaseSettings):
     actor_posts_per_minute: float = Field(
         default=6_000, ge=1, description="commands of one actor with a session or a token; as many at once"
     )
+    public_queries_per_minute: float = Field(
+        default=6_000, ge=1, description="queries of the public, from one address; as many at once"
+    )
+    actor_queries_per_minute: float = Field(
+        default=6_000, ge=1, description="queries of one actor with a session or a token; as many at once"
+    )
     phone_codes_per_minute: float = Field(
         default=1,
         ge=0.1,
         description="one-time codes that may be asked for one telephone; as many at once",
+    )
+    link_files_per_minute: float = Field(
+        default=10, ge=1, description="files that the holder of a case's secret link hands in; as many at once"
+    )
+    link_files_at_most: int = Field(
+        default=20, ge=1, description="files of one case that came by its secret links, altogether"
     )
     idempotency_days: float = Field(
         default=30, ge=1, description="how long the answer to a command is kept under its Idempotency-Key"
@@ -129,6 +157,11 @@ class Settings(BaseSettings):
         default="",
         repr=False,
         description="what such a front end proves itself with, in X-Proxy-Secret; left out: data_dir/proxy.secret",
+    )
+    citizen_key: str = Field(
+        default="",
+        repr=False,
+        description="what codes of secret links are made with, the same for every API; left out: data_dir/citizens.key",
     )
     session_hours: float = Field(default=12, gt=0, le=24, description="after which somebody must sign in again")
     session_idle_minutes: float = Field(default=60, gt=0, description="without a request after which a session ends")
@@ -197,6 +230,10 @@ class Settings(BaseSettings):
     )
     evidence_scan_s: float = Field(default=120, gt=0, description="a scanner that takes longer is not there")
 
+    relay_producer: RelayProducer = Field(
+        default="kafka-python",
+        description="the library that the relay sends with; confluent-kafka is faster and is installed apart",
+    )
     relay_delivery_timeout_ms: int = Field(default=30_000, description="until a record that is not acknowledged fails")
     relay_request_timeout_ms: int = Field(default=10_000, description="until one request to a broker fails")
     relay_poll_ms: int = Field(default=1_000, description="how often the relay looks for events unasked")
@@ -239,6 +276,12 @@ class Settings(BaseSettings):
         if bool(client_id) != bool(info.data.get("oidc_issuer")):
             raise ValueError(f"{PREFIX}OIDC_ISSUER and {PREFIX}OIDC_CLIENT_ID are set together")
         return client_id
+
+    @property
+    def paper_ways(self) -> frozenset[str]:
+        """By which ways applicants can be sent the link to a paper: those of the gateway, where links have a host."""
+        can = bool(self.gateway_url and self.gateway_secret and self.public_url)
+        return frozenset({"sms", "wechat"}) if can else frozenset()
 
     @property
     def outbox_lease_s(self) -> float:

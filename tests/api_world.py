@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, cast
@@ -24,6 +24,7 @@ from api.app import create_app
 from api.server import Server, make_server
 from domain import kinds
 from domain.crews.crews import CrewFormed
+from domain.evidence import sending
 from domain.kernel.facts import EventToAppend, Recorded
 from domain.kernel.refusals import Refusal
 from domain.kernel.subjects import Subject
@@ -84,6 +85,9 @@ class FakeService:
         self._number += 1
         return f"{prefix}-{self.clock.now().year}-{self._number:06d}"
 
+    def next_turn(self) -> int:
+        return self._number
+
     def submit(self, command: Command) -> Future[Receipt]:
         future: Future[Receipt] = Future()
         try:
@@ -125,7 +129,7 @@ class FakeService:
     def _decide(self, command: Command) -> tuple[Receipt, Refusal | None]:
         at = self.clock.now()
         streams = {stream.id: stream for stream in (command.case, *command.others)}
-        states = {id_: self.load(stream)[0] for id_, stream in streams.items()}
+        states = {stream.id: self.load(stream)[0] for stream in (*streams.values(), *command.reads)}
         first = len(self.events.get(command.case.id, ())) + 1
         written: dict[UUID, list[bytes]] = {}
         crews = register_of(self._crews_formed()) if command.names_crew else None
@@ -180,9 +184,13 @@ class FakeService:
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
         sealed.append(seal(stored.state, self._position, self.clock.now()))
         recorded = read(sealed[-1])[1]
+        state = stream.kind.evolve(state, recorded)
+        paper = sending.message_of(recorded, state, self.rules, self.clock.now())
+        if paper is not None and paper.way in self.settings.paper_ways:
+            self.messages.append(NewMessage(recorded.event_id, stream.id, paper))
         if stated.tells is not None:
             self.messages.append(NewMessage(recorded.event_id, stream.id, stated.tells))
-        return stream.kind.evolve(state, recorded)
+        return state
 
     # ---- queries
 
@@ -198,6 +206,9 @@ class FakeService:
         for stored in events:
             state = stream.kind.evolve(state, read(stored)[1])
         return state, [msgspec.json.decode(stored) for stored in events]
+
+    def states(self, streams: Sequence[Stream]) -> dict[UUID, State]:
+        return {stream.id: self.load(stream)[0] for stream in streams}
 
     def history(self, case_id: UUID) -> list[tuple[CloudEvent, Recorded]]:
         if self.fails is not None:
@@ -237,7 +248,7 @@ class _Found:
 
 
 def _fields(receipt: Receipt) -> dict[str, Any]:
-    return {name: getattr(receipt, name) for name in Receipt.__slots__}
+    return {each.name: getattr(receipt, each.name) for each in fields(receipt)}
 
 
 _PREPARED: list[BaseRoute] = []
@@ -401,7 +412,10 @@ def served(app: FastAPI) -> Iterator[str]:
 @contextmanager
 def serving(app: FastAPI) -> Iterator[tuple[Server, str]]:
     """The same, with the server itself."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    # With its protocol named: asyncio answers without a delay of 40 ms only on a socket that says it is TCP's.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
         port = listening.getsockname()[1]
         server = make_server(app, host="127.0.0.1", port=port)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -96,7 +96,7 @@ class Application:
         self.service = service
         self.stream = Stream(kinds.CONNECTION, uuid4())
         form = intake.Form("private", points, SUBJECT, documents=PAPERS)
-        self.say("counter", lambda case, ctx: intake.receive(case, ctx, case_number="BZ-1", form=form))
+        self.say("counter", lambda case, ctx: intake.receive(case, ctx, case_number="BZ-1", form=form, turn=1))
 
     def ready(self) -> Application:
         """Surveyed, designed, quoted, contracted, paid, built and inspected: all but the meters."""

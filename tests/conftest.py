@@ -19,8 +19,8 @@ from infra.clock import ManualClock
 from infra.embedded import EmbeddedKafka, EmbeddedPostgres
 from infra.eventstore.service import Service, open_service
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.postgres.migrate import migrate
 from infra.settings import Settings
+from tests.databases import UNSAFE, copied, make_template
 from tests.proven import PROXY
 
 hypothesis_settings.register_profile("default", deadline=None, print_blob=True)
@@ -29,21 +29,26 @@ hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 
 _numbers = itertools.count(1)
 
-UNSAFE = {"fsync": "off", "full_page_writes": "off"}
-"""Of a server whose data nobody wants after the run: what is killed is a process, never the machine."""
 LONGEST = (
     "test_kill_under_load",
+    "test_impersonal",
+    "test_foreign_writers",
     "test_up",
     "test_relay",
+    "test_embedded",
+    "test_closed_parts",
     "test_smoke",
     "test_public_pages",
-    "test_embedded",
+    "test_samples",
     "test_tickets",
     "test_poison",
     "test_outbox",
     "test_figures_api",
     "test_page",
     "test_recover",
+    "test_topic_history",
+    "test_secured",
+    "test_permissions",
     "test_notary",
 )
 """Files of tests that take long. They come first: of two workers, neither is to wait at the end for the other."""
@@ -97,9 +102,7 @@ def home() -> Iterator[Path]:
 def postgres(home: Path) -> Iterator[EmbeddedPostgres]:
     """The run's PostgreSQL, with the migrated database `template` that test databases are copied from."""
     with EmbeddedPostgres(home / "postgres", settings=UNSAFE) as server:
-        with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE template")
-        migrate(server.conninfo("template"))
+        make_template(server)
         yield server
 
 
@@ -114,10 +117,7 @@ def kafka(home: Path) -> Iterator[EmbeddedKafka]:
 def database(postgres: EmbeddedPostgres) -> Iterator[str]:
     """A fresh migrated database; gives its connection string."""
     name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
-        # Without a wait for the disk copying files is quicker than writing them to the log.
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template STRATEGY FILE_COPY")
-    yield postgres.conninfo(name)
+    yield copied(postgres, name)
     with psycopg.connect(postgres.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -131,13 +131,20 @@ def settings(database: str, kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
         kafka_bootstrap=kafka.bootstrap,
         proxy_secret=PROXY,
         topic_prefix=f"test{next(_numbers)}.water.",
+        disclosed_figures_s=0,
     )
 
 
 @pytest.fixture
 def store_settings(database: str, tmp_path: Path) -> Settings:
     """Settings for tests that need the store but no Kafka."""
-    return Settings(data_dir=tmp_path, database_url=database, kafka_bootstrap="127.0.0.1:1", proxy_secret=PROXY)
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database,
+        kafka_bootstrap="127.0.0.1:1",
+        proxy_secret=PROXY,
+        disclosed_figures_s=0,
+    )
 
 
 @pytest.fixture

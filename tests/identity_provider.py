@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urljoin, urlsplit
 
 import httpx
 import pytest
@@ -146,6 +146,7 @@ class RealProvider:
             "client_id": CLIENT,
             "client_secret": SECRET,
             "redirect_uris": [callback],
+            "post_logout_redirect_uris": [urljoin(callback, "/login")],
             "id_token_signed_response_alg": algorithm,
         }
         assert self._running.stdin is not None

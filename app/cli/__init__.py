@@ -12,6 +12,7 @@ from app.cli import (
     outbox,
     people,
     published,
+    read_models,
     run,
     store,
     topics,
@@ -19,7 +20,10 @@ from app.cli import (
 )
 from app.cli.terminal import main
 
-PARTS = (audit, billing, cases, counted, dead_letters, evidence, outbox, people, published, run, store, topics, vault)
+PARTS = (
+    *(audit, billing, cases, counted, dead_letters, evidence, outbox, people, published, read_models),
+    *(run, store, topics, vault),
+)
 """Each adds its commands to ``main`` when it is imported."""
 
 __all__ = ["PARTS", "main"]

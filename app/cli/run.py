@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from app.forks import ForkServer
 
 DEMO_FACTOR = 600.0
+YEAR_FROM = "2026-09-14"
+DAY = click.DateTime(["%Y-%m-%d"])
 CLOSED = 0o077
 """The umask of whatever an installation writes: it is for this user alone."""
 
@@ -21,7 +24,7 @@ CLOSED = 0o077
 @main.command()
 @click.option("--external", is_flag=True, help="PostgreSQL and Kafka run elsewhere; take them from the settings.")
 @click.option("--workers", default=1, show_default=True, help="Processes of each kind of stream processor.")
-@click.option("--small", is_flag=True, help="Parts share memory: forks of one process, 250 MB less in all.")
+@click.option("--small", is_flag=True, help="Parts share memory: forks of one process, 200 MB less, sooner up.")
 @command
 def up(external: bool, workers: int, small: bool) -> None:
     """Run every part and keep it running until Ctrl-C."""
@@ -54,13 +57,18 @@ def fork_server() -> ForkServer:
 @click.option("--factor", default=DEMO_FACTOR, show_default=True, help="Seconds of service time in a real second.")
 @click.option("--seed", default=225, show_default=True, help="Of everything that the demo makes up.")
 @click.option("--fresh/--keep", default=True, help="Start from an empty data directory, or go on with the last demo's.")
+@click.option("--year", is_flag=True, help="First put a year of the city on record, at full speed; then it rests.")
+@click.option("--from", "first", default=YEAR_FROM, type=DAY, show_default=True, help="The first day of that year.")
 @command
-def demo(until_proven: bool, factor: float, seed: int, fresh: bool) -> None:
+def demo(until_proven: bool, factor: float, seed: int, fresh: bool, year: bool, first: datetime) -> None:
     """Run the demo city: everything embedded, a scaled clock, real fault reports, simulated crews."""
     from app.demo.run import run_demo
 
     os.umask(CLOSED)
-    sys.exit(run_demo(given_settings(), say, until_proven=until_proven, factor=factor, seed=seed, fresh=fresh))
+    settings, year_from = given_settings(), first.date() if year else None
+    sys.exit(
+        run_demo(settings, say, until_proven=until_proven, factor=factor, seed=seed, fresh=fresh, year_from=year_from)
+    )
 
 
 @main.command()

@@ -21,6 +21,7 @@ SCHEMAS = {
     "outbox": "Messages to people and staff that wait, were sent or were given up.",
     "public": "Which migrations were applied.",
     "readings": "Meter readings by month, each meter's history, what stands out.",
+    "rebuild": "A rebuild of read models under way: which, and how far; empty else.",
     "store": "The event store: events, the head of the log, keys of accepted commands, the relay's memory.",
     "evidence": "Files behind the digests of events: whose they are, their sealed keys, unfinished uploads, reads.",
     "vault": "Particulars of persons, sealed, with the keys of each person; who read them.",

@@ -149,6 +149,8 @@ def _change_told(
     for number, each in enumerate(said):
         is_new_times = each.name == "OutageRescheduled"
         due_at = instant(each.data["begin"]) - ahead if is_new_times else each.at + soon
+        if each.name == "OutageExtended" and changes:
+            due_at = _no_later_than_owed(changes[-1], each.at, due_at, notices)
         change = DueChange(each.at, due_at, (each.id,))
         changes.append(change)
         following = said[number + 1].at if number + 1 < len(said) else None
@@ -162,6 +164,16 @@ def _change_told(
         return None
     met = next((notice for notice in notices if notice.at >= unanswered[-1].at), None)
     return verdict("outage.change-notice", changes[0].at, unanswered, met)
+
+
+def _no_later_than_owed(
+    change: DueChange, extended_at: datetime, due_at: datetime, notices: Sequence[PublishedEvent]
+) -> datetime:
+    """The end for telling of a later end of the outage: that of the change before it, where the users still wait for
+    that one."""
+    is_told = any(change.at <= notice.at <= extended_at for notice in notices)
+    is_still_owed = change.due_at is not None and change.due_at > extended_at and not is_told
+    return min(due_at, change.due_at) if is_still_owed and change.due_at is not None else due_at
 
 
 def _fire_told(

@@ -4,7 +4,7 @@ decisions."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -47,6 +47,7 @@ from domain.connections.facts import (
     PapersCommitmentBroken,
     PapersCommitmentRepaired,
     PapersCommitmentUpheld,
+    PaperSent,
     PapersPromised,
     PauseApproved,
     PauseDeclined,
@@ -66,11 +67,13 @@ from domain.connections.facts import (
 from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
+from domain.kernel.frozen import frozen
+from domain.kernel.satisfaction import Given, SatisfactionGiven, given
 from domain.kernel.subjects import Subject
 from domain.metering.meters import MeterDetails
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Document:
     """A document of the case: the moments it came in, and those at which it did not do."""
 
@@ -90,7 +93,7 @@ class Document:
         return min(standing, default=None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PapersPledge:
     """The applicant's written commitment to supply papers later."""
 
@@ -104,7 +107,7 @@ class PapersPledge:
         return self.broken is not None and self.repaired is None and at < self.broken.barred_until
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pause:
     """One pause. It counts once ``approved`` and while not ``revoked``."""
 
@@ -125,7 +128,7 @@ class Pause:
         return self.approved is not None and self.revoked is None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Visit:
     """A home visit. ``made``: the squad was there; ``cancelled``: nobody comes."""
 
@@ -141,7 +144,7 @@ class Visit:
         return self.made is None and not self.cancelled
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interruption:
     """The case stopped at ``since`` and went on at ``until`` (None: it did not). ``kind``: ended, withdrawn, refused or
     suspended; ``final``: for good."""
@@ -153,7 +156,7 @@ class Interruption:
     kind: str = "ended"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Payment:
     """One payment or refund by its own number; a reversed one counts nothing."""
 
@@ -161,7 +164,7 @@ class Payment:
     reversed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Customer:
     """Whose a supply point's water is from ``since`` on; ``pseudonym``: theirs across cases, where it is known."""
 
@@ -171,7 +174,7 @@ class Customer:
     contract: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UsageClass:
     """What a supply point's water is used for from ``since`` on: price class → percent."""
 
@@ -180,7 +183,7 @@ class UsageClass:
     household_size: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """A supply point with water as billing keeps it: who the customer was from when on, and what the water is used for,
     each by instant; of two at one instant the one told last is there alone. ``metered``: since when its present meter
@@ -212,11 +215,12 @@ def _entered(dated: tuple[Dated, ...], new: Dated) -> tuple[Dated, ...]:
     return tuple(sorted(kept, key=lambda one: one.since))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Connection:
     """The application as its facts have it. ``on``: supply point → when water flowed first, and the event.
     ``unpaid``: the stretches during which something of a quote was left to pay. ``accounts``: supply point → what
-    billing's account says; ``changes``: how often that was changed."""
+    billing's account says; ``changes``: how often that was changed. ``papers_sent``: the events whose papers the
+    program sent."""
 
     number: str
     category: str
@@ -258,7 +262,9 @@ class Connection:
     visits: Mapping[UUID, Visit] = field(default_factory=dict)
     sent: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     confirmed: frozenset[tuple[str, str]] = frozenset()
+    papers_sent: frozenset[UUID] = frozenset()
     pauses: Mapping[int, Pause] = field(default_factory=dict)
+    satisfaction: Given = field(default_factory=dict)
     ledger: WindowLedger = field(default_factory=dict)
 
     @property
@@ -346,7 +352,7 @@ def evolve(case: Connection | None, recorded: Recorded) -> Connection | None:
         return changed(case, ledger=record(case.ledger, fact))
     if isinstance(fact, PauseRequested):
         pause = Pause(fact.reason, moment, recorded.actor)
-        return replace(case, pauses={**case.pauses, fact.pause: pause})
+        return changed(case, pauses={**case.pauses, fact.pause: pause})
     step = STEPS.get(type(fact))
     return step(case, fact, moment) if step is not None else case
 
@@ -369,31 +375,31 @@ def _received(fact: ApplicationReceived, moment: Moment, channel: str) -> Connec
 
 def _supplied(case: Connection, fact: DocumentSupplied, moment: Moment) -> Connection:
     known = case.documents.get(fact.document, Document())
-    after = replace(known, supplied=(*known.supplied, moment))
-    return replace(case, documents={**case.documents, fact.document: after})
+    after = changed(known, supplied=(*known.supplied, moment))
+    return changed(case, documents={**case.documents, fact.document: after})
 
 
 def _rejected(case: Connection, fact: DocumentRejected, moment: Moment) -> Connection:
     known = case.documents.get(fact.document, Document())
-    after = replace(known, rejected=(*known.rejected, moment))
-    return replace(case, documents={**case.documents, fact.document: after})
+    after = changed(known, rejected=(*known.rejected, moment))
+    return changed(case, documents={**case.documents, fact.document: after})
 
 
 def _admitted(case: Connection, fact: ApplicationAdmitted, moment: Moment) -> Connection:
-    return replace(case, admitted=moment, basis=fact.basis, outstanding=fact.outstanding)
+    return changed(case, admitted=moment, basis=fact.basis, outstanding=fact.outstanding)
 
 
 def _stop(kind: str, *, final: bool = True) -> CaseStep:
     def step(case: Connection, fact: Any, moment: Moment) -> Connection:
         stop = Interruption(moment, fact.reason, final, kind=kind)
-        return replace(case, interruptions=(*case.interruptions, stop))
+        return changed(case, interruptions=(*case.interruptions, stop))
 
     return step
 
 
 def _resumed(case: Connection, fact: CaseResumed, moment: Moment) -> Connection:
-    stops = tuple(stop if stop.until else replace(stop, until=moment) for stop in case.interruptions)
-    return replace(case, interruptions=stops)
+    stops = tuple(stop if stop.until else changed(stop, until=moment) for stop in case.interruptions)
+    return changed(case, interruptions=stops)
 
 
 def _commitment(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
@@ -401,7 +407,7 @@ def _commitment(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
         if case.commitment is None:
             return case
         values = {name: value(fact, moment) for name, value in changes.items()}
-        return replace(case, commitment=replace(case.commitment, **values))
+        return changed(case, commitment=changed(case.commitment, **values))
 
     return step
 
@@ -412,14 +418,14 @@ def _visit(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
         if known is None:
             return case
         values = {name: value(fact, moment) for name, value in changes.items()}
-        return replace(case, visits={**case.visits, fact.visit: replace(known, **values)})
+        return changed(case, visits={**case.visits, fact.visit: changed(known, **values)})
 
     return step
 
 
 def _booked(case: Connection, fact: HomeVisitBooked, moment: Moment) -> Connection:
     visit = Visit(fact.squad, fact.purpose, fact.begin, fact.end)
-    return replace(case, visits={**case.visits, fact.visit: visit})
+    return changed(case, visits={**case.visits, fact.visit: visit})
 
 
 def _pause(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
@@ -428,28 +434,28 @@ def _pause(**changes: Callable[[Any, Moment], Any]) -> CaseStep:
         if known is None:
             return case
         values = {name: value(fact, moment) for name, value in changes.items()}
-        return replace(case, pauses={**case.pauses, fact.pause: replace(known, **values)})
+        return changed(case, pauses={**case.pauses, fact.pause: changed(known, **values)})
 
     return step
 
 
 def _approved_on_site(case: Connection, fact: ApprovedOnSite, moment: Moment) -> Connection:
     survey = (moment, SurveyMade(feasible=True, findings=()))
-    return replace(case, on_site=moment, design=case.design or moment, surveys=(*case.surveys, survey))
+    return changed(case, on_site=moment, design=case.design or moment, surveys=(*case.surveys, survey))
 
 
 def _installed(case: Connection, fact: MeterInstalled | MeterReplaced, moment: Moment) -> Connection:
     known = case.accounts.get(fact.point)
-    accounts = {**case.accounts, fact.point: replace(known, metered=moment.at)} if known is not None else case.accounts
-    return replace(case, meters={**case.meters, fact.point: fact.meter}, accounts=accounts)
+    accounts = {**case.accounts, fact.point: changed(known, metered=moment.at)} if known is not None else case.accounts
+    return changed(case, meters={**case.meters, fact.point: fact.meter}, accounts=accounts)
 
 
 def _verified(case: Connection, fact: MeterVerified, _: Moment) -> Connection:
     meter = case.meters.get(fact.point)
     if meter is None or meter.number != fact.meter:
         return case
-    now = replace(meter, verified_on=fact.verified_on, expires_on=fact.expires_on, q3_m3h=fact.q3_m3h)
-    return replace(case, meters={**case.meters, fact.point: now})
+    now = changed(meter, verified_on=fact.verified_on, expires_on=fact.expires_on, q3_m3h=fact.q3_m3h)
+    return changed(case, meters={**case.meters, fact.point: now})
 
 
 def _turned_on(case: Connection, fact: WaterTurnedOn, moment: Moment) -> Connection:
@@ -458,7 +464,7 @@ def _turned_on(case: Connection, fact: WaterTurnedOn, moment: Moment) -> Connect
         (UsageClass(moment.at, fact.usage_split, fact.household_size),),
         moment.at,
     )
-    return replace(
+    return changed(
         case,
         on={**case.on, fact.point: moment},
         meters={**case.meters, fact.point: fact.meter},
@@ -469,7 +475,7 @@ def _turned_on(case: Connection, fact: WaterTurnedOn, moment: Moment) -> Connect
 def _class_changed(case: Connection, fact: UsageClassChanged, _: Moment) -> Connection:
     def entered(account: Account) -> Account:
         new = UsageClass(fact.effective_at, fact.usage_split, fact.household_size)
-        return replace(account, classes=_entered(account.classes, new))
+        return changed(account, classes=_entered(account.classes, new))
 
     return _changed_account(case, fact.change, (fact.point,), entered)
 
@@ -477,15 +483,15 @@ def _class_changed(case: Connection, fact: UsageClassChanged, _: Moment) -> Conn
 def _customer_changed(case: Connection, fact: CustomerChanged, _: Moment) -> Connection:
     def entered(account: Account) -> Account:
         new = Customer(fact.effective_at, fact.subject, fact.customer, fact.contract)
-        return replace(account, customers=_entered(account.customers, new))
+        return changed(account, customers=_entered(account.customers, new))
 
     return _changed_account(case, fact.change, (fact.point,), entered)
 
 
 def _customer_renamed(case: Connection, fact: CustomerRenamed, moment: Moment) -> Connection:
     def entered(account: Account) -> Account:
-        new = replace(account.customer_at(moment.at), since=moment.at, subject=fact.subject)
-        return replace(account, customers=_entered(account.customers, new))
+        new = changed(account.customer_at(moment.at), since=moment.at, subject=fact.subject)
+        return changed(account, customers=_entered(account.customers, new))
 
     return _changed_account(case, fact.change, fact.points, entered)
 
@@ -494,12 +500,16 @@ def _changed_account(
     case: Connection, change: int, points: tuple[int, ...], entered: Callable[[Account], Account]
 ) -> Connection:
     changed_ones = {point: entered(case.accounts[point]) for point in points if point in case.accounts}
-    return replace(case, accounts={**case.accounts, **changed_ones}, changes=max(case.changes, change))
+    return changed(case, accounts={**case.accounts, **changed_ones}, changes=max(case.changes, change))
+
+
+def _paper_sent(case: Connection, fact: PaperSent, _: Moment) -> Connection:
+    return changed(case, papers_sent=case.papers_sent | {fact.event_id})
 
 
 def _sent(case: Connection, fact: DeliverableSent, moment: Moment) -> Connection:
     digests = (*case.sent.get(fact.deliverable, ()), fact.digest)
-    return replace(case, sent={**case.sent, fact.deliverable: digests})
+    return changed(case, sent={**case.sent, fact.deliverable: digests})
 
 
 def _first(known: Moment | None, moment: Moment) -> Moment:
@@ -507,7 +517,7 @@ def _first(known: Moment | None, moment: Moment) -> Moment:
 
 
 def _reversed(money: Mapping[str, Payment], number: str) -> Mapping[str, Payment]:
-    return {**money, number: replace(money[number], reversed=True)} if number in money else money
+    return {**money, number: changed(money[number], reversed=True)} if number in money else money
 
 
 def _waiting(step: CaseStep) -> CaseStep:
@@ -519,16 +529,16 @@ def _waiting(step: CaseStep) -> CaseStep:
         if waits == (after.quote is not None and not after.is_paid):
             return after
         if waits:
-            return replace(after, unpaid=(*after.unpaid[:-1], (after.unpaid[-1][0], moment)))
-        return replace(after, unpaid=(*after.unpaid, (moment, None)))
+            return changed(after, unpaid=(*after.unpaid[:-1], (after.unpaid[-1][0], moment)))
+        return changed(after, unpaid=(*after.unpaid, (moment, None)))
 
     return both
 
 
 STEPS: Mapping[type, CaseStep] = {
-    CaseRouted: lambda case, fact, _: replace(case, desk=fact.desk, owner=fact.owner),
-    OwnerReplaced: lambda case, fact, _: replace(case, owner=fact.owner),
-    ApplicantAppeared: lambda case, _, moment: replace(case, appearances=(*case.appearances, moment)),
+    CaseRouted: lambda case, fact, _: changed(case, desk=fact.desk, owner=fact.owner),
+    OwnerReplaced: lambda case, fact, _: changed(case, owner=fact.owner),
+    ApplicantAppeared: lambda case, _, moment: changed(case, appearances=(*case.appearances, moment)),
     ApplicationWithdrawn: _stop("withdrawn"),
     ApplicationRefused: _stop("refused"),
     CaseEnded: _stop("ended"),
@@ -536,21 +546,21 @@ STEPS: Mapping[type, CaseStep] = {
     CaseResumed: _resumed,
     DocumentSupplied: _supplied,
     DocumentRejected: _rejected,
-    OneTimeNoticeGiven: lambda case, fact, moment: replace(case, notice=case.notice or (moment, fact.items)),
-    FurtherRequestMade: lambda case, _, moment: replace(case, requests=(*case.requests, moment)),
+    OneTimeNoticeGiven: lambda case, fact, moment: changed(case, notice=case.notice or (moment, fact.items)),
+    FurtherRequestMade: lambda case, _, moment: changed(case, requests=(*case.requests, moment)),
     # A promise is only ever taken from somebody who is not barred, or not any longer.
-    PapersPromised: lambda c, fact, moment: replace(c, commitment=PapersPledge(moment, fact), barred=False),
-    OutstandingDeclined: lambda case, _fact, _moment: replace(case, declined_outstanding=True),
+    PapersPromised: lambda c, fact, moment: changed(c, commitment=PapersPledge(moment, fact), barred=False),
+    OutstandingDeclined: lambda case, _fact, _moment: changed(case, declined_outstanding=True),
     PapersCommitmentBroken: _commitment(broken=lambda fact, _: fact),
     PapersCommitmentUpheld: _commitment(broken=lambda _fact, _moment: None),
     PapersCommitmentRepaired: _commitment(repaired=lambda _, moment: moment),
     ApplicationAdmitted: _admitted,
-    SurveyMade: lambda case, fact, moment: replace(case, surveys=(*case.surveys, (moment, fact))),
-    DesignApproved: lambda case, _, moment: replace(case, design=_first(case.design, moment)),
+    SurveyMade: lambda case, fact, moment: changed(case, surveys=(*case.surveys, (moment, fact))),
+    DesignApproved: lambda case, _, moment: changed(case, design=_first(case.design, moment)),
     ApprovedOnSite: _approved_on_site,
-    ConstructionStarted: lambda c, _, moment: replace(c, construction_started=_first(c.construction_started, moment)),
-    ConstructionCompleted: lambda case, _, moment: replace(case, construction_completed=moment),
-    FinalInspectionMade: lambda c, fact, moment: replace(c, inspections=(*c.inspections, (moment, fact.passed))),
+    ConstructionStarted: lambda c, _, moment: changed(c, construction_started=_first(c.construction_started, moment)),
+    ConstructionCompleted: lambda case, _, moment: changed(case, construction_completed=moment),
+    FinalInspectionMade: lambda c, fact, moment: changed(c, inspections=(*c.inspections, (moment, fact.passed))),
     MeterInstalled: _installed,
     MeterReplaced: _installed,
     MeterVerified: _verified,
@@ -558,14 +568,14 @@ STEPS: Mapping[type, CaseStep] = {
     UsageClassChanged: _class_changed,
     CustomerChanged: _customer_changed,
     CustomerRenamed: _customer_renamed,
-    QuoteIssued: _waiting(lambda case, fact, _: replace(case, quote=fact)),
-    ContractSigned: lambda case, fact, _: replace(case, contract=fact),
+    QuoteIssued: _waiting(lambda case, fact, _: changed(case, quote=fact)),
+    ContractSigned: lambda case, fact, _: changed(case, contract=fact),
     PaymentReceived: _waiting(
-        lambda c, fact, _: replace(c, payments={**c.payments, fact.payment: Payment(fact.lines)})
+        lambda c, fact, _: changed(c, payments={**c.payments, fact.payment: Payment(fact.lines)})
     ),
-    PaymentReversed: _waiting(lambda case, fact, _: replace(case, payments=_reversed(case.payments, fact.payment))),
-    RefundMade: lambda case, fact, _: replace(case, refunds={**case.refunds, fact.refund: Payment(fact.lines)}),
-    RefundReversed: lambda case, fact, _: replace(case, refunds=_reversed(case.refunds, fact.refund)),
+    PaymentReversed: _waiting(lambda case, fact, _: changed(case, payments=_reversed(case.payments, fact.payment))),
+    RefundMade: lambda case, fact, _: changed(case, refunds={**case.refunds, fact.refund: Payment(fact.lines)}),
+    RefundReversed: lambda case, fact, _: changed(case, refunds=_reversed(case.refunds, fact.refund)),
     HomeVisitBooked: _booked,
     HomeVisitReassigned: _visit(
         squad=lambda fact, _: fact.squad, begin=lambda fact, _: fact.begin, end=lambda fact, _: fact.end
@@ -573,10 +583,12 @@ STEPS: Mapping[type, CaseStep] = {
     HomeVisitMade: _visit(made=lambda _, moment: moment),
     HomeVisitCancelled: _visit(cancelled=lambda _fact, _moment: True),
     DeliverableSent: _sent,
-    DeliverableReceived: lambda c, fact, _: replace(c, confirmed=c.confirmed | {(fact.deliverable, fact.digest)}),
+    PaperSent: _paper_sent,
+    DeliverableReceived: lambda c, fact, _: changed(c, confirmed=c.confirmed | {(fact.deliverable, fact.digest)}),
     PauseApproved: _pause(approved=lambda _, moment: moment),
     PauseDeclined: _pause(declined=lambda _fact, _moment: True),
     PauseEnded: _pause(ended=lambda _, moment: moment),
     PauseRevoked: _pause(revoked=lambda _, moment: moment),
+    SatisfactionGiven: lambda c, fact, moment: changed(c, satisfaction=given(c.satisfaction, fact, moment.at)),
 }
 """What each fact changes. One that is not here leaves the case as it is: it is on record and changes nothing."""

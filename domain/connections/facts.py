@@ -616,6 +616,33 @@ class DeliverableReceived:
     confirmed_by: SecondPerson = None
 
 
+@fact("文书已发送", "paper sent", topic="connection")
+class PaperSent:
+    """The program sent the applicant a message with the link to a paper (文书), and its way took it.
+
+    ``digest``: of the paper's words, which stands on the paper too. Whom it went to, and the link, are in no event."""
+
+    paper: Annotated[str, "Kind of the paper, for example one-time-notice, acceptance, refusal, quote or contract."]
+    number: Annotated[int, "Which one of its kind in the case, from 1."]
+    event_id: Annotated[UUID, "Id of the event that the paper follows from."]
+    digest: Digest
+    way: Way
+    receipt: Annotated[str, "The way's own receipt."]
+    status: Annotated[str, "What the way says of the delivery, as its own code."]
+    proof_digest: Annotated[str, "SHA-256 of the way's whole answer, as sha256: and 64 hex digits."]
+
+
+@fact("文书未送达", "paper not sent", topic="connection")
+class PaperNotSent:
+    """The message with a paper was given up, for ``reason``: the paper is to be handed over otherwise."""
+
+    paper: Annotated[str, "Kind of the paper, for example one-time-notice, acceptance, refusal, quote or contract."]
+    number: Annotated[int, "Which one of its kind in the case, from 1."]
+    event_id: Annotated[UUID, "Id of the event that the paper follows from."]
+    way: Way
+    reason: Annotated[str, "Why, as the sender's code."]
+
+
 # ---- pauses 中止
 
 

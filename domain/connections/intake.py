@@ -90,12 +90,14 @@ def receive(
     form: Form,
     barred: bool = False,
     claimed_at: datetime | None = None,
+    turn: int = 0,
 ) -> tuple[Fact, ...]:
     """Take an application in: received, routed, in person where it came over the counter, with the documents of the
     form.
 
     ``barred``: an earlier broken commitment of the applicant is unrepaired; ``claimed_at``: when the applicant says
-    that it was handed in (``as_received``). Refuses ``wrong-role``, ``case-exists``, ``future-time``,
+    that it was handed in (``as_received``); ``turn``: how many applications came before, as
+    whoever takes them in counts, so that owners take turns. Refuses ``wrong-role``, ``case-exists``, ``future-time``,
     ``second-person-needed`` (from staff, later than the channel allows), ``unknown-applicant-category``,
     ``unknown-district``,
     ``supply-points-out-of-range``, ``points-do-not-match``, ``unknown-price-class``, ``usage-split-not-whole`` and what
@@ -122,7 +124,7 @@ def receive(
         received = replace(received, claimed_at=claimed_at, flags=(DATED_BACK,))
     return (
         as_told(ctx, received),
-        *_routed(case_number, form.category, ctx.standard),
+        *_routed(turn, form.category, ctx.standard),
         *([ApplicantAppeared("counter", "application")] if ctx.channel == IN_PERSON else []),
         *(handed_in(ctx, one, _owed(form.category, standard, one.document)) for one in form.documents),
     )
@@ -157,13 +159,12 @@ def _received(case_number: str, form: Form, barred: bool) -> ApplicationReceived
     )
 
 
-def _routed(case_number: str, category: str, standard: Standard) -> Sequence[CaseRouted]:
-    """The desk of the category, and the owner whose turn it is: the numbers go round, so nobody has to look."""
+def _routed(turn: int, category: str, standard: Standard) -> Sequence[CaseRouted]:
+    """The desk of the category, and the owner whose turn it is: turns go round, so nobody has to look."""
     code = standard.connection.routing.get(category, "")
     desk = standard.connection.desks.get(code)
     if desk is None or not desk.owners:
         return ()
-    turn = int("".join(character for character in case_number if character.isdecimal()) or 0)
     return (CaseRouted(code, desk.owners[turn % len(desk.owners)]),)
 
 

@@ -12,6 +12,7 @@ from domain.outages.checks import (
     flags,
     known_to,
     lasting,
+    require_cause,
     require_extent,
     require_later,
     require_new,
@@ -42,6 +43,7 @@ from domain.outages.facts import (
     UnannouncedOutageBegan,
 )
 from domain.outages.refusals import OutageNotStarted, UnknownOutageReason
+from domain.repairs.case import Repair
 from domain.repairs.checks import require_credible
 from domain.repairs.mass import Register
 from domain.standard.context import CommandContext, require_power
@@ -102,17 +104,20 @@ def begin_emergency(
     *,
     number: str,
     incident: UUID,
+    because_of: Repair,
     districts: Sequence[str],
     affected_users: int,
 ) -> EmergencyOutageBegan:
-    """Water is off because of an incident.
+    """Water is off because of an incident: ``because_of``, with the id ``incident``.
 
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-district``,
-    ``code-twice``, ``out-of-range``.
+    ``code-twice``, ``out-of-range``, and for an incident that was over by then ``incident-merged``,
+    ``already-dismissed``, ``repair-completed``.
     """
     require_power(ctx, "outage.tell")
     require_credible(ctx)
     require_new(state)
+    require_cause(because_of, ctx)
     require_extent(ctx, districts, affected_users)
     return EmergencyOutageBegan(number, incident, tuple(districts), affected_users, flags(ctx), confirmed_by(ctx))
 
@@ -203,14 +208,19 @@ def cancel(state: Outage, ctx: CommandContext, *, reason: str) -> OutageCancelle
 
 
 def extend(state: Outage, ctx: CommandContext, *, end: datetime) -> OutageExtended:
-    """It will take until then; of an emergency, the first time, an end is announced at all.
+    """It will take until then; of an emergency, the first time, an end is announced at all. Before water is off, a
+    later end needs what the longer outage would have needed at first; once it is off, what the works take is taken.
 
-    Refuses ``wrong-role``, ``outage-restored``, ``outage-cancelled``,
-    ``dates-out-of-order``.
+    Refuses ``wrong-role``, ``outage-restored``, ``outage-cancelled``, ``outage-not-approved``,
+    ``temporary-supply-missing``, ``dates-out-of-order``.
     """
     outage = lasting(state, ctx)
     require_later(end, outage.end or outage.announced.at, "an outage until", "it was to end")
     require_later(end, ctx.at, "an outage until", "now: an end that is past would be broken as it is announced")
+    if outage.begin is not None and outage.started is None:
+        reasons = effect_of(ctx.standard, outage.affected_users, end - outage.begin, outage.places)
+        require_approved(ctx.standard, reasons, outage.approval)
+        require_supplied(ctx.standard, reasons, outage.supply)
     return OutageExtended(end)
 
 

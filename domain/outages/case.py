@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -152,24 +152,24 @@ def _planned(plan: OutagePlanned, moment: Moment) -> Outage:
 def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
     match recorded.fact:
         case OutageNoticeOrdered(way, _, digest):
-            return replace(outage, ordered=(*outage.ordered, NoticeOrder(recorded.event_id, way, digest)))
+            return changed(outage, ordered=(*outage.ordered, NoticeOrder(recorded.event_id, way, digest)))
         case OutageNoticeSent(_, _, order):
             delivered = outage.delivered if order is None else outage.delivered | {order}
-            return replace(outage, notices=(*outage.notices, moment), delivered=delivered)
+            return changed(outage, notices=(*outage.notices, moment), delivered=delivered)
         case OutageNoticeProven(notice):
-            return replace(outage, proven=outage.proven | {notice})
+            return changed(outage, proven=outage.proven | {notice})
         case OutageNoticeFailed(order):
-            return replace(outage, failed=outage.failed | {order})
+            return changed(outage, failed=outage.failed | {order})
         case OutageReported():
-            return replace(outage, reports=(*outage.reports, moment))
+            return changed(outage, reports=(*outage.reports, moment))
         case OutageCancelled():
-            return replace(outage, cancellations=(*outage.cancellations, moment))
+            return changed(outage, cancellations=(*outage.cancellations, moment))
         case OutageStarted():
-            return replace(outage, starts=(*outage.starts, moment))
+            return changed(outage, starts=(*outage.starts, moment))
         case OutageExtended(end):
-            return replace(outage, ends=(*outage.ends, (moment, end)), extensions=(*outage.extensions, moment))
+            return changed(outage, ends=(*outage.ends, (moment, end)), extensions=(*outage.extensions, moment))
         case OutageRescheduled(begin, end, approval, supply):
-            return replace(
+            return changed(
                 outage,
                 begins=(*outage.begins, (moment, begin)),
                 ends=(*outage.ends, (moment, end)),
@@ -177,10 +177,10 @@ def _happened(outage: Outage, recorded: Recorded, moment: Moment) -> Outage:
                 supply=supply or outage.supply,
             )
         case FireServiceTold():
-            return replace(outage, fire_told=(*outage.fire_told, moment))
+            return changed(outage, fire_told=(*outage.fire_told, moment))
         case EmergencyWaterProvided(_, litres):
-            return replace(outage, water_litres=outage.water_litres + litres)
+            return changed(outage, water_litres=outage.water_litres + litres)
         case OutageRestored():
-            return replace(outage, restorations=(*outage.restorations, moment))
+            return changed(outage, restorations=(*outage.restorations, moment))
         case _:
             return outage

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from domain.kernel.refusals import CaseExists, DatesOutOfOrder, MassRunning
 from domain.outages.case import Outage
 from domain.outages.refusals import NoticeTooShort, OutageHasStarted, OutageIsCancelled, OutageIsRestored
-from domain.repairs.checks import early, late, require_credible
+from domain.repairs.case import Repair
+from domain.repairs.checks import early, late, require_credible, require_unmerged
 from domain.repairs.mass import Register
+from domain.repairs.refusals import AlreadyDismissed, RepairIsCompleted
 from domain.standard.context import CommandContext, require_power
 from domain.standard.standards import district
 from domain.standard.values import require_codes, require_range
@@ -57,6 +59,24 @@ def flags(ctx: CommandContext, outage: Outage | None = None) -> tuple[str, ...]:
 def confirmed_by(ctx: CommandContext) -> str | None:
     """Who confirmed a fact that came late; nobody needs to confirm another."""
     return ctx.confirmed_by if ctx.is_late else None
+
+
+def require_cause(incident: Repair, ctx: CommandContext) -> None:
+    """Refuse what went off when its incident was over: works that nobody announced would else owe their notice an hour
+    later, as an emergency does. Such an outage is taken as one without notice (our decision).
+
+    Refuses ``incident-merged``, ``already-dismissed``, ``repair-completed``.
+    """
+    require_unmerged(incident)
+    if any(moment.at < ctx.happened_at for moment in incident.dismissed):
+        raise AlreadyDismissed(incident)
+    if any(moment.at < ctx.happened_at for moment in incident.completed):
+        raise RepairIsCompleted(
+            found=f"repair {incident.number}, which was completed before water went off",
+            needed="an incident that was not over by then",
+            next_step="say when water went off, if that was earlier; else record an outage without notice",
+            next_step_zh="若停水更早请更正时间；否则请按无通知停水登记",
+        )
 
 
 def require_new(state: Outage | None) -> None:

@@ -10,12 +10,12 @@ was planned or began; a number that a standard does not have promises nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from domain.deadlines.windows import Obligation, Term
+from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Name
 from domain.outages.case import Outage
 from domain.standard.ladders import counted, obligation, reminders
@@ -90,7 +90,7 @@ def _planned_notice(outage: Outage, standard: Standard, told: Moment | None) -> 
         return owed
     # Only when water goes off is it known whether it went off as announced: until then no verdict is settled, so that
     # one person can record that it did not.
-    return replace(owed, settles_after=None)
+    return changed(owed, settles_after=None)
 
 
 def is_unannounced(outage: Outage, standard: Standard, started: Moment) -> bool:
@@ -135,7 +135,8 @@ def _change(outage: Outage, standard: Standard) -> Obligation | None:
     """Who was told of a planned outage is told of other times, of a later end, and that it is cancelled.
 
     New times are told as long ahead as the first ones; the other two within the standard's minutes (our decision). A
-    notice tells how the outage stands when it is sent: one that was sent after a change tells of it.
+    notice tells how the outage stands when it is sent: one that was sent after a change tells of it. A later end gives
+    no more time to tell of a change before it: else nobody need be told while one later end follows the other.
     """
     changes = _changes(outage, standard)
     if not changes:
@@ -163,7 +164,11 @@ def _changes(outage: Outage, standard: Standard) -> tuple[Term, ...]:
     started, called_off = outage.started, min(outage.cancellations, default=None)
     if called_off is not None and (started is None or called_off.at <= started.at):
         found.append((called_off, called_off.at + soon))
-    changes = [Term(moment.at, due_at, (moment.by,)) for moment, due_at in sorted(found) if first < moment]
+    changes: list[Term] = []
+    for moment, due_at in sorted(found):
+        if first < moment:
+            owed = _still_owed(outage, changes, moment) if moment in outage.extensions else None
+            changes.append(Term(moment.at, min(due_at, owed or due_at), (moment.by,)))
     rescheduled = outage.announced_begins[-1][0]
     if started is not None and changes and changes[-1].decided_by == (rescheduled.by,):
         last = changes[-1]
@@ -171,6 +176,14 @@ def _changes(outage: Outage, standard: Standard) -> tuple[Term, ...]:
         if is_before and not _is_told_of(outage, last, started.at):
             changes.append(Term(started.at, None, (started.by,), reason="water-off"))
     return tuple(changes)
+
+
+def _still_owed(outage: Outage, changes: Sequence[Term], moment: Moment) -> datetime | None:
+    """By when the users were to be told of the last of the changes, where they still wait for that; else None."""
+    if not changes or _is_told_of(outage, changes[-1], moment.at):
+        return None
+    due_at = changes[-1].due_at
+    return due_at if due_at is not None and due_at > moment.at else None
 
 
 def _is_told_of(outage: Outage, change: Term, until: datetime) -> bool:

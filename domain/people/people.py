@@ -93,6 +93,11 @@ class Work:
     districts: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
 
+    @property
+    def is_bound(self) -> bool:
+        """Whether it is bound to a crew, a squad or districts."""
+        return bool(self.crew or self.squad or self.districts)
+
     def require_granted(self, power: str) -> None:
         """Refuse ``scope-not-granted`` where a machine was granted some powers, and not this one."""
         if self.scopes and power not in self.scopes:

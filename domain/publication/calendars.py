@@ -53,8 +53,9 @@ class HolidayNotice:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """What a calendar leaves out of what was known: ``worked``, statutory days that are worked by it, and ``fallen``,
-    days that the calendar before moved and this one does not. Both in order."""
+    """What a calendar leaves out of what was known: ``worked``, statutory days (for an overlay: any day off of what it
+    lies over) that are worked by it, and ``fallen``, days that the calendar before moved and this one does not. Both
+    in order."""
 
     worked: tuple[date, ...]
     fallen: tuple[date, ...]
@@ -63,12 +64,18 @@ class LeftOut:
         return bool(self.worked or self.fallen)
 
 
-def left_out(latest: CalendarPublished | None, document: CalendarPublished) -> LeftOut:
+def left_out(
+    latest: CalendarPublished | None, document: CalendarPublished, off_below: Collection[date] = ()
+) -> LeftOut:
     """What the document leaves out: a notice that was cut off in the middle would be published without a word. A day
-    that it moves to the other side than before is no such day: it says something of it."""
+    that it moves to the other side than before is no such day: it says something of it.
+
+    ``off_below``: the days off of the regions that it lies over, of which an overlay may make worked ones.
+    """
     moved = {day.date: day.off for day in document.days}
     known = {*document.statutory, *(latest.statutory if latest is not None else ())}
     worked = [day for day in known if day <= document.settled_until and not moved.get(day, day.weekday() >= SATURDAY)]
+    worked += [day for day, off in moved.items() if not off and day in off_below and day not in known]
     before = latest.days if latest is not None else ()
     return LeftOut(tuple(sorted(worked)), tuple(sorted(day.date for day in before if day.date not in moved)))
 
@@ -79,10 +86,12 @@ def publish(
     *,
     document: CalendarPublished,
     regions: Collection[str],
+    off_below: Collection[date] = (),
     confirmed_by: str | None = None,
 ) -> CalendarPublished:
-    """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar; ``confirmed_by``:
-    the second person who confirms what the calendar leaves out (our decision: four eyes).
+    """Publish a region's calendar; open deadlines move. ``regions``: those with a published calendar;
+    ``off_below``: as of ``left_out``; ``confirmed_by``: the second person who confirms what the calendar leaves
+    out (our decision: four eyes).
 
     Refuses ``wrong-role``, ``unknown-region`` (an overlay without what it lies over), ``bad-version``,
     ``version-used``, ``calendar-unchanged``, ``day-twice``, ``outside-calendar``, ``settled-goes-back``, ``bad-text``,
@@ -98,7 +107,7 @@ def publish(
     _require_days(document)
     if published:
         _require_going_on(published[-1], document)
-    missing = left_out(published[-1] if published else None, document)
+    missing = left_out(published[-1] if published else None, document, off_below)
     if not missing:
         return document
     if confirmed_by is None:
@@ -254,6 +263,13 @@ def _warning_from(standard: Standard, year: int) -> date:
     month, day = map(int, standard.calendar_warning_from.split("-"))
     # 29 February in a year without one: the day before.
     return date(year, month, 1) + timedelta(days=day - 1) if (month, day) != (2, 29) else date(year, 2, 28)
+
+
+def days_off(calendars: Iterable[Calendars | None]) -> frozenset[date]:
+    """Every day that the newest calendars of these streams have off by law or by a notice."""
+    newest = [state.published[-1][1] for state in calendars if state is not None and state.published]
+    by_notice = {day.date for each in newest for day in each.days if day.off}
+    return frozenset(by_notice.union(*(each.statutory for each in newest)))
 
 
 def known_regions(calendars: Iterable[Calendars | None]) -> tuple[str, ...]:

@@ -171,8 +171,7 @@ class CalendarLeavesOut(Conflict):
 
     def __init__(self, missing: LeftOut) -> None:
         super().__init__(
-            found=f"statutory days that are worked: {_shown(missing.worked)}; "
-            f"days that fall away: {_shown(missing.fallen)}",
+            found=f"days off that are worked: {_shown(missing.worked)}; days that fall away: {_shown(missing.fallen)}",
             needed="a calendar that leaves out no statutory day and no day that is published, or a second person",
         )
 
@@ -466,3 +465,15 @@ class FeeOutsideRedLine(Conflict):
 
     def __init__(self, item: FeeItem) -> None:
         super().__init__(found=f"{item.code} {item.name_zh}, for works outside the red line")
+
+
+class UnreadableStandard(NotAcceptable):
+    """A document that is to be tried, and is no standard."""
+
+    title_zh = "文件不是完整的标准"
+    needed = "a whole standard, or based_on with what differs"
+    next_step = "take the JSON of a published standard and change it"
+    next_step_zh = "请下载已公布标准的 JSON，修改后再试"
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(found=problem[:200])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from domain.deadlines.windows import WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
+from domain.kernel.frozen import frozen
+from domain.kernel.satisfaction import Given, SatisfactionGiven, given
 from domain.kernel.subjects import Subject
 from domain.repairs.facts import (
     AnswerFailed,
@@ -53,7 +55,7 @@ CREW_ELSEWHERE = "crew-elsewhere"
 """The flag of a hand-over to a crew that is on another incident: it stays there, and this one has none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AnswerOrder:
     """An answer that the program was to give, by the event that says so."""
 
@@ -63,7 +65,7 @@ class AnswerOrder:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """One report of the incident: its number, when it was made, who made it, and the outside order it came with; over
     which channel it was told, how closely its time is known, over which way of the source's own (imported history
@@ -79,7 +81,7 @@ class Report:
     answer_owed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repair:
     """The incident as its facts have it. ``assessed`` holds reassessments too; ``logged`` shift hand-overs too.
     ``delayed``: when a crew said that it is held up, which one, and when it expects to be on site.
@@ -123,6 +125,7 @@ class Repair:
     details: Mapping[str, str | None] = field(default_factory=dict)
     mass: str | None = None
     merged_into: UUID | None = None
+    satisfaction: Given = field(default_factory=dict)
     ledger: WindowLedger = field(default_factory=dict)
 
     @property
@@ -168,6 +171,8 @@ def credible(case: Repair, tolerance: timedelta) -> Repair:
     may differ (``tolerance``): such an arrival, completion, restoration or dismissal fulfils and ends nothing (our
     decision: a phone that runs wrong takes no lapse back). One that is known by its day only stays: what can be told
     of it is another rule's."""
+    if not (case.arrived or case.completed or case.restored or case.dismissed):
+        return case
     earliest = case.first_report.moment.at - tolerance
     doubted = {
         name: tuple(moment for moment in moments if moment.at >= earliest or moment.by in case.rough)
@@ -192,7 +197,7 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
     moment = Moment(recorded.happened_at, recorded.event_id)
     if isinstance(fact, FaultReported):
         first = Report(1, moment, fact.subject, fact.order, recorded.channel, fact.precision, fact.origin)
-        first = first if fact.answer_owed else replace(first, answer_owed=False)
+        first = first if fact.answer_owed else changed(first, answer_owed=False)
         return Repair(fact.case_number, fact.kind, fact.district, fact.zone, (first,), mass=fact.mass)
     if case is None:
         return None
@@ -200,10 +205,12 @@ def evolve(case: Repair | None, recorded: Recorded) -> Repair | None:
         return changed(case, ledger=record(case.ledger, fact))
     if isinstance(fact, EvidenceRejected):
         return without(case, fact.rejects)
+    if isinstance(fact, SatisfactionGiven):
+        return changed(case, satisfaction=given(case.satisfaction, fact, moment.at))
     if isinstance(fact, CrewArrived | RepairCompleted | WaterRestored):
         if recorded.event_id in case.rejected:
             return case
-        case = replace(case, told_by={**case.told_by, recorded.event_id: recorded.actor})
+        case = changed(case, told_by={**case.told_by, recorded.event_id: recorded.actor})
     return _happened(case, recorded, moment)
 
 
@@ -211,60 +218,60 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
     match recorded.fact:
         case ReportLinked(number, subject) as linked:
             further = Report(number, moment, subject, linked.order, recorded.channel, linked.precision, linked.origin)
-            further = further if linked.answer_owed else replace(further, answer_owed=False)
-            return replace(case, reported=(*case.reported, further))
+            further = further if linked.answer_owed else changed(further, answer_owed=False)
+            return changed(case, reported=(*case.reported, further))
         case ReportUnlinked(number):
-            return replace(case, unlinked=case.unlinked | {number})
+            return changed(case, unlinked=case.unlinked | {number})
         case IncidentMerged(into):
-            return replace(case, merged_into=into, crew=None, closed=True)
+            return changed(case, merged_into=into, crew=None, closed=True)
         case CrewDispatched(crew):
-            return replace(case, crew=crew)
+            return changed(case, crew=crew)
         case DispatchDeclined(crew) | CrewWithdrawn(crew):
-            return replace(case, crew=None) if case.crew == crew else case
+            return changed(case, crew=None) if case.crew == crew else case
         case CrewDelayed(crew, expected_at):
-            return replace(case, delayed=(*case.delayed, (moment, crew, expected_at)))
+            return changed(case, delayed=(*case.delayed, (moment, crew, expected_at)))
         case DispatchAcknowledged():
-            return replace(case, acknowledged=(*case.acknowledged, moment))
+            return changed(case, acknowledged=(*case.acknowledged, moment))
         case CrewArrived(evidence=evidence):
             told = {} if evidence is not None else {moment.by: recorded.channel}
-            return replace(case, arrived=(*case.arrived, moment), unproven={**case.unproven, **told})
+            return changed(case, arrived=(*case.arrived, moment), unproven={**case.unproven, **told})
         case ArrivalEvidenceSupplied(arrival):
-            return replace(case, proven_later=case.proven_later | {arrival})
+            return changed(case, proven_later=case.proven_later | {arrival})
         case SeverityAssessed(severity) | SeverityReassessed(severity):
-            return replace(case, assessed=(*case.assessed, (moment, severity)))
+            return changed(case, assessed=(*case.assessed, (moment, severity)))
         case WorkLogged():
-            return replace(case, logged=(*case.logged, moment))
+            return changed(case, logged=(*case.logged, moment))
         case ShiftHandedOver(from_crew, to_crew, flags):
             taken_over = case.crew if case.crew != from_crew else None if CREW_ELSEWHERE in flags else to_crew
-            return replace(case, logged=(*case.logged, moment), crew=taken_over)
+            return changed(case, logged=(*case.logged, moment), crew=taken_over)
         case UserSideFound():
-            return replace(case, user_side=(*case.user_side, moment))
+            return changed(case, user_side=(*case.user_side, moment))
         case PaidServiceConsented():
-            return replace(case, consented=(*case.consented, moment))
+            return changed(case, consented=(*case.consented, moment))
         case PaidServiceStarted():
-            return replace(case, paid_service=True)
+            return changed(case, paid_service=True)
         case RepairCompleted(precision=precision):
-            return replace(_roughly(case, moment, precision), completed=(*case.completed, moment))
+            return changed(_roughly(case, moment, precision), completed=(*case.completed, moment))
         case IncidentDismissed(precision=precision):
-            return replace(_roughly(case, moment, precision), dismissed=(*case.dismissed, moment))
+            return changed(_roughly(case, moment, precision), dismissed=(*case.dismissed, moment))
         case PipeIdentified():
             return _detailed(case, pipe_details(recorded.fact))
         case DetailCorrected(detail, _, new):
             return _detailed(case, {detail: new})
         case ReporterAnswered(report) as answer:
             delivered = case.delivered_answers | ({answer.order} if answer.order is not None else set())
-            return replace(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
+            return changed(case, answered=(*case.answered, (report, moment)), delivered_answers=delivered)
         case ApologyMade(report):
-            return replace(case, apologised=(*case.apologised, (report, moment)))
+            return changed(case, apologised=(*case.apologised, (report, moment)))
         case AnswerOrdered(report, way, digest):
             order = AnswerOrder(recorded.event_id, report, way, digest)
-            return replace(case, ordered_answers=(*case.ordered_answers, order))
+            return changed(case, ordered_answers=(*case.ordered_answers, order))
         case AnswerFailed(_, order_id):
-            return replace(case, failed_answers=case.failed_answers | {order_id})
+            return changed(case, failed_answers=case.failed_answers | {order_id})
         case WaterRestored():
-            return replace(case, restored=(*case.restored, moment))
+            return changed(case, restored=(*case.restored, moment))
         case CaseClosed():
-            return replace(case, closed=True)
+            return changed(case, closed=True)
         case _:
             return case
 
@@ -272,7 +279,7 @@ def _happened(case: Repair, recorded: Recorded, moment: Moment) -> Repair:
 def without(case: Repair, rejected: UUID) -> Repair:
     """The incident without what was told in that event; open again where its end falls with it."""
     ends = {moment.by for moment in (*case.completed, *case.restored)}
-    after = replace(
+    after = changed(
         case,
         rejected=case.rejected | {rejected},
         arrived=_others(case.arrived, rejected),
@@ -280,7 +287,7 @@ def without(case: Repair, rejected: UUID) -> Repair:
         restored=_others(case.restored, rejected),
     )
     reopens = rejected in ends and not is_done(after) and case.merged_into is None
-    return replace(after, closed=False) if reopens else after
+    return changed(after, closed=False) if reopens else after
 
 
 def _others(moments: tuple[Moment, ...], without: UUID) -> tuple[Moment, ...]:
@@ -300,8 +307,8 @@ def pipe_details(pipe: PipeIdentified) -> dict[str, str | None]:
 
 
 def _detailed(case: Repair, said: Mapping[str, str | None]) -> Repair:
-    return replace(case, details={**case.details, **said}, kind=said.get(KIND) or case.kind)
+    return changed(case, details={**case.details, **said}, kind=said.get(KIND) or case.kind)
 
 
 def _roughly(case: Repair, moment: Moment, precision: Precision) -> Repair:
-    return case if precision == "second" else replace(case, rough={**case.rough, moment.by: precision})
+    return case if precision == "second" else changed(case, rough={**case.rough, moment.by: precision})

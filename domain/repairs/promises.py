@@ -19,12 +19,13 @@ out in it. What a dismissed incident still owed, it owes no more, but for the an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from domain.deadlines.limits import End, WorkingDays, end
 from domain.deadlines.windows import Obligation, Term
+from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Name
+from domain.kernel.remembered import minutes
 from domain.repairs.case import Repair, Report, credible
 from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.sections.repair import Severity
@@ -62,11 +63,13 @@ def obligations(case: Repair | None, rules: Rules) -> tuple[Obligation, ...]:
         _continuity(case, standard),
     )
     answer = _answer(case, standard, report)
-    owed = tuple(_until_over(case, each) for each in found if each is not None)
+    owed = tuple([each for each in found if each is not None])
+    if case.over is not None:
+        owed = tuple([_until_over(case, each) for each in owed])
     owed += (answer,) if answer is not None else ()
     # A limit that ran out in an earlier order book is counted, and nobody is called out for it.
     return (
-        tuple(replace(each, reminders=(), notify_on_lapse=()) for each in owed)
+        tuple(changed(each, reminders=(), notify_on_lapse=()) for each in owed)
         if _is_history(report, standard)
         else owed
     )
@@ -81,17 +84,19 @@ def _arrival(case: Repair, standard: Standard, report: Report) -> Obligation:
     first = report.moment
     if report.precision != "second" or (not case.arrived and _is_history(report, standard)):
         return _unknown(ARRIVAL, standard, first)
-    due_at = first.at + timedelta(minutes=standard.repair.arrival_minutes[case.zone])
+    due_at = first.at + minutes(standard.repair.arrival_minutes[case.zone])
     acknowledged = min(case.acknowledged, default=None)
     due_reminders = reminders(standard, ARRIVAL, first.at, due_at, acknowledged.at if acknowledged else None)
     terms = (Term(first.at, due_at, (first.by,)),)
+    if not case.arrived:
+        return obligation(ARRIVAL, standard, first.at, terms, None, due_reminders)
     ends = {arrival: evidence_due(case, standard, arrival) for arrival in case.arrived}
     proven = min((arrival for arrival, until in ends.items() if until is None), default=None)
     owed = obligation(ARRIVAL, standard, first.at, terms, proven, due_reminders)
     waiting = [(arrival, until) for arrival, until in ends.items() if until is not None]
     for arrival, until in sorted(waiting, reverse=True):
         if proven is None or arrival < proven:
-            owed = replace(owed, met_at=max(arrival.at, first.at), met_by=(arrival.by,), until=until, then=owed)
+            owed = changed(owed, met_at=max(arrival.at, first.at), met_by=(arrival.by,), until=until, then=owed)
     return owed
 
 
@@ -99,12 +104,12 @@ def evidence_due(case: Repair, standard: Standard, arrival: Moment) -> datetime 
     """Until when the evidence of an arrival may follow, where it has none and needs one. Our decision: without
     evidence an arrival fulfils its promise until then and no longer; imported history is exempt."""
     channel = case.unproven.get(arrival.by)
-    minutes = standard.repair.arrival_evidence_minutes
-    if minutes is None or channel is None or arrival.by in case.proven_later:
+    may_follow = standard.repair.arrival_evidence_minutes
+    if may_follow is None or channel is None or arrival.by in case.proven_later:
         return None
     if channel in standard.repair.history_channels or _is_history(case.first_report, standard):
         return None
-    return arrival.at + timedelta(minutes=minutes)
+    return arrival.at + minutes(may_follow)
 
 
 # ---- completion
@@ -151,7 +156,7 @@ def _completion_in_days(case: Repair, standard: Standard, report: Report, rules:
     terms = tuple(Term(begin.at, days.due_at, (begin.by,), days.tentative, counted=days) for begin, days in found)
     due_reminders = reminders(standard, COMPLETION, start.at, due_at)
     owed = obligation(COMPLETION, standard, first.at, terms, done, due_reminders)
-    return replace(owed, calendar=found[-1][1].calendar)
+    return changed(owed, calendar=found[-1][1].calendar)
 
 
 LONGEST_DAY = timedelta(hours=25)
@@ -193,6 +198,8 @@ def _days(case: Repair, standard: Standard, rules: Rules, begin: datetime, done:
 
 def _completed(case: Repair) -> Moment | None:
     """The first completion; one that is known to the second before any that is not."""
+    if not case.completed:
+        return None
     exact = [moment for moment in case.completed if moment.by not in case.rough]
     return min(exact or case.completed, default=None)
 
@@ -209,6 +216,8 @@ def _is_rough(case: Repair, done: Moment, due_at: datetime | None) -> bool:
 def _completion_terms(case: Repair, standard: Standard, first: Moment, start: Moment) -> Iterator[Term]:
     """From the first report on; a later start and every class begin a term. A term that had run out stays lapsed."""
     yield _term(first, first, standard.repair.completion_minutes[standard.repair.unassessed_as])
+    if not case.assessed and start == first:
+        return
     severity: Severity = standard.repair.unassessed_as
     changes: list[tuple[Moment, Severity | None]] = [*case.assessed]
     if start != first:
@@ -218,8 +227,8 @@ def _completion_terms(case: Repair, standard: Standard, first: Moment, start: Mo
         yield _term(start if start <= moment else first, moment, standard.repair.completion_minutes[severity])
 
 
-def _term(start: Moment, since: Moment, minutes: int | None) -> Term:
-    due_at = None if minutes is None else start.at + timedelta(minutes=minutes)
+def _term(start: Moment, since: Moment, limit_minutes: int | None) -> Term:
+    due_at = None if limit_minutes is None else start.at + minutes(limit_minutes)
     decided_by = (start.by,) if since == start else (start.by, since.by)
     return Term(max(since.at, start.at), due_at, decided_by, start=start.at)
 
@@ -232,7 +241,7 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
     if standard.repair.assessment_minutes is None or not case.arrived:
         return None
     start = min(case.arrived)
-    due_at = start.at + timedelta(minutes=standard.repair.assessment_minutes)
+    due_at = start.at + minutes(standard.repair.assessment_minutes)
     assessed = counted((moment for moment, _ in case.assessed), case.first_report.moment.at, standard)
     met = min(assessed, default=None)
     due_reminders = reminders(standard, ASSESSMENT, start.at, due_at)
@@ -245,7 +254,9 @@ def _assessment(case: Repair, standard: Standard) -> Obligation | None:
 def _continuity(case: Repair, standard: Standard) -> Obligation | None:
     """While the repair is a major one: each log replaces the end that the one before has set. An end that no log
     replaced in time is a gap, and lapses by itself."""
-    terms = tuple(_continuous(case, standard.repair.continuity_minutes)) if standard.repair.continuity_minutes else ()
+    if not standard.repair.continuity_minutes or not case.assessed:
+        return None
+    terms = tuple(_continuous(case, standard.repair.continuity_minutes))
     if not terms:
         return None
     last, due_at = terms[-1], terms[-1].due_at
@@ -261,7 +272,7 @@ def _continuous(case: Repair, gap_minutes: int) -> Iterator[Term]:
     for moment, severity in sorted(events, key=lambda event: event[0]):
         if severity == "major" or (severity is None and held):
             held = True
-            yield Term(moment.at, moment.at + timedelta(minutes=gap_minutes), (moment.by,))
+            yield Term(moment.at, moment.at + minutes(gap_minutes), (moment.by,))
         elif held and severity is not None:
             held = False
             yield Term(moment.at, None, (moment.by,), reason="no-longer-major")
@@ -286,7 +297,7 @@ def _answer(case: Repair, standard: Standard, report: Report) -> Obligation | No
     answered = _all_answered(case, start)
     if _is_history(report, standard) and (answered is None or start.by in case.rough):
         return _unknown(ANSWER, standard, start)
-    due_at = start.at + timedelta(minutes=standard.repair.answer_minutes)
+    due_at = start.at + minutes(standard.repair.answer_minutes)
     due_reminders = reminders(standard, ANSWER, start.at, due_at)
     terms = (Term(start.at, due_at, (start.by,)),)
     return obligation(ANSWER, standard, start.at, terms, answered, due_reminders)
@@ -321,11 +332,11 @@ def _unknown(commitment: str, standard: Standard, first: Moment) -> Obligation:
 def _until_over(case: Repair, owed: Obligation) -> Obligation:
     """Once the repair is done nobody need be called for an arrival or a class that was never told (our decision)."""
     if owed.then is not None:
-        owed = replace(owed, then=_until_over(case, owed.then))
+        owed = changed(owed, then=_until_over(case, owed.then))
     owed = _until_dismissed(case, owed)
     if owed.commitment not in (ARRIVAL, ASSESSMENT) or case.over is None:
         return owed
-    return replace(owed, moot_from=case.over.at)
+    return changed(owed, moot_from=case.over.at)
 
 
 def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
@@ -339,7 +350,7 @@ def _until_dismissed(case: Repair, owed: Obligation) -> Obligation:
         return owed
     if dismissed.by in case.rough:
         # What had run out by then is not known either.
-        return replace(owed, terms=(replace(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), reminders=())
+        return changed(owed, terms=(changed(first, due_at=None, reason=UNKNOWN),), met_at=None, met_by=(), reminders=())
     before = tuple(term for term in owed.terms if term.since < dismissed.at)
     last = Term(max(dismissed.at, first.since), None, (dismissed.by,), reason=DISMISSED)
-    return replace(owed, terms=(*before, last), met_at=None, met_by=(), reminders=())
+    return changed(owed, terms=(*before, last), met_at=None, met_by=(), reminders=())

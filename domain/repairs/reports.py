@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -30,6 +30,22 @@ Contact = Literal["known", "unclear", "none"]
 """What we know of how whoever reported can be told: a number; something that nobody could read as one; nothing."""
 
 
+REPORTERS = ("public", "applicant")
+"""The roles of who reports on their own: when we received it is when it was reported, where their clock runs wrong."""
+CLOCK_DOUBTED = "clock-doubted"
+"""The flag of such a report."""
+
+
+def as_received(ctx: CommandContext) -> CommandContext:
+    """The context with the time at which a report counts as made. A phone of the public whose clock is further back
+    than its channel allows, or ahead, costs nobody the report: it counts from when it comes in (our decision; there is
+    no second person whom the public could ask)."""
+    taken_down = ctx.reported_at if ctx.reported_at is not None else ctx.happened_at
+    is_ahead = max(ctx.happened_at, taken_down) > ctx.at + ctx.standard.clock_tolerance
+    is_wrong = ctx.is_late or is_ahead or taken_down < ctx.happened_at
+    return replace(ctx, happened_at=ctx.at, reported_at=None) if is_wrong and ctx.by.role in REPORTERS else ctx
+
+
 def report_fault(
     case: Repair | None,
     ctx: CommandContext,
@@ -44,8 +60,10 @@ def report_fault(
     precision: Precision = "second",
     origin: str | None = None,
     contact: Contact = "known",
+    clock_doubted: bool = False,
 ) -> FaultReported:
-    """Open an incident at its first report; ``order``: that it came with, ``cell``: where it lies, coarsely.
+    """Open an incident at its first report; ``order``: that it came with, ``cell``: where it lies, coarsely;
+    ``clock_doubted``: another time was claimed for it (``as_received``).
 
     Refuses ``future-time``, ``second-person-needed``, ``case-exists``, ``unknown-fault-kind``, ``unknown-district``,
     ``bad-precision``, ``unknown-origin``.
@@ -68,7 +86,7 @@ def report_fault(
         district_code,
         zone,
         subject,
-        late(ctx) + _unclear(contact),
+        late(ctx) + _unclear(contact) + ((CLOCK_DOUBTED,) if clock_doubted else ()),
         confirmed_by,
         mass,
         order=order,

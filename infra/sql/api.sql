@@ -7,6 +7,8 @@ FROM views.cases
 WHERE (%(family)s::text IS NULL OR family = %(family)s::text)
   AND (%(open)s::boolean IS NULL OR open = %(open)s::boolean)
   AND (%(number)s::text IS NULL OR case_number = %(number)s::text)
+  AND (%(district)s::text IS NULL OR district = %(district)s OR %(district)s = ANY(districts))
+  AND (%(since)s::timestamptz IS NULL OR opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR opened_at < %(until)s)
   AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 ORDER BY opened_at DESC, case_id
 LIMIT %(limit)s
@@ -114,17 +116,40 @@ LIMIT %(limit)s
 -- Open incidents, and closed ones whose reporters wait or whose arrival awaits its evidence, by the end of their first
 -- limit that is still owed: one that ran out long ago comes before one that runs. What is owed of a closed one is the
 -- answer. What is next in each is the rulebook's to say. Untold: whether the reporters were told is not known, or no
--- longer asked for.
-SELECT c.case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.severity, c.crew, c.reports, c.open, c.opened_at,
-       c.version, c.mass, c.milestones, c.reporters, c.delays, w.commitment, w.due_at, l.lapses, l.lapsed, l.untold,
+-- longer asked for. Limits are read in the order of their ends until enough are found, and what else is shown of an
+-- incident is read for these alone: the first rows cost the same however many incidents are open. Those that owe
+-- nothing with an end come last, and are looked for only where the others are too few.
+WITH listed AS NOT MATERIALIZED (
+    SELECT case_id, crew, districts, open, opened_at FROM views.cases c
+    WHERE family = 'repair' AND (open OR EXISTS (
+        SELECT FROM views.windows WHERE case_id = c.case_id
+          AND (provisional_until IS NOT NULL OR commitment = 'repair.answer' AND state IN ('running', 'lapsed'))
+    ))
+), owed AS NOT MATERIALIZED (
+    SELECT case_id, commitment, due_at FROM views.windows w JOIN views.cases c USING (case_id)
+    WHERE w.family = 'repair' AND due_at IS NOT NULL AND state IN ('running', 'lapsed')
+      AND (state = 'running' OR open OR commitment = 'repair.answer')
+), due AS MATERIALIZED (
+    SELECT case_id, commitment, due_at FROM owed first JOIN listed USING (case_id)
+    WHERE NOT EXISTS (
+        SELECT FROM owed WHERE case_id = first.case_id AND (due_at, commitment) < (first.due_at, first.commitment)
+    )
+      AND (%(crew)s::text IS NULL OR lower(crew) = lower(%(crew)s))
+      AND (%(own_districts)s::text[] IS NULL OR districts = '{}' OR districts && %(own_districts)s)
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
+    ORDER BY due_at, opened_at, case_id LIMIT %(limit)s
+), others AS (
+    SELECT case_id, NULL::text AS commitment, NULL::timestamptz AS due_at FROM listed
+    WHERE NOT EXISTS (SELECT FROM owed WHERE case_id = listed.case_id)
+      AND (%(crew)s::text IS NULL OR lower(crew) = lower(%(crew)s))
+      AND (%(own_districts)s::text[] IS NULL OR districts = '{}' OR districts && %(own_districts)s)
+      AND (NOT %(bound)s::boolean OR views.within(case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
+    ORDER BY opened_at, case_id LIMIT (SELECT %(limit)s - count(*) FROM due)
+)
+SELECT case_id, c.case_number, c.kind, c.district, c.zone, c.stage, c.severity, c.crew, c.reports, c.open, c.opened_at,
+       c.version, c.mass, c.milestones, c.reporters, c.delays, f.commitment, f.due_at, l.lapses, l.lapsed, l.untold,
        l.evidence_due_at
-FROM views.cases c
-LEFT JOIN LATERAL (
-    SELECT commitment, due_at FROM views.windows
-    WHERE case_id = c.case_id AND due_at IS NOT NULL
-      AND (state = 'running' OR state = 'lapsed' AND (c.open OR commitment = 'repair.answer'))
-    ORDER BY due_at LIMIT 1
-) w ON true
+FROM (TABLE due UNION ALL TABLE others) f JOIN views.cases c USING (case_id)
 LEFT JOIN LATERAL (
     SELECT coalesce(sum(lapses), 0)::int AS lapses,
            coalesce(array_agg(commitment) FILTER (WHERE lapses > 0), '{}') AS lapsed,
@@ -132,15 +157,7 @@ LEFT JOIN LATERAL (
            max(provisional_until) FILTER (WHERE commitment = 'repair.arrival') AS evidence_due_at
     FROM views.windows WHERE case_id = c.case_id
 ) l ON true
-WHERE c.family = 'repair' AND (%(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s))
-  AND (NOT %(bound)s::boolean OR views.within(c.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
-  AND (c.open OR c.case_id IN (
-      SELECT case_id FROM views.windows WHERE commitment = 'repair.answer' AND state IN ('running', 'lapsed')
-      UNION ALL
-      SELECT case_id FROM views.windows WHERE provisional_until IS NOT NULL
-  ))
-ORDER BY w.due_at NULLS LAST, c.opened_at, c.case_id
-LIMIT %(limit)s
+ORDER BY f.due_at NULLS LAST, c.opened_at, case_id
 
 -- name: incidents_to_link
 SELECT case_id, case_number, kind, stage, crew, opened_at, reports, coalesce(cell = ANY(%(cells)s::text[]), false) AS near

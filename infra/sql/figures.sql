@@ -102,14 +102,16 @@ WHERE c.family = 'repair' AND c.stage <> 'merged'
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
 
 -- name: figures_completion_minutes
--- Of a major repair, which has no end limit, until water flows.
+-- Of a major repair, which has no end limit, until water flows. From the first report: the promise to be there opens with
+-- it, also where one that was made earlier was linked or merged later than the incident began.
 SELECT coalesce(c.severity, 'unassessed') AS severity,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY m.minutes) AS median,
        percentile_cont(0.9) WITHIN GROUP (ORDER BY m.minutes) AS p90
 FROM views.cases c
 JOIN views.windows d ON d.case_id = c.case_id
  AND d.commitment = CASE c.severity WHEN 'major' THEN 'repair.continuity' ELSE 'repair.completion' END
-CROSS JOIN LATERAL (SELECT extract(epoch FROM d.met_at - c.opened_at)::float8 / 60 AS minutes) m
+JOIN views.windows a ON a.case_id = c.case_id AND a.commitment = 'repair.arrival'
+CROSS JOIN LATERAL (SELECT extract(epoch FROM d.met_at - a.opened_at)::float8 / 60 AS minutes) m
 WHERE c.family = 'repair' AND d.met_at IS NOT NULL
   AND (%(since)s::timestamptz IS NULL OR c.opened_at >= %(since)s) AND (%(until)s::timestamptz IS NULL OR c.opened_at < %(until)s)
 GROUP BY 1
@@ -174,6 +176,18 @@ WHERE (%(since)s::timestamptz IS NULL OR line.happened_at >= %(since)s)
   AND (NOT %(bound)s::boolean OR views.within(line.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
 GROUP BY line.kind
 ORDER BY line.kind
+
+-- name: list_visits
+-- Visits that are booked and begin before an instant, the next one first; late ones are among them.
+SELECT s.case_id, c.case_number, c.category, v.stage, v.version, s.visit, s.squad, s.purpose, s.begin_at, s.end_at
+FROM views.visits s
+JOIN views.connections c USING (case_id)
+JOIN views.cases v USING (case_id)
+WHERE s.state = 'booked' AND v.open AND s.begin_at < %(until)s
+  AND (%(squad)s::text IS NULL OR s.squad = %(squad)s)
+  AND (NOT %(bound)s::boolean OR views.within(s.case_id, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]))
+ORDER BY s.begin_at, s.visit
+LIMIT %(limit)s
 
 -- name: list_desk
 -- Applications under way, the one due next first; those without an end (a notice given, a suspended case) come last.

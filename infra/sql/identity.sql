@@ -103,6 +103,11 @@ INSERT INTO identity.follow_links (code_hash, case_id, report, generation)
 VALUES (%(code_hash)s, %(case_id)s, %(report)s, %(generation)s)
 ON CONFLICT DO NOTHING
 
+-- name: follow_put_first
+INSERT INTO identity.follow_links (code_hash, case_id, report, generation)
+SELECT *, 1 FROM unnest(%(code_hashes)b::bytea[], %(case_ids)b::uuid[], %(reports)s::integer[])
+ON CONFLICT DO NOTHING
+
 -- name: follow_find
 SELECT case_id, report FROM identity.follow_links WHERE code_hash = %(code_hash)s AND revoked_at IS NULL
 

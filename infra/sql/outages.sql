@@ -8,7 +8,8 @@ FROM (
                    WHEN cancelled_at IS NOT NULL THEN 'cancelled' ELSE 'planned' END AS state
     FROM views.outages
 ) found
-WHERE %(state)s::text IS NULL OR state = %(state)s
+WHERE (%(state)s::text IS NULL OR state = %(state)s)
+  AND (%(district)s::text IS NULL OR %(district)s = ANY(districts))
 ORDER BY array_position(ARRAY['running', 'planned', 'over', 'cancelled'], state),
          CASE WHEN state = 'planned' THEN begin_at END, announced_at DESC, case_id
 LIMIT %(limit)s

@@ -18,16 +18,7 @@ LIMIT %(most)s
 -- name: rights_cases
 SELECT DISTINCT e.originator_id AS case_id
 FROM store.stored_events e
-WHERE vault.subject_of(e.state) = %(subject)s AND e.topic IN (
-    'water.connection.ApplicationReceived.v1',
-    'water.connection.ConsultationGiven.v1',
-    'water.connection.CustomerChanged.v1',
-    'water.connection.CustomerRenamed.v1',
-    'water.connection.PreServiceRequested.v1',
-    'water.connection.WaterTurnedOn.v1',
-    'water.repair.FaultReported.v1',
-    'water.repair.ReportLinked.v1'
-)
+WHERE vault.subject_of(e.state) = %(subject)s AND vault.names_a_person(e.topic)
 ORDER BY case_id
 
 -- name: rights_reads

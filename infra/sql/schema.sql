@@ -14,6 +14,8 @@ CREATE SCHEMA outbox;
 
 CREATE SCHEMA readings;
 
+CREATE SCHEMA rebuild;
+
 CREATE SCHEMA store;
 
 CREATE SCHEMA vault;
@@ -45,6 +47,10 @@ BEGIN
     RETURN NULL;
 END $$;
 
+CREATE FUNCTION vault.names_a_person(topic text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
+
 CREATE FUNCTION vault.subject_of(state bytea) RETURNS text
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     RETURN ((convert_from(state, 'UTF8'::name))::jsonb #>> '{data,subject,id}'::text[]);
@@ -73,6 +79,8 @@ CREATE TABLE approvals.commands (
     asked_at timestamp with time zone NOT NULL,
     expires_at timestamp with time zone NOT NULL,
     sealed bytea,
+    told_at timestamp with time zone,
+    reminded_at timestamp with time zone,
     CONSTRAINT commands_check CHECK (((asked_role IS NULL) <> (asked_actor IS NULL)))
 );
 
@@ -561,6 +569,13 @@ ALTER TABLE notary.checkpoints ALTER COLUMN number ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE notary.frontiers (
+    generation uuid NOT NULL,
+    size bigint NOT NULL,
+    peaks bytea NOT NULL,
+    last_leaf bytea NOT NULL
+);
+
 CREATE TABLE notary.logs (
     generation uuid NOT NULL,
     without int8range[] NOT NULL,
@@ -711,6 +726,43 @@ CREATE TABLE readings.set_aside (
     reason text NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT set_aside_reason_check CHECK ((reason = ANY (ARRAY['unknown-meter'::text, 'contradicts'::text, 'meter-out'::text, 'before-meter'::text, 'above-dial'::text])))
+);
+
+CREATE TABLE rebuild.caught_up (
+    reader text NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "position" bigint NOT NULL,
+    lanes_at bigint NOT NULL
+);
+
+CREATE TABLE rebuild.lanes (
+    lane integer NOT NULL,
+    attempt integer DEFAULT 0 NOT NULL,
+    "position" bigint DEFAULT 0 NOT NULL
+);
+
+CREATE TABLE rebuild.places (
+    lane integer NOT NULL,
+    topic text NOT NULL,
+    partition integer NOT NULL,
+    "position" bigint NOT NULL
+);
+
+CREATE TABLE rebuild.refused (
+    reader text NOT NULL,
+    "position" bigint NOT NULL,
+    reason text NOT NULL
+);
+
+CREATE TABLE rebuild.run (
+    only_row boolean DEFAULT true NOT NULL,
+    models text[] NOT NULL,
+    waiting text[] NOT NULL,
+    program text NOT NULL,
+    generation uuid NOT NULL,
+    started_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT run_only_row_check CHECK (only_row)
 );
 
 CREATE SEQUENCE store.case_numbers
@@ -922,6 +974,9 @@ CREATE TABLE vault.subjects (
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     sealed bytea,
     phone_hash bytea,
+    address_hash bytea,
+    address_indexed boolean DEFAULT false NOT NULL,
+    CONSTRAINT subjects_address_hash_check CHECK ((octet_length(address_hash) = 32)),
     CONSTRAINT subjects_phone_hash_check CHECK ((octet_length(phone_hash) = 32)),
     CONSTRAINT subjects_sealed_or_plain CHECK (((particulars IS NULL) OR (sealed IS NULL)))
 );
@@ -1365,6 +1420,9 @@ ALTER TABLE ONLY identity.sessions
 ALTER TABLE ONLY notary.checkpoints
     ADD CONSTRAINT checkpoints_pkey PRIMARY KEY (number);
 
+ALTER TABLE ONLY notary.frontiers
+    ADD CONSTRAINT frontiers_pkey PRIMARY KEY (generation);
+
 ALTER TABLE ONLY notary.logs
     ADD CONSTRAINT logs_pkey PRIMARY KEY (generation);
 
@@ -1403,6 +1461,21 @@ ALTER TABLE ONLY readings.readings
 
 ALTER TABLE ONLY readings.set_aside
     ADD CONSTRAINT set_aside_pkey PRIMARY KEY (meter, read_at, litres);
+
+ALTER TABLE ONLY rebuild.caught_up
+    ADD CONSTRAINT caught_up_pkey PRIMARY KEY (reader, topic, partition);
+
+ALTER TABLE ONLY rebuild.lanes
+    ADD CONSTRAINT lanes_pkey PRIMARY KEY (lane);
+
+ALTER TABLE ONLY rebuild.places
+    ADD CONSTRAINT places_pkey PRIMARY KEY (lane, topic, partition);
+
+ALTER TABLE ONLY rebuild.refused
+    ADD CONSTRAINT refused_pkey PRIMARY KEY (reader, "position");
+
+ALTER TABLE ONLY rebuild.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (only_row);
 
 ALTER TABLE ONLY store.clock_anchor
     ADD CONSTRAINT clock_anchor_pkey PRIMARY KEY (only_row);
@@ -1535,6 +1608,8 @@ CREATE INDEX commands_asker ON approvals.commands USING btree (asker, asked_at);
 
 CREATE INDEX commands_due ON approvals.commands USING btree (expires_at) WHERE (sealed IS NOT NULL);
 
+CREATE INDEX commands_untold ON approvals.commands USING btree (expires_at) WHERE ((sealed IS NOT NULL) AND ((told_at IS NULL) OR (reminded_at IS NULL)));
+
 CREATE INDEX accounts_meter ON billing.accounts USING btree (build, meter_number);
 
 CREATE UNIQUE INDEX builds_live ON billing.builds USING btree (state) WHERE (state = 'live'::text);
@@ -1597,6 +1672,8 @@ CREATE INDEX messages_dead ON outbox.messages USING btree (created_at) WHERE (st
 
 CREATE INDEX messages_due ON outbox.messages USING btree (next_attempt_at) WHERE (NOT recorded);
 
+CREATE INDEX messages_of_approvals ON outbox.messages USING btree (created_at) WHERE ((kind = 'approval-request'::text) AND (state = 'waiting'::text));
+
 CREATE INDEX messages_page ON outbox.messages USING btree (created_at) WHERE ((way = 'page'::text) AND (state = ANY (ARRAY['sent'::text, 'proven'::text])));
 
 CREATE INDEX messages_to_staff ON outbox.messages USING btree (made_at) WHERE (made_at IS NOT NULL);
@@ -1619,6 +1696,8 @@ CREATE INDEX dead_letters_open ON store.dead_letters USING btree (reader, record
 
 CREATE INDEX dead_letters_unpublished ON store.dead_letters USING btree (id) WHERE (published_at IS NULL);
 
+CREATE INDEX stored_events_complaints ON store.stored_events USING btree (notification_id) WHERE (topic = 'water.office.ComplaintMade.v1'::text);
+
 CREATE INDEX stored_events_crews_formed ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = 'water.crew.CrewFormed.v1'::text);
 
 CREATE INDEX stored_events_erased ON store.stored_events USING btree (originator_id) WHERE (topic = 'water.office.SubjectErased.v1'::text);
@@ -1627,11 +1706,17 @@ CREATE UNIQUE INDEX stored_events_position ON store.stored_events USING btree (n
 
 CREATE INDEX stored_events_rights ON store.stored_events USING btree (notification_id) WHERE (topic = 'water.office.RightsRequestReceived.v1'::text);
 
-CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE (topic = ANY (ARRAY['water.connection.ApplicationReceived.v1'::text, 'water.connection.ConsultationGiven.v1'::text, 'water.connection.CustomerChanged.v1'::text, 'water.connection.CustomerRenamed.v1'::text, 'water.connection.PreServiceRequested.v1'::text, 'water.connection.WaterTurnedOn.v1'::text, 'water.repair.FaultReported.v1'::text, 'water.repair.ReportLinked.v1'::text]));
+CREATE INDEX stored_events_satisfaction ON store.stored_events USING btree (originator_id, originator_version) WHERE (topic = ANY (ARRAY['water.connection.SatisfactionGiven.v1'::text, 'water.repair.SatisfactionGiven.v1'::text]));
+
+CREATE INDEX stored_events_subject ON store.stored_events USING btree (vault.subject_of(state)) WHERE vault.names_a_person(topic);
 
 CREATE INDEX reads_actor ON vault.reads USING btree (actor, at);
 
 CREATE INDEX reads_subject ON vault.reads USING btree (subject_id, at);
+
+CREATE INDEX subjects_address ON vault.subjects USING btree (address_hash) WHERE (address_hash IS NOT NULL);
+
+CREATE INDEX subjects_address_due ON vault.subjects USING btree (subject_id, revision) WHERE ((sealed IS NOT NULL) AND (NOT address_indexed));
 
 CREATE INDEX subjects_phone ON vault.subjects USING btree (phone_hash) WHERE (phone_hash IS NOT NULL);
 
@@ -1642,6 +1727,8 @@ CREATE INDEX ahead_asked ON views.ahead USING btree (asked_at);
 CREATE INDEX breaches_change ON views.breaches USING btree (change, "position" DESC);
 
 CREATE INDEX breaches_position ON views.breaches USING btree ("position");
+
+CREATE INDEX cases_crew ON views.cases USING btree (lower(crew)) WHERE (family = 'repair'::text);
 
 CREATE INDEX cases_mass ON views.cases USING btree (mass) WHERE (mass IS NOT NULL);
 
@@ -1669,7 +1756,11 @@ CREATE INDEX usage_open ON views.usage USING btree (found_at) WHERE open;
 
 CREATE INDEX visits_begin ON views.visits USING btree (begin_at);
 
+CREATE INDEX visits_booked ON views.visits USING btree (begin_at, visit) WHERE (state = 'booked'::text);
+
 CREATE INDEX windows_by_case ON views.windows USING btree (case_id) WHERE ((calendar IS NOT NULL) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
+
+CREATE INDEX windows_owed ON views.windows USING btree (due_at) WHERE ((family = 'repair'::text) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
 
 CREATE INDEX windows_provisional ON views.windows USING btree (case_id) WHERE (provisional_until IS NOT NULL);
 

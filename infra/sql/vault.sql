@@ -20,8 +20,9 @@ RETURNING subject_id
 SELECT subject_id, sealed_key FROM vault.subject_keys WHERE subject_id = ANY(%(ids)s::uuid[])
 
 -- name: vault_put
-INSERT INTO vault.subjects (subject_id, revision, sealed, phone_hash)
-SELECT * FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(sealed)s::bytea[], %(hashes)s::bytea[])
+INSERT INTO vault.subjects (subject_id, revision, sealed, phone_hash, address_hash, address_indexed)
+SELECT *, true
+FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(sealed)s::bytea[], %(hashes)s::bytea[], %(addresses)s::bytea[])
 
 -- name: vault_particulars
 SELECT subject_id, revision, s.particulars, s.sealed, k.sealed_key
@@ -58,10 +59,27 @@ FOR UPDATE SKIP LOCKED
 
 -- name: vault_seal_plain
 UPDATE vault.subjects s
-SET particulars = NULL, sealed = now_sealed.sealed, phone_hash = now_sealed.hash
-FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(sealed)s::bytea[], %(hashes)s::bytea[])
-    AS now_sealed (subject_id, revision, sealed, hash)
+SET particulars = NULL, sealed = now_sealed.sealed, phone_hash = now_sealed.hash, address_hash = now_sealed.address,
+    address_indexed = true
+FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(sealed)s::bytea[], %(hashes)s::bytea[], %(addresses)s::bytea[])
+    AS now_sealed (subject_id, revision, sealed, hash, address)
 WHERE s.subject_id = now_sealed.subject_id AND s.revision = now_sealed.revision
+
+-- name: vault_addresses_due
+-- Sealed before addresses were looked for.
+SELECT s.subject_id, s.revision, s.particulars, s.sealed, k.sealed_key
+FROM vault.subjects s
+LEFT JOIN vault.subject_keys k USING (subject_id)
+WHERE s.sealed IS NOT NULL AND NOT s.address_indexed
+ORDER BY s.subject_id, s.revision
+LIMIT %(most)s
+FOR UPDATE OF s SKIP LOCKED
+
+-- name: vault_index_addresses
+UPDATE vault.subjects s
+SET address_hash = now_indexed.address, address_indexed = true
+FROM unnest(%(ids)s::uuid[], %(revisions)s::int[], %(addresses)s::bytea[]) AS now_indexed (subject_id, revision, address)
+WHERE s.subject_id = now_indexed.subject_id AND s.revision = now_indexed.revision
 
 -- name: vault_make_rewrite_due
 UPDATE vault.installation SET rewrite_due = true
@@ -128,17 +146,17 @@ SELECT EXISTS (SELECT FROM vault.subjects WHERE subject_id = %(id)s) AS known
 SELECT DISTINCT s.subject_id, e.originator_id AS case_id
 FROM vault.subjects s
 LEFT JOIN store.stored_events e
-    ON vault.subject_of(e.state) = s.subject_id::text AND e.topic IN (
-        'water.connection.ApplicationReceived.v1',
-        'water.connection.ConsultationGiven.v1',
-        'water.connection.CustomerChanged.v1',
-        'water.connection.CustomerRenamed.v1',
-        'water.connection.PreServiceRequested.v1',
-        'water.connection.WaterTurnedOn.v1',
-        'water.repair.FaultReported.v1',
-        'water.repair.ReportLinked.v1'
-    )
+    ON vault.subject_of(e.state) = s.subject_id::text AND vault.names_a_person(e.topic)
 WHERE s.phone_hash = %(hash)s
+ORDER BY s.subject_id, e.originator_id
+LIMIT %(most)s
+
+-- name: vault_cases_of_address
+SELECT DISTINCT s.subject_id, e.originator_id AS case_id
+FROM vault.subjects s
+LEFT JOIN store.stored_events e
+    ON vault.subject_of(e.state) = s.subject_id::text AND vault.names_a_person(e.topic)
+WHERE s.address_hash = %(hash)s
 ORDER BY s.subject_id, e.originator_id
 LIMIT %(most)s
 
@@ -149,7 +167,8 @@ ON CONFLICT (subject_id) DO UPDATE SET sealed_key = NULL, erased_at = excluded.e
 WHERE subject_keys.erased_at IS NULL
 
 -- name: vault_erase_rows
-UPDATE vault.subjects SET particulars = NULL, sealed = NULL, phone_hash = NULL WHERE subject_id = ANY(%(ids)s::uuid[])
+UPDATE vault.subjects SET particulars = NULL, sealed = NULL, phone_hash = NULL, address_hash = NULL
+WHERE subject_id = ANY(%(ids)s::uuid[])
 
 -- name: vault_erased_before
 -- Erased by the events, and back since: the vault comes from an older backup than the events.
@@ -157,7 +176,7 @@ SELECT DISTINCT s.subject_id
 FROM store.stored_events e
 JOIN vault.subjects s ON s.subject_id = e.originator_id
 WHERE e.topic = 'water.office.SubjectErased.v1'
-  AND (s.sealed IS NOT NULL OR s.particulars IS NOT NULL OR s.phone_hash IS NOT NULL)
+  AND (s.sealed IS NOT NULL OR s.particulars IS NOT NULL OR s.phone_hash IS NOT NULL OR s.address_hash IS NOT NULL)
 UNION
 SELECT l.subject_id
 FROM store.stored_events e

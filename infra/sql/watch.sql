@@ -61,8 +61,8 @@ SELECT FROM watch.due WHERE case_id = ANY(%(cases)b::uuid[]) ORDER BY case_id, c
 -- version that comes later then costs one more question, and no more.
 -- name: watch_answer
 WITH answer AS (
-    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)s::text[], %(families)s::text[],
-                         %(next)b::timestamptz[], %(versions)s::bigint[])
+    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)b::text[], %(families)b::text[],
+                         %(next)b::timestamptz[], %(versions)b::bigint[])
         AS answer (case_id, commitment, family, next_ask_at, case_version)
 ), known AS (
     UPDATE watch.due
@@ -82,20 +82,20 @@ ON CONFLICT (case_id, commitment) DO NOTHING
 -- name: watch_silence
 UPDATE watch.due
 SET next_ask_at = NULL, case_version = answer.case_version, leased_until = '-infinity'
-FROM unnest(%(cases)b::uuid[], %(versions)s::bigint[]) AS answer (case_id, case_version)
+FROM unnest(%(cases)b::uuid[], %(versions)b::bigint[]) AS answer (case_id, case_version)
 WHERE due.case_id = answer.case_id
   AND due.case_version <= answer.case_version
   AND (due.next_ask_at IS NOT NULL OR due.leased_until > '-infinity')
   AND NOT (due.case_id, due.commitment) IN (
-      SELECT * FROM unnest(%(told_cases)b::uuid[], %(told_commitments)s::text[])
+      SELECT * FROM unnest(%(told_cases)b::uuid[], %(told_commitments)b::text[])
   )
 
 -- Written by an append, under log_head's lock: a row that somebody else holds is left alone, and the event that comes
 -- through the stream asks about it. A fact's version is noted also where the instant stays, so that its event asks nothing.
 -- name: watch_schedule
 WITH given AS (
-    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)s::text[], %(families)s::text[], %(next)b::timestamptz[],
-                         %(versions)s::bigint[], %(told)s::boolean[])
+    SELECT * FROM unnest(%(cases)b::uuid[], %(commitments)b::text[], %(families)b::text[], %(next)b::timestamptz[],
+                         %(versions)b::bigint[], %(told)b::boolean[])
         AS given (case_id, commitment, family, next_ask_at, case_version, told)
 ), free AS (
     SELECT due.case_id, due.commitment
@@ -169,7 +169,7 @@ DELETE FROM watch.canaries WHERE coalesce(heard_at, seen_at) < clock_timestamp()
 -- name: watch_ask_now
 INSERT INTO watch.ask_now (case_id, family)
 SELECT DISTINCT ON (case_id) case_id, family
-FROM unnest(%(ids)s::uuid[], %(families)s::text[]) AS asked (case_id, family)
+FROM unnest(%(ids)b::uuid[], %(families)b::text[]) AS asked (case_id, family)
 ON CONFLICT (case_id) DO UPDATE SET asked_for_at = excluded.asked_for_at
 
 -- name: sweep_place

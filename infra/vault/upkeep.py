@@ -27,12 +27,15 @@ def vault_of(settings: Settings) -> Vault:
 
 
 def seal_particulars(settings: Settings) -> int:
-    """At every start: see that the key file is the installation's, erase again who is back from an older backup, and
-    seal what lies open from before there were seals. How many rows. Raises KeyFileError."""
+    """At every start: see that the key file is the installation's, erase again who is back from an older backup, seal
+    what lies open from before there were seals, and let old rows be found by their address. How many rows were sealed.
+    Raises KeyFileError."""
     vault = vault_of(settings)
     vault.check()
     vault.erase_again()
-    return vault.seal_plain()
+    sealed = vault.seal_plain()
+    vault.index_addresses()
+    return sealed
 
 
 def rotate(settings: Settings, *, new_key: bool) -> int:

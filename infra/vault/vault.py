@@ -1,13 +1,15 @@
 """The vault's seals: particulars are sealed by a key of their subject's own, and that one by the master key.
 
 Whoever has the database and not the key file reads nothing of anybody. Whoever destroys a subject's key has destroyed
-their particulars wherever they lie. Telephones can be looked for by a keyed hash, whose key is sealed as well.
+their particulars wherever they lie. Telephones and addresses can be looked for by a keyed hash, whose key is sealed as
+well.
 """
 
 from __future__ import annotations
 
 import hmac
 import json
+import logging
 import os
 import re
 import threading
@@ -27,10 +29,13 @@ from psycopg import Cursor
 from psycopg.rows import DictRow
 
 from domain.kernel.subjects import Subject
+from domain.vault.addresses import plain_address
 from infra.eventstore.commands import NewSubject
 from infra.keys import KEY_BYTES, NONCE_BYTES, KeyFileError, MasterKey, key_file, master_key
 from infra.settings import Settings
 from infra.sql import sql
+
+log = logging.getLogger(__name__)
 
 FORMAT = b"\x01"
 SEARCH = b"vault-search"
@@ -38,7 +43,7 @@ BATCH = 500
 """So many rows at once are sealed, or sealed anew."""
 
 MOST_FOUND = 200
-"""So many pairs of subject and case a telephone is looked up to."""
+"""So many pairs of subject and case a telephone or an address is looked up to."""
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[DictRow]]]
 """Gives a connection with autocommit and rows as dicts."""
@@ -115,6 +120,26 @@ class Vault:
         self.rewrite()
         return done
 
+    def index_addresses(self) -> int:
+        """Let what was sealed before addresses were looked for be found by its address; how many rows. May be killed
+        and run again, and twice at once. Raises KeyFileError."""
+        done = 0
+        while True:
+            with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
+                cursor.execute(sql("vault_addresses_due"), {"most": BATCH})
+                rows = cursor.fetchall()
+                if not rows:
+                    return done
+                search = self._keys().search
+                addresses = [self._address_of(row) for row in rows]
+                values = {
+                    "ids": [row["subject_id"] for row in rows],
+                    "revisions": [row["revision"] for row in rows],
+                    "addresses": [_address_hash(search, each) for each in addresses],
+                }
+                cursor.execute(sql("vault_index_addresses"), values)
+                done += len(rows)
+
     def erase(self, cursor: Cursor[DictRow], subjects: Sequence[UUID]) -> None:
         """Destroy the subjects' keys, what they sealed and could be looked for by, and the keys of the files that are
         theirs alone, in the cursor's transaction."""
@@ -183,6 +208,12 @@ class Vault:
         hashed = self.phone_hash(phone)
         return self._with_phone_hash(hashed) if hashed is not None else {}
 
+    def with_address(self, address: str) -> dict[UUID, list[UUID]]:
+        """The same, of those that have or had this address, however it is written (``plain_address``). Raises
+        KeyFileError."""
+        hashed = _address_hash(self._keys().search, address)
+        return self._with_hash("vault_cases_of_address", hashed) if hashed is not None else {}
+
     def phone_hash(self, phone: str) -> bytes | None:
         """The keyed hash that a telephone is looked for by; None where it has no digit. Raises KeyFileError."""
         return _phone_hash(self._keys().search, phone)
@@ -197,8 +228,11 @@ class Vault:
         }
 
     def _with_phone_hash(self, hashed: bytes) -> dict[UUID, list[UUID]]:
+        return self._with_hash("vault_cases_of_phone", hashed)
+
+    def _with_hash(self, query: str, hashed: bytes) -> dict[UUID, list[UUID]]:
         with self._connect() as connection:
-            rows = connection.execute(sql("vault_cases_of_phone"), {"hash": hashed, "most": MOST_FOUND}).fetchall()
+            rows = connection.execute(sql(query), {"hash": hashed, "most": MOST_FOUND}).fetchall()
         found: dict[UUID, list[UUID]] = {}
         for row in rows:
             found.setdefault(row["subject_id"], []).extend([row["case_id"]] if row["case_id"] is not None else [])
@@ -277,21 +311,31 @@ class Vault:
         found: dict[str, str] = json.loads(_open(key, bytes(row["sealed"]), context))
         return found
 
+    def _address_of(self, row: DictRow) -> str:
+        """The address in a row; empty where it has none, and where it cannot be opened: a start must not end there."""
+        try:
+            return (self._opened(row) or {}).get("address", "")
+        except ValueError:
+            log.warning("particulars of %s cannot be opened: changed by hand, or sealed elsewhere", row["subject_id"])
+            return ""
+
     def _sealed(self, pieces: Sequence[tuple[Any, Mapping[str, str]]], keys: Mapping[UUID, bytes]) -> dict[str, Any]:
         """The columns of rows; of one whose subject was erased nothing but its place."""
         search = self._keys().search
-        sealed, hashes = [], []
+        sealed, hashes, addresses = [], [], []
         for subject, particulars in pieces:
             key = keys.get(subject.id)
             text = json.dumps(dict(particulars), ensure_ascii=False).encode()
             sealed.append(_seal(key, text, _context(subject)) if key is not None else None)
             phone = particulars.get("phone")
             hashes.append(_phone_hash(search, phone) if key is not None and phone else None)
+            addresses.append(_address_hash(search, particulars.get("address", "")) if key is not None else None)
         return {
             "ids": [subject.id for subject, _ in pieces],
             "revisions": [subject.revision for subject, _ in pieces],
             "sealed": sealed,
             "hashes": hashes,
+            "addresses": addresses,
         }
 
     def _data_keys(self, cursor: Cursor[DictRow], ids: Sequence[UUID]) -> dict[UUID, bytes]:
@@ -471,3 +515,9 @@ def _phone_hash(key: bytes, phone: str) -> bytes | None:
     digits = re.sub(r"\D", "", plain)
     digits = digits.removeprefix("86") if plain.startswith("+") else digits
     return hmac.new(key, digits.encode(), sha256).digest() if digits else None
+
+
+def _address_hash(key: bytes, address: str) -> bytes | None:
+    """HMAC-SHA256 over the address as it is looked for; no telephone has the same."""
+    plain = plain_address(address)
+    return hmac.new(key, f"address:{plain}".encode(), sha256).digest() if plain else None

@@ -176,17 +176,21 @@ SESSIONS = (
     "/api/v1/my/code",
     "/api/v1/my/session",
     "/api/v1/cases/{case_id}/follow",
+    "/api/v1/my/cases/{case_number}/follow",
     "/api/v1/follow/{code}/revocation",
 )
 """About who asks; they change accounts, and no case."""
 PERSONS = (
     "/api/v1/cases/{case_id}/particulars",
     "/api/v1/subjects/search",
+    "/api/v1/subjects/search/address",
+    "/api/v1/standards/what-if",
     "/api/v1/subjects/{subject_id}/erasure",
 )
 """About persons in the vault; they change no case."""
 APPROVALS = (
     "/api/v1/approvals",
+    "/api/v1/approvals/count",
     "/api/v1/approvals/{approval_id}",
     "/api/v1/approvals/{approval_id}/giving",
     "/api/v1/approvals/{approval_id}/decline",
@@ -198,6 +202,7 @@ EVIDENCE = (
     "/api/v1/evidence/{digest}",
     "/api/v1/evidence/uploads/{upload_id}",
     "/api/v1/evidence/uploads/{upload_id}/completion",
+    "/api/v1/follow/{code}/files",
     "/api/v1/cases/{case_id}/papers",
     "/api/v1/cases/{case_id}/papers/{kind}.pdf",
 )
@@ -214,6 +219,22 @@ RIGHTS = (
     "/api/v1/rights/subjects/{subject_id}/lifting",
 )
 """About what is kept of a person; they change no case."""
+COMPLAINTS = (
+    "/api/v1/my/complaints",
+    "/api/v1/my/complaints/{complaint_id}/escalation",
+    "/api/v1/my/complaints/{complaint_id}/withdrawal",
+    "/api/v1/my/satisfaction",
+    "/api/v1/follow/{code}/complaints",
+    "/api/v1/follow/{code}/complaints/{complaint_id}/escalation",
+    "/api/v1/follow/{code}/complaints/{complaint_id}/withdrawal",
+    "/api/v1/follow/{code}/satisfaction",
+    "/api/v1/complaints",
+    "/api/v1/complaints/{complaint_id}/answer",
+    "/api/v1/complaints/{complaint_id}/particulars",
+    "/api/v1/complaints/{complaint_id}/escalation",
+    "/api/v1/complaints/{complaint_id}/withdrawal",
+)
+"""About complaints and satisfaction; they change no verdict of a case."""
 QUERIES = (
     "/api/v1/readings/anomalies",
     "/api/v1/readings/set-aside",
@@ -245,18 +266,27 @@ QUERIES = (
     "/api/v1/windows",
     "/api/v1/counts",
     "/api/v1/figures",
+    "/api/v1/indicators",
     "/api/v1/charges",
     "/api/v1/disclosure",
     "/api/v1/desk",
+    "/api/v1/visits",
     "/api/v1/breaches",
     "/api/v1/breaches/stream",
     "/api/v1/follow/{code}",
     "/api/v1/follow/{code}/papers",
     "/api/v1/follow/{code}/qr",
+    "/api/v1/follow/{code}/papers/{kind}.pdf",
     "/api/v1/my/cases",
     "/api/v1/my/rights",
     "/api/v1/rights",
     "/api/v1/rights/{request_id}",
+    "/api/v1/my/complaints",
+    "/api/v1/my/complaints/{complaint_id}",
+    "/api/v1/follow/{code}/complaints",
+    "/api/v1/complaints",
+    "/api/v1/complaints/{complaint_id}",
+    "/api/v1/figures/satisfaction",
     "/api/v1/contract",
     "/api/v1/contract/asyncapi.json",
     "/api/v1/contract/readers-rule.json",
@@ -300,7 +330,16 @@ def fits(value: object, described: dict[str, Any]) -> None:
 
 def test_every_path_is_described_and_no_other(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
-    assert set(document["paths"]) == {*COMMANDS, *QUERIES, *SESSIONS, *PERSONS, *APPROVALS, *EVIDENCE, *RIGHTS}
+    assert set(document["paths"]) == {
+        *COMMANDS,
+        *QUERIES,
+        *SESSIONS,
+        *PERSONS,
+        *APPROVALS,
+        *EVIDENCE,
+        *RIGHTS,
+        *COMPLAINTS,
+    }
     every = [operation for _, _, operation in operations(document)]
     assert len({each["operationId"] for each in every}) == len(every)
     assert all(each["summary"] for each in every)

@@ -44,7 +44,9 @@ NEEDS_NO_POWER = {"/repairs", "/repairs/bulk", "/calendars/dry-run", "/law/dry-r
 """A report is taken from everybody; to try a notice or a law stores nothing."""
 NOT_ASKED = {
     "/api/v1/figures": "counts in PostgreSQL",
+    "/api/v1/figures/satisfaction": "counts in PostgreSQL",
     "/api/v1/disclosure": "counts in PostgreSQL",
+    "/api/v1/indicators": "counts in PostgreSQL",
     "/healthz": "asks PostgreSQL how the parts stand",
     "/metrics": "asks PostgreSQL how the parts stand",
     "/api/v1/breaches/stream": "does not end",

@@ -6,18 +6,25 @@ import json
 import logging
 import re
 from typing import Any
+from uuid import UUID
 
 import pytest
+import segno
 from fastapi import FastAPI
 
+from api.http.limits import Buckets
 from infra.clock import ManualClock
 from infra.eventstore.commands import NewSubject
 from infra.eventstore.service import Service
 from infra.identity import citizens as rules
+from infra.identity.citizen_key import FILE_NAME
 from infra.identity.citizens import Citizens
+from infra.identity.follow import FollowLinks, _code, hashed
+from infra.identity.proxy_secret import proxy_secret
 from tests.api_world import APPLICANT, DIGEST, PAPERS, Client, app_of, application, fault, staff
 
 API = "/api/v1"
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(64)
 PHONE, OTHER = "13800000001", "13800000002"
 
 
@@ -123,6 +130,35 @@ def test_a_repeated_request_gets_the_same_link_and_only_a_hash_is_kept(public: C
     assert code not in str(rows)
 
 
+def test_a_link_is_not_worked_out_from_the_front_end_s_secret_and_one_from_before_goes_on(
+    public: Client, service: Service
+) -> None:
+    answer = applied(public)
+    case_id = UUID(answer["case_id"])
+    by_front_end = _code(proxy_secret(service.settings).encode(), case_id, 0, 1)
+    assert not answer["follow"].endswith(by_front_end)
+    path = service.settings.data_dir / FILE_NAME
+    assert path.stat().st_mode & 0o077 == 0
+    assert answer["follow"].endswith(_code(path.read_bytes(), case_id, 0, 1))
+    with service.connection() as connection:  # as it was given before there was a key for it
+        connection.execute("UPDATE identity.follow_links SET code_hash = %s", [hashed(by_front_end)])
+    links = FollowLinks(service)
+    assert links.give(case_id, 0) == by_front_end, "a repeated request gets the link that it got"
+    assert public.get(f"{API}/follow/{by_front_end}").status_code == 200
+    renewed = links.renew(case_id, 0)
+    assert renewed == _code(path.read_bytes(), case_id, 0, 2)
+
+
+def test_a_lost_key_shuts_no_link(public: Client, service: Service) -> None:
+    answer = applied(public)
+    (service.settings.data_dir / FILE_NAME).unlink()
+    assert public.get(answer["follow"]).status_code == 200
+    again = FollowLinks(service).give(UUID(answer["case_id"]), 0)
+    assert not answer["follow"].endswith(again)
+    assert public.get(f"{API}/follow/{again}").status_code == 200
+    assert public.get(answer["follow"]).status_code == 200
+
+
 def test_a_link_that_was_revoked_or_renewed_opens_nothing(public: Client, app: FastAPI) -> None:
     answer = applied(public)
     link, case_id = answer["follow"], answer["case_id"]
@@ -160,6 +196,8 @@ def test_neither_code_nor_telephone_is_in_a_log(
     public.get(link)
     public.get(f"{link}/qr")
     public.get(f"{link}x")
+    public.get(link.removeprefix("/api/v1"))
+    public.raw(f"{link}/files", PNG, "application/octet-stream")
     public.post(f"{API}/my/code", {"phone": PHONE})
     public.post(f"{API}/my/session", {"phone": PHONE, "code": sent_code(service)})
     logged = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("httpx"))
@@ -167,6 +205,90 @@ def test_neither_code_nor_telephone_is_in_a_log(
     assert link.rpartition("/")[2] not in logged
     assert PHONE not in logged
     assert sent_code(service) not in logged
+
+
+def test_a_file_comes_by_the_link_and_is_handed_in_as_a_document(
+    public: Client, app: FastAPI, service: Service
+) -> None:
+    answer = applied(public)
+    link, office = answer["follow"], Client(app)
+    kept = public.raw(f"{link}/files", PNG, "application/octet-stream")
+    assert (kept.status_code, kept.json()["state"], kept.json()["media_type"]) == (201, "kept", "image/png")
+    paper = {"document": "property-right", "way": "upload", "digest": kept.json()["digest"]}
+    assert public.post(f"{link}/documents", paper).status_code == 200
+    owner = staff("case-owner")
+    (listed,) = [
+        each
+        for each in office.get(f"{API}/evidence?case_id={answer['case_id']}", headers=owner).json()["evidence"]
+        if each["digest"] == kept.json()["digest"]
+    ]
+    assert (listed["state"], listed["evidence_class"]) == ("kept", "document")
+    assert [each["fact"] for each in listed["named_by"]] == ["DocumentSupplied"]
+    assert office.get(f"{API}/evidence/{listed['digest']}", headers=owner).content == PNG
+    with service.connection() as connection:
+        (row,) = connection.execute("SELECT actor, role, subject_id FROM evidence.links").fetchall()
+    assert re.fullmatch(r"link-[a-p]{16}", row["actor"])
+    assert row["role"] == "applicant"
+    assert row["subject_id"] is not None, "it is erased with the applicant"
+
+
+def test_what_a_link_takes_is_bounded_in_form_size_number_and_rate(
+    public: Client, app: FastAPI, service: Service
+) -> None:
+    link = applied(public)["follow"]
+
+    def sent(content: bytes, address: str = link) -> str:
+        return code_of(public.raw(f"{address}/files", content, "application/octet-stream"))
+
+    assert sent(b"") == "evidence-empty"
+    assert sent(b"MZ no picture") == "evidence-type-not-taken"
+    assert sent(PNG + bytes(10 * 1024 * 1024)) == "body-too-large"
+    assert sent(PNG, f"{API}/follow/{'x' * 32}") == "no-such-link"
+    service.settings = service.settings.model_copy(update={"link_files_at_most": 2})
+    assert [sent(PNG + bytes([n])) for n in (1, 2, 3, 1)] == ["201", "201", "too-many-files", "201"], (
+        "one that is there"
+    )
+    reported = public.post(f"{API}/repairs", fault()).json()["follow"]
+    assert sent(b"%PDF-1.7\n", reported) == "evidence-type-not-taken", "of a fault pictures only"
+    assert sent(PNG, reported) == "201"
+    app.state.limits.link_files = Buckets(1)
+    assert [sent(PNG, reported) for _ in range(2)] == ["201", "too-many-requests"]
+
+
+def test_a_browser_is_led_to_the_page_of_the_link_and_so_is_the_qr_code(
+    public: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    link = applied(public)["follow"]
+    page = link.removeprefix("/api/v1")
+    led = public.get(link, headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (led.status_code, led.headers["location"]) == (303, page)
+    assert public.get(link, headers={"Accept": "application/json"}).json()["kind"] == "connection"
+    drawn: list[str] = []
+    made = segno.make
+
+    def noted(text: str, **options: Any) -> segno.QRCode:
+        drawn.append(text)
+        return made(text, **options)
+
+    monkeypatch.setattr(segno, "make", noted)
+    assert public.get(f"{link}/qr").status_code == 200
+    assert [text.endswith(page) and "/api/" not in text for text in drawn] == [True]
+    assert public.get(page).status_code == 200
+
+
+def test_what_was_sent_last_is_confirmed_by_the_link_without_its_digest(public: Client, app: FastAPI) -> None:
+    answer = applied(public)
+    receipt = f"{answer['follow']}/deliverables/receipt"
+    assert code_of(public.post(receipt, {"deliverable": "plan"})) == "not-sent"
+    for digest in (f"sha256:{letter * 64}" for letter in "ab"):
+        sent = {"deliverable": "plan", "way": "email", "digest": digest}
+        path = f"{API}/connections/{answer['case_id']}/deliverables"
+        assert Client(app).post(path, sent, headers=staff("case-owner")).status_code == 200
+    assert [code_of(public.post(receipt, {"deliverable": "plan"})) for _ in range(3)] == [
+        "200",
+        "200",
+        "already-confirmed",
+    ]
 
 
 # ---- telephone
@@ -204,6 +326,24 @@ def test_somebody_sees_the_cases_of_their_telephone_and_no_other(public: Client,
     assert public.post(path.format(mine["case_id"]), paper, headers=bearer).status_code == 200
     assert code_of(public.get(f"{API}/cases/{mine['case_id']}", headers=bearer)) == "wrong-role", "it names staff"
     assert code_of(public.get(f"{API}/my/cases")) == "session-ended"
+
+
+def test_a_telephone_gets_the_links_of_its_own_cases_again(public: Client, service: Service) -> None:
+    mine, foreign = applied(public), applied(public, OTHER)
+    reported = public.post(f"{API}/repairs", fault(reporter={"name": "张三", "phone": PHONE})).json()
+    bearer = signed_in(public, service)
+
+    def link_of(number: str, **options: Any) -> Any:
+        return public.post(f"{API}/my/cases/{number}/follow", {}, **options)
+
+    for case in (mine, reported):
+        assert link_of(case["case_number"], headers=bearer).json() == {"follow": case["follow"]}
+    assert code_of(link_of(foreign["case_number"], headers=bearer)) == "no-such-link"
+    assert code_of(link_of(mine["case_number"])) == "session-ended"
+    assert public.post(f"{mine['follow']}/revocation", {}).status_code == 204
+    anew = link_of(mine["case_number"], headers=bearer).json()["follow"]
+    assert anew != mine["follow"]
+    assert public.get(anew).json()["case_number"] == mine["case_number"]
 
 
 def test_the_answer_is_the_same_whether_the_telephone_is_known_or_not(public: Client, service: Service) -> None:

@@ -50,7 +50,7 @@ def beating(settings: Settings, name: str, pid: int) -> Process | None:
     return next((each for each in found.processes if (each.name, each.pid) == (name, pid)), None)
 
 
-@pytest.mark.parametrize("ahead_s", [93.0, -93.0])
+@pytest.mark.parametrize("ahead_s", [93.0, pytest.param(-93.0, marks=pytest.mark.slow)])
 def test_a_watch_whose_clock_is_wrong_is_named_and_no_age_is_negative(settings: Settings, ahead_s: float) -> None:
     ensure_topics(settings)
     ensure_readings_topic(settings)

@@ -170,6 +170,7 @@ def test_the_commands_that_a_person_runs_log_in_by_themselves(it: Installation) 
     assert it.run("timeline", str(case)).code == 0
 
 
+@pytest.mark.slow  # starts a broker twice, the first time without passwords
 def test_data_of_a_version_without_passwords_is_kept(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, topic_prefix="kept.")
     with EmbeddedKafka(tmp_path / "kafka") as kafka:

@@ -22,9 +22,11 @@ RUN_BY: dict[str, tuple[Process, ...]] = {
     "api": ("api",),
     "approvals": ("api",),
     "billing": ("billing",),
+    "complaints": ("api",),
     "evidence": ("api",),
     "figures": ("api",),
     "identity": ("api",),
+    "indicators": ("api",),
     "notary": ("notary",),
     "outages": ("api",),
     "outbox": ("sender",),
@@ -39,7 +41,7 @@ RUN_BY: dict[str, tuple[Process, ...]] = {
     "watch": ("watch",),
 }
 """File of named queries → the processes that run them."""
-BY_A_PERSON = {"dead_letters", "models", "recover", "schema", "tickets", "what_if", "pseudonyms"}
+BY_A_PERSON = {"dead_letters", "models", "rebuild", "recover", "schema", "tickets", "what_if", "pseudonyms"}
 """Files whose queries no process runs alone: those of commands, and what modules of ``SHARED`` run."""
 READERS: tuple[Process, ...] = ("views", "watch", "billing", "readings")
 SHARED: dict[str, tuple[Process, ...]] = {

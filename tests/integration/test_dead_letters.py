@@ -56,7 +56,7 @@ from infra.readers.record import parse
 from infra.settings import Settings
 from infra.status import collect
 from projections.read_models.charges import CHARGES
-from projections.read_models.rebuild import due_menders, view_menders
+from projections.read_models.mend import due_menders, view_menders
 from projections.read_models.views import VIEWS
 from projections.read_models.windows import WINDOWS
 from projections.watch import due

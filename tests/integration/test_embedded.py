@@ -23,7 +23,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from infra.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres, free_port, postgres_place
+from infra.embedded import EmbeddedError, EmbeddedKafka, EmbeddedPostgres, free_port, kafka_archive, postgres_place
 from infra.embedded.jars import LOCK, read_lock, verify
 from infra.embedded.waiting import StartPatience
 
@@ -173,6 +173,7 @@ def test_a_setting_that_postgres_does_not_know_is_told(open_home: Path) -> None:
     assert not refusal.value.may_pass
 
 
+@pytest.mark.slow  # starts both parts four times
 def test_a_part_that_is_killed_while_it_starts_may_do_better_the_next_time(
     postgres: EmbeddedPostgres, kafka: EmbeddedKafka
 ) -> None:
@@ -497,3 +498,24 @@ def _take(consumer: KafkaConsumer, values: list[bytes]) -> list[bytes]:
     for batch in consumer.poll(timeout_ms=200).values():
         values += [record.value for record in batch]
     return values
+
+
+def test_a_broker_starts_from_the_archive_of_its_classes_and_without_one_that_java_does_not_take(
+    kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not kafka_archive.ARCHIVE.exists():
+        pytest.skip("there is no archive of Kafka's classes; `make archive` makes it")
+    kafka.start()
+    assert str(kafka_archive.ARCHIVE) in mapped_by(kafka)
+    kafka.stop()
+    other = tmp_path / "other.aot"
+    other.write_bytes(b"no archive of Java's")
+    monkeypatch.setattr(kafka_archive, "ARCHIVE", other)
+    kafka.start()
+    assert str(other) not in mapped_by(kafka)
+
+
+def mapped_by(broker: EmbeddedKafka) -> set[str]:
+    """The files that the broker's process has in its memory."""
+    assert broker.process is not None
+    return {each.path for each in psutil.Process(broker.process.pid).memory_maps()}

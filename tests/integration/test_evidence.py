@@ -18,13 +18,14 @@ import httpx
 import pytest
 
 from infra.clock import ManualClock
-from infra.eventstore.service import Service, open_service
+from infra.eventstore.service import Service
 from infra.evidence import upkeep
 from infra.evidence.objects import object_name
 from infra.evidence.store import PART_BYTES
 from infra.settings import Settings
 from infra.vault import upkeep as vault_upkeep
 from tests.api_world import app_of, application, fault, served, staff
+from tests.integration.database_roles import opened_by_the_api, owned, service_of_the_api
 from tests.integration.test_identity import PASSWORD, with_account
 from tests.integration.test_vault import dump
 from tests.proven import PROVEN
@@ -34,6 +35,13 @@ API = "/api/v1/evidence"
 CREW = staff("crew", "crew-person-1", "crew-phone")
 JPEG = b"\xff\xd8\xff\xe1\x00\x18Exif" + bytes(range(256)) * 5_000
 """1.3 MB: two parts."""
+
+
+@pytest.fixture
+def service(store_settings: Settings, clock: ManualClock) -> Iterator[Service]:
+    """The service with the API's rights in PostgreSQL: what it lacks a right for fails here, and not at the utility."""
+    with service_of_the_api(store_settings, clock) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -97,7 +105,7 @@ def states(client: httpx.Client, case: str) -> dict[str, str]:
 
 def said(service: Service) -> list[dict[str, Any]]:
     """The data of every event about evidence, in order, each with its name."""
-    with service.connection() as connection:
+    with owned(service) as connection:
         rows = connection.execute(
             "SELECT topic, convert_from(state, 'UTF8')::jsonb -> 'data' AS data FROM store.stored_events"
             " WHERE topic LIKE 'water.office.Evidence%' ORDER BY notification_id"
@@ -128,7 +136,7 @@ def test_a_file_comes_in_parts_is_kept_sealed_and_read_again_on_record(client: h
     assert found.headers["x-content-type-options"] == "nosniff"
     assert found.headers["cache-control"] == "no-store"
     assert found.headers["content-length"] == str(len(JPEG))
-    with service.connection() as connection:
+    with owned(service) as connection:
         (read,) = connection.execute("SELECT actor, role, digest, at FROM evidence.reads").fetchall()
     assert read == {
         "actor": "dispatcher-1",
@@ -172,7 +180,7 @@ def test_a_part_that_came_is_taken_again_and_a_gap_is_refused_with_the_offset_th
 
 def _serve(settings: Settings, pipe: Any) -> None:
     """A process with the API, until it is killed."""
-    service = open_service(settings)
+    service = opened_by_the_api(settings)
     with served(app_of(service)) as url:
         pipe.send(url)
         pipe.recv()
@@ -250,7 +258,7 @@ def test_what_is_not_as_it_was_said_is_refused_and_thrown_away(client: httpx.Cli
     other = handed_in(client, JPEG, media_type="image/png")
     assert (other.status_code, other.json()["code"]) == (422, "evidence-type-mismatch")
     assert "image/jpeg" in other.json()["found"]
-    with service.connection() as connection:
+    with owned(service) as connection:
         assert connection.execute("SELECT FROM evidence.parts").rowcount == 0
         assert connection.execute("SELECT FROM evidence.uploads").rowcount == 0
     assert files_of(service.settings) == []
@@ -268,7 +276,7 @@ def test_what_is_not_as_it_was_said_is_refused_and_thrown_away(client: httpx.Cli
 
 
 def test_an_actor_has_so_many_unfinished_uploads_at_most(store_settings: Settings, clock: ManualClock) -> None:
-    service = open_service(store_settings.model_copy(update={"evidence_uploads_at_most": 2}), clock=clock)
+    service = opened_by_the_api(store_settings.model_copy(update={"evidence_uploads_at_most": 2}), clock=clock)
     with served(app_of(service)) as url, httpx.Client(base_url=url, headers=PROVEN) as client:
         assert [begun(client, JPEG + bytes([n])).status_code for n in range(3)] == [201, 201, 429]
         assert begun(client, JPEG, staff("crew", "crew-person-2")).status_code == 201
@@ -312,7 +320,7 @@ def test_a_file_is_read_by_who_works_on_its_case_and_by_nobody_else(client: http
     assert asked(staff("case-owner")) == (403, "not-your-case-evidence")
     assert asked(staff("platform")) == (403, "wrong-role")
     assert asked(staff("public")) == (403, "wrong-role")
-    with service.connection() as connection:
+    with owned(service) as connection:
         assert connection.execute("SELECT FROM evidence.reads").rowcount == 2, "nobody who was refused"
     listed = client.get(API, params={"case_id": case}, headers=staff("case-owner"))
     assert (listed.status_code, listed.json()["code"]) == (403, "not-your-case-evidence")
@@ -430,7 +438,7 @@ def test_a_key_that_comes_back_from_an_older_backup_is_destroyed_again(
     pdf = b"%PDF-1.7\n" + os.urandom(5000)
     handed_in(client, pdf, case_id=case, evidence_class="document", media_type="application/pdf")
     (person,) = client.get(f"/api/v1/cases/{case}/particulars", headers=staff("counter")).json()["subjects"]
-    with service.connection() as connection:
+    with owned(service) as connection:
         connection.execute("CREATE TABLE files AS TABLE evidence.files")
         connection.execute("CREATE TABLE links AS TABLE evidence.links")
     client.post(
@@ -438,7 +446,7 @@ def test_a_key_that_comes_back_from_an_older_backup_is_destroyed_again(
         json={"reason": "asked-for", "confirmed_by": "manager-2"},
         headers=staff("manager", "manager-1"),
     )
-    with service.connection() as connection:
+    with owned(service) as connection:
         connection.execute("DELETE FROM evidence.links")
         connection.execute("DELETE FROM evidence.files")
         connection.execute("INSERT INTO evidence.files SELECT * FROM files")
@@ -449,7 +457,7 @@ def test_a_key_that_comes_back_from_an_older_backup_is_destroyed_again(
 
 
 def rows_of(service: Service) -> dict[str, int]:
-    with service.connection() as connection:
+    with owned(service) as connection:
         row = connection.execute(
             "SELECT (SELECT count(*) FROM evidence.files WHERE sealed_key IS NOT NULL) AS keys,"
             " (SELECT count(*) FROM evidence.uploads) AS uploads"
@@ -494,7 +502,7 @@ def test_an_infected_file_is_refused_and_one_that_no_scanner_saw_waits(
     """The scanner is a command that the test turns on and off."""
     switch = tmp_path / "scanner"
     command = ("sh", "-c", f"test -e {switch} || exit 9; if grep -q EICAR; then exit 1; fi; exit 0")
-    service = open_service(store_settings.model_copy(update={"evidence_scan_command": command}), clock=clock)
+    service = opened_by_the_api(store_settings.model_copy(update={"evidence_scan_command": command}), clock=clock)
     good, bad = JPEG + b"good", JPEG + b"EICAR"
     with served(app_of(service)) as url, httpx.Client(base_url=url, headers=PROVEN, timeout=20) as client:
         case = reported(client)
@@ -540,8 +548,8 @@ def test_the_keys_of_files_and_uploads_are_sealed_anew_with_a_new_master_key(
 def test_files_are_kept_in_a_bucket_of_a_real_s3_server(
     store_settings: Settings, clock: ManualClock, s3: S3Server
 ) -> None:
-    service = open_service(s3.settings(store_settings), clock=clock)
-    large = JPEG * 7
+    service = opened_by_the_api(s3.settings(store_settings), clock=clock)
+    large, before = JPEG * 7, {*s3.folder.rglob("*.1")}  # of other tests
     with served(app_of(service)) as url, httpx.Client(base_url=url, headers=PROVEN, timeout=20) as client:
         case = reported(client)
         for content in (JPEG, large):
@@ -554,7 +562,7 @@ def test_files_are_kept_in_a_bucket_of_a_real_s3_server(
         assert all(JPEG[:64] not in each.read_bytes() for each in s3.folder.rglob("*.1"))
         clock.move(timedelta(days=5 * 365 + 1))
         assert upkeep.keep_up(service).objects_deleted == 2
-        assert not [each for each in s3.folder.rglob("*.1") if each.is_file()]
+        assert not [each for each in s3.folder.rglob("*.1") if each.is_file() and each not in before]
     service.close()
 
 
@@ -562,13 +570,13 @@ def test_files_are_kept_in_a_bucket_of_a_real_s3_server(
 def test_a_bucket_that_does_not_answer_loses_nothing(
     store_settings: Settings, clock: ManualClock, s3: S3Server, wrong: dict[str, str]
 ) -> None:
-    away = open_service(s3.settings(store_settings, **wrong), clock=clock)
+    away = opened_by_the_api(s3.settings(store_settings, **wrong), clock=clock)
     with served(app_of(away)) as url, httpx.Client(base_url=url, headers=PROVEN, timeout=30) as client:
         answer = handed_in(client, JPEG + b"away")
         assert (answer.status_code, answer.json()["code"]) == (503, "evidence-store-unavailable")
         assert "another" not in answer.text
     away.close()
-    back = open_service(s3.settings(store_settings), clock=clock)
+    back = opened_by_the_api(s3.settings(store_settings), clock=clock)
     with served(app_of(back)) as url, httpx.Client(base_url=url, headers=PROVEN, timeout=20) as client:
         again = begun(client, JPEG + b"away").json()
         assert again["offset"] == len(JPEG) + 4, "nothing has to be sent again"
@@ -599,7 +607,7 @@ def test_a_paper_shows_the_person_as_far_as_the_work_needs_it_and_on_record(
     assert crew.content == masked.content, "their work needs nothing of it"
     auditor = client.post(path, json={"reason": "papers"}, headers=staff("auditor"))
     assert auditor.json()["code"] == "wrong-role"
-    with service.connection() as connection:
+    with owned(service) as connection:
         reads = connection.execute("SELECT role, masked, reason FROM vault.reads ORDER BY id").fetchall()
         unmasked = connection.execute(
             "SELECT FROM store.stored_events WHERE topic = 'water.office.ParticularsUnmasked.v1'"

@@ -75,6 +75,14 @@ def test_a_day_that_is_none_is_refused(client: Client, query: str) -> None:
     problem(client.get(f"/api/v1/figures?{query}"), 422, "bad-parameter")
 
 
+@pytest.mark.parametrize(
+    "path", ["figures?to=", "figures/satisfaction?to=", "charges?to=", "cases?to=", "indicators?to="]
+)
+def test_the_last_day_that_there_is_is_a_day_like_others(client: Client, path: str) -> None:
+    auditor = staff("auditor")
+    assert client.get(f"/api/v1/{path}9999-12-31", headers=auditor).status_code == 200
+
+
 # ---- charges
 
 

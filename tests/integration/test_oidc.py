@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -76,6 +77,35 @@ def test_somebody_signs_in_at_a_real_provider_acts_and_signs_out(at_real: httpx.
     assert at_real.get(f"{API}/dispatch").status_code == 200
     assert at_real.post(f"{API}/session/end", json={}, headers={"X-CSRF-Token": view["csrf_token"]}).status_code == 200
     assert at_real.get(f"{API}/session").json()["signed_in"] is False
+
+
+def ended(browser: httpx.Client) -> str | None:
+    """Sign out here; where the browser is to sign out at the provider."""
+    proof = {"X-CSRF-Token": browser.get(f"{API}/session").json()["csrf_token"]}
+    answer = browser.post(f"{API}/session/end", json={}, headers=proof)
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store"), answer.text
+    leave_at: str | None = answer.json()["leave_at"]
+    return leave_at
+
+
+def test_who_signs_out_is_led_to_sign_out_at_a_real_provider_too(at_real: httpx.Client) -> None:
+    assert at_provider(at_real, {"login": "hotline-7"}).headers["location"] == "/dispatch"
+    assert ended(at_real) is not None
+    # As before this was led there: whoever sits down next is signed in without a word.
+    assert at_provider(at_real, {}).headers["location"] == "/dispatch", "the provider still knows the browser"
+    leave_at = ended(at_real)
+    assert leave_at is not None
+    hint = parse_qs(urlsplit(leave_at).query)["id_token_hint"][0]
+    assert hint.count(".") == 2
+    assert at_real.cookies.get("tongshui_oidc_hint") is None, "it is kept until the sign-out"
+    asks = at_real.get(leave_at)
+    assert asks.status_code == 200, asks.text
+    (xsrf,) = re.findall(r'name="xsrf" value="(\w+)"', asks.text)
+    confirm = urljoin(leave_at, re.findall(r'action="([^"]+)"', asks.text)[0])
+    back = at_real.post(confirm, data={"xsrf": xsrf, "logout": "yes"})
+    assert (back.status_code, back.headers["location"]) == (303, str(at_real.base_url.join("/login")))
+    with pytest.raises(AssertionError):
+        at_provider(at_real, {})  # it asks who they are again, and nobody fills that in
 
 
 def test_a_real_provider_says_no_and_its_code_counts_once(at_real: httpx.Client) -> None:
@@ -238,5 +268,14 @@ def test_who_never_used_a_password_sets_up_a_second_factor_and_goes_on(desk: Des
 
 def test_a_session_by_password_is_as_it_was(desk: Desk) -> None:
     desk.with_account("hotline-7", "hotline")
+    desk.provider.description = {"end_session_endpoint": f"{ISSUER}/end"}
     view = desk.browser.post(f"{API}/session", json={"login": "hotline-7", "password": PASSWORD}).json()
     assert (view["by_provider"], view["limited"]) == (False, False)
+    assert ended(desk.browser) is None, "the provider has nothing to end"
+
+
+def test_a_sign_out_does_not_wait_for_a_provider_that_is_away_or_has_no_such_address(desk: Desk) -> None:
+    desk.with_account("hotline-7", "hotline")
+    desk.come("hotline-7")
+    assert ended(desk.browser) is None, "it says no address"
+    assert desk.view()["signed_in"] is False

@@ -143,6 +143,9 @@ def test_every_outage_has_a_row_and_repairs_are_counted_as_before(client: Client
     assert [row["case_id"] for row in client.get("/api/v1/outages?state=planned").json()["outages"]] == [
         told["planned"]
     ]
+    of_hexi = client.get("/api/v1/outages?district=hexi").json()["outages"]
+    assert [row["case_id"] for row in of_hexi] == [row["case_id"] for row in rows if "hexi" in row["districts"]]
+    assert 0 < len(of_hexi) < len(rows)
     assert client.get("/api/v1/outages?state=lost").json()["code"] == "bad-parameter"
     cases = client.get("/api/v1/cases?kind=outage").json()["cases"]
     assert {(case["kind"], case["stage"], case["open"]) for case in cases} == {

@@ -387,7 +387,12 @@ def test_a_notice_by_mail_goes_to_the_list_and_the_servers_answer_is_its_proof(
     assert (from_, to) == ("water@example.org", "residents@example.org")
     assert message["Subject"] == f"停水通知 {number}"
     assert message["Message-ID"] == f"<{row['id']}@example.org>"
-    assert message.get_content().strip() == TEXT.format(number)
+    body = message.get_body()
+    assert body is not None
+    assert body.get_content().strip() == TEXT.format(number)
+    (paper,) = message.iter_attachments()
+    assert paper.get_filename() == f"{number}-outage-notice-1.pdf"
+    assert paper.get_content().startswith(b"%PDF")
     (_, proven) = facts(service, case_id)[-1]
     assert proven["digest"] == digest_of(b"2.0.0 Ok: queued as Q1")
 

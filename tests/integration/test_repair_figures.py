@@ -99,6 +99,19 @@ def test_an_incident_that_was_classed_twice_counts_under_both(city: City, connec
     assert by_class["major"].by_final == NONE
 
 
+def test_minutes_count_from_the_first_report_also_where_it_was_linked_later(
+    city: City, connection: psycopg.Connection[Any]
+) -> None:
+    """Before, they counted from the report that was told first: ten minutes too few, and even fewer than none."""
+    begun = city.clock.now()
+    earlier = {"reporter": REPORTER, "happened_at": (begun - timedelta(minutes=10)).isoformat()}
+    done_before_it_was_told = {"happened_at": (begun - timedelta(minutes=5)).isoformat()}
+    there_first = there("c-1") | {"happened_at": (begun - timedelta(minutes=9)).isoformat()}
+    city.repair((1, "reports", earlier), (20, "arrival", there_first), (25, "completion", done_before_it_was_told))
+    unassessed = {each.severity: each for each in city.count(connection).classes}["unassessed"]
+    assert (unassessed.median_minutes, unassessed.p90_minutes) == (5, 5)
+
+
 def test_a_late_told_first_look_is_the_first_class(city: City, connection: psycopg.Connection[Any]) -> None:
     seen = city.clock.now() + timedelta(minutes=22)
     city.repair(

@@ -81,12 +81,15 @@ def tongshui(settings: Settings, *arguments: str) -> subprocess.CompletedProcess
 # ---- Kafka
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+@pytest.mark.parametrize(
+    ("mechanism", "producer"),
+    [("PLAIN", "kafka-python"), ("SCRAM-SHA-512", "kafka-python"), ("SCRAM-SHA-512", "confluent-kafka")],
+)
 def test_relay_and_readers_work_over_tls_with_a_password(
-    broker: EmbeddedKafka, ours: Authority, database: str, tmp_path: Path, mechanism: str
+    broker: EmbeddedKafka, ours: Authority, database: str, tmp_path: Path, mechanism: str, producer: str
 ) -> None:
-    """Admin client, producer and consumers of kafka-python."""
-    settings = secured(broker, ours, database, tmp_path)
+    """Admin client, producer and consumers of kafka-python, and the relay's other producer."""
+    settings = secured(broker, ours, database, tmp_path, relay_producer=producer)
     if mechanism != "PLAIN":
         with admin_client(settings) as admin:
             admin.alter_user_scram_credentials(
@@ -100,6 +103,7 @@ def test_relay_and_readers_work_over_tls_with_a_password(
     assert read_anew(settings) == expected(settings)
 
 
+@pytest.mark.slow  # the relay over TLS is shown above, and a worker that is not let in below
 def test_a_faust_worker_works_over_tls_with_a_password(
     broker: EmbeddedKafka, ours: Authority, database: str, tmp_path: Path
 ) -> None:

@@ -181,6 +181,7 @@ def test_a_second_run_changes_nothing(url: str, base: Settings, book: TicketBook
     assert (again.rows, again.windows, again.unaccounted) == (replayed.rows, replayed.windows, ())
 
 
+@pytest.mark.slow  # asks for each window at each instant
 def test_asking_at_every_instant_and_telling_all_at_once_end_in_the_same_windows(
     url: str, postgres: EmbeddedPostgres, base: Settings, book: TicketBook, replayed: TicketReplay
 ) -> None:

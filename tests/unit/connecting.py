@@ -221,7 +221,7 @@ def received(
     filled = intake.Form("private", points, SUBJECT, places, documents, **form)
     case.tell(
         role,
-        lambda known, ctx: intake.receive(known, ctx, case_number="BZ-2026-000001", form=filled, barred=barred),
+        lambda known, ctx: intake.receive(known, ctx, case_number="BZ-2026-000001", form=filled, barred=barred, turn=1),
         at=at,
     )
     return case

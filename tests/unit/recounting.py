@@ -34,13 +34,16 @@ class Published(Play):
     """A play that keeps what would be on the topics."""
 
     events: list[PublishedEvent] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    """The same as the bytes of the records."""
 
     def append(self, fact: Fact, happened_at: datetime, by: Person = NOBODY, channel: str = "") -> None:
         super().append(fact, happened_at, by, channel)
         stamp = Stamp(by.actor, by.role, channel, "c", "c")
         envelope = Envelope(self.case_id, self.version, self.kind.topic, fact, happened_at, None, stamp)
         stored = CloudEventMapper(JSONTranscoder()).to_stored_event(envelope)
-        self.events.append(from_line(seal(stored.state, 100 + self.version, happened_at)))
+        self.lines.append(seal(stored.state, 100 + self.version, happened_at))
+        self.events.append(from_line(self.lines[-1]))
 
 
 def publication(name: str, document: object, published_at: datetime, position: int) -> PublishedEvent:

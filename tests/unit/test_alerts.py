@@ -21,7 +21,7 @@ from domain.standard.alerts import AlertTold, Closing, Plan, SentMessage, Waitin
 from domain.standard.flat import with_changes
 from domain.standard.sections.alerting import AlertPolicy
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.outbox.alerts import reachable
+from infra.outbox.reach import reachable
 from infra.settings import Settings, StaffContact
 from tests.unit.cases import Play, context, minutes, repairing
 

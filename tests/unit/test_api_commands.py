@@ -247,6 +247,6 @@ def test_a_command_on_no_case_is_not_found(
 
 
 def test_what_has_not_happened_yet_is_refused(client: Client, service: FakeService) -> None:
-    answer = client.post("/api/v1/repairs", fault(happened_at="2026-09-17T01:00:00Z"))
+    answer = client.post("/api/v1/repairs", fault(happened_at="2026-09-17T01:00:00Z"), headers=DISPATCHER)
     assert (answer.status_code, answer.json()["code"]) == (422, "future-time")
     assert service.events == {}

@@ -379,7 +379,7 @@ def test_a_wrong_method_names_the_right_one(client: Client) -> None:
     [
         *((f"/api/v1/{path}", "GET, POST") for path in ("law", "session", "people", "standards", "calendars")),
         ("/api/v1/mass-incidents", "GET, POST"),
-        ("/", "GET"),
+        ("/", "GET, HEAD"),
         ("/openapi.json", "GET, HEAD"),
         ("/static/page.js", "GET, HEAD"),
     ],

@@ -223,6 +223,14 @@ def test_a_dry_run_of_a_region_that_nobody_counts_by_says_so(client: Client, mon
     assert code(client, "calendars/dry-run", overlay, MANAGER) == (422, "unknown-region")
 
 
+def test_a_regions_calendar_takes_no_national_day_away_without_a_second_person(client: Client) -> None:
+    worked = {"date": "2026-10-01", "isOffDay": False, "name": "上班"}
+    notice = {"$id": "2026.json", "year": 2026, "papers": ["示例通知"], "days": [worked]}
+    overlay = {"region": "CN-Hunan", "notice": notice, "source": "示例通知"}
+    assert code(client, "calendars", overlay, MANAGER) == (409, "calendar-leaves-out")
+    told(client, "calendars", overlay | {"confirmed_by": "director-2"}, MANAGER)
+
+
 # ---- squads, consultations, service ahead of building, works
 
 

@@ -50,16 +50,28 @@ def undeclared(packages: dict[str, Path], given: set[str]) -> dict[str, str]:
 
 BUILDS_DOCUMENTS = "app/reference"
 """Runs where the documents are built, which is development."""
+WHERE_WANTED = PROJECT["optional-dependencies"]["confluent"]
+"""Installed where somebody wants it; the program runs without."""
 
 
 def test_the_program_imports_what_it_declares() -> None:
     every = imported("domain", "infra", "projections", "consumers", "api", "app")
     runs = {name: file for name, file in every.items() if not file.is_relative_to(BUILDS_DOCUMENTS)}
-    assert not undeclared(runs, declared(PROJECT["dependencies"]))
+    assert not undeclared(runs, declared([*PROJECT["dependencies"], *WHERE_WANTED]))
+
+
+def test_what_may_be_missing_is_imported_where_it_is_used() -> None:
+    """And not with a module, which could not be imported without it."""
+    for folder in sorted(OURS - {"tests"}):
+        for file in (ROOT / folder).rglob("*.py"):
+            at_the_top = ast.parse(file.read_text(encoding="utf-8")).body
+            modules = {node.module for node in at_the_top if isinstance(node, ast.ImportFrom)}
+            modules |= {name.name for node in at_the_top if isinstance(node, ast.Import) for name in node.names}
+            assert not {name for name in modules if name and name.startswith("confluent_kafka")}, file
 
 
 def test_the_tests_import_what_is_declared_for_development() -> None:
-    given = declared([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]])
+    given = declared([*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"], *WHERE_WANTED])
     assert not undeclared(imported("tests"), given)
 
 

@@ -18,7 +18,13 @@ VALUES: Mapping[str, tuple[str, ...]] = {
     "integer": ("-139876543", "1398765432101398765432", "98765"),
 }
 NO_ANSWER = {"/api/v1/breaches/stream"}
-IN_POSTGRESQL = {"/api/v1/figures", "/api/v1/disclosure", "/api/v1/charges"}
+IN_POSTGRESQL = {
+    "/api/v1/figures",
+    "/api/v1/figures/satisfaction",
+    "/api/v1/disclosure",
+    "/api/v1/charges",
+    "/api/v1/indicators",
+}
 """What is counted there; only their refusals can be seen here."""
 
 
@@ -72,3 +78,11 @@ def test_a_period_that_ends_before_it_begins_is_not_repeated(client: Client) -> 
 
 def test_an_unknown_parameter_is_not_repeated(client: Client) -> None:
     assert UUID(int=0).hex not in client.get(f"/nowhere?{UUID(int=0).hex}={UUID(int=0).hex}").text
+
+
+@pytest.mark.parametrize(
+    "address", ["/api/v1/dispatch?crew=%00", "/api/v1/readings/anomalies?meter=%00", "/api/v1/crews/%00/shift/start"]
+)
+def test_a_nul_in_an_address_is_refused_before_it_reaches_postgresql(client: Client, address: str) -> None:
+    answer = client.post(address) if "/shift/" in address else client.get(address)
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad-parameter")

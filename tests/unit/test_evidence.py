@@ -29,12 +29,14 @@ from domain.people.scope import Place
 from domain.repairs.facts import ArrivalEvidence, CrewArrived
 from domain.standard.refusals import WrongRole
 from infra.eventstore.commands import Snapshot, Stamp
+from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_rules
 from infra.evidence.objects import DiskObjects, ObjectsUnavailableError, object_name, objects_of
 from infra.evidence.scanner import scan
 from infra.evidence.sealing import CHUNK_BYTES, TAG_BYTES, DamagedError, opened, sealed, sealed_size
 from infra.settings import Settings
 from tests.api_world import MORNING
+from tests.unit.test_histories import FOLDER
 
 KEY = bytes(range(32))
 DIGEST = "sha256:" + "ab" * 32
@@ -316,3 +318,20 @@ def test_the_digests_that_a_case_names_are_found_in_its_facts() -> None:
         digest: (("DesignApproved", "drawing_digest"),),
         "sha256:" + "2" * 64: (("CrewArrived", "photo_digest"),),
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [
+        ("connection-papers-sent", set()),
+        ("repair-dismissed-and-answered", set()),
+        ("outage-told", set()),
+        ("outage-planned", {"OutageNoticeSent", "OutageNoticeProven"}),
+    ],
+)
+def test_what_the_program_sent_is_not_looked_for_among_the_files(name: str, by_hand: set[str]) -> None:
+    """Its digests are of words and of a gateway's answer. What somebody sent by hand may have a file."""
+    lines = (FOLDER / f"{name}.jsonl").read_bytes().splitlines()
+    named = {place for places in digests_named([read(line)[1] for line in lines]).values() for place, _ in places}
+    told = {each for each in named if each.startswith(("OutageNotice", "Paper", "Answer", "Reporter", "Alert"))}
+    assert told == by_hand

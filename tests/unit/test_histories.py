@@ -44,6 +44,7 @@ KINDS = {
     "approval": kinds.APPROVAL,
     "evidence": kinds.EVIDENCE,
     "rights": kinds.RIGHTS,
+    "complaint": kinds.COMPLAINT,
     "meter": kinds.METER,
     "usage": kinds.USAGE,
     "book": kinds.BOOK,
@@ -68,6 +69,11 @@ ENDS = {
         "connection.water_on": ("2026-09-30T09:30:00+00:00", None, True, 1, 1),
         "connection.trips": (None, None, True, 0, 0),
     },
+    "connection-papers-sent": {
+        "connection.notice": ("2026-09-16T01:15:00+00:00", None, True, 0, 0),
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", None, True, 0, 0),
+        "connection.trips": (None, None, True, 0, 0),
+    },
     "connection-at-the-door": {
         "connection.notice": ("2026-09-17T09:30:00+00:00", "2026-09-16T02:20:00+00:00", False, 0, 0),
         "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-19T10:20:00+00:00", False, 0, 0),
@@ -85,6 +91,10 @@ ENDS = {
         "connection.trips": (None, None, False, 0, 0),
     },
     "connection-meter-replaced": {
+        "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
+        "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
+    },
+    "connection-satisfaction": {
         "connection.water_on": ("2026-09-22T09:30:00+00:00", "2026-09-16T01:00:00+00:00", False, 0, 0),
         "connection.trips": (None, "2026-09-16T01:00:00+00:00", False, 0, 0),
     },
@@ -133,6 +143,12 @@ ENDS = {
     },
     "order": {"order.reply": ("2026-09-25T09:00:00+00:00", "2026-09-16T03:14:00+00:00", False, 0, 0)},
     "repair-answered": {
+        "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 0),
+        "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:14:00+00:00", False, 0, 0),
+        "repair.assessment": ("2026-09-16T02:12:00+00:00", "2026-09-16T01:14:00+00:00", False, 0, 0),
+        "repair.answer": ("2026-09-17T02:14:00+00:00", "2026-09-16T02:44:00+00:00", False, 0, 0),
+    },
+    "repair-satisfaction": {
         "repair.arrival": ("2026-09-16T01:30:00+00:00", "2026-09-16T01:12:00+00:00", False, 0, 0),
         "repair.completion": ("2026-09-16T05:00:00+00:00", "2026-09-16T02:14:00+00:00", False, 0, 0),
         "repair.assessment": ("2026-09-16T02:12:00+00:00", "2026-09-16T01:14:00+00:00", False, 0, 0),

@@ -68,4 +68,4 @@ def test_the_stage_that_a_fact_leads_to_is_one_of_its_kinds() -> None:
 
 def test_no_two_kinds_number_their_cases_alike() -> None:
     prefixes = [kind.number_prefix for kind in vars(kinds).values() if isinstance(kind, Kind) and kind.number_prefix]
-    assert len(prefixes) == len(set(prefixes)) == 8
+    assert len(prefixes) == len(set(prefixes)) == 9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,19 @@ def test_who_develops_gets_the_development_lock_on_top(tmp_path: Path, target: s
     commands = planned(tmp_path, target)
     assert commands.index("-r requirements.txt") < commands.index("-r requirements-dev.txt")
     assert set(DEVELOPMENT_ONLY) <= names("requirements-dev.txt")
+
+
+def test_the_optional_producer_is_locked_as_it_is_tested() -> None:
+    """And the list that its lock is made from says what the extra of the package says."""
+    locked, tested = (
+        re.findall(r"^(confluent-kafka==\S+)", (ROOT / lock).read_text(encoding="utf-8"), re.MULTILINE)
+        for lock in ("requirements-confluent.txt", "requirements-dev.txt")
+    )
+    assert locked == tested
+    assert names("requirements-confluent.txt") == {"confluent-kafka"}
+    wanted = (ROOT / "requirements-confluent.in").read_text(encoding="utf-8").splitlines()
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert [line for line in wanted if not line.startswith("#")] == extra["confluent"]
 
 
 def test_set_up_names_each_step_before_it_begins(tmp_path: Path) -> None:

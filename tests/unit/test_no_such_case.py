@@ -51,6 +51,7 @@ def test_every_kind_says_what_there_is_not_or_exists_by_its_name() -> None:
         "approval",
         "evidence",
         "rights",
+        "complaint",
     }
 
 

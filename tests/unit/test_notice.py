@@ -30,6 +30,10 @@ def test_notice_has_the_licence_that_the_package_declares(package: str) -> None:
         assert ROWS[package] == declared
 
 
+def test_notice_names_the_producer_that_may_be_installed_beside() -> None:
+    assert "requirements-confluent.txt brings that package: Apache License 2.0" in NOTICE
+
+
 @pytest.mark.parametrize("folder", ["infra/data/holiday-cn", "api/static"])
 def test_notice_names_what_is_shipped_beside_the_code(folder: str) -> None:
     assert folder in NOTICE

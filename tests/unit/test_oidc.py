@@ -21,8 +21,18 @@ from domain.kernel.refusals import Refusal
 from domain.people.people import Work
 from infra.eventstore.service import Service
 from infra.identity.demo_accounts import join_by_program
-from infra.identity.oidc import ATTEMPT_S, FRESH_S, Attempt, Named, Provider, is_safe_url, own_path
-from infra.keys import MasterKey
+from infra.identity.oidc import (
+    ATTEMPT_S,
+    FRESH_S,
+    Attempt,
+    Named,
+    Provider,
+    is_safe_url,
+    opened_hint,
+    own_path,
+    sealed_hint,
+)
+from infra.keys import MasterKey, master_key
 from infra.settings import Settings
 from tests.api_world import Client, FakeService, app_over
 from tests.identity_provider import (
@@ -454,7 +464,10 @@ def test_a_browser_is_led_there_and_back_to_the_page_it_wanted(browser: Browser)
         assert part in f"{cookie};", part
     back = browser.back(*browser.begin())
     assert (back.status_code, back.headers["location"], back.headers["cache-control"]) == (303, "/dispatch", "no-store")
-    session, attempt = back.headers.get_list("set-cookie")
+    session, hint, attempt = back.headers.get_list("set-cookie")
+    for part in ("tongshui_oidc_hint=", "httponly", "samesite=strict", "path=/api/v1/session/end;"):
+        assert part in f"{hint.lower()};", part
+    assert "max-age" not in hint.lower(), "until the browser is closed"
     assert session.startswith("tongshui_session=")
     assert "httponly" in session.lower()
     assert "samesite=strict" in session.lower()
@@ -471,7 +484,7 @@ def test_cookies_are_of_tls_alone_where_the_browser_comes_by_it(fake: FakeProvid
     assert parse_qs(urlsplit(url).query)["redirect_uri"] == [CALLBACK]
     answer = {"code": fake.authorize(url), "state": parse_qs(urlsplit(url).query)["state"][0]}
     cookies = browser.back(led.cookies["tongshui_oidc"], answer, **by_tls).headers.get_list("set-cookie")
-    assert len(cookies) == 2
+    assert len(cookies) == 3
     assert [each for each in cookies if "secure" not in each.lower()] == []
 
 
@@ -523,10 +536,12 @@ def test_errors_of_the_provider_are_a_page_for_a_browser_and_a_problem_for_other
     page = browser.back(cookie, said, Accept="text/html,*/*")
     assert page.status_code == problem.status_code
     assert page.headers["content-type"].startswith("text/html")
-    assert "script-src 'self'" in page.headers["content-security-policy"]
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy, "a page that tells of an error needs no script"
     assert problem.json()["title"] in page.text
     assert problem.json()["next_step_zh"] in page.text
-    assert f"<code>{code}</code>" in page.text
+    assert f'data-code="{code}">{code}</code>' in page.text
     assert "王五" not in page.text
     assert "<script>" not in page.text
     assert any("max-age=0" in each.lower() for each in page.headers.get_list("set-cookie")), "the attempt is over"
@@ -579,3 +594,48 @@ def test_the_button_is_there_where_a_provider_is_set_up(fake: FakeProvider, tmp_
     for path in (BEGIN, BACK):
         refused = without.get(path)
         assert (refused.status_code, refused.json()["code"]) == (404, "oidc-not-set-up")
+
+
+# ---- signing out
+
+
+def test_the_provider_is_shown_its_token_and_told_where_to_send_the_browser(fake: FakeProvider) -> None:
+    fake.description = {"end_session_endpoint": f"{ISSUER}/end?theme=water"}
+    provider = provider_of(fake)
+    named = signed_in(fake, provider)
+    assert "eyJ" not in repr(named)
+    url = provider.end_session_url(named.id_token, "https://water.example/login")
+    assert url is not None
+    assert dict(parse_qsl(urlsplit(url).query)) == {
+        "theme": "water",
+        "client_id": CLIENT,
+        "post_logout_redirect_uri": "https://water.example/login",
+        "id_token_hint": named.id_token,
+    }
+    without = provider.end_session_url(None, "https://water.example/login")
+    assert without is not None
+    assert "id_token_hint" not in without
+
+
+@pytest.mark.parametrize("endpoint", [None, 7, "http://id.example/end", "javascript:alert(1)"])
+def test_nobody_is_led_to_an_address_that_is_not_safe(fake: FakeProvider, endpoint: Any) -> None:
+    fake.description = {"end_session_endpoint": endpoint}
+    assert provider_of(fake).end_session_url(None, "https://water.example/login") is None
+
+
+def test_a_provider_that_is_away_or_not_set_up_leads_nowhere(fake: FakeProvider) -> None:
+    fake.answers["/.well-known/openid-configuration"] = httpx.ConnectError("away")
+    assert provider_of(fake).end_session_url(None, "https://water.example/login") is None
+    assert Provider(Settings()).end_session_url(None, "https://water.example/login") is None
+
+
+def test_the_token_is_kept_sealed_and_not_at_all_where_it_is_too_long(tmp_path: Path) -> None:
+    key = master_key(Settings(data_dir=tmp_path))
+    sealed = sealed_hint("a.b.c", key)
+    assert sealed is not None
+    assert "a.b.c" not in sealed
+    assert opened_hint(sealed, key) == "a.b.c"
+    assert opened_hint(sealed[:-2], key) is None
+    assert opened_hint("ü", key) is None
+    assert opened_hint(None, key) is None
+    assert sealed_hint("x" * 3_000, key) is None

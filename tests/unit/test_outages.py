@@ -160,6 +160,29 @@ def test_an_emergency_belongs_to_an_incident_and_begins_at_once(client: Client, 
     told(client, "emergency", body, 404, "no-such-case")
 
 
+def test_an_incident_that_was_over_is_no_emergency(client: Client, service: FakeService) -> None:
+    """Before, works that nobody had announced owed their notice an hour later, under any incident of last year."""
+
+    def incident(path: str, body: dict[str, Any]) -> str:
+        case_id = str(client.post("/api/v1/repairs", fault()).json()["case_id"])
+        answer = client.post(f"/api/v1/repairs/{case_id}/{path}", body, headers=staff("dispatcher"))
+        assert answer.status_code == 200, answer.text
+        return case_id
+
+    over = {
+        "repair-completed": incident("completion", {}),
+        "already-dismissed": incident("dismissal", {"reason": "false-alarm"}),
+        "incident-merged": incident("merging", {"into": incident("acknowledgement", {"crew": "crew-1"})}),
+    }
+    begun_at = service.clock.now().isoformat()
+    service.clock.move(timedelta(minutes=20))
+    for code, case_id in over.items():
+        body = {"incident": case_id, "districts": ["zhenxi"], "affected_users": 300}
+        told(client, "emergency", body, 409, code)
+        if code != "incident-merged":
+            told(client, "emergency", body | {"happened_at": begun_at}, 201)
+
+
 def test_water_never_comes_back_before_it_was_off_nor_twice(client: Client) -> None:
     case_id = emergency(client, happened_at="2026-09-16T00:40:00Z")
     told(client, f"{case_id}/restoration", {"happened_at": "2026-09-16T00:39:59Z"}, 422, "dates-out-of-order")

@@ -16,12 +16,12 @@ from uuid import UUID
 import pytest
 
 from domain import kinds
-from domain.evidence.papers import TITLES, Paper, papers_of
+from domain.evidence.papers import TITLES, Paper, digest_of_words, papers_of
 from domain.kernel.facts import Recorded
 from domain.kinds import Kind
 from infra.eventstore.envelope import read
 from infra.eventstore.shipped_rules import shipped_rules
-from infra.evidence.pdf import characters, digest_of_words, made
+from infra.evidence.pdf import characters, made
 from tests.api_world import DIGEST, PAPERS, Client, FakeService, app_over, application, ready_for_water, staff, step
 from tests.unit.test_histories import FOLDER
 

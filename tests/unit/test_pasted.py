@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from api.http.fields import pasted_text, plain_phone
 from infra.eventstore.shipped_rules import order_number, order_stream
-from tests.api_world import DISPATCHER, Client, FakeService, app_over, fault, staff
+from tests.api_world import DISPATCHER, MORNING, Client, FakeService, app_over, fault, staff
 
 HOTLINE = staff("hotline", channel="hotline")
 
@@ -98,6 +100,21 @@ def test_whatever_stands_in_the_reporters_fields_the_report_is_taken(
     assert answer.status_code == 201, answer.text
     (subject,) = service.subjects
     assert all(value.isprintable() and value for value in subject.particulars.values())
+
+
+@pytest.mark.parametrize("minutes", [-31, -480, -14_000_000, 3, 480], ids=lambda minutes: f"{minutes} minutes off")
+def test_a_report_is_never_lost_for_the_clock_of_its_phone(client: Client, service: FakeService, minutes: int) -> None:
+    """Before, it was refused, and the public was to ask a second person."""
+    off = (MORNING + timedelta(minutes=minutes)).isoformat()
+    answer = client.post("/api/v1/repairs", fault(happened_at=off))
+    assert answer.status_code == 201, answer.text
+    (told,) = [json.loads(each) for each in service.events[UUID(answer.json()["case_id"])][:1]]
+    assert datetime.fromisoformat(told["time"]) == MORNING
+    assert told["data"]["flags"] == ["clock-doubted"]
+    own_times = {"happened_at": MORNING.isoformat(), "reported_at": (MORNING - timedelta(minutes=5)).isoformat()}
+    assert client.post("/api/v1/repairs", fault(**own_times)).status_code == 201
+    clerk = client.post("/api/v1/repairs", fault(happened_at=off), headers=staff("hotline", channel="hotline"))
+    assert clerk.json()["code"] == ("second-person-needed" if minutes < 0 else "future-time")
 
 
 def test_a_burst_found_by_a_patrol_is_taken_and_owes_no_answer(client: Client, service: FakeService) -> None:

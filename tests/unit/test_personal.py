@@ -32,8 +32,10 @@ def test_every_form_is_found_wherever_it_stands(form: str, chance: random.Random
     if kind == "email":
         # Letters before or behind an address belong to it, and it is one all the same.
         before, after = before + " ", " " + after
-    assert kind_in(before + value + after) == kind
-    assert kind_in((before + value + after).translate(FULL_WIDTH)) == kind
+    # Digits of a card may happen to be an identity number too.
+    kinds = {kind, "identity-number"} if kind == "bank-card" else {kind}
+    assert kind_in(before + value + after) in kinds
+    assert kind_in((before + value + after).translate(FULL_WIDTH)) in kinds
 
 
 @given(

@@ -118,6 +118,24 @@ def test_just_below_what_is_large_nothing_is_needed(client: Client) -> None:
     told(client, "planned", SMALL | {"places": ["school", "school"]}, 422, "code-twice")
 
 
+def test_what_is_small_as_it_is_planned_is_not_made_large_by_a_later_end(client: Client, service: FakeService) -> None:
+    """Before, eleven hours were planned, and then put off by two days, without an approval and without water."""
+    long_after = {"end": (BEGIN + 48 * HOUR).isoformat()}
+    case_id = planned(client)
+    told(client, f"{case_id}/extension", long_after, 409, "outage-not-approved")
+    told(client, f"{case_id}/extension", {"end": (BEGIN + 11 * HOUR).isoformat()})
+    as_before = {"begin": BEGIN.isoformat(), "end": END.isoformat(), "approval": "示例〔2026〕7号"}
+    told(client, f"{case_id}/new-times", as_before)
+    told(client, f"{case_id}/extension", long_after, 409, "temporary-supply-missing")
+    told(client, f"{case_id}/new-times", as_before | {"supply": "tanker"})
+    told(client, f"{case_id}/extension", long_after)
+    off = planned(client)
+    noticed(client, off)
+    service.clock.set(BEGIN)
+    told(client, f"{off}/water-off", {})
+    told(client, f"{off}/extension", long_after)
+
+
 def test_under_the_law_before_every_planned_outage_needs_the_approval() -> None:
     client = Client(app_over(FakeService(OLD_LAW)))
     told(client, "planned", SMALL, 409, "outage-not-approved")
@@ -292,6 +310,32 @@ def test_a_change_that_was_told_late_stays_broken_whatever_changes_after_it() ->
     ]
     found = windows(facts, END)[CHANGE]
     assert (found.lapses, found.met_at) == ((BEGIN + 2 * HOUR,), BEGIN + 4 * HOUR)
+
+
+def test_one_later_end_after_the_other_gives_no_more_time_to_tell_of_the_first() -> None:
+    """Before, whoever put the end off again every 59 minutes need never tell anybody."""
+    off = [(PLAN, MORNING), (NOTICED, MORNING + HOUR), (OutageStarted(), BEGIN)]
+    chain = [(OutageExtended(END + (n + 1) * HOUR), BEGIN + n * 59 * HOUR / 60) for n in range(1, 4)]
+    told_at_last = (NOTICED, chain[-1][1] + HOUR / 2)
+    found = windows([*off, *chain, told_at_last], END)[CHANGE]
+    assert (found.lapses, found.met_at) == ((chain[0][1] + HOUR,), told_at_last[1])
+    told_each = [each for change in chain for each in (change, (NOTICED, change[1] + HOUR / 2))]
+    assert windows([*off, *told_each], END)[CHANGE].lapses == ()
+
+
+def test_a_later_end_gives_no_more_time_to_tell_of_new_times() -> None:
+    """Before, the whole notice of new times was put off by a later end said just before it was due."""
+    moved = [
+        (PLAN, MORNING),
+        (NOTICED, MORNING + HOUR),
+        (OutageRescheduled(BEGIN + 48 * HOUR, END + 48 * HOUR), MORNING + 2 * HOUR),
+    ]
+    due_at = BEGIN + 24 * HOUR
+    extended = (OutageExtended(END + 49 * HOUR), due_at - HOUR / 4)
+    late = (NOTICED, due_at + HOUR / 4)
+    assert windows([*moved, extended, late], END + 24 * HOUR)[CHANGE].lapses == (due_at,)
+    newer = (OutageRescheduled(BEGIN + 72 * HOUR, END + 72 * HOUR), due_at - HOUR / 4)
+    assert windows([*moved, newer, late], END + 24 * HOUR)[CHANGE].lapses == (), "the newer times alone are to be told"
 
 
 def test_before_anybody_is_told_the_notice_moves_with_the_beginning() -> None:

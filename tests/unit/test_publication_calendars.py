@@ -172,11 +172,25 @@ def test_a_notice_that_leaves_statutory_days_worked_needs_a_second_person(rules:
     assert calendars.left_out(SHIPPED, document).worked == worked
     with refused("calendar-leaves-out") as error:
         published(rules, known, document, confirmed_by=None)
-    assert f"statutory days that are worked: {len(worked)} (2027-01-01, " in error.value.found
+    assert f"days off that are worked: {len(worked)} (2027-01-01, " in error.value.found
     with refused("same-person"):
         published(rules, known, document, confirmed_by=by(rules, "manager").by.actor)
     state = published(rules, known, document)
     assert state.published[-1][1].confirmed_by == "director-2"
+
+
+def test_an_overlay_that_makes_a_day_off_a_worked_one_needs_a_second_person(rules: Rules) -> None:
+    """Before, a region's overlay took the national days away without a word."""
+    new_year, ordinary = date(2026, 1, 1), date(2026, 1, 10)
+    overlay = merged(None, notice(2026, (f"{new_year}", WORKED), (f"{ordinary}", WORKED)), region="CN-Xiangxi")
+    below = calendars.days_off([after(evolve_calendar, None, SHIPPED), None])
+    assert calendars.left_out(None, overlay, below).worked == (new_year,)
+    with refused("calendar-leaves-out"):
+        calendars.publish(None, by(rules, "manager"), document=overlay, regions=("CN",), off_below=below)
+    confirmed = calendars.publish(
+        None, by(rules, "manager"), document=overlay, regions=("CN",), off_below=below, confirmed_by="director-2"
+    )
+    assert confirmed.confirmed_by == "director-2"
 
 
 def test_a_whole_notice_needs_nobody_and_names_nobody(rules: Rules, known: Calendars) -> None:

@@ -54,6 +54,9 @@ from domain.repairs.promises import ARRIVAL
 from domain.standard.flat import with_changes
 from domain.standard.standards import Rules, make_rules
 from infra.eventstore.shipped_rules import shipped_calendar, shipped_catalogue, shipped_standard
+from infra.kafka.cluster import Record, case_key
+from infra.readers.record import Event, parse
+from projections.read_models.connections import CONNECTIONS, ConnectionRow
 from tests.unit.cases import CASE, NINE, SUBJECT, meter, minutes
 from tests.unit.recounting import (
     LONG_AGO,
@@ -321,6 +324,20 @@ def test_recount_and_algebra_agree_on_every_connection_with_pauses_stops_and_rev
     play.rules, policy = both(tuple(revisions))
     play.conclude(latest)
     assert told_apart(disagreements(play.events, policy, latest)) == []
+    assert_no_minutes_are_negative(play)
+
+
+def assert_no_minutes_are_negative(play: Published) -> None:
+    """By the row from which the figures are counted, after each event."""
+    rows: dict[tuple[Any, ...], ConnectionRow | None] = {}
+    for line in play.lines:
+        read = parse(Record("water.connection.v1", 0, 0, case_key(play.case_id), line, {"previousposition": b"0"}))
+        assert isinstance(read, Event), read
+        CONNECTIONS.take(rows, read)
+        (row,) = rows.values()
+        assert row is not None
+        for minutes_ in (row.gross_minutes, row.net_minutes, row.paused_minutes):
+            assert minutes_ is None or minutes_ >= 0, row
 
 
 def test_a_lapse_of_what_was_never_owed_after_all_does_not_stand() -> None:

@@ -12,7 +12,7 @@ import pytest
 from api.board.breach_notifier import Pulse
 from api.board.breaches import EventStream
 from api.http.limits import MOST_KEPT, Buckets
-from api.http.refusals import TooManyRequests
+from api.http.refusals import TooManyRequests, TooManyStreams, TooManyStreamsOfOne
 from infra.settings import Settings
 from tests.api_world import Client, FakeService, app_over, fault, served, staff
 
@@ -74,6 +74,39 @@ def test_the_public_is_told_when_to_come_back_and_others_are_not_held_up() -> No
     assert {each.status_code for each in at_the_hotline} == {201}
 
 
+def test_queries_are_counted_by_address_beside_commands_and_what_watches_is_not() -> None:
+    service = limited(public_queries_per_minute=2)
+    app = app_over(service)
+    public, elsewhere = Client(app, proxy_secret=None), Client(app, proxy_secret=None, peer="127.0.0.2")
+    asked = [public.get("/api/v1/labels") for _ in range(3)]
+    assert [each.status_code for each in asked] == [200, 200, 429]
+    assert asked[2].json()["code"] == "too-many-requests"
+    assert 0 < int(asked[2].headers["retry-after"]) <= 30
+    assert elsewhere.get("/api/v1/labels").status_code == 200
+    assert public.post("/api/v1/repairs", fault()).status_code == 201, "commands have a bucket of their own"
+    assert {Client(app).get("/api/v1/labels", headers=staff("hotline")).status_code for _ in range(5)} == {200}
+    service.fails = psycopg.OperationalError("away")  # what this process counts itself is told all the same
+    assert {public.get("/metrics").status_code for _ in range(5)} == {200}
+
+
+def test_queries_of_a_session_are_counted_by_its_actor_wherever_it_comes_from() -> None:
+    service = limited(actor_queries_per_minute=2, public_queries_per_minute=1)
+    row: dict[str, Any] = {
+        "is_machine": False,
+        "for_browser": False,
+        "is_limited": False,
+        "phone_hash": None,
+        "by_provider": False,
+    }
+    row |= {"role": "hotline", "roles": ["hotline"], "crew": None, "squad": None, "districts": [], "scopes": []}
+    service.answers["identity_session"] = lambda _: [row | {"actor": "hotline-7", "idle_s": 0, "left_s": 60}]
+    app = app_over(service)
+    token = {"Authorization": "Bearer token"}
+    peers = [Client(app, proxy_secret=None, peer=f"127.0.0.{number}") for number in (1, 2, 3)]
+    assert [each.get("/api/v1/labels", headers=token).status_code for each in peers] == [200, 200, 429]
+    assert peers[0].get("/api/v1/labels").status_code == 200, "whoever has no session is counted for themselves"
+
+
 def test_a_trusted_front_end_says_the_addresses_of_its_clients() -> None:
     app = app_over(limited(public_posts_per_minute=1))
     front_end, nobody = Client(app), Client(app, proxy_secret=None)
@@ -100,6 +133,8 @@ def test_the_defaults_are_generous() -> None:
     settings = Settings()
     assert (settings.sign_ins_per_minute, settings.public_posts_per_minute) >= (60, 600)
     assert settings.actor_posts_per_minute >= 6_000
+    assert min(settings.actor_queries_per_minute, settings.public_queries_per_minute) >= 6_000
+    assert settings.actor_streams_at_most >= 20
 
 
 def test_a_body_that_does_not_come_is_not_waited_for() -> None:
@@ -153,6 +188,41 @@ def test_streams_that_open_at_once_are_no_more_than_may_be_open() -> None:
         return sorted(statuses), held
 
     assert asyncio.run(run()) == ([200, 200, 503, 503, 503], 2)
+
+
+def test_one_actor_has_so_many_streams_and_leaves_room_for_others() -> None:
+    async def run() -> None:
+        pulse = Pulse(dict, at_most=4, at_most_each=2)
+        with pulse.listening("actor:a"):
+            with pulse.listening("actor:a"):
+                with pytest.raises(TooManyStreamsOfOne, match="2 open streams"), pulse.listening("actor:a"):
+                    pass
+                assert TooManyStreamsOfOne(2).retry_after_seconds
+                with pulse.listening("actor:b"), pulse.listening():
+                    assert pulse.open_streams == 4
+                    with pytest.raises(TooManyStreams), pulse.listening("actor:b"):
+                        pass
+            with pulse.listening("actor:a"):
+                assert pulse.open_streams == 2
+        assert pulse.open_streams == 0
+        assert not pulse._of_each, "who listens no more is forgotten"
+
+    asyncio.run(run())
+
+
+def test_a_stream_of_somebody_is_counted_as_theirs() -> None:
+    """Over HTTP: the demo's visitors are told apart by their addresses."""
+    app = app_over(limited(demo=True, actor_streams_at_most=1))
+
+    async def run() -> None:
+        with app.state.pulse.listening("address:127.0.0.1"):
+            refused = await asyncio.to_thread(
+                lambda: Client(app, proxy_secret=None).get("/api/v1/breaches/stream?after=0")
+            )
+            assert (refused.status_code, refused.json()["code"]) == (429, "too-many-streams-of-one")
+            assert int(refused.headers["retry-after"]) > 0
+
+    asyncio.run(run())
 
 
 def test_a_stream_is_counted_in_the_figures() -> None:
