@@ -236,7 +236,7 @@ function offered(task, operation, classes) {
   return form && button(form.name, classes, () => begin(task, operation));
 }
 
-async function taskCard(task, kept, unfolded) {
+async function taskCard(task, kept) {
   const due = task.due_at ? left(task.due_at) : null;
   const waiting = kept.filter((each) => each.taskId === task.id);
   const done = new Set(waiting.map((each) => each.operation));
@@ -252,7 +252,7 @@ async function taskCard(task, kept, unfolded) {
     ...waiting.map((each) => make("p", { class: "note near" }, `${t("待发送", "to be sent")}: ${each.name} ${WHEN.format(Date.parse(each.at))}`)),
     make("div", { class: "field-buttons" }, ...following.map((operation) => offered(task, operation, "first large")).filter(Boolean)),
     await person(task),
-    others.length ? make("details", { open: unfolded.has(task.id) ? "" : null }, make("summary", {}, t("其他", "other")), make("div", { class: "field-buttons" }, ...others)) : null);
+    others.length ? make("details", {}, make("summary", {}, t("其他", "other")), make("div", { class: "field-buttons" }, ...others)) : null);
 }
 
 async function person(task) {
@@ -295,20 +295,36 @@ async function outboxCard(kept) {
         })))));
 }
 
+// Nothing is replaced under a finger: what it presses would be gone before it is let go, and the press lost.
+let letGo = Promise.resolve();
+document.addEventListener("pointerdown", () => {
+  letGo = new Promise((done) => {
+    for (const over of ["pointerup", "pointercancel"]) document.addEventListener(over, () => setTimeout(done), { once: true });
+  });
+});
+
+let drawing = 0; // the newest drawing: an older one that ends later replaces nothing
+
 async function draw() {
   if (byId("entry").dataset.open) return; // somebody is filling a form in
+  drawing += 1;
+  const turn = drawing;
   const kept = await own();
+  const outbox = await outboxCard(kept);
+  const cards = list && await Promise.all(list.tasks.map((task) => taskCard(task, kept)));
+  await letGo;
+  if (turn !== drawing) return;
   const status = byId("status");
   status.replaceChildren(
     problem ? make("p", { class: "note near", role: "status" }, problem) : "",
     others ? make("p", { class: "note near", role: "status" }, t(`有 ${others} 的记录待发送，请由其登录`, `${others} has entries to send, and has to sign in`)) : "",
     list ? make("p", { class: "quiet small" }, `${t("更新于", "as of")} ${WHEN.format(Date.parse(list.at))}${list.owner ? ` · ${list.owner}` : ""}`) : make("p", {}, t("正在读取…", "loading…")));
-  const outbox = await outboxCard(kept);
   if (outbox) status.append(outbox);
   byId("unsent").textContent = kept.length ? String(kept.length) : "";
-  if (list === null) return;
+  if (!cards || list === null) return;
+  // Looked at only now: what somebody unfolded while the cards were made stays unfolded.
   const unfolded = new Set([...byId("tasks").querySelectorAll("details[open]")].map((each) => each.closest("li").dataset.task));
-  const cards = await Promise.all(list.tasks.map((task) => taskCard(task, kept, unfolded)));
+  for (const card of cards) if (unfolded.has(card.dataset.task)) card.querySelector("details")?.setAttribute("open", "");
   byId("tasks").replaceChildren(...cards);
   byId("none").hidden = cards.length > 0 || list.choose.length > 0;
   byId("choose").replaceChildren(...list.choose.map(([code, name]) => make("li", {}, make("a", { class: "card", href: `?crew=${encodeURIComponent(code)}` }, make("b", {}, code), name))));

@@ -122,6 +122,40 @@ def test_a_form_that_is_open_is_there_again_after_a_reload_until_it_is_sent_or_d
     expect(page.locator("#entry form")).to_have_count(0)
 
 
+# While a list is drawn anew its particulars are looked up: somebody unfolds a card at that instant.
+UNFOLD_WHILE_IT_IS_DRAWN = """() => {
+  const get = IDBObjectStore.prototype.get;
+  IDBObjectStore.prototype.get = function (...asked) {
+    if (this.name === "particulars") document.querySelector("#tasks summary").parentElement.open = true;
+    return get.apply(this, asked);
+  };
+  document.querySelector("#tasks li").dataset.old = "yes";
+  dispatchEvent(new Event("online"));
+}"""
+
+
+def test_a_card_that_is_unfolded_while_the_list_is_drawn_stays_unfolded(phone: BrowserContext, city: City) -> None:
+    an_incident_of_crew_01(city)
+    page = opened(phone, city, "/crew", "crew-person-1")
+    page.evaluate(UNFOLD_WHILE_IT_IS_DRAWN)
+    expect(page.locator("#tasks li[data-old]")).to_have_count(0)
+    expect(page.locator("#tasks details").first).to_have_attribute("open", "")
+
+
+def test_nothing_is_drawn_anew_under_a_finger(phone: BrowserContext, city: City) -> None:
+    """A slow press: the list is fetched again while the finger is down."""
+    case_id = an_incident_of_crew_01(city)
+    page = opened(phone, city, "/crew", "crew-person-1")
+    page.get_by_role("button", name="接单", exact=True).hover()
+    page.mouse.down()
+    with page.expect_response(lambda answer: "/tasks" in answer.url):
+        page.evaluate("dispatchEvent(new Event('online'))")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    with page.expect_response(lambda answer: "acknowledgement" in answer.url):
+        page.mouse.up()
+    assert "DispatchAcknowledged" in facts(city, case_id)
+
+
 @pytest.mark.parametrize("leaves_by", ["sign-out", "another account"])
 def test_an_open_form_is_gone_for_whoever_comes_next(phone: BrowserContext, city: City, leaves_by: str) -> None:
     an_incident_of_crew_01(city)
