@@ -17,6 +17,8 @@ _OF_NETWORKS = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN
 _PASSING_CLASSES = ("08", "40", "53", "55", "57", "58")
 # disk_full, insufficient_resources, io_error, read_only_sql_transaction.
 _CANNOT_WRITE = frozenset({"53100", "53000", "58030", "25006"})
+# The same of a file of ours.
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 # What a server says to a connection that it refuses comes without a SQLSTATE; its words alone tell.
 _SETTINGS_ARE_WRONG = (
     "does not exist",
@@ -54,11 +56,13 @@ def may_pass(error: BaseException) -> bool:
 
 
 def why_it_cannot_write(error: BaseException | None) -> str | None:
-    """What PostgreSQL says where it answers and cannot write: a full or failing disk, a server that is read-only. None:
-    it is something else. Looks at what the error was raised from, too."""
+    """What PostgreSQL, or the system for a file of ours, says where nothing can be written: a full or failing disk, one
+    that is read-only. None: it is something else. Looks at what the error was raised from, too."""
     while error is not None:
         if isinstance(error, psycopg.Error) and error.sqlstate in _CANNOT_WRITE:
             return error.diag.message_primary or str(error).splitlines()[0]
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            return error.strerror
         error = error.__cause__
     return None
 

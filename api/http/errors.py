@@ -253,8 +253,10 @@ internal-error."""
 
 
 def as_refusal(error: Exception) -> Refusal | None:
-    """The row of the table above for an exception; None where there is none."""
-    return next((shaped(error) for kind, shaped in AS_REFUSAL if isinstance(error, kind)), None)
+    """The row of the table above for an exception, or that of a disk that takes nothing; None where it is neither."""
+    if row := next((shaped for kind, shaped in AS_REFUSAL if isinstance(error, kind)), None):
+        return row(error)
+    return _store_away(error) if why_it_cannot_write(error) else None
 
 
 def install(app: FastAPI) -> None:

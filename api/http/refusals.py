@@ -356,12 +356,12 @@ class StoreCannotWrite(EdgeRefusal):
     status = 503
     title_zh = "存储无法写入"
     retry_after_seconds = 10
-    needed = "a PostgreSQL that can write"
+    needed = "a disk, and a PostgreSQL, that can be written"
     next_step = (
         "make room on its disk, or see why it is read-only; then it goes on by itself, and a request that is sent "
         "again under its idempotency key is not done twice"
     )
-    next_step_zh = "请清理数据库磁盘空间或排查只读原因，恢复后自动继续；带幂等键的请求可安全重试"
+    next_step_zh = "请清理磁盘空间或排查只读原因，恢复后自动继续；带幂等键的请求可安全重试"
 
     def __init__(self, why: str) -> None:
         super().__init__(found=why)

@@ -12,6 +12,7 @@ from app.status_report import status_report
 from infra.embedded import EmbeddedPostgres
 from infra.eventstore import writer
 from infra.eventstore.service import Service, open_service
+from infra.identity.citizen_key import FILE_NAME, citizen_key
 from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from tests.api_world import Client, app_of, fault
@@ -38,6 +39,7 @@ def service(disk: Path) -> Iterator[Service]:
             data_dir=disk, database_url=server.conninfo(), kafka_bootstrap="127.0.0.1:1", proxy_secret=PROXY
         )
         opened = open_service(settings.model_copy(update={"disk_floor_mb": 16}))
+        citizen_key(settings)  # as a start of the API makes it
         yield opened
         opened.close()
 
@@ -82,6 +84,20 @@ def test_a_command_on_a_full_disk_is_refused_by_its_reason(
     assert "No space left on device" in answer.json()["found"]
     full.unlink()
     assert client.post("/api/v1/repairs", fault(), headers=key).status_code == 201
+
+
+def test_a_file_of_ours_that_finds_no_room_is_told_by_its_reason_too(service: Service, full: Path) -> None:
+    """The key of the links, where a start did not make it; with room it is made."""
+    client = Client(app_of(service))
+    path = service.settings.data_dir / FILE_NAME
+    kept = path.rename(path.with_name("kept"))
+    try:
+        answer = client.post("/api/v1/repairs", fault())
+        assert (answer.status_code, answer.json()["code"]) == (503, "store-cannot-write")
+        assert answer.json()["found"] == "No space left on device"
+    finally:
+        full.unlink()
+        kept.replace(path)
 
 
 def test_status_and_metrics_say_that_the_disk_is_full_and_then_that_it_is_not(
