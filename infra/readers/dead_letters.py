@@ -36,9 +36,14 @@ def kept_or_dead(
 
     In the cursor's transaction, each try in a savepoint of its own, in order. Without this a single malformed event
     would end its reader for ever, at the same place after every start.
+
+    In a pipeline a refusal comes later than the savepoint lasts: there it is left to whoever opened the pipeline, who
+    tries again without one.
     """
     if not items:
         return []
+    if cursor.connection.info.pipeline_status:
+        return list(keep(items))
     try:
         with cursor.connection.transaction():
             return list(keep(items))
@@ -126,6 +131,10 @@ class DeadLetterLimit:
         elif stop is not None and read_positions.get(stop.at, START).position >= stop.position:
             cursor.execute(sql("release_reader"), {"reader": reader, "by": "tongshui", "reason": "went on by itself"})
             self._stops[reader] = None
+
+    def forget(self) -> None:
+        """Ask anew which readers are stopped: a transaction in which that was changed may have been taken back."""
+        self._stops.clear()
 
     def _stop(self, cursor: Cursor[Any], reader: str) -> _Stop | None:
         if reader not in self._stops:

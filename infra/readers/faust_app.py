@@ -31,17 +31,17 @@ from infra.kafka.batches import tolerate_in_faust
 from infra.kafka.cluster import Partition, Record, consumer, logs, look_up_cluster, record_of
 from infra.kafka.diagnose import tls_context, why_refused
 from infra.postgres.connections import connect
-from infra.readers.dead_letters import DeadLetterLimit, ReaderStopped, note_stop, save_dead_letters
+from infra.readers.dead_letters import REFUSED, DeadLetterLimit, ReaderStopped, note_stop, save_dead_letters
 from infra.readers.read_positions import (
     load_read_positions,
-    lock_read_positions,
+    lock_for_readers,
     positions_at,
     relayed_positions,
-    save_read_positions,
+    save_for_readers,
     start_offsets,
 )
 from infra.readers.record import Event, ParsedRecord, parse_all
-from infra.readers.rule import Applied, DeadLetter, HoldAlarm, apply_parsed
+from infra.readers.rule import Applied, DeadLetter, HoldAlarm, ReadPosition, apply_parsed
 from infra.readers.store_check import confirmed
 from infra.relay.topic_guard import ask_for_walks
 from infra.settings import Settings
@@ -110,10 +110,14 @@ class FaustSource(Protocol):
         """Partitions to read again, each from that offset; and what the process has to show for itself."""
 
 
-def _by_index(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
-    """The connection, on which no table is read whole where there is an index. A reader asks for rows by their keys,
-    and a plan from when a table was empty would else be kept while it grows."""
+def _as_reader(connection: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
+    """The connection, on which no table is read whole where there is an index, and no commit waits for the disk.
+
+    A reader asks for rows by their keys, and a plan from when a table was empty would else be kept while it grows.
+    Commits that a crash of PostgreSQL takes back are read again: read positions are taken back with the rows.
+    """
     connection.execute("SET enable_seqscan = off")
+    connection.execute("SET synchronous_commit = off")
     return connection
 
 
@@ -190,7 +194,7 @@ class ModelStream:
         while not stopping():
             try:
                 if self._connection is None:
-                    self._connection = _by_index(connect(self.settings))
+                    self._connection = _as_reader(connect(self.settings))
                 self._store(self._connection, parsed)
             except ReaderStopped as stopped:
                 with connect(self.settings) as connection:
@@ -199,6 +203,7 @@ class ModelStream:
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 away = time.monotonic() - begun
                 log.warning("PostgreSQL does not answer for %.1f s, same batch again: %s", away, error)
+                self._limit.forget()
                 self._close_writer()
                 time.sleep(min(1.0, 0.1 + away / 4))
             else:
@@ -259,29 +264,55 @@ class ModelStream:
             self._connection = None
 
     def _store(self, connection: psycopg.Connection[Any], parsed: Sequence[ParsedRecord]) -> None:
-        outcomes: dict[str, Applied] = {}
-        with connection.transaction(), connection.cursor() as cursor:
-            known = confirmed(cursor, parsed, self.settings, self._who)
-            for model in self.models:
-                mine = [each for each in known if each.record.topic in self._topics[model.name]]
-                if mine:
-                    outcomes[model.name] = self._step(cursor, model, mine)
-            cursor.execute(sql("announce_views"))
+        try:
+            # Sent as it is made, and waited for where rows are needed: while one waits for every answer, others wait.
+            with connection.pipeline():
+                outcomes = self._applied(connection, parsed)
+        except REFUSED:
+            # Of several statements that are under way nobody knows which one was refused: one after the other, then.
+            self._limit.forget()
+            outcomes = self._applied(connection, parsed)
         now = time.monotonic()
         for name, outcome in outcomes.items():
             self._alarms[name].update(outcome, now)
             self.applied_events += len(outcome.events)
 
-    def _step(self, cursor: Cursor[Any], model: StreamModel, parsed: Sequence[ParsedRecord]) -> Applied:
-        partitions = {Partition(each.record.topic, each.record.partition) for each in parsed}
-        read_positions = lock_read_positions(cursor, self.table, model.name, BUILD, partitions)
+    def _applied(self, connection: psycopg.Connection[Any], parsed: Sequence[ParsedRecord]) -> dict[str, Applied]:
+        """Model → what came of the records, in one transaction. Raises what psycopg raises, with nothing applied."""
+        outcomes: dict[str, Applied] = {}
+        with connection.transaction(), connection.cursor() as cursor:
+            known = confirmed(cursor, parsed, self.settings, self._who)
+            records = {
+                model.name: mine
+                for model in self.models
+                if (mine := [each for each in known if each.record.topic in self._topics[model.name]])
+            }
+            partitions = {
+                name: {Partition(each.record.topic, each.record.partition) for each in mine}
+                for name, mine in records.items()
+            }
+            positions = lock_for_readers(cursor, self.table, BUILD, partitions)
+            for model in self.models:
+                if model.name in records:
+                    outcomes[model.name] = self._step(cursor, model, records[model.name], positions[model.name])
+            moved = {name: outcome.read_positions for name, outcome in outcomes.items()}
+            save_for_readers(cursor, self.table, BUILD, moved)
+            cursor.execute(sql("announce_views"))
+        return outcomes
+
+    def _step(
+        self,
+        cursor: Cursor[Any],
+        model: StreamModel,
+        parsed: Sequence[ParsedRecord],
+        read_positions: Mapping[Partition, ReadPosition],
+    ) -> Applied:
         outcome = apply_parsed(parsed, read_positions, self._topic_ids)
         dead_letters = list(outcome.dead_letters)
         dead_letters += model.step(cursor, outcome.events, self._topic_ids)
         save_dead_letters(cursor, model.name, dead_letters)
         if dead_letters and self._poisoned is not None:
             self._poisoned(cursor, dead_letters)
-        save_read_positions(cursor, self.table, model.name, BUILD, outcome.read_positions)
         self._limit.check(cursor, model.name, dead_letters, {**read_positions, **outcome.read_positions})
         return outcome
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
 import psycopg
 from psycopg import Cursor
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 
 from infra.kafka.cluster import (
     Partition,
@@ -72,8 +73,9 @@ def positions_at(client: Any, offsets: Mapping[Partition, int]) -> dict[Partitio
     return found
 
 
-def _on(name: str, table: str) -> Composed:
-    return SQL(sql(name)).format(read_positions=Identifier(*table.split(".")))
+@cache
+def _on(name: str, table: str) -> bytes:
+    return SQL(sql(name)).format(read_positions=Identifier(*table.split("."))).as_bytes()
 
 
 def lock_read_positions(
@@ -85,36 +87,54 @@ def lock_read_positions(
     ``table`` is "views.places", "watch.places" or "billing.places". Whoever holds the lock is the only one who applies
     anything of the partition, so two processes that both believe a partition to be theirs do no harm.
     """
-    wanted = sorted(set(partitions))
-    keys = {
-        "reader": reader,
+    return lock_for_readers(cursor, table, build, {reader: partitions})[reader]
+
+
+def lock_for_readers(
+    cursor: Cursor[Any], table: str, build: int, wanted: Mapping[str, Iterable[Partition]]
+) -> dict[str, dict[Partition, ReadPosition]]:
+    """As ``lock_read_positions``, of several readers by one query: reader → partition → read position."""
+    keys = sorted({(reader, partition) for reader, partitions in wanted.items() for partition in partitions})
+    given = {
         "build": build,
-        "topics": [topic for topic, _ in wanted],
-        "partitions": [number for _, number in wanted],
+        "readers": [reader for reader, _ in keys],
+        "topics": [partition.topic for _, partition in keys],
+        "partitions": [partition.partition for _, partition in keys],
     }
-    rows = cursor.execute(_on("lock_read_positions", table), keys).fetchall()
-    if len(rows) < len(wanted):
-        cursor.execute(_on("insert_read_positions", table), keys)
-        rows = cursor.execute(_on("lock_read_positions", table), keys).fetchall()
-    return {Partition(row[0], row[1]): ReadPosition(row[3], row[4], row[2]) for row in rows}
+    rows = cursor.execute(_on("lock_read_positions", table), given).fetchall()
+    if len(rows) < len(keys):
+        cursor.execute(_on("insert_read_positions", table), given)
+        rows = cursor.execute(_on("lock_read_positions", table), given).fetchall()
+    found: dict[str, dict[Partition, ReadPosition]] = {reader: {} for reader in wanted}
+    for reader, topic, partition, topic_id, position, offset in rows:
+        found[reader][Partition(topic, partition)] = ReadPosition(position, offset, topic_id)
+    return found
 
 
 def save_read_positions(
     cursor: Cursor[Any], table: str, reader: str, build: int, read_positions: Mapping[Partition, ReadPosition]
 ) -> None:
     """Store read positions that ``lock_read_positions`` locked in this transaction. None: nothing is done."""
-    if not read_positions:
+    save_for_readers(cursor, table, build, {reader: read_positions})
+
+
+def save_for_readers(
+    cursor: Cursor[Any], table: str, build: int, moved: Mapping[str, Mapping[Partition, ReadPosition]]
+) -> None:
+    """As ``save_read_positions``, of several readers by one query."""
+    rows = [(reader, *where, its) for reader, places in moved.items() for where, its in places.items()]
+    if not rows:
         return
     cursor.execute(
         _on("save_read_positions", table),
         {
-            "reader": reader,
             "build": build,
-            "topics": [partition.topic for partition in read_positions],
-            "partitions": [partition.partition for partition in read_positions],
-            "positions": [read_position.position for read_position in read_positions.values()],
-            "offsets": [read_position.offset for read_position in read_positions.values()],
-            "topic_ids": [read_position.topic_id for read_position in read_positions.values()],
+            "readers": [row[0] for row in rows],
+            "topics": [row[1] for row in rows],
+            "partitions": [row[2] for row in rows],
+            "positions": [row[3].position for row in rows],
+            "offsets": [row[3].offset for row in rows],
+            "topic_ids": [row[3].topic_id for row in rows],
         },
     )
 

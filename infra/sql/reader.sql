@@ -1,26 +1,27 @@
 -- name: lock_read_positions
-SELECT topic, partition, topic_id, position, record_offset
-FROM {read_positions}
-WHERE reader = %(reader)s AND build = %(build)s
-  AND (topic, partition) IN (SELECT * FROM unnest(%(topics)s::text[], %(partitions)s::int[]))
-ORDER BY topic, partition
-FOR UPDATE
+SELECT stored.reader, stored.topic, stored.partition, stored.topic_id, stored.position, stored.record_offset
+FROM {read_positions} AS stored
+JOIN unnest(%(readers)s::text[], %(topics)s::text[], %(partitions)s::int[]) AS wanted (reader, topic, partition)
+  ON stored.reader = wanted.reader AND stored.topic = wanted.topic AND stored.partition = wanted.partition
+WHERE stored.build = %(build)s
+ORDER BY stored.reader, stored.topic, stored.partition
+FOR UPDATE OF stored
 
 -- name: insert_read_positions
 INSERT INTO {read_positions} (reader, build, topic, partition)
-SELECT %(reader)s, %(build)s, topic, partition
-FROM unnest(%(topics)s::text[], %(partitions)s::int[]) AS wanted (topic, partition)
-ORDER BY topic, partition
+SELECT reader, %(build)s, topic, partition
+FROM unnest(%(readers)s::text[], %(topics)s::text[], %(partitions)s::int[]) AS wanted (reader, topic, partition)
+ORDER BY reader, topic, partition
 ON CONFLICT DO NOTHING
 
 -- name: save_read_positions
 UPDATE {read_positions} AS stored
 SET position = moved.position, record_offset = moved.record_offset, topic_id = moved.topic_id,
     updated_at = clock_timestamp()
-FROM unnest(%(topics)s::text[], %(partitions)s::int[], %(positions)s::bigint[], %(offsets)s::bigint[],
-            %(topic_ids)s::uuid[]) AS moved (topic, partition, position, record_offset, topic_id)
-WHERE stored.reader = %(reader)s AND stored.build = %(build)s
-  AND stored.topic = moved.topic AND stored.partition = moved.partition
+FROM unnest(%(readers)s::text[], %(topics)s::text[], %(partitions)s::int[], %(positions)s::bigint[], %(offsets)s::bigint[],
+            %(topic_ids)s::uuid[]) AS moved (reader, topic, partition, position, record_offset, topic_id)
+WHERE stored.build = %(build)s
+  AND stored.reader = moved.reader AND stored.topic = moved.topic AND stored.partition = moved.partition
 
 -- name: read_positions_of
 SELECT stored.reader, stored.build, topic, partition, topic_id, position, record_offset

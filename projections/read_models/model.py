@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 import msgspec
 from psycopg import Cursor
 from psycopg.rows import dict_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from infra.readers.dead_letters import BAD_CONTENT, kept_or_dead
@@ -58,6 +58,18 @@ def as_jsonb(rows: Sequence[Any]) -> Jsonb:
     return Jsonb(rows, dumps=msgspec.json.encode)
 
 
+@cache
+def _composed(name: str, table: str, columns: tuple[str, ...], key: tuple[str, ...]) -> bytes:
+    rest = [column for column in columns if column not in key]
+    query = SQL(sql(name)).format(
+        table=Identifier(*table.split(".")),
+        keys=SQL(", ").join(map(Identifier, key)),
+        columns=SQL(", ").join(map(Identifier, columns)),
+        updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
+    )
+    return query.as_bytes()
+
+
 @dataclass(frozen=True)
 class Table(Generic[R]):
     """What every read model has: its table, the dataclass of a row with the table's columns, the key among them, and
@@ -69,7 +81,7 @@ class Table(Generic[R]):
     key: tuple[str, ...]
     topics: tuple[str, ...]
 
-    @property
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         return tuple(field.name for field in fields(self.row))  # type: ignore[arg-type]
 
@@ -82,14 +94,8 @@ class Table(Generic[R]):
         if rows:
             cursor.execute(self._query("model_store"), {"rows": as_jsonb(rows)})
 
-    def _query(self, name: str) -> Composed:
-        rest = [column for column in self.columns if column not in self.key]
-        return SQL(sql(name)).format(
-            table=Identifier(*self.table.split(".")),
-            keys=SQL(", ").join(map(Identifier, self.key)),
-            columns=SQL(", ").join(map(Identifier, self.columns)),
-            updates=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(column)) for column in rest),
-        )
+    def _query(self, name: str) -> bytes:
+        return _composed(name, self.table, self.columns, self.key)
 
     def dead(self, event: Event, error: Exception, topic_ids: Mapping[str, UUID]) -> DeadLetter:
         """The dead letter of an event that the fold could not take."""

@@ -22,6 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import Cursor
+from psycopg.pq import PipelineStatus
 
 from infra.kafka.cluster import BREACH_FACTS, Record, case_key
 from infra.readers.dead_letters import BAD_CONTENT, ReaderStopped, kept_or_dead
@@ -51,6 +52,7 @@ class Table:
     def __init__(self) -> None:
         self.rows: dict[Any, Any] = {}
         self.connection = self
+        self.info = SimpleNamespace(pipeline_status=PipelineStatus.OFF)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
