@@ -33,6 +33,20 @@ async def ask(connection: Connection, request: bytes) -> bytes:
     return body
 
 
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
+
+    async def connect() -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.close()
+
+    try:
+        asyncio.run(connect())
+    except OSError:
+        return False
+    return True
+
+
 class Pool:
     """Connections to one port, as many as are in use at once."""
 

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -43,17 +44,25 @@ def fill(settings: Settings) -> int:
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         events = append(connection, EVENTS // each)
         connection.execute("VACUUM ANALYZE store.stored_events")
-        connection.execute(
-            "INSERT INTO store.relay_state (cluster_id, epoch, sessions, all_out) VALUES ('bench', 1, 1, %s)", [events]
-        )
-        for model in VIEWS:
-            for topic in model.topics:
-                connection.execute(
-                    "INSERT INTO views.places (reader, build, topic, partition, position)"
-                    " SELECT %s, 1, %s, n, %s FROM generate_series(0, %s) n",
-                    [model.name, settings.home_topic(topic), events, settings.partitions - 1],
-                )
+        say_all_is_read(connection, settings, events)
     return events
+
+
+def say_all_is_read(connection: psycopg.Connection[Any], settings: Settings, events: int) -> None:
+    """Say that relay and readers have come to the position ``events``."""
+    connection.execute(
+        "INSERT INTO store.relay_state (cluster_id, epoch, sessions, all_out) VALUES ('bench', 1, 1, %s)"
+        " ON CONFLICT (cluster_id) DO UPDATE SET all_out = excluded.all_out",
+        [events],
+    )
+    for model in VIEWS:
+        for topic in model.topics:
+            connection.execute(
+                "INSERT INTO views.places (reader, build, topic, partition, position)"
+                " SELECT %s, 1, %s, n, %s FROM generate_series(0, %s) n"
+                " ON CONFLICT (reader, build, topic, partition) DO UPDATE SET position = excluded.position",
+                [model.name, settings.home_topic(topic), events, settings.partitions - 1],
+            )
 
 
 def rate(settings: Settings, names: list[str], events: int) -> float:

@@ -32,7 +32,7 @@ from infra.postgres.migrate import migrate
 from infra.settings import Settings
 from tests.api_world import fault, wait_for
 from tests.bench.installation import percentiles
-from tests.bench.plain_http import ask, request_bytes
+from tests.bench.plain_http import ask, listens, request_bytes
 from tests.proven import PROVEN, PROXY
 
 ROLE = "hotline"
@@ -133,7 +133,7 @@ def main() -> None:
         service = open_service(settings)
         with subprocess.Popen([sys.executable, "-m", "app.cli", "api"], env=environment) as api:
             try:
-                wait_for(lambda: _answers(settings.http_port), what="the API to answer")
+                wait_for(lambda: listens(settings.http_port), what="the API to answer")
                 found = askers(service)
                 for method in PATHS:
                     measure(found, method, settings.http_port, options)
@@ -146,18 +146,6 @@ def main() -> None:
             finally:
                 api.terminate()
         service.close()
-
-
-def _answers(port: int) -> bool:
-    async def connect() -> None:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.close()
-
-    try:
-        asyncio.run(connect())
-    except OSError:
-        return False
-    return True
 
 
 if __name__ == "__main__":
