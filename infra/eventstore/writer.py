@@ -1,13 +1,13 @@
 """Group commit: commands that wait together are decided together and appended in one transaction.
 
 One transaction for each command caps near 850 commands a second; coalesced it is several thousand. A batch holds at
-most one command for each stream, so a decision never works on what another one in the batch is about to change. Two
-threads take turns: while one waits for its append, the other decides.
+most one command for each stream, so a decision never works on what another one in the batch is about to change.
 """
 
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,7 +37,6 @@ from domain.standard.standards import Rules
 from infra.clock import Clock
 from infra.eventstore import case_numbers
 from infra.eventstore.application import StoreApplication
-from infra.eventstore.command_queue import CommandQueue
 from infra.eventstore.commands import (
     BusyError,
     Command,
@@ -60,8 +59,6 @@ from infra.refusals import EventTooLarge
 
 log = logging.getLogger(__name__)
 
-WRITERS = 2
-"""Threads. One more than two found nothing to do in between."""
 BATCH_COMMANDS = 100
 BATCH_EVENTS = 500
 BATCH_BYTES = 256 * 1024
@@ -87,11 +84,6 @@ class PendingWrite:
     def streams(self) -> set[UUID]:
         """Those that the command may append to. No two commands of a batch have one in common."""
         return {self.command.case.id, *(stream.id for stream in self.command.others)}
-
-    @property
-    def scoped_key(self) -> tuple[str, str]:
-        """Scope and key under which it is carried out once."""
-        return self.key.scope, self.key.key
 
     @property
     def seen(self) -> set[UUID]:
@@ -128,7 +120,7 @@ class Decided:
 
 
 class Writer:
-    """Threads that take commands, decide them and append what follows."""
+    """One thread that takes commands, decides them and appends what follows."""
 
     def __init__(self, store: StoreApplication, clock: Clock, rules: Rules, load_rules: Callable[[], Rules]) -> None:
         self.rules = rules
@@ -136,14 +128,11 @@ class Writer:
         self._looked_at = time.monotonic()
         self._store = store
         self._clock = clock
-        self._queue: CommandQueue[PendingWrite] = CommandQueue(BATCH_COMMANDS)
+        self._queue: queue.SimpleQueue[PendingWrite | None] = queue.SimpleQueue()
+        self._held: list[PendingWrite] = []
         self._closed = threading.Event()
-        self._loading = threading.Lock()
-        self._threads = [
-            threading.Thread(target=self._run, name=f"store-writer-{number}", daemon=True) for number in range(WRITERS)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
 
     def submit(self, command: Command) -> Future[Receipt]:
         """Queue a command. The future gives the receipt, or raises Refusal, KeyReusedError, BusyError or
@@ -175,18 +164,48 @@ class Writer:
     def close(self) -> None:
         """Finish what is queued and stop."""
         self._closed.set()
-        self._queue.close()
-        for thread in self._threads:
-            thread.join(timeout=PATIENCE_SECONDS + 5)
+        self._queue.put(None)
+        self._thread.join(timeout=PATIENCE_SECONDS + 5)
 
-    # ---- the threads
+    # ---- the thread
 
     def _run(self) -> None:
-        while batch := self._queue.take():
-            try:
+        while True:
+            batch = self._next_batch()
+            if batch:
                 self._serve(batch)
-            finally:
-                self._queue.done(batch)
+            elif self._closed.is_set() and not self._held:
+                return
+
+    def _next_batch(self) -> list[PendingWrite]:
+        arrived, self._held = self._held, []
+        if not arrived:
+            first = self._queue.get()
+            if first is not None:
+                arrived.append(first)
+        while len(arrived) < BATCH_COMMANDS:
+            try:
+                more = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if more is not None:
+                arrived.append(more)
+        return self._one_for_each_stream(arrived)
+
+    def _one_for_each_stream(self, arrived: Iterable[PendingWrite]) -> list[PendingWrite]:
+        batch: list[PendingWrite] = []
+        touched: set[UUID] = set()
+        keys: set[tuple[str, str]] = set()
+        for waiting in arrived:
+            key = (waiting.key.scope, waiting.key.key)
+            if touched & waiting.streams or key in keys:
+                self._held.append(waiting)
+            else:
+                batch.append(waiting)
+            # Streams of a held command are taken too: a later one must not overtake it.
+            touched |= waiting.streams
+            keys.add(key)
+        return batch
 
     def _serve(self, batch: list[PendingWrite]) -> None:
         while batch:
@@ -215,7 +234,7 @@ class Writer:
                 _fail(waiting, UnreadableStreamError(f"a stream of the command cannot be read: {waiting.seen}"))
         batch = [waiting for waiting in batch if not unreadable & waiting.seen]
         crews = self._crews(batch)
-        decided = [done for waiting in batch if (done := self._decide(waiting, states, rules, crews)) is not None]
+        decided = [done for waiting in batch if (done := self._decide(waiting, states, crews)) is not None]
         again: list[PendingWrite] = []
         for part in parts(decided):
             again += self._append(part, rules.position)
@@ -233,18 +252,17 @@ class Writer:
         return self.rules
 
     def _refresh_rules(self) -> None:
-        with self._loading:  # of two threads neither may put older rules in the place of newer ones
-            if self._store.log.rules_position() > self.rules.position:
-                self.rules = self._load_rules()
-                log.info("rules of position %d: calendar %s", self.rules.position, self.rules.calendar.version)
-            self._looked_at = time.monotonic()
+        if self._store.log.rules_position() > self.rules.position:
+            self.rules = self._load_rules()
+            log.info("rules of position %d: calendar %s", self.rules.position, self.rules.calendar.version)
+        self._looked_at = time.monotonic()
 
     def _answer_known(
         self, batch: list[PendingWrite], used: Mapping[tuple[str, str], dict[str, Any]]
     ) -> list[PendingWrite]:
         new = []
         for waiting in batch:
-            row = used.get(waiting.scoped_key)
+            row = used.get((waiting.key.scope, waiting.key.key))
             if row is None:
                 new.append(waiting)
             elif bytes(row["digest"]) != waiting.key.digest:
@@ -266,14 +284,10 @@ class Writer:
         return register_of(self._store.log.crews_formed())
 
     def _decide(
-        self,
-        waiting: PendingWrite,
-        states: dict[UUID, tuple[State, int]],
-        rules: Rules,
-        crews: CrewRegister | None,
+        self, waiting: PendingWrite, states: dict[UUID, tuple[State, int]], crews: CrewRegister | None
     ) -> Decided | None:
         try:
-            return Decision(waiting, states, rules, self._clock, self._store, crews).made()
+            return Decision(waiting, states, self.rules, self._clock, self._store, crews).made()
         except Refusal as refusal:
             _fail(waiting, self._citing(refusal))
         except Exception as error:  # a defect in one decision must not fail the batch
@@ -343,7 +357,7 @@ class Writer:
         for decided in part:
             waiting = decided.waiting
             pairs = {(e.originator_id, e.originator_version) for e in decided.envelopes}
-            if not pairs & taken.versions and waiting.scoped_key not in taken.keys:
+            if not pairs & taken.versions and (waiting.key.scope, waiting.key.key) not in taken.keys:
                 rest.append(decided)
                 continue
             waiting.tries += 1
