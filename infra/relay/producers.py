@@ -28,7 +28,8 @@ from infra.settings import RelayProducer, Settings
 log = logging.getLogger(__name__)
 
 CLIENT_ID = "tongshui-relay"
-LINGER_MS = 5
+LINGER_MS = 0
+"""Nothing waits for more: under a backlog records gather anyway, while others are under way."""
 BATCH_BYTES = 256 * 1024
 REQUEST_BYTES = 1024 * 1024
 """At most, as kafka-python has it; a larger record is refused."""

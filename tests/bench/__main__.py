@@ -29,6 +29,7 @@ BENCHES: dict[str, tuple[list[str], dict[str, str]]] = {
     "throughput": (["tests.bench.throughput"], {}),
     "latency": (["tests.bench.latency"], {}),
     "http": (["tests.bench.latency", "--rate", "200"], {}),
+    "api-processes": (["tests.bench.api_processes"], {}),
     "relay": (["tests.bench.relay"], {}),
     "readings": (["tests.bench.readings"], {}),
     "watch": (["tests.bench.watch"], WHOLE_STAGE),
@@ -37,6 +38,7 @@ BENCHES: dict[str, tuple[list[str], dict[str, str]]] = {
     "recompute": (["tests.bench.recompute"], {}),
     "what-if": (["tests.bench.what_if"], {}),
     "rebuild": (["tests.bench.rebuild"], {}),
+    "growth": (["tests.bench.growth"], {}),
 }
 """Name → module with its arguments, and its environment."""
 
