@@ -97,6 +97,39 @@ def require_open(case: Repair) -> None:
         raise CaseIsClosed(case)
 
 
+# ---- limits that are saved by a word
+
+
+def looked_at(ctx: CommandContext) -> datetime:
+    """When it is taken down: what is claimed for earlier on is what four eyes are for. An import tells old history."""
+    limited = ctx.standard.allowed_lateness_minutes.get(ctx.channel) is not None
+    return ctx.at if limited else ctx.happened_at
+
+
+def eases_late(case: Repair, ctx: CommandContext, fact: FieldFact) -> bool:
+    """Whether the fact takes a lapse back, or takes away or moves back a limit most of which has run: then a second
+    person stands behind it (our decision, as for another class: a word late in the window could else save every
+    promise). For what says that nothing is owed, and not for what fulfils it. Old history is told by who may."""
+    if ctx.is_history:
+        return False
+    at, rules = looked_at(ctx), ctx.rules
+    share = rules.in_force(case.first_report.moment.at).repair.reassessment_second_person_percent / 100
+    told = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))
+    after = {owed.commitment: judge(owed, at) for owed in obligations(told, rules)}
+    for owed in obligations(case, rules):
+        before, then = judge(owed, at), after.get(owed.commitment)
+        if set(before.lapses) - set(then.lapses if then is not None else ()):
+            return True
+        if before.due_at is None or before.due_at <= at or before.met_at is not None:
+            continue
+        begun = owed.terms[-1].start or owed.terms[-1].since
+        if at - begun < share * (before.due_at - begun):
+            continue
+        if then is None or then.due_at is None or then.due_at > before.due_at:
+            return True
+    return False
+
+
 # ---- flags
 
 

@@ -10,7 +10,7 @@ import re
 
 from domain.kernel.refusals import Refusal, UnknownFaultKind
 from domain.repairs.case import KIND, Repair
-from domain.repairs.checks import field_flags, from_the_field, known_to
+from domain.repairs.checks import eases_late, field_flags, from_the_field, known_to, require_other_person
 from domain.repairs.facts import DetailCorrected, PipeIdentified
 from domain.repairs.refusals import BadDetail, NothingToCorrect, PipeUnnamed, UnknownDetail, UnknownPipeMaterial
 from domain.standard.context import CommandContext
@@ -55,7 +55,8 @@ def identify_pipe(
 
 
 def correct(case: Repair, ctx: CommandContext, *, detail: str, old: str | None, new: str | None) -> DetailCorrected:
-    """Correct a detail; ``old`` None fills in what was not known. Flagged where ``old`` is not what was known.
+    """Correct a detail; ``old`` None fills in what was not known. Flagged where ``old`` is not what was known. Another
+    kind of fault that moves a limit back once most of it has run, or takes a lapse back, needs another person.
 
     Refuses ``wrong-role``, ``future-time``, ``second-person-needed``, ``unknown-detail``,
     ``nothing-to-correct``, and for the value ``bad-detail``, ``unknown-fault-kind``, ``unknown-pipe-material``.
@@ -71,7 +72,11 @@ def correct(case: Repair, ctx: CommandContext, *, detail: str, old: str | None, 
     flags = field_flags(known, ctx, crew=None, before=())
     if old != known.detail(detail):
         flags += (NOT_WHAT_WAS_KNOWN,)
-    return from_the_field(known, ctx, DetailCorrected(detail, old, new, flags))
+    fact = DetailCorrected(detail, old, new, flags)
+    comes_late = detail == KIND and eases_late(known, ctx, fact)
+    if comes_late:
+        require_other_person(ctx, ctx.confirmed_by, "another kind of fault late in the window", "confirmed_by")
+    return from_the_field(known, ctx, fact, is_late=comes_late)
 
 
 def _require_value(standard: Standard, detail: str, value: str) -> None:

@@ -3,10 +3,17 @@ window a second person (our decision: or every promise could be saved by a word)
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from domain.repairs.case import Repair
-from domain.repairs.checks import field_flags, from_the_field, known_to, require_open, require_other_person
+from domain.repairs.checks import (
+    field_flags,
+    from_the_field,
+    known_to,
+    looked_at,
+    require_open,
+    require_other_person,
+)
 from domain.repairs.facts import SeverityAssessed, SeverityReassessed
 from domain.repairs.promises import standard_of, start_of_completion
 from domain.repairs.refusals import AlreadyAssessed, NotAssessed, NotOnSite, RepairIsCompleted, SameSeverity, class_of
@@ -47,7 +54,7 @@ def _is_late_to_class(case: Repair, ctx: CommandContext) -> bool:
     if ctx.is_history:
         return False
     minutes = standard_of(case, ctx.rules).repair.assessment_minutes
-    due = minutes is not None and any(_looked_at(ctx) > each.at + timedelta(minutes=minutes) for each in case.arrived)
+    due = minutes is not None and any(looked_at(ctx) > each.at + timedelta(minutes=minutes) for each in case.arrived)
     return due or _has_mostly_run(case, ctx)
 
 
@@ -99,11 +106,5 @@ def _has_mostly_run(case: Repair, ctx: CommandContext) -> bool:
     minutes = standard.repair.completion_minutes[case.severity or standard.repair.unassessed_as]
     if minutes is None:
         return False
-    run = _looked_at(ctx) - start_of_completion(case, standard).at
+    run = looked_at(ctx) - start_of_completion(case, standard).at
     return run.total_seconds() / 60 >= minutes * standard.repair.reassessment_second_person_percent / 100
-
-
-def _looked_at(ctx: CommandContext) -> datetime:
-    """When it is taken down: a class claimed for earlier on is what four eyes are for. An import tells old history."""
-    limited = ctx.standard.allowed_lateness_minutes.get(ctx.channel) is not None
-    return ctx.at if limited else ctx.happened_at
