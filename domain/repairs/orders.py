@@ -21,7 +21,7 @@ from domain.kernel.fields import CaseId, Digest, Flags, ReportNumber, SecondPers
 from domain.kernel.refusals import DatesOutOfOrder
 from domain.repairs.checks import early, late, require_credible
 from domain.repairs.facts import OrderReference
-from domain.repairs.refusals import OrderIsReplied, OrderKnown, UnknownOrderSource
+from domain.repairs.refusals import OrderIsReplied, OrderKnown, ReplyTooFarOff, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, reminders
 from domain.standard.sections.numbers import require_number
@@ -179,7 +179,7 @@ def receive(
     """Take an order in, with the report that it came with.
 
     Refuses ``unknown-order-source``, ``order-known`` for one that was taken in before, ``dates-out-of-order`` for a
-    deadline before it came in.
+    deadline before it came in, ``reply-too-far-off`` for one that is further off than the standard takes.
     """
     require_known(UnknownOrderSource, order.source, ctx.standard.repair.order_sources)
     require_number(ctx.standard, "order", order.number)
@@ -187,6 +187,7 @@ def receive(
         raise OrderKnown(order, state)
     if reply_by is not None:
         _require_after(reply_by, ctx.happened_at, "it came in")
+        _require_near(reply_by, ctx, order.source)
     return OrderReceived(order.source, order.number, case_id, report, reply_by)
 
 
@@ -194,7 +195,7 @@ def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, docu
     """The source grants more time. It saves no lapse that ran out before.
 
     Refuses ``wrong-role``, ``no-such-order``, ``order-replied``, ``bad-text``, ``dates-out-of-order`` for a deadline
-    that is no later than the one before.
+    that is no later than the one before, ``reply-too-far-off``.
     """
     require_power(ctx, "order.extend")
     if state.replied:
@@ -207,6 +208,7 @@ def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, docu
     before = owed.terms[-1].due_at
     assert before is not None
     _require_after(reply_by, before, "it was due")
+    _require_near(reply_by, ctx, state.source)
     return fact
 
 
@@ -235,3 +237,12 @@ def _require_after(later: datetime, earlier: datetime, needed: str) -> None:
             next_step="correct the time",
             next_step_zh="请更正时间",
         )
+
+
+def _require_near(reply_by: datetime, ctx: CommandContext, source: str) -> None:
+    """Refuses ``reply-too-far-off``. Counted from when it is told, so that an old order may be taken in late."""
+    days = ctx.standard.repair.order_sources.get(source, OrderSource("", 1)).furthest_working_days
+    limit = WorkingDays(ctx.at, days, ctx.standard.close_of_business)
+    latest = end(limit, ctx.rules.calendars_of(ctx.standard), None).due_at
+    if reply_by > latest:
+        raise ReplyTooFarOff(reply_by, latest, days)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from domain.kernel.refusals import ASKING, Conflict, NoSuchCase, NotAcceptable, NotFound, UnknownCode
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from uuid import UUID
 
     from domain.repairs.case import Repair
@@ -351,6 +352,20 @@ class OrderIsReplied(Conflict):
 
     def __init__(self, order: OutsideOrder) -> None:
         super().__init__(found=f"order {order.number}, which was replied to")
+
+
+class ReplyTooFarOff(NotAcceptable):
+    """The deadline of an order lies too far off."""
+
+    title_zh = "工单答复期限过远"
+    next_step = "correct the time; who grants that much more time changes the standard first"
+    next_step_zh = "请核对答复期限；确需更长期限的，请先修订标准"
+
+    def __init__(self, reply_by: datetime, latest: datetime, working_days: int) -> None:
+        super().__init__(
+            found=f"a reply by {reply_by.isoformat()}",
+            needed=f"by {latest.isoformat()}, {working_days} working days from now",
+        )
 
 
 class UnknownOrderSource(UnknownCode):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 from uuid import UUID
@@ -67,6 +67,17 @@ def test_an_order_of_nobody_we_know_is_refused() -> None:
 def test_a_deadline_before_the_order_is_refused() -> None:
     with refused("dates-out-of-order"):
         take_in(None, reply_by=minutes(-1))
+
+
+def test_a_deadline_in_years_is_refused_of_an_order_and_of_an_extension() -> None:
+    """Sixty working days from Wednesday 16 September 2026, holidays left out and made up for: 15 December."""
+    at_most = datetime(2026, 12, 15, 9, 30, tzinfo=UTC)
+    assert take_in(None, reply_by=at_most).reply_by == at_most
+    late = at_most + timedelta(minutes=1)
+    with refused("reply-too-far-off"):
+        take_in(None, reply_by=late)
+    with refused("reply-too-far-off"):
+        orders.extend(received(minutes(600)).state, context(RULES, NINE, **HOTLINE), reply_by=late, document="延期1号")
 
 
 def test_a_reply_in_time_meets_it_and_a_late_one_comes_after_its_lapse() -> None:

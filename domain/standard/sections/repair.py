@@ -44,11 +44,16 @@ class SeverityClass:
 class OrderSource:
     """A body whose work orders come with a number and a deadline of their own (12345 政务服务便民热线).
 
-    ``reply_working_days``: by when an order is replied to that names no deadline itself.
+    ``reply_working_days``: by when an order is replied to that names no deadline itself. ``furthest_working_days``: how
+    far off a deadline may lie that an order or an extension names (our decision: a slip of the keyboard would else be a
+    promise of years).
     """
 
     name_zh: ChineseName
     reply_working_days: Annotated[int, "Working days in which the body wants its reply."]
+    furthest_working_days: Annotated[
+        int, "Most working days from the day on which it is told to a deadline that an order or an extension names."
+    ] = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +176,7 @@ class RepairSection:
             raise IntakeUnclear(self.intake)
         for code, source in self.order_sources.items():
             require_range(f"order_sources: {code}", source.reply_working_days, 1, MOST_DAYS)
+            require_range(f"order_sources: {code}", source.furthest_working_days, 1, MOST_DAYS)
         for code, promised in self.kind_limits.items():
             require_range(f"kind_limits: {code}", promised.days, 1, MOST_KIND_DAYS)
         for zone, minutes in self.arrival_minutes.items():
