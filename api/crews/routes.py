@@ -15,6 +15,7 @@ from api.http.answers import COMMAND_ERRORS, QUERY_ERRORS, Accepted
 from api.http.commanding import CommandRunner, runner_of
 from api.http.dependencies import Limit, ServiceDep
 from api.http.fields import Body, Code, CrewCode, HappenedAt, When
+from api.http.identity import CaseScopeDep
 from api.http.powers import needs
 from api.http.scoping import ScopeDep
 from api.http.strict import StrictRoute
@@ -23,6 +24,7 @@ from domain import kinds
 from domain.crews import crews
 from infra.eventstore.shipped_rules import crew_stream
 from infra.sql import sql
+from infra.sql.bounds import bounds_of
 
 router = APIRouter(tags=["crews 班组"])
 _commands = APIRouter(prefix="/api/v1/crews", route_class=StrictRoute, responses=COMMAND_ERRORS)
@@ -90,9 +92,13 @@ class CrewRow(BaseModel):
     seen_seconds_ago: Annotated[
         int | None, Field(description="Seconds since the last fix of the crew's phone; null where there never was one.")
     ]
-    on_case: Annotated[UUID | None, Field(description="Id of the incident that the crew is on; null where it is free.")]
+    busy: Annotated[bool, Field(description="Whether the crew is on an incident.")]
+    on_case: Annotated[
+        UUID | None,
+        Field(description="Id of the incident that the crew is on; null where it is free, or may not be read."),
+    ]
     case_number: Annotated[
-        str | None, Field(description="The number that people know that incident by; null where the crew is free.")
+        str | None, Field(description="The number that people know that incident by; null where its id is.")
     ]
 
 
@@ -139,10 +145,11 @@ async def locate(crew: CrewPath, body: CrewFix, runner: Runner) -> Accepted:
 @_queries.get(
     "", summary="The crews: skills, shift, where last seen, free or busy 班组", openapi_extra=needs("crew.read")
 )
-def every(service: ServiceDep, scope: ScopeDep, limit: Limit = 500) -> Crews:
+def every(service: ServiceDep, scope: ScopeDep, cases: CaseScopeDep, limit: Limit = 500) -> Crews:
     now = service.clock.now()
     with service.connection() as connection:
-        rows = connection.execute(sql("list_crews"), {"limit": limit + 1, "own_crew": scope.crew}).fetchall()
+        asked = {"limit": limit + 1, "crew": scope.crew, **bounds_of(cases)}
+        rows = connection.execute(sql("list_crews"), asked).fetchall()
     return Crews(at=now, crews=[_row(row, now) for row in rows[:limit]], more=len(rows) > limit)
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
@@ -24,7 +24,7 @@ from api.http.scoping import require_object_in_scope
 from domain.kernel.refusals import UnknownRole
 from domain.kernel.roles import ROLES
 from domain.people.people import Work
-from domain.people.scope import scope_of
+from domain.people.scope import Scope, scope_of
 from domain.standard.context import Person, require_one_of
 from domain.standard.powers import roles_with
 from domain.standard.scopes import CITIZEN_ROLES
@@ -101,6 +101,15 @@ async def identified(request: Request) -> Identity:
     if known is None:
         known = request.state.identity = await _identified(request)
     return known
+
+
+async def _case_scope(request: Request) -> Scope:
+    identity = await identified(request)
+    return scope_of("case.read", identity.role, identity.work, identity.cases)
+
+
+CaseScopeDep = Annotated[Scope, Depends(_case_scope)]
+"""Which cases who asks may read: for a route of another power whose answer names cases."""
 
 
 async def guard(request: Request) -> None:

@@ -146,13 +146,13 @@ async def known_codes(opened: PageOf, action: Action) -> dict[str, list[tuple[st
         return {}
     listed = (await opened.calls.get("/crews"))["crews"]
     on_shift = [each for each in listed if each["on_shift"]] or listed
-    shown = [(each["crew"], crew_name(each)) for each in sorted(on_shift, key=lambda each: bool(each["on_case"]))]
+    shown = [(each["crew"], crew_name(each)) for each in sorted(on_shift, key=lambda each: bool(each["busy"]))]
     return dict.fromkeys(wanted, shown)
 
 
 def crew_name(crew: Mapping[str, Any]) -> Name:
     """A crew as a list names it: its name, and whether it is free."""
-    zh, en = ("忙", "busy") if crew["on_case"] else ("空闲", "free")
+    zh, en = ("忙", "busy") if crew["busy"] else ("空闲", "free")
     return Name(f"{crew['name_zh']}（{crew['crew']}，{zh}）", f"{crew['crew']} ({en})")
 
 

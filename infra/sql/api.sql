@@ -105,10 +105,17 @@ ORDER BY crew
 LIMIT 500
 
 -- name: list_crews
-SELECT c.crew, c.name_zh, c.skills, c.lead <> '' AS formed, c.on_shift, c.district, c.located_at, c.on_case, i.case_number
+-- Which incident a crew is on is told to whoever may read the incident, and to others that it is busy.
+SELECT c.crew, c.name_zh, c.skills, c.lead <> '' AS formed, c.on_shift, c.district, c.located_at,
+       c.on_case IS NOT NULL AS busy, CASE WHEN shown THEN c.on_case END AS on_case,
+       CASE WHEN shown THEN i.case_number END AS case_number
 FROM views.crews c
 LEFT JOIN views.cases i ON i.case_id = c.on_case
-WHERE %(own_crew)s::text IS NULL OR lower(c.crew) = lower(%(own_crew)s)
+CROSS JOIN LATERAL (
+    SELECT NOT %(bound)s::boolean
+        OR views.within(c.on_case, %(own_crew)s::text, %(own_squad)s::text, %(own_districts)s::text[]) AS shown
+) sight
+WHERE %(crew)s::text IS NULL OR lower(c.crew) = lower(%(crew)s)
 ORDER BY lower(c.crew)
 LIMIT %(limit)s
 
@@ -174,9 +181,9 @@ LIMIT 20
 SELECT c.mass, count(*) AS incidents, count(*) FILTER (WHERE c.open) AS still_open,
        coalesce(sum(w.lapses), 0)::bigint AS lapses, coalesce(sum(w.retracted), 0)::bigint AS retracted
 FROM views.cases c
-LEFT JOIN (
-    SELECT case_id, sum(lapses) AS lapses, sum(retracted) AS retracted FROM views.windows GROUP BY case_id
-) w USING (case_id)
+LEFT JOIN LATERAL (
+    SELECT sum(lapses) AS lapses, sum(retracted) AS retracted FROM views.windows WHERE case_id = c.case_id
+) w ON true
 WHERE c.mass IS NOT NULL
 GROUP BY c.mass
 

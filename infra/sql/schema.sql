@@ -1728,9 +1728,15 @@ CREATE INDEX breaches_change ON views.breaches USING btree (change, "position" D
 
 CREATE INDEX breaches_position ON views.breaches USING btree ("position");
 
+CREATE INDEX cases_books ON views.cases USING btree (case_id) WHERE (family = 'book'::text);
+
 CREATE INDEX cases_crew ON views.cases USING btree (lower(crew)) WHERE (family = 'repair'::text);
 
 CREATE INDEX cases_mass ON views.cases USING btree (mass) WHERE (mass IS NOT NULL);
+
+CREATE INDEX cases_newest ON views.cases USING btree (opened_at DESC, case_id);
+
+CREATE INDEX cases_number ON views.cases USING btree (case_number);
 
 CREATE INDEX cases_open ON views.cases USING btree (opened_at) WHERE open;
 
@@ -1759,6 +1765,8 @@ CREATE INDEX visits_begin ON views.visits USING btree (begin_at);
 CREATE INDEX visits_booked ON views.visits USING btree (begin_at, visit) WHERE (state = 'booked'::text);
 
 CREATE INDEX windows_by_case ON views.windows USING btree (case_id) WHERE ((calendar IS NOT NULL) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
+
+CREATE INDEX windows_latest ON views.windows USING btree (due_at DESC NULLS LAST, case_id, commitment);
 
 CREATE INDEX windows_owed ON views.windows USING btree (due_at) WHERE ((family = 'repair'::text) AND (state = ANY (ARRAY['running'::text, 'lapsed'::text])));
 

@@ -126,3 +126,27 @@ def test_the_list_of_incidents_is_the_rule(connection: psycopg.Connection[dict[s
                 wanted |= {"own_squad": None, "own_districts": None if district is None else [district]}
                 found = connection.execute(sql("list_incidents"), wanted).fetchall()
                 assert [{key: row[key] for key in everything[0]} for row in found] == everything[:limit]
+
+
+IN_ORDER: tuple[tuple[str, str, Row], ...] = (
+    ("list_cases", "cases_newest", {"number": None}),
+    ("list_cases", "cases_number", {"number": "BX-2026-000001"}),
+    ("windows_latest", "windows_latest", {}),
+    ("reading_books", "cases_books", {}),
+)
+EVERYTHING = dict.fromkeys(
+    ("family", "open", "district", "since", "until", "number", "own_crew", "own_squad", "own_districts")
+) | {"bound": False, "limit": 50}
+
+
+@pytest.mark.parametrize(("query", "index", "asked"), IN_ORDER)
+def test_a_list_costs_the_same_however_many_cases_there_are(
+    connection: psycopg.Connection[dict[str, Any]], query: str, index: str, asked: Row
+) -> None:
+    """Its rows are read by an index, in their order or by what is asked for."""
+    connection.execute("SET enable_seqscan = off")
+    text = sql(query)
+    wanted = {name: value for name, value in {**EVERYTHING, **asked}.items() if f"%({name})s" in text}
+    client_side = psycopg.ClientCursor(connection, row_factory=dict_row)
+    plan = "\n".join(row["QUERY PLAN"] for row in client_side.execute(f"EXPLAIN {text}".encode(), wanted))
+    assert index in plan, plan

@@ -325,6 +325,25 @@ def test_nobody_reaches_another_district_through_the_body_of_a_request(
     assert other.status_code == 201, "anybody may report"
 
 
+def test_a_dispatcher_hears_of_another_district_s_crew_that_it_is_busy_and_not_where(
+    service: Service, app: FastAPI, city: City
+) -> None:
+    office, client = Client(app), Client(app, proxy_secret=None)
+    streams = [Stream(kinds.REPAIR, UUID(cases.incident)) for cases in (city.own, city.foreign)]
+    streams += [crew_stream(cases.crew) for cases in (city.own, city.foreign)]
+    project(service, [event for stream in streams for event in service.load(stream)[1]])
+    work = Work(("dispatcher",), districts=("zhenxi",))
+    bearer = {"Authorization": f"Bearer {token_of(service, 'dispatcher-9', work)}"}
+    every = {row["crew"]: row for row in office.get(f"{API}/crews", headers=staff("dispatcher")).json()["crews"]}
+    assert {crew: row["on_case"] for crew, row in every.items()} == {
+        "crew-01": city.own.incident,
+        "crew-02": city.foreign.incident,
+    }
+    seen = {row["crew"]: row for row in client.get(f"{API}/crews", headers=bearer).json()["crews"]}
+    assert seen == every | {"crew-02": every["crew-02"] | {"on_case": None, "case_number": None}}
+    assert seen["crew-02"]["busy"]
+
+
 def test_a_squad_books_visits_for_itself_alone(service: Service, app: FastAPI, city: City) -> None:
     client = Client(app, proxy_secret=None)
     bearer = {"Authorization": f"Bearer {token_of(service, 'squad-8', Work(('squad',), squad='squad-1'))}"}

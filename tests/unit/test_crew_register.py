@@ -252,6 +252,7 @@ def test_the_crews_are_listed_with_what_is_known_of_each(client: Client, service
     known = {"name_zh": "抢修一班", "skills": ["pipes"], "formed": True, "on_shift": True, "district": "zhenxi"}
     seen = {"located_at": MORNING - timedelta(minutes=2), "on_case": UUID(int=5), "case_number": "BX-2026-000005"}
     never = dict.fromkeys(("on_shift", "district", "located_at", "on_case", "case_number"))
+    known["busy"], never["busy"] = True, False
     rows = [
         {"crew": "crew-1", **known, **seen},
         {"crew": "crew-2", "name_zh": "", "skills": [], "formed": False, **never},
