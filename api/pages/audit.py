@@ -9,6 +9,8 @@ from typing import Any
 from fastapi.responses import Response
 from starlette.routing import Route
 
+from api.http.trace import note_outcome
+from api.pages.calls import ApiRefused
 from api.pages.case import KIND_NAMES, codes_of
 from api.pages.charges import day
 from api.pages.page import PageOf, page
@@ -35,11 +37,21 @@ async def audit(opened: PageOf) -> Response:
     shown = min(MOST_ROWS, max(ROWS, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else ROWS))
     possible = not number or _NUMBER.fullmatch(number) is not None
     listed: dict[str, Any] = {"cases": []}
-    if possible:
-        listed = await opened.calls.get("/cases", number=number or None, kind=kind, open=is_open, limit=shown, **within)
+    problem: ApiRefused | None = None
+    asked_for = {"number": number or None, "kind": kind, "open": is_open, "limit": shown}
+    try:
+        if possible:
+            listed = await opened.calls.get("/cases", **asked_for, **within)
+    except ApiRefused as refused:
+        if refused.status in (401, 403):
+            raise
+        note_outcome(opened.request.scope, refused.code)
+        problem = refused  # what was entered stays in the form, with what is wrong with it
     cases: list[Mapping[str, Any]] = listed["cases"]
     return opened.render(
         "audit.html",
+        status=problem.status if problem else 200,
+        problem=problem.problem if problem else None,
         cases=cases,
         number=number,
         kind=kind,

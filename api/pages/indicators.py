@@ -20,6 +20,7 @@ from starlette.routing import Route
 from api.pages.case import codes_of
 from api.pages.page import HEADERS, PageOf, at_time, page
 from domain.kernel.facts import Name
+from domain.standard.refusals import UnknownDistrict
 from infra.evidence.pdf import printed
 
 routes: list[Route] = []
@@ -120,9 +121,12 @@ async def _chosen(opened: PageOf) -> Chosen:
     now = f"{opened.today:%Y-%m}"
     month = asked if _MONTH.fullmatch(asked) and "2015" <= asked <= now else now
     found = await opened.calls.get("/indicators", to=f"{month}-01", months=MONTHS)
-    district = opened.param("district")
-    known = any(row["district"] == district for row in found["rows"])
-    return Chosen(month, district if district and known else None, found)
+    district = opened.param("district") or None
+    # A district in which nothing happened has no numbers, and one that there is not is never the whole city.
+    known = {*opened.standard.districts, *(row["district"] for row in found["rows"])}
+    if district and district not in known:
+        raise UnknownDistrict(opened.standard)
+    return Chosen(month, district, found)
 
 
 def _lines(opened: PageOf, chosen: Chosen) -> Iterator[Line]:

@@ -311,6 +311,21 @@ def test_the_indicators_of_a_month_lead_to_their_cases_and_are_taken_along(page:
     expect(page.locator("#kind")).to_have_value("repair")
 
 
+def test_a_district_that_there_is_not_is_refused_and_never_the_whole_city(page: Page, city: City) -> None:
+    answer = page.request.get(f"{city.url}/indicators?district=nowhere")
+    assert answer.status == 422
+    assert "unknown-district" in answer.text()
+    assert page.request.get(f"{city.url}/indicators?district=zhenxi").status == 200, "one in which nothing happened"
+
+
+def test_days_in_the_wrong_order_stay_in_the_auditor_s_form(page: Page, city: City) -> None:
+    shown(page, city, "/audit")
+    answer = page.request.get(f"{city.url}/audit?from=2026-09-20&to=2026-09-16")
+    assert answer.status == 422
+    assert "dates-out-of-order" in answer.text()
+    assert 'value="2026-09-20"' in answer.text()
+
+
 def test_the_public_sees_the_indicators_of_a_district_on_a_telephone(page: Page, city: City) -> None:
     city.post("repairs", fault())
     city.show()
