@@ -122,7 +122,7 @@ def save_for_readers(
     cursor: Cursor[Any], table: str, build: int, moved: Mapping[str, Mapping[Partition, ReadPosition]]
 ) -> None:
     """As ``save_read_positions``, of several readers by one query."""
-    rows = [(reader, *where, its) for reader, places in moved.items() for where, its in places.items()]
+    rows = [(reader, *where, its) for reader, positions in moved.items() for where, its in positions.items()]
     if not rows:
         return
     cursor.execute(
