@@ -53,18 +53,21 @@ ORACLE := HYPOTHESIS_PROFILE=deep $(BIN)/pytest -n 2 tests/unit/test_recount.py 
 test-unit: setup
 	$(UNIT)
 
+# The jars that only the tests need are fetched meanwhile; the result is that of the unit tests.
+BESIDE_UNIT = $(BIN)/python -m tests.jars & $(UNIT) $(1); tested=$$?; wait; exit $$tested
+
 # What a run skips for want of something on this machine; its last lines say it.
 test test-all: export NOT_TESTED := $(VENV)/not-tested.txt
 
 test: lint browser archive
 	@rm -f $(NOT_TESTED)
-	$(UNIT) -m "not slow"
+	$(call BESIDE_UNIT,-m "not slow")
 	$(WHOLE) -m "not slow"
 	@test ! -e $(NOT_TESTED) || cat $(NOT_TESTED)
 
 test-all: lint browser archive
 	@rm -f $(NOT_TESTED)
-	$(UNIT)
+	$(call BESIDE_UNIT,)
 	$(WHOLE)
 	$(ORACLE)
 	@test ! -e $(NOT_TESTED) || cat $(NOT_TESTED)

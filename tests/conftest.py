@@ -38,6 +38,8 @@ LONGEST = (
     "test_embedded",
     "test_closed_parts",
     "test_smoke",
+    "test_rebuild",
+    "test_evidence",
     "test_public_pages",
     "test_samples",
     "test_tickets",
@@ -50,6 +52,13 @@ LONGEST = (
     "test_secured",
     "test_permissions",
     "test_notary",
+    "test_counter",
+    "test_citizens",
+    "test_every_page",
+    "test_burst",
+    "test_supervision",
+    "test_field",
+    "test_relay_faults",
 )
 """Files of tests that take long. They come first: of two workers, neither is to wait at the end for the other."""
 

@@ -21,8 +21,8 @@ from infra.embedded.jars import read_lock, verify
 from infra.embedded.ports import LOOPBACK, answers, free_port
 from infra.settings import Settings
 from tests.api_world import wait_for
+from tests.jars import S3_SERVER
 
-COORDINATE = "org.gaul:s3proxy:4.1.0"
 LOCK = Path(__file__).with_name("s3-jars.lock")
 ACCESS_KEY, SECRET_KEY = "tester", "secret-of-the-test"
 BUCKET = "evidence"
@@ -52,7 +52,7 @@ class S3Server:
 @cache
 def jars() -> tuple[Path, ...]:
     """The server's jars, compared with the lock."""
-    found: list[Path] = list(jgo.build(COORDINATE, resolver=PythonResolver()).all_jars)
+    found: list[Path] = list(jgo.build(S3_SERVER, resolver=PythonResolver()).all_jars)
     verify(found, read_lock(LOCK))
     return tuple(found)
 

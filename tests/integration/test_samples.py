@@ -23,9 +23,9 @@ from infra.kafka.cluster import Partition, Record, client_config, ensure_topics,
 from infra.settings import Settings
 from tests.integration.others import write_as_others
 from tests.integration.relaying import all_out, on_kafka, relaying, store_events, stored, wait_until
+from tests.jars import COMPILER
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-COMPILER = "org.eclipse.jdt:ecj:3.44.0"
 COMPILER_SHA256 = "14c46ddc2e511c46c998da728f6a80f13a689c920f3832402f7ad150f6a6188d"
 
 

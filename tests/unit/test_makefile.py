@@ -71,3 +71,35 @@ def test_the_tests_bring_a_browser_first_and_say_last_what_was_not_tested(tmp_pa
     brings = next(place for place, each in enumerate(commands) if "-m tests.e2e.browser" in each)
     assert brings < min(place for place, each in enumerate(commands) if "/pytest " in each)
     assert commands[-1].endswith(f"cat {tmp_path / 'venv'}/not-tested.txt")
+
+
+def ran(tmp_path: Path, target: str, *, unit_ends: int) -> tuple[int, list[str]]:
+    """The end of ``make`` and what it started, in order, with programs that only write down that they ran; the jars
+    come when the unit tests are over."""
+    told, programs = tmp_path / "told", tmp_path / "venv" / "bin"
+    programs.mkdir(parents=True)
+    told.touch()
+    python = f'#!/bin/sh\n[ "$2" = tests.jars ] || exit 0\nuntil grep -q unit {told}; do :; done\necho jars >> {told}\n'
+    pytest_ = (
+        f'#!/bin/sh\ncase "$*" in *tests/contract*) echo unit >> {told}; exit {unit_ends};; '
+        f"*tests/faults*) echo whole >> {told};; esac\n"
+    )
+    for name, text in (("python", python), ("pytest", pytest_)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    done_already = [f"--old-file={each}" for each in ("lint", "browser", "archive")]
+    command = ["make", *done_already, f"VENV={tmp_path / 'venv'}", target]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, told.read_text().split()
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_jars_come_beside_the_unit_tests_and_before_the_tests_that_need_them(tmp_path: Path, target: str) -> None:
+    assert ran(tmp_path, target, unit_ends=0) == (0, ["unit", "jars", "whole"])
+
+
+@pytest.mark.parametrize("target", ["test", "test-all"])
+def test_a_unit_test_that_fails_ends_the_run_whatever_became_of_the_jars(tmp_path: Path, target: str) -> None:
+    code, told = ran(tmp_path, target, unit_ends=1)
+    assert code != 0
+    assert told == ["unit", "jars"]
