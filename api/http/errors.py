@@ -22,9 +22,11 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import Match, Mount
 from starlette.types import Scope
 
+from api.http.language import language_of
 from api.http.refusals import (
     BadBody,
     BadHeader,
@@ -118,26 +120,30 @@ def answer_in(scope: Scope, refused: Refusal) -> Response:
     accepted = Headers(scope=scope).get("accept", "")
     if "text/html" not in accepted or scope["path"].startswith("/api/"):
         return answer(refused)
-    return page_answer(refused)
+    return page_answer(HTTPConnection(scope), refused)
 
 
-def page_answer(refused: Refusal, back: str = "/", words: tuple[str, str] = ("首页", "first page")) -> HTMLResponse:
-    """A refusal as a page in both languages, without anything that a request could say. ``back``: where its link leads,
-    and ``words`` what it is called."""
+def page_answer(
+    request: HTTPConnection, refused: Refusal, back: str = "/", words: tuple[str, str] = ("首页", "first page")
+) -> HTMLResponse:
+    """A refusal as a page in the language that the browser's owner chose, without anything else that a request could
+    say. ``back``: where its link leads, and ``words`` what it is called."""
     incident = refused.incident if isinstance(refused, EdgeRefusal) else None
-    english = f"{refused.title}. Found {refused.found}; needed {refused.needed}. Next: {refused.next_step}."
-    said = (refused.title_zh, refused.next_step_zh, english, refused.code, incident or "")
-    zh, next_zh, en, code, quoted = (escape(each) for each in said)
+    english = language_of(request) == "en"
+    needed = f"Found {refused.found}; needed {refused.needed}. Next: {refused.next_step}."
+    told = (refused.title, needed, words[1]) if english else (refused.title_zh, refused.next_step_zh, words[0])
+    language = "en" if english else "zh-CN"
+    title, step, leads, code, quoted = (escape(each) for each in (*told, refused.code, incident or ""))
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": _PAGE_POLICY}
     if refused.retry_after_seconds is not None:
         headers["Retry-After"] = str(refused.retry_after_seconds)
     return HTMLResponse(
-        '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
+        f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<title>{zh}</title><link rel="stylesheet" href="/static/site.css"></head><body><main class="narrow">'
-        f'<h1>{zh}</h1><p>{next_zh}</p><p lang="en">{en}</p>'
+        f'<title>{title}</title><link rel="stylesheet" href="/static/site.css"></head><body><main class="narrow">'
+        f"<h1>{title}</h1><p>{step}</p>"
         f'<p class="small quiet"><code id="refused" data-code="{code}">{code}</code> {quoted}</p>'
-        f'<p><a class="button" href="{back}">{words[0]} <span lang="en">{words[1]}</span></a></p></main></body></html>',
+        f'<p><a class="button" href="{back}">{leads}</a></p></main></body></html>',
         refused.status,
         headers,
     )

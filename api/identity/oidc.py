@@ -128,4 +128,4 @@ def _refused(request: Request, refused: Refusal) -> Response:
     note_outcome(request.scope, refused.code)
     if "text/html" not in request.headers.get("Accept", ""):
         return answer(refused)
-    return page_answer(refused, "/login", ("返回登录", "back to sign in"))
+    return page_answer(request, refused, "/login", ("返回登录", "back to sign in"))

@@ -1,4 +1,4 @@
-"""The two languages of the pages: Chinese first, English on demand."""
+"""The colours of the pages, and names in their two languages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,8 @@ from starlette.requests import Request
 
 from domain.kernel.facts import Name
 
-Language = Literal["zh", "en"]
 Theme = Literal["auto", "light", "dark"]
-LANGUAGE_COOKIE = "tongshui_language"
 THEME_COOKIE = "tongshui_theme"
-
-
-def language_of(request: Request) -> Language:
-    """The language that the browser's owner chose; Chinese where they have not."""
-    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
-    return "en" if chosen == "en" else "zh"
 
 
 def theme_of(request: Request) -> Theme:

@@ -17,12 +17,13 @@ from starlette.routing import Route
 
 from api.http.dependencies import the_service
 from api.http.identity import COOKIE, PROXY_HEADER, asked_at
+from api.http.language import Language, language_of
 from api.http.refusals import BadRequest, CrossSiteForm
 from api.http.trace import note_outcome
 from api.pages.calls import ApiRefused, Calls, as_told_by_the_api
 from api.pages.english import in_both, in_english
 from api.pages.files import close_form
-from api.pages.language import Language, Theme, language_of, theme_of
+from api.pages.language import Theme, theme_of
 from api.pages.levels import level_name
 from api.pages.navigation import links_of
 from domain.kernel.facts import Name

@@ -6,6 +6,7 @@ from fastapi import Request
 from fastapi.responses import FileResponse, Response
 from starlette.routing import Route
 
+from api.http.language import LANGUAGE_COOKIE
 from api.pages import (
     applications,
     apply,
@@ -32,7 +33,7 @@ from api.pages import (
     rights,
     rules,
 )
-from api.pages.language import LANGUAGE_COOKIE, THEME_COOKIE
+from api.pages.language import THEME_COOKIE
 from api.pages.page import HEADERS, PageOf, own_path, page, see_other, without_language
 from api.pages.static_files import STATIC
 

@@ -539,10 +539,14 @@ def test_errors_of_the_provider_are_a_page_for_a_browser_and_a_problem_for_other
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "script-src" not in policy, "a page that tells of an error needs no script"
-    assert problem.json()["title"] in page.text
     assert problem.json()["next_step_zh"] in page.text
+    assert problem.json()["title"] not in page.text
     assert f'data-code="{code}">{code}</code>' in page.text
     assert "王五" not in page.text
+    chosen = f"tongshui_oidc={cookie}; tongshui_language=en"
+    english = browser.back(cookie, said, Accept="text/html", Cookie=chosen)
+    assert '<html lang="en">' in english.text
+    assert problem.json()["next_step_zh"] not in english.text
     assert "<script>" not in page.text
     assert any("max-age=0" in each.lower() for each in page.headers.get_list("set-cookie")), "the attempt is over"
 
