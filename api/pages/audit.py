@@ -12,7 +12,6 @@ from starlette.routing import Route
 from api.http.trace import note_outcome
 from api.pages.calls import ApiRefused
 from api.pages.case import KIND_NAMES, codes_of
-from api.pages.charges import day
 from api.pages.page import PageOf, page
 
 routes: list[Route] = []
@@ -31,8 +30,8 @@ async def audit(opened: PageOf) -> Response:
     asked = opened.param("rows")
     within = {
         "district": opened.param("district")[:32] or None,
-        "from": day(opened.param("from")),
-        "to": day(opened.param("to")),
+        "from": opened.param("from")[:32] or None,
+        "to": opened.param("to")[:32] or None,
     }
     shown = min(MOST_ROWS, max(ROWS, int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 6 else ROWS))
     possible = not number or _NUMBER.fullmatch(number) is not None

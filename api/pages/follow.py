@@ -64,6 +64,9 @@ async def show(opened: PageOf) -> Response:
         if refused.code != "no-such-link":
             raise
         note_outcome(opened.request.scope, refused.code)
+        if opened.param("sent") == "before":
+            # They sent a form again that has made a case: it is in, and only its link is gone.
+            return opened.render("follow_enter.html", sent_before=refused.code)
         return opened.render("follow_enter.html", status=refused.status, problem=refused.problem)
 
 

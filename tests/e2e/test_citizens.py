@@ -282,6 +282,23 @@ def test_a_report_that_is_refused_keeps_what_was_filled_in(browser: Browser, cit
     context.close()
 
 
+def test_a_form_sent_again_after_its_link_was_revoked_says_what_happened(phone: Page, city: City) -> None:
+    phone.goto(f"{city.url}/report")
+    phone.get_by_label("漏水").check()
+    phone.get_by_label("在哪个街道或乡镇").select_option("hexi")
+    phone.get_by_role("button", name="发送报修").click()
+    phone.wait_for_url("**/follow/**")
+    code = phone.url.partition("/follow/")[2].partition("?")[0]
+    assert phone.context.request.post(f"{city.url}/api/v1/follow/{code}/revocation", data={}).status == 204
+    phone.go_back()
+    phone.get_by_role("button", name="发送报修").click()
+    told = phone.locator("#sent-before")
+    expect(told).to_contain_text("查询链接已停用")
+    expect(told).to_contain_text("no-such-link")
+    expect(told.get_by_role("link", name="重新报修")).to_have_attribute("href", "/report")
+    assert len(_cases(city)) == 1
+
+
 def test_who_goes_back_and_corrects_their_report_finds_the_first_one(phone: Page, city: City) -> None:
     phone.goto(f"{city.url}/report")
     phone.get_by_label("漏水").check()

@@ -326,6 +326,14 @@ def test_days_in_the_wrong_order_stay_in_the_auditor_s_form(page: Page, city: Ci
     assert 'value="2026-09-20"' in answer.text()
 
 
+def test_a_day_that_there_is_not_stays_in_the_auditor_s_form(page: Page, city: City) -> None:
+    shown(page, city, "/audit")
+    answer = page.request.get(f"{city.url}/audit?from=2026-02-30")
+    assert answer.status == 422
+    assert "bad-parameter" in answer.text()
+    assert 'value="2026-02-30"' in answer.text()
+
+
 def test_the_public_sees_the_indicators_of_a_district_on_a_telephone(page: Page, city: City) -> None:
     city.post("repairs", fault())
     city.show()
