@@ -68,7 +68,10 @@ class FakeService:
         self.settings = Settings(**{"proxy_secret": PROXY, **settings})
         self.clock = ManualClock(MORNING)
         self.rules = rules or shipped_rules()
-        self.answers: dict[str, Rows] = {"pseudonym_key": lambda _: [{"key": b"k" * 32}]}
+        self.answers: dict[str, Rows] = {
+            "pseudonym_key": lambda _: [{"key": b"k" * 32}],
+            "outages_around": lambda _: [{"case_id": id_} for id_ in self._outages_planned()],
+        }
         self.fails: BaseException | None = None
         self.subjects: list[NewSubject] = []
         self.messages: list[NewMessage] = []
@@ -147,6 +150,9 @@ class FakeService:
     def _crews_formed(self) -> list[bytes]:
         every = [event for events in self.events.values() for event in events]
         return [event for event in every if b"CrewFormed" in event and type(read(event)[1].fact) is CrewFormed]
+
+    def _outages_planned(self) -> list[UUID]:
+        return [id_ for id_, events in self.events.items() if b".OutagePlanned." in events[0]]
 
     def _said(self, command: Command, snapshot: Snapshot) -> tuple[Sequence[StreamEvent], Refusal | None]:
         """As the writer does it: a refusal whose attempt is a fact leaves that fact in the case."""

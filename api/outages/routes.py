@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, StrictBool, StrictInt
+from starlette.concurrency import run_in_threadpool
 
 from api.http import described
 from api.http.answers import CASE_ERRORS, COMMAND_ERRORS, Accepted
@@ -17,6 +18,7 @@ from api.http.dependencies import CaseId, ServiceDep
 from api.http.fields import Body, Code, Digest, FromTheField, Instant, Nothing
 from api.http.powers import needs
 from api.http.strict import StrictRoute
+from api.outages.nearby import nearby, seen
 from api.publication.bodies import DocumentNumber, PublicSource
 from domain import kinds
 from domain.kernel.facts import EventToAppend, Moment
@@ -244,6 +246,7 @@ def the_outage(case_id: CaseId, service: ServiceDep) -> OutageView:
 @_commands.post("/planned", status_code=201, summary="Plan an outage 计划停水", openapi_extra=needs("outage.plan"))
 async def plan(body: Planned, runner: Runner) -> Accepted:
     number, case = runner.new_number(), runner.new_case()
+    others = await run_in_threadpool(nearby, runner.service, body.districts, body.begin, body.end, case)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
@@ -258,10 +261,13 @@ async def plan(body: Planned, runner: Runner) -> Accepted:
             approval=body.approval,
             mass=snapshot.of(MASS),
             effect=PlannedEffect(tuple(body.places), body.supply, body.fire_affected, body.extent),
+            others=seen(snapshot, others),
         )
         return events(case, fact, ctx)
 
-    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,), number=number))
+    return await runner.carry_out(
+        PendingCommand(case, runner.caller, decide, others=(MASS,), number=number, reads=others)
+    )
 
 
 @_commands.post(
@@ -327,6 +333,7 @@ async def record_start(case_id: CaseId, body: FromTheField, runner: Runner) -> A
 )
 async def reschedule(case_id: CaseId, body: NewTimes, runner: Runner) -> Accepted:
     case = Stream(kinds.OUTAGE, case_id)
+    others = await _others(runner, case, body.begin, body.end)
 
     def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
         ctx = snapshot.context(runner.caller.stamp)
@@ -338,10 +345,11 @@ async def reschedule(case_id: CaseId, body: NewTimes, runner: Runner) -> Accepte
             approval=body.approval,
             supply=body.supply,
             mass=snapshot.of(MASS),
+            others=seen(snapshot, others),
         )
         return events(case, fact, ctx)
 
-    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,)))
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, others=(MASS,), reads=others))
 
 
 @_commands.post(
@@ -407,7 +415,15 @@ async def report(case_id: CaseId, body: AuthorityReport, runner: Runner) -> Acce
     openapi_extra=needs("outage.tell"),
 )
 async def extend(case_id: CaseId, body: Extension, runner: Runner) -> Accepted:
-    return await runner.instruct(case_id, lambda outage, ctx: begun.extend(outage, ctx, end=body.end))
+    case = Stream(kinds.OUTAGE, case_id)
+    others = await _others(runner, case, None, body.end)
+
+    def decide(snapshot: Snapshot) -> Sequence[StreamEvent]:
+        ctx = snapshot.context(runner.caller.stamp)
+        fact = begun.extend(snapshot.existing(case), ctx, end=body.end, others=seen(snapshot, others))
+        return events(case, fact, ctx)
+
+    return await runner.carry_out(PendingCommand(case, runner.caller, decide, reads=others))
 
 
 @_commands.post(
@@ -422,6 +438,15 @@ async def provide_water(case_id: CaseId, body: Water, runner: Runner) -> Accepte
 @_commands.post("/{case_id}/restoration", summary="Water flows again 恢复供水", openapi_extra=needs("outage.tell"))
 async def restore(case_id: CaseId, body: FromTheField, runner: Runner) -> Accepted:
     return await runner.field(case_id, body, begun.restore)
+
+
+async def _others(runner: CommandRunner, case: Stream, begin: datetime | None, end: datetime) -> tuple[Stream, ...]:
+    """The other planned outages around an outage whose water is not off; ``begin`` None: as it is announced."""
+    outage: Outage | None = await runner.load(case)
+    since = begin or (outage.begin if outage is not None else None)
+    if outage is None or since is None or outage.started is not None:
+        return ()
+    return await run_in_threadpool(nearby, runner.service, outage.districts, since, end, case)
 
 
 def _at(moment: Moment | None) -> datetime | None:

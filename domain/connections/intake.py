@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
-from domain.connections.case import Connection
+from domain.connections.case import Connection, evolve
 from domain.connections.facts import (
     ApplicantAppeared,
     ApplicationReceived,
@@ -23,6 +23,7 @@ from domain.connections.facts import (
     OwnerReplaced,
     SupplyPoint,
 )
+from domain.connections.promises import obligations
 from domain.connections.refusals import (
     DigestMissing,
     NamedTwice,
@@ -40,10 +41,11 @@ from domain.connections.refusals import (
     WayNotAllowed,
 )
 from domain.connections.requirements import allowed, as_told, require_once, require_timely, stopped
-from domain.kernel.facts import Fact
+from domain.deadlines.relief import eases_late
+from domain.kernel.facts import Fact, Recorded
 from domain.kernel.refusals import CaseExists, UnknownApplicantCategory
 from domain.kernel.subjects import Subject
-from domain.repairs.checks import require_told_in_time
+from domain.repairs.checks import UNRECORDED, looked_at, require_other_person, require_told_in_time
 from domain.standard.context import CommandContext, require_one_of, require_power
 from domain.standard.powers import roles_with
 from domain.standard.sections.connection import DocumentRequirement
@@ -229,12 +231,19 @@ def appear(case: Connection, ctx: CommandContext, *, place: str, purpose: str) -
 
 
 def withdraw(case: Connection, ctx: CommandContext, *, reason: str) -> ApplicationWithdrawn:
-    """The applicant withdraws; also from a suspended case. Refuses ``case-stopped``, ``water-is-on``,
-    ``unknown-reason``."""
+    """The applicant withdraws; also from a suspended case. Where somebody else says so once most of a running limit has
+    run, another person confirms it (our decision: a clerk could else take every promise off). Refuses ``case-stopped``,
+    ``water-is-on``, ``unknown-reason``, ``second-person-needed``."""
     known = _stoppable(case, ctx, "withdraw")
     require_known(UnknownReason, reason, ctx.standard.connection.withdrawal_reasons)
     require_timely(known, ctx)
-    return as_told(ctx, ApplicationWithdrawn(reason))
+    fact = ApplicationWithdrawn(reason)
+    if ctx.by.role != "applicant" and not ctx.is_history:
+        told = evolve(known, Recorded(fact, UNRECORDED, 0, ctx.happened_at))
+        share = ctx.standard.repair.reassessment_second_person_percent / 100
+        if eases_late(obligations(known, ctx.rules), obligations(told, ctx.rules), looked_at(ctx), share):
+            require_other_person(ctx, ctx.confirmed_by, "a withdrawal late in the window", "X-Confirmed-By")
+    return as_told(ctx, fact)
 
 
 def refuse(case: Connection, ctx: CommandContext, *, reason: str, document_digest: str) -> ApplicationRefused:

@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from domain.crews.register import require_formed
+from domain.deadlines.relief import eases_late
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import EventToAppend, Fact, Moment, Name, Recorded, fact
@@ -41,7 +42,7 @@ from domain.metering.refusals import (
     UsageClosed,
     UserNotTold,
 )
-from domain.repairs.checks import early, late, require_credible
+from domain.repairs.checks import UNRECORDED, early, late, require_credible, require_other_person
 from domain.standard.context import CommandContext, require_power
 from domain.standard.ladders import counted, obligation, reminders
 from domain.standard.standards import Rules, Standard
@@ -469,10 +470,17 @@ def confirm(
 
 
 def dismiss(state: Usage, ctx: CommandContext, *, reason: str, evidence_digest: str | None = None) -> AnomalyDismissed:
-    """It is nothing. Refuses ``wrong-role``, ``usage-closed``, ``unknown-dismissal``."""
-    _open(state, ctx, "usage.dismiss")
+    """It is nothing. Once most of the time has run in which the user is to be told, another person confirms it (our
+    decision: nobody would else have to be told). Refuses ``wrong-role``, ``usage-closed``, ``unknown-dismissal``,
+    ``second-person-needed``."""
+    case = _open(state, ctx, "usage.dismiss")
     require_known(UnknownDismissal, reason, ctx.standard.metering.usage_dismissals)
-    return AnomalyDismissed(reason, evidence_digest)
+    fact = AnomalyDismissed(reason, evidence_digest)
+    told = evolve(case, Recorded(fact, UNRECORDED, 0, ctx.happened_at))
+    share = ctx.standard.repair.reassessment_second_person_percent / 100
+    if eases_late(obligations(case, ctx.rules), obligations(told, ctx.rules), ctx.at, share):
+        require_other_person(ctx, ctx.confirmed_by, "a dismissal late in the window", "X-Confirmed-By")
+    return fact
 
 
 def notify(state: Usage, ctx: CommandContext, *, way: str, proof_digest: str) -> UserNotified:

@@ -24,12 +24,13 @@ from domain.outages.checks import (
 from domain.outages.effect import (
     NO_EFFECT,
     PlannedEffect,
-    effect_of,
+    Weighed,
     oddities_of_start,
     require_approved,
     require_effect,
     require_supplied,
     require_told,
+    weigh,
 )
 from domain.outages.facts import (
     EmergencyOutageBegan,
@@ -64,8 +65,10 @@ def plan(
     approval: str | None,
     mass: Register | None,
     effect: PlannedEffect = NO_EFFECT,
+    others: Sequence[Outage] = (),
 ) -> OutagePlanned:
-    """Plan an outage. Whether it needs the authority's approval, and water in the meantime, follows from its effect.
+    """Plan an outage. Whether it needs the authority's approval, and water in the meantime, follows from its effect,
+    with that of the ``others`` in its districts that it is a part of (``weigh``).
 
     Refuses ``wrong-role``, ``case-exists``, ``unknown-district``, ``code-twice``, ``out-of-range``, ``bad-text``,
     ``unknown-sensitive-place``, ``unknown-supply``, ``outage-not-approved``, ``temporary-supply-missing``,
@@ -76,9 +79,17 @@ def plan(
     require_extent(ctx, districts, affected_users)
     require_later(end, begin, "an outage until", "it begins")
     require_effect(ctx.standard, effect)
-    reasons = effect_of(ctx.standard, affected_users, end - begin, effect.places)
-    require_approved(ctx.standard, reasons, approval)
-    require_supplied(ctx.standard, reasons, effect.supply)
+    weighed = weigh(
+        ctx.standard,
+        districts=districts,
+        users=affected_users,
+        begin=begin,
+        end=end,
+        places=effect.places,
+        others=others,
+    )
+    require_approved(ctx.standard, weighed, approval)
+    require_supplied(ctx.standard, weighed, effect.supply)
     fact = OutagePlanned(
         number,
         tuple(districts),
@@ -172,10 +183,12 @@ def reschedule(
     approval: str | None = None,
     supply: str | None = None,
     mass: Register | None,
+    others: Sequence[Outage] = (),
 ) -> OutageRescheduled:
     """A planned outage will be at other times: it is announced anew, with the whole notice from now on.
 
-    ``approval`` and ``supply``: of the new times, where the effect of these is large and the first ones' was not.
+    ``approval`` and ``supply``: of the new times, where the effect of these is large and the first ones' was not;
+    ``others`` as of ``plan``.
     Refuses ``wrong-role``, ``outage-started``, ``outage-cancelled``, ``dates-out-of-order``,
     ``unknown-supply``, ``outage-not-approved``, ``temporary-supply-missing``, ``notice-too-short``, ``mass-running``.
     """
@@ -184,9 +197,9 @@ def reschedule(
     require_not_cancelled(outage)
     require_later(end, begin, "an outage until", "it begins")
     require_effect(ctx.standard, PlannedEffect(supply=supply))
-    reasons = effect_of(ctx.standard, outage.affected_users, end - begin, outage.places)
-    require_approved(ctx.standard, reasons, approval or outage.approval)
-    require_supplied(ctx.standard, reasons, supply or outage.supply)
+    weighed = _weighed(outage, ctx, begin, end, others)
+    require_approved(ctx.standard, weighed, approval or outage.approval)
+    require_supplied(ctx.standard, weighed, supply or outage.supply)
     require_notice(ctx, begin, ctx.at)
     for code in outage.districts:
         require_no_mass(mass, code, ctx.at)
@@ -207,9 +220,22 @@ def cancel(state: Outage, ctx: CommandContext, *, reason: str) -> OutageCancelle
     return OutageCancelled(reason)
 
 
-def extend(state: Outage, ctx: CommandContext, *, end: datetime) -> OutageExtended:
+def _weighed(outage: Outage, ctx: CommandContext, begin: datetime, end: datetime, others: Sequence[Outage]) -> Weighed:
+    return weigh(
+        ctx.standard,
+        districts=outage.districts,
+        users=outage.affected_users,
+        begin=begin,
+        end=end,
+        places=outage.places,
+        others=others,
+    )
+
+
+def extend(state: Outage, ctx: CommandContext, *, end: datetime, others: Sequence[Outage] = ()) -> OutageExtended:
     """It will take until then; of an emergency, the first time, an end is announced at all. Before water is off, a
-    later end needs what the longer outage would have needed at first; once it is off, what the works take is taken.
+    later end needs what the longer outage would have needed at first, ``others`` as of ``plan``; once it is off, what
+    the works take is taken.
 
     Refuses ``wrong-role``, ``outage-restored``, ``outage-cancelled``, ``outage-not-approved``,
     ``temporary-supply-missing``, ``dates-out-of-order``.
@@ -218,9 +244,9 @@ def extend(state: Outage, ctx: CommandContext, *, end: datetime) -> OutageExtend
     require_later(end, outage.end or outage.announced.at, "an outage until", "it was to end")
     require_later(end, ctx.at, "an outage until", "now: an end that is past would be broken as it is announced")
     if outage.begin is not None and outage.started is None:
-        reasons = effect_of(ctx.standard, outage.affected_users, end - outage.begin, outage.places)
-        require_approved(ctx.standard, reasons, outage.approval)
-        require_supplied(ctx.standard, reasons, outage.supply)
+        weighed = _weighed(outage, ctx, outage.begin, end, others)
+        require_approved(ctx.standard, weighed, outage.approval)
+        require_supplied(ctx.standard, weighed, outage.supply)
     return OutageExtended(end)
 
 

@@ -8,6 +8,7 @@ follows the law before: every planned outage needs the approval (城市供水条
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,6 +64,79 @@ def effect_of(standard: Standard, users: int, lasts: timedelta, places: tuple[st
     return tuple(reason for reason, is_large in found.items() if is_large)
 
 
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The effect of an outage as it is held to the standard: ``reasons`` as ``effect_of`` gives them, ``together``: the
+    numbers of the other outages that make it large, where it is not by itself."""
+
+    reasons: tuple[str, ...] | None
+    together: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Times:
+    """When water is to be off, where, and for how many users. ``number``: of another outage."""
+
+    number: str
+    districts: frozenset[str]
+    users: int
+    begin: datetime
+    end: datetime
+
+
+def weigh(
+    standard: Standard,
+    *,
+    districts: Sequence[str],
+    users: int,
+    begin: datetime,
+    end: datetime,
+    places: tuple[str, ...],
+    others: Sequence[Outage] = (),
+) -> Weighed:
+    """The effect of an outage, and of one that is planned in several parts (our decision: a large one would else be
+    planned as small ones that nobody approves). Parts share a district and lie at most ``together_within_hours`` apart,
+    each of another one. Their users are added up, and the hours in which water is off for any of them."""
+    alone = effect_of(standard, users, end - begin, places)
+    policy = standard.outages.planned_outages
+    if alone is None or alone or policy is None or policy.together_within_hours is None:
+        return Weighed(alone)
+    own = _Times("", frozenset(districts), users, begin, end)
+    parts = _parts_with(own, [_times(each) for each in others], timedelta(hours=policy.together_within_hours))
+    large = effect_of(standard, sum(each.users for each in parts), _lasts(parts), places)
+    return Weighed(large, tuple(sorted(each.number for each in parts[1:])) if large else ())
+
+
+def _times(outage: Outage) -> _Times | None:
+    """Of a planned outage that was not called off; None of others."""
+    if outage.begin is None or outage.end is None or outage.cancelled is not None:
+        return None
+    return _Times(outage.number, frozenset(outage.districts), outage.affected_users, outage.begin, outage.end)
+
+
+def _parts_with(own: _Times, others: Sequence[_Times | None], apart: timedelta) -> list[_Times]:
+    parts, left = [own], [each for each in others if each is not None]
+    for part in parts:
+        near = [
+            each
+            for each in left
+            if part.districts & each.districts and each.begin - part.end <= apart and part.begin - each.end <= apart
+        ]
+        parts += near
+        left = [each for each in left if each not in near]
+    return parts
+
+
+def _lasts(parts: Sequence[_Times]) -> timedelta:
+    """How long water is off in any of them; what lies between is not counted."""
+    total, until = timedelta(), min(each.begin for each in parts)
+    for each in sorted(parts, key=lambda part: part.begin):
+        if each.end > until:
+            total += each.end - max(each.begin, until)
+            until = each.end
+    return total
+
+
 def require_effect(standard: Standard, effect: PlannedEffect) -> None:
     """Refuses ``unknown-sensitive-place``, ``unknown-supply``, ``code-twice``, ``bad-text``."""
     policy = standard.outages.planned_outages
@@ -76,20 +150,20 @@ def require_effect(standard: Standard, effect: PlannedEffect) -> None:
         require_said("the extent", effect.extent)
 
 
-def require_approved(standard: Standard, reasons: tuple[str, ...] | None, approval: str | None) -> None:
+def require_approved(standard: Standard, weighed: Weighed, approval: str | None) -> None:
     """Refuses ``outage-not-approved`` where an approval is needed and there is none, ``bad-text`` for one that says
     nothing."""
     if approval is not None:
         require_said("the approval", approval)
         require_number(standard, "approval", approval)
-    elif reasons is None or reasons:
-        raise OutageNotApproved(standard, reasons)
+    elif weighed.reasons is None or weighed.reasons:
+        raise OutageNotApproved(standard, weighed.reasons, weighed.together)
 
 
-def require_supplied(standard: Standard, reasons: tuple[str, ...] | None, supply: str | None) -> None:
+def require_supplied(standard: Standard, weighed: Weighed, supply: str | None) -> None:
     """Refuses ``temporary-supply-missing`` where the effect is large and nobody says how people get water."""
-    if reasons and supply is None:
-        raise TemporarySupplyMissing(standard, reasons)
+    if weighed.reasons and supply is None:
+        raise TemporarySupplyMissing(standard, weighed.reasons, weighed.together)
 
 
 def require_told(outage: Outage, ctx: CommandContext) -> None:

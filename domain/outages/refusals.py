@@ -22,8 +22,8 @@ class OutageNotApproved(Conflict):
     title_zh = "停水未经批准"
     next_step = "have the authority approve it first"
 
-    def __init__(self, standard: Standard, reasons: Collection[str] | None) -> None:
-        why, why_zh = _large(standard, reasons)
+    def __init__(self, standard: Standard, reasons: Collection[str] | None, together: Collection[str] = ()) -> None:
+        why, why_zh = _large(standard, reasons, together)
         super().__init__(
             found="no approval",
             needed=f"the number of the authority's approval{why}",
@@ -36,8 +36,8 @@ class TemporarySupplyMissing(Conflict):
 
     title_zh = "缺少临时供水方案"
 
-    def __init__(self, standard: Standard, reasons: Collection[str]) -> None:
-        why, why_zh = _large(standard, reasons)
+    def __init__(self, standard: Standard, reasons: Collection[str], together: Collection[str] = ()) -> None:
+        why, why_zh = _large(standard, reasons, together)
         ways = standard.outages.planned_outages.supply_ways if standard.outages.planned_outages is not None else {}
         super().__init__(
             found="no way of temporary supply",
@@ -50,8 +50,9 @@ class TemporarySupplyMissing(Conflict):
 _EFFECT_ZH = {"users": "用户多", "hours": "时间长", "places": "涉及重要场所"}
 
 
-def _large(standard: Standard, reasons: Collection[str] | None) -> tuple[str, str]:
-    """Why the effect counts as large, in English and Chinese; empty where the standard asks it of every outage."""
+def _large(standard: Standard, reasons: Collection[str] | None, together: Collection[str]) -> tuple[str, str]:
+    """Why the effect counts as large, in English and Chinese; empty where the standard asks it of every outage.
+    ``together``: the numbers of the outages with which it does."""
     policy = standard.outages.planned_outages
     if policy is None or not reasons:
         return "", ""
@@ -61,7 +62,11 @@ def _large(standard: Standard, reasons: Collection[str] | None) -> tuple[str, st
         "places": f"water of {', '.join(sorted(policy.sensitive_places))}",
     }
     because = "; ".join(limits[reason] for reason in reasons)
-    return f": its effect is large ({because})", f"影响较大（{'、'.join(_EFFECT_ZH[reason] for reason in reasons)}），"
+    because_zh = "、".join(_EFFECT_ZH[reason] for reason in reasons)
+    if together:
+        numbers = ", ".join(together)
+        return f": with {numbers} its effect is large ({because})", f"与{numbers}合并计算影响较大（{because_zh}），"
+    return f": its effect is large ({because})", f"影响较大（{because_zh}），"
 
 
 class UnknownSensitivePlace(UnknownCode):

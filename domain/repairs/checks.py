@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from uuid import UUID
 
 from domain.crews.register import require_formed
+from domain.deadlines import relief
 from domain.deadlines.windows import judge
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Recorded
@@ -106,28 +107,18 @@ def looked_at(ctx: CommandContext) -> datetime:
     return ctx.at if limited else ctx.happened_at
 
 
-def eases_late(case: Repair, ctx: CommandContext, fact: FieldFact) -> bool:
+def eases_late(case: Repair, ctx: CommandContext, fact: object, elsewhere: Repair | None = None) -> bool:
     """Whether the fact takes a lapse back, or takes away or moves back a limit most of which has run: then a second
     person stands behind it (our decision, as for another class: a word late in the window could else save every
-    promise). For what says that nothing is owed, and not for what fulfils it. Old history is told by who may."""
+    promise). For what says that nothing is owed, and not for what fulfils it. Old history is told by who may.
+    ``elsewhere``: the incident that takes over what this one owes."""
     if ctx.is_history:
         return False
-    at, rules = looked_at(ctx), ctx.rules
+    rules = ctx.rules
     share = rules.in_force(case.first_report.moment.at).repair.reassessment_second_person_percent / 100
-    told = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))
-    after = {owed.commitment: judge(owed, at) for owed in obligations(told, rules)}
-    for owed in obligations(case, rules):
-        before, then = judge(owed, at), after.get(owed.commitment)
-        if set(before.lapses) - set(then.lapses if then is not None else ()):
-            return True
-        if before.due_at is None or before.due_at <= at or before.met_at is not None:
-            continue
-        begun = owed.terms[-1].start or owed.terms[-1].since
-        if at - begun < share * (before.due_at - begun):
-            continue
-        if then is None or then.due_at is None or then.due_at > before.due_at:
-            return True
-    return False
+    told = evolve(case, Recorded(fact, UNRECORDED, 0, ctx.happened_at))
+    there = obligations(elsewhere, rules)
+    return relief.eases_late(obligations(case, rules), obligations(told, rules), looked_at(ctx), share, there)
 
 
 # ---- flags
@@ -167,14 +158,14 @@ def from_the_field(case: Repair, ctx: CommandContext, fact: F, *, is_late: bool 
     if not (ctx.is_late or is_late):
         return fact
     flags = fact.flags
-    after = evolve(case, Recorded(fact, _UNRECORDED, 0, ctx.happened_at))
+    after = evolve(case, Recorded(fact, UNRECORDED, 0, ctx.happened_at))
     if _lapses(case, ctx.rules, ctx.at) - _lapses(after, ctx.rules, ctx.at):
         flags += (BACKDATED_AFTER_LAPSE,)
     return changed(fact, flags=flags, confirmed_by=ctx.confirmed_by)
 
 
-# Sorts last among events of one instant; it never gets into a stream.
-_UNRECORDED = UUID(int=2**128 - 1)
+UNRECORDED = UUID(int=2**128 - 1)
+"""The id of a fact that is looked at before it is told: the last among those of one instant, and in no stream."""
 
 
 def _lapses(case: Repair | None, rules: Rules, at: datetime) -> set[tuple[str, datetime]]:

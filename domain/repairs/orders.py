@@ -14,12 +14,13 @@ from typing import Annotated
 from uuid import UUID
 
 from domain.deadlines.limits import WorkingDays, end
+from domain.deadlines.relief import eases_late
 from domain.deadlines.windows import Obligation, Term, WindowFact, WindowLedger, record
 from domain.kernel.copies import changed
 from domain.kernel.facts import Moment, Name, Recorded, fact
 from domain.kernel.fields import CaseId, Digest, Flags, ReportNumber, SecondPerson
 from domain.kernel.refusals import DatesOutOfOrder
-from domain.repairs.checks import early, late, require_credible
+from domain.repairs.checks import UNRECORDED, early, late, require_credible, require_other_person
 from domain.repairs.facts import OrderReference
 from domain.repairs.refusals import OrderIsReplied, OrderKnown, ReplyTooFarOff, UnknownOrderSource
 from domain.standard.context import CommandContext, require_power
@@ -195,7 +196,7 @@ def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, docu
     """The source grants more time. It saves no lapse that ran out before.
 
     Refuses ``wrong-role``, ``no-such-order``, ``order-replied``, ``bad-text``, ``dates-out-of-order`` for a deadline
-    that is no later than the one before, ``reply-too-far-off``.
+    that is no later than the one before, ``reply-too-far-off``, ``second-person-needed`` once most of the term has run.
     """
     require_power(ctx, "order.extend")
     if state.replied:
@@ -209,6 +210,10 @@ def extend(state: OutsideOrder, ctx: CommandContext, *, reply_by: datetime, docu
     assert before is not None
     _require_after(reply_by, before, "it was due")
     _require_near(reply_by, ctx, state.source)
+    told = evolve(state, Recorded(fact, UNRECORDED, 0, ctx.happened_at))
+    share = ctx.standard.repair.reassessment_second_person_percent / 100
+    if eases_late((owed,), obligations(told, ctx.rules), ctx.at, share):
+        require_other_person(ctx, ctx.confirmed_by, "more time late in the term of an order", "X-Confirmed-By")
     return fact
 
 

@@ -7,15 +7,19 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from domain.kernel.facts import Recorded
 from domain.kernel.refusals import CaseExists, UnknownFaultKind
 from domain.kernel.subjects import Subject
-from domain.repairs.case import Repair, Report
+from domain.repairs.case import Repair, Report, evolve
 from domain.repairs.checks import (
+    UNRECORDED,
+    eases_late,
     from_the_field,
     known_to,
     late,
     require_credible,
     require_open,
+    require_other_person,
     require_unmerged,
 )
 from domain.repairs.dismissal import require_undismissed
@@ -161,8 +165,9 @@ def merge(case: Repair, other: Repair, ctx: CommandContext, *, case_id: UUID, in
 
     Our decision: not once a crew was on site for it, for what it told there would count for nothing.
 
-    Refuses ``wrong-role``, ``same-incident``, ``incident-merged``, ``case-closed``,
-    ``already-dismissed`` and ``work-begun``.
+    Late in a limit that the other one does not owe by the same instant, another person confirms it. Refuses
+    ``wrong-role``, ``same-incident``, ``incident-merged``, ``case-closed``, ``already-dismissed``, ``work-begun`` and
+    ``second-person-needed``.
     """
     require_power(ctx, "repair.unlink")
     known, target = require_unmerged(case), require_unmerged(other)
@@ -178,7 +183,19 @@ def merge(case: Repair, other: Repair, ctx: CommandContext, *, case_id: UUID, in
     moved = tuple(
         Moved(_as_linked(each, number, flags), each.moment.at) for number, each in enumerate(own, _next_report(target))
     )
-    return Merged(IncidentMerged(into, ctx.confirmed_by), moved)
+    fact, both = IncidentMerged(into, ctx.confirmed_by), target
+    for each in moved:
+        both = _after(both, each.linked, each.reported_at)
+    if eases_late(known, ctx, fact, both):
+        require_other_person(ctx, ctx.confirmed_by, "a merge late in the window", "confirmed_by")
+    return Merged(fact, moved)
+
+
+def _after(case: Repair | None, fact: object, happened_at: datetime) -> Repair:
+    """The incident as it would be with that fact."""
+    told = evolve(case, Recorded(fact, UNRECORDED, 0, happened_at))
+    assert told is not None
+    return told
 
 
 def _as_linked(report: Report, number: int, flags: tuple[str, ...]) -> ReportLinked:
@@ -215,9 +232,10 @@ def unlink_report(
 ) -> Unlinked:
     """Take a further report out of the incident into a case of its own, whose clock starts when it was made.
 
-    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Refuses ``wrong-role``,
-    ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind`` and
-    ``unknown-district``.
+    ``kind`` and ``district_code``: where the other fault is another one, or elsewhere. Late in a limit that the new
+    case does not owe by the same instant, or where it takes a lapse back, another person confirms it. Refuses
+    ``wrong-role``, ``incident-merged``, ``first-report``, ``no-such-report``, ``unknown-fault-kind``,
+    ``unknown-district`` and ``second-person-needed``.
     """
     require_power(ctx, "repair.unlink")
     known = require_unmerged(case)
@@ -238,7 +256,10 @@ def unlink_report(
         origin=found.origin,
         answer_owed=found.answer_owed,
     )
-    return Unlinked(ReportUnlinked(report, new_case), opened, found.moment.at)
+    fact = ReportUnlinked(report, new_case)
+    if eases_late(known, ctx, fact, _after(None, opened, found.moment.at)):
+        require_other_person(ctx, ctx.confirmed_by, "a report taken out late in the window", "X-Confirmed-By")
+    return Unlinked(fact, opened, found.moment.at)
 
 
 def kinds_that_may_be_one(standard: Standard, kind: str) -> tuple[str, ...]:

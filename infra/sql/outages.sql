@@ -14,6 +14,15 @@ ORDER BY array_position(ARRAY['running', 'planned', 'over', 'cancelled'], state)
          CASE WHEN state = 'planned' THEN begin_at END, announced_at DESC, case_id
 LIMIT %(limit)s
 
+-- name: outages_around
+-- Planned outages of these districts that were to be off within the period; one that was off all the same was not cancelled.
+SELECT case_id
+FROM views.outages
+WHERE kind = 'planned' AND (cancelled_at IS NULL OR started_at IS NOT NULL)
+  AND districts && %(districts)s::text[] AND begin_at < %(until)s AND end_at > %(since)s
+ORDER BY announced_at DESC, case_id
+LIMIT 200
+
 -- name: figures_outages
 -- Outages belong to the period in which water went off, or was to.
 SELECT count(*) FILTER (WHERE kind = 'planned' AND started_at IS NOT NULL) AS planned,

@@ -129,7 +129,7 @@ def test_what_is_small_as_it_is_planned_is_not_made_large_by_a_later_end(client:
     told(client, f"{case_id}/extension", long_after, 409, "temporary-supply-missing")
     told(client, f"{case_id}/new-times", as_before | {"supply": "tanker"})
     told(client, f"{case_id}/extension", long_after)
-    off = planned(client)
+    off = planned(client, SMALL | {"districts": ["aizhai"]})
     noticed(client, off)
     service.clock.set(BEGIN)
     told(client, f"{off}/water-off", {})

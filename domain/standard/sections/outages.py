@@ -46,6 +46,11 @@ class PlannedOutagePolicy:
         "Minutes in which users who were told of an outage are told that it is cancelled or takes longer.",
         Between(1, MOST_MINUTES),
     ]
+    together_within_hours: Annotated[
+        int | None,
+        "Most hours between two planned outages of a district that are weighed as one; null: each is weighed alone.",
+        Between(0, 24 * MOST_DAYS),
+    ] = 24
 
 
 @dataclass(frozen=True, slots=True)
