@@ -106,7 +106,10 @@ def test_a_form_that_is_open_is_there_again_after_a_reload_until_it_is_sent_or_d
     assert page.evaluate("document.querySelector('#f-evidence-photo_digest').files[0].size") == len(PHOTO)
     city.clock.move(timedelta(minutes=7))
     phone.set_offline(False)
-    page.locator("#entry").get_by_role("button", name="到场").click()
+    # Nothing waits before it is pressed either: the answer says that it was sent.
+    with page.expect_response(lambda answer: answer.url.endswith("/arrival")) as sent:
+        page.locator("#entry").get_by_role("button", name="到场").click()
+    assert sent.value.ok, sent.value.text()
     expect(page.locator("#unsent")).to_be_empty()
     arrived = next(e for e in city.service.load(Stream(kinds.REPAIR, UUID(case_id)))[1] if "CrewArrived" in e["type"])
     assert abs((datetime.fromisoformat(arrived["time"]) - pressed_at).total_seconds()) < 60, "when it was pressed"
